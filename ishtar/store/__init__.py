@@ -1,0 +1,30 @@
+"""The raw data of shots as HDF5 files: one file for each source that arrived, written once.
+
+::
+
+    /                     format, shot, source, size, sha256, converter, writer, arrived,
+                          attributes (JSON), properties (JSON)
+    /channels/<path>      path, unit, n, t0, dt, scale (JSON), properties (JSON),
+                          n_clipped, raw_min, raw_max, digest
+        data              raw values as they were recorded
+        time              seconds, only where sampling is irregular
+        envelope/<factor> (m, 2) minimum and maximum of each block of <factor> samples
+"""
+
+from ishtar.store.atomic import atomic_path, fsync_dir, write_atomic
+from ishtar.store.reader import Channel, SourceFile
+from ishtar.store.scale import ScaleError, apply_scale
+from ishtar.store.writer import ChannelWriter, Origin, SourceWriter
+
+__all__ = [
+    "Channel",
+    "ChannelWriter",
+    "Origin",
+    "ScaleError",
+    "SourceFile",
+    "SourceWriter",
+    "apply_scale",
+    "atomic_path",
+    "fsync_dir",
+    "write_atomic",
+]

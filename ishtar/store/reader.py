@@ -1,0 +1,153 @@
+"""Reading the file of one source: opened for each read, closed at once, only what is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.errors import DamagedFile
+from ishtar.store.scale import Step, apply_scale
+from ishtar.store.writer import FORMAT, Origin, group_name
+
+
+@contextmanager
+def open_h5(path: Path) -> Iterator[h5py.File]:
+    """Open a stored file for one read; any HDF5 failure names the file."""
+    import hdf5plugin  # noqa: F401  registers the filters
+
+    try:
+        with h5py.File(path, "r", locking=False) as f:
+            yield f
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DamagedFile(
+            f"{path} cannot be read ({str(error).splitlines()[0]}); "
+            "ingest its source again, `ishtar verify` lists every damaged file"
+        ) from error
+
+
+def _text(group: h5py.Group, name: str) -> str:
+    if name in group.attrs:
+        return str(group.attrs[name])
+    return bytes(group[f"text_{name}"][()]).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One channel of one stored file. Holding it costs nothing; reading is a verb."""
+
+    file: Path
+    path: str
+    unit: str
+    n: int
+    dtype: np.dtype[Any]
+    t0: float
+    dt: float | None
+    scale: list[Step] = field(repr=False)
+    properties: dict[str, Any] = field(repr=False)
+    n_clipped: int
+    raw_min: float
+    raw_max: float
+    digest: str
+    levels: tuple[int, ...]
+
+    @property
+    def irregular(self) -> bool:
+        """Whether the samples carry times of their own."""
+        return self.dt is None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the raw samples in memory."""
+        return self.n * self.dtype.itemsize
+
+    def raw(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Read samples ``start … stop`` as recorded."""
+        with open_h5(self.file) as f:
+            return f[group_name(self.path)]["data"][start : self.n if stop is None else stop]
+
+    def time(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+        """Return the times of samples ``start … stop``, s on the shot's clock."""
+        stop = self.n if stop is None else min(stop, self.n)
+        if self.dt is not None:
+            return self.t0 + self.dt * np.arange(start, stop, dtype=np.float64)
+        with open_h5(self.file) as f:
+            return f[group_name(self.path)]["time"][start:stop]
+
+    def scaled(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
+        """Read samples ``start … stop`` with the file's own scale applied."""
+        return apply_scale(self.raw(start, stop), self.scale)
+
+    def level(self, factor: int, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Read blocks ``start … stop`` of a level of the envelope pyramid: (m, 2) raw min, max."""
+        with open_h5(self.file) as f:
+            return f[group_name(self.path)]["envelope"][str(factor)][start:stop]
+
+
+class SourceFile:
+    """The stored file of one source."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        with open_h5(self.path) as f:
+            stored = int(f.attrs["format"])
+            if stored != FORMAT:
+                raise DamagedFile(
+                    f"{self.path} has format {stored}, this version reads {FORMAT}: "
+                    "use the version of ishtar that wrote it, or ingest its source again"
+                )
+            self.origin = Origin(
+                shot=int(f.attrs["shot"]),
+                source=str(f.attrs["source"]),
+                size=int(f.attrs["size"]),
+                sha256=str(f.attrs["sha256"]),
+                converter=str(f.attrs["converter"]),
+                writer=str(f.attrs["writer"]),
+                arrived=str(f.attrs["arrived"]),
+            )
+            self.attributes: dict[str, Any] = json.loads(_text(f, "attributes"))
+            self.properties: dict[str, Any] = json.loads(_text(f, "properties"))
+
+    @cached_property
+    def channels(self) -> dict[str, Channel]:
+        """Channels by path, in the order of their names."""
+        found: dict[str, Channel] = {}
+        with open_h5(self.path) as f:
+
+            def visit(name: str, item: Any) -> None:
+                if isinstance(item, h5py.Group) and "path" in item.attrs:
+                    channel = self._channel(item)
+                    found[channel.path] = channel
+
+            if "channels" in f:
+                f["channels"].visititems(visit)
+        return found
+
+    def _channel(self, group: h5py.Group) -> Channel:
+        attrs = group.attrs
+        return Channel(
+            file=self.path,
+            path=str(attrs["path"]),
+            unit=str(attrs["unit"]),
+            n=int(attrs["n"]),
+            dtype=group["data"].dtype,
+            t0=float(attrs["t0"]),
+            dt=float(attrs["dt"]) if "dt" in attrs else None,
+            scale=json.loads(_text(group, "scale")),
+            properties=json.loads(_text(group, "properties")),
+            n_clipped=int(attrs["n_clipped"]),
+            raw_min=float(attrs.get("raw_min", np.nan)),
+            raw_max=float(attrs.get("raw_max", np.nan)),
+            digest=str(attrs["digest"]),
+            levels=tuple(sorted(int(k) for k in group["envelope"])),
+        )
