@@ -1,0 +1,1 @@
+"""The site: from receipts and shots to static pages."""

@@ -1,0 +1,185 @@
+"""Receipts: the record of one execution, one JSON file beside the executed notebook.
+
+``reports/<subject>/<template>/<digest>/receipt.json``, where the subject is a shot (``01234``), a
+day (``2026-11-22``) or a range of shots (``01200..01250``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ishtar.errors import IshtarError
+
+FORMAT = 1
+NOTEBOOK = "report.ipynb"
+FRAGMENT = "report.html"
+RECEIPT = "receipt.json"
+
+State = Literal["ok", "failed", "skipped", "timeout"]
+Scope = Literal["shot", "day", "range"]
+
+
+class DamagedReceipt(IshtarError, ValueError):
+    """A receipt that cannot be read; its report counts as missing."""
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """What a report is about: one shot, one day, or a range of shots (both ends included)."""
+
+    scope: Scope
+    key: str
+
+    @classmethod
+    def shot(cls, number: int) -> Subject:
+        """Return the subject of one shot."""
+        return cls("shot", f"{number:05d}")
+
+    @classmethod
+    def day(cls, date: str) -> Subject:
+        """Return the subject of one day, given as ``2026-11-22``."""
+        return cls("day", date)
+
+    @classmethod
+    def range(cls, first: int, last: int) -> Subject:
+        """Return the subject of the shots ``first … last``."""
+        return cls("range", f"{first:05d}..{last:05d}")
+
+    @classmethod
+    def parse(cls, key: str) -> Subject:
+        """Return the subject of a folder name; ValueError where it is none."""
+        if re.fullmatch(r"\d{5,}", key):
+            return cls("shot", key)
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", key):
+            return cls("day", key)
+        if re.fullmatch(r"\d{5,}\.\.\d{5,}", key):
+            return cls("range", key)
+        raise ValueError(f"{key!r} names no shot, day or range")
+
+    @property
+    def number(self) -> int:
+        """The shot number (of a shot)."""
+        return int(self.key)
+
+    def __str__(self) -> str:
+        return f"shot {self.number}" if self.scope == "shot" else self.key
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Input:
+    """One thing that a run really read.
+
+    ``kind`` is ``channel``, ``wiring``, ``calibration``, ``signal``, ``machine``, ``attribute``,
+    ``scraps``, ``shots`` or ``code``; ``subject`` the shot or day that it was read at (empty for
+    code); ``version`` for people (``v2``), ``digest`` for comparison (``absent`` where it was
+    looked for and not there).
+    """
+
+    kind: str
+    name: str
+    subject: str = ""
+    version: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scrap:
+    """A named result of a report."""
+
+    name: str
+    value: float | int | str | bool | None
+    sigma: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """The record of one execution.
+
+    Attributes
+    ----------
+    digest
+        Identity of the report: template code, parameters and inputs.
+    template_digest, prose_digest
+        Of the template's code cells, and of its prose.
+    reason
+        Why it was skipped, failed or ran out of time, in one line; empty when ok.
+    phases
+        Seconds spent in each phase of the run.
+    figures
+        File names below ``figures/``.
+    rerun
+        Made by a person with parameters of their own; never the official report.
+    """
+
+    scope: Scope
+    subject: str
+    template: str
+    title: str
+    template_digest: str
+    prose_digest: str = ""
+    parameters: Mapping[str, Any]
+    rerun: bool = False
+    state: State
+    reason: str = ""
+    digest: str
+    inputs: tuple[Input, ...] = ()
+    scraps: tuple[Scrap, ...] = ()
+    figures: tuple[str, ...] = ()
+    started: str
+    duration_s: float
+    phases: Mapping[str, float] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def of(self) -> Subject:
+        """The subject as an object."""
+        return Subject(self.scope, self.subject)
+
+    def to_json(self) -> str:
+        """Return the JSON text of the receipt."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Receipt:
+        """Read a receipt; `DamagedReceipt` for anything that is not one."""
+        try:
+            data = json.loads(text)
+            known = {f.name for f in fields(cls)}
+            if data.get("format") != FORMAT or not known >= data.keys():
+                raise DamagedReceipt(f"receipt format {data.get('format')!r}: run the report again")
+            data["inputs"] = tuple(Input(**i) for i in data["inputs"])
+            data["scraps"] = tuple(Scrap(**s) for s in data["scraps"])
+            data["figures"] = tuple(data["figures"])
+            return cls(**data)
+        except DamagedReceipt:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedReceipt(f"not a receipt ({error}): run the report again") from error
+
+
+def report_folder(reports: Path, subject: Subject, template: str, digest: str) -> Path:
+    """Return the folder of one report."""
+    return reports / subject.key / template / digest
+
+
+def read_receipts(
+    reports: Path, subject: Subject | None = None
+) -> Iterator[tuple[Path, Receipt | DamagedReceipt]]:
+    """Yield (folder, receipt) of every report on disk, or of one subject, in a fixed order."""
+    pattern = f"{subject.key if subject else '*'}/*/*/{RECEIPT}"
+    for path in sorted(reports.glob(pattern)):
+        if any(part.startswith(".") for part in path.relative_to(reports).parts):
+            continue
+        try:
+            yield path.parent, Receipt.from_json(path.read_text(encoding="utf-8"))
+        except DamagedReceipt as damage:
+            yield path.parent, DamagedReceipt(f"{path}: {damage}")
+        except UnicodeDecodeError as error:
+            yield path.parent, DamagedReceipt(f"{path}: {error}: run the report again")
