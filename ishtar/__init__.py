@@ -1,1 +1,44 @@
-"""Ishtar."""
+"""Ishtar: any signal of any shot of a plasma testbed by its name, calibrated, with its story.
+
+>>> import ishtar
+>>> tb = ishtar.open()          # this workspace; or a path
+>>> s = tb[7]["Lang_I"]         # a lazy signal: no samples are read
+>>> s[2.0:2.1].load()           # calibrated xarray.DataArray, reads only that slice
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ishtar import langmuir
+    from ishtar.errors import IshtarError
+    from ishtar.measured import Measured
+    from ishtar.shot import Shot
+    from ishtar.signal import Signal
+    from ishtar.testbed import Testbed
+    from ishtar.testbed import open_testbed as open
+
+__version__ = "0.1.0"
+
+__all__ = ["IshtarError", "Measured", "Shot", "Signal", "Testbed", "langmuir", "open"]
+
+_HOMES = {
+    "IshtarError": "ishtar.errors",
+    "Measured": "ishtar.measured",
+    "Shot": "ishtar.shot",
+    "Signal": "ishtar.signal",
+    "Testbed": "ishtar.testbed",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that `import ishtar` costs nothing."""
+    if name == "open":
+        return importlib.import_module("ishtar.testbed").open_testbed
+    if name == "langmuir":
+        return importlib.import_module("ishtar.langmuir")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'ishtar' has no attribute {name!r}")

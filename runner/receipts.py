@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ishtar.errors import IshtarError
+from ishtar.lineage import Input
 
 FORMAT = 1
 NOTEBOOK = "report.ipynb"
@@ -68,23 +69,6 @@ class Subject:
 
     def __str__(self) -> str:
         return f"shot {self.number}" if self.scope == "shot" else self.key
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Input:
-    """One thing that a run really read.
-
-    ``kind`` is ``channel``, ``wiring``, ``calibration``, ``signal``, ``machine``, ``attribute``,
-    ``scraps``, ``shots`` or ``code``; ``subject`` the shot or day that it was read at (empty for
-    code); ``version`` for people (``v2``), ``digest`` for comparison (``absent`` where it was
-    looked for and not there).
-    """
-
-    kind: str
-    name: str
-    subject: str = ""
-    version: str = ""
-    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,11 @@
 """
 
 from ishtar.store.atomic import atomic_path, fsync_dir, write_atomic
+from ishtar.store.channel_writer import ChannelWriter, StoreError
 from ishtar.store.reader import Channel, SourceFile
 from ishtar.store.scale import ScaleError, apply_scale
-from ishtar.store.writer import ChannelWriter, Origin, SourceWriter
+from ishtar.store.verify import problems
+from ishtar.store.writer import Origin, SourceWriter
 
 __all__ = [
     "Channel",
@@ -23,8 +25,10 @@ __all__ = [
     "ScaleError",
     "SourceFile",
     "SourceWriter",
+    "StoreError",
     "apply_scale",
     "atomic_path",
     "fsync_dir",
+    "problems",
     "write_atomic",
 ]

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
+from ishtar.store.channel_writer import group_name
 from ishtar.store.scale import Step, apply_scale
-from ishtar.store.writer import FORMAT, Origin, group_name
+from ishtar.store.writer import FORMAT, Origin
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
 def _text(group: h5py.Group, name: str) -> str:
     if name in group.attrs:
         return str(group.attrs[name])
-    return bytes(group[f"text_{name}"][()]).decode()
+    return group[f"text_{name}"][()].tobytes().decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,37 +118,56 @@ class SourceFile:
             )
             self.attributes: dict[str, Any] = json.loads(_text(f, "attributes"))
             self.properties: dict[str, Any] = json.loads(_text(f, "properties"))
+            self._index: list[dict[str, Any]] = json.loads(_text(f, "index"))
 
     @cached_property
     def channels(self) -> dict[str, Channel]:
         """Channels by path, in the order of their names."""
-        found: dict[str, Channel] = {}
+        index = sorted(self._index, key=lambda facts: facts["path"])
+        return {facts["path"]: self._channel(**facts) for facts in index}
+
+    def read_channels(self) -> dict[str, Channel]:
+        """Read the channels from their own groups; the index only repeats them, in one read."""
+        found: list[dict[str, Any]] = []
         with open_h5(self.path) as f:
 
-            def visit(name: str, item: Any) -> None:
-                if isinstance(item, h5py.Group) and "path" in item.attrs:
-                    channel = self._channel(item)
-                    found[channel.path] = channel
+            def visit(name: str, group: Any) -> None:
+                if isinstance(group, h5py.Group) and "path" in group.attrs:
+                    facts = {
+                        key: value.item() if isinstance(value, np.generic) else value
+                        for key, value in group.attrs.items()
+                    }
+                    found.append(
+                        facts
+                        | {
+                            "dtype": group["data"].dtype.str,
+                            "levels": sorted(int(factor) for factor in group["envelope"]),
+                            "scale": json.loads(_text(group, "scale")),
+                            "properties": json.loads(_text(group, "properties")),
+                        }
+                    )
 
             if "channels" in f:
                 f["channels"].visititems(visit)
-        return found
+        found.sort(key=lambda facts: facts["path"])
+        return {facts["path"]: self._channel(**facts) for facts in found}
 
-    def _channel(self, group: h5py.Group) -> Channel:
-        attrs = group.attrs
+    def _channel(
+        self,
+        *,
+        dtype: str,
+        levels: list[int],
+        dt: float | None = None,
+        raw_min: float = np.nan,
+        raw_max: float = np.nan,
+        **facts: Any,
+    ) -> Channel:
         return Channel(
             file=self.path,
-            path=str(attrs["path"]),
-            unit=str(attrs["unit"]),
-            n=int(attrs["n"]),
-            dtype=group["data"].dtype,
-            t0=float(attrs["t0"]),
-            dt=float(attrs["dt"]) if "dt" in attrs else None,
-            scale=json.loads(_text(group, "scale")),
-            properties=json.loads(_text(group, "properties")),
-            n_clipped=int(attrs["n_clipped"]),
-            raw_min=float(attrs.get("raw_min", np.nan)),
-            raw_max=float(attrs.get("raw_max", np.nan)),
-            digest=str(attrs["digest"]),
-            levels=tuple(sorted(int(k) for k in group["envelope"])),
+            dtype=np.dtype(dtype),
+            levels=tuple(levels),
+            dt=dt,
+            raw_min=raw_min,
+            raw_max=raw_max,
+            **facts,
         )

@@ -40,7 +40,7 @@ class SourceRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class WiringRow:
-    """How one signal came to be at one shot; ``problem`` where it cannot be had, with the reason."""
+    """How one signal came to be at one shot; ``problem`` says why it cannot be had, if so."""
 
     signal: str
     unit: str

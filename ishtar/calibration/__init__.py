@@ -1,0 +1,22 @@
+"""Calibrations, wiring and machine as they are declared in text, and the transforms they name."""
+
+from ishtar.calibration.declared import (
+    Calibration,
+    ComponentDeclaration,
+    Declarations,
+    Device,
+    SignalDeclaration,
+    Wiring,
+)
+from ishtar.calibration.load import load_declarations, read_declarations
+
+__all__ = [
+    "Calibration",
+    "ComponentDeclaration",
+    "Declarations",
+    "Device",
+    "SignalDeclaration",
+    "Wiring",
+    "load_declarations",
+    "read_declarations",
+]

@@ -1,0 +1,155 @@
+"""Bin the samples of sweeps by bias and learn the noise from the scatter inside the bins.
+
+A bin is the mean of its samples in both bias and current. What the mean of a bent curve differs
+from the curve at the mean is left to the model, which knows the spread of the bias in each bin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+_SAMPLES_PER_BIN = 8
+_MIN_BINS, _MAX_BINS = 20, 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bins:
+    """Sweeps in bins of equal count, sorted by bias.
+
+    ``edges`` (n, m + 1) ranks; ``count`` (n, m); ``bias``, ``current``, ``spread`` (n, m) V, A, V²
+    (variance of the bias in the bin); ``scatter`` (n, m) A², variance of the samples about a local
+    line, and ``dof`` (n, m), what it rests upon.
+    """
+
+    edges: Ints
+    count: Ints
+    bias: Floats
+    current: Floats
+    spread: Floats
+    scatter: Floats
+    dof: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sorted:
+    """Samples of each sweep in the order of their bias, the missing ones last and zero.
+
+    ``bias``, ``current`` (n, k) V, A; ``order`` (n, k) where each stood; ``count`` (n,).
+    """
+
+    bias: Floats
+    current: Floats
+    order: Ints
+    count: Ints
+
+
+def sort_by_bias(bias: Floats, current: Floats) -> Sorted:
+    """Sort padded sweeps (n, k) by bias; NaN in either is a missing sample."""
+    bad = ~(np.isfinite(bias) & np.isfinite(current))
+    order = np.argsort(np.where(bad, np.inf, bias), axis=1, kind="stable")
+    clean_bias, clean_current = np.where(bad, 0.0, bias), np.where(bad, 0.0, current)
+    return Sorted(
+        bias=np.take_along_axis(clean_bias, order, 1),
+        current=np.take_along_axis(clean_current, order, 1),
+        order=order,
+        count=bias.shape[1] - bad.sum(1),
+    )
+
+
+def bin_edges(count: Ints) -> Ints:
+    """Return ranks (n, m + 1) that cut each sweep into m bins of equal count."""
+    typical = float(np.median(count)) if count.size else 0.0
+    m = int(np.clip(typical // _SAMPLES_PER_BIN, _MIN_BINS, _MAX_BINS))
+    return np.asarray(np.rint(count[:, None] * np.linspace(0.0, 1.0, m + 1)), dtype=np.intp)
+
+
+def bin_sums(edges: Ints, values: Floats) -> Floats:
+    """Return the sum of ``values`` (n, k) over each bin, (n, m)."""
+    total = np.zeros((values.shape[0], values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=total[:, 1:])
+    return np.asarray(np.diff(np.take_along_axis(total, edges, 1), axis=1))
+
+
+def bin_samples(samples: Sorted, edges: Ints) -> Bins:
+    """Average the samples in bins given by ``edges``."""
+    count = np.diff(edges, axis=1)
+    n = np.maximum(count, 1).astype(float)
+    # centre each sweep, so that sums of squares do not cancel
+    k = np.maximum(samples.count, 1)[:, None]
+    v0, i0 = samples.bias.sum(1)[:, None] / k, samples.current.sum(1)[:, None] / k
+    v, i = samples.bias - v0, samples.current - i0
+    mean_v, mean_i = bin_sums(edges, v) / n, bin_sums(edges, i) / n
+    vv = np.maximum(bin_sums(edges, v * v) / n - mean_v**2, 0.0)
+    ii = np.maximum(bin_sums(edges, i * i) / n - mean_i**2, 0.0)
+    vi = bin_sums(edges, v * i) / n - mean_v * mean_i
+    explained = np.divide(vi * vi, vv, out=np.zeros_like(vv), where=vv > 1e-12)
+    dof = np.maximum(count - 2.0, 0.0)
+    scatter = np.maximum(ii - explained, 0.0) * n / np.maximum(dof, 1.0)
+    return Bins(
+        edges=edges,
+        count=count,
+        bias=mean_v + v0,
+        current=mean_i + i0,
+        spread=vv,
+        scatter=scatter,
+        dof=dof,
+    )
+
+
+def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
+    """Split the scatter of each sweep in current noise and voltage noise.
+
+    Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
+    between probe and plasma, which matters where the characteristic is steep.
+
+    Parameters
+    ----------
+    scatter, dof, slope : (n, m) float64, A², 1, A/V
+
+    Returns
+    -------
+    current_variance, voltage_variance : (n,) float64, A², V²
+    """
+    s2 = slope * slope
+    known = dof > 0
+    total = np.maximum((scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0), 1e-300)
+    expected = np.broadcast_to(total[:, None], scatter.shape)
+    a, b = total, np.zeros_like(total)
+    for _ in range(6):
+        # the variance of a variance is 2 σ⁴/dof
+        w = np.where(known, dof, 0.0) / expected**2
+        w = w / np.maximum(w.sum(1), 1e-300)[:, None]
+        unit = np.maximum((w * s2).sum(1), 1e-300)
+        s = s2 / unit[:, None]
+        m_s, m_y = (w * s).sum(1), (w * scatter).sum(1)
+        m_ss, m_sy = (w * s * s).sum(1), (w * s * scatter).sum(1)
+        det = np.maximum(m_ss - m_s * m_s, 1e-300)
+        slope_part = (m_sy - m_s * m_y) / det
+        flat = m_y - slope_part * m_s
+        only_slope = m_sy / np.maximum(m_ss, 1e-300)
+        b = np.where(slope_part < 0.0, 0.0, np.where(flat < 0.0, only_slope, slope_part))
+        a = np.where(slope_part < 0.0, m_y, np.maximum(flat, 0.0))
+        expected = a[:, None] + b[:, None] * s
+        expected = np.maximum(expected, 1e-6 * total[:, None])
+        b = b / unit
+    return a, b
+
+
+def resolution(values: Floats) -> float:
+    """Return the step of a quantised record, 0 where none is seen, in the unit of ``values``."""
+    flat = values[np.isfinite(values)].ravel()
+    if flat.size > 20_000:
+        flat = flat[: 20_000 * (flat.size // 20_000) : flat.size // 20_000]
+    levels = np.unique(flat)
+    if levels.size < 3 or levels.size > 0.9 * flat.size:
+        return 0.0
+    steps = np.diff(levels)
+    # scaling to floats leaves steps that differ in the last bits
+    return float(np.median(steps[steps < 1.5 * steps[steps > 1e-9 * np.ptp(levels)].min()]))

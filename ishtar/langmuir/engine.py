@@ -1,0 +1,331 @@
+"""The analysis of a table of sweeps: guess, fit, learn the noise, fit again, judge.
+
+All arrays have the sweeps as their first axis; one sweep is a table of one row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.langmuir import fit
+from ishtar.langmuir.bins import (
+    Bins,
+    Sorted,
+    bin_edges,
+    bin_samples,
+    noise_components,
+    sort_by_bias,
+)
+from ishtar.langmuir.checks import Verdicts, judge, refuse_unusable
+from ishtar.langmuir.fit import LN_NE, LN_R, LN_TE, VP, Probe
+from ishtar.langmuir.mend import mend, with_shape
+from ishtar.langmuir.noise import find_pickup
+from ishtar.langmuir.theory import _ion
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_BLOCK_SAMPLES = 150_000  # at a time: work arrays of a megabyte each
+QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Results of many sweeps, each array with one entry a sweep.
+
+    ``value`` and ``sigma`` have the keys of :data:`QUANTITIES` and ``reduction``; ``theta`` (n, 6)
+    is the fit, ``chi2`` per degree of freedom, ``model_error`` the relative misfit beyond noise.
+    """
+
+    value: dict[str, Floats]
+    sigma: dict[str, Floats]
+    valid: Flags
+    reason: list[str]
+    chi2: Floats
+    model_error: Floats
+    noise: Floats
+    ripple: Floats
+    theta: Floats
+
+
+def analyse_padded(
+    bias: Floats,
+    current: Floats,
+    probe: Probe,
+    *,
+    step: float = 0.0,
+    reduction: float | None = None,
+) -> Table:
+    """Analyse sweeps given as rows of a padded table.
+
+    Parameters
+    ----------
+    bias, current : (n, k) float64, V and A
+        In the order of time; NaN where there is no sample.
+    probe : Probe
+    step : float
+        Resolution of the recorded current, A.
+    reduction : float, optional
+        R, if known (:func:`ishtar.langmuir.theory.probe_current`).
+    """
+    n, k = bias.shape
+    rows = max(1, _BLOCK_SAMPLES // max(k, 1))
+    parts = [
+        _analyse_block(bias[i : i + rows], current[i : i + rows], probe, step, reduction)
+        for i in range(0, n, rows)
+    ]
+    keys = (*QUANTITIES, "reduction")
+
+    def join(name: str) -> Floats:
+        return np.concatenate([getattr(p, name) for p in parts]) if parts else np.empty(0)
+
+    return Table(
+        value={q: np.concatenate([p.value[q] for p in parts] or [np.empty(0)]) for q in keys},
+        sigma={q: np.concatenate([p.sigma[q] for p in parts] or [np.empty(0)]) for q in keys},
+        valid=np.concatenate([p.valid for p in parts] or [np.empty(0, bool)]),
+        reason=[r for p in parts for r in p.reason],
+        chi2=join("chi2"),
+        model_error=join("model_error"),
+        noise=join("noise"),
+        ripple=join("ripple"),
+        theta=np.concatenate([p.theta for p in parts] or [np.empty((0, 6))]),
+    )
+
+
+def _analyse_block(
+    bias: Floats, current: Floats, probe: Probe, step: float, reduction: float | None
+) -> Table:
+    n = bias.shape[0]
+    verdicts = Verdicts(n)
+    samples = sort_by_bias(bias, current)
+    refuse_unusable(samples, step, verdicts)
+    table = _empty(n, probe)
+    good = np.flatnonzero(verdicts.ok)
+    if good.size:
+        chosen = Sorted(
+            bias=samples.bias[good],
+            current=samples.current[good],
+            order=samples.order[good],
+            count=samples.count[good],
+        )
+        _fit_block(chosen, probe, step, reduction, verdicts, good, table)
+    valid = verdicts.ok
+    for values in (*table.value.values(), *table.sigma.values()):
+        values[~valid] = np.nan
+    return Table(
+        value=table.value,
+        sigma=table.sigma,
+        valid=valid,
+        reason=verdicts.reason,
+        chi2=table.chi2,
+        model_error=table.model_error,
+        noise=table.noise,
+        ripple=table.ripple,
+        theta=table.theta,
+    )
+
+
+def _empty(n: int, probe: Probe) -> Table:
+    def nan() -> Floats:
+        return np.full(n, np.nan)
+
+    keys = (*QUANTITIES, "reduction")
+    return Table(
+        value={q: nan() for q in keys},
+        sigma={q: nan() for q in keys},
+        valid=np.zeros(n, bool),
+        reason=[],
+        chi2=nan(),
+        model_error=nan(),
+        noise=nan(),
+        ripple=nan(),
+        theta=np.full((n, 6), np.nan),
+    )
+
+
+def first_guess(bins: Bins, probe: Probe) -> tuple[Floats, NDArray[np.intp]]:
+    """Return a first theta (n, p) and the index of the bin where the current changes sign."""
+    v, i = bins.bias, bins.current
+    n, m = v.shape
+    rows = np.arange(n)
+    cross = np.clip(np.argmin(np.cumsum(i, axis=1), axis=1), 1, m - 2)
+    # steepest place above the floating potential, over a few bins against noise
+    h = 2
+    dv = v[:, 2 * h :] - v[:, : -2 * h]
+    di = i[:, 2 * h :] - i[:, : -2 * h]
+    steep = np.where(dv > 0, di / np.maximum(dv, 1e-9), 0.0)
+    steep = np.where(np.arange(h, m - h) > cross[:, None], steep, -np.inf)
+    knee = np.clip(np.argmax(steep, axis=1) + h, cross + 1, m - 1)
+    vp = v[rows, knee]
+    tail = np.maximum(cross // 3, 1)[:, None]
+    in_tail = np.arange(m) < tail
+    ion = -(i * in_tail).sum(1) / tail[:, 0]
+    ion_at = (v * in_tail).sum(1) / tail[:, 0]
+    electrons = np.maximum(i + ion[:, None], 0.0)
+    top = np.maximum(electrons[rows, knee], 1e-300)
+    inside = np.arange(m - 1) < knee[:, None]
+    area = (0.5 * (electrons[:, 1:] + electrons[:, :-1]) * np.diff(v, axis=1) * inside).sum(1)
+    te = np.clip(area / top, 0.3, np.maximum(np.ptp(v, axis=1) / 6.0, 0.5))
+    eta = np.maximum((vp - ion_at) / te, 1.0)
+    ln_te = np.log(te)
+    ion = np.maximum(ion, 1e-3 * top)
+    ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * 2.0))
+    for _ in range(4):
+        factor = _ion(eta, probe.rho(ln_ne, ln_te))[0] if probe.radius else 1.5 * (1 + 0.03 * eta)
+        ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * factor))
+    ln_r = np.log(top / (probe.electron_scale * np.sqrt(te))) - ln_ne
+    theta = np.stack([ln_ne, ln_te, vp, np.clip(ln_r, -4.0, 1.0)], axis=1)
+    return theta if probe.radius else with_shape(theta), cross
+
+
+def _fit_block(
+    samples: Sorted,
+    probe: Probe,
+    step: float,
+    reduction: float | None,
+    verdicts: Verdicts,
+    rows: NDArray[np.intp],
+    table: Table,
+) -> None:
+    edges = bin_edges(samples.count)
+    bins = bin_samples(samples, edges)
+    count = np.maximum(bins.count, 1)
+    theta, _ = first_guess(bins, probe)
+    slope = np.gradient(bins.current, axis=1) / np.maximum(
+        np.abs(np.gradient(bins.bias, axis=1)), 1e-9
+    )
+    noise2, ripple2 = noise_components(bins.scatter, bins.dof, slope)
+    sigma = bin_sigma(bins, noise2, ripple2, slope, step)
+    variance = bins.spread + ripple2[:, None]
+    first = fit.solve(theta, bins.bias, bins.current, sigma, variance, probe, reduction=reduction)
+
+    # What the first fit leaves over tells the noise without the curve, and shows pick-up.
+    cleaned, residual, line2 = _clean(samples, first.theta, probe)
+    left = bin_samples(residual, edges)
+    bins = bin_samples(cleaned, edges)
+    _, _, slope = fit.model(first.theta, bins.bias, bins.spread, probe)
+    scatter = left.scatter
+    noise2, ripple2 = noise_components(scatter, left.dof, slope)
+    sigma = bin_sigma(bins, noise2, ripple2, slope, step)
+    ripple2 = ripple2 + line2
+    variance = bins.spread + ripple2[:, None]
+    args = bins.bias, bins.current
+    best = fit.solve(first.theta, *args, sigma, variance, probe, reduction=reduction)
+
+    chi2, theta, cov, converged, model_error = mend(best, bins, sigma, variance, probe, reduction)
+    ripple = np.sqrt(ripple2)
+    _fill(table, rows, bins, sigma, theta, cov, noise2, ripple2, probe, step)
+    table.chi2[rows], table.model_error[rows] = chi2, model_error
+    table.noise[rows], table.ripple[rows] = np.sqrt(noise2), ripple
+    table.theta[rows] = theta
+    judge(table.value, table.sigma, table.model_error, table.chi2, rows, bins, converged, verdicts)
+
+
+def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: float) -> Floats:
+    """Return the standard deviation of each bin's mean, A; infinite for an empty bin.
+
+    Noise averages down; the rounding of the recorder does so only where noise or slope move the
+    current over its steps, and otherwise leaves up to step/√12.
+    """
+    sample = noise2[:, None] + slope * slope * ripple2[:, None]
+    stuck = stuck_variance(sample, slope * slope * bins.spread, step)
+    floor = (1e-7 * np.ptp(bins.current, axis=1)[:, None]) ** 2
+    sigma = np.sqrt(
+        np.maximum(sample, step * step / 12.0) / np.maximum(bins.count, 1) + stuck + floor
+    )
+    return np.where(bins.count > 0, sigma, np.inf)
+
+
+def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
+    """Return the variance that rounding to ``step`` leaves in a mean over many samples, A².
+
+    Noise (``sample``, A², the rounding's own step²/12 in it) and the run of the curve (``moved``,
+    A²) act as dither: the error falls as exp(−2π² σ²/step²), from step/√12 when nothing moves.
+    """
+    if step <= 0.0:
+        return np.zeros_like(sample)
+    q2 = step * step / 12.0
+    dither = np.maximum(sample - q2, 0.0) + moved
+    return np.asarray(q2 * np.exp(-4.0 * math.pi**2 * dither / (12.0 * q2)))
+
+
+def _clean(samples: Sorted, theta: Floats, probe: Probe) -> tuple[Sorted, Sorted, Floats]:
+    """Return the samples without narrow-band pick-up, and what the fit leaves over of them, and the ripple taken out, V²."""
+    value, _, slope = fit.model(theta, samples.bias, np.zeros_like(samples.bias), probe)
+    present = np.arange(samples.bias.shape[1]) < samples.count[:, None]
+    rest = np.where(present, samples.current - value, 0.0)
+    in_time = np.zeros_like(rest)
+    slope_in_time = np.zeros_like(rest)
+    np.put_along_axis(in_time, samples.order, rest, 1)
+    np.put_along_axis(slope_in_time, samples.order, np.where(present, slope, 0.0), 1)
+    in_time, line2 = find_pickup(in_time, slope_in_time)
+    pickup = np.where(present, np.take_along_axis(in_time, samples.order, 1), 0.0)
+
+    def but(current: Floats) -> Sorted:
+        return Sorted(bias=samples.bias, current=current, order=samples.order, count=samples.count)
+
+    return but(samples.current - pickup), but(rest - pickup), line2
+
+
+def _fill(
+    table: Table,
+    rows: NDArray[np.intp],
+    bins: Bins,
+    sigma: Floats,
+    theta: Floats,
+    cov: Floats,
+    noise2: Floats,
+    ripple2: Floats,
+    probe: Probe,
+    step: float,
+) -> None:
+    error = np.sqrt(np.maximum(np.einsum("npp->np", cov), 0.0))
+    ne, te = np.exp(theta[:, LN_NE]), np.exp(theta[:, LN_TE])
+
+    def put(name: str, value: Floats, s: Floats) -> None:
+        table.value[name][rows], table.sigma[name][rows] = value, s
+
+    put("ne", ne, ne * error[:, LN_NE])
+    put("Te", te, te * error[:, LN_TE])
+    put("Vp", theta[:, VP], error[:, VP])
+    put("reduction", np.exp(theta[:, LN_R]), np.exp(theta[:, LN_R]) * error[:, LN_R])
+
+    # Floating potential: zero of the fitted curve plus what the data around it add, the two being
+    # trusted as each is sure.
+    vf = theta[:, VP] - 4.5 * te
+    fitted, _, _ = fit.model(theta, bins.bias, bins.spread + ripple2[:, None], probe)
+    rest = bins.current - fitted
+    local, s = np.zeros_like(vf), np.zeros_like(vf)
+    for k in range(18):
+        value, jac, slope = fit.model(theta, vf[:, None], ripple2[:, None], probe)
+        if k >= 10:
+            w = np.where(np.abs(bins.bias - vf[:, None]) < 0.5 * te[:, None], 1.0 / sigma**2, 0.0)
+            sure = np.einsum("np,npq,nq->n", jac[:, :, 0], cov, jac[:, :, 0])
+            local = (w * rest).sum(1) * sure / (1.0 + w.sum(1) * sure)
+            s = np.sqrt(sure / (1.0 + w.sum(1) * sure)) / slope[:, 0]
+        pace = 1.0 if k < 10 else 0.5
+        vf = vf - pace * np.clip((value[:, 0] + local) / slope[:, 0], -2.0 * te, 2.0 * te)
+        vf = np.clip(vf, bins.bias[:, 0], bins.bias[:, -1])
+    slope = slope[:, 0]
+    run = (slope * te) ** 2 / 12.0  # over one Te around
+    stuck = stuck_variance(noise2 + slope * slope * ripple2, run, step)
+    put("Vf", vf, np.hypot(s, np.sqrt(stuck) / slope))
+
+    def ion(t: Floats) -> Floats:
+        te = np.exp(t[:, LN_TE])
+        rho = probe.rho(t[:, LN_NE], t[:, LN_TE])
+        x = ((vf - t[:, VP]) / te)[:, None]
+        g = fit.electrons_and_ions(x, rho[:, None], t, probe)[3][:, 0]
+        return np.asarray(probe.ion_scale * np.exp(t[:, LN_NE]) * np.sqrt(te) * g)
+
+    isat = ion(theta)
+    gradient = np.empty_like(theta)
+    for j in range(theta.shape[1]):
+        h = np.zeros_like(theta)
+        h[:, j] = 1e-4
+        gradient[:, j] = (ion(theta + h) - ion(theta - h)) / 2e-4
+    put("Isat", isat, np.sqrt(np.einsum("np,npq,nq->n", gradient, cov, gradient)))

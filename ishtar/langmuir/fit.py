@@ -1,0 +1,303 @@
+"""Fit of the probe characteristic to many binned sweeps at once.
+
+A batched Levenberg–Marquardt: every array has the sweeps as its first axis, and sweeps that have
+converged leave the batch. The model is that of :mod:`ishtar.langmuir.theory` with analytic
+derivatives, averaged over the spread of the bias inside a bin and over unresolved RF.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.gases import Gas
+from ishtar.langmuir.theory import (
+    ELECTRON_MASS,
+    ELEMENTARY_CHARGE,
+    VACUUM_PERMITTIVITY,
+    _electron,
+    _ion,
+)
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+# Columns of theta. The last two, the shape of both branches, are fitted only where the theory of the
+# cylinder cannot be used (radius unknown) or does not fit (a short tip, a shadow).
+LN_NE, LN_TE, VP, LN_R, ION_SLOPE, SATURATION = range(6)
+
+# Prior of ln R: without a knee in the sweep, R and Vp cannot be told apart; "one, within a factor
+# e" then widens the error bar of Vp instead of letting it run away. With a knee it does not matter.
+# The shape is near the theory's: sheaths grow by some per cent per Te.
+_PRIOR_MEAN = np.zeros(6)
+_PRIOR_WEIGHT = np.array([0.0, 0.0, 0.0, 1.0, 1.0 / 0.1**2, 1.0 / 0.2**2])
+
+_BLOCK = 128  # sweeps at a time: the work arrays stay in the processor's cache
+_BOHM = math.exp(-0.5) * math.sqrt(2.0 * math.pi)  # 0.61 n c_s in units of n √(e Te / 2π mᵢ)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What the model must know of the probe and the gas.
+
+    Parameters
+    ----------
+    area : float
+        Collecting area, m².
+    radius : float or None
+        Of the cylinder, m; None: a sheath thin against the probe, whatever its shape.
+    gas : Gas
+        Working gas.
+    """
+
+    area: float
+    radius: float | None
+    gas: Gas
+
+    @property
+    def electron_scale(self) -> float:
+        """Thermal electron current for ne = 1/m³ and Te = 1 eV, A."""
+        return self._scale(ELECTRON_MASS)
+
+    @property
+    def ion_scale(self) -> float:
+        """The same for the ions, A."""
+        return self._scale(self.gas.ion_mass)
+
+    def _scale(self, mass: float) -> float:
+        speed = math.sqrt(ELEMENTARY_CHARGE / (2.0 * math.pi * mass))
+        return ELEMENTARY_CHARGE * self.area * speed
+
+    def rho(self, ln_ne: Floats, ln_te: Floats) -> Floats:
+        """Return radius over Debye length; 50, a thin sheath, where the radius is not known."""
+        if not self.radius:
+            return np.full_like(ln_ne, 50.0)
+        unit = self.radius * math.sqrt(ELEMENTARY_CHARGE / VACUUM_PERMITTIVITY)
+        return np.asarray(unit * np.exp(0.5 * (ln_ne - ln_te)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """Result of :func:`solve`, one row a sweep.
+
+    ``theta`` (n, p), ``covariance`` (n, p, p), ``chi2`` (n,), ``converged`` (n,).
+    """
+
+    theta: Floats
+    covariance: Floats
+    chi2: Floats
+    converged: Flags
+
+
+def electrons_and_ions(
+    x: Floats, rho: Floats, theta: Floats, probe: Probe
+) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
+    """Return F, dF/dx, dF/d ln ρ, G, dG/dη, dG/d ln ρ at x = −η, and the smooth η of the ions.
+
+    Where ``theta`` has the shape's columns, F is multiplied by (1 + x)^power above Vp and G by
+    (1 + slope η) below.
+    """
+    f, fx, f_rho = _electron(x, rho)
+    eta = -x
+    small = np.exp(-2.0 * np.abs(eta))
+    soft = np.maximum(eta, 0.0) + 0.5 * np.log1p(small)
+    if probe.radius:
+        g, g_eta, g_rho = _ion(eta, rho)
+    else:
+        # Bohm's flux; it sets in within about one Te below Vp
+        gate = soft / (soft + 0.5)
+        dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
+        g, g_eta = _BOHM * gate, _BOHM * dsoft * 0.5 / (soft + 0.5) ** 2
+        f_rho, g_rho = np.zeros_like(f), np.zeros_like(g)
+    if theta.shape[1] > LN_R + 1:
+        slope, power = theta[:, ION_SLOPE, None], theta[:, SATURATION, None]
+        above = np.maximum(x, 0.0)
+        grow = np.exp(power * np.log1p(above))
+        fx = grow * (fx + np.where(x > 0.0, f * power / (1.0 + above), 0.0))
+        f, f_rho = f * grow, f_rho * grow
+        dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
+        expand = np.maximum(1.0 + slope * soft, 0.05)
+        g_eta = g_eta * expand + g * slope * dsoft
+        g, g_rho = g * expand, g_rho * expand
+    return f, fx, f_rho, g, g_eta, g_rho, soft
+
+
+def model(
+    theta: Floats, bias: Floats, variance: Floats, probe: Probe
+) -> tuple[Floats, Floats, Floats]:
+    """Return current, its derivatives and the electron part.
+
+    Parameters
+    ----------
+    theta : (n, p) float64
+        ln ne [1/m³], ln Te [eV], Vp [V], ln R and, with p = 6, slope and power of the shape.
+    bias : (n, m) float64, V
+    variance : (n, m) float64, V²
+        Spread of the true voltage about ``bias``; the mean over it is taken at the two
+        points ± its root (Gauss' rule, exact to third order).
+    probe : Probe
+
+    Returns
+    -------
+    current : (n, m) A
+    jacobian : (n, p, m) A per unit of theta
+    slope : (n, m) A/V
+    """
+    ln_ne, ln_te, vp, ln_r = (theta[:, i, None] for i in range(4))
+    te = np.exp(ln_te)
+    thermal = np.exp(ln_ne + 0.5 * ln_te)
+    ce = probe.electron_scale * thermal * np.exp(ln_r)
+    ci = probe.ion_scale * thermal
+    rho = probe.rho(ln_ne, ln_te)
+
+    centre = (bias - vp) / te
+    half = np.sqrt(variance) / te
+    x = np.concatenate([centre - half, centre + half], axis=1)
+    x = np.clip(x, -500.0, 500.0)
+    f, fx, f_rho, g, g_eta, g_rho, soft = electrons_and_ions(x, rho, theta, probe)
+
+    m = bias.shape[1]
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(0.5 * (values[:, :m] + values[:, m:]))
+
+    electrons = ce * mean(f)
+    ions = ci * mean(g)
+    slope_x = ce * mean(fx) + ci * mean(g_eta)  # dI/dx
+    # the nodes sit at fixed volts, so that d x / d ln Te = -x at each
+    stretch = ce * mean(fx * x) + ci * mean(g_eta * x)
+    current = electrons - ions
+    jac = np.empty((theta.shape[0], theta.shape[1], m))
+    jac[:, LN_NE] = current
+    jac[:, LN_TE] = 0.5 * current - stretch
+    jac[:, VP] = -slope_x / te
+    jac[:, LN_R] = electrons
+    if probe.radius:
+        by_rho = 0.5 * (ce * mean(f_rho) - ci * mean(g_rho))  # ρ ~ √(ne/Te)
+        jac[:, LN_NE] += by_rho
+        jac[:, LN_TE] -= by_rho
+    if theta.shape[1] > LN_R + 1:
+        expand = np.maximum(1.0 + theta[:, ION_SLOPE, None] * soft, 0.05)
+        jac[:, ION_SLOPE] = -ci * mean(g * soft / expand)
+        jac[:, SATURATION] = ce * mean(f * np.log1p(np.maximum(x, 0.0)))
+    return current, jac, slope_x / te
+
+
+def solve(
+    start: Floats,
+    bias: Floats,
+    current: Floats,
+    sigma: Floats,
+    variance: Floats,
+    probe: Probe,
+    *,
+    reduction: float | None = None,
+    max_iterations: int = 60,
+) -> Solution:
+    """Fit all sweeps by weighted least squares.
+
+    Parameters
+    ----------
+    start : (n, p) float64
+        First guess of theta.
+    bias, current, sigma, variance : (n, m) float64
+        Bins: V, A, A, V². An infinite ``sigma`` leaves a bin out.
+    probe : Probe
+    reduction : float, optional
+        R, if it is known; else it is fitted.
+    """
+    n, p = start.shape
+    theta = start.copy()
+    cov = np.full((n, p, p), np.nan)
+    chi2 = np.full(n, np.inf)
+    done = np.zeros(n, bool)
+    prior_mean, prior_weight = _PRIOR_MEAN[:p].copy(), _PRIOR_WEIGHT[:p].copy()
+    if reduction is not None:
+        prior_mean[LN_R], prior_weight[LN_R] = math.log(reduction), 1e8
+        theta[:, LN_R] = math.log(reduction)
+    for lo in range(0, n, _BLOCK):
+        part = slice(lo, min(lo + _BLOCK, n))
+        theta[part], cov[part], chi2[part], done[part] = _solve_block(
+            theta[part],
+            bias[part],
+            current[part],
+            1.0 / sigma[part],
+            variance[part],
+            probe,
+            prior_mean,
+            prior_weight,
+            max_iterations,
+        )
+    return Solution(theta=theta, covariance=cov, chi2=chi2, converged=done)
+
+
+def _solve_block(
+    theta: Floats,
+    bias: Floats,
+    current: Floats,
+    root_weight: Floats,
+    variance: Floats,
+    probe: Probe,
+    prior_mean: Floats,
+    prior_weight: Floats,
+    max_iterations: int,
+) -> tuple[Floats, Floats, Floats, Flags]:
+    n, p = theta.shape
+    best = theta.copy()
+    out_h = np.zeros((n, p, p))
+    out_cost = np.full(n, np.inf)
+    converged = np.zeros(n, bool)
+
+    def evaluate(t: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
+        m, jac, _ = model(t, bias[rows], variance[rows], probe)
+        w = root_weight[rows]
+        residual = (current[rows] - m) * w
+        jac *= w[:, None, :]
+        off = prior_mean - t
+        cost = np.einsum("nm,nm->n", residual, residual) + (off * off * prior_weight).sum(1)
+        grad = np.matmul(jac, residual[:, :, None])[:, :, 0] + off * prior_weight
+        hess = np.matmul(jac, jac.transpose(0, 2, 1)) + np.diag(prior_weight)
+        return cost, grad, hess
+
+    rows = np.arange(n)
+    cost, grad, hess = evaluate(best, rows)
+    out_cost[:], out_h[:] = cost, hess
+    damping = np.full(n, 1e-3)
+    limit = np.array([1.0, 0.7, np.inf, 1.0, 0.1, 0.2])[:p]  # longest step of a parameter
+    for _ in range(max_iterations):
+        diag = np.einsum("npp->np", hess)
+        scale = np.sqrt(np.maximum(diag, 1e-300))
+        scaled = hess / (scale[:, :, None] * scale[:, None, :])
+        scaled[:, range(p), range(p)] = 1.0 + damping[:, None]
+        step = np.linalg.solve(scaled, (grad / scale)[:, :, None])[:, :, 0]
+        gain = (step * (grad / scale)).sum(1)  # how much the cost can still fall
+        step = step / scale
+        reach = limit.copy()
+        longest = np.abs(step) / reach
+        longest[:, VP] = np.abs(step[:, VP]) / (3.0 * np.exp(best[rows, LN_TE]))
+        step /= np.maximum(1.0, longest.max(1))[:, None]
+        trial = best[rows] + step
+        t_cost, t_grad, t_hess = evaluate(trial, rows)
+        better = t_cost <= cost
+        best[rows[better]] = trial[better]
+        out_cost[rows[better]], out_h[rows[better]] = t_cost[better], t_hess[better]
+        # a hundredth of a standard deviation is near enough
+        finished = (better & (gain < 1e-4) & (damping < 1.0)) | (gain < 1e-9)
+        converged[rows[finished]] = True
+        damping = np.where(better, damping * 0.1, damping * 8.0)
+        keep = ~finished & (damping < 1e9)
+        cost = np.where(better, t_cost, cost)[keep]
+        grad = np.where(better[:, None], t_grad, grad)[keep]
+        hess = np.where(better[:, None, None], t_hess, hess)[keep]
+        damping, rows = np.maximum(damping[keep], 1e-8), rows[keep]
+        if not rows.size:
+            break
+    diag = np.sqrt(np.maximum(np.einsum("npp->np", out_h), 1e-300))
+    scaled = out_h / (diag[:, :, None] * diag[:, None, :])
+    # a direction that the data do not know gets a huge error, not an exception
+    scaled[:, range(p), range(p)] += 1e-12
+    cov = np.linalg.inv(scaled) / (diag[:, :, None] * diag[:, None, :])
+    return best, cov, out_cost, converged

@@ -1,0 +1,108 @@
+"""What was read, by name and digest: recorded while a report runs, compared when one is planned.
+
+Anything in the library that hands out data calls `record`. Inside a report's kernel the records
+go, one JSON line each, into the file named by ``ISHTAR_LINEAGE``, so that they survive the death of
+the kernel; elsewhere recording is off and costs one comparison.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "ISHTAR_LINEAGE"
+ABSENT = "absent"
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Input:
+    """One thing that a run really read.
+
+    ``kind`` is ``channel``, ``wiring``, ``calibration``, ``signal``, ``machine``, ``attribute``,
+    ``scraps``, ``shots`` or ``code``; ``subject`` the shot or day that it was read at (empty for
+    code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it was
+    looked for and not there).
+    """
+
+    kind: str
+    name: str
+    subject: str = ""
+    version: str = ""
+    digest: str = ""
+
+
+def digest(value: Any) -> str:
+    """Return a short stable digest of anything that JSON can hold."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+class Recorder:
+    """Collects inputs, each once; also into a file where one is given."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.inputs: dict[Input, None] = {}
+
+    def add(self, item: Input) -> None:
+        """Take one input."""
+        if item in self.inputs:
+            return
+        self.inputs[item] = None
+        if self.path is not None:
+            line = json.dumps(asdict(item), ensure_ascii=False) + "\n"
+            with self.path.open("a", encoding="utf-8") as f:
+                f.write(line)
+
+
+_recorder: ContextVar[Recorder | None] = ContextVar("ishtar_recorder", default=None)
+_from_environment: dict[str, Recorder] = {}
+
+
+def _active() -> Recorder | None:
+    recorder = _recorder.get()
+    if recorder is None and (path := os.environ.get(VARIABLE)):
+        recorder = _from_environment.setdefault(path, Recorder(Path(path)))
+    return recorder
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    """Record what is read inside the block, in memory."""
+    recorder = Recorder()
+    token = _recorder.set(recorder)
+    try:
+        yield recorder
+    finally:
+        _recorder.reset(token)
+
+
+def record(item: Input) -> None:
+    """Note that something was read; does nothing where nobody records."""
+    recorder = _active()
+    if recorder is not None:
+        recorder.add(item)
+
+
+def subject_of(shot: int) -> str:
+    """Return a shot number as the subject of an input."""
+    return f"{shot:05d}"
+
+
+def read_records(path: Path) -> tuple[Input, ...]:
+    """Return the inputs of a recorder's file, sorted, each once; a torn last line is dropped."""
+    found: set[Input] = set()
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.add(Input(**json.loads(line)))
+            except (ValueError, TypeError):
+                continue
+    return tuple(sorted(found))

@@ -1,0 +1,230 @@
+"""A signal of a shot: a lazy handle that knows everything and reads only what it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.sampled import Sampled
+
+if TYPE_CHECKING:
+    import xarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """Where a signal's numbers come from, for people and for receipts."""
+
+    signal: str
+    shot: int
+    unit: str
+    channel: str = ""
+    device: str = ""
+    calibration: str = ""
+    span: str = ""
+    source: str = ""
+    derived: str = ""
+    description: str = ""
+    reference: str = ""
+    steps: tuple[str, ...] = ()
+    parts: tuple[Story, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.signal} of shot {self.shot} [{self.unit or '1'}]"]
+        if self.description:
+            lines[0] += f" — {self.description}"
+        facts = {
+            "derived": self.derived,
+            "channel": self.channel,
+            "device": self.device,
+            "calibration": self.calibration,
+            "valid for shots": self.span,
+            "equations": "; ".join(self.steps),
+            "reference": self.reference,
+            "source": self.source,
+        }
+        lines += [f"  {name:<16}{value}" for name, value in facts.items() if value]
+        for part in self.parts:
+            lines += ["  " + line for line in str(part).splitlines()]
+        return "\n".join(lines)
+
+
+class Signal:
+    """A signal (or raw channel) of one shot, or a stretch of it.
+
+    Indexing selects and reads nothing: ``s[2.0:2.1]`` by time (s, half-open), ``s[100:200]`` by
+    sample. ``load``, ``raw`` and ``envelope`` read.
+    """
+
+    def __init__(
+        self,
+        samples: Sampled,
+        story: Story,
+        *,
+        on_read: Callable[[], None],
+        window: tuple[int, int] | None = None,
+    ) -> None:
+        self._samples = samples
+        self._story = story
+        self._on_read = on_read
+        self._window = (0, samples.base.n) if window is None else window
+
+    @property
+    def name(self) -> str:
+        """The signal's name, or the channel's path."""
+        return self._story.signal
+
+    @property
+    def unit(self) -> str:
+        """Unit of the loaded values."""
+        return self._story.unit
+
+    @property
+    def dt(self) -> float | None:
+        """Sampling interval in s; None where sampling is irregular."""
+        return self._samples.base.dt
+
+    @property
+    def t0(self) -> float:
+        """Time of the first selected sample, s on the shot's clock."""
+        start, stop = self._window
+        times = self._samples.base.times(start, min(start + 1, stop))
+        return float(times[0]) if len(times) else float("nan")
+
+    @property
+    def n(self) -> int:
+        """Number of selected samples."""
+        return max(self._window[1] - self._window[0], 0)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of what `load` would give."""
+        return (self.n,)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the selected samples as recorded."""
+        return self.n * self._samples.itemsize
+
+    @property
+    def samples(self) -> Sampled:
+        """Where its samples come from; formulas are made of these."""
+        return self._samples
+
+    def note_read(self) -> None:
+        """Record that its samples are read."""
+        self._on_read()
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, key: slice) -> Signal:
+        if not isinstance(key, slice):
+            raise TypeError(f"{self.name}[{key!r}]: select a stretch, s[2.0:2.1] or s[100:200]")
+        if key.step is not None:
+            raise TypeError(f"{self.name}: a slice has no step; load() and decimate")
+        base, (start, stop) = self._samples.base, self._window
+        bounds = [b for b in (key.start, key.stop) if b is not None]
+        if all(isinstance(b, int | np.integer) for b in bounds):
+            first, last, _ = key.indices(self.n)
+            window = (start + first, start + max(first, last))
+        else:
+            first = start if key.start is None else max(base.index(float(key.start)), start)
+            last = stop if key.stop is None else min(base.index(float(key.stop)), stop)
+            window = (first, max(first, last))
+        return Signal(self._samples, self._story, on_read=self._on_read, window=window)
+
+    def load(self) -> xarray.DataArray:
+        """Read the selected samples, calibrated.
+
+        Returns
+        -------
+        xarray.DataArray
+            (time,) float64 in `unit`, coordinate ``time`` in s on the shot's clock.
+        """
+        self._on_read()
+        return self._array(self._samples.read(*self._window), {"units": self.unit})
+
+    def raw(self) -> xarray.DataArray:
+        """Read the selected samples as they were recorded, without scale or calibration."""
+        self._on_read()
+        return self._array(self._samples.raw(*self._window), {"units": "1"})
+
+    def values(self) -> NDArray[np.float64]:
+        """Read the selected samples, calibrated, as a plain array (n,) float64."""
+        self._on_read()
+        return self._samples.read(*self._window)
+
+    def times(self) -> NDArray[np.float64]:
+        """Return the times of the selected samples, (n,) float64, s on the shot's clock."""
+        return self._samples.base.times(*self._window)
+
+    def envelope(self, n: int = 2000) -> xarray.Dataset:
+        """Read minimum and maximum over at most ``n`` stretches, from the pyramid.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``min`` and ``max`` (time,) float64 in `unit`; ``time`` is the middle of a stretch.
+        """
+        import xarray as xr
+
+        if n < 1:
+            raise ValueError(f"envelope({n}): ask for one stretch at least")
+        self._on_read()
+        edges, blocks = self._samples.minmax(*self._window, n)
+        base = self._samples.base
+        if base.dt is not None:
+            time = base.t0 + base.dt * (edges[:-1] + edges[1:] - 1) / 2
+        else:
+            all_times = base.times(0, base.n)
+            time = (all_times[edges[:-1]] + all_times[edges[1:] - 1]) / 2
+        attrs = self._attributes() | {"units": self.unit}
+        return xr.Dataset(
+            {"min": ("time", blocks[:, 0], attrs), "max": ("time", blocks[:, 1], attrs)},
+            coords={"time": ("time", time, {"units": "s"})},
+            attrs=attrs,
+        )
+
+    def explain(self) -> Story:
+        """Return the signal's story: channel, device, calibration, span, source. Print it."""
+        return replace(self._story)
+
+    def _attributes(self) -> dict[str, Any]:
+        s = self._story
+        facts = {"channel": s.channel, "device": s.device, "calibration": s.calibration}
+        return {"shot": s.shot, "long_name": s.description or s.signal} | {
+            name: value for name, value in facts.items() if value
+        }
+
+    def _array(self, values: NDArray[Any], attrs: dict[str, Any]) -> xarray.DataArray:
+        import xarray as xr
+
+        start, stop = self._window
+        base = self._samples.base
+        if base.dt is not None and stop > start:
+            from xarray.indexes import RangeIndex
+
+            t0 = float(base.t0 + base.dt * start)
+            index = RangeIndex.linspace(
+                t0, t0 + base.dt * (stop - start), stop - start, endpoint=False, dim="time"
+            )
+            coords: Any = xr.Coordinates.from_xindex(index)
+        else:
+            coords = {"time": base.times(start, stop)}
+        array = xr.DataArray(
+            values, dims="time", coords=coords, name=self.name, attrs=self._attributes() | attrs
+        )
+        array["time"].attrs["units"] = "s"
+        return array
+
+    def __repr__(self) -> str:
+        s = self._story
+        step = "irregular" if self.dt is None else f"dt {self.dt:.4g} s"
+        via = f", {s.calibration}" if s.calibration else ""
+        unit = s.unit or "1"
+        return f"<Signal {s.signal} [{unit}] of shot {s.shot}: {self.n} samples, {step}{via}>"

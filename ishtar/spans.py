@@ -1,0 +1,57 @@
+"""Half-open spans of shots: ``from = 1180``, ``until = 1250`` means 1180 … 1249."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, TypeVar
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """Shots ``first <= shot < until``; open-ended where ``until`` is None."""
+
+    first: int
+    until: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.until is not None and self.until <= self.first:
+            raise ValueError(
+                f"span {self.first} … {self.until} holds no shot: until must be larger"
+            )
+
+    def __contains__(self, shot: int) -> bool:
+        return self.first <= shot and (self.until is None or shot < self.until)
+
+    def overlaps(self, other: Span) -> bool:
+        """Tell whether some shot lies in both."""
+        return (self.until is None or other.first < self.until) and (
+            other.until is None or self.first < other.until
+        )
+
+    def __str__(self) -> str:
+        return f"{self.first}…" if self.until is None else f"{self.first}…{self.until - 1}"
+
+
+class Spanned(Protocol):
+    """Anything that is valid for a span of shots."""
+
+    @property
+    def span(self) -> Span: ...
+
+
+T = TypeVar("T", bound=Spanned)
+
+
+def valid_at(items: Iterable[T], shot: int) -> T | None:
+    """Return the item whose span holds ``shot``, None where there is none."""
+    return next((item for item in items if shot in item.span), None)
+
+
+def overlapping(items: Iterable[T]) -> Iterator[tuple[T, T]]:
+    """Yield neighbouring pairs of items whose spans share a shot."""
+    ordered = sorted(items, key=lambda item: item.span.first)
+    for earlier, later in pairwise(ordered):
+        if earlier.span.overlaps(later.span):
+            yield earlier, later

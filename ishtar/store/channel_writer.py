@@ -1,0 +1,327 @@
+"""Taking the samples of one channel: chunks, envelope, digest and rail count on the fly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from ishtar.errors import IshtarError
+from ishtar.store.digest import ChannelDigest, dtype_name
+from ishtar.store.envelope import BASE, Level, add_coarser_levels, block_minmax
+from ishtar.store.lane import Lane
+from ishtar.store.scale import Step, check_scale
+
+LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 keeps up to 64 kB in an object's header
+CHUNK = 1 << 16  # samples; 128 kB of int16: a 100 ms slice of a fast channel is a few chunks
+BLOCK_BYTES = 4 << 20  # at most so much goes to hash and disk at a time
+PENDING_BYTES = 48 << 20  # and so much of all channels together waits to become a block
+
+
+class StoreError(IshtarError, ValueError):
+    """Something was written that does not make a channel."""
+
+
+def group_name(path: str) -> str:
+    """Return the HDF5 group of a channel path ``group/name``; no two paths share one.
+
+    The first ``/`` parts group and name, further ones belong to the name (``cDAQ1/ai0``).
+    """
+    group, slash, name = path.partition("/")
+    return f"channels/{_quote(group) if slash else '%'}/{_quote(name if slash else group)}"
+
+
+def _quote(part: str) -> str:
+    quoted = quote(part, safe=" ")
+    if not quoted.strip("."):  # '' cannot be a name, '.' and '..' mean something to HDF5
+        return quoted.replace(".", "%2E") or "%-"
+    return quoted
+
+
+def to_json(value: Any) -> str:
+    """Return JSON text of plain values, numpy's among them; what has no JSON becomes text."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        item = value.item()
+        return item if isinstance(item, bool | int | float | str) else str(value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return str(value)
+
+
+def set_text(group: h5py.Group, name: str, text: str) -> None:
+    """Keep a text as an attribute, or as a dataset where it is longer than attributes may be."""
+    if len(text.encode()) < LONGEST_ATTRIBUTE:
+        group.attrs[name] = text
+    else:
+        group.create_dataset(f"text_{name}", data=np.frombuffer(text.encode(), dtype=np.uint8))
+
+
+class Lanes:
+    """Where the channels of one file send their blocks: one lane hashes, one writes."""
+
+    def __init__(self) -> None:
+        self.hashing, self.writing = Lane("store-hash"), Lane("store-write")
+        self.n_channels = 0
+
+    def block_length(self, itemsize: int) -> int:
+        """Return how many samples make a block: whole chunks, long where channels are few.
+
+        Long blocks save the hand-over between threads, which costs more than hashing a chunk.
+        """
+        n_bytes = min(BLOCK_BYTES, PENDING_BYTES // max(1, self.n_channels))
+        return max(CHUNK, n_bytes // itemsize // CHUNK * CHUNK)
+
+    def join(self) -> None:
+        """Wait until every block is hashed and written; raise what went wrong."""
+        self.hashing.join()
+        self.writing.join()
+
+    def abandon(self) -> None:
+        """End both threads, whatever is still queued."""
+        self.hashing.abandon()
+        self.writing.abandon()
+
+
+class ChannelWriter:
+    """Takes the samples of one channel, any number at a time.
+
+    ``properties`` may be added to until the file is finished.
+    """
+
+    def __init__(
+        self,
+        group: h5py.Group,
+        path: str,
+        *,
+        dtype: DTypeLike,
+        unit: str,
+        t0: float,
+        dt: float | None,
+        scale: list[Step],
+        properties: dict[str, Any],
+        lanes: Lanes,
+    ) -> None:
+        import hdf5plugin
+
+        check_scale(scale)
+        self.path = path
+        self.properties = properties
+        # numbers as JSON keeps them, so that writer and reader digest the same text
+        self._scale: list[Step] = json.loads(to_json(scale))
+        self._group = group
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        if self._dtype.kind not in "iuf" or self._dtype.itemsize > 8:
+            raise StoreError(f"channel {path!r} holds {self._dtype}, not numbers: leave it out")
+        self._unit, self._t0, self._dt = unit, float(t0), None if dt is None else float(dt)
+        options: dict[str, Any] = {
+            "shape": (0,),
+            "maxshape": (None,),
+            "chunks": (CHUNK,),
+            **hdf5plugin.Bitshuffle(cname="lz4"),
+        }
+        self._data = group.create_dataset("data", dtype=self._dtype, **options)
+        self._time = None
+        if dt is None:
+            self._time = group.create_dataset("time", dtype=np.float64, **options)
+        self._finest = Level(group.create_group("envelope"), BASE, self._dtype)
+        self._digest = ChannelDigest()
+        self._rails = _Rails(self._dtype)
+        self._lanes = lanes
+        lanes.n_channels += 1
+        self._values: list[NDArray[Any]] = []
+        self._times: list[NDArray[np.float64]] = []
+        self._n_pending = 0
+        self._n_sent = 0
+        self._last_time = -np.inf
+        self._steps_back = 0
+
+    @property
+    def n(self) -> int:
+        """Number of samples taken so far."""
+        return self._n_sent + self._n_pending
+
+    def append(
+        self, values: ArrayLike, time_s: ArrayLike | None = None, *, owned: bool = False
+    ) -> None:
+        """Take the next samples; ``time_s`` (same length) for an irregular channel.
+
+        Parameters
+        ----------
+        values : (n,)
+            Raw values; they must fit the channel's dtype exactly.
+        time_s : (n,), s
+            Times on the shot's clock, for an irregular channel only.
+        owned : bool
+            The caller will not change the array again: no copy is made.
+        """
+        x = self._exactly(np.asarray(values), owned)
+        if self._time is None and time_s is not None:
+            raise StoreError(f"channel {self.path!r} is regular; give no time_s")
+        if self._time is not None and time_s is None:
+            raise StoreError(f"channel {self.path!r} is irregular; give time_s with the values")
+        block = self._lanes.block_length(self._dtype.itemsize)
+        if time_s is None:
+            for i in range(0, len(x), block):
+                self._take(x[i : i + block], None, block)
+            return
+        t = np.array(time_s, dtype="<f8")
+        if t.shape != x.shape:
+            raise StoreError(
+                f"channel {self.path!r}: {len(x)} values but {t.shape} times; give one each"
+            )
+        self._watch_clock(t)
+        for i in range(0, len(x), block):
+            self._take(x[i : i + block], t[i : i + block], block)
+
+    def _exactly(self, x: NDArray[Any], owned: bool) -> NDArray[Any]:
+        """Return the values as the channel's dtype, refusing what would change them."""
+        if x.ndim != 1:
+            raise StoreError(f"channel {self.path!r} got an array of shape {x.shape}; give 1-D")
+        if x.dtype == self._dtype:
+            return np.ascontiguousarray(x) if owned else x.copy()
+        with np.errstate(invalid="ignore", over="ignore"):
+            cast = x.astype(self._dtype)
+        same = np.can_cast(x.dtype, self._dtype, "safe") or np.array_equal(
+            cast, x, equal_nan=x.dtype.kind == "f"
+        )
+        if not same:
+            raise StoreError(
+                f"channel {self.path!r} is {self._dtype.name}; its {x.dtype.name} values do not "
+                "fit: begin it with their dtype"
+            )
+        return cast
+
+    def _watch_clock(self, t: NDArray[np.float64]) -> None:
+        if len(t):
+            self._steps_back += int(t[0] < self._last_time) + int(np.count_nonzero(np.diff(t) < 0))
+            self._last_time = float(t[-1])
+
+    def _take(self, x: NDArray[Any], t: NDArray[np.float64] | None, block: int) -> None:
+        self._values.append(x)
+        if t is not None:
+            self._times.append(t)
+        self._n_pending += len(x)
+        if self._n_pending >= block:
+            self._send(self._n_pending // CHUNK * CHUNK)
+
+    def _send(self, count: int) -> None:
+        """Give ``count`` samples, whole chunks but at the end, to hash, envelope and disk."""
+        block, self._values = _split(self._values, count)
+        times, self._times = _split(self._times, count) if self._time is not None else (None, [])
+        self._n_pending -= count
+        self._n_sent += count
+        rows = block_minmax(block, BASE)
+        self._rails.add(block, rows)
+        self._lanes.hashing.put(lambda: self._hash(block, times))
+        self._lanes.writing.put(lambda: self._store(block, times, rows))
+
+    def _hash(self, block: NDArray[Any], times: NDArray[np.float64] | None) -> None:
+        self._digest.values.update(block.data)
+        if times is not None:
+            self._digest.times.update(times.data)
+
+    def _store(
+        self, block: NDArray[Any], times: NDArray[np.float64] | None, rows: NDArray[Any]
+    ) -> None:
+        _extend(self._data, block)
+        if times is not None:
+            _extend(self._time, times)
+        self._finest.add(rows)
+
+    def flush(self) -> None:
+        """Send what is pending; nothing may be appended after it."""
+        if self._n_pending:
+            self._send(self._n_pending)
+
+    def finish(self) -> dict[str, Any]:
+        """Write what is known at the end: levels, counts, digest. The lanes have been joined.
+
+        Returns
+        -------
+        dict
+            All that a reader wants to know of the channel, for the index of the file.
+        """
+        self._finest.finish()
+        add_coarser_levels(self._finest)
+        if self._steps_back:
+            self.properties["time_steps_back"] = self._steps_back
+        plain: dict[str, Any] = {
+            "path": self.path,
+            "unit": self._unit,
+            "n": self._n_sent,
+            "t0": self._t0,
+            "n_clipped": self._rails.count(),
+            "digest": self._digest.hexdigest(
+                dtype=dtype_name(self._dtype),
+                unit=self._unit,
+                t0=self._t0,
+                dt=self._dt,
+                scale=self._scale,
+            ),
+        }
+        if self._dt is not None:
+            plain["dt"] = self._dt
+        if self._n_sent:
+            plain["raw_min"], plain["raw_max"] = float(self._rails.low), float(self._rails.high)
+        for key, value in plain.items():
+            self._group.attrs[key] = value
+        set_text(self._group, "scale", to_json(self._scale))
+        set_text(self._group, "properties", to_json(self.properties))
+        return plain | {
+            "dtype": self._dtype.str,
+            "levels": sorted(int(factor) for factor in self._group["envelope"]),
+            "scale": self._scale,
+            "properties": self.properties,
+        }
+
+
+class _Rails:
+    """Counts samples at the rails of an integer channel, and keeps its extremes.
+
+    Zero is a rail of an unsigned converter, but not of a digital line (0 and 1) nor of a counter
+    (32 bits and more).
+    """
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.low: Any = None
+        self.high: Any = None
+        self._limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+        self._unsigned, self._counter = dtype.kind == "u", dtype.itemsize > 2
+        self._n_low = self._n_high = 0
+
+    def add(self, block: NDArray[Any], rows: NDArray[Any]) -> None:
+        """Take a block of samples and its (m, 2) minima and maxima."""
+        low, high = np.fmin.reduce(rows[:, 0]), np.fmax.reduce(rows[:, 1])
+        self.low = low if self.low is None else np.fmin(self.low, low)
+        self.high = high if self.high is None else np.fmax(self.high, high)
+        if self._limits is not None:
+            if low == self._limits.min:
+                self._n_low += int(np.count_nonzero(block == low))
+            if high == self._limits.max:
+                self._n_high += int(np.count_nonzero(block == high))
+
+    def count(self) -> int:
+        """Return how many samples sat on a rail."""
+        zero_is_no_rail = self._unsigned and (self._counter or self.high is None or self.high <= 1)
+        return self._n_high + (0 if zero_is_no_rail else self._n_low)
+
+
+def _split(parts: list[NDArray[Any]], count: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+    """Return the first ``count`` samples of the parts in one piece, and the rest."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    rest = whole[count:]
+    return whole[:count], [rest.copy()] if len(rest) else []
+
+
+def _extend(dataset: Any, values: NDArray[Any]) -> None:
+    n = dataset.shape[0]
+    dataset.resize((n + len(values),))
+    dataset[n:] = values

@@ -1,0 +1,38 @@
+"""The identity of a channel: a digest of its raw values, their times and what they mean.
+
+SHA-256, because most processors do it in hardware: it is the fastest of the standard library's
+cryptographic hashes there. Values and times are hashed apart, so that the digest does not depend
+on how many samples were appended at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ishtar.store.scale import Step
+
+DIGITS = 40
+
+
+class ChannelDigest:
+    """Grows with the samples of one channel."""
+
+    def __init__(self) -> None:
+        self.values = hashlib.sha256()
+        self.times = hashlib.sha256()
+
+    def hexdigest(
+        self, *, dtype: str, unit: str, t0: float, dt: float | None, scale: Sequence[Step]
+    ) -> str:
+        """Return the digest of the samples so far together with their meaning."""
+        meaning = json.dumps([dtype, unit, t0, dt, list(scale)], sort_keys=True)
+        whole = hashlib.sha256(self.values.digest() + self.times.digest() + meaning.encode())
+        return whole.hexdigest()[:DIGITS]
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a dtype without the byte order of this computer: ``int16``."""
+    return str(dtype.name)

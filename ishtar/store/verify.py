@@ -1,0 +1,58 @@
+"""Is a stored file what was written? Every sample is read and every digest computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ishtar.errors import DamagedFile
+from ishtar.store.channel_writer import BLOCK_BYTES, CHUNK, to_json
+from ishtar.store.digest import ChannelDigest, dtype_name
+from ishtar.store.lane import Lane
+from ishtar.store.reader import Channel, SourceFile
+
+
+def problems(path: Path) -> Iterator[str]:
+    """Yield what is wrong with a stored file, nothing for a good one."""
+    try:
+        source = SourceFile(path)
+        channels = source.read_channels()
+    except (DamagedFile, ValueError) as error:
+        yield str(error)
+        return
+    # as text, because NaN is not equal to itself
+    if [to_json(vars(c)) for c in channels.values()] != [
+        to_json(vars(c)) for c in source.channels.values()
+    ]:
+        yield "its index says otherwise than its channels"
+    for channel in channels.values():
+        try:
+            found = recomputed_digest(channel)
+        except (DamagedFile, ValueError) as error:
+            yield f"channel {channel.path}: {error}"
+            continue
+        if found != channel.digest:
+            yield f"channel {channel.path}: its values are not those that were written"
+
+
+def recomputed_digest(channel: Channel) -> str:
+    """Return the digest of what the file holds now; equal to ``channel.digest`` if all is well."""
+    digest = ChannelDigest()
+    hashing = Lane("store-verify")
+    block = max(CHUNK, BLOCK_BYTES // channel.dtype.itemsize // CHUNK * CHUNK)
+    try:
+        for start in range(0, channel.n, block):
+            hashing.put(partial(digest.values.update, channel.raw(start, start + block).data))
+            if channel.irregular:
+                hashing.put(partial(digest.times.update, channel.time(start, start + block).data))
+        hashing.join()
+    finally:
+        hashing.abandon()
+    return digest.hexdigest(
+        dtype=dtype_name(channel.dtype),
+        unit=channel.unit,
+        t0=channel.t0,
+        dt=channel.dt,
+        scale=channel.scale,
+    )

@@ -1,0 +1,182 @@
+"""A testbed: all shots of a workspace, by number, by day, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ishtar import facts
+from ishtar.calibration import Declarations, load_declarations
+from ishtar.catalogue import Catalogue, ScrapRow
+from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
+from ishtar.lineage import record, subject_of
+from ishtar.numbers import select
+from ishtar.shot import Shot
+from ishtar.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Shots:
+    """Some shots of a testbed, ascending; iterating gives `Shot` handles."""
+
+    def __init__(self, testbed: Testbed, numbers: Sequence[int]) -> None:
+        self._testbed = testbed
+        self.numbers = list(numbers)
+
+    def __iter__(self) -> Iterator[Shot]:
+        return (self._testbed[n] for n in self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def table(self, columns: Sequence[str]) -> pandas.DataFrame:
+        """Return scraps and attributes of the shots, from the catalogue; no shot file is opened.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Names of scraps (``"Te"``, or ``"langmuir.Te"`` where two templates glue the same
+            name), their sigmas (``"Te.sigma"``) or attributes (``"date"``, ``"gas"``).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a shot (index ``shot``), None or NaN where a shot has no such value.
+            ``attrs["units"]`` holds the unit of each scrap.
+        """
+        import pandas as pd
+
+        units: dict[str, str] = {}
+        data = {name: self._column(name, units) for name in columns}
+        frame = pd.DataFrame(data, index=pd.Index(self.numbers, name="shot"))
+        frame.attrs["units"] = units
+        return frame
+
+    def _column(self, column: str, units: dict[str, str]) -> list[Any]:
+        with closing(self._testbed.catalogue()) as catalogue:
+            known = [catalogue.attributes(n) or {} for n in self.numbers]
+            if any(column in attributes for attributes in known):
+                values = [attributes.get(column) for attributes in known]
+                for n, value in zip(self.numbers, values, strict=True):
+                    record(facts.attribute_fact(column, value, n))
+                return values
+            is_sigma = column.endswith(".sigma")
+            base = column.removesuffix(".sigma")
+            template, _, name = base.rpartition(".")
+            subjects = [subject_of(n) for n in self.numbers]
+            rows = catalogue.scraps(subjects, name)
+            found = {r.subject: r for r in rows if not template or r.template == template}
+            for subject in subjects:
+                record(facts.scrap_fact(found.get(subject), base, subject))
+            templates = {r.template for r in rows}
+            if not template and len(templates) > 1:
+                options = ", ".join(f"{t}.{name}" for t in sorted(templates))
+                raise NotFoundError(f"{name!r} is glued by several templates: ask for {options}")
+            if found:
+                units[column] = next(iter(found.values())).unit
+            return [
+                (row.sigma if is_sigma else row.value) if (row := found.get(s)) else None
+                for s in subjects
+            ]
+
+    def __repr__(self) -> str:
+        if not self.numbers:
+            return "<Shots: none>"
+        return f"<Shots: {len(self)}, {self.numbers[0]} … {self.numbers[-1]}>"
+
+
+class Testbed:
+    """A workspace as its users see it; ``testbed[1234]`` is a shot."""
+
+    __test__ = False  # its name begins like a test class
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    @cached_property
+    def declarations(self) -> Declarations:
+        """Signals, wiring, devices and components as declared in ``calibrations/``."""
+        return load_declarations(self.workspace.calibrations)
+
+    def catalogue(self) -> Catalogue:
+        """Open the catalogue for reading; close it after use."""
+        return Catalogue(self.workspace.catalogue)
+
+    def numbers(self) -> list[int]:
+        """Return all shot numbers, ascending."""
+        with closing(self.catalogue()) as catalogue:
+            return catalogue.shots()
+
+    def __getitem__(self, number: int) -> Shot:
+        folder = self.workspace.shot_folder(int(number))
+        if not folder.is_dir():
+            select(str(int(number)), stored_shots(self.workspace))
+            raise NoSuchShot(f"shot {number} has no folder {folder}: ingest its files again")
+        return Shot(int(number), folder, self.declarations)
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and self.workspace.shot_folder(number).is_dir()
+
+    def shots(self) -> Shots:
+        """Return all shots."""
+        return Shots(self, self.numbers())
+
+    def days(self) -> list[str]:
+        """Return the days with shots, ``2026-11-22``, ascending."""
+        with closing(self.catalogue()) as catalogue:
+            return catalogue.days()
+
+    def day(self, day: str) -> Shots:
+        """Return the shots of a day, ``2026-11-22``."""
+        with closing(self.catalogue()) as catalogue:
+            numbers = catalogue.shots(day)
+            days = catalogue.days()
+        record(facts.shots_fact(numbers, day))
+        if not numbers:
+            hint = did_you_mean(day, days) or "; testbed.days() lists those that have"
+            raise NoSuchShot(f"there are no shots on {day!r}{hint}")
+        return Shots(self, numbers)
+
+    def range(self, first: int, last: int) -> Shots:
+        """Return the shots ``first … last``, both ends included."""
+        numbers = [n for n in self.numbers() if first <= n <= last]
+        record(facts.shots_fact(numbers, f"{subject_of(first)}..{subject_of(last)}"))
+        return Shots(self, numbers)
+
+    def scraps(self, shot: int) -> list[ScrapRow]:
+        """Return all scraps of a shot's current reports."""
+        with closing(self.catalogue()) as catalogue:
+            rows = catalogue.scraps([subject_of(shot)])
+        for row in rows:
+            record(facts.scrap_fact(row, f"{row.template}.{row.name}", row.subject))
+        return rows
+
+    def __repr__(self) -> str:
+        return f"<Testbed {self.workspace.root}>"
+
+
+def stored_shots(workspace: Workspace) -> list[int]:
+    """Return the shots that have stored files, ascending, from the folders themselves."""
+    if not workspace.shots.is_dir():
+        return []
+    return sorted(
+        int(folder.name)
+        for folder in workspace.shots.iterdir()
+        if folder.name.isdigit() and any(folder.glob("[!.]*.h5"))
+    )
+
+
+def open_testbed(where: str | Path | None = None) -> Testbed:
+    """Open a workspace.
+
+    Parameters
+    ----------
+    where : path, optional
+        Its folder; without it, the one that this folder lies in, or ``ISHTAR_WORKSPACE``.
+    """
+    return Testbed(Workspace.find() if where is None else Workspace.at(Path(where)))

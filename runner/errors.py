@@ -1,0 +1,35 @@
+"""What can go wrong in the factory.
+
+::
+
+    IshtarError
+    ├── TemplateError (ValueError)       a template notebook or its sidecar cannot be used
+    │   └── NoSuchTemplate (KeyError)
+    ├── ParameterError (ValueError)      a parameter that the template does not take
+    ├── SettingsError (ValueError)       ishtar.toml says something that is not understood
+    └── Busy (RuntimeError)              another coordinator works on this workspace
+"""
+
+from __future__ import annotations
+
+from ishtar.errors import IshtarError, WorkspaceError
+
+
+class TemplateError(IshtarError, ValueError):
+    """A template notebook or its sidecar that cannot be used."""
+
+
+class NoSuchTemplate(TemplateError, KeyError):
+    """There is no template of that name."""
+
+
+class ParameterError(IshtarError, ValueError):
+    """Parameters that a template does not take; all of them in one text."""
+
+
+class SettingsError(WorkspaceError):
+    """``ishtar.toml`` says something that is not understood."""
+
+
+class Busy(IshtarError, RuntimeError):
+    """Another coordinator works on this workspace."""

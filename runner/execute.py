@@ -1,0 +1,318 @@
+"""Executing one job: a template for a subject, to a report folder that appears whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import ishtar
+from ishtar.lineage import VARIABLE as LINEAGE
+from ishtar.lineage import Input, digest, read_records, recording
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir
+from ishtar.testbed import Testbed
+from ishtar.workspace import VARIABLE as WORKSPACE
+from ishtar.workspace import Workspace
+from runner.code import code_input
+from runner.outcome import outcome
+from runner.parameters import injected_cell
+from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
+from runner.templates import Template, read_template
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A work order: which template for what, with which limits. Everything in it is plain data."""
+
+    root: str
+    subject: Subject
+    template: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    rerun: bool = False
+    timeout_s: float = 300.0
+    output_mb: float = 50.0
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.template}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What a worker hands back: where the report lies, and its receipt."""
+
+    folder: str
+    receipt: Receipt
+
+
+class Phases:
+    """Seconds spent in each phase of a run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the block."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - start
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + took, 4)
+
+
+def execute(job: Job) -> Done:
+    """Run one job to its end, whatever that is; return where its report lies and its receipt.
+
+    The report is made in a temporary folder and renamed to ``reports/<subject>/<template>/
+    <digest>/`` when it is whole. A failing template is a report too, with state ``failed``.
+    """
+    workspace = Workspace.at(Path(job.root))
+    template = read_template(workspace.templates / f"{job.template}.ipynb")
+    values = template.values(job.subject, job.parameters)
+    started, clock, phases = datetime.now().astimezone(), time.perf_counter(), Phases()
+    temporary = workspace.reports / f"{TEMPORARY_PREFIX}{os.getpid()}-{time.monotonic_ns()}"
+    work = temporary / "work"
+    work.mkdir(parents=True)
+    try:
+        scraps: tuple[Scrap, ...] = ()
+        with phases.phase("prepare"):
+            prepared = _prepare(template, values)
+            with recording() as recorder:
+                lacking = _lacking(workspace, template, job.subject)
+        notebook = temporary / NOTEBOOK
+        if lacking:
+            _write_notebook(prepared, notebook)
+            state: State = "skipped"
+            reason = lacking
+        else:
+            with phases.phase("execute"):
+                state, reason = _papermill(prepared, notebook, temporary, work, job)
+            with phases.phase("scraps"):
+                scraps = read_scraps(notebook)
+        with phases.phase("render"):
+            from runner.publish.notebook import render_report
+
+            figures = render_report(notebook, temporary).figures
+        records = read_records(work / "inputs.jsonl")
+        inputs = tuple(sorted({*records, *recorder.inputs, code_input()}))
+        receipt = Receipt(
+            scope=job.subject.scope,
+            subject=job.subject.key,
+            template=template.name,
+            title=template.title,
+            template_digest=template.code_digest,
+            prose_digest=template.prose_digest,
+            parameters=values,
+            rerun=job.rerun,
+            state=state,
+            reason=reason,
+            digest=identity(template, values, inputs, job.rerun),
+            inputs=inputs,
+            scraps=tuple(scraps),
+            figures=figures,
+            started=started.isoformat(timespec="milliseconds"),
+            duration_s=round(time.perf_counter() - clock, 3),
+            phases=phases.seconds,
+            environment=_environment(),
+        )
+        shutil.rmtree(work, ignore_errors=True)
+        folder = report_folder(workspace.reports, job.subject, template.name, receipt.digest)
+        (temporary / RECEIPT).write_text(receipt.to_json(), encoding="utf-8")
+        _place(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=receipt)
+
+
+def identity(
+    template: Template, values: Mapping[str, Any], inputs: Sequence[Input], rerun: bool
+) -> str:
+    """Return the digest of what a report was made from; a re-run never meets the official one."""
+    read = [[i.kind, i.name, i.subject, i.digest] for i in inputs]
+    made_from = [template.name, template.code_digest, dict(values), read]
+    return digest([*made_from, "rerun"] if rerun else made_from)
+
+
+def _prepare(template: Template, values: Mapping[str, Any]) -> Any:
+    """Return the template as a notebook with the cell that sets its parameters."""
+    import nbformat
+    from nbformat.v4 import new_code_cell
+
+    notebook = nbformat.read(template.path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    position = next(
+        k for k, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])
+    )
+    injected = new_code_cell(injected_cell(values), id="injected-parameters")
+    injected.metadata["tags"] = ["injected-parameters"]
+    notebook.cells.insert(position + 1, injected)
+    notebook.metadata["papermill"] = {"parameters": dict(values), "template": template.name}
+    return notebook
+
+
+def _write_notebook(notebook: Any, path: Path) -> None:
+    import nbformat
+
+    nbformat.write(nbformat.from_dict(notebook), path, version=4)
+
+
+def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
+    """Return why the template cannot run for want of signals; empty where it can."""
+    if not template.needs or subject.scope != "shot":
+        return ""
+    shot = Testbed(workspace)[subject.number]
+    problems = [shot.problem(name) for name in template.needs if name not in shot]
+    return "; ".join(p for p in problems if p)
+
+
+def _papermill(
+    prepared: Any, notebook: Path, temporary: Path, work: Path, job: Job
+) -> tuple[State, str]:
+    import nbformat
+    import papermill
+    from papermill.execute import remove_error_markers
+
+    source = temporary / "prepared.ipynb"
+    _write_notebook(prepared, source)
+    with contextlib.suppress(papermill.PapermillExecutionError):  # told by its outputs, below
+        papermill.execute_notebook(
+            source,
+            notebook,
+            engine_name="ishtar",
+            kernel_name="python3",
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            execution_timeout=job.timeout_s,
+            output_mb=job.output_mb,
+            folder=str(work),
+            kernel_env={
+                WORKSPACE: job.root,
+                LINEAGE: str(work / "inputs.jsonl"),
+                "MPLCONFIGDIR": str(Path(job.root) / "data" / "cache" / "matplotlib"),
+            },
+        )
+    source.unlink()
+    executed = remove_error_markers(nbformat.read(notebook, as_version=4))
+    for cell in executed.cells:
+        cell.metadata.pop("papermill", None)
+    kept = executed.metadata.get("papermill", {})
+    for path in ("input_path", "output_path"):  # of folders that are gone when this is read
+        kept.pop(path, None)
+    _write_notebook(executed, notebook)
+    return outcome(executed)
+
+
+def read_scraps(notebook: Path) -> tuple[Scrap, ...]:
+    """Return the scraps of an executed notebook, by scrapbook; sigma and unit lie beside them."""
+    import scrapbook
+
+    book = scrapbook.read_notebook(str(notebook))
+    extras: dict[str, dict[str, Any]] = {}
+    for cell in book.node.cells:
+        for output in cell.get("outputs", []):
+            marks = output.get("metadata", {})
+            if "ishtar" in marks and "scrapbook" in marks:
+                extras[marks["scrapbook"]["name"]] = marks["ishtar"]
+    found = []
+    for name, scrap in book.scraps.items():
+        if scrap.data is None and scrap.display is not None:
+            continue  # a picture, not a value
+        extra = extras.get(name, {})
+        found.append(
+            Scrap(
+                name=name,
+                value=_plain(scrap.data),
+                sigma=extra.get("sigma"),
+                unit=extra.get("unit", ""),
+            )
+        )
+    return tuple(found)
+
+
+def _plain(data: Any) -> float | int | str | bool | None:
+    """Return a scrap's value; what was glued without Ishtar may be anything, and becomes text."""
+    if isinstance(data, Mapping) and data.keys() == {"value"}:
+        data = data["value"]
+    if data is None or isinstance(data, bool | int | str):
+        return data
+    if isinstance(data, float):
+        return data if data == data and abs(data) != float("inf") else None
+    return json.dumps(data, ensure_ascii=False, default=str)
+
+
+def _environment() -> dict[str, str]:
+    from importlib.metadata import version
+
+    packages = ("numpy", "scipy", "h5py", "matplotlib", "papermill", "ipykernel")
+    return {
+        "ishtar": ishtar.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "host": platform.node(),
+    } | {name: version(name) for name in packages}
+
+
+def _place(temporary: Path, folder: Path) -> None:
+    """Rename a whole report to where it belongs, over one of the same identity."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for path in temporary.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as f:
+                os.fsync(f.fileno())
+    while True:
+        try:
+            os.rename(temporary, folder)
+            break
+        except OSError:
+            if not folder.is_dir():
+                raise
+            aside = temporary.with_name(f"{temporary.name}-old")
+            os.rename(folder, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+    fsync_dir(folder.parent)
+
+
+def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
+    """Give an executed report its template's new words, without running anything.
+
+    Only for a template whose code is what it was: outputs are carried over cell by cell.
+    """
+    import nbformat
+
+    workspace = Workspace.at(Path(job.root))
+    template = read_template(workspace.templates / f"{job.template}.ipynb")
+    old = nbformat.read(folder / NOTEBOOK, as_version=4)
+    new = _prepare(template, receipt.parameters)
+    outputs = [c for c in old.cells if c.cell_type == "code"]
+    for cell in new.cells:
+        if cell.cell_type == "code" and outputs:
+            executed = outputs.pop(0)
+            cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    new.metadata = old.metadata
+    temporary = workspace.reports / f"{TEMPORARY_PREFIX}{os.getpid()}-{time.monotonic_ns()}"
+    temporary.mkdir(parents=True)
+    try:
+        from runner.publish.notebook import render_report
+
+        _write_notebook(new, temporary / NOTEBOOK)
+        figures = render_report(temporary / NOTEBOOK, temporary).figures
+        changed = replace(
+            receipt, title=template.title, prose_digest=template.prose_digest, figures=figures
+        )
+        (temporary / RECEIPT).write_text(changed.to_json(), encoding="utf-8")
+        _place(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=changed)

@@ -1,0 +1,58 @@
+"""Where ingest reads and writes: the data folders of a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class DataFolders(Protocol):
+    """What ingest wants to know of a workspace."""
+
+    @property
+    def incoming(self) -> Path:
+        """Where files arrive."""
+
+    @property
+    def quarantine(self) -> Path:
+        """Where files go that cannot be used, each with its reason."""
+
+    @property
+    def shots(self) -> Path:
+        """One folder ``NNNNN`` for each shot."""
+
+    @property
+    def days(self) -> Path:
+        """One folder ``YYYY-MM-DD`` for each day: its logs, and the times of its shots."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The folders of a workspace, as `DataFolders` asks for."""
+
+    incoming: Path
+    quarantine: Path
+    shots: Path
+    days: Path
+
+    @classmethod
+    def of(cls, root: Path) -> Layout:
+        """Return the folders below the root of a workspace."""
+        data = Path(root) / "data"
+        return cls(
+            incoming=data / "incoming",
+            quarantine=data / "quarantine",
+            shots=data / "shots",
+            days=data / "days",
+        )
+
+
+def shot_folder(layout: DataFolders, shot: int) -> Path:
+    """Return the folder of a shot: ``data/shots/01234``."""
+    return layout.shots / f"{shot:05d}"
+
+
+def workspace_root(layout: DataFolders) -> Path:
+    """Return the folder of ``ishtar.toml``, which ``data/shots`` is in."""
+    return layout.shots.parent.parent

@@ -1,0 +1,102 @@
+"""The converters: one for each kind of file that arrives. A facility can add its own.
+
+``ishtar.toml``::
+
+    [ingest]
+    converters = ["our_scope:ScopeFile"]      # our_scope.py in the workspace, or installed
+
+or an entry point in the group ``ishtar.converters``. They are asked first, in that order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from ishtar.errors import WorkspaceError
+from runner.ingest.context import Context
+
+HEAD_BYTES = 4096
+BUILT_IN = (
+    "runner.ingest.tdms:Tdms",
+    "runner.ingest.lvm:Lvm",
+    "runner.ingest.h5archive:H5Archive",
+    "runner.ingest.generatorlog:GeneratorLog",
+    "runner.ingest.datecsv:DateCsv",
+)
+
+
+class Converter(Protocol):
+    """Turns one kind of source file into channels, attributes and properties.
+
+    A converter has no state; ``name`` and ``version`` go into every file that it made.
+    """
+
+    name: str
+    version: str
+
+    def matches(self, path: Path, head: bytes) -> bool:
+        """Say whether this is such a file, by its first `HEAD_BYTES`; by its name last."""
+
+    def convert(self, path: Path, context: Context) -> None:
+        """Read the file once and give what it holds to the context.
+
+        Raises
+        ------
+        NotWhole
+            It ends too early.
+        Rejected
+            It cannot be used; the text says why. Any other exception has the same effect.
+        """
+
+
+def converters(names: tuple[str, ...] = (), folder: Path | None = None) -> Iterator[Converter]:
+    """Yield a facility's own converters (``"module:Class"``), installed ones, the built-in ones.
+
+    Parameters
+    ----------
+    names : tuple of str
+        From the settings; ``folder`` is where their modules are looked for first.
+    """
+    for name in names:
+        yield _load(name, folder)
+    for entry in entry_points(group="ishtar.converters"):
+        yield entry.load()()
+    for name in BUILT_IN:
+        yield _load(name, None)
+
+
+def _load(name: str, folder: Path | None) -> Any:
+    module_name, _, class_name = name.partition(":")
+    try:
+        return getattr(_module(module_name, folder), class_name)()
+    except (ImportError, AttributeError, SyntaxError, TypeError) as error:
+        raise WorkspaceError(
+            f"converter {name!r} cannot be loaded ({error}); [ingest] converters in ishtar.toml "
+            "wants 'module:Class', the module beside ishtar.toml or installed"
+        ) from error
+
+
+def _module(name: str, folder: Path | None) -> Any:
+    file = folder / f"{name}.py" if folder is not None else None
+    if file is None or not file.is_file():
+        return importlib.import_module(name)
+    # under a name of its own: two workspaces may have different modules of the same name
+    unique = f"ishtar_converters.{abs(hash(file.resolve())):x}.{name}"
+    if unique not in sys.modules:
+        spec = importlib.util.spec_from_file_location(unique, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[unique] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[unique]
+            raise
+    return sys.modules[unique]

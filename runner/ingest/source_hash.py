@@ -1,0 +1,81 @@
+"""SHA-256 of a source while it is being converted, close behind the converter.
+
+Both read the same stretch of the file within moments, so that the second reading comes from
+memory, also where the file lies on a network share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from types import TracebackType
+
+BLOCK = 4 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read once."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+class FollowingHash:
+    """Hashes a file in a thread of its own, never ahead of `advance`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._limit = 0
+        self._to_the_end = False
+        self._given_up = False
+        self._changed = threading.Condition()
+        self._hash = hashlib.sha256()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="source-hash", daemon=True)
+
+    def __enter__(self) -> FollowingHash:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._given_up = True
+            self._changed.notify()
+        self._thread.join()
+
+    def advance(self, done_bytes: int) -> None:
+        """Allow hashing up to ``done_bytes``."""
+        if done_bytes >= self._limit + BLOCK:
+            with self._changed:
+                self._limit = done_bytes
+                self._changed.notify()
+
+    def hexdigest(self) -> str:
+        """Hash what is left of the file and return the digest."""
+        with self._changed:
+            self._to_the_end = True
+            self._changed.notify()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._hash.hexdigest()
+
+    def _run(self) -> None:
+        try:
+            with self._path.open("rb", buffering=0) as f:
+                buffer = bytearray(BLOCK)
+                while self._wait_for(f.tell() + BLOCK) and (n := f.readinto(buffer)):
+                    self._hash.update(memoryview(buffer)[:n])
+        except BaseException as error:  # handed to the owner, whatever it is
+            self._error = error
+
+    def _wait_for(self, position: int) -> bool:
+        with self._changed:
+            while not (self._given_up or self._to_the_end or self._limit >= position):
+                self._changed.wait()
+            return not self._given_up

@@ -1,0 +1,35 @@
+"""How a run ended: one place that classifies every outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.engine import TIME_LIMIT
+from runner.receipts import State
+
+SKIPPED = "ReportSkipped"
+LONGEST_REASON = 300
+
+
+def outcome(notebook: Any) -> tuple[State, str]:
+    """Return the state of an executed notebook and the reason, in one line, where it is not ok."""
+    code_cells = 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        code_cells += 1
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return _of_error(output.ename, output.evalue, code_cells)
+    return "ok", ""
+
+
+def _of_error(name: str, value: str, cell: int) -> tuple[State, str]:
+    text = " ".join(value.split())
+    if len(text) > LONGEST_REASON:
+        text = text[:LONGEST_REASON] + " …"
+    if name == SKIPPED:
+        return "skipped", text
+    if name == TIME_LIMIT:
+        return "timeout", f"{text} (in code cell {cell})"
+    return "failed", f"{name}: {text} (in code cell {cell})" if text else f"{name} (cell {cell})"

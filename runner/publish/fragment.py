@@ -1,0 +1,91 @@
+"""The body of a report as HTML, beside its notebook, with what the pages need to know of it.
+
+The first line of ``report.html`` is a comment with a JSON object in it (`Fragment`, without the
+body); the rest is the body. It stands alone on disk: its pictures are under ``figures/``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ishtar.store import write_atomic
+from runner.publish.images import Picture
+from runner.publish.sanitise import FIGURES, Heading
+from runner.receipts import FRAGMENT
+
+_BEGIN, _END = "<!--ishtar ", "-->\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fragment:
+    """The rendered body of a report.
+
+    Attributes
+    ----------
+    renderer
+        Identity of what rendered it; another one makes the fragment out of date.
+    title
+        First heading of the notebook.
+    contents
+        Its other headings.
+    figures
+        Its pictures, in their order; the files are below ``figures/``.
+    alts
+        Text of each picture for those who do not see it.
+    thumbnail
+        Size of ``thumbnail.png``; None where there is none.
+    failed_cell
+        Id of the cell that failed; empty where none did.
+    body
+        Harmless markup.
+    """
+
+    renderer: str
+    title: str = ""
+    contents: tuple[Heading, ...] = ()
+    figures: tuple[Picture, ...] = ()
+    alts: tuple[str, ...] = ()
+    thumbnail: tuple[int, int] | None = None
+    failed_cell: str = ""
+    body: str = ""
+
+    def to_html(self) -> str:
+        """Return the text of ``report.html``."""
+        head = asdict(replace(self, body=""))
+        del head["body"]
+        text = json.dumps(head, ensure_ascii=False, sort_keys=True)
+        # a comment ends at --> and, in old parsers, at --!>
+        text = text.replace("-", r"\u002d").replace(">", r"\u003e")
+        return f"{_BEGIN}{text}{_END}{self.body}"
+
+    def body_at(self, prefix: str) -> str:
+        """Return the body with the pictures at ``prefix`` (``langmuir/``) instead."""
+        body = self.body
+        for picture in self.figures:
+            body = body.replace(f'"{FIGURES}{picture.file}"', f'"{prefix}{picture.file}"')
+        return body
+
+
+def write_fragment(folder: Path, fragment: Fragment) -> None:
+    """Write ``report.html``."""
+    write_atomic(folder / FRAGMENT, fragment.to_html())
+
+
+def read_fragment(folder: Path, renderer: str) -> Fragment | None:
+    """Read ``report.html``; None where it is missing, damaged or made by another renderer."""
+    try:
+        head, _, body = (folder / FRAGMENT).read_text(encoding="utf-8").partition(_END)
+        data = json.loads(head.removeprefix(_BEGIN))
+        if data.get("renderer") != renderer:
+            return None
+        data["contents"] = tuple(Heading(*h) for h in data["contents"])
+        data["figures"] = tuple(Picture(**p) for p in data["figures"])
+        data["alts"] = tuple(data["alts"])
+        data["thumbnail"] = tuple(data["thumbnail"]) if data["thumbnail"] else None
+        fragment = Fragment(**data, body=body)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    whole = all((folder / FIGURES / p.file).is_file() for p in fragment.figures)
+    return fragment if whole else None

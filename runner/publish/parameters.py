@@ -1,0 +1,86 @@
+"""The parameters of an executed notebook, as a table: what the template says and what was given."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+
+_COMMENT = re.compile(r"#\s*(?:\[(?P<unit>[^\]]*)\])?\s*(?P<text>.*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterRow:
+    """One parameter: its value as Python text, and the template's where another was given."""
+
+    name: str
+    value: str
+    unit: str = ""
+    text: str = ""
+    default: str = ""
+
+
+def parameter_rows(template: str, injected: str = "") -> tuple[ParameterRow, ...]:
+    """Return the parameters that two cells state.
+
+    Parameters
+    ----------
+    template, injected
+        Source of the cells tagged ``parameters`` and ``injected-parameters``. Source that is no
+        Python gives no rows.
+    """
+    defaults, given = _assignments(template), _assignments(injected)
+    comments = _comments(template)
+    rows = []
+    for name in {**defaults, **given}:
+        unit, text = comments.get(name, ("", ""))
+        default, value = defaults.get(name, ""), given.get(name, defaults.get(name, ""))
+        shown = default if name in given and default and not _same(default, value) else ""
+        rows.append(ParameterRow(name=name, value=value, unit=unit, text=text, default=shown))
+    return tuple(rows)
+
+
+def _assignments(source: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in _statements(source):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            found[node.target.id] = ast.unparse(node.value)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.unparse(node.value)
+    return found
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+
+
+def _comments(source: str) -> dict[str, tuple[str, str]]:
+    """Return unit and words of the comment that ends the line of each assignment."""
+    by_line: dict[int, str] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                by_line[token.start[0]] = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return {}
+    found = {}
+    for node in _statements(source):
+        target: ast.expr | None = None
+        if isinstance(node, ast.AnnAssign | ast.Assign):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        comment = _COMMENT.fullmatch(by_line.get(node.end_lineno or 0, ""))
+        if isinstance(target, ast.Name) and comment:
+            found[target.id] = (comment["unit"] or "", comment["text"].strip())
+    return found
+
+
+def _same(a: str, b: str) -> bool:
+    try:
+        return bool(ast.literal_eval(a) == ast.literal_eval(b))
+    except (ValueError, SyntaxError, RecursionError):
+        return a == b

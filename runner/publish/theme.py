@@ -1,0 +1,110 @@
+"""The theme: where its files lie, its template environment, and its assets under hashed names.
+
+::
+
+    theme/pages/*.html      one template for each kind of page
+    theme/notebook/*.html   the body of a report, made from an executed notebook
+    theme/assets/*          styles, scripts, the mark; published as assets/<stem>.<hash>.<suffix>
+
+A workspace may have a folder of the same shape: what it holds wins over the packaged file of the
+same name, and its further styles and scripts are linked after the packaged ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ishtar.errors import IshtarError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+class ThemeError(IshtarError, OSError):
+    """The theme, or a part of it, is not there."""
+
+
+def theme_folder() -> Path:
+    """Return the packaged theme: in the wheel, or beside the packages in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_bundled" / "theme", package.parent / "site" / "theme"):
+        if (folder / "pages").is_dir():
+            return folder
+    raise ThemeError(f"the theme is missing beside {package}: install ishtar again")
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The folders of a theme, the first of which wins."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def load(cls, override: Path | None = None) -> Theme:
+        """Return the packaged theme, with a workspace's own before it where it has one."""
+        packaged = theme_folder()
+        if override is not None and override.is_dir() and override.resolve() != packaged.resolve():
+            return cls((override, packaged))
+        return cls((packaged,))
+
+    def file(self, name: str) -> Path:
+        """Return the file of a name such as ``assets/ishtar.css``."""
+        for folder in self.folders:
+            if (folder / name).is_file():
+                return folder / name
+        raise ThemeError(f"the theme has no {name}: install ishtar again")
+
+    @cached_property
+    def assets(self) -> Mapping[str, Path]:
+        """All assets by name, the packaged ones first, each as the file that wins."""
+        names: dict[str, None] = {}
+        for folder in reversed(self.folders):
+            for path in sorted((folder / "assets").glob("*")):
+                if path.is_file() and not path.name.startswith("."):
+                    names[path.name] = None
+        return {name: self.file(f"assets/{name}") for name in names}
+
+    @cached_property
+    def asset_names(self) -> Mapping[str, str]:
+        """The published name of each asset, which changes with its content."""
+        published = {}
+        for name, path in self.assets.items():
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+            published[name] = f"{path.stem}.{digest}{path.suffix}"
+        return published
+
+    def digest(self, part: str) -> str:
+        """Return the digest of all templates of one part (``notebook`` or ``pages``)."""
+        hasher = hashlib.sha256()
+        for folder in self.folders:
+            for path in sorted((folder / part).glob("*.html")):
+                hasher.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return hasher.hexdigest()
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The template environment: all text is escaped, an unknown name is an error."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        from runner.publish import format as fmt
+
+        environment = Environment(
+            loader=FileSystemLoader([str(folder) for folder in self.folders]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters.update(
+            day=fmt.day_text,
+            seconds=fmt.seconds_text,
+            size=fmt.size_text,
+            time=fmt.time_text,
+            unit=fmt.unit_text,
+        )
+        return environment

@@ -1,0 +1,111 @@
+"""The settings of a workspace, from ``ishtar.toml``, checked; what is not set has a default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, get_type_hints
+
+from ishtar.errors import did_you_mean
+from ishtar.workspace import MARKER, Workspace
+from runner.errors import SettingsError
+from runner.ingest.settings import IngestSettings
+from runner.publish.records import Facility
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """``[run]``: how reports are executed.
+
+    Attributes
+    ----------
+    workers : processes at once; 0 means one for each core.
+    timeout_s : time limit of a report where its sidecar gives none.
+    output_mb : what a report may print or show before it is stopped.
+    """
+
+    workers: int = 0
+    timeout_s: float = 300.0
+    output_mb: float = 50.0
+
+    @property
+    def processes(self) -> int:
+        """Worker processes to use."""
+        return self.workers or os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSettings:
+    """``[watch]``: what the service looks at, and when.
+
+    Attributes
+    ----------
+    folders : further folders to watch, beside ``data/incoming``; they are only read.
+    poll_s : time between two looks.
+    day_summary_at : when the reports of the day are made, local time, ``HH:MM``.
+    """
+
+    folders: tuple[str, ...] = ()
+    poll_s: float = 1.0
+    day_summary_at: str = "21:00"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of a workspace."""
+
+    facility: Facility = field(default_factory=Facility)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "facility": Facility,
+    "ingest": IngestSettings,
+    "run": RunSettings,
+    "watch": WatchSettings,
+}
+T = TypeVar("T")
+
+
+def read_settings(workspace: Workspace) -> Settings:
+    """Return the settings of a workspace; `SettingsError` names what is not understood."""
+    for name in workspace.settings:
+        if name not in SECTIONS:
+            hint = did_you_mean(name, SECTIONS)
+            raise SettingsError(f"{MARKER}: there is no section [{name}]{hint}: correct it")
+    sections = {name: _section(cls, name, workspace) for name, cls in SECTIONS.items()}
+    return Settings(**sections)
+
+
+def _section(cls: type[T], section: str, workspace: Workspace) -> T:
+    given = workspace.section(section)
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        where = f"{MARKER} [{section}] {name}"
+        if name not in known:
+            raise SettingsError(f"{where}: no such setting{did_you_mean(name, known)}: correct it")
+        values[name] = _fitting(value, hints[name], where)
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise SettingsError(f"{MARKER} [{section}]: {error}: correct it") from error
+
+
+def _fitting(value: Any, hint: Any, where: str) -> Any:
+    text = str(hint)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint in (str, bool) and isinstance(value, hint):
+        return value
+    if "tuple" in text and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if "Mapping" in text and isinstance(value, Mapping):
+        return dict(value)
+    raise SettingsError(f"{where} = {value!r} has the wrong type; {text} is needed: correct it")

@@ -1,0 +1,25 @@
+"""The synthetic testbed: shots with physics behind them, written as LabVIEW, PLC and generator do.
+
+::
+
+    from runner.simulate import Campaign, demo_campaign, simulate
+    simulate(demo_campaign(), Path("incoming"))
+"""
+
+from runner.simulate.campaign import FLAWS, Campaign, SimulationError, demo_campaign
+from runner.simulate.other_formats import archive_of, write_archive, write_lvm
+from runner.simulate.tdms import truncate
+from runner.simulate.write import simulate, simulate_shot
+
+__all__ = [
+    "FLAWS",
+    "Campaign",
+    "SimulationError",
+    "archive_of",
+    "demo_campaign",
+    "simulate",
+    "simulate_shot",
+    "truncate",
+    "write_archive",
+    "write_lvm",
+]

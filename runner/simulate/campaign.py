@@ -1,0 +1,201 @@
+"""What is simulated: a day of shots, and the settings of each of them.
+
+A shot's settings follow from the campaign's seed and date, the shot's number and its place in
+the day; never from which other shots are written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from ishtar.errors import IshtarError, did_you_mean
+
+FLAWS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "probe_unplugged": "the probe's current channel is not recorded",
+        "current_saturated": "range switch of the current amplifier left at 10 µA/V",
+        "no_plasma": "the helicon generator trips before the gas ignites",
+        "icrf_arc": "the antenna arcs in the flat top: power reflected, generator off",
+        "dead_channel": "the B-dot detector has no supply: its channel reads nothing",
+        "truncated": "LabVIEW crashed while it wrote the file",
+        "date_missing": "the PLC wrote no CSV",
+    }
+)
+"""Names of flaws and what they stand for."""
+
+T_START_S: Final = -0.5
+T_END_S: Final = 5.0
+SHOTS_A_DAY: Final = 100
+_FIRST_TRIGGER: Final = dt.time(9, 4, 0)
+_BETWEEN_SHOTS_S: Final = 410.0
+
+
+class SimulationError(IshtarError, ValueError):
+    """A campaign that cannot be simulated as asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """A day at the synthetic testbed.
+
+    Parameters
+    ----------
+    first : int
+        Number of the first shot.
+    shots : int
+        How many, at most 100.
+    seed : int
+        Everything random follows from it.
+    date : datetime.date
+        The day (local time).
+    gas : str, optional
+        ``"Ar"`` or ``"He"`` for all shots; by default the day's programme chooses.
+    size_mb : float
+        Size of a shot's TDMS file in MB (1e6 bytes), from 1 to 15000. Up to about 12 MB the DAQ
+        samples faster, beyond it the scope records longer.
+    interleaved : bool
+        Write the samples of a segment interleaved rather than channel after channel.
+    flaws : mapping of int to str
+        Shot number → one of `FLAWS`.
+    clock_offset_s : float
+        By how much the generator's clock is ahead of the PLC's.
+    """
+
+    first: int = 1
+    shots: int = 12
+    seed: int = 20261122
+    date: dt.date = dt.date(2026, 11, 22)
+    gas: str | None = None
+    size_mb: float = 5.0
+    interleaved: bool = False
+    flaws: Mapping[int, str] = field(default_factory=dict)
+    clock_offset_s: float = 37.4
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.shots <= SHOTS_A_DAY:
+            raise SimulationError(f"{self.shots} shots in a day: ask for 1 to {SHOTS_A_DAY}")
+        if self.first < 0 or self.first + self.shots - 1 > 99999:
+            raise SimulationError(
+                f"shots {self.first}..{self.first + self.shots - 1}: keep numbers in 0..99999"
+            )
+        if not 1.0 <= self.size_mb <= 15000.0:
+            raise SimulationError(f"{self.size_mb} MB for a shot: ask for 1 to 15000 MB")
+        if self.seed < 0:
+            raise SimulationError(f"seed {self.seed} is negative: give a number from 0 up")
+        if self.gas not in (None, "Ar", "He"):
+            raise SimulationError(f"gas {self.gas!r} is not known: use 'Ar' or 'He'")
+        for number, flaw in self.flaws.items():
+            if flaw not in FLAWS:
+                hint = did_you_mean(flaw, FLAWS) or f"; choose from {', '.join(FLAWS)}"
+                raise SimulationError(f"no flaw is called {flaw!r}{hint}")
+            if number not in self.numbers:
+                raise SimulationError(
+                    f"flaw {flaw!r} is for shot {number}, which is not in "
+                    f"{self.first}..{self.first + self.shots - 1}: correct its number"
+                )
+
+    @property
+    def numbers(self) -> range:
+        """The shots' numbers."""
+        return range(self.first, self.first + self.shots)
+
+    def random(self, number: int, purpose: str) -> np.random.Generator:
+        """Return a generator of its own for one purpose in one shot."""
+        key = [self.seed, number, zlib.crc32(purpose.encode())]
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+
+
+def demo_campaign(
+    *, seed: int = 20261122, date: dt.date = dt.date(2026, 11, 22), size_mb: float = 5.0
+) -> Campaign:
+    """Return the demo's day: 12 shots, the probe unplugged in 5, its amplifier overrun in 9."""
+    flaws = {5: "probe_unplugged", 9: "current_saturated"}
+    return Campaign(first=1, shots=12, seed=seed, date=date, size_mb=size_mb, flaws=flaws)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """How one shot was set up; powers in W at flat top, currents in A, pressure in Pa."""
+
+    number: int
+    trigger: dt.datetime
+    gas: str
+    program: str
+    operator: str
+    comment: str
+    helicon_w: float
+    helicon_triangle: bool
+    helicon_hz: float
+    icrf_w: float
+    icrf_hz: float
+    pressure_pa: float
+    big_coil_a: float
+    small_coil_a: float
+    probe_cm: float
+    flaw: str | None
+
+
+# (program, gas, helicon W, triangle, ICRF W): the power scan crosses E → H near 700 W and
+# H → W near 1750 W; the triangle shows the hysteresis of both; helium ends the day.
+_DAY: Final = (
+    ("power scan", "Ar", 350.0, False, 0.0),
+    ("power scan", "Ar", 550.0, False, 300.0),
+    ("power scan", "Ar", 850.0, False, 0.0),
+    ("power scan", "Ar", 1100.0, False, 450.0),
+    ("power scan", "Ar", 1300.0, False, 600.0),
+    ("power scan", "Ar", 1600.0, False, 0.0),
+    ("power scan", "Ar", 1900.0, False, 600.0),
+    ("power scan", "Ar", 2200.0, False, 750.0),
+    ("power scan", "Ar", 2500.0, False, 0.0),
+    ("hysteresis", "Ar", 2700.0, True, 0.0),
+    ("helium", "He", 1600.0, False, 500.0),
+    ("helium", "He", 2700.0, False, 900.0),
+)
+
+
+def setup_of(campaign: Campaign, number: int) -> Setup:
+    """Return the settings of one shot of a campaign.
+
+    Raises
+    ------
+    SimulationError
+        The campaign has no such shot.
+    """
+    if number not in campaign.numbers:
+        raise SimulationError(
+            f"shot {number} is not in this campaign: choose from "
+            f"{campaign.numbers.start}..{campaign.numbers.stop - 1}"
+        )
+    place = number - campaign.first
+    program, gas, helicon_w, triangle, icrf_w = _DAY[place % len(_DAY)]
+    gas = campaign.gas or gas
+    rng = campaign.random(number, "setup")
+    start = dt.datetime.combine(campaign.date, _FIRST_TRIGGER)
+    after_s = place * _BETWEEN_SHOTS_S + float(rng.uniform(0.0, 40.0))
+    after = dt.timedelta(milliseconds=round(1e3 * after_s))
+    return Setup(
+        number=number,
+        trigger=start + after,
+        gas=gas,
+        program=program,
+        operator=("kovacs", "lindner", "moreau")[place // 4 % 3],
+        comment=f"{helicon_w:.0f} W helicon, {icrf_w:.0f} W ICRF",
+        helicon_w=helicon_w * float(rng.normal(1.0, 0.006)),
+        helicon_triangle=triangle,
+        # The crystals are some ppm off; this decides where the pick-up is aliased to.
+        helicon_hz=11.76e6 * (1.0 + 1e-6 * float(rng.uniform(20.0, 80.0))),
+        icrf_w=icrf_w * float(rng.normal(1.0, 0.006)),
+        icrf_hz=5.86e6 * (1.0 + 1e-6 * float(rng.uniform(20.0, 80.0))),
+        pressure_pa=(0.15 if gas == "Ar" else 1.0) * float(rng.normal(1.0, 0.02)),
+        big_coil_a=400.0 * float(rng.normal(1.0, 0.002)),
+        small_coil_a=200.0 * float(rng.normal(1.0, 0.002)),
+        probe_cm=30.0,
+        flaw=campaign.flaws.get(number),
+    )
