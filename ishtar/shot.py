@@ -44,8 +44,12 @@ class Attributes(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def plain(self) -> dict[str, Any]:
+        """Return all of them without recording that they were read."""
+        return dict(self._values)
+
     def __repr__(self) -> str:
-        return repr(dict(self._values))
+        return repr(self._values)
 
 
 class Shot:
@@ -251,7 +255,7 @@ class Shot:
         return Signal(samples, story, on_read=note)
 
     def __repr__(self) -> str:
-        known = dict(self.attributes)
+        known = self.attributes.plain()
         head = f"<Shot {self.number}: {known.get('date', 'date unknown')}"
         for name in ("gas", "program"):
             if name in known:

@@ -6,7 +6,7 @@ from the curve at the mean is left to the model, which knows the spread of the b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
-_SAMPLES_PER_BIN = 8
-_MIN_BINS, _MAX_BINS = 20, 96
+_SAMPLES_PER_BIN = 4
+_MIN_BINS, _MAX_BINS = 12, 72
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,10 @@ class Bins:
     scatter: Floats
     dof: Floats
 
+    def rows(self, which: Ints) -> Bins:
+        """Return some of the sweeps."""
+        return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sorted:
@@ -48,6 +52,15 @@ class Sorted:
     current: Floats
     order: Ints
     count: Ints
+
+    def rows(self, which: Ints) -> Sorted:
+        """Return some of the sweeps."""
+        return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+    @property
+    def present(self) -> Flags:
+        """Whether there is a sample, (n, k)."""
+        return np.asarray(np.arange(self.bias.shape[1]) < self.count[:, None])
 
 
 def sort_by_bias(bias: Floats, current: Floats) -> Sorted:
@@ -70,6 +83,12 @@ def bin_edges(count: Ints) -> Ints:
     return np.asarray(np.rint(count[:, None] * np.linspace(0.0, 1.0, m + 1)), dtype=np.intp)
 
 
+def bin_of_rank(count: Ints, longest: int, m: int) -> Ints:
+    """Return the bin that each rank falls in, (n, longest); ranks past the end get the last."""
+    rank = np.arange(longest) + 0.5
+    return np.minimum((rank * (m / np.maximum(count, 1))[:, None]).astype(np.intp), m - 1)
+
+
 def bin_sums(edges: Ints, values: Floats) -> Floats:
     """Return the sum of ``values`` (n, k) over each bin, (n, m)."""
     total = np.zeros((values.shape[0], values.shape[1] + 1))
@@ -85,13 +104,9 @@ def bin_samples(samples: Sorted, edges: Ints) -> Bins:
     k = np.maximum(samples.count, 1)[:, None]
     v0, i0 = samples.bias.sum(1)[:, None] / k, samples.current.sum(1)[:, None] / k
     v, i = samples.bias - v0, samples.current - i0
-    mean_v, mean_i = bin_sums(edges, v) / n, bin_sums(edges, i) / n
+    mean_v = bin_sums(edges, v) / n
     vv = np.maximum(bin_sums(edges, v * v) / n - mean_v**2, 0.0)
-    ii = np.maximum(bin_sums(edges, i * i) / n - mean_i**2, 0.0)
-    vi = bin_sums(edges, v * i) / n - mean_v * mean_i
-    explained = np.divide(vi * vi, vv, out=np.zeros_like(vv), where=vv > 1e-12)
-    dof = np.maximum(count - 2.0, 0.0)
-    scatter = np.maximum(ii - explained, 0.0) * n / np.maximum(dof, 1.0)
+    mean_i, scatter, dof = _scatter(edges, n, v, i, mean_v, vv)
     return Bins(
         edges=edges,
         count=count,
@@ -101,6 +116,29 @@ def bin_samples(samples: Sorted, edges: Ints) -> Bins:
         scatter=scatter,
         dof=dof,
     )
+
+
+def _scatter(
+    edges: Ints, n: Floats, v: Floats, i: Floats, mean_v: Floats, vv: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return mean of ``i``, variance about a line in ``v`` and its degrees of freedom, per bin."""
+    mean_i = bin_sums(edges, i) / n
+    ii = np.maximum(bin_sums(edges, i * i) / n - mean_i**2, 0.0)
+    vi = bin_sums(edges, v * i) / n - mean_v * mean_i
+    explained = np.divide(vi * vi, vv, out=np.zeros_like(vv), where=vv > 1e-12)
+    dof = np.maximum(n - 2.0, 0.0)
+    return mean_i, np.maximum(ii - explained, 0.0) * n / np.maximum(dof, 1.0), dof
+
+
+def with_residual(bins: Bins, samples: Sorted, residual: Floats, pickup: Floats | None) -> Bins:
+    """Return the bins less ``pickup`` (n, k) A, with the scatter of ``residual`` (n, k) A."""
+    n = np.maximum(bins.count, 1).astype(float)
+    k = np.maximum(samples.count, 1)[:, None]
+    v0 = samples.bias.sum(1)[:, None] / k
+    v = samples.bias - v0
+    _, scatter, dof = _scatter(bins.edges, n, v, residual, bins.bias - v0, bins.spread)
+    less = bin_sums(bins.edges, pickup) / n if pickup is not None else 0.0
+    return replace(bins, current=bins.current - less, scatter=scatter, dof=dof)
 
 
 def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
@@ -130,14 +168,15 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
         s = s2 / unit[:, None]
         m_s, m_y = (w * s).sum(1), (w * scatter).sum(1)
         m_ss, m_sy = (w * s * s).sum(1), (w * s * scatter).sum(1)
-        det = np.maximum(m_ss - m_s * m_s, 1e-300)
-        slope_part = (m_sy - m_s * m_y) / det
+        det = m_ss - m_s * m_s
+        apart = det > 1e-3 * m_ss  # else a single bin has all the weight: no slope to be seen
+        slope_part = np.where(apart, (m_sy - m_s * m_y) / np.where(apart, det, 1.0), 0.0)
         flat = m_y - slope_part * m_s
         only_slope = m_sy / np.maximum(m_ss, 1e-300)
         b = np.where(slope_part < 0.0, 0.0, np.where(flat < 0.0, only_slope, slope_part))
         a = np.where(slope_part < 0.0, m_y, np.maximum(flat, 0.0))
         expected = a[:, None] + b[:, None] * s
-        expected = np.maximum(expected, 1e-6 * total[:, None])
+        expected = np.maximum(expected, 1e-3 * total[:, None])
         b = b / unit
     return a, b
 

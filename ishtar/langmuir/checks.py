@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MIN_SAMPLES = 40
+MIN_RISING = 6
 
 # What a fit may not exceed and still be believed.
 _MAX_MODEL_ERROR = 0.25
@@ -31,15 +33,18 @@ class Verdicts:
         self.reason = [""] * self.n
         self.ok = np.ones(self.n, bool)
 
-    def refuse(self, where: Flags, text: str, *facts: Floats) -> None:
+    def refuse(self, where: Flags, text: str, *facts: NDArray[Any]) -> None:
         """Note ``text``, its braces filled with each sweep's ``facts``, where nothing is yet."""
         for i in np.flatnonzero(where & self.ok):
             self.reason[i] = text.format(*(f[i] for f in facts))
         self.ok &= ~where
 
 
-def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> None:
-    """Refuse sweeps that no fit can mend: empty, unswept, dead, clipped, of the wrong sign."""
+def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins:
+    """Refuse sweeps that no fit can mend: empty, unswept, dead, clipped, of the wrong sign.
+
+    Returns the samples in bins.
+    """
     count = samples.count
     few = count < MIN_SAMPLES
     verdicts.refuse(few, f"too few points: {{:d}} where {MIN_SAMPLES} are needed", count)
@@ -47,9 +52,9 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> None:
     rows = np.arange(count.size)
     span = samples.bias[rows, last] - samples.bias[:, 0]
     verdicts.refuse(span < 1.0, "the bias is not swept: it spans {:.2g} V", span)
-    if not verdicts.ok.any():
-        return
     bins = bin_samples(samples, bin_edges(count))
+    if not verdicts.ok.any():
+        return bins
     noise = np.sqrt(
         (bins.scatter * bins.dof).sum(1) / np.maximum(bins.dof.sum(1), 1.0) + step**2 / 12.0
     )
@@ -76,15 +81,15 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> None:
     verdicts.refuse(
         high < 3.0 * error, "no floating potential: no electron current at the highest bias"
     )
+    return bins
 
 
 def _samples_at_rail(
     samples: Sorted, bins: Bins, noise: Floats, step: float, upper: bool
 ) -> NDArray[np.intp]:
     """Return how many samples sit exactly on the largest or smallest value, 0 for an honest curve."""
-    present = np.arange(samples.bias.shape[1]) < samples.count[:, None]
     fill = -np.inf if upper else np.inf
-    values = np.where(present, samples.current, fill)
+    values = np.where(samples.present, samples.current, fill)
     rail = values.max(1) if upper else values.min(1)
     swing = np.maximum(np.ptp(bins.current, axis=1), 1e-300)
     at = np.abs(values - rail[:, None]) <= 1e-9 * swing[:, None]
@@ -141,11 +146,12 @@ def judge(
             te,
             highest - lowest,
         )
-        in_rise = ((bins.bias > vf[rows, None]) & (bins.bias < vp[rows, None])).sum(1)
+        rising = (bins.bias > vf[rows, None]) & (bins.bias < vp[rows, None])
+        in_rise = spread((bins.count * rising).sum(1))
         verdicts.refuse(
-            spread(in_rise, 99.0) < 4,
-            "no electron retardation range: {:.0f} bins between Vf and Vp",
-            spread(in_rise),
+            in_rise < MIN_RISING,
+            "no electron retardation range: {:.0f} samples between Vf and Vp",
+            in_rise,
         )
         verdicts.refuse(
             model_error > _MAX_MODEL_ERROR,

@@ -15,10 +15,10 @@ from ishtar.langmuir import fit
 from ishtar.langmuir.bins import (
     Bins,
     Sorted,
-    bin_edges,
-    bin_samples,
+    bin_of_rank,
     noise_components,
     sort_by_bias,
+    with_residual,
 )
 from ishtar.langmuir.checks import Verdicts, judge, refuse_unusable
 from ishtar.langmuir.fit import LN_NE, LN_R, LN_TE, VP, Probe
@@ -29,7 +29,7 @@ from ishtar.langmuir.theory import _ion
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_BLOCK_SAMPLES = 150_000  # at a time: work arrays of a megabyte each
+_BLOCK_SAMPLES = 250_000  # at a time: work arrays of a megabyte each
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
 
 
@@ -37,7 +37,7 @@ QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
 class Table:
     """Results of many sweeps, each array with one entry a sweep.
 
-    ``value`` and ``sigma`` have the keys of :data:`QUANTITIES` and ``reduction``; ``theta`` (n, 6)
+    ``value`` and ``sigma`` have the keys of :data:`QUANTITIES` and ``reduction``; ``theta`` (n, 7)
     is the fit, ``chi2`` per degree of freedom, ``model_error`` the relative misfit beyond noise.
     """
 
@@ -92,7 +92,7 @@ def analyse_padded(
         model_error=join("model_error"),
         noise=join("noise"),
         ripple=join("ripple"),
-        theta=np.concatenate([p.theta for p in parts] or [np.empty((0, 6))]),
+        theta=np.concatenate([p.theta for p in parts] or [np.empty((0, fit.N_SHAPED))]),
     )
 
 
@@ -102,17 +102,12 @@ def _analyse_block(
     n = bias.shape[0]
     verdicts = Verdicts(n)
     samples = sort_by_bias(bias, current)
-    refuse_unusable(samples, step, verdicts)
+    bins = refuse_unusable(samples, step, verdicts)
     table = _empty(n, probe)
     good = np.flatnonzero(verdicts.ok)
     if good.size:
-        chosen = Sorted(
-            bias=samples.bias[good],
-            current=samples.current[good],
-            order=samples.order[good],
-            count=samples.count[good],
-        )
-        _fit_block(chosen, probe, step, reduction, verdicts, good, table)
+        chosen = samples.rows(good), bins.rows(good)
+        _fit_block(*chosen, probe, step, reduction, verdicts, good, table)
     valid = verdicts.ok
     for values in (*table.value.values(), *table.sigma.values()):
         values[~valid] = np.nan
@@ -143,7 +138,7 @@ def _empty(n: int, probe: Probe) -> Table:
         model_error=nan(),
         noise=nan(),
         ripple=nan(),
-        theta=np.full((n, 6), np.nan),
+        theta=np.full((n, fit.N_SHAPED), np.nan),
     )
 
 
@@ -184,6 +179,7 @@ def first_guess(bins: Bins, probe: Probe) -> tuple[Floats, NDArray[np.intp]]:
 
 def _fit_block(
     samples: Sorted,
+    bins: Bins,
     probe: Probe,
     step: float,
     reduction: float | None,
@@ -191,36 +187,33 @@ def _fit_block(
     rows: NDArray[np.intp],
     table: Table,
 ) -> None:
-    edges = bin_edges(samples.count)
-    bins = bin_samples(samples, edges)
-    count = np.maximum(bins.count, 1)
     theta, _ = first_guess(bins, probe)
-    slope = np.gradient(bins.current, axis=1) / np.maximum(
-        np.abs(np.gradient(bins.bias, axis=1)), 1e-9
-    )
+    step_v = np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
+    typical = np.ptp(bins.bias, axis=1)[:, None] / bins.bias.shape[1]
+    slope = np.gradient(bins.current, axis=1) / np.maximum(step_v, 0.2 * typical)
     noise2, ripple2 = noise_components(bins.scatter, bins.dof, slope)
     sigma = bin_sigma(bins, noise2, ripple2, slope, step)
     variance = bins.spread + ripple2[:, None]
-    first = fit.solve(theta, bins.bias, bins.current, sigma, variance, probe, reduction=reduction)
+    args = bins.bias, bins.current, sigma, variance, probe
+    first = fit.solve(theta, *args, reduction=reduction, tolerance=0.05, max_iterations=30)
 
     # What the first fit leaves over tells the noise without the curve, and shows pick-up.
-    cleaned, residual, line2 = _clean(samples, first.theta, probe)
-    left = bin_samples(residual, edges)
-    bins = bin_samples(cleaned, edges)
-    _, _, slope = fit.model(first.theta, bins.bias, bins.spread, probe)
-    scatter = left.scatter
-    noise2, ripple2 = noise_components(scatter, left.dof, slope)
+    bins, slope, line2 = _clean(samples, bins, first.theta, probe)
+    noise2, ripple2 = noise_components(bins.scatter, bins.dof, slope)
     sigma = bin_sigma(bins, noise2, ripple2, slope, step)
     ripple2 = ripple2 + line2
     variance = bins.spread + ripple2[:, None]
-    args = bins.bias, bins.current
-    best = fit.solve(first.theta, *args, sigma, variance, probe, reduction=reduction)
+    start = with_shape(first.theta)
+    if probe.radius:
+        start = start[:, : fit.N_BLURRED]
+    args = bins.bias, bins.current, sigma, variance, probe
+    best = fit.solve(start, *args, reduction=reduction)
 
     chi2, theta, cov, converged, model_error = mend(best, bins, sigma, variance, probe, reduction)
-    ripple = np.sqrt(ripple2)
+    blur2 = np.maximum(theta[:, fit.BLUR], 0.0) * np.exp(2.0 * theta[:, LN_TE])
     _fill(table, rows, bins, sigma, theta, cov, noise2, ripple2, probe, step)
     table.chi2[rows], table.model_error[rows] = chi2, model_error
-    table.noise[rows], table.ripple[rows] = np.sqrt(noise2), ripple
+    table.noise[rows], table.ripple[rows] = np.sqrt(noise2), np.sqrt(ripple2 + blur2)
     table.theta[rows] = theta
     judge(table.value, table.sigma, table.model_error, table.chi2, rows, bins, converged, verdicts)
 
@@ -253,22 +246,33 @@ def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
     return np.asarray(q2 * np.exp(-4.0 * math.pi**2 * dither / (12.0 * q2)))
 
 
-def _clean(samples: Sorted, theta: Floats, probe: Probe) -> tuple[Sorted, Sorted, Floats]:
-    """Return the samples without narrow-band pick-up, and what the fit leaves over of them, and the ripple taken out, V²."""
-    value, _, slope = fit.model(theta, samples.bias, np.zeros_like(samples.bias), probe)
-    present = np.arange(samples.bias.shape[1]) < samples.count[:, None]
-    rest = np.where(present, samples.current - value, 0.0)
+def _clean(samples: Sorted, bins: Bins, theta: Floats, probe: Probe) -> tuple[Bins, Floats, Floats]:
+    """Return bins less narrow-band pick-up with the scatter about the fit, its slope, ripple V²."""
+    value, _, slope = fit.model(theta, bins.bias, bins.spread, probe)
+    # inside a bin the curve is a parabola: no need to have the model at every sample
+    # (bent no more than the exponential is, also where two bins lie at the same bias)
+    bend = np.gradient(slope, axis=1) / np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
+    most = slope * np.exp(-theta[:, LN_TE, None])
+    bend = np.clip(bend, -most, most)
+    at = bin_of_rank(samples.count, samples.bias.shape[1], bins.bias.shape[1])
+
+    def here(values: Floats) -> Floats:
+        return np.asarray(np.take_along_axis(values, at, 1))
+
+    away = samples.bias - here(bins.bias)
+    each = here(slope)
+    expected = here(value - 0.5 * bend * bins.spread) + away * (each + 0.5 * away * here(bend))
+    present = samples.present
+    rest = np.where(present, samples.current - expected, 0.0)
     in_time = np.zeros_like(rest)
     slope_in_time = np.zeros_like(rest)
     np.put_along_axis(in_time, samples.order, rest, 1)
-    np.put_along_axis(slope_in_time, samples.order, np.where(present, slope, 0.0), 1)
-    in_time, line2 = find_pickup(in_time, slope_in_time)
-    pickup = np.where(present, np.take_along_axis(in_time, samples.order, 1), 0.0)
-
-    def but(current: Floats) -> Sorted:
-        return Sorted(bias=samples.bias, current=current, order=samples.order, count=samples.count)
-
-    return but(samples.current - pickup), but(rest - pickup), line2
+    np.put_along_axis(slope_in_time, samples.order, np.where(present, each, 0.0), 1)
+    lines, line2 = find_pickup(in_time, slope_in_time)
+    if lines is None:
+        return with_residual(bins, samples, rest, None), slope, line2
+    pickup = np.where(present, np.take_along_axis(lines, samples.order, 1), 0.0)
+    return with_residual(bins, samples, rest - pickup, pickup), slope, line2
 
 
 def _fill(
@@ -296,18 +300,19 @@ def _fill(
 
     # Floating potential: zero of the fitted curve plus what the data around it add, the two being
     # trusted as each is sure.
-    vf = theta[:, VP] - 4.5 * te
     fitted, _, _ = fit.model(theta, bins.bias, bins.spread + ripple2[:, None], probe)
     rest = bins.current - fitted
+    lowest_sum = np.argmin(np.cumsum(fitted, axis=1), axis=1)
+    vf = np.take_along_axis(bins.bias, lowest_sum[:, None], 1)[:, 0]
     local, s = np.zeros_like(vf), np.zeros_like(vf)
-    for k in range(18):
+    for k in range(10):
         value, jac, slope = fit.model(theta, vf[:, None], ripple2[:, None], probe)
-        if k >= 10:
+        if k >= 4:
             w = np.where(np.abs(bins.bias - vf[:, None]) < 0.5 * te[:, None], 1.0 / sigma**2, 0.0)
             sure = np.einsum("np,npq,nq->n", jac[:, :, 0], cov, jac[:, :, 0])
             local = (w * rest).sum(1) * sure / (1.0 + w.sum(1) * sure)
             s = np.sqrt(sure / (1.0 + w.sum(1) * sure)) / slope[:, 0]
-        pace = 1.0 if k < 10 else 0.5
+        pace = 1.0 if k < 5 else 0.6
         vf = vf - pace * np.clip((value[:, 0] + local) / slope[:, 0], -2.0 * te, 2.0 * te)
         vf = np.clip(vf, bins.bias[:, 0], bins.bias[:, -1])
     slope = slope[:, 0]

@@ -25,17 +25,22 @@ from ishtar.langmuir.theory import (
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-# Columns of theta. The last two, the shape of both branches, are fitted only where the theory of the
-# cylinder cannot be used (radius unknown) or does not fit (a short tip, a shadow).
-LN_NE, LN_TE, VP, LN_R, ION_SLOPE, SATURATION = range(6)
+# Columns of theta. BLUR is the variance of unresolved voltage across the sheath, in Te². The last
+# two, the shape of both branches, are fitted only where the theory of the cylinder cannot be used
+# (radius unknown) or does not fit (a short tip, a shadow).
+LN_NE, LN_TE, VP, LN_R, BLUR, ION_SLOPE, SATURATION = range(7)
+N_CORE, N_BLURRED, N_SHAPED = 4, 5, 7
 
 # Prior of ln R: without a knee in the sweep, R and Vp cannot be told apart; "one, within a factor
 # e" then widens the error bar of Vp instead of letting it run away. With a knee it does not matter.
-# The shape is near the theory's: sheaths grow by some per cent per Te.
-_PRIOR_MEAN = np.zeros(6)
-_PRIOR_WEIGHT = np.array([0.0, 0.0, 0.0, 1.0, 1.0 / 0.1**2, 1.0 / 0.2**2])
+# Blur is below some Te, and the shape near the theory's: sheaths grow by some per cent per Te.
+_PRIOR_MEAN = np.zeros(N_SHAPED)
+_PRIOR_WEIGHT = np.array([0.0, 0.0, 0.0, 1.0, 1.0 / 0.5**2, 1.0 / 0.1**2, 1.0 / 0.2**2])
+_LONGEST_STEP = np.array([1.0, 0.7, np.inf, 1.0, 0.3, 0.1, 0.2])
+_BLUR_RANGE = (-0.5, 4.0)
+_PINNED = 1e8  # weight of what is known
 
-_BLOCK = 128  # sweeps at a time: the work arrays stay in the processor's cache
+_BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
 _BOHM = math.exp(-0.5) * math.sqrt(2.0 * math.pi)  # 0.61 n c_s in units of n √(e Te / 2π mᵢ)
 
 
@@ -103,7 +108,7 @@ def electrons_and_ions(
     f, fx, f_rho = _electron(x, rho)
     eta = -x
     small = np.exp(-2.0 * np.abs(eta))
-    soft = np.maximum(eta, 0.0) + 0.5 * np.log1p(small)
+    soft = np.maximum(eta, 0.0) + 0.5 * np.log(1.0 + small)
     if probe.radius:
         g, g_eta, g_rho = _ion(eta, rho)
     else:
@@ -112,7 +117,7 @@ def electrons_and_ions(
         dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
         g, g_eta = _BOHM * gate, _BOHM * dsoft * 0.5 / (soft + 0.5) ** 2
         f_rho, g_rho = np.zeros_like(f), np.zeros_like(g)
-    if theta.shape[1] > LN_R + 1:
+    if theta.shape[1] == N_SHAPED:
         slope, power = theta[:, ION_SLOPE, None], theta[:, SATURATION, None]
         above = np.maximum(x, 0.0)
         grow = np.exp(power * np.log1p(above))
@@ -128,16 +133,18 @@ def electrons_and_ions(
 def model(
     theta: Floats, bias: Floats, variance: Floats, probe: Probe
 ) -> tuple[Floats, Floats, Floats]:
-    """Return current, its derivatives and the electron part.
+    """Return current, its derivatives by theta, and its slope.
 
     Parameters
     ----------
     theta : (n, p) float64
-        ln ne [1/m³], ln Te [eV], Vp [V], ln R and, with p = 6, slope and power of the shape.
+        ln ne [1/m³], ln Te [eV], Vp [V], ln R; with p ≥ 5 the blur [Te²]; with p = 7 slope and
+        power of the shape.
     bias : (n, m) float64, V
     variance : (n, m) float64, V²
-        Spread of the true voltage about ``bias``; the mean over it is taken at the two
-        points ± its root (Gauss' rule, exact to third order).
+        Spread of the true voltage about ``bias``, to which the blur adds. The mean over it is
+        taken at the two points ± its root (Gauss' rule, exact to third order). A blur below
+        zero, which noise can make of none, is continued by 2 I(V) − mean: no edge to the fit.
     probe : Probe
 
     Returns
@@ -146,7 +153,9 @@ def model(
     jacobian : (n, p, m) A per unit of theta
     slope : (n, m) A/V
     """
-    ln_ne, ln_te, vp, ln_r = (theta[:, i, None] for i in range(4))
+    n, p = theta.shape
+    m = bias.shape[1]
+    ln_ne, ln_te, vp, ln_r = (theta[:, i, None] for i in range(N_CORE))
     te = np.exp(ln_te)
     thermal = np.exp(ln_ne + 0.5 * ln_te)
     ce = probe.electron_scale * thermal * np.exp(ln_r)
@@ -154,32 +163,42 @@ def model(
     rho = probe.rho(ln_ne, ln_te)
 
     centre = (bias - vp) / te
-    half = np.sqrt(variance) / te
-    x = np.concatenate([centre - half, centre + half], axis=1)
-    x = np.clip(x, -500.0, 500.0)
+    blurred = p > BLUR
+    spread = variance / (te * te)
+    if blurred:
+        spread = spread + theta[:, BLUR, None]
+    half = np.sqrt(np.maximum(np.abs(spread), 1e-6))
+    below = spread < 0.0
+    centred = bool(below.any())
+    nodes = [centre - half, centre + half, centre] if centred else [centre - half, centre + half]
+    x = np.clip(np.concatenate(nodes, axis=1), -500.0, 500.0)
     f, fx, f_rho, g, g_eta, g_rho, soft = electrons_and_ions(x, rho, theta, probe)
 
-    m = bias.shape[1]
-
     def mean(values: Floats) -> Floats:
-        return np.asarray(0.5 * (values[:, :m] + values[:, m:]))
+        two = 0.5 * (values[:, :m] + values[:, m : 2 * m])
+        if centred:
+            two = np.where(below, 2.0 * values[:, 2 * m :] - two, two)
+        return np.asarray(two)
 
     electrons = ce * mean(f)
-    ions = ci * mean(g)
-    slope_x = ce * mean(fx) + ci * mean(g_eta)  # dI/dx
-    # the nodes sit at fixed volts, so that d x / d ln Te = -x at each
-    stretch = ce * mean(fx * x) + ci * mean(g_eta * x)
-    current = electrons - ions
-    jac = np.empty((theta.shape[0], theta.shape[1], m))
+    current = electrons - ci * mean(g)
+    steep = ce * fx + ci * g_eta  # dI/dx
+    slope_x = mean(steep)
+    jac = np.empty((n, p, m))
     jac[:, LN_NE] = current
-    jac[:, LN_TE] = 0.5 * current - stretch
+    # the nodes sit at fixed volts, so that d x / d ln Te = −x at each
+    jac[:, LN_TE] = 0.5 * current - mean(steep * x)
     jac[:, VP] = -slope_x / te
     jac[:, LN_R] = electrons
     if probe.radius:
-        by_rho = 0.5 * (ce * mean(f_rho) - ci * mean(g_rho))  # ρ ~ √(ne/Te)
+        by_rho = 0.5 * mean(ce * f_rho - ci * g_rho)  # ρ ~ √(ne/Te)
         jac[:, LN_NE] += by_rho
         jac[:, LN_TE] -= by_rho
-    if theta.shape[1] > LN_R + 1:
+    if blurred:
+        # d mean / d half² on either side of zero; the blur's nodes move with Te
+        jac[:, BLUR] = (steep[:, m : 2 * m] - steep[:, :m]) / (4.0 * half)
+        jac[:, LN_TE] += 2.0 * theta[:, BLUR, None] * jac[:, BLUR]
+    if p == N_SHAPED:
         expand = np.maximum(1.0 + theta[:, ION_SLOPE, None] * soft, 0.05)
         jac[:, ION_SLOPE] = -ci * mean(g * soft / expand)
         jac[:, SATURATION] = ce * mean(f * np.log1p(np.maximum(x, 0.0)))
@@ -195,6 +214,8 @@ def solve(
     probe: Probe,
     *,
     reduction: float | None = None,
+    sharp: Flags | None = None,
+    tolerance: float = 1e-3,
     max_iterations: int = 60,
 ) -> Solution:
     """Fit all sweeps by weighted least squares.
@@ -208,16 +229,24 @@ def solve(
     probe : Probe
     reduction : float, optional
         R, if it is known; else it is fitted.
+    sharp : (n,) bool, optional
+        Sweeps to fit without blur.
+    tolerance : float
+        What χ² may still fall by at the end: 0.001 is 3 % of a standard deviation.
     """
     n, p = start.shape
     theta = start.copy()
     cov = np.full((n, p, p), np.nan)
     chi2 = np.full(n, np.inf)
     done = np.zeros(n, bool)
-    prior_mean, prior_weight = _PRIOR_MEAN[:p].copy(), _PRIOR_WEIGHT[:p].copy()
+    prior_mean = np.tile(_PRIOR_MEAN[:p], (n, 1))
+    prior_weight = np.tile(_PRIOR_WEIGHT[:p], (n, 1))
     if reduction is not None:
-        prior_mean[LN_R], prior_weight[LN_R] = math.log(reduction), 1e8
+        prior_mean[:, LN_R], prior_weight[:, LN_R] = math.log(reduction), _PINNED
         theta[:, LN_R] = math.log(reduction)
+    if sharp is not None and p > BLUR:
+        prior_weight[sharp, BLUR] = _PINNED
+        theta[sharp, BLUR] = 0.0
     for lo in range(0, n, _BLOCK):
         part = slice(lo, min(lo + _BLOCK, n))
         theta[part], cov[part], chi2[part], done[part] = _solve_block(
@@ -227,8 +256,9 @@ def solve(
             1.0 / sigma[part],
             variance[part],
             probe,
-            prior_mean,
-            prior_weight,
+            prior_mean[part],
+            prior_weight[part],
+            tolerance,
             max_iterations,
         )
     return Solution(theta=theta, covariance=cov, chi2=chi2, converged=done)
@@ -243,6 +273,7 @@ def _solve_block(
     probe: Probe,
     prior_mean: Floats,
     prior_weight: Floats,
+    tolerance: float,
     max_iterations: int,
 ) -> tuple[Floats, Floats, Floats, Flags]:
     n, p = theta.shape
@@ -256,17 +287,17 @@ def _solve_block(
         w = root_weight[rows]
         residual = (current[rows] - m) * w
         jac *= w[:, None, :]
-        off = prior_mean - t
-        cost = np.einsum("nm,nm->n", residual, residual) + (off * off * prior_weight).sum(1)
-        grad = np.matmul(jac, residual[:, :, None])[:, :, 0] + off * prior_weight
-        hess = np.matmul(jac, jac.transpose(0, 2, 1)) + np.diag(prior_weight)
+        off, stiff = prior_mean[rows] - t, prior_weight[rows]
+        cost = np.einsum("nm,nm->n", residual, residual) + (off * off * stiff).sum(1)
+        grad = np.matmul(jac, residual[:, :, None])[:, :, 0] + off * stiff
+        hess = np.matmul(jac, jac.transpose(0, 2, 1))
+        hess[:, range(p), range(p)] += stiff
         return cost, grad, hess
 
     rows = np.arange(n)
     cost, grad, hess = evaluate(best, rows)
     out_cost[:], out_h[:] = cost, hess
     damping = np.full(n, 1e-3)
-    limit = np.array([1.0, 0.7, np.inf, 1.0, 0.1, 0.2])[:p]  # longest step of a parameter
     for _ in range(max_iterations):
         diag = np.einsum("npp->np", hess)
         scale = np.sqrt(np.maximum(diag, 1e-300))
@@ -275,20 +306,23 @@ def _solve_block(
         step = np.linalg.solve(scaled, (grad / scale)[:, :, None])[:, :, 0]
         gain = (step * (grad / scale)).sum(1)  # how much the cost can still fall
         step = step / scale
-        reach = limit.copy()
-        longest = np.abs(step) / reach
+        longest = np.abs(step) / _LONGEST_STEP[:p]
         longest[:, VP] = np.abs(step[:, VP]) / (3.0 * np.exp(best[rows, LN_TE]))
         step /= np.maximum(1.0, longest.max(1))[:, None]
         trial = best[rows] + step
+        if p > BLUR:
+            trial[:, BLUR] = np.clip(trial[:, BLUR], *_BLUR_RANGE)
         t_cost, t_grad, t_hess = evaluate(trial, rows)
         better = t_cost <= cost
         best[rows[better]] = trial[better]
         out_cost[rows[better]], out_h[rows[better]] = t_cost[better], t_hess[better]
-        # a hundredth of a standard deviation is near enough
-        finished = (better & (gain < 1e-4) & (damping < 1.0)) | (gain < 1e-9)
+        finished = (better & (gain < tolerance) & (damping < 1.0)) | (gain < 1e-6 * tolerance)
         converged[rows[finished]] = True
         damping = np.where(better, damping * 0.1, damping * 8.0)
-        keep = ~finished & (damping < 1e9)
+        # at the corner of the knee no step may help although the slope is not zero
+        stuck = ~finished & (damping >= 1e6)
+        converged[rows[stuck & (gain < 0.3)]] = True
+        keep = ~finished & ~stuck
         cost = np.where(better, t_cost, cost)[keep]
         grad = np.where(better[:, None], t_grad, grad)[keep]
         hess = np.where(better[:, None, None], t_hess, hess)[keep]

@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins
-from ishtar.langmuir.fit import LN_R, Probe
+from ishtar.langmuir.fit import BLUR, LN_R, N_SHAPED, Probe
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+# χ² scales the covariance downwards, too: what is left of pick-up inside the bins averages out
+# better than noise of that size would. Not by more than this, for the sake of short sweeps.
+_LEAST_STRETCH = 0.3
+
 
 def with_shape(theta: Floats) -> Floats:
-    """Return theta (n, 6): with the columns of the shape, zero, if it has none."""
-    missing = 6 - theta.shape[1]
+    """Return theta (n, 7): with the columns that it has not got, zero."""
+    missing = N_SHAPED - theta.shape[1]
     return np.concatenate([theta, np.zeros((theta.shape[0], missing))], axis=1)
 
 
@@ -43,21 +47,23 @@ def mend(
 
     p = best.theta.shape[1]
     chi2, converged = best.chi2 / free(p), best.converged.copy()
-    theta, cov = with_shape(best.theta), np.zeros((n, 6, 6))
+    theta, cov = with_shape(best.theta), np.zeros((n, N_SHAPED, N_SHAPED))
     cov[:, :p, :p] = best.covariance
-    stretch, model_error = np.maximum(chi2, 1.0), np.zeros(n)
+    stretch, model_error = np.maximum(chi2, _LEAST_STRETCH), np.zeros(n)
     limit = 1.0 + 4.0 * math.sqrt(2.0 / m)
 
     def refit(rows: NDArray[np.intp], wide: Floats) -> Floats:
         data = bins.bias[rows], bins.current[rows], wide, variance[rows]
-        again = fit.solve(theta[rows], *data, probe, reduction=reduction)
+        # A negative blur is noise about zero in a fit that is good, and nonsense in one that is not.
+        sharp = theta[rows, BLUR] < 0.0
+        again = fit.solve(theta[rows], *data, probe, reduction=reduction, sharp=sharp)
         theta[rows], cov[rows], converged[rows] = again.theta, again.covariance, again.converged
-        return again.chi2 / free(6)
+        return again.chi2 / free(N_SHAPED)
 
     worse = np.flatnonzero(chi2 > limit)
-    if worse.size and p < 6:
+    if worse.size and p < N_SHAPED:
         chi2[worse] = refit(worse, sigma[worse])
-        stretch[worse] = np.maximum(chi2[worse], 1.0)
+        stretch[worse] = np.maximum(chi2[worse], _LEAST_STRETCH)
     worse = np.flatnonzero(chi2 > limit)
     for _ in range(3):
         if not worse.size:

@@ -45,7 +45,7 @@ def find_line(residual: Floats) -> tuple[NDArray[np.intp], Floats]:
     return found, p + np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
 
 
-def find_pickup(residual: Floats, slope: Floats, rounds: int = 2) -> tuple[Floats, Floats]:
+def find_pickup(residual: Floats, slope: Floats, rounds: int = 4) -> tuple[Floats | None, Floats]:
     """Return the sinusoidal pick-up in ``residual`` and the ripple of the bias that it implies.
 
     Parameters
@@ -60,31 +60,35 @@ def find_pickup(residual: Floats, slope: Floats, rounds: int = 2) -> tuple[Float
 
     Returns
     -------
-    pickup : (n, k) float64, A
-        Zero where no line is seen.
+    pickup : (n, k) float64, A, or None
+        Zero where no line is seen; None if there is none anywhere.
     ripple2 : (n,) float64, V²
         Variance of the bias by the part that goes as the slope. To first order this part is gone
         with ``pickup``; that the mean of a bent curve over it is shifted stays.
     """
     ripple2 = np.zeros(residual.shape[0])
-    pickup = np.zeros_like(residual)
+    pickup: Floats | None = None
     k = residual.shape[1]
-    top = np.maximum(np.abs(slope).max(1, keepdims=True), 1e-300)
+    rows: NDArray[np.intp] = np.arange(residual.shape[0])
     rest = residual
     for _ in range(rounds):
-        rows, frequency = find_line(rest)
-        if not rows.size:
+        found, frequency = find_line(rest)
+        if not found.size:
             break
+        # only sweeps with one line are asked for another
+        rows, rest = rows[found], rest[found]
+        top = np.maximum(np.abs(slope[rows]).max(1, keepdims=True), 1e-300)
         phase = 2.0 * np.pi * frequency[:, None] / k * np.arange(k)
-        c, s, g = np.cos(phase), np.sin(phase), slope[rows] / top[rows]
+        c, s, g = np.cos(phase), np.sin(phase), slope[rows] / top
         basis = np.stack([c, s, g * c, g * s], axis=1)
         normal = np.matmul(basis, basis.transpose(0, 2, 1))
         normal[:, range(4), range(4)] *= 1.0 + 1e-9
-        right = np.matmul(basis, rest[rows][:, :, None])
-        amplitude = np.linalg.solve(normal, right)
+        amplitude = np.linalg.solve(normal, np.matmul(basis, rest[:, :, None]))
         line = np.matmul(amplitude.transpose(0, 2, 1), basis)[:, 0]
+        rest = rest - line
+        if pickup is None:
+            pickup = np.zeros_like(residual)
         pickup[rows] += line
-        volts = amplitude[:, 2:, 0] / top[rows]
+        volts = amplitude[:, 2:, 0] / top
         ripple2[rows] += 0.5 * (volts * volts).sum(1)
-        rest = residual - pickup
     return pickup, ripple2

@@ -91,11 +91,12 @@ def electron_factor(x: ArrayLike, rho: ArrayLike) -> Floats:
     Below the plasma potential ``exp(x)``. Above it Laframboise's cylinder [1]_, as a fit to his
     table: the orbital-motion limit ``u`` [5]_ cut off by a slow power law ``v``::
 
-        F  = ((1 + s⁻⁶) / (u⁻⁶ + v⁻⁶))^(1/6)
+        F  = ((1 + s⁻⁶) / (u⁻⁶ + v⁻⁶))^(1/6) · (1 + c x/(1 + 3x)²)
         u² = 1 + x (4/π + (2 − 4/π)/(1 + 3.3 x))          ≈ (2√(x/π) + exp(x) erfc(√x))²
         v  = s (1 + x)^b,  s = 1.484 + 2.377 ρ^−1.443,  b = 0.457/(1 + ρ/9.97)
 
-    It has slope 1 at x = 0 on both sides: an ideal knee has no corner.
+    with c = (1 − b) s⁻⁶/(1 + s⁻⁶), so that the slope at x = 0 is 1 from both sides, as in
+    the table: an ideal knee has no corner.
 
     Parameters
     ----------
@@ -117,18 +118,28 @@ def _electron(x: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     s = _S0 + tail
     b = _B0 / (1.0 + rho / _B1)
     s6 = s**-_JOIN
-    log1p = np.log1p(up)
+    log1p = np.log(1.0 + up)  # np.log is vectorised by the processor, np.log1p is not
     u6 = 1.0 / (u2 * u2 * u2)
     v6 = s6 * np.exp(-_JOIN * b * log1p)
     total = u6 + v6
-    f = ((1.0 + s6) / total) ** (1.0 / _JOIN)
-    # logarithmic derivatives: F = ((1 + s6)/(u6 + v6))^(1/6)
+    f = np.exp((np.log(1.0 + s6) - np.log(total)) / _JOIN)
+    # logarithmic derivatives: F₀ = ((1 + s6)/(u6 + v6))^(1/6)
     dlnu = 0.5 * (_OML0 + _OML1 * q * q) / u2
     dlnv = b / (1.0 + up)
     dx = f * (u6 * dlnu + v6 * dlnv) / total
     dlns = -_S2 * tail / s
     db = -b * b * rho / (_B0 * _B1)
     drho = f * (v6 * (dlns + log1p * db) / total - s6 / (1.0 + s6) * dlns)
+    # F = F₀ (1 + c h), h = x/(1 + 3 x)², c what the slope of F₀ at 0 lacks to one
+    part = s6 / (1.0 + s6)
+    c = part * (1.0 - b)
+    dc = -6.0 * part * (1.0 - part) * dlns * (1.0 - b) - part * db
+    t = 1.0 / (1.0 + 3.0 * up)
+    h = up * t * t
+    more = 1.0 + c * h
+    dx = dx * more + f * c * (1.0 - 3.0 * up) * t * t * t
+    drho = drho * more + f * dc * h
+    f = f * more
     above = x > 0.0
     return down * f, np.where(above, dx, down), np.where(above, drho, 0.0)
 
@@ -188,7 +199,7 @@ def _ion(eta: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     """Return G, dG/dη and dG/d ln ρ of :func:`ion_factor`."""
     a, da, b, db = _ion_coefficients(rho)
     small = np.exp(-2.0 * np.abs(eta))
-    soft = np.maximum(eta, 0.0) + 0.5 * np.log1p(small)
+    soft = np.maximum(eta, 0.0) + 0.5 * np.log(1.0 + small)
     soft = np.maximum(soft, 1e-30)  # far above Vp: no ions, and no log of zero
     log = np.log(soft)
     shape = np.exp(b * log)

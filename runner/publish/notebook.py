@@ -54,6 +54,7 @@ MAX_TEXT_CHARS = 16_000
 HIDE_CELL = frozenset({"hide", "hide-cell", "hide_cell", "remove-cell", "remove_cell"})
 HIDE_CODE = frozenset({"hide-input", "hide_input", "remove-input", "remove_input"})
 HIDE_OUTPUT = frozenset({"hide-output", "hide_output", "remove-output", "remove_output"})
+SKIPPED = "ReportSkipped"  # what `ishtar.report.skip` raises
 # papermill's own words about a failure: the page says it in its own
 PAPERMILL_CELL = "papermill-error-cell-tag"
 _LIBRARIES = ("math-core", "mistune", "nbconvert", "nh3", "pygments")
@@ -331,7 +332,7 @@ def _shown_outputs(cell: Mapping[str, Any], context: str, document: Document) ->
 
 def _exception(output: Mapping[str, Any]) -> Output:
     name, message = strip_ansi(str(output.get("ename", ""))), strip_ansi(str(output.get("evalue")))
-    if name.startswith("Skip"):
+    if name == SKIPPED:
         return SkipOutput(reason=message)
     lines = output.get("traceback")
     text = "\n".join(x for x in lines if isinstance(x, str)) if isinstance(lines, list) else ""

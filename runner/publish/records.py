@@ -76,12 +76,17 @@ class ShotRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateRecord:
-    """A template as the site names it, in the order in which reports are shown."""
+    """A template as the site names it, in the order in which reports are shown.
+
+    ``key`` names the scraps that tables and summaries show, in their order; where it is empty, the
+    first few numbers of a report stand in.
+    """
 
     name: str
     title: str
     scope: Scope
     description: str = ""
+    key: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,9 +29,9 @@ BIAS_V_PER_V: Final = 20.0
 CURRENT_A_PER_V: Final = -0.01
 """`Lang_I`: probe current (electrons positive) per volt at the DAQ; 10 V is 0.1 A."""
 PROBE_RADIUS_M: Final = 0.1e-3
-PROBE_LENGTH_M: Final = 2.0e-3
+PROBE_LENGTH_M: Final = 2.5e-3
 """Cylindrical tip: at 3e17 1/m^3 its electron current still fits into 0.1 A."""
-PROBE_STRAY_F: Final = 150e-12
+PROBE_STRAY_F: Final = 60e-12
 """Capacitance of tip and cable that the driven shield leaves; its current is dU/dt times this."""
 PROBE_RF_V: Final = 0.6
 """RF across the sheath that compensation leaves, V rms at 1 kW; it goes with the root of power."""

@@ -111,8 +111,8 @@ def write_archive(
     sampling_hz : mapping of str to float
         Group → its attribute `sampling`; leave out groups with a `Time` channel of their own.
     generator : tuple of three (n,) array_like, optional
-        Time in s on the shot's clock, forward and reflected power in W, written as ``Generator/{Time,Fpower,Rpower}``
-        with `Time` in minutes, as the archive has it.
+        Time in s on the shot's clock, forward and reflected power in W, written as
+        ``Generator/{Time,Fpower,Rpower}`` with `Time` in minutes, as the archive has it.
     """
     import h5py
 

@@ -1,0 +1,17 @@
+"""Where the templates, theme and reference calibrations are that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDERS = {"templates_nb": "templates_nb", "calibrations": "calibrations", "theme": "site/theme"}
+
+
+def bundled(name: str) -> Path:
+    """Return the folder ``templates_nb``, ``calibrations`` or ``theme`` of this installation.
+
+    In a wheel they lie inside the package; in a checkout at its root.
+    """
+    package = Path(__file__).parent
+    installed = package / "_bundled" / name
+    return installed if installed.is_dir() else package.parent / FOLDERS[name]

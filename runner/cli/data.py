@@ -1,0 +1,212 @@
+"""Commands on data: simulate, ingest, shots, signal."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ishtar.numbers import select
+from ishtar.testbed import Testbed
+from ishtar.workspace import Workspace
+from runner.cli.output import Progress, json_option, print_json, print_rows
+from runner.coordinator import Coordinator
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--shots", default=12, show_default=True, type=click.IntRange(1, 100))
+@click.option("--first", default=1, show_default=True, type=click.IntRange(1, 99999))
+@click.option("--size-mb", default=5.0, show_default=True, type=float, help="Of each shot's file.")
+@click.option("--interleaved", is_flag=True, help="Write interleaved TDMS segments.")
+@click.option("--seed", default=20261122, show_default=True, type=int)
+@click.option("--date", "day", default="2026-11-22", show_default=True, metavar="DAY")
+@click.option(
+    "--flaw",
+    "flaws",
+    multiple=True,
+    metavar="SHOT=NAME",
+    help="Give a shot a flaw: probe_unplugged, current_saturated, no_plasma, truncated …",
+)
+@click.option("--demo", is_flag=True, help="The demo's campaign: 12 shots, 5 and 9 flawed.")
+def simulate(
+    folder: Path,
+    shots: int,
+    first: int,
+    size_mb: float,
+    interleaved: bool,
+    seed: int,
+    day: str,
+    flaws: tuple[str, ...],
+    demo: bool,
+) -> None:
+    """Write raw files of a synthetic testbed into FOLDER, as LabVIEW would.
+
+    What went into them (T_e, n_e …) is in FOLDER/truth.
+    """
+    from runner.simulate import Campaign, demo_campaign
+    from runner.simulate import simulate as simulate_campaign
+
+    if demo:
+        campaign = demo_campaign(seed=seed, date=_date(day), size_mb=size_mb)
+    else:
+        campaign = Campaign(
+            first=first,
+            shots=shots,
+            seed=seed,
+            date=_date(day),
+            size_mb=size_mb,
+            interleaved=interleaved,
+            flaws=dict(_flaw(text) for text in flaws),
+        )
+    with Progress(0, "B") as progress:
+        written = simulate_campaign(campaign, folder, lambda done, total: progress.to(done))
+    click.echo(f"{len(written)} files in {folder}")
+
+
+def _date(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise click.UsageError(f"{text!r} is no day: write it as 2026-11-22") from error
+
+
+def _flaw(text: str) -> tuple[int, str]:
+    shot, equals, name = text.partition("=")
+    if not equals or not shot.strip().isdigit():
+        raise click.UsageError(f"{text!r} names no flaw: write --flaw 5=probe_unplugged")
+    return int(shot), name.strip()
+
+
+def ingest_files(
+    coordinator: Coordinator, files: Iterable[Path], shot: int | None = None
+) -> list[Any]:
+    """Ingest files one after the other with progress; note the shots; return the outcomes."""
+    from runner.ingest import ingest_file
+
+    outcomes = []
+    incoming = coordinator.workspace.incoming.resolve()
+    for path in files:
+        size = path.stat().st_size if path.exists() else 0
+        with Progress(size, "B") as progress:
+            outcome = ingest_file(
+                path,
+                layout=coordinator.workspace,
+                settings=coordinator.settings.ingest,
+                shot=shot,
+                in_incoming=incoming in path.resolve().parents,
+                progress=lambda done, total, bar=progress: bar.to(done, path.name),
+            )
+            text = f"{path.name}: {outcome.status}"
+            if outcome.shots:
+                text += f" as shot {', '.join(map(str, outcome.shots))}"
+            progress.line(f"{text}; {outcome.reason}" if outcome.reason else text)
+        for number in outcome.shots:
+            coordinator.note_shot(number)
+        outcomes.append(outcome)
+    return outcomes
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--shot", type=click.IntRange(1), help="The shot number, over that in the name.")
+@json_option
+def ingest(files: tuple[Path, ...], shot: int | None, as_json: bool) -> int:
+    """Take raw FILES into data/shots; the files themselves stay where they are.
+
+    What cannot be taken goes to data/quarantine with its reason.
+    """
+    missing = [str(f) for f in files if not f.exists()]
+    if missing:
+        raise click.UsageError(f"there is no {', '.join(missing)}: check the path")
+    with Coordinator(Workspace.find()) as coordinator:
+        coordinator.sync_shots()
+        outcomes = ingest_files(coordinator, files, shot)
+    if as_json:
+        print_json(
+            [
+                {
+                    "file": str(path),
+                    "status": o.status,
+                    "shots": list(o.shots),
+                    "reason": o.reason,
+                    "stored": [str(p) for p in o.stored],
+                    "seconds": o.seconds,
+                }
+                for path, o in zip(files, outcomes, strict=True)
+            ]
+        )
+    return int(any(o.status == "quarantined" for o in outcomes))
+
+
+@click.command()
+@click.argument("selection", metavar="[SHOTS]", required=False)
+@json_option
+def shots(selection: str | None, as_json: bool) -> None:
+    """List shots with their attributes: all, or 1200..1250, or latest."""
+    with Coordinator(Workspace.find()) as coordinator:
+        coordinator.sync_shots()
+        numbers = coordinator.catalogue.shots()
+        if selection is not None:
+            numbers = select(selection, numbers)
+        rows = []
+        for number in numbers:
+            attributes = coordinator.catalogue.attributes(number) or {}
+            sources = [s.source for s in coordinator.catalogue.sources(number)]
+            row = {name: attributes.get(name) for name in ("date", "gas", "program", "comment")}
+            if as_json:
+                row = attributes
+            rows.append({"shot": number, **row, "sources": sources})
+    print_rows(rows, as_json, none="there are no shots yet: `ishtar ingest FILE…`")
+
+
+@click.command()
+@click.argument("shot")
+@click.argument("name")
+@click.option(
+    "--at", nargs=2, type=float, metavar="T0 T1", help="Also the values from T0 to T1 (s)."
+)
+@json_option
+def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) -> None:
+    """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'."""
+    workspace = Workspace.find()
+    with Coordinator(workspace) as coordinator:
+        coordinator.sync_shots()
+        numbers = select(shot, coordinator.catalogue.shots())
+    if len(numbers) != 1:
+        raise click.UsageError(f"{shot!r} names {len(numbers)} shots: give one")
+    this = Testbed(workspace)[numbers[0]]
+    s = this.channel(name) if name in this.channels() else this[name]
+    story = s.explain()
+    if at is not None and at[1] <= at[0]:
+        raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
+    part = None if at is None else s[at[0] : at[1]]
+    if as_json:
+        document: dict[str, Any] = {
+            "shot": numbers[0],
+            "signal": s.name,
+            "unit": s.unit,
+            "dt": s.dt,
+            "t0": s.t0,
+            "n": s.n,
+            "channel": story.channel or None,
+            "device": story.device or None,
+            "calibration": story.calibration or None,
+            "span": story.span or None,
+            "source": story.source or None,
+            "derived": story.derived or None,
+        }
+        if part is not None:
+            document |= {"times": part.times().tolist(), "values": part.values().tolist()}
+        print_json(document)
+        return
+    click.echo(story)
+    click.echo(
+        f"  {'samples':<16}{s.n}, first at {s.t0:g} s" + (f", every {s.dt:g} s" if s.dt else "")
+    )
+    if part is not None:
+        for t, value in zip(part.times(), part.values(), strict=True):
+            click.echo(f"{t:.9g}\t{value:.9g}")

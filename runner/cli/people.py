@@ -1,0 +1,115 @@
+"""Commands for whoever wants a report of their own: rerun, fork."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ishtar.numbers import select
+from ishtar.workspace import Workspace
+from runner.cli.reports import publish_subjects
+from runner.coordinator import Coordinator
+from runner.errors import ParameterError
+from runner.execute import Job
+from runner.fork import fork as make_fork
+from runner.parameters import parse_assignments
+from runner.receipts import Subject
+from runner.templates import Template
+
+parameters_option = click.option(
+    "-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
+)
+
+
+def _subject(coordinator: Coordinator, template: Template, text: str) -> Subject:
+    """Return what a report is about: a shot, or the day or range that the template takes."""
+    if template.scope == "day":
+        days = coordinator.catalogue.days()
+        if text == "latest" and days:
+            return Subject.day(days[-1])
+        if text in days:
+            return Subject.day(text)
+        raise ParameterError(f"{template.name} is made for a day, {text!r} is none with shots")
+    numbers = select(text, coordinator.catalogue.shots())
+    if template.scope == "range":
+        return Subject.range(numbers[0], numbers[-1])
+    if len(numbers) != 1:
+        raise ParameterError(f"{text!r} names {len(numbers)} shots: give one")
+    return Subject.shot(numbers[0])
+
+
+@click.command()
+@click.argument("shot")
+@click.argument("template")
+@parameters_option
+def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
+    """Make a report of your own beside the official one, with other parameters.
+
+    ishtar rerun 7 langmuir -p t_start=0.5
+    """
+    with Coordinator(Workspace.find()) as coordinator:
+        coordinator.sync_shots()
+        chosen = coordinator.templates()[template]
+        subject = _subject(coordinator, chosen, shot)
+        given = parse_assignments(chosen.parameters, assignments, f"template {template}")
+        job = Job(
+            root=str(coordinator.workspace.root),
+            subject=subject,
+            template=chosen.name,
+            parameters=chosen.values(subject, given),
+            rerun=True,
+            timeout_s=chosen.timeout_s or coordinator.settings.run.timeout_s,
+            output_mb=coordinator.settings.run.output_mb,
+        )
+        done = coordinator.run_one(job)
+        publish_subjects(coordinator, [subject])
+        from runner.publish.addresses import report_address
+
+        receipt = done.receipt
+        page = report_address(subject, chosen.name, receipt.digest, rerun=True)
+        state = receipt.state + (f": {receipt.reason}" if receipt.reason else "")
+        click.echo(f"{job} {state} ({receipt.duration_s:.1f} s)")
+        for scrap in receipt.scraps:
+            sigma = "" if scrap.sigma is None else f" ± {scrap.sigma:.2g}"
+            value = f"{scrap.value:.5g}" if isinstance(scrap.value, float) else scrap.value
+            click.echo(f"  {scrap.name} = {value}{sigma} {scrap.unit}".rstrip())
+        click.echo(coordinator.workspace.site / f"{page}.html")
+    return int(receipt.state in ("failed", "timeout"))
+
+
+@click.command()
+@click.argument("shot")
+@click.argument("template")
+@parameters_option
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The notebook."
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+def fork(
+    shot: str, template: str, assignments: tuple[str, ...], output: Path | None, force: bool
+) -> None:
+    """Write a clean notebook with the shot's parameters filled in, to work on in Jupyter.
+
+    ishtar fork 7 langmuir -o mine.ipynb
+    """
+    import nbformat
+
+    with Coordinator(Workspace.find()) as coordinator:
+        coordinator.sync_shots()
+        chosen = coordinator.templates()[template]
+        subject = _subject(coordinator, chosen, shot)
+        given = parse_assignments(chosen.parameters, assignments, f"template {template}")
+        rows = coordinator.catalogue.reports(
+            subject=subject.key, template=chosen.name, current=True
+        )
+        report = rows[0].digest if rows else ""
+        notebook = make_fork(
+            coordinator.workspace, chosen, subject, chosen.values(subject, given), report=report
+        )
+    path = output or Path(f"{subject.key}_{chosen.name}.ipynb")
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} is there already: choose another name, or add --force")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    click.echo(f"{path}: open it with `jupyter lab {path}`")

@@ -1,0 +1,248 @@
+"""Commands on reports: plan, run, publish, reports, scraps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ishtar.catalogue import Catalogue, ReportRow
+from ishtar.lineage import subject_of
+from ishtar.numbers import select
+from ishtar.workspace import Workspace
+from runner.cli.output import Progress, json_option, print_rows
+from runner.coordinator import Coordinator, Event
+from runner.lock import coordinator_lock
+from runner.plan import Planned
+from runner.receipts import Subject
+
+shots_option = click.option(
+    "--shots", "shots", metavar="SHOTS", help="Only these: 7, 3..9, latest."
+)
+templates_option = click.option(
+    "--templates", "names", metavar="NAMES", help="Only these templates, with commas."
+)
+
+
+def chosen_shots(catalogue: Catalogue, text: str | None) -> list[int] | None:
+    """Return the shots that an option names, None for all."""
+    return None if text is None else select(text, catalogue.shots())
+
+
+def chosen_templates(coordinator: Coordinator, text: str | None) -> list[str] | None:
+    """Return the templates that an option names, None for all; unknown ones are an error."""
+    if text is None:
+        return None
+    templates = coordinator.templates()
+    return [templates[name.strip()].name for name in text.split(",") if name.strip()]
+
+
+def _row(planned: Planned) -> dict[str, Any]:
+    return {
+        "shot": planned.subject.number if planned.subject.scope == "shot" else None,
+        "subject": planned.subject.key,
+        "template": planned.template,
+        "reasons": list(planned.reasons),
+    }
+
+
+@click.command()
+@shots_option
+@templates_option
+@click.option("--why", is_flag=True, help="Show the reasons of each report.")
+@click.option("--force", is_flag=True, help="Everything asked for, stale or not.")
+@json_option
+def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: bool) -> None:
+    """Show which reports are missing or stale."""
+    with Coordinator(Workspace.find()) as coordinator:
+        coordinator.sync_shots()
+        rows = [
+            _row(p)
+            for p in coordinator.plan(
+                shots=chosen_shots(coordinator.catalogue, shots),
+                names=chosen_templates(coordinator, names),
+                force=force,
+            )
+        ]
+        problems = coordinator.templates().problems
+    for name, problem in problems.items():
+        click.echo(f"template {name} cannot be used: {problem}", err=True)
+    if not as_json and not why:
+        rows = [{k: row[k] for k in ("subject", "template")} for row in rows]
+    elif not as_json:
+        rows = [{k: v for k, v in row.items() if k != "shot"} for row in rows]
+    print_rows(rows, as_json, none="nothing to do: every report is there and up to date")
+
+
+class Narrator:
+    """Tells of each report as it is done."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+
+    def __call__(self, event: Event) -> None:
+        if self._progress is None:
+            self._progress = Progress(event.total, "report")
+        if event.done is None:
+            return
+        receipt = event.done.receipt
+        text = (
+            f"[{event.index}/{event.total}] {event.job} {receipt.state} {receipt.duration_s:.1f} s"
+        )
+        if receipt.state != "ok":
+            text += f": {receipt.reason}"
+        self._progress.line(text)
+        self._progress.to(event.index)
+        if event.index == event.total:
+            self._progress.close()
+            self._progress = None
+
+
+@click.command()
+@shots_option
+@templates_option
+@click.option("--force", is_flag=True, help="Also what is up to date.")
+@click.option("--workers", type=click.IntRange(0), default=None, help="Processes; 0: in this one.")
+def run(shots: str | None, names: str | None, force: bool, workers: int | None) -> int:
+    """Make every report that is missing or stale.
+
+    Exits with 1 when a report failed or ran out of time; the others are made all the same.
+    """
+    workspace = Workspace.find()
+    with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
+        coordinator.sync_shots()
+        finished = coordinator.run(
+            shots=chosen_shots(coordinator.catalogue, shots),
+            names=chosen_templates(coordinator, names),
+            force=force,
+            workers=workers,
+            listener=Narrator(),
+        )
+        problems = coordinator.templates().problems
+    states = [done.receipt.state for done in finished]
+    counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(sorted(states)))
+    click.echo(f"{len(states)} reports made: {counts}" if states else "nothing to do")
+    for name, problem in problems.items():
+        click.echo(f"template {name} cannot be used: {problem}", err=True)
+    return int(bool(problems) or any(s in ("failed", "timeout") for s in states))
+
+
+def publish_subjects(
+    coordinator: Coordinator, only: Sequence[Subject] | None = None, workers: int = 1
+) -> Any:
+    """Publish the site, or the pages that mention some subjects."""
+    from runner.publish import publish as publish_site
+    from runner.publish.source import WorkspaceSource
+
+    workspace = coordinator.workspace
+    source = WorkspaceSource(workspace, coordinator.catalogue)
+    theme = workspace.theme if workspace.theme.is_dir() else None
+    return publish_site(source, workspace.site, only=only, theme=theme, workers=workers)
+
+
+@click.command()
+@shots_option
+def publish(shots: str | None) -> None:
+    """Build the site in site/public, or only the pages that mention some shots."""
+    workspace = Workspace.find()
+    with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
+        coordinator.sync_shots()
+        numbers = chosen_shots(coordinator.catalogue, shots)
+        only = None if numbers is None else [Subject.shot(n) for n in numbers]
+        published = publish_subjects(coordinator, only, coordinator.settings.run.processes)
+    click.echo(
+        f"{len(published.written)} files written, {published.unchanged} as they were, "
+        f"in {published.seconds:.1f} s: {workspace.site / 'index.html'}"
+    )
+
+
+@click.command()
+@shots_option
+@json_option
+def reports(shots: str | None, as_json: bool) -> None:
+    """List reports with their state; stale and missing ones with the reasons."""
+    workspace = Workspace.find()
+    with Coordinator(workspace) as coordinator:
+        coordinator.sync_shots()
+        numbers = chosen_shots(coordinator.catalogue, shots)
+        planned = {(p.subject.key, p.template): p for p in coordinator.plan(shots=numbers)}
+        keys = None if numbers is None else {subject_of(n) for n in numbers}
+        rows = []
+        for row in coordinator.catalogue.reports():
+            if keys is not None and row.subject not in keys:
+                continue
+            if not row.current and not row.rerun:
+                continue
+            plan_ = None if row.rerun else planned.pop((row.subject, row.template), None)
+            stale = plan_ is not None and plan_.action == "run"
+            reasons = list(plan_.reasons) if plan_ else [row.reason] if row.reason else []
+            folder = workspace.reports / row.folder
+            rows.append(
+                {
+                    "shot": int(row.subject) if row.scope == "shot" else None,
+                    "subject": row.subject,
+                    "template": row.template,
+                    "state": "stale" if stale else row.state,
+                    "digest": row.digest,
+                    "notebook": str(folder / "report.ipynb"),
+                    "html": _page(workspace, row),
+                    "duration_s": row.duration_s,
+                    "reasons": reasons,
+                    "rerun": row.rerun,
+                }
+            )
+        rows += [
+            {
+                "shot": p.subject.number if p.subject.scope == "shot" else None,
+                "subject": p.subject.key,
+                "template": p.template,
+                "state": "missing",
+                "digest": None,
+                "notebook": None,
+                "html": None,
+                "duration_s": None,
+                "reasons": list(p.reasons),
+                "rerun": False,
+            }
+            for p in planned.values()
+        ]
+    rows.sort(key=lambda r: (r["subject"], r["template"], r["rerun"]))
+    if not as_json:
+        keep = ("subject", "template", "state", "duration_s", "reasons")
+        rows = [{k: r[k] for k in keep} for r in rows]
+    print_rows(rows, as_json, none="there are no reports yet: `ishtar run` makes them")
+
+
+def _page(workspace: Workspace, row: ReportRow) -> str | None:
+    """Return the path of a report's page, None where it is not published yet."""
+    from runner.publish.addresses import report_address
+
+    address = report_address(Subject.parse(row.subject), row.template, row.digest, row.rerun)
+    path = workspace.site / f"{address}.html"
+    return str(path) if path.exists() else None
+
+
+@click.command()
+@click.argument("shot")
+@json_option
+def scraps(shot: str, as_json: bool) -> None:
+    """List the scraps (named results) of a shot's reports."""
+    workspace = Workspace.find()
+    with Coordinator(workspace) as coordinator:
+        coordinator.sync_shots()
+        numbers = select(shot, coordinator.catalogue.shots())
+        found = coordinator.catalogue.scraps([subject_of(n) for n in numbers])
+    several = len(numbers) > 1
+    rows = [
+        ({"shot": int(s.subject)} if several else {})
+        | {
+            "template": s.template,
+            "name": s.name,
+            "value": s.value,
+            "sigma": s.sigma,
+            "unit": s.unit,
+        }
+        for s in found
+    ]
+    print_rows(rows, as_json, none=f"no scraps for shot {shot}: `ishtar run --shots {shot}`")

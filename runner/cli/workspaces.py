@@ -1,0 +1,38 @@
+"""Commands that make workspaces: init, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ishtar.workspace import MARKER, Workspace
+from runner.demo import make_demo
+from runner.starter import make_workspace
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", default="", help="Name of the facility.")
+def init(folder: Path, name: str) -> None:
+    """Make a workspace in FOLDER, with the reference templates and calibrations to start from."""
+    if (folder / MARKER).exists():
+        raise click.UsageError(f"{folder} is a workspace already")
+    make_workspace(folder, facility=name or folder.resolve().name)
+    click.echo(f"{folder}: put raw files into {folder / 'data' / 'incoming'} and `ishtar watch`")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--workers", type=click.IntRange(0), default=None, help="Processes.")
+def demo(folder: Path, workers: int | None) -> int:
+    """Make a workspace of 12 synthetic shots in FOLDER, with all reports and the site.
+
+    A second call only does what is missing or stale.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        raise click.UsageError(f"{folder} holds other files: name an empty or new folder")
+    failed = make_demo(folder, workers=workers, tell=lambda text: click.echo(text, err=True))
+    site = Workspace.at(folder).site / "index.html"
+    click.echo(f"open {site}\nor  cd {folder} && ishtar serve")
+    return int(failed)

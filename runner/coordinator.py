@@ -1,0 +1,264 @@
+"""The coordinator: hands jobs to workers and is the only one that writes the catalogue."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from ishtar.catalogue import Catalogue, ReportRow, SourceRow
+from ishtar.errors import IshtarError
+from ishtar.store import SourceFile
+from ishtar.testbed import Testbed, stored_shots
+from ishtar.workspace import Workspace
+from runner.execute import Done, Job, execute, rerender
+from runner.plan import Planned, make_plan
+from runner.pool import open_pool
+from runner.receipts import RECEIPT, DamagedReceipt, Receipt, read_receipts
+from runner.settings import Settings, read_settings
+from runner.templates import Template, Templates, read_templates
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened to a job, for whoever shows progress."""
+
+    kind: str  # planned, done
+    job: Job
+    done: Done | None = None
+    index: int = 0
+    total: int = 0
+
+
+Listener = Callable[[Event], None]
+
+
+class Coordinator:
+    """Plans and runs reports of one workspace, and keeps its catalogue."""
+
+    def __init__(self, workspace: Workspace, catalogue: Path | None = None) -> None:
+        self.workspace = workspace
+        self.settings: Settings = read_settings(workspace)
+        self.catalogue = Catalogue(catalogue or workspace.catalogue, write=True)
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.catalogue.close()
+
+    def __enter__(self) -> Coordinator:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def templates(self) -> Templates:
+        """Read the templates as they are now."""
+        return read_templates(self.workspace.templates)
+
+    # --- the catalogue -------------------------------------------------------------------------
+
+    def note_shot(self, number: int) -> None:
+        """Write a stored shot into the catalogue."""
+        shot = Shot(
+            number, self.workspace.shot_folder(number), Testbed(self.workspace).declarations
+        )
+        self.catalogue.put_shot(
+            number, shot.attributes.plain(), [source_row(number, s) for s in shot.sources]
+        )
+
+    def note_report(self, done: Done) -> None:
+        """Write a report into the catalogue."""
+        r = done.receipt
+        row = ReportRow(
+            folder=done.folder,
+            scope=r.scope,
+            subject=r.subject,
+            template=r.template,
+            digest=r.digest,
+            state=r.state,
+            reason=r.reason,
+            rerun=r.rerun,
+            current=not r.rerun,
+            started=r.started,
+            duration_s=r.duration_s,
+            template_digest=r.template_digest,
+            prose_digest=r.prose_digest,
+            parameters=r.parameters,
+        )
+        self.catalogue.put_report(
+            row, r.inputs, [(s.name, s.value, s.sigma, s.unit) for s in r.scraps]
+        )
+
+    def sync_shots(self) -> list[int]:
+        """Bring stored shots into the catalogue that it does not know yet; return them."""
+        known = set(self.catalogue.shots())
+        new = [n for n in stored_shots(self.workspace) if n not in known]
+        for number in new:
+            self.note_shot(number)
+        return new
+
+    # --- work ----------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        *,
+        shots: Sequence[int] | None = None,
+        names: Collection[str] | None = None,
+        force: bool = False,
+    ) -> list[Planned]:
+        """Return what is missing or stale."""
+        return make_plan(
+            Testbed(self.workspace),
+            self.catalogue,
+            self.templates(),
+            shots=shots,
+            names=names,
+            force=force,
+        )
+
+    def job(self, planned: Planned, template: Template) -> Job:
+        """Return the work order of a planned report."""
+        return Job(
+            root=str(self.workspace.root),
+            subject=planned.subject,
+            template=planned.template,
+            parameters=template.subject_values(planned.subject),
+            timeout_s=template.timeout_s or self.settings.run.timeout_s,
+            output_mb=self.settings.run.output_mb,
+            reasons=planned.reasons,
+        )
+
+    def run(
+        self,
+        *,
+        shots: Sequence[int] | None = None,
+        names: Collection[str] | None = None,
+        force: bool = False,
+        workers: int | None = None,
+        scopes: Collection[str] = ("shot", "day"),
+        listener: Listener | None = None,
+    ) -> list[Done]:
+        """Make every report that is missing or stale; return those that were made.
+
+        Templates that read scraps of others run after them, on what those have just given.
+        """
+        finished: list[Done] = []
+        templates = self.templates()
+        processes = self.settings.run.processes if workers is None else workers
+        with open_pool(processes) as pool:
+            for level in templates.levels():
+                wanted = {
+                    t.name
+                    for t in level
+                    if t.scope in scopes and (names is None or t.name in names)
+                }
+                if not wanted:
+                    continue
+                plan = self.plan(shots=shots, names=wanted, force=force)
+                finished += self._run_plan(plan, templates, pool, listener)
+        return finished
+
+    def _run_plan(
+        self,
+        plan: Iterable[Planned],
+        templates: Templates,
+        pool: Executor,
+        listener: Listener | None,
+    ) -> list[Done]:
+        finished: list[Done] = []
+        todo = [(p, self.job(p, templates[p.template])) for p in plan]
+        futures: dict[Future[Done], Job] = {}
+        for planned, job in todo:
+            if planned.action == "render" and (old := self._receipt(planned.folder)):
+                folder = self.workspace.reports / planned.folder
+                futures[pool.submit(rerender, job, folder, old)] = job
+            else:
+                futures[pool.submit(execute, job)] = job
+            if listener:
+                listener(Event(kind="planned", job=job, total=len(todo)))
+        for future in as_completed(futures):
+            job = futures[future]
+            try:
+                done = future.result()
+            except BrokenProcessPool:
+                logger.error("%s: its worker died; running it in a worker of its own", job)
+                done = self._alone(job)
+            self.note_report(done)
+            finished.append(done)
+            if listener:
+                listener(
+                    Event(kind="done", job=job, done=done, index=len(finished), total=len(todo))
+                )
+        return finished
+
+    def _alone(self, job: Job) -> Done:
+        with open_pool(1) as pool:
+            try:
+                return pool.submit(execute, job).result()
+            except BrokenProcessPool as error:
+                raise IshtarError(
+                    f"{job}: its worker died twice; look into the system's log for a lack of memory"
+                ) from error
+
+    def _receipt(self, folder: str) -> Receipt | None:
+        try:
+            return Receipt.from_json(
+                (self.workspace.reports / folder / RECEIPT).read_text(encoding="utf-8")
+            )
+        except (DamagedReceipt, FileNotFoundError):
+            return None
+
+    def run_one(self, job: Job, *, inline: bool = False) -> Done:
+        """Run one job that a person waits for, and note it."""
+        with open_pool(0 if inline else 1) as pool:
+            done = pool.submit(execute, job).result()
+        self.note_report(done)
+        return done
+
+
+def source_row(shot: int, source: SourceFile) -> SourceRow:
+    """Return what the catalogue keeps of a stored source."""
+    o = source.origin
+    return SourceRow(
+        shot=shot,
+        file=source.path.name,
+        source=o.source,
+        sha256=o.sha256,
+        size=o.size,
+        converter=o.converter,
+        writer=o.writer,
+        arrived=o.arrived,
+        n_channels=len(source.channels),
+    )
+
+
+def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
+    """Make the catalogue anew from files; return shots, reports and what could not be read."""
+    problems: list[str] = []
+    path = workspace.catalogue
+    fresh = path.with_name(f".tmp-{path.name}")
+    fresh.unlink(missing_ok=True)
+    n_reports = 0
+    with Coordinator(workspace, catalogue=fresh) as coordinator:
+        numbers = stored_shots(workspace)
+        for number in numbers:
+            try:
+                coordinator.note_shot(number)
+            except IshtarError as error:
+                problems.append(str(error))
+        for folder, receipt in read_receipts(workspace.reports):
+            if isinstance(receipt, DamagedReceipt):
+                problems.append(str(receipt))
+                continue
+            relative = folder.relative_to(workspace.reports).as_posix()
+            coordinator.note_report(Done(folder=relative, receipt=receipt))
+            n_reports += 1
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    fresh.replace(path)
+    return len(numbers), n_reports, problems

@@ -1,0 +1,37 @@
+"""Ingest: files that arrive become the stored files of their shots, or go to quarantine.
+
+::
+
+    from runner.ingest import IngestSettings, Layout, ingest_file
+    ingest_file(path, layout=Layout.of(root), settings=IngestSettings()).status   # 'stored'
+"""
+
+from runner.ingest.arrival import ingest_file, shot_in
+from runner.ingest.context import Context
+from runner.ingest.days import index_days, match_day
+from runner.ingest.errors import IngestStopped, NotWhole, Rejected, SourceMissing
+from runner.ingest.incoming import Settling, scan
+from runner.ingest.layout import DataFolders, Layout
+from runner.ingest.outcome import Outcome
+from runner.ingest.registry import Converter, converters
+from runner.ingest.settings import IngestSettings
+
+__all__ = [
+    "Context",
+    "Converter",
+    "DataFolders",
+    "IngestSettings",
+    "IngestStopped",
+    "Layout",
+    "NotWhole",
+    "Outcome",
+    "Rejected",
+    "Settling",
+    "SourceMissing",
+    "converters",
+    "index_days",
+    "ingest_file",
+    "match_day",
+    "scan",
+    "shot_in",
+]

@@ -1,0 +1,296 @@
+"""The RF generator's log of a whole day: rows of time and power, cut into pulses.
+
+A pulse is a stretch of rows with forward power above the threshold; dips and holes shorter than
+the gap belong to it. Rows are counted from the first one below the header, and a log only ever
+grows at its end, so that row numbers name the same rows for ever.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runner.ingest.context import Context
+from runner.ingest.dates import parse_date, parse_moment, parse_time
+from runner.ingest.errors import Rejected
+
+FORWARD = "ForwardPower"
+_DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)")
+_BLOCK_BYTES = 8 << 20
+_UNIT = re.compile(r"^(?P<name>.*?)\s*(?:[\[(](?P<unit>[^\])]*)[\])])?$")
+
+
+class GeneratorLog:
+    """``GENERATOR_2026-11-22.txt``; matched to shots by :mod:`runner.ingest.days`."""
+
+    name = "generatorlog"
+    version = "1"
+    scope = "day"
+
+    def matches(self, path: Path, head: bytes) -> bool:
+        """Say whether a line of the head names the columns of such a log."""
+        return _header(head.decode("latin-1").splitlines()) is not None
+
+    def convert(self, path: Path, context: Context) -> None:
+        """Refuse: the log of a day belongs to many shots."""
+        raise Rejected("a log of a whole day is matched by clock, not converted for one shot")
+
+    def read(self, path: Path) -> DayLog:
+        """Read the header of a log."""
+        return DayLog.of(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of the log: ``ForwardPower[W]``."""
+
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulse:
+    """Consecutive rows with power on.
+
+    Attributes
+    ----------
+    first_row : int
+        Number of its first row in the log.
+    time : (n,) datetime64[us]
+        By the generator's clock.
+    values : dict of str to (n,) float64
+        By column name.
+    """
+
+    first_row: int
+    time: NDArray[np.datetime64]
+    values: dict[str, NDArray[np.float64]]
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First row and the one after the last."""
+        return self.first_row, self.first_row + len(self.time)
+
+    def part(self, first_row: int, stop_row: int) -> Pulse:
+        """Return some of its rows."""
+        i, j = first_row - self.first_row, stop_row - self.first_row
+        return Pulse(
+            first_row=first_row,
+            time=self.time[i:j],
+            values={name: v[i:j] for name, v in self.values.items()},
+        )
+
+    @property
+    def start(self) -> dt.datetime:
+        """Time of the first row, by the generator's clock."""
+        return self.time[0].astype("datetime64[us]").item()
+
+    @property
+    def end(self) -> dt.datetime:
+        """Time of the last row, by the generator's clock."""
+        return self.time[-1].astype("datetime64[us]").item()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayLog:
+    """A log, its day and its columns; reading the rows is :meth:`pulses`."""
+
+    path: Path
+    day: dt.date
+    columns: tuple[Column, ...]
+    separator: str
+    header_lines: int
+    decimal: str
+
+    @classmethod
+    def of(cls, path: Path) -> DayLog:
+        """Read the header; the day is that of the name, or of the lines above the columns.
+
+        Raises
+        ------
+        Rejected
+            There is no header, or no day.
+        """
+        with path.open("rb") as f:
+            lines = f.read(16384).decode("utf-8-sig", errors="replace").splitlines()
+        found = _header(lines)
+        if found is None:
+            raise Rejected(f"{path.name} has no line that names Time and {FORWARD}[W]")
+        number, separator = found
+        day = _day_in(path.name)
+        above = (parse_date(line) for line in lines[:number])
+        day = day or next((d for d in above if d is not None), None)
+        first = lines[number + 1].split(separator) if len(lines) > number + 1 else [""]
+        if day is None:
+            moment = parse_moment(first[0])
+            day = moment.date() if moment is not None else None
+        if day is None:
+            raise Rejected(
+                f"{path.name} does not say its day: put it into the name, as in "
+                "GENERATOR_2026-11-22.txt"
+            )
+        comma = separator != "," and any("," in cell for cell in first[1:])
+        return cls(
+            path=path,
+            day=day,
+            columns=tuple(_column(cell) for cell in lines[number].split(separator)),
+            separator=separator,
+            header_lines=number + 1,
+            decimal="," if comma else ".",
+        )
+
+    def pulses(self, *, threshold_w: float, gap_s: float) -> Iterator[Pulse]:
+        """Yield the pulses of the log, in their order; one pulse is held in memory.
+
+        Parameters
+        ----------
+        threshold_w : float
+            Power is on above it.
+        gap_s : float
+            Rows with power on that are further apart belong to two pulses.
+        """
+        rest: Pulse | None = None
+        for block in self._blocks():
+            if rest is not None:
+                block = _joined(rest, block)
+            *whole, rest = _split(block, threshold_w, gap_s)
+            yield from (p for p in whole if p is not None)
+        if rest is not None:
+            yield from (p for p in _split(rest, threshold_w, gap_s) if p is not None)
+
+    def _blocks(self) -> Iterator[Pulse]:
+        """Yield all rows, a block at a time."""
+        import pandas as pd
+
+        names = [c.name for c in self.columns]
+        clock, first_row = _Clock(self.day), 0
+        for lines in _whole_lines(self.path, self.header_lines):
+            try:
+                frame = pd.read_csv(
+                    io.BytesIO(lines),
+                    sep=self.separator,
+                    names=names,
+                    index_col=False,
+                    dtype={names[0]: str},
+                    decimal=self.decimal,
+                    float_precision="round_trip",
+                    encoding="latin-1",
+                )
+                time = clock.times(frame[names[0]])
+                values = {n: frame[n].to_numpy(dtype=np.float64) for n in names[1:]}
+            except pd.errors.EmptyDataError:  # nothing but empty lines
+                continue
+            except ValueError as error:  # pandas' ParserError is one
+                raise Rejected(
+                    f"{self.path.name} has a line after row {first_row} that is no row: {error}"
+                ) from error
+            yield Pulse(first_row=first_row, time=time, values=values)
+            first_row += len(frame)
+
+
+def _whole_lines(path: Path, skip: int) -> Iterator[bytes]:
+    """Yield the lines of a file below its header, some MB at a time.
+
+    A last line without an end is left out: the generator is still writing it.
+    """
+    with path.open("rb") as f:
+        for _ in range(skip):
+            f.readline()
+        tail = b""
+        while data := f.read(_BLOCK_BYTES):
+            head, newline, tail = (tail + data).rpartition(b"\n")
+            if newline:
+                yield head + newline
+
+
+class _Clock:
+    """Turns times of day into moments; a step back by half a day or more is midnight."""
+
+    def __init__(self, day: dt.date) -> None:
+        self._midnight = np.datetime64(day, "us")
+        self._last: np.datetime64 | None = None
+
+    def times(self, column: Any) -> NDArray[np.datetime64]:
+        """Return the moments of the next rows."""
+        import pandas as pd
+
+        texts = column.fillna("").str.strip()
+        try:
+            after = pd.to_timedelta(texts.str.replace(",", ".", regex=False))
+        except ValueError:  # dates, or times without seconds: one by one
+            return np.array([self._moment(text) for text in texts], dtype="datetime64[us]")
+        moments = self._midnight + after.to_numpy().astype("timedelta64[us]")
+        before = moments[:1] if self._last is None else np.array([self._last])
+        nights = np.cumsum(np.diff(moments, prepend=before) < -np.timedelta64(12, "h"))
+        moments = moments + nights * np.timedelta64(1, "D")
+        if len(nights):
+            self._midnight += nights[-1] * np.timedelta64(1, "D")
+            self._last = moments[-1]
+        return moments
+
+    def _moment(self, text: str) -> np.datetime64:
+        moment = parse_moment(text)
+        if moment is not None:
+            return np.datetime64(moment.replace(tzinfo=None), "us")
+        after = parse_time(text)
+        if after is None:
+            raise ValueError(f"{text!r} is no time")
+        return self._midnight + np.timedelta64(after)
+
+
+def _header(lines: list[str]) -> tuple[int, str] | None:
+    """Return the number of the line that names the columns, and what parts them."""
+    for number, line in enumerate(lines[:40]):
+        for separator in ("\t", ";", ","):
+            names = [_column(cell).name for cell in line.lstrip("\ufeff").split(separator)]
+            if names[0].removeprefix("ï»¿") == "Time" and FORWARD in names:
+                return number, separator
+    return None
+
+
+def _column(cell: str) -> Column:
+    match = _UNIT.match(cell.strip().lstrip("\ufeff"))
+    assert match is not None
+    return Column(name=match["name"], unit=match["unit"] or "")
+
+
+def _day_in(name: str) -> dt.date | None:
+    if match := _DAY_IN_NAME.search(name):
+        try:
+            return dt.date(*map(int, match.groups()))
+        except ValueError:
+            pass
+    return parse_date(name)
+
+
+def _joined(a: Pulse, b: Pulse) -> Pulse:
+    return Pulse(
+        first_row=a.first_row,
+        time=np.concatenate([a.time, b.time]),
+        values={n: np.concatenate([a.values[n], b.values[n]]) for n in a.values},
+    )
+
+
+def _split(rows: Pulse, threshold_w: float, gap_s: float) -> list[Pulse | None]:
+    """Return the pulses in some rows, and last the rows that may go on in the next ones."""
+    on = np.flatnonzero(rows.values[FORWARD] > threshold_w)
+    gap = np.timedelta64(round(gap_s * 1e6), "us")
+    cuts = np.flatnonzero(np.diff(rows.time[on]) > gap) + 1
+    pulses: list[Pulse | None] = []
+    for group in np.split(on, cuts):
+        if len(group):
+            first, last = int(group[0]) + rows.first_row, int(group[-1]) + rows.first_row
+            pulses.append(rows.part(first, last + 1))
+    last_pulse = pulses.pop() if pulses else None
+    if last_pulse is not None and rows.time[-1] - last_pulse.time[-1] <= gap:
+        stop = rows.first_row + len(rows.time)
+        return [*pulses, rows.part(last_pulse.first_row, stop)]
+    return [*pulses, last_pulse, None]

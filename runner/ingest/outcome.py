@@ -1,0 +1,44 @@
+"""What became of an arrived file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["stored", "known", "waiting", "quarantined", "pending"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of an arrived file.
+
+    Attributes
+    ----------
+    status : str
+        ``stored``; ``known``: the same bytes were stored before; ``waiting``: not whole yet, try
+        again; ``quarantined``; ``pending``: a day's log of which no pulse fits a shot so far.
+    source : Path
+        The file as it was given.
+    shots : list of int
+        The shots that it is, or was, stored for.
+    reason : str
+        Why it was not stored, or what else should be known; may be empty.
+    stored : list of Path
+        The files that were written in ``data/shots`` because of it.
+    quarantined : Path or None
+        Where it is now.
+    bytes : int
+        Size of the source.
+    seconds : float
+        Time it took.
+    """
+
+    status: Status
+    source: Path
+    shots: list[int] = field(default_factory=list)
+    reason: str = ""
+    stored: list[Path] = field(default_factory=list)
+    quarantined: Path | None = None
+    bytes: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,82 @@
+"""What changed in the testbed from one shot to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.publish.pages import Change
+from runner.publish.records import ShotRecord
+
+_ABSENT = "absent"
+# told apart from shot to shot, but no change of the testbed
+_NOT_SETTINGS = frozenset({"date", "comment", "useful"})
+
+
+def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
+    """Return what differs in attributes, wiring and components, in this order."""
+    found = _differences(
+        "setting", _settings(before.attributes), _settings(after.attributes), absent="not given"
+    )
+    wiring_before = {w.signal: w for w in before.wiring}
+    wiring_after = {w.signal: w for w in after.wiring}
+    for signal in _union(wiring_before, wiring_after):
+        old, new = wiring_before.get(signal), wiring_after.get(signal)
+        if old is None or new is None:
+            found.append(
+                Change(
+                    what="signal",
+                    name=signal,
+                    before=_ABSENT if old is None else "declared",
+                    after=_ABSENT if new is None else "declared",
+                )
+            )
+            continue
+        for what in ("channel", "device", "calibration", "unit"):
+            if getattr(old, what) != getattr(new, what):
+                found.append(
+                    Change(
+                        what=what,
+                        name=signal,
+                        before=getattr(old, what) or "none",
+                        after=getattr(new, what) or "none",
+                    )
+                )
+        if bool(old.problem) != bool(new.problem):
+            found.append(
+                Change(
+                    what="signal",
+                    name=signal,
+                    before=old.problem or "available",
+                    after=new.problem or "available",
+                )
+            )
+    found += _differences("component", _parts(before), _parts(after), absent=_ABSENT)
+    return found
+
+
+def _settings(attributes: Mapping[str, Any]) -> dict[str, str]:
+    return {k: str(v) for k, v in attributes.items() if k not in _NOT_SETTINGS}
+
+
+def _parts(record: ShotRecord) -> dict[str, str]:
+    parts = {}
+    for component in record.components:
+        parts[component.name] = component.kind
+        for name, value in component.parameters.items():
+            parts[f"{component.name} {name}"] = value
+    return parts
+
+
+def _differences(
+    what: str, before: Mapping[str, str], after: Mapping[str, str], *, absent: str
+) -> list[Change]:
+    return [
+        Change(what=what, name=name, before=before.get(name, absent), after=after.get(name, absent))
+        for name in _union(before, after)
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _union(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys([*a, *b]))

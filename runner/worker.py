@@ -1,0 +1,11 @@
+"""What a worker process has imported before its first job; the fork server preloads this."""
+
+import nbconvert
+import papermill
+import scrapbook
+
+import runner.engine
+import runner.execute
+import runner.publish.notebook
+
+__all__ = ["nbconvert", "papermill", "runner", "scrapbook"]
