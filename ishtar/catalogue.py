@@ -120,7 +120,10 @@ class Catalogue:
         try:
             if write:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+                # The service's jobs run one at a time, though not in the thread that opened it.
+                self._db = sqlite3.connect(
+                    path, timeout=30, isolation_level=None, check_same_thread=False
+                )
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
                 self._migrate()

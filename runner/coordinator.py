@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +66,7 @@ class Coordinator:
 
     def note_shot(self, number: int) -> None:
         """Write a stored shot into the catalogue."""
-        shot = Shot(
-            number, self.workspace.shot_folder(number), Testbed(self.workspace).declarations
-        )
+        shot = Testbed(self.workspace)[number]
         self.catalogue.put_shot(
             number, shot.attributes.plain(), [source_row(number, s) for s in shot.sources]
         )
@@ -142,15 +142,18 @@ class Coordinator:
         workers: int | None = None,
         scopes: Collection[str] = ("shot", "day"),
         listener: Listener | None = None,
+        pool: Executor | None = None,
+        stop: threading.Event | None = None,
     ) -> list[Done]:
         """Make every report that is missing or stale; return those that were made.
 
-        Templates that read scraps of others run after them, on what those have just given.
+        Templates that read scraps of others run after them, on what those have just given. When
+        ``stop`` is set, reports in progress are finished and no more are begun.
         """
         finished: list[Done] = []
         templates = self.templates()
         processes = self.settings.run.processes if workers is None else workers
-        with open_pool(processes) as pool:
+        with nullcontext(pool) if pool else open_pool(processes) as executor:
             for level in templates.levels():
                 wanted = {
                     t.name
@@ -160,7 +163,7 @@ class Coordinator:
                 if not wanted:
                     continue
                 plan = self.plan(shots=shots, names=wanted, force=force)
-                finished += self._run_plan(plan, templates, pool, listener)
+                finished += self._run_plan(plan, templates, executor, listener, stop)
         return finished
 
     def _run_plan(
@@ -169,6 +172,7 @@ class Coordinator:
         templates: Templates,
         pool: Executor,
         listener: Listener | None,
+        stop: threading.Event | None,
     ) -> list[Done]:
         finished: list[Done] = []
         todo = [(p, self.job(p, templates[p.template])) for p in plan]
@@ -183,6 +187,11 @@ class Coordinator:
                 listener(Event(kind="planned", job=job, total=len(todo)))
         for future in as_completed(futures):
             job = futures[future]
+            if stop is not None and stop.is_set():
+                for waiting in futures:
+                    waiting.cancel()
+            if future.cancelled():
+                continue
             try:
                 done = future.result()
             except BrokenProcessPool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ishtar.workspace import MARKER, Workspace
-from runner.cli.reports import Narrator, publish_subjects
+from runner.cli.reports import Narrator
 from runner.coordinator import Coordinator
 from runner.lock import coordinator_lock
 from runner.starter import make_workspace
@@ -20,6 +20,7 @@ def make_demo(
     Raw files are written to ``raw/``, as a LabVIEW share would hold them, and ingested from there.
     """
     from runner.cli.data import ingest_files
+    from runner.publish.source import publish_workspace
     from runner.simulate import demo_campaign, simulate
 
     campaign = demo_campaign()
@@ -52,7 +53,7 @@ def make_demo(
         made = coordinator.run(workers=workers, listener=Narrator())
         if made or not (workspace.site / "index.html").exists():
             tell("publishing the site")
-            publish_subjects(coordinator, workers=coordinator.settings.run.processes)
+            publish_workspace(coordinator)
         else:
             tell("every report is there and up to date")
     return any(d.receipt.state in ("failed", "timeout") for d in made)

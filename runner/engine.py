@@ -3,6 +3,9 @@
 Papermill's own engine saves after every cell, limits only single cells and leaves a report that
 ran into a limit without a word in the notebook. Here the limit is one more error output in the
 cell that was running, and everything before it is kept.
+
+Papermill loads this module through its entry point when papermill itself is imported; importing it
+before papermill would be a circle, so nothing here does.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -21,13 +25,26 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
-TIME_LIMIT = "TimeLimit"
-OUTPUT_LIMIT = "OutputLimit"
-DEAD_KERNEL = "DeadKernel"
+from runner.outcome import DEAD_KERNEL, OUTPUT_LIMIT, TIME_LIMIT
 
 
-class PlainKernelManager(AsyncKernelManager):
-    """Starts ipykernel with this very Python, whatever kernels the user has installed."""
+class PrivateKernelManager(AsyncKernelManager):
+    """Starts ipykernel with this very Python, whatever kernels the user has installed.
+
+    It talks through socket files in a folder that only the owner can enter, never over TCP. The
+    folder's path is short: a socket's path must stay below 108 characters.
+    """
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        self._folder = tempfile.TemporaryDirectory(prefix="ishtar-", ignore_cleanup_errors=True)
+        self.transport = "ipc"
+        self.ip = f"{self._folder.name}/s"
+        self.connection_file = f"{self._folder.name}/kernel.json"
+
+    def remove_folder(self) -> None:
+        """Take the sockets away."""
+        self._folder.cleanup()
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -47,7 +64,7 @@ class LimitedClient(PapermillNotebookClient):
     ) -> None:
         super().__init__(
             nb_man,
-            kernel_manager_class=PlainKernelManager,
+            kernel_manager_class=PrivateKernelManager,
             shutdown_kernel="immediate",
             resources={"metadata": {"path": folder}},
             iopub_timeout=30,
@@ -59,6 +76,7 @@ class LimitedClient(PapermillNotebookClient):
         self._output_limit = output_bytes
         self._output_bytes = 0
         self._group: int | None = None
+        self._manager: PrivateKernelManager | None = None
 
     def _remaining(self, cell: Any = None) -> int:
         # nbclient takes whole seconds, and 0 for no limit at all.
@@ -75,7 +93,15 @@ class LimitedClient(PapermillNotebookClient):
                 self.papermill_execute_cells()
         finally:
             self._kill()
+            if self._manager is not None:
+                self._manager.remove_folder()
         return self.nb
+
+    def create_kernel_manager(self) -> Any:
+        """Make the kernel's manager; nbclient forgets it in the end, its folder must not stay."""
+        manager = super().create_kernel_manager()
+        self._manager = manager
+        return manager
 
     def _kill(self) -> None:
         if self._group:

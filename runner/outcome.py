@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.engine import TIME_LIMIT
 from runner.receipts import State
 
+# Names of the error outputs that end a report; the engine writes the limits, `skip` the other.
 SKIPPED = "ReportSkipped"
+TIME_LIMIT = "TimeLimit"
+OUTPUT_LIMIT = "OutputLimit"
+DEAD_KERNEL = "DeadKernel"
 LONGEST_REASON = 300
 
 

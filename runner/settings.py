@@ -10,8 +10,8 @@ from typing import Any, TypeVar, get_type_hints
 from ishtar.errors import did_you_mean
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
+from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
-from runner.publish.records import Facility
 
 
 @dataclass(frozen=True, kw_only=True)

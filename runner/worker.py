@@ -4,7 +4,6 @@ import nbconvert
 import papermill
 import scrapbook
 
-import runner.engine
 import runner.execute
 import runner.publish.notebook
 

@@ -163,7 +163,8 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
     for _ in range(6):
         # the variance of a variance is 2 σ⁴/dof
         w = np.where(known, dof, 0.0) / expected**2
-        w = w / np.maximum(w.sum(1), 1e-300)[:, None]
+        weight = np.maximum(w.sum(1), 1e-300)
+        w = w / weight[:, None]
         unit = np.maximum((w * s2).sum(1), 1e-300)
         s = s2 / unit[:, None]
         m_s, m_y = (w * s).sum(1), (w * scatter).sum(1)
@@ -171,10 +172,13 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
         det = m_ss - m_s * m_s
         apart = det > 1e-3 * m_ss  # else a single bin has all the weight: no slope to be seen
         slope_part = np.where(apart, (m_sy - m_s * m_y) / np.where(apart, det, 1.0), 0.0)
+        # a ripple that is not sure is none: it would only take weight from the steep part
+        error = np.sqrt(2.0 / np.maximum(weight * np.where(apart, det, 1.0), 1e-300))
+        slope_part = np.where(slope_part > 2.0 * error, slope_part, 0.0)
         flat = m_y - slope_part * m_s
         only_slope = m_sy / np.maximum(m_ss, 1e-300)
-        b = np.where(slope_part < 0.0, 0.0, np.where(flat < 0.0, only_slope, slope_part))
-        a = np.where(slope_part < 0.0, m_y, np.maximum(flat, 0.0))
+        b = np.where(flat < 0.0, only_slope, slope_part)
+        a = np.maximum(flat, 0.0)
         expected = a[:, None] + b[:, None] * s
         expected = np.maximum(expected, 1e-3 * total[:, None])
         b = b / unit

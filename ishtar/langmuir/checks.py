@@ -40,30 +40,37 @@ class Verdicts:
         self.ok &= ~where
 
 
-def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins:
+def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | None:
     """Refuse sweeps that no fit can mend: empty, unswept, dead, clipped, of the wrong sign.
 
-    Returns the samples in bins.
+    Returns the samples in bins; None if every sweep has too few.
     """
     count = samples.count
     few = count < MIN_SAMPLES
     verdicts.refuse(few, f"too few points: {{:d}} where {MIN_SAMPLES} are needed", count)
+    if not verdicts.ok.any():
+        return None
     last = np.maximum(count - 1, 0)
     rows = np.arange(count.size)
     span = samples.bias[rows, last] - samples.bias[:, 0]
     verdicts.refuse(span < 1.0, "the bias is not swept: it spans {:.2g} V", span)
     bins = bin_samples(samples, bin_edges(count))
-    if not verdicts.ok.any():
-        return bins
-    noise = np.sqrt(
-        (bins.scatter * bins.dof).sum(1) / np.maximum(bins.dof.sum(1), 1.0) + step**2 / 12.0
-    )
     m = bins.current.shape[1]
-    tail = max(2, m // 10)
+    tail = max(2, m // 20)
+    # the noise of either end by itself: ripple of the bias makes the steep part noisier
+    noise, noise_high = (
+        np.sqrt(
+            (bins.scatter[:, end] * bins.dof[:, end]).sum(1)
+            / np.maximum(bins.dof[:, end].sum(1), 1.0)
+            + step**2 / 12.0
+        )
+        for end in (slice(0, m // 3), slice(m - m // 3, m))
+    )
     low, high = bins.current[:, :tail].mean(1), bins.current[:, -tail:].mean(1)
-    error = np.hypot(noise / np.sqrt(np.maximum(bins.count[:, :tail].sum(1), 1)), step / 4.0)
+    root = np.sqrt(np.maximum(bins.count[:, :tail].sum(1), 1))
+    error, error_high = np.hypot(noise / root, step / 4.0), np.hypot(noise_high / root, step / 4.0)
     swing = np.ptp(bins.current, axis=1)
-    dead = swing < np.maximum(6.0 * noise / np.sqrt(np.maximum(count / m, 1.0)), 3.0 * step)
+    dead = swing <= np.maximum(6.0 * noise / np.sqrt(np.maximum(count / m, 1.0)), 3.0 * step)
     verdicts.refuse(
         dead, "probe disconnected: the current stays within its noise of {:.2g} A", noise
     )
@@ -79,7 +86,15 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins:
         "no floating potential: no ion current at the lowest bias",
     )
     verdicts.refuse(
-        high < 3.0 * error, "no floating potential: no electron current at the highest bias"
+        high < 3.0 * error_high,
+        "no floating potential: no electron current at the highest bias",
+    )
+    # two Te above the floating potential electrons outnumber ions by e²
+    ratio = high / np.maximum(-low, 1e-300)
+    verdicts.refuse(
+        (ratio < 3.0) & (low < 0.0),
+        "no electron retardation range: the largest current is only {:.1f} times the ions'",
+        ratio,
     )
     return bins
 

@@ -105,7 +105,7 @@ def _analyse_block(
     bins = refuse_unusable(samples, step, verdicts)
     table = _empty(n, probe)
     good = np.flatnonzero(verdicts.ok)
-    if good.size:
+    if bins is not None and good.size:
         chosen = samples.rows(good), bins.rows(good)
         _fit_block(*chosen, probe, step, reduction, verdicts, good, table)
     valid = verdicts.ok

@@ -20,6 +20,7 @@ from ishtar.langmuir.theory import (
     VACUUM_PERMITTIVITY,
     _electron,
     _ion,
+    _softplus,
 )
 
 Floats = NDArray[np.float64]
@@ -108,7 +109,7 @@ def electrons_and_ions(
     f, fx, f_rho = _electron(x, rho)
     eta = -x
     small = np.exp(-2.0 * np.abs(eta))
-    soft = np.maximum(eta, 0.0) + 0.5 * np.log(1.0 + small)
+    soft = _softplus(eta, small)
     if probe.radius:
         g, g_eta, g_rho = _ion(eta, rho)
     else:

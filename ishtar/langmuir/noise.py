@@ -18,28 +18,42 @@ _NEIGHBOURS = 14
 _WIDTH = 3
 
 
-def find_line(residual: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Return the rows of ``residual`` (n, k) with a narrow line, and its frequency in periods a row."""
+def find_line(residual: Floats, window: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Return the rows of ``residual`` with a narrow line, and its frequency in periods a row.
+
+    Parameters
+    ----------
+    residual : (n, k) float64
+    window : (n, k) or (1, k) float64
+        Weight of the samples; the shorter its reach, the broader a line.
+    """
     n, k = residual.shape
     none = np.empty(0, np.intp), np.empty(0)
     if k < 8 * (_SLOWEST + _NEIGHBOURS):
         return none
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * (np.arange(k) + 0.5) / k)
     power = np.abs(np.fft.rfft(residual * window, axis=1)) ** 2
     usable = power.shape[1] - 1
-    peak = _SLOWEST + np.argmax(power[:, _SLOWEST:usable], axis=1)
+    # breadth of a line, in units of that of Hann's window
+    reach = window.sum(1) ** 2 / np.maximum((window * window).sum(1), 1e-300)
+    broad = np.broadcast_to(np.maximum(np.ceil(0.66 * k / np.maximum(reach, 1.0)), 1.0), (n,))
+    from_slowest = np.arange(usable) >= (_SLOWEST * broad)[:, None]
+    peak = np.argmax(np.where(from_slowest, power[:, :usable], -1.0), axis=1)
     rows = np.arange(n)
     # against the neighbourhood: the tail of a model's error is high there, too, and is no line
     offsets = np.concatenate(
         [np.arange(-_NEIGHBOURS, -_WIDTH + 1), np.arange(_WIDTH, _NEIGHBOURS + 1)]
     )
-    around = np.clip(peak[:, None] + offsets, 2, usable)
+    around = (peak[:, None] + broad[:, None] * offsets).astype(np.intp)
+    # what would fall off the spectrum is folded back
+    around = np.clip(np.abs(around), 2, None)
+    around = np.where(around > usable, np.maximum(2 * usable - around, 2), around)
     floor = np.median(power[rows[:, None], around], axis=1)
-    found = rows[power[rows, peak] > _THRESHOLD * np.maximum(floor, 1e-300)]
+    fits = (_SLOWEST * broad < 0.8 * usable) & (power[rows, peak] > 0.0)
+    found = rows[fits & (power[rows, peak] > _THRESHOLD * np.maximum(floor, 1e-300))]
     if not found.size:
         return none
-    p = peak[found]
-    # Hann's main lobe is nearly a parabola in the logarithm
+    p = np.clip(peak[found], 1, usable - 1)
+    # the main lobe is nearly a parabola in the logarithm
     left, mid, right = (np.log(power[found, p + d] + 1e-300) for d in (-1, 0, 1))
     bend = np.minimum(left - 2.0 * mid + right, -1e-12)
     return found, p + np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
@@ -66,29 +80,61 @@ def find_pickup(residual: Floats, slope: Floats, rounds: int = 4) -> tuple[Float
         Variance of the bias by the part that goes as the slope. To first order this part is gone
         with ``pickup``; that the mean of a bent curve over it is shifted stays.
     """
-    ripple2 = np.zeros(residual.shape[0])
+    n, k = residual.shape
+    ripple2 = np.zeros(n)
     pickup: Floats | None = None
-    k = residual.shape[1]
-    rows: NDArray[np.intp] = np.arange(residual.shape[0])
-    rest = residual
-    for _ in range(rounds):
-        found, frequency = find_line(rest)
-        if not found.size:
-            break
-        # only sweeps with one line are asked for another
-        rows, rest = rows[found], rest[found]
-        top = np.maximum(np.abs(slope[rows]).max(1, keepdims=True), 1e-300)
-        phase = 2.0 * np.pi * frequency[:, None] / k * np.arange(k)
-        c, s, g = np.cos(phase), np.sin(phase), slope[rows] / top
-        basis = np.stack([c, s, g * c, g * s], axis=1)
-        normal = np.matmul(basis, basis.transpose(0, 2, 1))
-        normal[:, range(4), range(4)] *= 1.0 + 1e-9
-        amplitude = np.linalg.solve(normal, np.matmul(basis, rest[:, :, None]))
-        line = np.matmul(amplitude.transpose(0, 2, 1), basis)[:, 0]
-        rest = rest - line
-        if pickup is None:
-            pickup = np.zeros_like(residual)
-        pickup[rows] += line
-        volts = amplitude[:, 2:, 0] / top
-        ripple2[rows] += 0.5 * (volts * volts).sum(1)
+    hann = (0.5 - 0.5 * np.cos(2.0 * np.pi * (np.arange(k) + 0.5) / k))[None, :]
+    top = np.maximum(np.abs(slope).max(1, keepdims=True), 1e-300)
+    steep = slope / top
+    for by_slope in (False, True):
+        # pick-up on the bias shows only where the curve is steep, and is sought there
+        rows = np.arange(n)
+        rest = residual if pickup is None else residual - pickup
+        for _ in range(rounds):
+            found, frequency = find_line(rest, steep[rows] if by_slope else hann)
+            if not found.size:
+                break
+            # only sweeps with one line are asked for another
+            rows, rest = rows[found], rest[found]
+            line, amplitude = _fit_line(rest, steep[rows], frequency)
+            rest = rest - line
+            if pickup is None:
+                pickup = np.zeros_like(residual)
+            pickup[rows] += line
+            volts = amplitude[:, 2:] / top[rows]
+            ripple2[rows] += 0.5 * (volts * volts).sum(1)
     return pickup, ripple2
+
+
+def _fit_line(rest: Floats, steep: Floats, frequency: Floats) -> tuple[Floats, Floats]:
+    """Return the line (n, k) and its amplitudes (n, 4): cosine and sine, flat and by the slope."""
+    k = rest.shape[1]
+    time = np.arange(k) - 0.5 * k
+    turn = 2.0 * np.pi / k
+    for last in (False, True):
+        phase = turn * frequency[:, None] * time
+        c, s = np.cos(phase), np.sin(phase)
+        columns = [c, s, steep * c, steep * s]
+        if not last:
+            basis = np.stack(columns, axis=1)
+            a = _least_squares(basis, rest)
+            # one step of Gauss and Newton towards the frequency: the peak of a spectrum is
+            # known to some hundredths of a period, which at the ends of the sweep is too little
+            cosine, sine = (a[:, i, None] + a[:, i + 2, None] * steep for i in (0, 1))
+            drift = turn * time * (sine * c - cosine * s)
+            a = _least_squares(np.concatenate([basis, drift[:, None, :]], axis=1), rest)
+            frequency = frequency + np.clip(a[:, 4], -0.5, 0.5)
+    basis = np.stack(columns, axis=1)
+    a = _least_squares(basis, rest)
+    return np.einsum("np,npk->nk", a, basis), a
+
+
+def _least_squares(basis: Floats, data: Floats) -> Floats:
+    """Return the coefficients (n, p) of ``basis`` (n, p, k) that fit ``data`` (n, k)."""
+    normal = np.matmul(basis, basis.transpose(0, 2, 1))
+    size = np.sqrt(np.maximum(np.einsum("npp->np", normal), 1e-300))
+    normal = normal / (size[:, :, None] * size[:, None, :])
+    p = basis.shape[1]
+    normal[:, range(p), range(p)] += 1e-9
+    right = np.matmul(basis, data[:, :, None])[:, :, 0] / size
+    return np.asarray(np.linalg.solve(normal, right[:, :, None])[:, :, 0] / size)

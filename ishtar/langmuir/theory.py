@@ -199,12 +199,19 @@ def _ion(eta: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     """Return G, dG/dη and dG/d ln ρ of :func:`ion_factor`."""
     a, da, b, db = _ion_coefficients(rho)
     small = np.exp(-2.0 * np.abs(eta))
-    soft = np.maximum(eta, 0.0) + 0.5 * np.log(1.0 + small)
-    soft = np.maximum(soft, 1e-30)  # far above Vp: no ions, and no log of zero
+    soft = _softplus(eta, small)
+    soft = np.maximum(soft, 1e-200)  # far above Vp: no ions, and no log of zero
     log = np.log(soft)
     shape = np.exp(b * log)
     dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
     return a * shape, a * b * shape / soft * dsoft, shape * (da + a * log * db)
+
+
+def _softplus(eta: Floats, small: Floats) -> Floats:
+    """Return ½ ln(1 + exp 2η), ``small`` being exp(−2|η|), to full precision for any η."""
+    return np.asarray(
+        np.maximum(eta, 0.0) + 0.5 * np.where(small < 1e-8, small, np.log(1.0 + small))
+    )
 
 
 def _rf_nodes(rms: ArrayLike, n: int = 8) -> tuple[Floats, int]:

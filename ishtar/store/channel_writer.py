@@ -201,6 +201,8 @@ class ChannelWriter:
 
     def _watch_clock(self, t: NDArray[np.float64]) -> None:
         if len(t):
+            if not self.n:
+                self._t0 = float(t[0])
             self._steps_back += int(t[0] < self._last_time) + int(np.count_nonzero(np.diff(t) < 0))
             self._last_time = float(t[-1])
 

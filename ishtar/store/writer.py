@@ -27,6 +27,7 @@ from ishtar.store.channel_writer import (
     set_text,
     to_json,
 )
+from ishtar.store.lane import Lane
 from ishtar.store.scale import Step
 
 FORMAT = 1
@@ -120,7 +121,8 @@ class SourceWriter:
         unit : str
             Of the scaled values, as the source says it.
         t0, dt : float
-            Time of the first sample and sampling interval, s, on the shot's clock.
+            Time of the first sample and sampling interval, s, on the shot's clock; of an irregular
+            channel ``t0`` becomes the time of its first sample.
         irregular : bool
             Times are given with the samples instead of ``dt``.
         scale : list of steps
@@ -181,17 +183,25 @@ class SourceWriter:
         set_text(self._file, "properties", to_json(self.properties))
 
     def _publish(self) -> None:
-        fsync_file(self._temporary)
-        if self._verify:
-            from ishtar.store.verify import problems
-
-            for problem in problems(self._temporary):
-                raise DamagedFile(
-                    f"{self.path.name} reads back otherwise than it was written ({problem}): "
-                    "check disk and memory of this computer, then ingest its source again"
-                )
+        flushing = Lane("store-fsync")  # the disk works while the processor verifies
+        flushing.put(lambda: fsync_file(self._temporary))
+        try:
+            if self._verify:
+                self._read_back()
+            flushing.join()
+        finally:
+            flushing.close()
         if self._exclusive:
             rename_exclusive(self._temporary, self.path)
         else:
             os.replace(self._temporary, self.path)
         fsync_dir(self.path.parent)
+
+    def _read_back(self) -> None:
+        from ishtar.store.verify import problems
+
+        for problem in problems(self._temporary):
+            raise DamagedFile(
+                f"{self.path.name} reads back otherwise than it was written ({problem}): "
+                "check disk and memory of this computer, then ingest its source again"
+            )

@@ -91,14 +91,19 @@ def ingest_files(
     incoming = coordinator.workspace.incoming.resolve()
     for path in files:
         size = path.stat().st_size if path.exists() else 0
+        name = path.name
         with Progress(size, "B") as progress:
+
+            def show(done: int, total: int, bar: Progress = progress, name: str = name) -> None:
+                bar.to(done, name)
+
             outcome = ingest_file(
                 path,
                 layout=coordinator.workspace,
                 settings=coordinator.settings.ingest,
                 shot=shot,
-                in_incoming=incoming in path.resolve().parents,
-                progress=lambda done, total, bar=progress: bar.to(done, path.name),
+                incoming=incoming in path.resolve().parents,
+                progress=show,
             )
             text = f"{path.name}: {outcome.status}"
             if outcome.shots:
@@ -166,9 +171,7 @@ def shots(selection: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("shot")
 @click.argument("name")
-@click.option(
-    "--at", nargs=2, type=float, metavar="T0 T1", help="Also the values from T0 to T1 (s)."
-)
+@click.option("--at", nargs=2, type=float, metavar="T0 T1", help="Also the values, T0 to T1 in s.")
 @json_option
 def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) -> None:
     """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'."""

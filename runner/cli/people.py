@@ -8,7 +8,6 @@ import click
 
 from ishtar.numbers import select
 from ishtar.workspace import Workspace
-from runner.cli.reports import publish_subjects
 from runner.coordinator import Coordinator
 from runner.errors import ParameterError
 from runner.execute import Job
@@ -63,11 +62,13 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
             output_mb=coordinator.settings.run.output_mb,
         )
         done = coordinator.run_one(job)
-        publish_subjects(coordinator, [subject])
-        from runner.publish.addresses import report_address
+        from runner.publish.addresses import report_stem
+        from runner.publish.source import publish_workspace
+
+        publish_workspace(coordinator, [subject])
 
         receipt = done.receipt
-        page = report_address(subject, chosen.name, receipt.digest, rerun=True)
+        page = report_stem(receipt)
         state = receipt.state + (f": {receipt.reason}" if receipt.reason else "")
         click.echo(f"{job} {state} ({receipt.duration_s:.1f} s)")
         for scrap in receipt.scraps:
@@ -82,9 +83,7 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
 @click.argument("shot")
 @click.argument("template")
 @parameters_option
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The notebook."
-)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def fork(
     shot: str, template: str, assignments: tuple[str, ...], output: Path | None, force: bool

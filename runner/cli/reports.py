@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,9 +16,7 @@ from runner.lock import coordinator_lock
 from runner.plan import Planned
 from runner.receipts import Subject
 
-shots_option = click.option(
-    "--shots", "shots", metavar="SHOTS", help="Only these: 7, 3..9, latest."
-)
+shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")
 templates_option = click.option(
     "--templates", "names", metavar="NAMES", help="Only these templates, with commas."
 )
@@ -128,19 +125,6 @@ def run(shots: str | None, names: str | None, force: bool, workers: int | None) 
     return int(bool(problems) or any(s in ("failed", "timeout") for s in states))
 
 
-def publish_subjects(
-    coordinator: Coordinator, only: Sequence[Subject] | None = None, workers: int = 1
-) -> Any:
-    """Publish the site, or the pages that mention some subjects."""
-    from runner.publish import publish as publish_site
-    from runner.publish.source import WorkspaceSource
-
-    workspace = coordinator.workspace
-    source = WorkspaceSource(workspace, coordinator.catalogue)
-    theme = workspace.theme if workspace.theme.is_dir() else None
-    return publish_site(source, workspace.site, only=only, theme=theme, workers=workers)
-
-
 @click.command()
 @shots_option
 def publish(shots: str | None) -> None:
@@ -150,7 +134,9 @@ def publish(shots: str | None) -> None:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
         only = None if numbers is None else [Subject.shot(n) for n in numbers]
-        published = publish_subjects(coordinator, only, coordinator.settings.run.processes)
+        from runner.publish.source import publish_workspace
+
+        published = publish_workspace(coordinator, only)
     click.echo(
         f"{len(published.written)} files written, {published.unchanged} as they were, "
         f"in {published.seconds:.1f} s: {workspace.site / 'index.html'}"
@@ -216,10 +202,11 @@ def reports(shots: str | None, as_json: bool) -> None:
 
 def _page(workspace: Workspace, row: ReportRow) -> str | None:
     """Return the path of a report's page, None where it is not published yet."""
-    from runner.publish.addresses import report_address
+    from runner.publish.addresses import safe_name, subject_folder
 
-    address = report_address(Subject.parse(row.subject), row.template, row.digest, row.rerun)
-    path = workspace.site / f"{address}.html"
+    folder = workspace.site / subject_folder(Subject.parse(row.subject))
+    name = safe_name(row.template)
+    path = folder / (f"reruns/{name}-{row.digest[:10]}.html" if row.rerun else f"{name}.html")
     return str(path) if path.exists() else None
 
 

@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +95,15 @@ def ingest_file(
     """
     started = time.monotonic()
     path = Path(path)
-    job = _Job(path, layout, settings, shot, incoming, progress, unchanged_for_s)
+    job = _Job(
+        path=path,
+        layout=layout,
+        settings=settings,
+        shot=shot,
+        incoming=incoming,
+        progress=progress,
+        unchanged_for_s=unchanged_for_s,
+    )
     try:
         outcome = job.run()
     except FileNotFoundError as error:
@@ -137,28 +145,19 @@ def checked_shot(shot: int, settings: IngestSettings) -> int:
     return shot
 
 
+@dataclass(kw_only=True)
 class _Job:
     """One file on its way."""
 
-    def __init__(
-        self,
-        path: Path,
-        layout: DataFolders,
-        settings: IngestSettings,
-        shot: int | None,
-        incoming: bool,
-        progress: Progress | None,
-        unchanged_for_s: float | None,
-    ) -> None:
-        self.path = path
-        self.layout = layout
-        self.settings = settings
-        self.shot = shot
-        self.incoming = incoming
-        self.progress = progress
-        self.unchanged_for_s = unchanged_for_s
-        self.size = 0
-        self.sha256: str | None = None
+    path: Path
+    layout: DataFolders
+    settings: IngestSettings
+    shot: int | None
+    incoming: bool
+    progress: Progress | None
+    unchanged_for_s: float | None
+    size: int = 0
+    sha256: str | None = None
 
     def run(self) -> Outcome:
         if self.path.is_dir():

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ishtar.store import ChannelWriter, SourceWriter
+from runner.ingest.dates import iso
 from runner.ingest.settings import IngestSettings
 
 
@@ -61,4 +62,4 @@ class Context:
     def local(self, moment: dt.datetime) -> str:
         """Return a moment with a zone as local time of the facility, ISO, without a zone."""
         zone = ZoneInfo(self.settings.timezone) if self.settings.timezone else None
-        return moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        return iso(moment.astimezone(zone).replace(tzinfo=None))

@@ -15,6 +15,13 @@ _TIME = re.compile(
 )
 
 
+def iso(moment: dt.datetime) -> str:
+    """Return ISO text with as many digits as the moment has: seconds, ms or µs."""
+    if moment.microsecond % 1000:
+        return moment.isoformat(timespec="microseconds")
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+
+
 def parse_date(text: str) -> dt.date | None:
     """Return the first date in a text (2026-11-22, 2026/11/22, 22.11.2026), if there is one."""
     match = _DATE.search(text)

@@ -36,6 +36,7 @@ from runner.ingest.source_hash import sha256_of
 
 GROUP = "Generator"
 _INDEXED = ".indexed"
+_SAME_TRIGGER = dt.timedelta(seconds=0.05)
 _BEST_CLOCK = "datecsv"  # of several sources that state a shot's time, the PLC's counts
 
 
@@ -46,7 +47,7 @@ class Followed:
     shots: list[int] = field(default_factory=list)
     stored: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    n_pulses: int = 0
+    moved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +105,7 @@ def ingest_day_log(
     )
 
 
-def follow_shot(
-    layout: DataFolders, settings: IngestSettings, shot: int, stored: Path
-) -> Followed:
+def follow_shot(layout: DataFolders, settings: IngestSettings, shot: int, stored: Path) -> Followed:
     """Note the time of a shot that a new file states; match the day's logs if there are any."""
     day = _note_time(layout, shot, stored)
     if day is None:
@@ -129,7 +128,7 @@ def match_day(layout: DataFolders, settings: IngestSettings, day: dt.date) -> Fo
         with _locked(folder):
             for log in logs:
                 found = _match(log, GeneratorLog(), layout, settings)
-                if found.stored:  # what does not fit was said when the log came
+                if found.stored or found.moved:  # what does not fit was said when the log came
                     stored += found.stored
                     notes += found.notes
     return Followed(shots=sorted({_shot_of(p) for p in stored}), stored=stored, notes=notes)
@@ -204,6 +203,7 @@ def _match(
             matched.append({"start": pulse.start.isoformat(), "shot": shot})
         if len(fits) == 1 and rest and not (holders and holders != fits):
             fresh.setdefault(fits[0], []).extend(rest)
+    moved = list(_moved(layout, times, log.name))
     stored = [
         _store(log, day_log, layout, settings, shot, times[shot], pulses)
         for shot, pulses in sorted(fresh.items())
@@ -217,9 +217,21 @@ def _match(
     return Followed(
         shots=sorted({m["shot"] for m in matched}),
         stored=stored,
-        notes=_notes(log, len(matched), unmatched, ambiguous),
-        n_pulses=len(matched) + len(unmatched) + len(ambiguous),
+        notes=[*_notes(log, len(matched), unmatched, ambiguous), *moved],
+        moved=bool(moved),
     )
+
+
+def _moved(layout: DataFolders, times: dict[int, dt.datetime], name: str) -> Iterator[str]:
+    """Yield what to do about pulses placed by a trigger that a better clock has corrected."""
+    for shot, trigger in times.items():
+        for path in _stored_files(layout, shot, name):
+            used = SourceFile(path).properties.get("trigger", "")
+            if used and abs(dt.datetime.fromisoformat(used) - trigger) > _SAME_TRIGGER:
+                yield (
+                    f"{path.name} of shot {shot} was placed by the trigger {used}, which is now "
+                    f"{trigger.isoformat()}: remove it and ingest {name} again"
+                )
 
 
 def _fitting(

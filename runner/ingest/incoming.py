@@ -1,4 +1,4 @@
-"""Which files have arrived, and are they whole? Polling, because events do not cross SMB and NFS."""
+"""Which files have arrived, and are they whole? By polling: events do not cross SMB and NFS."""
 
 from __future__ import annotations
 

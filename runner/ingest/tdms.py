@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ishtar.store import ChannelWriter, apply_scale
 from runner.ingest.context import Context
-from runner.ingest.dates import parse_moment
+from runner.ingest.dates import iso, parse_moment
 from runner.ingest.tdms_blocks import Key, TdmsMetadata
 from runner.ingest.tdms_scale import is_scale_property, scale_of
 
@@ -130,7 +130,7 @@ def _date(objects: _Objects, context: Context) -> str | None:
             moment = parse_moment(text) if isinstance(text, str) else None
             if moment is not None and moment.year > 1904:  # 1904: LabVIEW's "not set"
                 if moment.tzinfo is None:
-                    return moment.isoformat(timespec="milliseconds")
+                    return iso(moment)
                 return context.local(moment)
     return None
 

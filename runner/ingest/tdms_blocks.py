@@ -280,10 +280,8 @@ def _texts(data: bytes, data_type: Any, count: int, order: str) -> list[str]:
     """Return the texts of a chunk: ends of all of them, then their bytes."""
     ends = np.frombuffer(data, dtype=order + "u4", count=count)
     body = data[4 * count :]
-    starts = np.concatenate([[0], ends[:-1]]) if count else []
-    return [
-        body[a:b].decode("utf-8", errors="replace") for a, b in zip(starts, ends, strict=True)
-    ]
+    starts = np.concatenate([np.zeros(1, dtype=ends.dtype), ends])[:count]
+    return [body[a:b].decode("utf-8", errors="replace") for a, b in zip(starts, ends, strict=True)]
 
 
 def _fill(f: BinaryIO, start: int, buffer: NDArray[np.uint8]) -> None:
@@ -306,9 +304,7 @@ class _quiet_nptdms:
         import nptdms.reader
         import nptdms.tdms_segment
 
-        self._loggers = [
-            m.log for m in (nptdms.daqmx, nptdms.reader, nptdms.tdms_segment)
-        ]
+        self._loggers = [m.log for m in (nptdms.daqmx, nptdms.reader, nptdms.tdms_segment)]
         self._levels = [log.level for log in self._loggers]
         for log in self._loggers:
             log.setLevel(logging.ERROR)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from ishtar.store import ScaleError
@@ -17,9 +18,7 @@ RAW_DATA = 0xFFFFFFFF
 _TYPE = re.compile(r"NI_Scale\[(\d+)\]_Scale_Type")
 
 
-def scale_of(
-    channel: str, *levels: Properties
-) -> tuple[list[dict[str, Any]], int | None]:
+def scale_of(channel: str, *levels: Properties) -> tuple[list[dict[str, Any]], int | None]:
     """Return the scale steps of a channel, and which DAQmx scaler they begin at.
 
     Parameters
@@ -109,7 +108,7 @@ def _table(p: Properties, prefix: str, channel: str) -> dict[str, Any]:
     y = [float(p[f"{prefix}Scaled_Values[{i}]"]) for i in range(n_y)]
     if x != sorted(x):
         x, y = x[::-1], y[::-1]
-    if n_x != n_y or not x or any(b <= a for a, b in zip(x, x[1:], strict=False)):
+    if n_x != n_y or not x or any(b <= a for a, b in pairwise(x)):
         raise ScaleError(
             f"channel {channel}: the {n_x} and {n_y} values of its scale table are no table; "
             "they need one length, and x rising or falling: correct the NI_Scale properties"

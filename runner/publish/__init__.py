@@ -3,10 +3,10 @@
 ::
 
     notebook        an executed notebook → report.html, figures/, thumbnail.png beside it
-    build           a site source → all pages, or those that mention a subject
+    site            a site source → all pages, or those that mention a subject
     pages, records  what page templates get; what a site source gives
 """
 
-from runner.publish.build import NotASite, Published, publish
+from runner.publish.site import NotASite, Published, publish
 
 __all__ = ["NotASite", "Published", "publish"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,8 +105,8 @@ def _with_sigma(value: float, sigma: float) -> str:
     if round(sigma, decimals) >= 10.0 ** (2 - decimals):
         decimals -= 1
     decimals = min(max(decimals, 0), 12)
-    pair = f"{_plain(value, decimals)} ± {_plain(sigma, decimals)}"
-    return f"({pair}) × 10{superscript(power)}" if power else pair
+    pair = f"{_plain(value, decimals)}{NO_BREAK}±{NO_BREAK}{_plain(sigma, decimals)}"
+    return f"({pair}) ×{NO_BREAK}10{superscript(power)}" if power else pair
 
 
 def _scientific(value: float, digits: int) -> str:
@@ -114,7 +115,35 @@ def _scientific(value: float, digits: int) -> str:
     mantissa, power = f"{value:.{digits - 1}e}".split("e")
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").rstrip(".")
-    return f"{mantissa.replace('-', MINUS)} × 10{superscript(int(power))}"
+    return f"{mantissa.replace('-', MINUS)} ×{NO_BREAK}10{superscript(int(power))}"
+
+
+def range_text(low: float, high: float) -> str:
+    """Return the ends of a range with three digits and one power: ``(0.96 … 1.44) × 10¹⁷``."""
+    power = common_power([low, high])
+    ends = f"{_three(low / 10.0**power)} … {_three(high / 10.0**power)}"
+    return f"({ends}) ×{NO_BREAK}10{superscript(power)}" if power else ends
+
+
+def _three(value: float) -> str:
+    return number(float(f"{value:.3g}"))
+
+
+def common_power(values: Iterable[float]) -> int:
+    """Return the power of ten to take out of a column of values; 0 where they read well as is."""
+    powers = sorted(_exponent(v) for v in values if v and math.isfinite(v))
+    if not powers:
+        return 0
+    power = powers[-1] if len(powers) < 3 else powers[len(powers) // 2]
+    return 0 if -3 <= power < 5 else power
+
+
+def scaled_unit(power: int, unit: str) -> str:
+    """Return the unit of a column whose power of ten was taken out: ``10¹⁷ m⁻³``."""
+    shown = unit_text(unit)
+    if not power:
+        return shown
+    return f"10{superscript(power)}" + (NO_BREAK + shown if shown else "")
 
 
 def _plain(value: float, decimals: int, *, strip: bool = False) -> str:

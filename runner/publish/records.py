@@ -12,17 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from runner.facility import Facility
 from runner.receipts import Receipt, Scope, Subject
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facility:
-    """Name and links of the facility, from ``[facility]`` and ``[site]`` of ``ishtar.toml``."""
-
-    name: str = "Ishtar"
-    tagline: str = ""
-    links: Mapping[str, str] = field(default_factory=dict)
-    jupyterhub: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import DamagedFile, IshtarError
@@ -27,7 +28,22 @@ from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject
 from runner.settings import read_settings
 from runner.templates import Templates, read_templates
 
+if TYPE_CHECKING:
+    from runner.coordinator import Coordinator
+    from runner.publish import Published
+
 CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; fewer is the odd spike
+
+
+def publish_workspace(coordinator: Coordinator, only: Sequence[Subject] | None = None) -> Published:
+    """Build the site of a workspace, or the pages that mention some subjects."""
+    from runner.publish import publish
+
+    workspace = coordinator.workspace
+    source = WorkspaceSource(workspace, coordinator.catalogue)
+    theme = workspace.theme if workspace.theme.is_dir() else None
+    workers = 1 if only is not None else coordinator.settings.run.processes
+    return publish(source, workspace.site, only=only, theme=theme, workers=workers)
 
 
 class WorkspaceSource:

@@ -12,6 +12,7 @@ same name, and its further styles and scripts are linked after the packaged ones
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,4 +108,11 @@ class Theme:
             time=fmt.time_text,
             unit=fmt.unit_text,
         )
+        environment.globals["csp_hash"] = _csp_hash
         return environment
+
+
+def _csp_hash(text: str) -> str:
+    """Return what allows one inline style or script in a Content-Security-Policy."""
+    digest = hashlib.sha256(str(text).encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from runner.publish.format import number, quantity, unit_text
+from runner.publish.format import common_power, number, quantity, scaled_unit
 from runner.publish.pages import Trend
 from runner.receipts import Scrap
 
@@ -33,6 +33,7 @@ def trend(name: str, scraps: Sequence[tuple[int, Scrap | None]]) -> Trend | None
         return None
     unit = next(iter(units))
     low, high = min(f[3] for f in found), max(f[3] for f in found)
+    power = common_power([f[3] for f in found])
     span = (high - low) or 1.0
     dx = (WIDTH - 2 * MARGIN) / max(1, len(scraps) - 1)
     points = []
@@ -47,11 +48,11 @@ def trend(name: str, scraps: Sequence[tuple[int, Scrap | None]]) -> Trend | None
         points.append((x, y, shot, str(quantity(scrap.value, scrap.sigma, scrap.unit))))
     return Trend(
         name=name,
-        unit=unit_text(unit),
+        unit=scaled_unit(power, unit),
         path=path,
         points=points,
-        low=number(float(f"{low:.3g}")),
-        high=number(float(f"{high:.3g}")),
+        low=number(float(f"{low / 10.0**power:.3g}")),
+        high=number(float(f"{high / 10.0**power:.3g}")),
         first=found[0][1],
         last=found[-1][1],
         width=WIDTH,

@@ -1,0 +1,53 @@
+"""Commands that stay: watch, serve."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import logging
+
+import click
+
+from ishtar.errors import IshtarError
+from ishtar.workspace import Workspace
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Take what is there, catch up, and end.")
+def watch(once: bool) -> None:
+    """Turn arriving files into published reports, until stopped (SIGTERM or Ctrl-C).
+
+    Watches data/incoming and the folders that ishtar.toml names, by polling, so that network
+    shares work. Catches up with whatever was left undone.
+    """
+    from runner.watch import watch as watch_workspace
+
+    logging.getLogger("runner").setLevel(logging.INFO)
+    watch_workspace(Workspace.find(), once=once)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files and does not tell of each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--host", default="127.0.0.1", show_default=True)
+def serve(port: int, host: str) -> None:
+    """Show the site on this machine; any web server can serve site/public as it is."""
+    site = Workspace.find().site
+    if not (site / "index.html").exists():
+        raise IshtarError("there is no site yet: `ishtar publish` builds it")
+    handler = functools.partial(QuietHandler, directory=str(site))
+    try:
+        server = http.server.ThreadingHTTPServer((host, port), handler)
+    except OSError as error:
+        raise IshtarError(f"port {port} cannot be used ({error.strerror}): try --port 0") from error
+    click.echo(f"http://{host}:{server.server_address[1]}/  (Ctrl-C ends it)")
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
