@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, as_completed
@@ -14,6 +15,7 @@ from pathlib import Path
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
 from ishtar.errors import IshtarError
 from ishtar.store import SourceFile
+from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.testbed import Testbed, stored_shots
 from ishtar.workspace import Workspace
 from runner.execute import Done, Job, execute, rerender
@@ -101,6 +103,16 @@ class Coordinator:
         for number in new:
             self.note_shot(number)
         return new
+
+    def clear_leftovers(self) -> int:
+        """Remove the temporary folders of runs that were killed; return how many there were.
+
+        Only for the holder of the coordinator's lock: nobody else makes reports then.
+        """
+        leftovers = list(self.workspace.reports.glob(f"{TEMPORARY_PREFIX}*"))
+        for folder in leftovers:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(leftovers)
 
     # --- work ----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def execute(job: Job) -> Done:
     workspace = Workspace.at(Path(job.root))
     template = read_template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
-    started, clock, phases = datetime.now().astimezone(), time.perf_counter(), Phases()
+    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases()
     temporary = workspace.reports / f"{TEMPORARY_PREFIX}{os.getpid()}-{time.monotonic_ns()}"
     work = temporary / "work"
     work.mkdir(parents=True)

@@ -11,6 +11,7 @@ from ishtar.lineage import ABSENT, Input
 from ishtar.shot import Shot
 from ishtar.testbed import Testbed
 from runner.code import code_input
+from runner.receipts import Subject
 
 
 class Present:
@@ -81,12 +82,15 @@ class Present:
 
 def reason(then: Input, now: Input) -> str:
     """Return why an input that changed makes a report stale, by its name."""
-    of_other = then.kind in ("scraps", "attribute", "shots")
-    where = f" of {then.subject}" if of_other else ""
+    what = f"{then.kind} {then.name}"
+    if then.kind == "shots":
+        what = f"shots of {then.subject}"
+    elif then.kind in ("scraps", "attribute"):
+        what = f"{then.kind.removesuffix('s')} {then.name} of {Subject.parse(then.subject)}"
     was, is_now = then.version or "?", now.version or "?"
     if then.digest == ABSENT:
-        return f"stale: {then.kind} {then.name}{where} arrived"
+        return f"stale: {what} arrived"
     if now.digest == ABSENT:
-        return f"stale: {then.kind} {then.name}{where} is gone"
+        return f"stale: {what} is gone"
     change = f" ({was} → {is_now})" if was != is_now else " (content changed)"
-    return f"stale: {then.kind} {then.name}{where}{change}"
+    return f"stale: {what}{change}"

@@ -146,6 +146,7 @@ class Watcher:
 
     def catch_up(self, day_summary_at: datetime) -> None:
         """Do what was left undone while the service was down."""
+        self._coordinator.clear_leftovers()
         new = self._coordinator.sync_shots()
         made = self._run(shots=None, scopes=("shot",))
         today = datetime.now().date().isoformat()

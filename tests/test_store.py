@@ -32,6 +32,7 @@ from ishtar.store import (
 )
 from ishtar.store.channel_writer import CHUNK, group_name
 from ishtar.store.envelope import BASE, ROWS, STEP, block_minmax
+from ishtar.store.forgiving_file import ForgivingFile
 from ishtar.store.lane import Lane
 
 ORIGIN = Origin(
@@ -63,7 +64,9 @@ def brute_envelope(x: np.ndarray, factor: int) -> list[tuple[float, float]]:
 # Round trip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     values=st.sampled_from(DTYPES).flatmap(
         lambda d: hnp.arrays(d, hnp.array_shapes(max_dims=1, max_side=700))
@@ -79,7 +82,9 @@ def test_every_value_comes_back_as_it_was(tmp_path: Path, values: np.ndarray, pa
     assert not list(problems(tmp_path / "x.h5"))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     n=st.integers(0, 4 * CHUNK),
     cuts=st.lists(st.integers(0, 4 * CHUNK), max_size=5),
@@ -251,9 +256,7 @@ def test_blocks_of_pairs_combine_minima_and_maxima() -> None:
         (np.array([1.0, np.inf]), 0),
     ],
 )
-def test_samples_at_the_rails_are_counted(
-    tmp_path: Path, values: np.ndarray, clipped: int
-) -> None:
+def test_samples_at_the_rails_are_counted(tmp_path: Path, values: np.ndarray, clipped: int) -> None:
     assert stored(tmp_path / "x.h5", values).channels["g/c"].n_clipped == clipped
 
 
@@ -369,9 +372,10 @@ from pathlib import Path
 import numpy as np
 from ishtar.store import Origin, SourceWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+limit = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 origin = Origin(shot=1, source="s", size=1, sha256="", converter="c", writer="w", arrived="")
-noise = np.random.default_rng(0).integers(-30000, 30000, 1 << 20).astype(np.int16)
+noise = np.random.default_rng(0).integers(-30000, 30000, 1 << 19).astype(np.int16)
 try:
     with SourceWriter(Path(sys.argv[1]), origin) as w:
         w.channel("g/c", dtype=np.int16, dt=1.0).append(noise)
@@ -380,9 +384,13 @@ except OSError as error:
 """
 
 
-def test_a_disk_that_takes_no_more_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+# early in the data, among the last of it, and when HDF5 closes the file
+@pytest.mark.parametrize("limit", [300_000, 1_040_000, 1_054_000])
+def test_a_disk_that_takes_no_more_is_an_error_and_leaves_nothing(
+    tmp_path: Path, limit: int
+) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "x.h5")],
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "x.h5"), str(limit)],
         capture_output=True,
         text=True,
         check=False,
@@ -495,7 +503,45 @@ def test_a_lane_does_jobs_in_order_and_raises_the_first_error() -> None:
         raise OSError(28, "full")
 
     lane.put(fail)
-    lane.put(lambda: done.append(-1)) if False else None
+    with pytest.raises(OSError, match="full"):
+        for _ in range(1000):  # the error comes back with one of the next jobs, or at the end
+            lane.put(lambda: done.append(-1))
     with pytest.raises(OSError, match="full"):
         lane.join()
     assert -1 not in done
+
+
+def test_an_abandoned_lane_forgets_its_jobs() -> None:
+    started, release, done = threading.Event(), threading.Event(), []
+    lane = Lane("test")
+
+    def first() -> None:
+        started.set()
+        release.wait(5)
+
+    lane.put(first)
+    started.wait(5)
+    lane.put(lambda: done.append(1))
+    threading.Timer(0.05, release.set).start()
+    lane.abandon()
+    assert done == []
+
+
+# The file that HDF5 writes to
+
+
+def test_what_the_disk_did_not_take_is_read_back_until_the_file_is_closed(tmp_path: Path) -> None:
+    disk = ForgivingFile(tmp_path / "x")
+    disk.write(b"abcdef")
+    disk.error = OSError(28, "No space left on device")
+    disk.seek(4)
+    disk.write(b"XYZ")
+    disk.seek(2)
+    buffer = bytearray(8)
+    disk.readinto(buffer)
+    assert bytes(buffer) == b"cdXYZ\0\0\0"
+    assert disk.seek(0, os.SEEK_END) == 7
+    with pytest.raises(OSError, match="No space"):
+        disk.check()
+    disk.close()
+    assert (tmp_path / "x").read_bytes() == b"abcdef"

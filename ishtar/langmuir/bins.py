@@ -16,7 +16,7 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 _SAMPLES_PER_BIN = 4
-_MIN_BINS, _MAX_BINS = 12, 72
+_MIN_BINS, _MAX_BINS = 12, 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,13 @@ class Bins:
     dof: Floats
 
     def rows(self, which: Ints) -> Bins:
-        """Return some of the sweeps."""
+        """Return a copy of some of the sweeps."""
         return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+    def put(self, which: Ints, other: Bins) -> None:
+        """Replace some of the sweeps, in place."""
+        for f in fields(self):
+            getattr(self, f.name)[which] = getattr(other, f.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +59,26 @@ class Sorted:
     count: Ints
 
     def rows(self, which: Ints) -> Sorted:
-        """Return some of the sweeps."""
+        """Return a copy of some of the sweeps."""
         return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+    def put(self, which: Ints, other: Sorted) -> None:
+        """Replace some of the sweeps, in place."""
+        for f in fields(self):
+            getattr(self, f.name)[which] = getattr(other, f.name)
+
+    def in_time(self, values: Floats) -> Floats:
+        """Return values (n, k) of the sorted samples in the order of time, zero where missing."""
+        out = np.zeros_like(values)
+        np.put_along_axis(out, self.order, np.where(self.present, values, 0.0), 1)
+        return out
+
+    def moved(self, bias: Floats, current: Floats) -> Sorted:
+        """Return the samples with ``bias`` and ``current`` (n, k), in time, added to theirs."""
+        v = self.bias + np.take_along_axis(bias, self.order, 1)
+        i = self.current + np.take_along_axis(current, self.order, 1)
+        again = sort_by_bias(np.where(self.present, v, np.nan), i)
+        return replace(again, order=np.take_along_axis(self.order, again.order, 1))
 
     @property
     def present(self) -> Flags:
@@ -130,59 +153,14 @@ def _scatter(
     return mean_i, np.maximum(ii - explained, 0.0) * n / np.maximum(dof, 1.0), dof
 
 
-def with_residual(bins: Bins, samples: Sorted, residual: Floats, pickup: Floats | None) -> Bins:
-    """Return the bins less ``pickup`` (n, k) A, with the scatter of ``residual`` (n, k) A."""
+def with_scatter(bins: Bins, samples: Sorted, residual: Floats) -> Bins:
+    """Return the bins with the scatter of ``residual`` (n, k) A in place of the current's."""
     n = np.maximum(bins.count, 1).astype(float)
     k = np.maximum(samples.count, 1)[:, None]
     v0 = samples.bias.sum(1)[:, None] / k
     v = samples.bias - v0
     _, scatter, dof = _scatter(bins.edges, n, v, residual, bins.bias - v0, bins.spread)
-    less = bin_sums(bins.edges, pickup) / n if pickup is not None else 0.0
-    return replace(bins, current=bins.current - less, scatter=scatter, dof=dof)
-
-
-def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """Split the scatter of each sweep in current noise and voltage noise.
-
-    Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
-    between probe and plasma, which matters where the characteristic is steep.
-
-    Parameters
-    ----------
-    scatter, dof, slope : (n, m) float64, A², 1, A/V
-
-    Returns
-    -------
-    current_variance, voltage_variance : (n,) float64, A², V²
-    """
-    s2 = slope * slope
-    known = dof > 0
-    total = np.maximum((scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0), 1e-300)
-    expected = np.broadcast_to(total[:, None], scatter.shape)
-    a, b = total, np.zeros_like(total)
-    for _ in range(6):
-        # the variance of a variance is 2 σ⁴/dof
-        w = np.where(known, dof, 0.0) / expected**2
-        weight = np.maximum(w.sum(1), 1e-300)
-        w = w / weight[:, None]
-        unit = np.maximum((w * s2).sum(1), 1e-300)
-        s = s2 / unit[:, None]
-        m_s, m_y = (w * s).sum(1), (w * scatter).sum(1)
-        m_ss, m_sy = (w * s * s).sum(1), (w * s * scatter).sum(1)
-        det = m_ss - m_s * m_s
-        apart = det > 1e-3 * m_ss  # else a single bin has all the weight: no slope to be seen
-        slope_part = np.where(apart, (m_sy - m_s * m_y) / np.where(apart, det, 1.0), 0.0)
-        # a ripple that is not sure is none: it would only take weight from the steep part
-        error = np.sqrt(2.0 / np.maximum(weight * np.where(apart, det, 1.0), 1e-300))
-        slope_part = np.where(slope_part > 2.0 * error, slope_part, 0.0)
-        flat = m_y - slope_part * m_s
-        only_slope = m_sy / np.maximum(m_ss, 1e-300)
-        b = np.where(flat < 0.0, only_slope, slope_part)
-        a = np.maximum(flat, 0.0)
-        expected = a[:, None] + b[:, None] * s
-        expected = np.maximum(expected, 1e-3 * total[:, None])
-        b = b / unit
-    return a, b
+    return replace(bins, scatter=scatter, dof=dof)
 
 
 def resolution(values: Floats) -> float:

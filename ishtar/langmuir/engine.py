@@ -5,7 +5,6 @@ All arrays have the sweeps as their first axis; one sweep is a table of one row.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,15 +14,15 @@ from ishtar.langmuir import fit
 from ishtar.langmuir.bins import (
     Bins,
     Sorted,
-    bin_of_rank,
-    noise_components,
+    bin_samples,
     sort_by_bias,
-    with_residual,
+    with_scatter,
 )
 from ishtar.langmuir.checks import Verdicts, judge, refuse_unusable
 from ishtar.langmuir.fit import LN_NE, LN_R, LN_TE, VP, Probe
 from ishtar.langmuir.mend import mend, with_shape
-from ishtar.langmuir.noise import find_pickup
+from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of, stuck_variance
+from ishtar.langmuir.pickup import find_pickup
 from ishtar.langmuir.theory import _ion
 
 Floats = NDArray[np.float64]
@@ -197,13 +196,13 @@ def _fit_block(
     args = bins.bias, bins.current, sigma, variance, probe
     first = fit.solve(theta, *args, reduction=reduction, tolerance=0.05, max_iterations=30)
 
-    # What the first fit leaves over tells the noise without the curve, and shows pick-up.
-    bins, slope, line2 = _clean(samples, bins, first.theta, probe)
-    noise2, ripple2 = noise_components(bins.scatter, bins.dof, slope)
+    # What the first fit leaves over shows pick-up, and, without it, the noise.
+    theta = first.theta
+    rest, slope, line2 = without_pickup(samples, bins, theta, probe, step, reduction)
+    noise2, ripple2 = noise_components(rest.scatter, rest.dof, slope)
     sigma = bin_sigma(bins, noise2, ripple2, slope, step)
-    ripple2 = ripple2 + line2
     variance = bins.spread + ripple2[:, None]
-    start = with_shape(first.theta)
+    start = with_shape(theta)
     if probe.radius:
         start = start[:, : fit.N_BLURRED]
     args = bins.bias, bins.current, sigma, variance, probe
@@ -213,66 +212,53 @@ def _fit_block(
     blur2 = np.maximum(theta[:, fit.BLUR], 0.0) * np.exp(2.0 * theta[:, LN_TE])
     _fill(table, rows, bins, sigma, theta, cov, noise2, ripple2, probe, step)
     table.chi2[rows], table.model_error[rows] = chi2, model_error
-    table.noise[rows], table.ripple[rows] = np.sqrt(noise2), np.sqrt(ripple2 + blur2)
+    table.noise[rows], table.ripple[rows] = np.sqrt(noise2), np.sqrt(ripple2 + line2 + blur2)
     table.theta[rows] = theta
     judge(table.value, table.sigma, table.model_error, table.chi2, rows, bins, converged, verdicts)
 
 
-def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: float) -> Floats:
-    """Return the standard deviation of each bin's mean, A; infinite for an empty bin.
+def without_pickup(
+    samples: Sorted,
+    bins: Bins,
+    theta: Floats,
+    probe: Probe,
+    step: float,
+    reduction: float | None,
+) -> tuple[Bins, Floats, Floats]:
+    """Take sinusoidal pick-up out of samples, bins and theta, in place, as far as it is seen.
 
-    Noise averages down; the rounding of the recorder does so only where noise or slope move the
-    current over its steps, and otherwise leaves up to step/√12.
+    Twice: what is left of the pick-up disturbs the fit that shows it.
+
+    Returns
+    -------
+    rest : Bins
+        With the scatter about the fit.
+    slope : (n, m) float64, A/V
+    ripple2 : (n,) float64, V²
+        Variance of the bias that was taken out.
     """
-    sample = noise2[:, None] + slope * slope * ripple2[:, None]
-    stuck = stuck_variance(sample, slope * slope * bins.spread, step)
-    floor = (1e-7 * np.ptp(bins.current, axis=1)[:, None]) ** 2
-    sigma = np.sqrt(
-        np.maximum(sample, step * step / 12.0) / np.maximum(bins.count, 1) + stuck + floor
-    )
-    return np.where(bins.count > 0, sigma, np.inf)
-
-
-def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
-    """Return the variance that rounding to ``step`` leaves in a mean over many samples, A².
-
-    Noise (``sample``, A², the rounding's own step²/12 in it) and the run of the curve (``moved``,
-    A²) act as dither: the error falls as exp(−2π² σ²/step²), from step/√12 when nothing moves.
-    """
-    if step <= 0.0:
-        return np.zeros_like(sample)
-    q2 = step * step / 12.0
-    dither = np.maximum(sample - q2, 0.0) + moved
-    return np.asarray(q2 * np.exp(-4.0 * math.pi**2 * dither / (12.0 * q2)))
-
-
-def _clean(samples: Sorted, bins: Bins, theta: Floats, probe: Probe) -> tuple[Bins, Floats, Floats]:
-    """Return bins less narrow-band pick-up with the scatter about the fit, its slope, ripple V²."""
-    value, _, slope = fit.model(theta, bins.bias, bins.spread, probe)
-    # inside a bin the curve is a parabola: no need to have the model at every sample
-    # (bent no more than the exponential is, also where two bins lie at the same bias)
-    bend = np.gradient(slope, axis=1) / np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
-    most = slope * np.exp(-theta[:, LN_TE, None])
-    bend = np.clip(bend, -most, most)
-    at = bin_of_rank(samples.count, samples.bias.shape[1], bins.bias.shape[1])
-
-    def here(values: Floats) -> Floats:
-        return np.asarray(np.take_along_axis(values, at, 1))
-
-    away = samples.bias - here(bins.bias)
-    each = here(slope)
-    expected = here(value - 0.5 * bend * bins.spread) + away * (each + 0.5 * away * here(bend))
-    present = samples.present
-    rest = np.where(present, samples.current - expected, 0.0)
-    in_time = np.zeros_like(rest)
-    slope_in_time = np.zeros_like(rest)
-    np.put_along_axis(in_time, samples.order, rest, 1)
-    np.put_along_axis(slope_in_time, samples.order, np.where(present, each, 0.0), 1)
-    lines, line2 = find_pickup(in_time, slope_in_time)
-    if lines is None:
-        return with_residual(bins, samples, rest, None), slope, line2
-    pickup = np.where(present, np.take_along_axis(lines, samples.order, 1), 0.0)
-    return with_residual(bins, samples, rest - pickup, pickup), slope, line2
+    rest, slope_of_sample, slope = residual_of(samples, bins, theta, probe)
+    ripple2 = np.zeros(theta.shape[0])
+    rows = np.arange(theta.shape[0])
+    for _ in range(2):
+        some = samples.rows(rows)
+        found = find_pickup(some.in_time(rest[rows]), some.in_time(slope_of_sample[rows]))
+        if found is None:
+            break
+        some, rows = some.rows(found.rows), rows[found.rows]
+        some = some.moved(found.bias, -found.current)
+        part = bin_samples(some, bins.edges[rows])
+        samples.put(rows, some)
+        bins.put(rows, part)
+        ripple2[rows] += (found.bias**2).mean(1)
+        noise2, left2 = noise_components(part.scatter, part.dof, slope[rows])
+        sigma = bin_sigma(part, noise2, left2, slope[rows], step)
+        args = part.bias, part.current, sigma, part.spread + left2[:, None], probe
+        theta[rows] = fit.solve(
+            theta[rows], *args, reduction=reduction, tolerance=0.05, max_iterations=20
+        ).theta
+        rest[rows], slope_of_sample[rows], slope[rows] = residual_of(some, part, theta[rows], probe)
+    return with_scatter(bins, samples, rest), slope, ripple2
 
 
 def _fill(
@@ -302,17 +288,20 @@ def _fill(
     # trusted as each is sure.
     fitted, _, _ = fit.model(theta, bins.bias, bins.spread + ripple2[:, None], probe)
     rest = bins.current - fitted
-    lowest_sum = np.argmin(np.cumsum(fitted, axis=1), axis=1)
-    vf = np.take_along_axis(bins.bias, lowest_sum[:, None], 1)[:, 0]
+    below = np.minimum(np.argmin(np.cumsum(fitted, axis=1), axis=1), fitted.shape[1] - 2)
+    each = np.arange(fitted.shape[0])
+    f0, f1 = fitted[each, below], fitted[each, below + 1]
+    v0, v1 = bins.bias[each, below], bins.bias[each, below + 1]
+    vf = v0 + np.clip(-f0 / np.maximum(f1 - f0, 1e-300), 0.0, 1.0) * (v1 - v0)
     local, s = np.zeros_like(vf), np.zeros_like(vf)
-    for k in range(10):
+    for k in range(6):
         value, jac, slope = fit.model(theta, vf[:, None], ripple2[:, None], probe)
-        if k >= 4:
+        if k >= 2:
             w = np.where(np.abs(bins.bias - vf[:, None]) < 0.5 * te[:, None], 1.0 / sigma**2, 0.0)
             sure = np.einsum("np,npq,nq->n", jac[:, :, 0], cov, jac[:, :, 0])
             local = (w * rest).sum(1) * sure / (1.0 + w.sum(1) * sure)
             s = np.sqrt(sure / (1.0 + w.sum(1) * sure)) / slope[:, 0]
-        pace = 1.0 if k < 5 else 0.6
+        pace = 1.0 if k < 3 else 0.7
         vf = vf - pace * np.clip((value[:, 0] + local) / slope[:, 0], -2.0 * te, 2.0 * te)
         vf = np.clip(vf, bins.bias[:, 0], bins.bias[:, -1])
     slope = slope[:, 0]

@@ -1,140 +1,115 @@
-"""Take narrow-band pick-up out of what a fit leaves over.
-
-RF of a generator, sampled far below its frequency, appears as a sine of some low frequency. Where
-its period is longer than a bin it does not average out; but it is a line, and a line can be seen.
-"""
+"""The noise of a sweep, learnt from its own scatter, and what it makes of the bins' errors."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.langmuir import fit
+from ishtar.langmuir.bins import Bins, Sorted, bin_of_rank
+from ishtar.langmuir.fit import LN_TE, Probe
+
 Floats = NDArray[np.float64]
 
-# Noise alone exceeds 40 times the median power once in some 1e9 frequencies.
-_THRESHOLD = 40.0
-_SLOWEST = 6  # periods in a sweep; a slower one cannot be told from the characteristic
-_NEIGHBOURS = 14
-_WIDTH = 3
 
+def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
+    """Split the scatter of each sweep in current noise and voltage noise.
 
-def find_line(residual: Floats, window: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Return the rows of ``residual`` with a narrow line, and its frequency in periods a row.
+    Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
+    between probe and plasma, which matters where the characteristic is steep.
 
     Parameters
     ----------
-    residual : (n, k) float64
-    window : (n, k) or (1, k) float64
-        Weight of the samples; the shorter its reach, the broader a line.
-    """
-    n, k = residual.shape
-    none = np.empty(0, np.intp), np.empty(0)
-    if k < 8 * (_SLOWEST + _NEIGHBOURS):
-        return none
-    power = np.abs(np.fft.rfft(residual * window, axis=1)) ** 2
-    usable = power.shape[1] - 1
-    # breadth of a line, in units of that of Hann's window
-    reach = window.sum(1) ** 2 / np.maximum((window * window).sum(1), 1e-300)
-    broad = np.broadcast_to(np.maximum(np.ceil(0.66 * k / np.maximum(reach, 1.0)), 1.0), (n,))
-    from_slowest = np.arange(usable) >= (_SLOWEST * broad)[:, None]
-    peak = np.argmax(np.where(from_slowest, power[:, :usable], -1.0), axis=1)
-    rows = np.arange(n)
-    # against the neighbourhood: the tail of a model's error is high there, too, and is no line
-    offsets = np.concatenate(
-        [np.arange(-_NEIGHBOURS, -_WIDTH + 1), np.arange(_WIDTH, _NEIGHBOURS + 1)]
-    )
-    around = (peak[:, None] + broad[:, None] * offsets).astype(np.intp)
-    # what would fall off the spectrum is folded back
-    around = np.clip(np.abs(around), 2, None)
-    around = np.where(around > usable, np.maximum(2 * usable - around, 2), around)
-    floor = np.median(power[rows[:, None], around], axis=1)
-    fits = (_SLOWEST * broad < 0.8 * usable) & (power[rows, peak] > 0.0)
-    found = rows[fits & (power[rows, peak] > _THRESHOLD * np.maximum(floor, 1e-300))]
-    if not found.size:
-        return none
-    p = np.clip(peak[found], 1, usable - 1)
-    # the main lobe is nearly a parabola in the logarithm
-    left, mid, right = (np.log(power[found, p + d] + 1e-300) for d in (-1, 0, 1))
-    bend = np.minimum(left - 2.0 * mid + right, -1e-12)
-    return found, p + np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
-
-
-def find_pickup(residual: Floats, slope: Floats, rounds: int = 4) -> tuple[Floats | None, Floats]:
-    """Return the sinusoidal pick-up in ``residual`` and the ripple of the bias that it implies.
-
-    Parameters
-    ----------
-    residual : (n, k) float64, A
-        Current less fitted current, in the order of time.
-    slope : (n, k) float64, A/V
-        dI/dV at each sample: pick-up on the current has the same amplitude everywhere, pick-up
-        on the bias one that goes as the slope. Both are fitted.
-    rounds : int
-        Most lines a sweep.
+    scatter, dof, slope : (n, m) float64, A², 1, A/V
 
     Returns
     -------
-    pickup : (n, k) float64, A, or None
-        Zero where no line is seen; None if there is none anywhere.
-    ripple2 : (n,) float64, V²
-        Variance of the bias by the part that goes as the slope. To first order this part is gone
-        with ``pickup``; that the mean of a bent curve over it is shifted stays.
+    current_variance, voltage_variance : (n,) float64, A², V²
     """
-    n, k = residual.shape
-    ripple2 = np.zeros(n)
-    pickup: Floats | None = None
-    hann = (0.5 - 0.5 * np.cos(2.0 * np.pi * (np.arange(k) + 0.5) / k))[None, :]
-    top = np.maximum(np.abs(slope).max(1, keepdims=True), 1e-300)
-    steep = slope / top
-    for by_slope in (False, True):
-        # pick-up on the bias shows only where the curve is steep, and is sought there
-        rows = np.arange(n)
-        rest = residual if pickup is None else residual - pickup
-        for _ in range(rounds):
-            found, frequency = find_line(rest, steep[rows] if by_slope else hann)
-            if not found.size:
-                break
-            # only sweeps with one line are asked for another
-            rows, rest = rows[found], rest[found]
-            line, amplitude = _fit_line(rest, steep[rows], frequency)
-            rest = rest - line
-            if pickup is None:
-                pickup = np.zeros_like(residual)
-            pickup[rows] += line
-            volts = amplitude[:, 2:] / top[rows]
-            ripple2[rows] += 0.5 * (volts * volts).sum(1)
-    return pickup, ripple2
+    s2 = slope * slope
+    known = dof > 0
+    total = np.maximum((scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0), 1e-100)
+    expected = np.broadcast_to(total[:, None], scatter.shape)
+    a, b = total, np.zeros_like(total)
+    for _ in range(6):
+        # the variance of a variance is 2 σ⁴/dof
+        w = np.where(known, dof, 0.0) / expected**2
+        weight = np.maximum(w.sum(1), 1e-300)
+        w = w / weight[:, None]
+        unit = np.maximum((w * s2).sum(1), 1e-300)
+        s = s2 / unit[:, None]
+        m_s, m_y = (w * s).sum(1), (w * scatter).sum(1)
+        m_ss, m_sy = (w * s * s).sum(1), (w * s * scatter).sum(1)
+        det = m_ss - m_s * m_s
+        apart = det > 1e-3 * m_ss  # else a single bin has all the weight: no slope to be seen
+        slope_part = np.where(apart, (m_sy - m_s * m_y) / np.where(apart, det, 1.0), 0.0)
+        # a ripple that is not sure is none: it would only take weight from the steep part
+        error = np.sqrt(2.0 / np.maximum(weight * np.where(apart, det, 1.0), 1e-300))
+        slope_part = np.where(slope_part > 2.0 * error, slope_part, 0.0)
+        flat = m_y - slope_part * m_s
+        only_slope = m_sy / np.maximum(m_ss, 1e-300)
+        b = np.where(flat < 0.0, only_slope, slope_part)
+        a = np.maximum(flat, 0.0)
+        expected = a[:, None] + b[:, None] * s
+        expected = np.maximum(expected, 1e-3 * total[:, None])
+        b = b / unit
+    return a, b
 
 
-def _fit_line(rest: Floats, steep: Floats, frequency: Floats) -> tuple[Floats, Floats]:
-    """Return the line (n, k) and its amplitudes (n, 4): cosine and sine, flat and by the slope."""
-    k = rest.shape[1]
-    time = np.arange(k) - 0.5 * k
-    turn = 2.0 * np.pi / k
-    for last in (False, True):
-        phase = turn * frequency[:, None] * time
-        c, s = np.cos(phase), np.sin(phase)
-        columns = [c, s, steep * c, steep * s]
-        if not last:
-            basis = np.stack(columns, axis=1)
-            a = _least_squares(basis, rest)
-            # one step of Gauss and Newton towards the frequency: the peak of a spectrum is
-            # known to some hundredths of a period, which at the ends of the sweep is too little
-            cosine, sine = (a[:, i, None] + a[:, i + 2, None] * steep for i in (0, 1))
-            drift = turn * time * (sine * c - cosine * s)
-            a = _least_squares(np.concatenate([basis, drift[:, None, :]], axis=1), rest)
-            frequency = frequency + np.clip(a[:, 4], -0.5, 0.5)
-    basis = np.stack(columns, axis=1)
-    a = _least_squares(basis, rest)
-    return np.einsum("np,npk->nk", a, basis), a
+def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: float) -> Floats:
+    """Return the standard deviation of each bin's mean, A; infinite for an empty bin.
+
+    Noise averages down; the rounding of the recorder does so only where noise or slope move the
+    current over its steps, and otherwise leaves up to step/√12.
+    """
+    sample = noise2[:, None] + slope * slope * ripple2[:, None]
+    stuck = stuck_variance(sample, slope * slope * bins.spread, step)
+    floor = (1e-7 * np.ptp(bins.current, axis=1)[:, None]) ** 2
+    sigma = np.sqrt(
+        np.maximum(sample, step * step / 12.0) / np.maximum(bins.count, 1) + stuck + floor
+    )
+    return np.where(bins.count > 0, sigma, np.inf)
 
 
-def _least_squares(basis: Floats, data: Floats) -> Floats:
-    """Return the coefficients (n, p) of ``basis`` (n, p, k) that fit ``data`` (n, k)."""
-    normal = np.matmul(basis, basis.transpose(0, 2, 1))
-    size = np.sqrt(np.maximum(np.einsum("npp->np", normal), 1e-300))
-    normal = normal / (size[:, :, None] * size[:, None, :])
-    p = basis.shape[1]
-    normal[:, range(p), range(p)] += 1e-9
-    right = np.matmul(basis, data[:, :, None])[:, :, 0] / size
-    return np.asarray(np.linalg.solve(normal, right[:, :, None])[:, :, 0] / size)
+def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
+    """Return the variance that rounding to ``step`` leaves in a mean over many samples, A².
+
+    Noise (``sample``, A², the rounding's own step²/12 in it) and the run of the curve (``moved``,
+    A²) act as dither: the error falls as exp(−2π² σ²/step²), from step/√12 when nothing moves.
+    """
+    if step <= 0.0:
+        return np.zeros_like(sample)
+    q2 = step * step / 12.0
+    dither = np.maximum(sample - q2, 0.0) + moved
+    return np.asarray(q2 * np.exp(-4.0 * math.pi**2 * dither / (12.0 * q2)))
+
+
+def residual_of(
+    samples: Sorted, bins: Bins, theta: Floats, probe: Probe
+) -> tuple[Floats, Floats, Floats]:
+    """Return what the fit leaves over of each sample, and its slope there and in each bin.
+
+    Inside a bin the curve is taken as a parabola: the model need not be had at every sample.
+
+    Returns
+    -------
+    residual : (n, k) float64, A
+    slope_of_sample : (n, k) float64, A/V
+    slope : (n, m) float64, A/V
+    """
+    value, _, slope = fit.model(theta, bins.bias, bins.spread, probe)
+    # bent no more than the exponential is, also where two bins lie at the same bias
+    most = slope * np.exp(-theta[:, LN_TE, None])
+    bend = np.gradient(slope, axis=1) / np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
+    bend = np.clip(bend, -most, most)
+    at = bin_of_rank(samples.count, samples.bias.shape[1], bins.bias.shape[1])
+
+    def here(values: Floats) -> Floats:
+        return np.asarray(np.take_along_axis(values, at, 1))
+
+    away = samples.bias - here(bins.bias)
+    each = here(slope)
+    expected = here(value - 0.5 * bend * bins.spread) + away * (each + 0.5 * away * here(bend))
+    return np.where(samples.present, samples.current - expected, 0.0), each, slope

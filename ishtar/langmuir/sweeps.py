@@ -111,8 +111,7 @@ def find_sweeps(
         return nothing
     # Twice: the first pass, on the raw record, gives the period; the second, smoothed over a small part
     # of it, the turning points.
-    smooth = _smooth(filled, 5)
-    rough = _passages(smooth, min_span)
+    rough = _passages(filled, min_span)
     if not rough:
         return nothing
     typical = float(np.median([b - a for a, b, _ in rough]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -65,9 +66,13 @@ def set_text(group: h5py.Group, name: str, text: str) -> None:
 
 
 class Lanes:
-    """Where the channels of one file send their blocks: one lane hashes, one writes."""
+    """Where the channels of one file send their blocks: one lane hashes, one writes.
 
-    def __init__(self) -> None:
+    ``check`` raises what went wrong on the disk, which HDF5 does not hear of.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self.check = check
         self.hashing, self.writing = Lane("store-hash"), Lane("store-write")
         self.n_channels = 0
 
@@ -237,6 +242,7 @@ class ChannelWriter:
         if times is not None:
             _extend(self._time, times)
         self._finest.add(rows)
+        self._lanes.check()
 
     def flush(self) -> None:
         """Send what is pending; nothing may be appended after it."""

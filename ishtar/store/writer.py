@@ -27,6 +27,7 @@ from ishtar.store.channel_writer import (
     set_text,
     to_json,
 )
+from ishtar.store.forgiving_file import ForgivingFile
 from ishtar.store.lane import Lane
 from ishtar.store.scale import Step
 
@@ -79,7 +80,6 @@ class SourceWriter:
         self.properties: dict[str, Any] = {}
         self._exclusive, self._verify = exclusive, verify
         self._channels: dict[str, ChannelWriter] = {}
-        self._lanes = Lanes()
 
     @property
     def channels(self) -> dict[str, ChannelWriter]:
@@ -89,11 +89,12 @@ class SourceWriter:
     def __enter__(self) -> SourceWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._temporary = temporary_beside(self.path)
+        self._disk = ForgivingFile(self._temporary)
+        self._lanes = Lanes(self._disk.check)
         self._file = h5py.File(
-            self._temporary,
+            self._disk,
             "w",
             libver=("v110", "v110"),  # readable by every HDF5 since 1.10
-            locking=False,  # nobody else knows the name, and network shares often cannot lock
             rdcc_nbytes=0,  # whole chunks are written: a cache would only hold memory
         )
         return self
@@ -157,15 +158,17 @@ class SourceWriter:
         tb: TracebackType | None,
     ) -> None:
         try:
-            try:
-                if exc_type is None:
-                    self._finish()
-            finally:
-                self._lanes.abandon()
-                self._file.close()
             if exc_type is None:
+                self._finish()
+            self._lanes.abandon()
+            self._file.close()
+            if exc_type is None:
+                self._disk.check()
                 self._publish()
         finally:
+            self._lanes.abandon()
+            self._file.close()
+            self._disk.close()
             self._temporary.unlink(missing_ok=True)
 
     def _finish(self) -> None:

@@ -108,6 +108,7 @@ def run(shots: str | None, names: str | None, force: bool, workers: int | None) 
     """
     workspace = Workspace.find()
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
+        coordinator.clear_leftovers()
         coordinator.sync_shots()
         finished = coordinator.run(
             shots=chosen_shots(coordinator.catalogue, shots),

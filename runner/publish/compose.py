@@ -20,14 +20,14 @@ from runner.publish.addresses import (
 )
 from runner.publish.calendars import months
 from runner.publish.changes import changes
-from runner.publish.facts import (
-    Facts,
+from runner.publish.describe import (
     attributes,
     commands,
     provenance,
     report_state,
     shot_facts,
 )
+from runner.publish.facts import Facts
 from runner.publish.format import day_text
 from runner.publish.pages import (
     DayPage,
@@ -43,6 +43,7 @@ from runner.publish.pages import (
     ShotPage,
 )
 from runner.publish.records import ReportRecord
+from runner.publish.tables import shot_table
 from runner.publish.trends import trend
 from runner.receipts import NOTEBOOK, Subject
 
@@ -63,7 +64,7 @@ def home_page(facts: Facts) -> HomePage:
         title=facts.source.facility.name,
         latest=_latest(facts),
         day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
-        table=facts.table(rows) if rows else None,
+        table=shot_table(facts, rows) if rows else None,
         day_reports=[
             card for card in facts.cards(Subject.day(newest)) if card.mark.state != "missing"
         ]
@@ -107,7 +108,7 @@ def day_page(facts: Facts, day: str) -> DayPage:
     """Return the page of a day."""
     subject = Subject.day(day)
     numbers = list(facts.source.shots_of(day))
-    table = facts.table(numbers)
+    table = shot_table(facts, numbers)
     scraps = [(n, facts.key_scraps(Subject.shot(n))) for n in numbers]
     drawn = [
         trend(c.name, [(n, of_shot.get((c.template, c.name))) for n, of_shot in scraps])

@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import bisect
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from runner.publish.addresses import report_stem, subject_page
-from runner.publish.format import number as number_text
-from runner.publish.format import quantity, time_text, unit_text
+from runner.publish.addresses import report_stem
+from runner.publish.describe import parameter_text, report_state
+from runner.publish.format import quantity, range_text
 from runner.publish.fragment import Fragment, read_fragment
 from runner.publish.notebook import THUMBNAIL
-from runner.publish.pages import (
-    Column,
-    Image,
-    InputRow,
-    Link,
-    Mark,
-    Provenance,
-    ReportCard,
-    ReportState,
-    RerunLink,
-    ShotRow,
-    ShotTable,
-    Value,
-)
+from runner.publish.pages import Image, Mark, ReportCard, RerunLink, Value
+from runner.publish.parameters import SUBJECT_PARAMETERS
 from runner.publish.records import ReportRecord, ShotRecord, SiteSource, TemplateRecord
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 
 VALUES_EACH = 4  # results of a report that a summary shows where its template names none
 VALUES_OF_CARD = 6
-MAX_COLUMNS = 10
-MAX_REPORT_COLUMNS = 8
 USUAL_SHOTS = 20
 USUAL_LEAST = 5
-_FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
-_SUBJECT_PARAMETERS = frozenset({"shot", "day", "first", "last"})
 
 
 @dataclass
@@ -158,14 +141,14 @@ class Facts:
                 height=height,
                 alt="",  # the card's title says what it is
             )
-        keys = self._key_names(report)
-        shown = sorted(values, key=lambda v: keys.index(v.name) if v.name in keys else len(keys))
+        by_name = {v.name: v for v in values}
+        shown = [by_name[name] for name in self._key_names(report) if name in by_name]
         return ReportCard(
             mark=self.mark(report),
             thumbnail=thumbnail,
             reasons=self.reasons(report),
             values=shown[:VALUES_OF_CARD],
-            more_values=max(0, len(values) - VALUES_OF_CARD),
+            more_values=len(values) - len(shown[:VALUES_OF_CARD]),
             notebook=f"{stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else "",
             duration_s=report.receipt.duration_s,
         )
@@ -190,7 +173,7 @@ class Facts:
             parameters={
                 k: parameter_text(v)
                 for k, v in receipt.parameters.items()
-                if k not in _SUBJECT_PARAMETERS
+                if k not in SUBJECT_PARAMETERS
             },
             started=receipt.started,
         )
@@ -212,7 +195,7 @@ class Facts:
         known = self.templates.get(report.receipt.template)
         if known and known.key:
             return list(known.key)
-        return [s.name for s in report.receipt.scraps if _is_number(s)][:VALUES_EACH]
+        return [s.name for s in report.receipt.scraps if is_number(s)][:VALUES_EACH]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
         """Return the results that summaries of a shot show, by (template, name)."""
@@ -255,88 +238,14 @@ class Facts:
                     found += [
                         float(s.value or 0)
                         for s in report.receipt.scraps
-                        if s.name == scrap.name and s.unit == scrap.unit and _is_number(s)
+                        if s.name == scrap.name and s.unit == scrap.unit and is_number(s)
                     ]
         if len(found) < USUAL_LEAST:
             return ""
         found.sort()
         cut = len(found) // 10
         low, high = found[cut], found[len(found) - 1 - cut]
-        return f"{_short(low)} … {_short(high)}"
-
-    # tables ----------------------------------------------------------------------------------
-
-    def table(self, numbers: Sequence[int]) -> ShotTable:
-        """Return shots as a table, in the order given."""
-        scraps = {n: self.key_scraps(Subject.shot(n)) for n in numbers}
-        order = {name: i for i, name in enumerate(self.templates)}
-        keys = sorted(
-            dict.fromkeys(k for of_shot in scraps.values() for k in of_shot),
-            key=lambda k: order.get(k[0], len(order)),
-        )[:MAX_COLUMNS]
-        units = {
-            key: {s[key].unit for s in scraps.values() if key in s and s[key].value is not None}
-            for key in keys
-        }
-        columns = [
-            Column(
-                name=name,
-                unit=unit_text(next(iter(units[template, name]), "")),
-                template=template,
-            )
-            for template, name in keys
-        ]
-        marks = {n: self.marks(Subject.shot(n)) for n in numbers}
-        shown = list(dict.fromkeys((m.template, m.title) for of in marks.values() for m in of))
-        shown.sort(key=lambda k: order.get(k[0], len(order)))
-        shown = shown[:MAX_REPORT_COLUMNS]
-        rows = [
-            self._row(
-                n,
-                [template for template, _ in shown],
-                marks[n],
-                [_cell(scraps[n].get(k), len(units[k]) == 1) for k in keys],
-            )
-            for n in numbers
-        ]
-        return ShotTable(
-            reports=[Link(href="", text=title) for _, title in shown], columns=columns, rows=rows
-        )
-
-    def _row(
-        self,
-        number: int,
-        templates: Sequence[str],
-        marks: Sequence[Mark],
-        values: Sequence[Value | None],
-    ) -> ShotRow:
-        record = self.shot(number)
-        by_template = {m.template: m for m in marks}
-        others: dict[str, int] = {}
-        for mark in marks:
-            if mark.template not in templates:
-                others[mark.word] = others.get(mark.word, 0) + 1
-        return ShotRow(
-            shot=number,
-            href=subject_page(Subject.shot(number)),
-            date=record.date,
-            gas=_text(record.attributes.get("gas")),
-            program=_text(record.attributes.get("program")),
-            comment=_text(record.attributes.get("comment")),
-            problems=len(record.marks),
-            marks=[
-                by_template.get(t) or Mark(template=t, title=t, state="missing") for t in templates
-            ],
-            values=values,
-            others=others,
-        )
-
-
-def _cell(scrap: Scrap | None, same_unit: bool) -> Value | None:
-    if scrap is None:
-        return None
-    shown = quantity(scrap.value, scrap.sigma, "" if same_unit else scrap.unit)
-    return Value(name=scrap.name, quantity=shown)
+        return range_text(low, high)
 
 
 def _around(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
@@ -345,80 +254,7 @@ def _around(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
     return (items[i - 1] if i > 0 else None, items[after] if after < len(items) else None)
 
 
-def _is_number(scrap: Scrap) -> bool:
+def is_number(scrap: Scrap) -> bool:
+    """Whether a result is a finite number."""
     value = scrap.value
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _short(value: float) -> str:
-    return number_text(float(f"{value:.3g}"))
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
-def report_state(report: ReportRecord) -> ReportState:
-    """Return the state as the site shows it: a good report with stale inputs is out of date."""
-    return "stale" if report.stale and report.receipt.state == "ok" else report.receipt.state
-
-
-def attributes(record: ShotRecord) -> list[tuple[str, str]]:
-    """Return the attributes of a shot as text, the usual ones first; its date is shown apart."""
-    names = [n for n in _FIRST_ATTRIBUTES if n in record.attributes]
-    names += sorted(set(record.attributes) - {"date", *names})
-    shown = []
-    for name in names:
-        value = record.attributes[name]
-        if value is not None and value != "":
-            shown.append((name, str(quantity(value) if isinstance(value, bool) else value)))
-    return shown
-
-
-def parameter_text(value: object) -> str:
-    """Return a parameter as Python and the command line write it."""
-    return repr(value) if not isinstance(value, str) else value
-
-
-def provenance(report: ReportRecord) -> Provenance:
-    """Return where a report comes from."""
-    receipt = report.receipt
-    return Provenance(
-        template=receipt.template,
-        template_digest=receipt.template_digest,
-        digest=receipt.digest,
-        started=receipt.started,
-        duration_s=receipt.duration_s,
-        phases=dict(receipt.phases),
-        parameters={k: parameter_text(v) for k, v in receipt.parameters.items()},
-        inputs=[
-            InputRow(
-                kind=i.kind, name=i.name, subject=i.subject, version=i.version, digest=i.digest
-            )
-            for i in sorted(receipt.inputs)
-        ],
-        environment=dict(receipt.environment),
-    )
-
-
-def commands(report: ReportRecord) -> list[tuple[str, str]]:
-    """Return the commands that fork and re-run a report, as (what it does, command line)."""
-    receipt = report.receipt
-    subject = str(receipt.of.number) if receipt.scope == "shot" else receipt.subject
-    name = shlex.quote(receipt.template)
-    free = [(k, v) for k, v in receipt.parameters.items() if k not in _SUBJECT_PARAMETERS]
-    given = "name=value"
-    if free:
-        given = shlex.quote(f"{free[0][0]}={parameter_text(free[0][1])}")
-    return [
-        ("A notebook of your own", f"ishtar fork {subject} {name} -o mine.ipynb"),
-        ("The same report, other parameters", f"ishtar rerun {subject} {name} -p {given}"),
-    ]
-
-
-def shot_facts(record: ShotRecord) -> list[str]:
-    """Return when and what a shot was, for the line below a title."""
-    found = [time_text(record.date)] if record.date else []
-    return found + [
-        _text(record.attributes[k]) for k in ("gas", "program") if record.attributes.get(k)
-    ]

@@ -49,10 +49,11 @@ _FACTOR = re.compile(r"([A-Za-z_%°µΩ]+|1)(?:\s*(?:\^|\*\*)\s*([-+]?\d+(?:\.\d
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
-    """A value ready to be printed: the number with its sigma, and the unit."""
+    """A value ready to be printed: the number with its sigma (or a text), and the unit."""
 
     number: str
     unit: str = ""
+    is_text: bool = False
 
     def __str__(self) -> str:
         if not self.unit or self.number == MISSING:
@@ -70,7 +71,7 @@ def quantity(value: object, sigma: float | None = None, unit: str = "") -> Quant
     if value is None:
         return Quantity(number=MISSING)
     if not isinstance(value, int | float):
-        return Quantity(number=str(value), unit=unit_text(unit))
+        return Quantity(number=str(value), unit=unit_text(unit), is_text=True)
     if isinstance(value, float) and math.isnan(value):
         return Quantity(number=MISSING)
     return Quantity(number=number(value, sigma), unit=unit_text(unit))
@@ -105,7 +106,7 @@ def _with_sigma(value: float, sigma: float) -> str:
     if round(sigma, decimals) >= 10.0 ** (2 - decimals):
         decimals -= 1
     decimals = min(max(decimals, 0), 12)
-    pair = f"{_plain(value, decimals)}{NO_BREAK}±{NO_BREAK}{_plain(sigma, decimals)}"
+    pair = f"{_plain(value, decimals)} ±{NO_BREAK}{_plain(sigma, decimals)}"
     return f"({pair}) ×{NO_BREAK}10{superscript(power)}" if power else pair
 
 

@@ -17,6 +17,7 @@ from ishtar.store import atomic_path, write_atomic
 SVG_LIMIT_BYTES = 2_000_000
 MAX_PIXELS = 80_000_000
 THUMBNAIL_WIDTH = 480
+IMAGE_TYPES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")  # best first
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
 _DATA_URL = re.compile(r"data:(image/[a-z+]+)(?:;[a-z0-9=-]+)*;base64,(.*)", re.DOTALL | re.I)
 

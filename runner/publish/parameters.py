@@ -8,6 +8,8 @@ import re
 import tokenize
 from dataclasses import dataclass
 
+# what the report is about always differs from the template's example
+SUBJECT_PARAMETERS = frozenset({"shot", "day", "first", "last"})
 _COMMENT = re.compile(r"#\s*(?:\[(?P<unit>[^\]]*)\])?\s*(?P<text>.*)")
 
 
@@ -37,7 +39,8 @@ def parameter_rows(template: str, injected: str = "") -> tuple[ParameterRow, ...
     for name in {**defaults, **given}:
         unit, text = comments.get(name, ("", ""))
         default, value = defaults.get(name, ""), given.get(name, defaults.get(name, ""))
-        shown = default if name in given and default and not _same(default, value) else ""
+        other = name in given and bool(default) and not _same(default, value)
+        shown = default if other and name not in SUBJECT_PARAMETERS else ""
         rows.append(ParameterRow(name=name, value=value, unit=unit, text=text, default=shown))
     return tuple(rows)
 

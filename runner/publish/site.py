@@ -304,10 +304,10 @@ class _Writer:
         """Copy a file that differs; ``by_name`` where the name says what is in it."""
         self.mentioned.add(path)
         target = self.out / path
-        if target.is_file() and target.stat().st_size == source.stat().st_size:
-            if by_name or target.read_bytes() == source.read_bytes():
-                self.unchanged += 1
-                return
+        same_size = target.is_file() and target.stat().st_size == source.stat().st_size
+        if same_size and (by_name or target.read_bytes() == source.read_bytes()):
+            self.unchanged += 1
+            return
         with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
         self.written.append(path)
@@ -349,5 +349,3 @@ class _Writer:
                     folder.rmdir()
             if root.is_dir() and root.name not in _FOLDERS and not any(root.iterdir()):
                 root.rmdir()
-
-

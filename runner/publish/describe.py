@@ -1,0 +1,78 @@
+"""Small descriptions: the state of a report, attributes of a shot, provenance, commands."""
+
+from __future__ import annotations
+
+import shlex
+
+from runner.publish.format import quantity, time_text
+from runner.publish.pages import InputRow, Provenance, ReportState
+from runner.publish.parameters import SUBJECT_PARAMETERS
+from runner.publish.records import ReportRecord, ShotRecord
+
+FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
+
+
+def report_state(report: ReportRecord) -> ReportState:
+    """Return the state as the site shows it: a good report with stale inputs is out of date."""
+    return "stale" if report.stale and report.receipt.state == "ok" else report.receipt.state
+
+
+def attributes(record: ShotRecord) -> list[tuple[str, str]]:
+    """Return the attributes of a shot as text, the usual ones first; its date is shown apart."""
+    names = [n for n in FIRST_ATTRIBUTES if n in record.attributes]
+    names += sorted(set(record.attributes) - {"date", *names})
+    shown = []
+    for name in names:
+        value = record.attributes[name]
+        if value is not None and value != "":
+            shown.append((name, str(quantity(value) if isinstance(value, bool) else value)))
+    return shown
+
+
+def parameter_text(value: object) -> str:
+    """Return a parameter as Python and the command line write it."""
+    return repr(value) if not isinstance(value, str) else value
+
+
+def provenance(report: ReportRecord) -> Provenance:
+    """Return where a report comes from."""
+    receipt = report.receipt
+    return Provenance(
+        template=receipt.template,
+        template_digest=receipt.template_digest,
+        digest=receipt.digest,
+        started=receipt.started,
+        duration_s=receipt.duration_s,
+        phases=dict(receipt.phases),
+        parameters={k: parameter_text(v) for k, v in receipt.parameters.items()},
+        inputs=[
+            InputRow(
+                kind=i.kind, name=i.name, subject=i.subject, version=i.version, digest=i.digest
+            )
+            for i in sorted(receipt.inputs)
+        ],
+        environment=dict(receipt.environment),
+    )
+
+
+def commands(report: ReportRecord) -> list[tuple[str, str]]:
+    """Return the commands that fork and re-run a report, as (what it does, command line)."""
+    receipt = report.receipt
+    subject = str(receipt.of.number) if receipt.scope == "shot" else receipt.subject
+    name = shlex.quote(receipt.template)
+    free = [(k, v) for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS]
+    given = "name=value"
+    if free:
+        given = shlex.quote(f"{free[0][0]}={parameter_text(free[0][1])}")
+    return [
+        ("A notebook of your own", f"ishtar fork {subject} {name} -o mine.ipynb"),
+        ("The same report, other parameters", f"ishtar rerun {subject} {name} -p {given}"),
+    ]
+
+
+def shot_facts(record: ShotRecord) -> list[str]:
+    """Return when and what a shot was, for the line below a title."""
+    found = [time_text(record.date)] if record.date else []
+    return found + [
+        str(record.attributes[k]) for k in ("gas", "program") if record.attributes.get(k)
+    ]

@@ -1,0 +1,83 @@
+"""Text of notebooks: markdown as nbconvert reads it, with formulas as MathML and coloured code."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from runner.publish.images import IMAGE_TYPES
+from runner.publish.mathml import to_mathml
+from runner.publish.raw import joined
+from runner.publish.sanitise import Clean, Document, clean_text, placeholder
+
+
+def markdown_to_html(source: str, document: Document, attachments: Mapping[str, Any]) -> Clean:
+    """Return the markup of a text cell, harmless, with its headings entered in the document."""
+    from nbconvert.filters.markdown_mistune import MarkdownWithMath
+
+    token = secrets.token_hex(8)
+    renderer = _renderer_class()(attachments, token)
+    html = MarkdownWithMath(renderer=renderer).render(source)
+    return clean_text(html, document, token, renderer.formulas)
+
+
+@cache
+def _renderer_class() -> Any:
+    """Return nbconvert's renderer with our formulas and code; late, as it is a heavy import."""
+    from nbconvert.filters.markdown_mistune import IPythonRenderer
+
+    class Renderer(IPythonRenderer):
+        def __init__(self, attachments: Mapping[str, Any], token: str) -> None:
+            super().__init__(escape=False, exclude_anchor_links=True)
+            self.of_cell, self.token = attachments, token
+            self.formulas: list[Markup] = []
+
+        def _formula(self, tex: str, display: bool) -> str:
+            self.formulas.append(to_mathml(tex, display=display))
+            return placeholder(self.token, len(self.formulas) - 1)
+
+        def block_math(self, body: str) -> str:
+            return self._formula(body, True)
+
+        def inline_math(self, body: str) -> str:
+            return self._formula(body, False)
+
+        def latex_environment(self, name: str, body: str) -> str:
+            return self._formula(f"\\begin{{{name}}}{body}\\end{{{name}}}", True)
+
+        def block_code(self, code: str, info: str | None = None) -> str:
+            language = info.split()[0] if info and info.split() else ""
+            return f"<pre><code>{highlight(code, language)}</code></pre>\n"
+
+        def image(self, text: str, url: str, title: str | None = None) -> str:
+            bundle = self.of_cell.get(url.removeprefix("attachment:"))
+            if url.startswith("attachment:") and isinstance(bundle, dict):
+                kind = next((k for k in IMAGE_TYPES if k in bundle), "")
+                data = joined(bundle.get(kind))
+                if kind == "image/svg+xml":
+                    data = base64.b64encode(data.encode()).decode()
+                url = f"data:{kind};base64,{''.join(data.split())}"
+            # by hand, as the base class refuses addresses of its own choice
+            words = escape(Markup(text).striptags())
+            return f'<img src="{escape(url)}" alt="{words}">'
+
+    return Renderer
+
+
+def highlight(code: str, language: str = "python") -> Markup:
+    """Return code with pygments' short classes; in an unknown language as plain text."""
+    from pygments import highlight as pygmentize
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        lexer = get_lexer_by_name(language, stripall=False, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return escape(code)
+    return Markup(pygmentize(code, lexer, HtmlFormatter(nowrap=True)))

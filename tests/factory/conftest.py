@@ -1,0 +1,134 @@
+"""A small workspace whose truth is known, and templates written on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from ishtar.store import Origin, SourceWriter
+from ishtar.workspace import Workspace
+from runner.coordinator import Coordinator
+from runner.execute import Done, Job, execute
+from runner.receipts import Subject
+from runner.starter import make_workspace
+
+SIGNALS = """
+[Lang_I]
+unit = "A"
+[Ngas_P]
+unit = "Pa"
+"""
+WIRING = """
+[[wiring]]
+signal = "Lang_I"
+channel = "PXI M6251/Lang_I"
+device = "langmuir_1"
+from = 1
+[[wiring]]
+signal = "Ngas_P"
+channel = "S7/Ngas_P"
+device = "gauge_1"
+from = 1
+"""
+DEVICE = """
+[[calibration]]
+version = 1
+from = 1
+input = "V"
+unit = "{unit}"
+transforms = [{{ kind = "gain", gain = {gain} }}]
+"""
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A workspace and what tests do with it."""
+
+    workspace: Workspace
+
+    def template(
+        self, name: str, *code: str, parameters: str = "shot: int = 1", sidecar: str = ""
+    ) -> Path:
+        """Write a template of a heading, a parameters cell and code cells."""
+        cells = [
+            new_markdown_cell(f"# {name.capitalize()} of a shot\n\nSome words."),
+            new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+            *(new_code_cell(c) for c in code),
+        ]
+        path = self.workspace.templates / f"{name}.ipynb"
+        nbformat.write(new_notebook(cells=cells), path)
+        if sidecar:
+            path.with_suffix(".toml").write_text(sidecar)
+        return path
+
+    def calibrate(self, device: str, unit: str, gain: float) -> None:
+        """Write the one calibration of a device."""
+        path = self.workspace.calibrations / "devices" / f"{device}.toml"
+        path.write_text(DEVICE.format(unit=unit, gain=gain))
+
+    def shot(self, number: int, *, probe: bool = True, date: str | None = None) -> None:
+        """Store a shot of one second: a ramp of 0 … 9.99 V on the probe, 2 V on the gauge."""
+        when = date or f"2026-11-22T10:{number:02d}:00"
+        path = self.workspace.shot_folder(number) / f"{number:05d}_Data.tdms.h5"
+        origin = Origin(
+            shot=number,
+            source=f"{number:05d}_Data.tdms",
+            size=1,
+            sha256="0" * 64,
+            converter="tdms 1",
+            writer="a test",
+            arrived="2026-11-22T11:00:00+01:00",
+        )
+        with SourceWriter(path, origin) as w:
+            w.attributes.update({"date": when, "gas": "Ar"})
+            if probe:
+                scale = [{"kind": "linear", "slope": 0.01, "intercept": 0.0}]
+                ramp = w.channel("PXI M6251/Lang_I", dtype=np.int16, unit="V", dt=1e-3, scale=scale)
+                ramp.append(np.arange(1000, dtype=np.int16))
+            slow = w.channel("S7/Ngas_P", dtype=np.float64, unit="V", irregular=True)
+            slow.append([2.0, 2.0, 2.0], time_s=[0.0, 0.4, 1.0])
+
+    def run(self, template: str, number: int = 1, **kw: object) -> Done:
+        """Run a template on a shot, in this process."""
+        job = Job(
+            root=str(self.workspace.root),
+            subject=Subject.shot(number),
+            template=template,
+            **kw,  # type: ignore[arg-type]
+        )
+        return execute(job)
+
+    def notebook(self, done: Done) -> nbformat.NotebookNode:
+        """Read the executed notebook of a report."""
+        return nbformat.read(self.workspace.reports / done.folder / "report.ipynb", as_version=4)
+
+
+@pytest.fixture
+def factory(tmp_path: Path) -> Factory:
+    """Give a workspace with two signals, two devices and shot 1."""
+    root = tmp_path / "ws"
+    (root / "templates_nb").mkdir(parents=True)
+    for folder in ("wiring", "devices", "machine"):
+        (root / "calibrations" / folder).mkdir(parents=True)
+    workspace = make_workspace(root, facility="Test")
+    (workspace.calibrations / "signals.toml").write_text(SIGNALS)
+    (workspace.calibrations / "wiring" / "all.toml").write_text(WIRING)
+    made = Factory(workspace)
+    made.calibrate("langmuir_1", "A", -0.5)
+    made.calibrate("gauge_1", "Pa", 0.1)
+    made.shot(1)
+    return made
+
+
+@pytest.fixture
+def coordinator(factory: Factory) -> Iterator[Coordinator]:
+    """Give the coordinator of the workspace, its shots noted."""
+    with Coordinator(factory.workspace) as found:
+        found.sync_shots()
+        yield found

@@ -1,0 +1,220 @@
+"""The plan: what is missing or stale, exactly, and why. Reports are made without kernels here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ishtar.catalogue import Catalogue
+from ishtar.lineage import recording
+from ishtar.testbed import Testbed
+from runner.code import code_input, normalised
+from runner.coordinator import Coordinator, rebuild
+from runner.execute import Done, identity
+from runner.receipts import RECEIPT, Receipt, Scrap, Subject, report_folder
+
+PROBE, GAUGE, DAY = "probe", "gauge", "summary"
+
+
+def make(factory, coordinator, planned, reader, state="ok", scraps=()):
+    """Write the report that a kernel would have made of a template which reads by ``reader``."""
+    workspace = factory.workspace
+    template = coordinator.templates()[planned.template]
+    values = template.values(planned.subject)
+    with recording() as recorder:
+        reader(Testbed(workspace), planned.subject)
+    inputs = tuple(sorted({*recorder.inputs, code_input()}))
+    receipt = Receipt(
+        scope=planned.subject.scope,
+        subject=planned.subject.key,
+        template=template.name,
+        title=template.title,
+        template_digest=template.code_digest,
+        prose_digest=template.prose_digest,
+        parameters=values,
+        state=state,
+        digest=identity(template, values, inputs, False),
+        inputs=inputs,
+        scraps=tuple(scraps),
+        started=f"2026-11-22T12:00:{len(coordinator.catalogue.reports()):02d}+00:00",
+        duration_s=1.0,
+    )
+    folder = report_folder(workspace.reports, planned.subject, template.name, receipt.digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECEIPT).write_text(receipt.to_json())
+    done = Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=receipt)
+    coordinator.note_report(done)
+    return done
+
+
+READERS = {
+    PROBE: lambda tb, subject: tb[subject.number]["Lang_I"].load(),
+    GAUGE: lambda tb, subject: tb[subject.number]["Ngas_P"].load(),
+    DAY: lambda tb, subject: tb.day(subject.key).table(["Te"]),
+}
+
+
+def make_all(factory, coordinator, te=4.0):
+    """Make everything that the plan asks for, until it asks for nothing."""
+    for _ in range(3):
+        for planned in coordinator.plan():
+            scraps = [Scrap(name="Te", value=te, unit="eV")] if planned.template == PROBE else []
+            make(factory, coordinator, planned, READERS[planned.template], scraps=scraps)
+
+
+@pytest.fixture
+def made(factory, coordinator):
+    """Give a coordinator of two shots whose probe, gauge and day reports are all made."""
+    factory.template(PROBE, "x = 1")
+    factory.template(GAUGE, "x = 2")
+    day = 'day: str = "2026-11-22"'
+    sidecar = "scope = 'day'\nafter = ['probe']"
+    factory.template(DAY, "x = 3", parameters=day, sidecar=sidecar)
+    factory.shot(2)
+    coordinator.sync_shots()
+    make_all(factory, coordinator)
+    return coordinator
+
+
+def planned(coordinator, **kw):
+    """Return the plan as {(subject, template): reasons}."""
+    return {(p.subject.key, p.template): p.reasons for p in coordinator.plan(**kw)}
+
+
+def test_at_first_every_report_is_missing(factory, coordinator):
+    factory.template(PROBE, "x = 1")
+    assert planned(coordinator) == {("00001", PROBE): ("missing: never made",)}
+
+
+def test_a_second_plan_is_empty(made):
+    assert planned(made) == {}
+
+
+def test_a_changed_calibration_makes_exactly_its_readers_stale_and_is_named(factory, made):
+    factory.calibrate("langmuir_1", "A", -0.6)
+    path = factory.workspace.calibrations / "devices" / "langmuir_1.toml"
+    path.write_text(path.read_text().replace("version = 1", "version = 2"))
+    reason = ("stale: calibration langmuir_1 (v1 → v2)",)
+    assert planned(made) == {("00001", PROBE): reason, ("00002", PROBE): reason}
+
+
+def test_a_new_version_with_the_same_numbers_makes_nothing_stale(factory, made):
+    path = factory.workspace.calibrations / "devices" / "langmuir_1.toml"
+    path.write_text(path.read_text().replace("version = 1", "version = 2"))
+    assert planned(made) == {}
+
+
+def test_a_calibration_that_begins_later_leaves_earlier_shots_alone(factory, made):
+    path = factory.workspace.calibrations / "devices" / "langmuir_1.toml"
+    old = path.read_text().replace("from = 1", "from = 1\nuntil = 2")
+    new = old.replace("version = 1", "version = 2").replace("from = 1\nuntil = 2", "from = 2")
+    path.write_text(old + new.replace("-0.5", "-0.7"))
+    assert list(planned(made)) == [("00002", PROBE)]
+
+
+def test_changed_code_is_a_reason_and_changed_words_are_not(factory, made):
+    factory.template(GAUGE, "x = 2  # a remark")
+    plan = made.plan()
+    assert {(p.template, p.action) for p in plan} == {(GAUGE, "render")}
+    factory.template(GAUGE, "x = 20")
+    reason = ("stale: template code changed",)
+    assert planned(made) == {("00001", GAUGE): reason, ("00002", GAUGE): reason}
+
+
+def test_another_source_that_nobody_read_makes_nobody_stale(factory, made):
+    wiring = factory.workspace.calibrations / "wiring" / "more.toml"
+    signals = factory.workspace.calibrations / "signals.toml"
+    signals.write_text(signals.read_text() + '[New]\nunit = "V"\n')
+    wiring.write_text('[[wiring]]\nsignal = "New"\nchannel = "a/b"\ndevice = "gauge_1"\nfrom = 1\n')
+    assert planned(made) == {}
+
+
+def test_a_day_report_follows_the_scraps_that_it_read(factory, made):
+    assert ("2026-11-22", DAY) not in planned(made)
+    one = made.plan(shots=[1], names=[PROBE], force=True)[0]
+    make(factory, made, one, READERS[PROBE], scraps=[Scrap(name="Te", value=5.0, unit="eV")])
+    assert planned(made) == {("2026-11-22", DAY): ("stale: scrap Te of shot 1 (4 → 5)",)}
+
+
+def test_a_new_shot_makes_the_day_report_stale(factory, made):
+    factory.shot(3)
+    made.sync_shots()
+    assert planned(made)["2026-11-22", DAY] == (
+        "stale: shots shots of 2026-11-22 (2 shots → 3 shots)",
+    )
+
+
+def test_a_failed_report_is_not_tried_again_on_the_same_inputs(factory, coordinator):
+    factory.template(PROBE, "x = 1")
+    make(factory, coordinator, coordinator.plan()[0], READERS[PROBE], state="failed")
+    assert planned(coordinator) == {}
+    factory.template(PROBE, "x = 2")
+    assert ("00001", PROBE) in planned(coordinator)
+
+
+def test_a_channel_that_arrives_late_makes_the_skipped_report_stale(factory, coordinator):
+    factory.shot(2, probe=False)
+    coordinator.sync_shots()
+    factory.template(PROBE, "x = 1")
+
+    def look(tb, subject):
+        assert "Lang_I" not in tb[subject.number]
+
+    for p in coordinator.plan(shots=[2]):
+        make(factory, coordinator, p, look, state="skipped")
+    assert planned(coordinator, shots=[2]) == {}
+    factory.shot(2)
+    assert planned(coordinator, shots=[2]) == {
+        ("00002", PROBE): ("stale: channel PXI M6251/Lang_I arrived",)
+    }
+
+
+def test_force_plans_what_is_asked_for_and_nothing_else(made):
+    assert planned(made, shots=[2], names=[GAUGE], force=True) == {("00002", GAUGE): ("forced",)}
+
+
+def test_a_damaged_receipt_counts_as_missing_after_a_rebuild(factory, made):
+    row = made.catalogue.reports(subject="00001", template=PROBE)[0]
+    (factory.workspace.reports / row.folder / RECEIPT).write_text("{}")
+    made.close()
+    shots, reports, problems = rebuild(factory.workspace)
+    assert (shots, reports, len(problems)) == (2, 4, 1)
+    with Coordinator(factory.workspace) as again:
+        assert planned(again)["00001", PROBE] == ("missing: never made",)
+
+
+def test_a_rebuilt_catalogue_equals_the_live_one(factory, made):
+    def content(catalogue: Catalogue) -> str:
+        return json.dumps(
+            [
+                [vars(r) for r in catalogue.reports()],
+                sorted(str(i) for items in catalogue.inputs().values() for i in items),
+                [vars(s) for s in catalogue.scraps()],
+                [[n, catalogue.attributes(n), [vars(s) for s in catalogue.sources(n)]]
+                 for n in catalogue.shots()],
+            ],
+            default=dict,
+        )  # fmt: skip
+
+    before = content(made.catalogue)
+    made.close()
+    assert rebuild(factory.workspace)[2] == []
+    with Coordinator(factory.workspace) as again:
+        assert content(again.catalogue) == before
+
+
+def test_docstrings_comments_and_layout_are_not_code():
+    one = '"""A module."""\ndef f(x):\n    """Do it."""\n    return x + 1  # one more\n'
+    other = "def f( x ):\n\n    return x+1\n"
+    assert normalised(one) == normalised(other)
+    assert normalised(one) != normalised(one.replace("+ 1", "+ 2"))
+
+
+def test_subjects_are_their_folders():
+    for subject in (Subject.shot(7), Subject.day("2026-11-22"), Subject.range(3, 12)):
+        assert Subject.parse(subject.key) == subject
+    assert Subject.shot(7).key == "00007"
+    assert Subject.shot(123456).key == "123456"
+    with pytest.raises(ValueError, match="names no"):
+        Subject.parse("../etc")
