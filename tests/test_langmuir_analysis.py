@@ -172,7 +172,7 @@ class TestRefusal:
         self.refused(below, sweep(below, noise=1e-4), "no floating potential")
 
     def test_no_ion_branch(self):
-        bias = np.linspace(-14.0, 40.0, 500)
+        bias = np.linspace(-16.0, 40.0, 500)
         self.refused(bias, sweep(bias, noise=1e-5), "no ion branch")
 
     def test_no_electron_retardation_range(self):

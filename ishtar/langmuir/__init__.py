@@ -14,6 +14,12 @@ from __future__ import annotations
 
 from ishtar.langmuir.analysis import SweepResult, analyse, analyse_sweeps
 from ishtar.langmuir.background import Background
+from ishtar.langmuir.eedf import (
+    EnergyDistribution,
+    TwoTemperatures,
+    energy_distribution,
+    two_temperatures,
+)
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
 from ishtar.langmuir.theory import (
     bohm_speed,
@@ -26,16 +32,20 @@ from ishtar.langmuir.theory import (
 
 __all__ = [
     "Background",
+    "EnergyDistribution",
     "SweepError",
     "SweepResult",
     "Sweeps",
+    "TwoTemperatures",
     "analyse",
     "analyse_sweeps",
     "bohm_speed",
     "debye_length",
+    "energy_distribution",
     "find_sweeps",
     "floating_potential",
     "ion_saturation_current",
     "probe_area",
     "probe_current",
+    "two_temperatures",
 ]

@@ -63,6 +63,10 @@ class SweepResult:
         χ² per degree of freedom of the fit against the noise seen in the data.
     model_error : float
         Relative misfit beyond the noise, 0 where χ² is good.
+    noise : float
+        Noise of a sample of the current, A.
+    ripple : float
+        Voltage between probe and plasma that the record does not show, V rms.
     """
 
     Vf: Measured
@@ -75,6 +79,8 @@ class SweepResult:
     reason: str
     chi2: float
     model_error: float
+    noise: float
+    ripple: float
     probe: Probe = field(repr=False)
     theta: tuple[float, ...] = field(repr=False)
 
@@ -144,7 +150,7 @@ def analyse(
     Laframboise 1966, Narasimhan and Steinbrüchel 2001, Hutchinson 2002; see
     :mod:`ishtar.langmuir.theory`.
     """
-    v, i = _pair(bias, current)
+    v, i = pair(bias, current)
     probe = _probe(area, gas, radius, length, reduction)
     table = analyse_padded(v[None, :], i[None, :], probe, step=resolution(i), reduction=reduction)
     measured = {
@@ -157,6 +163,8 @@ def analyse(
         reason=table.reason[0],
         chi2=float(table.chi2[0]),
         model_error=float(table.model_error[0]),
+        noise=float(table.noise[0]),
+        ripple=float(table.ripple[0]),
         probe=probe,
         theta=tuple(float(x) for x in table.theta[0]),
     )
@@ -206,7 +214,7 @@ def analyse_sweeps(
         ``model_error``, ``noise`` (A) and ``ripple`` (V rms of the bias that the data betray).
         Values are NaN where not ``valid``. Units are in ``attrs["units"]``.
     """
-    v, i = _pair(bias, current)
+    v, i = pair(bias, current)
     probe = _probe(area, gas, radius, length, reduction)
     if quiet is not None and background is not None:
         raise SweepError("both quiet and background are given; give one of them")
@@ -274,7 +282,7 @@ def _window(
     return v[a:b], i[a:b]
 
 
-def _pair(bias: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
+def pair(bias: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
     v, i = _record("bias", bias, "V"), _record("current", current, "A")
     if v.shape != i.shape:
         raise SweepError(

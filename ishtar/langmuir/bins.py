@@ -16,12 +16,13 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.intp]
 
 _SAMPLES_PER_BIN = 4
-_MIN_BINS, _MAX_BINS = 12, 60
+_MIN_BINS, _MAX_BINS = 12, 48
+_COARSE = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bins:
-    """Sweeps in bins of equal count, sorted by bias.
+    """Sweeps in bins, sorted by bias.
 
     ``edges`` (n, m + 1) ranks; ``count`` (n, m); ``bias``, ``current``, ``spread`` (n, m) V, A, V²
     (variance of the bias in the bin); ``scatter`` (n, m) A², variance of the samples about a local
@@ -99,17 +100,42 @@ def sort_by_bias(bias: Floats, current: Floats) -> Sorted:
     )
 
 
-def bin_edges(count: Ints) -> Ints:
-    """Return ranks (n, m + 1) that cut each sweep into m bins of equal count."""
-    typical = float(np.median(count)) if count.size else 0.0
+def bin_edges(samples: Sorted) -> Ints:
+    """Return ranks (n, m + 1) that cut each sweep into m bins.
+
+    Half of them are shared out by the number of samples and half by the rise of the current: the knee, which
+    tells most, is cut finely.
+    """
+    count = samples.count
+    n = count.size
+    typical = float(np.median(count)) if n else 0.0
     m = int(np.clip(typical // _SAMPLES_PER_BIN, _MIN_BINS, _MAX_BINS))
-    return np.asarray(np.rint(count[:, None] * np.linspace(0.0, 1.0, m + 1)), dtype=np.intp)
+    parts = np.linspace(0.0, 1.0, _COARSE + 1)
+    coarse = np.rint(count[:, None] * parts).astype(np.intp)
+    width = np.maximum(np.diff(coarse, axis=1), 1)
+    mean = bin_sums(coarse, samples.current) / width
+    rise = np.abs(np.diff(mean, axis=1))
+    # the rise between two means belongs half to each of their bins
+    each = np.pad(rise, ((0, 0), (0, 1))) + np.pad(rise, ((0, 0), (1, 0)))
+    share = 0.5 / _COARSE + 0.5 * each / np.maximum(each.sum(1, keepdims=True), 1e-300)
+    passed = np.concatenate([np.zeros((n, 1)), np.cumsum(share, axis=1)], axis=1)
+    passed /= passed[:, -1:]
+    goal = np.linspace(0.0, 1.0, m + 1)
+    place = np.array([np.interp(goal, row, parts) for row in passed]).reshape(n, m + 1)
+    edges = np.rint(count[:, None] * place).astype(np.intp)
+    # no empty bins where there are samples enough
+    step = np.arange(m + 1)
+    edges = np.maximum.accumulate(edges - step, axis=1) + step
+    top = count[:, None] - step[::-1]
+    return np.asarray(np.clip(np.minimum(edges, np.maximum(top, 0)), 0, count[:, None]))
 
 
-def bin_of_rank(count: Ints, longest: int, m: int) -> Ints:
+def bin_of_rank(edges: Ints, longest: int) -> Ints:
     """Return the bin that each rank falls in, (n, longest); ranks past the end get the last."""
-    rank = np.arange(longest) + 0.5
-    return np.minimum((rank * (m / np.maximum(count, 1))[:, None]).astype(np.intp), m - 1)
+    n, m = edges.shape[0], edges.shape[1] - 1
+    width = np.diff(edges, axis=1)
+    width[:, -1] += longest - edges[:, -1]
+    return np.repeat(np.tile(np.arange(m), n), width.ravel()).reshape(n, longest)
 
 
 def bin_sums(edges: Ints, values: Floats) -> Floats:

@@ -15,6 +15,7 @@ Flags = NDArray[np.bool_]
 
 MIN_SAMPLES = 40
 MIN_RISING = 6
+_MIN_RAIL = 6
 
 # What a fit may not exceed and still be believed.
 _MAX_MODEL_ERROR = 0.25
@@ -54,7 +55,7 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
     rows = np.arange(count.size)
     span = samples.bias[rows, last] - samples.bias[:, 0]
     verdicts.refuse(span < 1.0, "the bias is not swept: it spans {:.2g} V", span)
-    bins = bin_samples(samples, bin_edges(count))
+    bins = bin_samples(samples, bin_edges(samples))
     m = bins.current.shape[1]
     tail = max(2, m // 20)
     # the noise of either end by itself: ripple of the bias makes the steep part noisier
@@ -109,14 +110,16 @@ def _samples_at_rail(
     swing = np.maximum(np.ptp(bins.current, axis=1), 1e-300)
     at = np.abs(values - rail[:, None]) <= 1e-9 * swing[:, None]
     n_at = at.sum(1)
-    # what the curve would have risen over the plateau, by its slope just before
-    m = bins.current.shape[1]
-    width = np.clip(np.rint(n_at / np.maximum(samples.count, 1) * m).astype(int), 1, m // 2)
-    rows = np.arange(n_at.size)
-    outer, inner = (m - 1 - width, m - 1 - 2 * width) if upper else (width, 2 * width)
-    inner = np.clip(inner, 0, m - 1)
-    missing = np.abs(bins.current[rows, outer] - bins.current[rows, inner])
-    clipped = (n_at >= np.maximum(6, 0.02 * samples.count)) & (
+    # what the curve would have risen over the plateau, by its rise over as many volts before it
+    missing = np.zeros(n_at.size)
+    for row in np.flatnonzero(n_at >= np.maximum(_MIN_RAIL, 0.02 * samples.count)):
+        v, i = bins.bias[row], bins.current[row]
+        last = samples.count[row] - 1
+        edge = samples.bias[row, last - n_at[row] if upper else n_at[row]]
+        wide = v[-1] - edge if upper else edge - v[0]
+        inner = edge - wide if upper else edge + wide
+        missing[row] = abs(np.interp(edge, v, i) - np.interp(inner, v, i))
+    clipped = (n_at >= np.maximum(_MIN_RAIL, 0.02 * samples.count)) & (
         missing > 4.0 * np.maximum(step, noise / 4.0)
     )
     return np.where(clipped, n_at, 0)
@@ -174,13 +177,21 @@ def judge(
             model_error,
             chi2,
         )
+        ne = value["ne"]
+        unsure = (sigma["Te"] > _MAX_SIGMA_TE * te) | (sigma["ne"] > _MAX_SIGMA_LN_NE * ne)
+        verdicts.refuse(
+            unsure & (model_error > 0.0),
+            "not the curve of one Maxwellian: it differs by {:.0%}, Te {:.2g} ± {:.2g} eV",
+            model_error,
+            te,
+            sigma["Te"],
+        )
         verdicts.refuse(
             sigma["Te"] > _MAX_SIGMA_TE * te,
             "noise too high: Te {:.2g} ± {:.2g} eV",
             te,
             sigma["Te"],
         )
-        ne = value["ne"]
         verdicts.refuse(
             sigma["ne"] > _MAX_SIGMA_LN_NE * ne,
             "noise too high: ne {:.2g} ± {:.2g} 1/m³",

@@ -104,7 +104,7 @@ def residual_of(
     most = slope * np.exp(-theta[:, LN_TE, None])
     bend = np.gradient(slope, axis=1) / np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
     bend = np.clip(bend, -most, most)
-    at = bin_of_rank(samples.count, samples.bias.shape[1], bins.bias.shape[1])
+    at = bin_of_rank(bins.edges, samples.bias.shape[1])
 
     def here(values: Floats) -> Floats:
         return np.asarray(np.take_along_axis(values, at, 1))

@@ -14,6 +14,20 @@ from collections.abc import Callable
 LONGEST_QUEUE = 6  # jobs of at most writer.BLOCK_BYTES each
 
 
+class Here:
+    """A lane for little work: every job is done at once, where it is put."""
+
+    def put(self, job: Callable[[], object]) -> None:
+        """Do a job."""
+        job()
+
+    def join(self) -> None:
+        """Return: everything is done."""
+
+    def abandon(self) -> None:
+        """Return: nothing is queued."""
+
+
 class Lane:
     """Does jobs one after the other in a thread of its own, which starts with the first job."""
 

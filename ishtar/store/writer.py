@@ -87,9 +87,8 @@ class SourceWriter:
         return dict(self._channels)
 
     def __enter__(self) -> SourceWriter:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._temporary = temporary_beside(self.path)
-        self._disk = ForgivingFile(self._temporary)
+        self._disk = self._begin_file()
         self._lanes = Lanes(self._disk.check)
         self._file = h5py.File(
             self._disk,
@@ -98,6 +97,14 @@ class SourceWriter:
             rdcc_nbytes=0,  # whole chunks are written: a cache would only hold memory
         )
         return self
+
+    def _begin_file(self) -> ForgivingFile:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return ForgivingFile(self._temporary)
+        except FileNotFoundError:  # somebody found the new folder empty and removed it
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return ForgivingFile(self._temporary)
 
     def channel(
         self,

@@ -6,6 +6,7 @@ compared; files elsewhere are never moved or removed.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import os
@@ -203,6 +204,10 @@ class _Job:
         except FileExistsError:  # another process was faster
             outcome = self._compare(number, target)
             return outcome or self._outcome("waiting", reason="another process stores it")
+        except BaseException:
+            with contextlib.suppress(OSError):  # no folder of a shot without files
+                target.parent.rmdir()
+            raise
         return self._done("stored", number, target, [target], notes)
 
     def _done(
@@ -256,8 +261,8 @@ class _Job:
         quarantine(target, self.layout.quarantine, f"damaged: {reason}", move=True)
 
     def _want_space(self, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(target.parent).free
+        self.layout.shots.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.layout.shots).free
         if free < self.size + SPACE_TO_SPARE:
             raise IngestStopped(
                 f"ingest of {self.path.name} stopped: {free >> 20} MB free on {target.parent}, "

@@ -8,12 +8,10 @@ grows at its end, so that row numbers name the same rows for ever.
 from __future__ import annotations
 
 import datetime as dt
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +19,11 @@ from numpy.typing import NDArray
 from runner.ingest.context import Context
 from runner.ingest.dates import parse_date, parse_moment, parse_time
 from runner.ingest.errors import Rejected
+from runner.ingest.text_table import float_columns, line_blocks, text_lines
 
 FORWARD = "ForwardPower"
+_BOM = "\xef\xbb\xbf"  # as latin-1 reads it
 _DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)")
-_BLOCK_BYTES = 8 << 20
 _UNIT = re.compile(r"^(?P<name>.*?)\s*(?:[\[(](?P<unit>[^\])]*)[\])])?$")
 
 
@@ -107,7 +106,7 @@ class DayLog:
     day: dt.date
     columns: tuple[Column, ...]
     separator: str
-    header_lines: int
+    header_bytes: int
     decimal: str
 
     @classmethod
@@ -120,7 +119,8 @@ class DayLog:
             There is no header, or no day.
         """
         with path.open("rb") as f:
-            lines = f.read(16384).decode("utf-8-sig", errors="replace").splitlines()
+            head = f.read(16384)
+        lines = head.decode("latin-1").splitlines()
         found = _header(lines)
         if found is None:
             raise Rejected(f"{path.name} has no line that names Time and {FORWARD}[W]")
@@ -143,7 +143,7 @@ class DayLog:
             day=day,
             columns=tuple(_column(cell) for cell in lines[number].split(separator)),
             separator=separator,
-            header_lines=number + 1,
+            header_bytes=_bytes_of(head, number + 1),
             decimal="," if comma else ".",
         )
 
@@ -168,47 +168,27 @@ class DayLog:
 
     def _blocks(self) -> Iterator[Pulse]:
         """Yield all rows, a block at a time."""
-        import pandas as pd
-
-        names = [c.name for c in self.columns]
         clock, first_row = _Clock(self.day), 0
-        for lines in _whole_lines(self.path, self.header_lines):
+        # a last line without an end is left out: the generator is still writing it
+        for lines in line_blocks(self.path, self.header_bytes, open_end=True):
             try:
-                frame = pd.read_csv(
-                    io.BytesIO(lines),
-                    sep=self.separator,
-                    names=names,
-                    index_col=False,
-                    dtype={names[0]: str},
+                times = [line.split(self.separator, 1)[0] for line in text_lines(lines)]
+                time = clock.times(times)
+                values = float_columns(
+                    lines,
+                    range(1, len(self.columns)),
+                    separator=self.separator,
                     decimal=self.decimal,
-                    float_precision="round_trip",
-                    encoding="latin-1",
                 )
-                time = clock.times(frame[names[0]])
-                values = {n: frame[n].to_numpy(dtype=np.float64) for n in names[1:]}
-            except pd.errors.EmptyDataError:  # nothing but empty lines
-                continue
-            except ValueError as error:  # pandas' ParserError is one
+            except ValueError as error:
                 raise Rejected(
                     f"{self.path.name} has a line after row {first_row} that is no row: {error}"
                 ) from error
-            yield Pulse(first_row=first_row, time=time, values=values)
-            first_row += len(frame)
-
-
-def _whole_lines(path: Path, skip: int) -> Iterator[bytes]:
-    """Yield the lines of a file below its header, some MB at a time.
-
-    A last line without an end is left out: the generator is still writing it.
-    """
-    with path.open("rb") as f:
-        for _ in range(skip):
-            f.readline()
-        tail = b""
-        while data := f.read(_BLOCK_BYTES):
-            head, newline, tail = (tail + data).rpartition(b"\n")
-            if newline:
-                yield head + newline
+            names = [c.name for c in self.columns[1:]]
+            yield Pulse(
+                first_row=first_row, time=time, values=dict(zip(names, values, strict=True))
+            )
+            first_row += len(time)
 
 
 class _Clock:
@@ -218,16 +198,13 @@ class _Clock:
         self._midnight = np.datetime64(day, "us")
         self._last: np.datetime64 | None = None
 
-    def times(self, column: Any) -> NDArray[np.datetime64]:
+    def times(self, texts: list[str]) -> NDArray[np.datetime64]:
         """Return the moments of the next rows."""
-        import pandas as pd
-
-        texts = column.fillna("").str.strip()
         try:
-            after = pd.to_timedelta(texts.str.replace(",", ".", regex=False))
-        except ValueError:  # dates, or times without seconds: one by one
+            after = np.array([_microseconds(t) for t in texts], dtype="timedelta64[us]")
+        except ValueError:  # with a date, or without seconds
             return np.array([self._moment(text) for text in texts], dtype="datetime64[us]")
-        moments = self._midnight + after.to_numpy().astype("timedelta64[us]")
+        moments = self._midnight + after
         before = moments[:1] if self._last is None else np.array([self._last])
         nights = np.cumsum(np.diff(moments, prepend=before) < -np.timedelta64(12, "h"))
         moments = moments + nights * np.timedelta64(1, "D")
@@ -246,18 +223,29 @@ class _Clock:
         return self._midnight + np.timedelta64(after)
 
 
+def _bytes_of(head: bytes, n_lines: int) -> int:
+    return sum(len(line) for line in head.splitlines(keepends=True)[:n_lines])
+
+
+def _microseconds(text: str) -> int:
+    """Return HH:MM:SS.fff as µs since midnight."""
+    hours, minutes, seconds = text.split(":")
+    whole = 3600 * int(hours) + 60 * int(minutes)
+    return whole * 1_000_000 + round(float(seconds.replace(",", ".")) * 1e6)
+
+
 def _header(lines: list[str]) -> tuple[int, str] | None:
     """Return the number of the line that names the columns, and what parts them."""
     for number, line in enumerate(lines[:40]):
         for separator in ("\t", ";", ","):
-            names = [_column(cell).name for cell in line.lstrip("\ufeff").split(separator)]
-            if names[0].removeprefix("ï»¿") == "Time" and FORWARD in names:
+            names = [_column(cell).name for cell in line.removeprefix(_BOM).split(separator)]
+            if names[0] == "Time" and FORWARD in names:
                 return number, separator
     return None
 
 
 def _column(cell: str) -> Column:
-    match = _UNIT.match(cell.strip().lstrip("\ufeff"))
+    match = _UNIT.match(cell.strip().removeprefix(_BOM))
     assert match is not None
     return Column(name=match["name"], unit=match["unit"] or "")
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from runner.ingest.dates import parse_date, parse_time
 from runner.ingest.errors import NotWhole, Rejected
+from runner.ingest.text_table import float_columns, line_blocks
 
 MAGIC = b"LabVIEW Measurement"
 END_OF_HEADER = "***End_of_Header***"
 _SPECIAL = ("***Start_Special***", "***End_Special***")
-_BLOCK_BYTES = 4 << 20
 _HEADER_LINE = re.compile(rb"[A-Za-z*]")
 _SEPARATORS = {"Tab": "\t", "Comma": ","}
 
@@ -98,31 +98,11 @@ class LvmFile:
             return None
         return dt.datetime.combine(date, dt.time()) + after
 
-    def rows(self, segment: Segment, columns: list[int]) -> Iterator[list[NDArray[Any]]]:
-        """Yield the values of some columns, some MB of text at a time; empty cells are NaN."""
-        import io
-
-        import pandas as pd
-
-        names = [str(i) for i in range(len(segment.columns))]
-        wanted = [str(i) for i in columns]
-        for lines in _line_blocks(self.path, segment.start, segment.stop):
+    def rows(self, segment: Segment, columns: list[int]) -> Iterator[NDArray[np.float64]]:
+        """Yield the values of some columns (len(columns), n); empty cells are NaN."""
+        for lines in line_blocks(self.path, segment.start, segment.stop):
             try:
-                frame = pd.read_csv(
-                    io.BytesIO(lines),
-                    sep=self.separator,
-                    decimal=self.decimal,
-                    names=names,
-                    index_col=False,
-                    usecols=wanted,
-                    float_precision="round_trip",
-                    encoding="latin-1",
-                    quoting=3,
-                    skip_blank_lines=True,
-                )
-                yield [frame[name].to_numpy(dtype=np.float64) for name in wanted]
-            except pd.errors.EmptyDataError:
-                continue
+                yield float_columns(lines, columns, separator=self.separator, decimal=self.decimal)
             except ValueError as error:
                 raise Rejected(f"{self.path.name} has a row that is no numbers: {error}") from error
 
@@ -220,18 +200,6 @@ def _refuse_truncated(found: LvmFile) -> None:
             raise NotWhole(
                 f"{name} is truncated: segment {number} has {segment.n_rows} rows of {max(samples)}"
             )
-
-
-def _line_blocks(path: Path, start: int, stop: int) -> Iterator[bytes]:
-    with path.open("rb") as f:
-        f.seek(start)
-        tail = b""
-        while data := f.read(min(_BLOCK_BYTES, stop - f.tell())):
-            head, newline, tail = (tail + data).rpartition(b"\n")
-            if newline:
-                yield head + newline
-        if tail.strip():
-            yield tail
 
 
 def _text(line: bytes) -> str:

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,10 +66,15 @@ def converters(names: tuple[str, ...] = (), folder: Path | None = None) -> Itera
     """
     for name in names:
         yield _load(name, folder)
-    for entry in entry_points(group="ishtar.converters"):
+    for entry in _installed():
         yield entry.load()()
     for name in BUILT_IN:
         yield _load(name, None)
+
+
+@cache
+def _installed() -> tuple[Any, ...]:
+    return tuple(entry_points(group="ishtar.converters"))  # looks into every installed package
 
 
 def _load(name: str, folder: Path | None) -> Any:

@@ -1,0 +1,97 @@
+"""Time from a whole 50 MB file to its published pages, phase by phase.
+
+    python bench/arrival.py [--size-mb 50] [--workers 2]
+
+The service's own functions, with its workers warm, on a fresh workspace with the standard
+templates. The wait that proves the file whole is a setting and is told apart. What the reports
+computed is compared with the simulation's truth, so that a fast wrong answer does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from runner.coordinator import Coordinator
+from runner.ingest import ingest_file
+from runner.pool import open_pool
+from runner.publish.source import publish_workspace
+from runner.receipts import Subject
+from runner.simulate import Campaign, simulate
+from runner.starter import make_workspace
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--size-mb", type=float, default=50.0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        measure(Path(folder), options.size_mb, options.workers)
+
+
+def measure(folder: Path, size_mb: float, workers: int) -> None:
+    """Send shot 1 through to warm everything up, then time shot 2."""
+    raw = folder / "raw"
+    simulate(Campaign(first=7, shots=2, size_mb=size_mb), raw)
+    workspace = make_workspace(folder / "ws", facility="Bench", clock_offset_s=-37.4)
+    with Coordinator(workspace) as coordinator, open_pool(workers) as pool:
+        for number in (7, 8):
+            times = {}
+            files = sorted(raw.glob(f"{number:05d}_D*"))
+            for path in files:
+                shutil.copy(path, workspace.incoming)
+            begin = time.perf_counter()
+            for path in files:
+                outcome = ingest_file(
+                    workspace.incoming / path.name,
+                    layout=workspace,
+                    settings=coordinator.settings.ingest,
+                    incoming=True,
+                )
+                assert outcome.status == "stored", outcome
+            coordinator.note_shot(number)
+            times["ingest"] = time.perf_counter()
+            done = coordinator.run(shots=[number], scopes=("shot",), pool=pool)
+            assert {d.receipt.state for d in done} == {"ok"}, done
+            times["reports"] = time.perf_counter()
+            publish_workspace(coordinator, [Subject.shot(number)])
+            times["publish"] = time.perf_counter()
+        truth_error(coordinator, raw, number)
+    assert (workspace.site / f"shots/{number:05d}/langmuir.html").exists()
+    size = sum(f.stat().st_size for f in files) / 1e6
+    print(f"one shot of {size:.0f} MB, {len(done)} reports, {workers} workers, all warm")
+    last = begin
+    for name, at in times.items():
+        print(f"  {name:<22}{at - last:8.2f} s")
+        last = at
+    print(f"  {'whole file to pages':<22}{last - begin:8.2f} s")
+    settle = coordinator.settings.ingest.settle_s
+    print(
+        f"  besides, the proof that the file is whole: {settle:g} s (settle_s) and up to one poll"
+    )
+
+
+def truth_error(coordinator: Coordinator, raw: Path, number: int) -> None:
+    """Compare T_e and n_e with what went into the simulation."""
+    scraps = {s.name: s for s in coordinator.catalogue.scraps([f"{number:05d}"])}
+    with h5py.File(raw / "truth" / f"{number:05d}_truth.h5") as f:
+        time_s, te, ne = (f[name][()] for name in ("time", "T_e", "n_e"))
+    flat = (time_s > 1.0) & (time_s < 4.0)
+    for name, truth in (("Te", te), ("ne", ne)):
+        error = scraps[name].value / np.mean(truth[flat]) - 1
+        print(f"{name} {scraps[name].value:.4g} {scraps[name].unit}, {error:+.1%} off the truth")
+        assert abs(error) < 0.1
+
+
+if __name__ == "__main__":
+    main()

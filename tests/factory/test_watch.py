@@ -1,0 +1,186 @@
+"""The service: what arrives becomes published reports, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ishtar.workspace import Workspace
+from runner.coordinator import Coordinator
+from runner.errors import SettingsError
+from runner.simulate import Campaign, simulate
+from runner.starter import make_workspace
+from runner.watch import Seen, time_of_day, watch
+
+READ = """\
+import ishtar
+from ishtar.report import glue
+gas = ishtar.open()[shot].attributes["gas"]
+glue("gas", gas)"""
+COUNT = "import ishtar\nn = len(ishtar.open().day(day))"
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> Path:
+    """Give the raw files of three small shots."""
+    folder = tmp_path_factory.mktemp("raw")
+    simulate(Campaign(first=1, shots=3, size_mb=1.0, clock_offset_s=37.4), folder)
+    return folder
+
+
+@pytest.fixture
+def watched(factory) -> Workspace:
+    """Give an empty workspace with one shot and one day template, and quick settings."""
+    workspace = factory.workspace
+    shutil.rmtree(workspace.shots)
+    factory.template("gas", READ)
+    factory.template("day", COUNT, parameters='day: str = "2026-11-22"', sidecar="scope = 'day'")
+    (workspace.root / "ishtar.toml").write_text(
+        "[ingest]\nsettle_s = 0.3\ntruncated_wait_s = 1.5\ngenerator_clock_offset_s = -37.4\n"
+        "[watch]\npoll_s = 0.1\n[run]\nworkers = 2\n"
+    )
+    return Workspace.at(workspace.root)
+
+
+class Service:
+    """`ishtar watch` in a process of its own."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.log = workspace.root / "watch.log"
+
+    def __enter__(self) -> Service:
+        self._out = self.log.open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from runner.cli import main; main(['watch'])"],
+            cwd=self.workspace.root,
+            env={k: v for k, v in os.environ.items() if k != "ISHTAR_WORKSPACE"},
+            stdout=self._out,
+            stderr=self._out,
+        )
+        return self
+
+    def wait_for(self, true: Callable[[], bool], seconds: float = 40.0) -> None:
+        """Wait until something is the case."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._out.close()
+
+
+def page(workspace: Workspace, name: str) -> Path:
+    """Return a page of the site."""
+    return workspace.site / name
+
+
+def test_files_that_arrive_become_published_reports_until_sigterm(watched, raw):
+    with Service(watched) as service:
+        service.wait_for(lambda: "caught up" in service.log.read_text())
+        # A file that is being copied waits until it is whole.
+        whole = (raw / "00001_Data.tdms").read_bytes()
+        target = watched.incoming / "00001_Data.tdms"
+        with target.open("wb") as f:
+            f.write(whole[: len(whole) // 3])
+            f.flush()
+            time.sleep(0.8)
+            assert not watched.shot_folder(1).exists()
+            f.write(whole[len(whole) // 3 :])
+        shutil.copy(raw / "00001_Date.csv", watched.incoming)
+        service.wait_for(page(watched, "shots/00001/gas.html").exists)
+        service.wait_for(lambda: "00001" in page(watched, "index.html").read_text())
+        # What is no shot goes to quarantine with a reason, and stops nobody.
+        (watched.incoming / "00002_Data.tdms").write_bytes(b"")
+        (watched.incoming / "notes.xyz").write_text("hello")
+        shutil.copy(raw / "00003_Data.tdms", watched.incoming)
+        service.wait_for(page(watched, "shots/00003/gas.html").exists)
+        held = watched.quarantine
+        service.wait_for(lambda: (held / "00002_Data.tdms.reason.json").exists())
+        service.wait_for(lambda: (held / "notes.xyz.reason.json").exists())
+        # Verified and stored: the incoming folder is empty again.
+        service.wait_for(lambda: not any(watched.incoming.iterdir()))
+        assert service.stop() == 0
+    assert "stopping" in service.log.read_text()
+    assert not list(watched.reports.glob(".tmp*"))
+
+
+def test_after_a_downtime_everything_is_caught_up(watched, raw):
+    for path in raw.glob("0000[12]*"):
+        shutil.copy(path, watched.incoming)
+    watch(watched, once=True)
+    with Coordinator(watched) as coordinator:
+        assert coordinator.catalogue.shots() == [1, 2]
+        assert coordinator.plan(names=["gas"]) == []
+    shutil.copy(next(raw.glob("GENERATOR*")), watched.incoming)
+    watch(watched, once=True)
+    stored = sorted(p.name for p in watched.shot_folder(2).glob("*.h5"))
+    assert any(name.startswith("GENERATOR") for name in stored)
+    watch(watched, once=True)
+    assert sorted(p.name for p in watched.shot_folder(2).glob("*.h5")) == stored
+
+
+def test_a_day_that_is_over_gets_its_summary_when_the_service_comes_back(watched, raw):
+    shutil.copy(raw / "00001_Data.tdms", watched.incoming)
+    (watched.incoming / "00001_Date.csv").write_text("Date;2026-01-05 09:00:00\nGas;Ar\n")
+    watch(watched, once=True)
+    watch(watched, once=True)
+    assert page(watched, "days/2026-01-05/day.html").exists()
+
+
+def test_files_on_a_watched_share_are_read_once_and_stay(watched, raw, tmp_path):
+    share = tmp_path / "share"
+    share.mkdir()
+    shutil.copy(raw / "00002_Data.tdms", share)
+    settings = watched.root / "ishtar.toml"
+    settings.write_text(
+        settings.read_text().replace("poll_s = 0.1", f"poll_s = 0.1\nfolders = ['{share}']")
+    )
+    workspace = Workspace.at(watched.root)
+    watch(workspace, once=True)
+    assert (share / "00002_Data.tdms").exists()
+    assert workspace.shot_folder(2).exists()
+    assert share / "00002_Data.tdms" in Seen(workspace.root / "data" / "watched.json")
+
+
+def test_a_file_seen_before_is_new_again_when_it_changes(tmp_path):
+    path = tmp_path / "00001_Data.tdms"
+    path.write_text("one")
+    seen = Seen(tmp_path / "watched.json")
+    assert path not in seen
+    seen.add(path)
+    assert path in Seen(tmp_path / "watched.json")
+    path.write_text("other content")
+    assert path not in seen
+
+
+def test_the_time_of_the_day_summary_is_checked():
+    assert time_of_day("21:05") == (21, 5)
+    with pytest.raises(SettingsError, match="21:00"):
+        time_of_day("nine")
+
+
+def test_a_workspace_can_be_made_over_one_that_is_there(tmp_path):
+    first = make_workspace(tmp_path / "w", facility="A")
+    (first.calibrations / "signals.toml").write_text("")
+    make_workspace(tmp_path / "w", facility="B")
+    assert (first.calibrations / "signals.toml").read_text() == ""
+    assert "'A'" in (first.root / "ishtar.toml").read_text()
