@@ -13,9 +13,11 @@
     ├── CalibrationFileError (ValueError) a calibration text that cannot be used
     ├── UnitError (ValueError)           a unit that is unknown or does not fit
     ├── DamagedFile (OSError)            a stored file that cannot be read
-    └── TimeBaseError (ValueError)       signals on different time bases were combined
+    └── TimeBaseError (ValueError)       times that cannot be used: of two signals that do not match,
+                                         that run backwards, that hold no sample
 
-Each keeps its facts as fields and ends by saying what to do next.
+Each is one line that ends by saying what to do next; those that a program can act on keep their
+facts as fields too.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class IshtarError(Exception):
     """Base of all errors of the library; its text is one line."""
 
     def __str__(self) -> str:  # KeyError would put quotes around the text
-        return str(self.args[0]) if self.args else type(self).__name__
+        text = str(self.args[0]) if self.args else type(self).__name__
+        return " ".join(text.split()) if "\n" in text else text
 
 
 class WorkspaceError(IshtarError, ValueError):
@@ -36,7 +39,17 @@ class WorkspaceError(IshtarError, ValueError):
 
 
 class NotFoundError(IshtarError, KeyError):
-    """A name or number that does not exist."""
+    """A name or number that does not exist: ``name``, and the ``nearest`` that do."""
+
+    name: str = ""
+    nearest: tuple[str, ...] = ()
+
+    def __init__(
+        self, message: str, *, name: str | None = None, nearest: Iterable[str] = ()
+    ) -> None:
+        super().__init__(message)
+        if name is not None:
+            self.name, self.nearest = name, tuple(nearest)
 
 
 class NoSuchShot(NotFoundError):
@@ -56,11 +69,21 @@ class NoSuchComponent(NotFoundError):
 
 
 class MissingCalibration(IshtarError, LookupError):
-    """The device that a signal goes through has no calibration at that shot."""
+    """The ``device`` that a ``signal`` goes through has no calibration at that ``shot``."""
+
+    def __init__(
+        self, message: str, *, signal: str = "", device: str = "", shot: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.signal, self.device, self.shot = signal, device, shot
 
 
 class CalibrationFileError(IshtarError, ValueError):
-    """A calibration text that cannot be used, with file and, where known, line."""
+    """A calibration text that cannot be used, with file and line; ``problems`` are all there are."""
+
+    def __init__(self, message: str, *, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class UnitError(IshtarError, ValueError):
@@ -72,17 +95,19 @@ class DamagedFile(IshtarError, OSError):
 
 
 class TimeBaseError(IshtarError, ValueError):
-    """Signals on different time bases were combined without saying how."""
+    """Times that cannot be used: two that do not match, or samples where there are none."""
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
     """Return the known names most like ``name``, best first; letter case does not count."""
-    by_folded = {k.casefold(): k for k in known}
+    by_folded: dict[str, list[str]] = {}
+    for k in known:
+        by_folded.setdefault(k.casefold(), []).append(k)
     hits = difflib.get_close_matches(name.casefold(), by_folded, n=n, cutoff=0.55)
-    return [by_folded[h] for h in hits]
+    return [k for h in hits for k in by_folded[h]][:n]
 
 
-def did_you_mean(name: str, known: Sequence[str] | Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'Lang_I'?"`` or, where nothing is near, an empty string."""
     hits = nearest(name, known)
     return f"; did you mean {' or '.join(repr(h) for h in hits)}?" if hits else ""

@@ -23,7 +23,7 @@ def wiring_at(declarations: Declarations, signal: str, shot: int) -> Wiring | No
 def calibration_at(
     declarations: Declarations, device: str, port: str, shot: int
 ) -> Calibration | None:
-    """Return the calibration of a device's port at a shot; of a port-less device for any port."""
+    """Return the calibration of a device's port at a shot; its port is empty where it has none."""
     if device not in declarations.devices:
         return None
     rows = declarations.devices[device].calibrations
@@ -127,4 +127,5 @@ def _short(value: object) -> str:
     """Return a value as it is named in a reason."""
     if value is None:
         return "absent"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)[:40]
+    text = f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+    return text if len(text) <= 40 else f"{text[:39]}…"

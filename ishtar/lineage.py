@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 VARIABLE = "ISHTAR_LINEAGE"
 ABSENT = "absent"
@@ -40,7 +43,7 @@ class Input:
 
 def digest(value: Any) -> str:
     """Return a short stable digest of anything that JSON can hold."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
@@ -57,38 +60,40 @@ class Recorder:
             return
         self.inputs[item] = None
         if self.path is not None:
-            line = json.dumps(asdict(item), ensure_ascii=False) + "\n"
-            with self.path.open("a", encoding="utf-8") as f:
+            line = json.dumps(asdict(item)) + "\n"  # plain ASCII: a line ends with \n and nowhere else
+            with self.path.open("a", encoding="ascii") as f:
                 f.write(line)
 
 
-_recorder: ContextVar[Recorder | None] = ContextVar("ishtar_recorder", default=None)
+_recorders: ContextVar[tuple[Recorder, ...]] = ContextVar("ishtar_recorders", default=())
 _from_environment: dict[str, Recorder] = {}
-
-
-def _active() -> Recorder | None:
-    recorder = _recorder.get()
-    if recorder is None and (path := os.environ.get(VARIABLE)):
-        recorder = _from_environment.setdefault(path, Recorder(Path(path)))
-    return recorder
 
 
 @contextmanager
 def recording() -> Iterator[Recorder]:
-    """Record what is read inside the block, in memory."""
+    """Record what is read inside the block, in memory; whoever records outside goes on doing so.
+
+    Threads that were started outside the block are not seen.
+    """
     recorder = Recorder()
-    token = _recorder.set(recorder)
+    token = _recorders.set((*_recorders.get(), recorder))
     try:
         yield recorder
     finally:
-        _recorder.reset(token)
+        _recorders.reset(token)
+
+
+def is_recording() -> bool:
+    """Tell whether anybody records; where not, facts need not be worked out."""
+    return bool(_recorders.get()) or VARIABLE in os.environ
 
 
 def record(item: Input) -> None:
     """Note that something was read; does nothing where nobody records."""
-    recorder = _active()
-    if recorder is not None:
+    for recorder in _recorders.get():
         recorder.add(item)
+    if path := os.environ.get(VARIABLE):
+        _from_environment.setdefault(path, Recorder(Path(path))).add(item)
 
 
 def subject_of(shot: int) -> str:
@@ -99,10 +104,12 @@ def subject_of(shot: int) -> str:
 def read_records(path: Path) -> tuple[Input, ...]:
     """Return the inputs of a recorder's file, sorted, each once; a torn last line is dropped."""
     found: set[Input] = set()
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.add(Input(**json.loads(line)))
-            except (ValueError, TypeError):
-                continue
+    *whole, torn = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    if torn:
+        logger.warning("%s ends in the middle of a record: its writer died", path)
+    for line in whole:
+        try:
+            found.add(Input(**json.loads(line)))
+        except (ValueError, TypeError):
+            logger.warning("%s holds a line that is no record: %.80r", path, line)
     return tuple(sorted(found))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ishtar import facts
 from ishtar.calibration import ComponentDeclaration, Declarations
-from ishtar.errors import NoSuchComponent, UnitError, did_you_mean
+from ishtar.errors import NoSuchComponent, UnitError, did_you_mean, nearest
 from ishtar.lineage import record
 from ishtar.units import parse_quantity
 
@@ -38,8 +38,12 @@ class Component:
     def value(self, name: str, unit: str) -> float:
         """Return a parameter as a number in ``unit``."""
         if name not in self.parameters:
-            hint = did_you_mean(name, self.parameters)
-            raise NoSuchComponent(f"{self.name} has no parameter {name!r}{hint}")
+            hint = did_you_mean(name, self.parameters) or f"; it has {', '.join(self.parameters)}"
+            raise NoSuchComponent(
+                f"{self.name} has no parameter {name!r}{hint}; add it at {self.declared.where}",
+                name=name,
+                nearest=nearest(name, self.parameters),
+            )
         try:
             return parse_quantity(self.parameters[name], unit)
         except UnitError as error:
@@ -87,12 +91,20 @@ class Machine:
         if row is None:
             rows = self._declarations.components.get(name, ())
             there = ", ".join(str(r.span) for r in rows)
-            hint = f"; it was there at shots {there}" if there else did_you_mean(name, self.names())
-            raise NoSuchComponent(f"shot {self._shot} has no component {name!r}{hint}")
+            hint = f"; it is there at shots {there}" if there else did_you_mean(name, self.names())
+            raise NoSuchComponent(
+                f"shot {self._shot} has no component {name!r}"
+                f"{hint or '; shot.machine.names() lists them'}",
+                name=name,
+                nearest=nearest(name, self.names()),
+            )
         return Component(row)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in self.names()
+        if not isinstance(name, str):
+            return False
+        record(facts.component_fact(self._declarations, name, self._shot))
+        return facts.component_at(self._declarations, name, self._shot) is not None
 
     def __iter__(self) -> Iterator[Component]:
         return (self[name] for name in self.names())

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from ishtar.errors import IshtarError, NoSuchShot
 
 
+NUMBER = r"([0-9]{1,9})"
+
+
 class BadShotSelection(IshtarError, ValueError):
     """A text that names no shots."""
 
@@ -20,7 +23,15 @@ def select(text: str, known: Sequence[int]) -> list[int]:
     text : str
         ``1234``, ``1200..1250`` (both ends included), ``latest``, or several with commas.
     known : sequence of int
-        The shots that exist, ascending. A single number must be one of them.
+        The shots that exist, ascending. A single number must be one of them, a range must hold
+        one.
+
+    Raises
+    ------
+    NoSuchShot
+        None of the shots that a part names exists.
+    BadShotSelection
+        The text is no selection.
     """
     chosen: set[int] = set()
     existing = set(known)
@@ -32,17 +43,27 @@ def select(text: str, known: Sequence[int]) -> list[int]:
                     "there is no shot yet: ingest one, or make a demo with `ishtar demo`"
                 )
             chosen.add(known[-1])
-        elif match := re.fullmatch(r"(\d+)\.\.(\d+)", part):
+        elif match := re.fullmatch(NUMBER + r"\.\." + NUMBER, part):
             first, last = int(match[1]), int(match[2])
             if last < first:
                 raise BadShotSelection(f"{part!r} holds no shot: write {last}..{first}")
-            chosen.update(n for n in known if first <= n <= last)
-        elif re.fullmatch(r"\d+", part):
+            within = [n for n in known if first <= n <= last]
+            if not within:
+                raise no_such_shot(f"there is no shot in {first}..{last}", first, known)
+            chosen.update(within)
+        elif re.fullmatch(NUMBER, part):
             if int(part) not in existing:
-                around = sorted(known, key=lambda n: abs(n - int(part)))[:3]
-                near = f"; nearest are {', '.join(map(str, sorted(around)))}" if around else ""
-                raise NoSuchShot(f"there is no shot {int(part)}{near}: `ishtar shots` lists all")
+                raise no_such_shot(f"there is no shot {int(part)}", int(part), known)
             chosen.add(int(part))
         else:
             raise BadShotSelection(f"{part!r} names no shots: write 1234, 1200..1250 or latest")
     return sorted(chosen)
+
+
+def no_such_shot(what: str, number: int, known: Sequence[int]) -> NoSuchShot:
+    """Return the error for a shot that does not exist, with those nearest to it."""
+    nearest = sorted(sorted(known, key=lambda n: abs(n - number))[:3])
+    near = f"; nearest are {', '.join(map(str, nearest))}" if nearest else ""
+    return NoSuchShot(
+        f"{what}{near}: `ishtar shots` lists all", name=str(number), nearest=map(str, nearest)
+    )

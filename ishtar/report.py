@@ -27,7 +27,7 @@ class ReportSkipped(IshtarError):
 
 def skip(reason: str) -> NoReturn:
     """End the report as skipped; the reason is shown on its page."""
-    raise ReportSkipped(reason.strip() or "the template gave no reason")
+    raise ReportSkipped(" ".join(str(reason).split()) or "the template gave no reason")
 
 
 def glue(
@@ -42,22 +42,32 @@ def glue(
     Parameters
     ----------
     name : str
-        ``"Te"``; the unit belongs into ``unit``, not into the name.
+        ``"Te"``; the unit belongs into ``unit``, not into the name, and the template's name is put
+        before it with a dot where that is needed.
     value : number, text, bool, None or `Measured`
-        A `Measured` brings its sigma and unit. NaN and infinities are stored as None: there is no
-        such result.
+        A `Measured` brings its sigma and unit; it is converted where a unit is given, too. NaN and
+        infinities are stored as None: there is no such result.
     sigma : float, optional
-        One standard deviation, in the same unit.
+        One standard deviation, in the same unit; of a number only.
     unit : str
         As pint writes it, ``"eV"``, ``"1/m^3"``.
     """
-    from ishtar.units import parse_unit
+    from ishtar.units import check_unit, factor
 
+    if not isinstance(name, str) or not name.strip() or "." in name:
+        raise GlueError(f"glue({name!r}): give the result a name without a dot, such as 'Te'")
     if isinstance(value, Measured):
-        measured = value
-        value, sigma, unit = measured.value, measured.sigma, unit or measured.unit
-    parse_unit(unit)
+        if sigma is not None:
+            raise GlueError(f"glue({name!r}) got a second sigma: a Measured has its own")
+        scale = factor(value.unit, unit) if unit else 1.0
+        unit = unit or value.unit
+        value, sigma = scale * value.value, abs(scale) * value.sigma
+    check_unit(unit)
     plain, sigma = _plain(name, value), _sigma(name, sigma)
+    if sigma is not None and (isinstance(plain, str | bool)):
+        raise GlueError(f"glue({name!r}): only a number has a sigma, {plain!r} has none")
+    if plain is None:
+        sigma = None
     encoder = "text" if isinstance(plain, str) else "json"
     payload = {
         "name": name,
@@ -84,8 +94,10 @@ def _show(data: dict[str, Any], name: str, sigma: float | None, unit: str) -> No
 def _plain(name: str, value: Any) -> float | int | str | bool | None:
     if value is None or isinstance(value, str):
         return value
-    if hasattr(value, "item") and getattr(value, "size", 1) == 1:
-        value = value.item()  # numpy and xarray scalars
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # numpy and xarray scalars
+        value = None if _is_masked(value) else value.item()
+        if value is None or isinstance(value, str):
+            return value
     if isinstance(value, bool | str):
         return value
     if isinstance(value, numbers.Integral):
@@ -98,10 +110,17 @@ def _plain(name: str, value: Any) -> float | int | str | bool | None:
     )
 
 
+def _is_masked(value: Any) -> bool:
+    """Tell whether a scalar is numpy's ``masked``, which would give 0.0 as its item."""
+    return bool(getattr(value, "mask", False))
+
+
 def _sigma(name: str, sigma: Any) -> float | None:
     plain = _plain(name, sigma)
-    if plain is None or isinstance(plain, str):
+    if plain is None:
         return None
+    if isinstance(plain, str | bool):
+        raise GlueError(f"glue({name!r}): sigma is {plain!r}; it must be a number")
     if plain < 0:
         raise GlueError(f"glue({name!r}): sigma is {plain}; it cannot be negative")
     return float(plain)

@@ -1,12 +1,13 @@
 """Where the samples of a signal come from: a channel of a file, a calibrated channel, a formula.
 
-Each has the same four members; `ishtar.signal.Signal` adds what a user sees.
+Each has the same members; `ishtar.signal.Signal` adds what a user sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,14 +15,24 @@ from numpy.typing import NDArray
 
 from ishtar.calibration import Calibration
 from ishtar.calibration.expression import evaluate
-from ishtar.errors import TimeBaseError
+from ishtar.calibration.transforms import QuietOffset, Transform
+from ishtar.errors import TimeBaseError, UnitError
+from ishtar.extremes import (
+    BLOCK,
+    NOWHERE,
+    Curve,
+    Edges,
+    channel_blocks,
+    even_edges,
+    image,
+    scale_turns,
+    walk,
+)
 from ishtar.store import Channel, apply_scale
-from ishtar.store.envelope import block_minmax
 from ishtar.timebase import Irregular, Regular, TimeBase
 from ishtar.units import factor
 
 Array = NDArray[np.float64]
-BLOCK = 1 << 20  # samples at a time where a signal is walked from end to end
 
 
 class Sampled(Protocol):
@@ -45,7 +56,7 @@ class Sampled(Protocol):
         """Return samples ``start … stop`` as recorded."""
         ...
 
-    def minmax(self, start: int, stop: int, n: int) -> tuple[NDArray[np.int64], Array]:
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
         """Return block edges (m + 1) and minimum and maximum (m, 2) of at most ``n`` blocks."""
         ...
 
@@ -54,20 +65,7 @@ def time_base(channel: Channel) -> TimeBase:
     """Return the time base of a stored channel."""
     if channel.dt is not None:
         return Regular(channel.t0, channel.dt, channel.n)
-    return Irregular(channel.time, channel.n, channel.digest)
-
-
-def _edges(start: int, stop: int, factor_: int) -> NDArray[np.int64]:
-    inner = np.arange(start, stop, factor_, dtype=np.int64)
-    return np.append(inner, stop)
-
-
-def _group(blocks: NDArray[Any], edges: NDArray[np.int64], n: int) -> tuple[Any, Any]:
-    """Merge neighbouring blocks until at most ``n`` are left."""
-    merge = -(-len(blocks) // n)
-    if merge <= 1:
-        return edges, blocks
-    return np.append(edges[:-1:merge], edges[-1]), block_minmax(blocks, merge)
+    return Irregular(channel.time, channel.n, channel.t0, channel.path)
 
 
 class ChannelSamples:
@@ -86,61 +84,81 @@ class ChannelSamples:
         """Return samples as recorded."""
         return self.channel.raw(start, stop)
 
-    def raw_minmax(self, start: int, stop: int, n: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return block edges and raw minima and maxima, from the pyramid where it is fine enough.
+    def curves(self) -> list[Curve]:
+        """Return the steps from raw to scaled values."""
+        return [
+            Curve(partial(apply_scale, scale=[step]), scale_turns(step))
+            for step in self.channel.scale
+        ]
 
-        Blocks of the pyramid that only touch the window count whole.
-        """
-        level = max((k for k in self.channel.levels if (stop - start) // k >= n), default=None)
-        if level is None:
-            raw = self.raw(start, stop)
-            blocks = np.stack([raw, raw], axis=1)
-            return _group(blocks, _edges(start, stop, 1), n)
-        first, last = start // level, -(-stop // level)
-        blocks = self.channel.level(level, first, last)
-        edges = _edges(first * level, min(last * level, self.channel.n), level)
-        return _group(blocks, edges, n)
-
-    def minmax(self, start: int, stop: int, n: int) -> tuple[NDArray[np.int64], Array]:
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
         """Return block edges and scaled minima and maxima."""
-        edges, blocks = self.raw_minmax(start, stop, n)
-        return edges, np.sort(apply_scale(blocks, self.channel.scale), axis=1)
+        edges, rows = channel_blocks(self.channel, start, stop, n)
+        return edges, image(edges, rows, self.curves(), self.read)
 
 
 class CalibratedSamples:
-    """A channel with the calibration of the device that it is wired to."""
+    """A channel with the calibration of the device that it is wired to.
+
+    A channel whose file states no unit is taken to be in the one that the calibration takes: that
+    is what the calibration's author says of what comes out of the device. `assumed_unit` tells.
+    """
 
     def __init__(self, channel: Channel, calibration: Calibration, unit: str) -> None:
         self.source = ChannelSamples(channel)
         self.calibration = calibration
         self.base = self.source.base
         self.itemsize = self.source.itemsize
-        self._input = factor(channel.unit, calibration.input_unit) if channel.unit else 1.0
-        self._output = factor(calibration.unit, unit)
-        self._quiet_cache: dict[tuple[int, float, float], Array] = {}
+        self.assumed_unit = "" if channel.unit else calibration.input_unit
+        label, where = calibration.label, calibration.where
+        try:
+            self._input = factor(channel.unit, calibration.input_unit) if channel.unit else 1.0
+        except UnitError as error:
+            raise UnitError(
+                f"{channel.path!r} is recorded in {channel.unit!r}, {label} takes "
+                f"{calibration.input_unit!r} ({error}): correct {where}"
+            ) from error
+        try:
+            self._output = factor(calibration.unit, unit)
+        except UnitError as error:
+            raise UnitError(
+                f"{label} gives {calibration.unit!r}, signals.toml says {unit!r} ({error}): "
+                f"correct one of them ({where})"
+            ) from error
+        self._quiet_cache: dict[int, Array] = {}
+        if isinstance(self.base, Regular):  # the others' times would have to be read
+            for step in calibration.transforms:
+                if isinstance(step, QuietOffset):
+                    self._quiet_window(step.t_start_s, step.t_end_s)
+
+    def _step(self, k: int, step: Transform, x: Array) -> Array:
+        return step.apply(x, partial(self._quiet, k))
 
     def _calibrate(self, x: Array, upto: int | None = None) -> Array:
         x = x * self._input if self._input != 1.0 else x
         for k, step in enumerate(self.calibration.transforms[:upto]):
-
-            def quiet(t_start: float, t_end: float, k: int = k) -> Array:
-                return self._quiet(k, t_start, t_end)
-
-            x = step.apply(x, quiet)
+            x = self._step(k, step, x)
         return x * self._output if upto is None and self._output != 1.0 else x
 
+    def _quiet_window(self, t_start: float, t_end: float) -> tuple[int, int]:
+        start, stop = self.base.index(t_start), self.base.index(t_end)
+        if stop <= start:
+            raise TimeBaseError(
+                f"{self.calibration.label} takes its offset from {t_start} … {t_end} s, where "
+                f"{self.source.channel.path!r} has no samples: correct {self.calibration.where}"
+            )
+        return start, stop
+
     def _quiet(self, step: int, t_start: float, t_end: float) -> Array:
-        key = (step, t_start, t_end)
-        if key not in self._quiet_cache:
-            start, stop = self.base.index(t_start), self.base.index(t_end)
-            if stop <= start:
-                raise TimeBaseError(
-                    f"{self.calibration.label} takes its offset from {t_start} … {t_end} s, where "
-                    f"{self.source.channel.path} has no samples: correct {self.calibration.where}"
-                )
-            mean = np.mean(self._calibrate(self.source.read(start, stop), upto=step))
-            self._quiet_cache[key] = np.asarray([mean])
-        return self._quiet_cache[key]
+        """Return the mean of a step's input over a quiet time, (1,); walked, as it may be long."""
+        if step not in self._quiet_cache:
+            start, stop = self._quiet_window(t_start, t_end)
+            total = 0.0
+            for i in range(start, stop, BLOCK):
+                x = self.source.read(i, min(i + BLOCK, stop))
+                total += float(np.sum(self._calibrate(x, upto=step)))
+            self._quiet_cache[step] = np.asarray([total / (stop - start)])
+        return self._quiet_cache[step]
 
     def read(self, start: int, stop: int) -> Array:
         """Return calibrated samples in the signal's unit."""
@@ -150,23 +168,40 @@ class CalibratedSamples:
         """Return samples as recorded."""
         return self.source.raw(start, stop)
 
-    def minmax(self, start: int, stop: int, n: int) -> tuple[NDArray[np.int64], Array]:
-        """Return block edges and calibrated minima and maxima.
+    def curves(self) -> list[Curve]:
+        """Return the steps from raw to calibrated values."""
+        steps = self.calibration.transforms
+        return [
+            *self.source.curves(),
+            Curve(lambda x: x * self._input, NOWHERE),
+            *(Curve(partial(self._step, k, s), _turns(s)) for k, s in enumerate(steps)),
+            Curve(lambda x: x * self._output, NOWHERE),
+        ]
 
-        Exact for monotonic transforms; for a polynomial or table that turns inside a block it is
-        the image of the block's ends.
-        """
-        edges, blocks = self.source.minmax(start, stop, n)
-        return edges, np.sort(self._calibrate(blocks), axis=1)
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
+        """Return block edges and calibrated minima and maxima."""
+        edges, rows = channel_blocks(self.source.channel, start, stop, n)
+        return edges, image(edges, rows, self.curves(), self.read)
+
+
+def _turns(step: Transform) -> Array | None:
+    if step.monotonic:
+        return NOWHERE
+    turns = getattr(step, "turns", None)
+    return None if turns is None else turns()
 
 
 @dataclass
 class DerivedSamples:
-    """A formula of other signals on the same time base."""
+    """A formula of other signals on the same time base.
+
+    ``scale`` takes the formula's own unit to that of the signal.
+    """
 
     name: str
     expression: str
     parts: Mapping[str, Sampled]
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         first, *rest = self.parts
@@ -189,7 +224,9 @@ class DerivedSamples:
 
     def read(self, start: int, stop: int) -> Array:
         """Compute samples ``start … stop``."""
-        return evaluate(self.expression, {k: p.read(start, stop) for k, p in self.parts.items()})
+        values = {k: p.read(start, stop) for k, p in self.parts.items()}
+        found = evaluate(self.expression, values)
+        return found * self.scale if self.scale != 1.0 else found
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
         """A formula has no recorded samples."""
@@ -197,13 +234,7 @@ class DerivedSamples:
             f"{self.name} is computed as {self.expression}: take raw() of {', '.join(self.parts)}"
         )
 
-    def minmax(self, start: int, stop: int, n: int) -> tuple[NDArray[np.int64], Array]:
-        """Return block edges and minima and maxima, walking the samples block by block."""
-        step = max(-(-(stop - start) // n), 1)
-        stride = max(BLOCK // step, 1) * step
-        found = [
-            block_minmax(self.read(i, min(i + stride, stop)), step)
-            for i in range(start, stop, stride)
-        ]
-        blocks = np.concatenate(found) if found else np.empty((0, 2))
-        return _edges(start, stop, step), blocks
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
+        """Return block edges and minima and maxima: of a formula, every sample is computed."""
+        edges = even_edges(start, stop, n)
+        return edges, walk(self.read, edges)

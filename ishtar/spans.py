@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol, TypeVar
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Span:
     """Shots ``first <= shot < until``; open-ended where ``until`` is None."""
 
@@ -50,8 +49,15 @@ def valid_at(items: Iterable[T], shot: int) -> T | None:
 
 
 def overlapping(items: Iterable[T]) -> Iterator[tuple[T, T]]:
-    """Yield neighbouring pairs of items whose spans share a shot."""
-    ordered = sorted(items, key=lambda item: item.span.first)
-    for earlier, later in pairwise(ordered):
-        if earlier.span.overlaps(later.span):
-            yield earlier, later
+    """Yield (earlier, later) for each item that shares a shot with one that begins before it."""
+    longest: T | None = None  # of the items so far, the one that lasts longest
+    for item in sorted(items, key=lambda item: item.span.first):
+        if longest is None:
+            longest = item
+            continue
+        if longest.span.overlaps(item.span):
+            yield longest, item
+        if longest.span.until is not None and (
+            item.span.until is None or item.span.until > longest.span.until
+        ):
+            longest = item

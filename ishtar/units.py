@@ -1,11 +1,23 @@
-"""Units, by pint; imported only when two units really have to be compared."""
+"""Units, by pint; imported only when two different units really have to be compared.
+
+Loading pint takes a quarter of a second, which every kernel of every report would pay only to
+hear that a volt is a volt: the units of `PLAIN` are known to be good (a test asks pint).
+"""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 from ishtar.errors import UnitError
+
+PLAIN = frozenset(
+    [
+        *("", "count", "V", "mV", "A", "mA", "W", "mW", "kW", "Pa", "mbar", "T", "mT", "K", "eV"),
+        *("Hz", "kHz", "MHz", "s", "ms", "m", "cm", "mm", "ohm", "J", "1/m^3", "1/cm^3", "m^-3"),
+    ]
+)
 
 
 @lru_cache(maxsize=1)
@@ -18,13 +30,27 @@ def registry() -> Any:
 
 @lru_cache(maxsize=512)
 def parse_unit(text: str) -> Any:
-    """Return pint's unit for ``text``; an empty text is dimensionless."""
-    try:
-        return registry().Unit(text)
-    except Exception as error:  # pint raises what its tokenizer raises for hostile text
-        raise UnitError(
-            f"unknown unit {text!r}: write it as pint does, e.g. 'V', '1/m^3'"
-        ) from error
+    """Return pint's unit for ``text``; an empty text is dimensionless.
+
+    Words may begin with a capital: LabVIEW's drivers write ``Volts``.
+    """
+    if not isinstance(text, str):
+        raise UnitError(f"unknown unit {text!r}: write it as text, e.g. 'V', '1/m^3'")
+    tries = [text, text.casefold()] if text.isalpha() and len(text) > 3 else [text]
+    for attempt in tries:
+        try:
+            return registry().Unit(attempt)
+        except Exception as error:  # pint raises what its tokenizer raises for hostile text
+            problem = error
+    raise UnitError(
+        f"unknown unit {text!r}: write it as pint does, e.g. 'V', '1/m^3'"
+    ) from problem
+
+
+def check_unit(text: str) -> None:
+    """Raise `UnitError` for a unit that is not known."""
+    if not (isinstance(text, str) and text in PLAIN):
+        parse_unit(text)
 
 
 @lru_cache(maxsize=512)
@@ -34,8 +60,11 @@ def factor(source: str, target: str) -> float:
     Units with an offset (degC) are refused; compare them in K.
     """
     if source == target:
+        check_unit(source)
         return 1.0
     a, b = parse_unit(source), parse_unit(target)
+    if a == b:  # the same unit in other words, one with an offset too
+        return 1.0
     if a.dimensionality != b.dimensionality:
         raise UnitError(f"{source!r} does not fit {target!r}: check the units that are declared")
     try:
@@ -55,4 +84,6 @@ def parse_quantity(text: str | float | int, unit: str) -> float:
         value = float(number)
     except ValueError as error:
         raise UnitError(f"{text!r} is no quantity: write a number, a space, a unit") from error
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is no quantity: write a finite number")
     return value * factor(name.strip(), unit)

@@ -28,11 +28,13 @@ class Workspace:
         marker = Path(root) / MARKER
         try:
             settings = tomllib.loads(marker.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise WorkspaceError(
                 f"{root} has no {MARKER}: make a workspace with `ishtar init {root}`"
             ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise WorkspaceError(f"{marker} cannot be read ({error.strerror}): mend it") from error
+        except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, absurdly long or deep
             raise WorkspaceError(f"{marker}: {error}: correct it") from error
         return cls(Path(root).resolve(), settings)
 
@@ -40,7 +42,10 @@ class Workspace:
     def find(cls, start: Path | None = None) -> Workspace:
         """Find the workspace: ``ISHTAR_WORKSPACE``, else upwards from ``start`` (here)."""
         if start is None and (named := os.environ.get(VARIABLE)):
-            return cls.at(Path(named))
+            try:
+                return cls.at(Path(named))
+            except WorkspaceError as error:
+                raise WorkspaceError(f"{VARIABLE}: {error}") from error
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             if (folder / MARKER).is_file():

@@ -226,9 +226,9 @@ def langmuir_cells(shot: int, figures: Mapping[str, str]) -> list[dict[str, Any]
     head = "<tr><th></th>" + "".join(f"<th>{n}</th>" for n in names) + "</tr>"
     return [
         words(
-            "# Langmuir probe\n\nThe swept probe gives the electron temperature $T_e$ from the "
-            "slope of $\\ln I$ between floating and plasma potential, and the density $n_e$ from the ion "
-            "saturation current. Sweeps without plasma are left out."
+            "# Langmuir probe\n\nThe swept probe gives the electron temperature $T_e$ from "
+            "the slope of $\\ln I$ between floating and plasma potential, and the density $n_e$ "
+            "from the ion saturation current. Sweeps without plasma are left out."
         ),
         code(
             "shot: int = 1\nt_start: float = 0.0  # [s] start of the window, 0 .. 10\n"
@@ -237,9 +237,7 @@ def langmuir_cells(shot: int, figures: Mapping[str, str]) -> list[dict[str, Any]
             tags=["parameters"],
         ),
         code(f"shot = {shot}\nt_start = 0.5", tags=["injected-parameters"]),
-        words(
-            "## The sweeps\n\nOne sweep of bias $U$ every 10 ms, its ion current taken off."
-        ),
+        words("## The sweeps\n\nOne sweep of bias $U$ every 10 ms, its ion current taken off."),
         code(
             "# Sweeps of the bias\nimport ishtar\n\ntb = ishtar.open()\n"
             'sweeps = tb[shot].machine["langmuir_1"].sweeps(t_start, t_stop)\nsweeps.plot()',

@@ -16,10 +16,12 @@ from ishtar.langmuir import (
     SweepError,
     analyse,
     analyse_sweeps,
+    energy_distribution,
     floating_potential,
     ion_saturation_current,
     probe_area,
     probe_current,
+    two_temperatures,
 )
 
 TIP = {"radius": 0.3e-3, "length": 5e-3}
@@ -308,6 +310,62 @@ class TestAllSweepsOfAShot:
         bias, current = record(2)
         with pytest.raises(SweepError, match="quiet time"):
             analyse_sweeps(bias, current, dt=DT, quiet=(5.0, 6.0), **PROBE)
+
+
+class TestMoreThanOneTemperature:
+    V = np.linspace(-90.0, 40.0, 1500)
+
+    def curve(self, hot_fraction, hot_te, noise=3e-4):
+        current = sweep(self.V, noise=0.0, ne=1e17 * (1 - hot_fraction))
+        if hot_fraction:
+            current = current + sweep(self.V, noise=0.0, ne=1e17 * hot_fraction, te=hot_te)
+        rng = np.random.default_rng(6)
+        return current + noise * np.ptp(current) * rng.normal(size=current.size)
+
+    def test_hot_electrons_are_found_even_where_one_temperature_is_refused(self):
+        current = self.curve(0.1, 15.0)
+        single = analyse(self.V, current, **PROBE)
+        assert "one Maxwellian" in single.reason
+        both = two_temperatures(self.V, current, single)
+        assert both.valid, both.reason
+        assert both.cold.value == pytest.approx(5.0, rel=0.03)
+        assert both.hot.value == pytest.approx(15.0, rel=0.1)
+        assert both.hot_fraction.value == pytest.approx(0.1, rel=0.2)
+
+    def test_one_temperature_is_not_taken_for_two(self):
+        current = self.curve(0.0, 0.0)
+        both = two_temperatures(self.V, current, analyse(self.V, current, **PROBE))
+        assert not both.valid
+        assert "one temperature is enough" in both.reason
+        assert np.isnan(both.hot.value)
+
+    def test_the_distribution_of_a_maxwellian_is_a_straight_line(self):
+        current = self.curve(0.0, 0.0)
+        f = energy_distribution(self.V, current, analyse(self.V, current, **PROBE))
+        assert f.valid, f.reason
+        slope = np.polyfit(f.energy, np.log(f.probability), 1, w=f.probability / f.sigma)[0]
+        assert -1.0 / slope == pytest.approx(5.0, rel=0.03)
+        assert f.density.value == pytest.approx(1e17, rel=0.05)
+        assert f.effective_te.value == pytest.approx(5.0, rel=0.06)
+
+    def test_noise_hides_the_distribution_and_that_is_said(self):
+        current = self.curve(0.0, 0.0, noise=0.03)
+        f = energy_distribution(self.V, current, analyse(self.V, current, **PROBE))
+        assert not f.valid
+        assert f.reason
+        assert f.energy.size == 0
+
+    def test_a_magnetised_probe_has_no_druyvesteyn_distribution(self):
+        current = sweep(self.V, noise=1e-4, reduction=0.2)
+        f = energy_distribution(self.V, current, analyse(self.V, current, **PROBE))
+        assert "unmagnetised" in f.reason
+
+    def test_a_refused_sweep_has_neither(self):
+        result = analyse(self.V, np.zeros_like(self.V), **PROBE)
+        for more in (two_temperatures, energy_distribution):
+            answer = more(self.V, np.zeros_like(self.V), result)
+            assert not answer.valid
+            assert "disconnected" in answer.reason
 
 
 def test_error_bars_hold_the_truth_two_times_in_three():

@@ -90,7 +90,9 @@ def test_a_column_gives_its_power_of_ten_to_its_head():
     assert common_power([0.1, 20.0, 3000.0]) == 0
     assert common_power([]) == 0
     assert plain(scaled_unit(17, "1/m^3")) == "10¹⁷ m⁻³"
-    assert plain(range_text(9.61e16, 1.44e17)) == "(0.961 … 1.44) × 10¹⁷"
+    assert plain(range_text(9.61e16, 1.44e17)) == "(0.96 … 1.44) × 10¹⁷"
+    assert plain(range_text(3.07e-5, 530.0)) == "0 … 530"
+    assert plain(range_text(-3.4, 12.25)) == "-3.4 … 12.2"
 
 
 @pytest.mark.parametrize(

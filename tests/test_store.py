@@ -65,7 +65,7 @@ def brute_envelope(x: np.ndarray, factor: int) -> list[tuple[float, float]]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     values=st.sampled_from(DTYPES).flatmap(
@@ -83,7 +83,7 @@ def test_every_value_comes_back_as_it_was(tmp_path: Path, values: np.ndarray, pa
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     n=st.integers(0, 4 * CHUNK),

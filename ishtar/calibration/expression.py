@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.errors import CalibrationFileError
+from ishtar.errors import CalibrationFileError, UnitError
+from ishtar.units import factor
 
 Array = NDArray[np.float64]
+Units = dict[str, float]  # a product: unit → power
+LONGEST = 500  # characters; a formula of more belongs into a template
 
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -31,19 +35,25 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> ast.expr:
+    if len(text) > LONGEST:
+        raise CalibrationFileError(
+            f"{text[:40]!r}… has more than {LONGEST} characters: split it into several signals"
+        )
     try:
-        tree = ast.parse(text, mode="eval").body
-        _check(tree, text)
+        tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CalibrationFileError(
             f"{text!r} is no expression: use + - * / ** and names"
         ) from error
+    _check(tree, text)
     return tree
 
 
 def _check(node: ast.expr, text: str) -> None:
     match node:
-        case ast.Name() | ast.Constant(value=int() | float()):
+        case ast.Name():
+            return
+        case ast.Constant(value=value) if _is_number(value):
             return
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             _check(operand, text)
@@ -53,10 +63,20 @@ def _check(node: ast.expr, text: str) -> None:
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
             _check(argument, text)
         case _:
+            part = ast.get_source_segment(text.strip(), node) or type(node).__name__
             raise CalibrationFileError(
-                f"{text!r}: {ast.unparse(node)!r} is not allowed; use + - * / ** and "
+                f"{text!r}: {part!r} is not allowed; use + - * / ** and "
                 f"{', '.join(sorted(FUNCTIONS))}"
             )
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -79,15 +99,15 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def evaluate(text: str, values: Mapping[str, Array]) -> Array:
+def evaluate(text: str, values: Mapping[str, Any]) -> Array:
     """Compute an expression sample by sample; dividing by zero gives inf or NaN, as in numpy."""
 
     def walk(node: ast.expr) -> Any:
         match node:
             case ast.Name(id=name):
                 return values[name]
-            case ast.Constant(value=value):
-                return value
+            case ast.Constant(value=int() | float() as value):
+                return float(value)  # of integers numpy would overflow, and refuse 2 ** -1
             case ast.UnaryOp(operand=operand):
                 return np.negative(walk(operand))
             case ast.BinOp(left=left, op=op, right=right):
@@ -96,5 +116,76 @@ def evaluate(text: str, values: Mapping[str, Array]) -> Array:
                 return FUNCTIONS[name](walk(argument))
         raise CalibrationFileError(f"{text!r} is no expression: use + - * / ** and names")
 
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         return np.asarray(walk(_parse(text)), dtype=np.float64)
+
+
+def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:
+    """Return what an expression's numbers are multiplied with to be in ``unit``.
+
+    Signals enter with the numbers of their own units (``units``). A bare number in a sum is in the
+    unit of what it is added to; ``log10`` takes the number as it is.
+
+    Raises
+    ------
+    UnitError
+        Units are added that are not the same, or the result does not fit ``unit``.
+    """
+
+    def exponent(node: ast.expr) -> float:
+        expression = ast.unparse(node)
+        if names_in(expression):
+            raise UnitError("an exponent must be a number")
+        return float(evaluate(expression, {}))
+
+    def same(a: Units | None, b: Units | None) -> Units | None:
+        if a is None or b is None:
+            return b if a is None else a
+        if not math.isclose(factor(_written(a), _written(b)), 1.0, rel_tol=1e-12):
+            raise UnitError(f"{_written(a)!r} and {_written(b)!r} meet: give both signals one unit")
+        return a
+
+    def times(a: Units | None, b: Units | None, power: float = 1.0) -> Units | None:
+        if a is None and b is None:
+            return None
+        product = dict(a or {})
+        for name, e in (b or {}).items():
+            product[name] = product.get(name, 0.0) + power * e
+        return {name: e for name, e in product.items() if e}
+
+    def walk(node: ast.expr) -> Units | None:
+        match node:
+            case ast.Name(id=name):
+                return {units[name]: 1.0} if units[name] else {}
+            case ast.UnaryOp(operand=operand):
+                return walk(operand)
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+                return same(walk(left), walk(right))
+            case ast.BinOp(left=left, op=ast.Mult(), right=right):
+                return times(walk(left), walk(right))
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                return times(walk(left), walk(right), -1.0)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                return times(None, walk(left), exponent(right))
+            case ast.Call(func=ast.Name(id=name), args=[argument]):
+                inner = walk(argument)
+                if name == "abs":
+                    return inner
+                if name == "sqrt":
+                    return times(None, inner, 0.5)
+                if name == "exp":
+                    same(inner, {})
+                return {}
+        return None
+
+    try:
+        return factor(_written(walk(_parse(text)) or {}), unit)
+    except UnitError as error:
+        raise UnitError(f"{text!r} has not the unit {unit!r}: {error}") from error
+
+
+def _written(units: Units) -> str:
+    """Return a product of units as pint reads it."""
+    if list(units.values()) == [1.0]:
+        return next(iter(units))
+    return " * ".join(f"({name}) ** {power:g}" for name, power in sorted(units.items()))

@@ -1,11 +1,14 @@
 """Transforms: what a device does to a signal, undone. One small class each, its equation beside it.
 
-To add one, write a frozen dataclass with ``apply``, ``inverse`` (where it has one) and put it into
-`TRANSFORMS` under the name that calibration files use as ``kind``.
+To add one, write a frozen dataclass of numbers (``float``) and lists of numbers
+(``tuple[float, ...]``) with ``apply``, ``inverse`` where it has one, and a ``__post_init__`` that
+refuses numbers which make no sense; put it into `TRANSFORMS` under the name that calibration files
+use as ``kind``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Protocol
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import CalibrationFileError, did_you_mean
+from ishtar.turns import polynomial_turns, table_turns
 
 Array = NDArray[np.float64]
 Quiet = Callable[[float, float], Array]
@@ -21,9 +25,13 @@ Quiet = Callable[[float, float], Array]
 
 
 class Transform(Protocol):
-    """One step from a device's output to what the device saw."""
+    """One step from a device's output to what the device saw.
 
-    monotonic: bool
+    One that is not ``monotonic`` may have ``turns()``: where its slope changes sign or its values
+    begin and end, so that an envelope can be drawn without reading every sample.
+    """
+
+    monotonic: ClassVar[bool]
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return the calibrated values."""
@@ -37,6 +45,10 @@ class Gain:
     monotonic: ClassVar[bool] = True
     gain: float
     sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        _refuse(self.gain == 0, "a gain of 0 leaves nothing")
+        _refuse(self.sigma < 0, "sigma cannot be negative")
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return gain · x."""
@@ -55,6 +67,9 @@ class Offset:
     offset: float
     sigma: float = 0.0
 
+    def __post_init__(self) -> None:
+        _refuse(self.sigma < 0, "sigma cannot be negative")
+
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return x − offset."""
         return x - self.offset
@@ -72,6 +87,9 @@ class QuietOffset:
     t_start_s: float
     t_end_s: float
 
+    def __post_init__(self) -> None:
+        _refuse(self.t_end_s <= self.t_start_s, "t_end_s must be later than t_start_s")
+
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return x less its mean over the quiet time."""
         return x - np.mean(quiet(self.t_start_s, self.t_end_s))
@@ -84,17 +102,25 @@ class Polynomial:
     monotonic: ClassVar[bool] = False
     coefficients: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        _refuse(not any(self.coefficients[1:]), "the coefficients need a c1, c2 … other than 0")
+
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Evaluate the polynomial."""
-        return np.polynomial.polynomial.polyval(x, np.asarray(self.coefficients))
+        with np.errstate(over="ignore", invalid="ignore"):  # inf or NaN say it
+            return np.polynomial.polynomial.polyval(x, np.asarray(self.coefficients))
+
+    def turns(self) -> Array | None:
+        """Return where its slope changes sign."""
+        return polynomial_turns(self.coefficients)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogDetector:
-    """P = 10^(((x − zero − intercept)/slope + 10)/10)
+    """P = 10^(((x − zero − intercept)/slope + decibels)/10)
 
-    A logarithmic detector gives ``slope`` volts a decibel; ``zero`` is its output offset and
-    ``intercept`` its output at the reference level, 10 dB above which P is 1 in the unit stated.
+    A logarithmic detector gives ``slope`` volts a decibel above its output ``zero + intercept``,
+    at which P is ``decibels`` (10) dB above 1 in the unit stated.
     """
 
     monotonic: ClassVar[bool] = True
@@ -103,14 +129,19 @@ class LogDetector:
     slope: float
     decibels: float = 10.0
 
+    def __post_init__(self) -> None:
+        _refuse(self.slope == 0, "the slope cannot be 0")
+
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return the power."""
-        level_db = (x - self.zero - self.intercept) / self.slope + self.decibels
-        return np.asarray(10.0 ** (level_db / 10.0), dtype=np.float64)
+        with np.errstate(over="ignore", under="ignore"):  # a broken input gives inf: it shows
+            level_db = (x - self.zero - self.intercept) / self.slope + self.decibels
+            return np.asarray(10.0 ** (level_db / 10.0), dtype=np.float64)
 
     def inverse(self, y: Array) -> Array:
-        """Return the detector's voltage for power ``y``."""
-        return (10.0 * np.log10(y) - self.decibels) * self.slope + self.intercept + self.zero
+        """Return the detector's voltage for power ``y``; there is none for one below zero."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (10.0 * np.log10(y) - self.decibels) * self.slope + self.intercept + self.zero
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +153,15 @@ class Table:
     y: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        _refuse(
+            len(self.x) != len(self.y) or len(self.x) < 2,
+            "a table needs as many y as x, two at least",
+        )
         steps = np.diff(self.x)
-        if len(self.x) != len(self.y) or len(self.x) < 2:
-            raise ValueError("a table needs as many y as x, two at least")
-        if not (np.all(steps > 0) or np.all(steps < 0)):
-            raise ValueError("the x of a table must rise or fall throughout")
+        _refuse(
+            not (np.all(steps > 0) or np.all(steps < 0)),
+            "the x of a table must rise or fall throughout",
+        )
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Interpolate."""
@@ -138,6 +173,15 @@ class Table:
     def inverse(self, y: Array) -> Array:
         """Interpolate the other way; only where y rises or falls throughout."""
         return Table(x=self.y, y=self.x).apply(y, _no_quiet)
+
+    def turns(self) -> Array:
+        """Return where its slope changes sign, and its two ends: beyond them there is nothing."""
+        return np.unique([*table_turns(self.x, self.y), self.x[0], self.x[-1]])
+
+
+def _refuse(wrong: bool, why: str) -> None:
+    if wrong:
+        raise ValueError(why)
 
 
 def _no_quiet(t_start_s: float, t_end_s: float) -> Array:
@@ -160,13 +204,15 @@ def parse_transform(entry: Mapping[str, Any]) -> Transform:
     Raises
     ------
     CalibrationFileError
-        Unknown kind, unknown, missing or wrongly typed numbers.
+        Unknown kind, unknown, missing or wrongly typed numbers: the first of them.
     """
+    if not isinstance(entry, Mapping):
+        raise CalibrationFileError(f'transform {_short(entry)} is no table: {{ kind = "gain", … }}')
     values = dict(entry)
     kind = values.pop("kind", None)
-    if kind not in TRANSFORMS:
+    if not isinstance(kind, str) or kind not in TRANSFORMS:
         raise CalibrationFileError(
-            f"unknown transform {kind!r}{did_you_mean(str(kind), TRANSFORMS)} "
+            f"unknown transform {_short(kind)}{did_you_mean(str(kind)[:80], TRANSFORMS)} "
             f"(known: {', '.join(sorted(TRANSFORMS))})"
         )
     cls = TRANSFORMS[kind]
@@ -176,15 +222,40 @@ def parse_transform(entry: Mapping[str, Any]) -> Transform:
     for name, f in known.items():
         if name not in values and f.default is MISSING:
             raise CalibrationFileError(f"{kind} needs {name!r}: add it")
+    numbers = {
+        name: _numbers(kind, name, value)
+        if str(known[name].type).startswith("tuple")
+        else _number(kind, name, value)
+        for name, value in values.items()
+    }
     try:
-        return cls(**{name: _number(name, value) for name, value in values.items()})
+        transform: Transform = cls(**numbers)
     except ValueError as error:
         raise CalibrationFileError(f"{kind}: {error}") from error
+    return transform
 
 
-def _number(name: str, value: Any) -> float | tuple[float, ...]:
-    if isinstance(value, list):
-        return tuple(float(_number(name, v)) for v in value)  # type: ignore[arg-type]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise CalibrationFileError(f"{name} = {value!r} is not a finite number")
-    return float(value)
+def _numbers(kind: str, name: str, value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        raise CalibrationFileError(f"{kind}: {name} = {_short(value)} is no list of numbers")
+    return tuple(_number(kind, name, v) for v in value)
+
+
+def _number(kind: str, name: str, value: Any) -> float:
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = float(value)
+            if math.isfinite(number):
+                return number
+    except OverflowError:  # an integer of hundreds of digits
+        pass
+    raise CalibrationFileError(f"{kind}: {name} = {_short(value)} is not a finite number")
+
+
+def _short(value: Any) -> str:
+    """Return a value as it is shown in a message, however long it is."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:57]}…"

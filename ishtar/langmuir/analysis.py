@@ -114,9 +114,10 @@ def analyse(
     """Analyse one sweep.
 
     Fits the whole characteristic at once, by weighted least squares with the noise found in the
-    data: the electrons' exponential and knee, and the ions' branch. With ``radius``, the ion current is
-    Laframboise's for a cylinder of that radius over the Debye length, from the orbital-motion limit to a thin sheath;
-    without, Bohm's flux 0.61 ne c_s with a sheath that widens at a fitted rate.
+    data: the electrons' exponential and knee, and the ions' branch. With ``radius``, the ion
+    current is Laframboise's for a cylinder of that radius over the Debye length, from the
+    orbital-motion limit to a thin sheath; without, Bohm's flux 0.61 ne c_s with a sheath that
+    widens at a fitted rate.
 
     Parameters
     ----------
@@ -276,8 +277,8 @@ def _window(
     a, b = max(a, 0), min(b, v.size)
     if b - a < 20:
         raise SweepError(
-            f"the quiet time {quiet[0]:g}…{quiet[1]:g} s holds {max(b - a, 0)} samples of a record from "
-            f"{t0:g} to {t0 + dt * v.size:g} s; give one inside it"
+            f"the quiet time {quiet[0]:g}…{quiet[1]:g} s holds {max(b - a, 0)} samples of a record "
+            f"from {t0:g} to {t0 + dt * v.size:g} s; give one inside it"
         )
     return v[a:b], i[a:b]
 

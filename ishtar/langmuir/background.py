@@ -39,7 +39,7 @@ class Background:
 
 
 def bias_rate(bias: Floats, dt: float, width: int = 9) -> Floats:
-    """Return dV/dt, (n_t,) V/s, smoothed over ``width`` samples: ripple drives less than it shows."""
+    """Return dV/dt, (n_t,) V/s, smoothed over ``width`` samples."""
     return np.asarray(np.gradient(_smooth(bias, width), dt))
 
 
@@ -72,8 +72,9 @@ def background_of(bias: Floats, current: Floats, *, dt: float) -> Background:
 def capacitance_of_ramps(bias: Floats, current: Floats, sweeps: Sweeps) -> float:
     """Return the capacitance, F, from what up and down ramps differ by at the same bias.
 
-    Each up ramp is compared with the down ramp next to it, over the lower half of the bias, where the
-    plasma current is small; the median over the pairs stands against a plasma that changes.
+    Each up ramp is compared with the down ramp next to it, over the lower half of the bias,
+    where the plasma current is small; the median over the pairs stands against a plasma that
+    changes.
 
     Raises
     ------

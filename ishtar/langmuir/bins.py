@@ -103,8 +103,8 @@ def sort_by_bias(bias: Floats, current: Floats) -> Sorted:
 def bin_edges(samples: Sorted) -> Ints:
     """Return ranks (n, m + 1) that cut each sweep into m bins.
 
-    Half of them are shared out by the number of samples and half by the rise of the current: the knee, which
-    tells most, is cut finely.
+    Half of them are shared out by the number of samples and half by the rise of the current:
+    the knee, which tells most, is cut finely.
     """
     count = samples.count
     n = count.size

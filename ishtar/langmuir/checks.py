@@ -103,7 +103,7 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
 def _samples_at_rail(
     samples: Sorted, bins: Bins, noise: Floats, step: float, upper: bool
 ) -> NDArray[np.intp]:
-    """Return how many samples sit exactly on the largest or smallest value, 0 for an honest curve."""
+    """Return how many samples sit on the largest or smallest value; 0 for an honest curve."""
     fill = -np.inf if upper else np.inf
     values = np.where(samples.present, samples.current, fill)
     rail = values.max(1) if upper else values.min(1)
@@ -115,7 +115,8 @@ def _samples_at_rail(
     for row in np.flatnonzero(n_at >= np.maximum(_MIN_RAIL, 0.02 * samples.count)):
         v, i = bins.bias[row], bins.current[row]
         last = samples.count[row] - 1
-        edge = samples.bias[row, last - n_at[row] if upper else n_at[row]]
+        at_edge = last - n_at[row] if upper else n_at[row]
+        edge = samples.bias[row, np.clip(at_edge, 0, last)]
         wide = v[-1] - edge if upper else edge - v[0]
         inner = edge - wide if upper else edge + wide
         missing[row] = abs(np.interp(edge, v, i) - np.interp(inner, v, i))

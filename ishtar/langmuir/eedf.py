@@ -95,9 +95,10 @@ def energy_distribution(
 ) -> EnergyDistribution:
     """Return the electron energy distribution of one sweep.
 
-    Druyvesteyn [1]_: ``f(ε) = (2/(e² A)) √(2 mₑ e ε) · d²I_e/dV² / e`` at ε = Vp − V, for isotropic electrons
-    and any convex probe that a magnetic field does not starve. The second derivative is that of a cubic
-    fitted locally, over ± 0.9 Te; the ions' part is that of the fitted curve.
+    Druyvesteyn [1]_: with ε = Vp − V in eV, ``f(ε) = 2 √(2 mₑ e ε) / (e² A) · d²I_e/dV²``, for
+    isotropic electrons and any convex probe that a magnetic field does not starve. The second
+    derivative is that of a cubic fitted locally, over ± 0.9 Te at most; the ions' part is that
+    of the fitted curve.
 
     Parameters
     ----------
@@ -140,7 +141,13 @@ def energy_distribution(
         return refuse(f"only {vp - lowest:.2g} V of sweep below the plasma potential")
     energy = np.linspace(_NEAREST * te, vp - lowest, points)
     widths = np.minimum(half, energy)  # not over the knee
-    second, sigma = _second_derivative(v, electrons, vp - energy, widths, te)
+    at = vp - energy
+    second, sigma = _second_derivative(v, electrons, at, widths, np.full(points, te))
+    # once more, now that it is known how steep it is where
+    falling = np.gradient(np.log(np.maximum(second, 3.0 * sigma)), energy)
+    local = np.clip(-1.0 / np.minimum(falling, -0.1 / te), 0.5 * te, 4.0 * te)
+    local = np.convolve(np.pad(local, 3, mode="edge"), np.ones(7) / 7.0, mode="valid")
+    second, sigma = _second_derivative(v, electrons, at, widths, local)
     if not np.isfinite(second).all():
         return refuse("too few samples for a second derivative")
     unit = 2.0 * math.sqrt(2.0 * ELECTRON_MASS * ELEMENTARY_CHARGE)
@@ -160,7 +167,7 @@ def energy_distribution(
         energy=energy,
         probability=probability,
         sigma=sigma,
-        density=_moment(energy, probability, sigma, te, 0),
+        density=_with_shift(_moment(energy, probability, sigma, te, 0), result.Vp.sigma / te),
         effective_te=_effective(energy, probability, sigma, te),
         valid=True,
         reason="",
@@ -168,14 +175,14 @@ def energy_distribution(
 
 
 def _second_derivative(
-    v: Floats, i: Floats, at: Floats, widths: Floats, te: float
+    v: Floats, i: Floats, at: Floats, widths: Floats, te: Floats
 ) -> tuple[Floats, Floats]:
     """Return d²I/dV² and its error at each of ``at`` from cubics over ± ``widths``.
 
-    What the cubic makes of an exponential of ``te`` is known, and divided out.
+    What the cubic makes of an exponential of ``te`` (one for each) is known, and divided out.
     """
     second, sigma = np.full(at.size, np.nan), np.full(at.size, np.nan)
-    for k, (centre, half) in enumerate(zip(at, widths, strict=True)):
+    for k, (centre, half, local) in enumerate(zip(at, widths, te, strict=True)):
         u = (v - centre) / half
         near = np.abs(u) < 1.0
         if near.sum() < 12:
@@ -187,29 +194,36 @@ def _second_derivative(
         a = inverse @ (y * root)
         noise2 = float(((y - basis @ a) ** 2).sum() / max(u.size - 4, 1))
         gain = inverse[2] * root
-        unit = 1.0 / (te**2 * float(gain @ np.exp(u * half / te)))
+        unit = 1.0 / (local**2 * float(gain @ np.exp(u * half / local)))
         second[k] = a[2] * unit
         sigma[k] = math.sqrt(noise2 * float(gain @ gain)) * unit
     return second, sigma
 
 
 def _moment(energy: Floats, g: Floats, sigma: Floats, te: float, power: int) -> Measured:
-    """Return ∫ g √ε ε^power dε; outside of ``energy`` g goes on as exp(−ε/Te)."""
+    """Return ∫ g √ε ε^power dε; where g is not known well it goes on as an exponential."""
+    sure = g > 8.0 * sigma
+    end = int(np.argmin(sure)) if not sure.all() else g.size
+    end = max(end, 6)
+    energy, log, share = energy[:end], np.log(g[:end]), (sigma / g)[:end]
     fine = np.linspace(0.0, energy[-1] + 12.0 * te, 3000)
-    slope = -1.0 / te
-    log = np.log(np.maximum(g, 1e-300))
+    half = end // 2
+    tail, height = np.polyfit(energy[half:], log[half:], 1, w=1.0 / share[half:])
+    tail = min(tail, -0.3 / te)
+    last = height + tail * energy[-1]
     inside = np.interp(fine, energy, log)
-    below = fine < energy[0]
-    above = fine > energy[-1]
-    tail = np.polyfit(energy[-6:], log[-6:], 1)[0] if energy.size > 6 else slope
-    tail = min(tail, 0.3 * slope)
-    inside = np.where(below, log[0] + slope * (fine - energy[0]), inside)
-    inside = np.where(above, log[-1] + tail * (fine - energy[-1]), inside)
-    value = float(np.trapezoid(np.exp(inside) * fine ** (0.5 + power), fine))
-    # neighbouring points share samples: their errors do not average
-    share = np.interp(fine, energy, sigma / np.maximum(g, 1e-300))
-    spread = float(np.trapezoid(np.exp(inside) * share * fine ** (0.5 + power), fine))
-    return Measured(value=value, sigma=spread / math.sqrt(3.0), unit="1/m^3")
+    inside = np.where(fine < energy[0], log[0] - (fine - energy[0]) / te, inside)
+    inside = np.where(fine > energy[-1], last + tail * (fine - energy[-1]), inside)
+    weight = np.exp(inside) * fine ** (0.5 + power) * (fine[1] - fine[0])
+    # neighbouring points share samples: their errors hardly average
+    error = float((weight * np.interp(fine, energy, share)).sum()) / math.sqrt(3.0)
+    return Measured(value=float(weight.sum()), sigma=error, unit="1/m^3")
+
+
+def _with_shift(density: Measured, shift: float) -> Measured:
+    """Return the density with the error of Vp, in Te, added: all energies move with it."""
+    sigma = math.hypot(density.sigma, density.value * shift)
+    return Measured(value=density.value, sigma=sigma, unit=density.unit)
 
 
 def _effective(energy: Floats, g: Floats, sigma: Floats, te: float) -> Measured:
@@ -223,8 +237,8 @@ def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -
     """Fit a cold and a hot Maxwellian to one sweep, if it shows them.
 
     The electron current is the sum of both, the ions see the harmonic mean of the
-    temperatures, weighted by density, which is that in Bohm's criterion [2]_. It is believed if χ² falls by
-    more than 25 times its reduced value and both temperatures are known and apart.
+    temperatures, weighted by density, which is that in Bohm's criterion [2]_. It is believed if
+    χ² falls by more than 25 times its reduced value and both temperatures are known and apart.
 
     Parameters
     ----------

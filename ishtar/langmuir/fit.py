@@ -283,6 +283,14 @@ def _solve_block(
     out_cost = np.full(n, np.inf)
     converged = np.zeros(n, bool)
 
+    def undamped_gain(grad: Floats, hess: Floats) -> Floats:
+        """Return by how much χ² could still fall if it were a parabola."""
+        size = np.sqrt(np.maximum(np.einsum("npp->np", hess), 1e-300))
+        scaled = hess / (size[:, :, None] * size[:, None, :])
+        scaled[:, range(p), range(p)] += 1e-9
+        g = grad / size
+        return np.asarray((np.linalg.solve(scaled, g[:, :, None])[:, :, 0] * g).sum(1))
+
     def evaluate(t: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
         m, jac, _ = model(t, bias[rows], variance[rows], probe)
         w = root_weight[rows]
@@ -297,7 +305,7 @@ def _solve_block(
 
     rows = np.arange(n)
     cost, grad, hess = evaluate(best, rows)
-    out_cost[:], out_h[:] = cost, hess
+    out_cost[:], out_h[:], out_grad = cost, hess, grad.copy()
     damping = np.full(n, 1e-3)
     for _ in range(max_iterations):
         diag = np.einsum("npp->np", hess)
@@ -317,19 +325,21 @@ def _solve_block(
         better = t_cost <= cost
         best[rows[better]] = trial[better]
         out_cost[rows[better]], out_h[rows[better]] = t_cost[better], t_hess[better]
+        out_grad[rows[better]] = t_grad[better]
         finished = (better & (gain < tolerance) & (damping < 1.0)) | (gain < 1e-6 * tolerance)
         converged[rows[finished]] = True
         damping = np.where(better, damping * 0.1, damping * 8.0)
-        # at the corner of the knee no step may help although the slope is not zero
-        stuck = ~finished & (damping >= 1e6)
-        converged[rows[stuck & (gain < 0.3)]] = True
-        keep = ~finished & ~stuck
+        keep = ~finished & (damping < 1e6)
         cost = np.where(better, t_cost, cost)[keep]
         grad = np.where(better[:, None], t_grad, grad)[keep]
         hess = np.where(better[:, None, None], t_hess, hess)[keep]
         damping, rows = np.maximum(damping[keep], 1e-8), rows[keep]
         if not rows.size:
             break
+    # The knee is bent so differently on its sides that steps may go to and fro about the minimum;
+    # half a standard deviation from it, that is no reason to refuse a sweep.
+    late = np.flatnonzero(~converged)
+    converged[late] = undamped_gain(out_grad[late], out_h[late]) < 0.2
     diag = np.sqrt(np.maximum(np.einsum("npp->np", out_h), 1e-300))
     scaled = out_h / (diag[:, :, None] * diag[:, None, :])
     # a direction that the data do not know gets a huge error, not an exception

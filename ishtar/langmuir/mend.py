@@ -54,7 +54,7 @@ def mend(
 
     def refit(rows: NDArray[np.intp], wide: Floats) -> Floats:
         data = bins.bias[rows], bins.current[rows], wide, variance[rows]
-        # A negative blur is noise about zero in a fit that is good, and nonsense in one that is not.
+        # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
         sharp = theta[rows, BLUR] < 0.0
         again = fit.solve(theta[rows], *data, probe, reduction=reduction, sharp=sharp)
         theta[rows], cov[rows], converged[rows] = again.theta, again.covariance, again.converged

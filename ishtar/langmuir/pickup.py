@@ -65,8 +65,8 @@ def find_line(residual: Floats, window: Floats) -> tuple[NDArray[np.intp], Float
 class Pickup:
     """Sinusoidal pick-up of some sweeps, in the order of time.
 
-    ``rows`` (m,) which sweeps; ``current`` (m, k) A, what was added to the current; ``bias`` (m, k) V,
-    by how much the voltage of the sheath differed from the recorded one.
+    ``rows`` (m,) which sweeps; ``current`` (m, k) A, what was added to the current; ``bias``
+    (m, k) V, by how much the voltage of the sheath differed from the recorded one.
     """
 
     rows: NDArray[np.intp]

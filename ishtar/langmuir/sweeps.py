@@ -76,7 +76,8 @@ def find_sweeps(
 
     Triangle, sawtooth, sine, with pauses and noise. A ramp is a passage from below a quarter to
     above three quarters of the bias's range, or back; it is taken from where the bias leaves one
-    end to where it reaches the other. Flybacks, pauses and passages much faster than the others are left out.
+    end to where it reaches the other. Flybacks, pauses and passages much faster than the others
+    are left out.
 
     Parameters
     ----------
@@ -109,8 +110,8 @@ def find_sweeps(
     filled = _fill_gaps(values)
     if filled is None or filled.size < min_samples:
         return nothing
-    # Twice: the first pass, on the raw record, gives the period; the second, smoothed over a small part
-    # of it, the turning points.
+    # Twice: the first pass, on the raw record, gives the period; the second, smoothed over a
+    # small part of it, the turning points.
     rough = _passages(filled, min_span)
     if not rough:
         return nothing

@@ -261,8 +261,8 @@ def probe_current(
         the field and the whole electron branch shrinks by R = 1/(1 + ψ), ψ = resistance of the
         tube over that of the sheath (Hutchinson [4]_, sec. 3.3). The unmagnetised ions stay.
     rf_rms : array_like
-        Sinusoidal voltage across the sheath, V rms, too fast to be resolved: the current is averaged
-        over it. The slope in the semi-logarithmic plot stays, V_f falls, the knee turns round.
+        Sinusoidal voltage across the sheath, V rms, too fast to be resolved: the current is
+        averaged over it. The slope of the logarithm stays, V_f falls, the knee turns round.
 
     Returns
     -------

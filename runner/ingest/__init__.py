@@ -8,10 +8,12 @@
 
 from runner.ingest.arrival import ingest_file, shot_in
 from runner.ingest.context import Context
-from runner.ingest.days import index_days, match_day
+from runner.ingest.day_index import index_days, shot_times
+from runner.ingest.days import match_day
 from runner.ingest.errors import IngestStopped, NotWhole, Rejected, SourceMissing
 from runner.ingest.incoming import Settling, scan
 from runner.ingest.layout import DataFolders, Layout
+from runner.ingest.leftovers import remove_leftovers
 from runner.ingest.outcome import Outcome
 from runner.ingest.registry import Converter, converters
 from runner.ingest.settings import IngestSettings
@@ -32,6 +34,8 @@ __all__ = [
     "index_days",
     "ingest_file",
     "match_day",
+    "remove_leftovers",
     "scan",
     "shot_in",
+    "shot_times",
 ]

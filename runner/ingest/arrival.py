@@ -85,7 +85,9 @@ def ingest_file(
     progress : callable, optional
         See `Progress`.
     unchanged_for_s : float, optional
-        For how long the file has not changed (`Settling` knows); by default from its time stamp.
+        For how long the file has not changed (`Settling` knows). Who gives it will come again,
+        so that a file that is not whole waits, on a watched share too. By default the file's
+        time stamp says it, and only files in incoming folders wait.
 
     Raises
     ------
@@ -107,8 +109,10 @@ def ingest_file(
     )
     try:
         outcome = job.run()
+    except SourceMissing:
+        raise
     except FileNotFoundError as error:
-        if error.filename not in (path, str(path)) and not isinstance(error, SourceMissing):
+        if error.filename not in (path, str(path)):
             raise stopped(str(path), error) from error
         if not incoming:
             raise SourceMissing(f"there is no file {path}: check its name") from error
@@ -146,6 +150,20 @@ def checked_shot(shot: int, settings: IngestSettings) -> int:
     return shot
 
 
+def _check_date(date: Any, converter: Converter) -> None:
+    if date is None:
+        return
+    try:
+        good = dt.datetime.fromisoformat(date).tzinfo is None
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise Rejected(
+            f"converter {converter.name} gives the date {date!r}: it must be ISO text in local "
+            "time, without a zone"
+        )
+
+
 @dataclass(kw_only=True)
 class _Job:
     """One file on its way."""
@@ -170,11 +188,16 @@ class _Job:
         except _Changed:
             return self._outcome("waiting", reason="it changed while it was read")
         except NotWhole as error:
-            if self.incoming and self._age_s() < self.settings.truncated_wait_s:
+            if self._may_wait and self._age_s() < self.settings.truncated_wait_s:
                 return self._outcome("waiting", reason=str(error))
             return self._quarantine(str(error))
         except Rejected as error:
             return self._quarantine(str(error))
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether somebody will come back to the file: it lies where files arrive."""
+        return self.incoming or self.unchanged_for_s is not None
 
     def _age_s(self) -> float:
         if self.unchanged_for_s is not None:
@@ -185,7 +208,7 @@ class _Job:
         if self.size == 0:
             raise NotWhole("it has zero bytes")
         converter = self._converter()
-        if self.incoming and open_for_writing(self.path):
+        if self._may_wait and open_for_writing(self.path):
             raise NotWhole("a program still has it open for writing")
         if getattr(converter, "scope", "shot") == "day":
             return self._day_log(converter)
@@ -293,6 +316,7 @@ class _Job:
 
             context = Context(shot=shot, settings=self.settings, writer=writer, report=report)
             self._call(converter, context)
+            _check_date(writer.attributes.get("date"), converter)
             self.sha256 = writer.origin_sha256 = source_hash.hexdigest()
             if _Identity.of(self.path) != self.identity:
                 raise _Changed

@@ -36,7 +36,7 @@ class GeneratorLog:
 
     def matches(self, path: Path, head: bytes) -> bool:
         """Say whether a line of the head names the columns of such a log."""
-        return _header(head.decode("latin-1").splitlines()) is not None
+        return _header(head.decode("latin-1").split("\n")) is not None
 
     def convert(self, path: Path, context: Context) -> None:
         """Refuse: the log of a day belongs to many shots."""
@@ -107,7 +107,7 @@ class DayLog:
     columns: tuple[Column, ...]
     separator: str
     header_bytes: int
-    decimal: str
+    decimal: str  # a comma where it can be one; a point is one, too
 
     @classmethod
     def of(cls, path: Path) -> DayLog:
@@ -120,7 +120,7 @@ class DayLog:
         """
         with path.open("rb") as f:
             head = f.read(16384)
-        lines = head.decode("latin-1").splitlines()
+        lines = head.decode("latin-1").split("\n")
         found = _header(lines)
         if found is None:
             raise Rejected(f"{path.name} has no line that names Time and {FORWARD}[W]")
@@ -137,14 +137,13 @@ class DayLog:
                 f"{path.name} does not say its day: put it into the name, as in "
                 "GENERATOR_2026-11-22.txt"
             )
-        comma = separator != "," and any("," in cell for cell in first[1:])
         return cls(
             path=path,
             day=day,
             columns=tuple(_column(cell) for cell in lines[number].split(separator)),
             separator=separator,
             header_bytes=_bytes_of(head, number + 1),
-            decimal="," if comma else ".",
+            decimal="." if separator == "," else ",",
         )
 
     def pulses(self, *, threshold_w: float, gap_s: float) -> Iterator[Pulse]:
@@ -161,10 +160,13 @@ class DayLog:
         for block in self._blocks():
             if rest is not None:
                 block = _joined(rest, block)
-            *whole, rest = _split(block, threshold_w, gap_s)
-            yield from (p for p in whole if p is not None)
+            pulses = _cut(block, threshold_w, gap_s)
+            rest = None
+            if pulses and (block.end - pulses[-1].end).total_seconds() <= gap_s:
+                rest = block.part(pulses.pop().first_row, block.rows[1])  # it may go on
+            yield from pulses
         if rest is not None:
-            yield from (p for p in _split(rest, threshold_w, gap_s) if p is not None)
+            yield from _cut(rest, threshold_w, gap_s)
 
     def _blocks(self) -> Iterator[Pulse]:
         """Yield all rows, a block at a time."""
@@ -224,7 +226,7 @@ class _Clock:
 
 
 def _bytes_of(head: bytes, n_lines: int) -> int:
-    return sum(len(line) for line in head.splitlines(keepends=True)[:n_lines])
+    return sum(len(line) + 1 for line in head.split(b"\n")[:n_lines])
 
 
 def _microseconds(text: str) -> int:
@@ -267,18 +269,14 @@ def _joined(a: Pulse, b: Pulse) -> Pulse:
     )
 
 
-def _split(rows: Pulse, threshold_w: float, gap_s: float) -> list[Pulse | None]:
-    """Return the pulses in some rows, and last the rows that may go on in the next ones."""
+def _cut(rows: Pulse, threshold_w: float, gap_s: float) -> list[Pulse]:
+    """Return the pulses in some rows, each from its first row with power on to its last."""
     on = np.flatnonzero(rows.values[FORWARD] > threshold_w)
+    if not len(on):
+        return []
     gap = np.timedelta64(round(gap_s * 1e6), "us")
     cuts = np.flatnonzero(np.diff(rows.time[on]) > gap) + 1
-    pulses: list[Pulse | None] = []
-    for group in np.split(on, cuts):
-        if len(group):
-            first, last = int(group[0]) + rows.first_row, int(group[-1]) + rows.first_row
-            pulses.append(rows.part(first, last + 1))
-    last_pulse = pulses.pop() if pulses else None
-    if last_pulse is not None and rows.time[-1] - last_pulse.time[-1] <= gap:
-        stop = rows.first_row + len(rows.time)
-        return [*pulses, rows.part(last_pulse.first_row, stop)]
-    return [*pulses, last_pulse, None]
+    return [
+        rows.part(rows.first_row + int(group[0]), rows.first_row + int(group[-1]) + 1)
+        for group in np.split(on, cuts)
+    ]

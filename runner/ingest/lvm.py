@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ishtar.store import ChannelWriter
 from runner.ingest.context import Context
@@ -52,14 +51,14 @@ class Lvm:
         zero = min(starts, default=None)
         _describe(file, zero, context)
         group = _SHOT.sub("", path.stem) or "LVM"
-        plans = [_plan(file, channel, zero) for channel in range(len(labels))]
+        seen: dict[Any, bool] = {}
+        plans = [_plan(file, channel, zero, seen) for channel in range(len(labels))]
         writers = [
             _begin(file, group, label, channel, plan, context)
             for channel, (label, plan) in enumerate(zip(labels, plans, strict=True))
         ]
         for segment in file.segments:
-            for channel, (plan, writer) in enumerate(zip(plans, writers, strict=True)):
-                _copy(file, segment, channel, plan, writer, zero)
+            _copy(file, segment, plans, writers, zero)
             context.progress(segment.stop)
 
 
@@ -97,6 +96,10 @@ def _has_own_x(file: LvmFile) -> bool:
     return file.header.get("X_Columns", "One") == "Multi"
 
 
+def _has_x(file: LvmFile) -> bool:
+    return file.header.get("X_Columns", "One") != "No"
+
+
 def _labels(segment: Segment) -> list[str]:
     """Return the names of the channels, made different where the file repeats one."""
     names = [n.strip() for n in segment.columns]
@@ -116,7 +119,7 @@ def _columns(file: LvmFile, channel: int) -> tuple[int, int]:
     return (2 * channel, 2 * channel + 1) if _has_own_x(file) else (0, channel + 1)
 
 
-def _plan(file: LvmFile, channel: int, zero: dt.datetime | None) -> _Plan:
+def _plan(file: LvmFile, channel: int, zero: dt.datetime | None, seen: dict[Any, bool]) -> _Plan:
     """Say whether the samples of all segments make one regular row."""
     t0: float | None = None
     step: float | None = None
@@ -125,15 +128,13 @@ def _plan(file: LvmFile, channel: int, zero: dt.datetime | None) -> _Plan:
         delta = segment.of_channel("Delta_X", channel)
         dt_s = file.number(delta) if delta else 0.0
         if not dt_s > 0:
-            if file.header.get("X_Columns", "One") == "No":
-                return _Plan(dt=1.0, base="samples")
-            return _Plan()
+            return _Plan() if _has_x(file) else _Plan(dt=1.0, base="samples")
         start = _offset(file, segment, channel, zero) + _x0(file, segment, channel)
         if t0 is None or step is None:
             t0, step = start, dt_s
         # headers give times to the µs at best
         late = abs(start - (t0 + n * step)) > max(1e-3 * step, 2e-6)
-        if dt_s != step or late or not _x_as_promised(file, segment, channel, dt_s):
+        if dt_s != step or late or not _x_as_promised(file, segment, channel, dt_s, seen):
             return _Plan()
         n += _n_samples(file, segment, channel)
     return _Plan(t0=t0 or 0.0, dt=step, base="Delta_X")
@@ -157,17 +158,29 @@ def _n_samples(file: LvmFile, segment: Segment, channel: int) -> int:
     return segment.n_rows
 
 
-def _x_as_promised(file: LvmFile, segment: Segment, channel: int, dt_s: float) -> bool:
+def _x_as_promised(
+    file: LvmFile, segment: Segment, channel: int, dt_s: float, seen: dict[Any, bool]
+) -> bool:
     """Say whether the x column is X0 + i Delta_X, to the digits it is printed with."""
-    if file.header.get("X_Columns", "One") == "No":
+    if not _has_x(file):
         return True
-    x0, n, left = _x0(file, segment, channel), 0, _n_samples(file, segment, channel)
+    x0, n = _x0(file, segment, channel), _n_samples(file, segment, channel)
     x_column, _ = _columns(file, channel)
-    decimals = _decimals(file, segment)
-    for (x,) in file.rows(segment, [x_column]):
-        x = x[: left - n]
+    question = (segment.start, x_column, x0, dt_s, n)
+    if question not in seen:  # channels that share an x column mostly ask the same
+        seen[question] = _x_is(file, segment, x_column, x0, dt_s, n)
+    return seen[question]
+
+
+def _x_is(
+    file: LvmFile, segment: Segment, column: int, x0: float, dt_s: float, n_samples: int
+) -> bool:
+    tolerance = 0.51 * 10.0 ** -_decimals(file, segment)
+    n = 0
+    for (x,) in file.rows(segment, [column]):
+        x = x[: n_samples - n]
         promised = x0 + dt_s * np.arange(n, n + len(x))
-        if np.any(~(np.abs(x - promised) <= 0.51 * 10.0**-decimals + 1e-9 * np.abs(promised))):
+        if np.any(~(np.abs(x - promised) <= tolerance + 1e-9 * np.abs(promised))):
             return False
         n += len(x)
     return True
@@ -209,20 +222,25 @@ def _begin(
 def _copy(
     file: LvmFile,
     segment: Segment,
-    channel: int,
-    plan: _Plan,
-    writer: ChannelWriter,
+    plans: list[_Plan],
+    writers: list[ChannelWriter],
     zero: dt.datetime | None,
 ) -> None:
-    x_column, column = _columns(file, channel)
-    offset = _offset(file, segment, channel, zero)
-    left = _n_samples(file, segment, channel)
-    wanted = [column] if plan.dt is not None else [x_column, column]
-    for columns in file.rows(segment, wanted):
-        values: NDArray[np.float64] = columns[-1][:left]
-        times = columns[0][:left] + offset if plan.dt is None else None
-        writer.append(values, times)
-        left -= len(values)
+    """Hand the rows of a segment to its channels, read once."""
+    channels = range(len(plans))
+    left = [_n_samples(file, segment, c) for c in channels]
+    offsets = [_offset(file, segment, c, zero) for c in channels]
+    wanted = sorted({column for c in channels for column in _columns(file, c)})
+    if not _has_x(file):
+        wanted.remove(0)
+    for rows in file.rows(segment, wanted):
+        of_column = dict(zip(wanted, rows, strict=True))
+        for c, (plan, writer) in enumerate(zip(plans, writers, strict=True)):
+            x_column, column = _columns(file, c)
+            values = of_column[column][: left[c]]
+            times = of_column[x_column][: left[c]] + offsets[c] if plan.dt is None else None
+            writer.append(values, times)
+            left[c] -= len(values)
 
 
 def _comments(file: LvmFile) -> list[tuple[int, str]]:

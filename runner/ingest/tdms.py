@@ -2,10 +2,11 @@
 
 Times, the first that a channel has:
 
-1. ``wf_increment`` and ``wf_start_offset`` of the channel;
-2. ``SampleTime`` and ``Tstart`` of its group (``PXI M6251``, ``Tektronix``), or ``sampling`` in Hz;
-3. a channel ``Time`` of the same length in its group: ms in group ``S7``, else by its unit;
-4. none: ``dt`` is 1 and ``time_base`` says ``samples``: sample numbers, not seconds.
+1. in group ``S7``: its channel ``Time``, in ms, where it has the same length;
+2. ``wf_increment`` and ``wf_start_offset`` of the channel;
+3. ``SampleTime`` and ``Tstart`` of its group (``PXI M6251``, ``Tektronix``), or ``sampling`` in Hz;
+4. a channel ``Time`` of the same length in its group, by its unit;
+5. none: ``dt`` is 1 and ``time_base`` says ``samples``: sample numbers, not seconds.
 
 Which one it was stands in the channel's property ``time_base``.
 """
@@ -29,6 +30,7 @@ from runner.ingest.tdms_scale import is_scale_property, scale_of
 LONGEST_TEXTS = 64_000  # characters of a text channel that are kept as a property
 LONGEST_CLOCK = 1 << 21  # samples of a Time channel that are held in memory
 SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
+CLOCK_UNITS = {"S7": "ms"}  # groups whose Time channel is their clock, whatever else they state
 _1904 = np.datetime64("1904-01-01", "ns").astype(np.int64)
 
 
@@ -269,6 +271,19 @@ class _TimeBase:
 
 
 def _time_base(channel: _Channel, objects: _Objects, context: Context) -> _TimeBase:
+    stated = _stated_times(channel, objects)
+    clock, complaint = _clock_of(channel, objects)
+    if clock is not None and (stated is None or channel.group in CLOCK_UNITS):
+        return clock
+    if stated is not None:
+        return stated
+    if complaint:
+        context.note(f"{complaint}: {channel.stored} is stored by sample number")
+    return _TimeBase(name="samples", dt=1.0)
+
+
+def _stated_times(channel: _Channel, objects: _Objects) -> _TimeBase | None:
+    """Return what the properties of the channel, or else of its group, say."""
     own, group = channel.properties, objects.groups[channel.group]
     if dt := _positive(own.get("wf_increment")):
         return _TimeBase(name="wf_increment", t0=_finite(own.get("wf_start_offset")), dt=dt)
@@ -276,24 +291,20 @@ def _time_base(channel: _Channel, objects: _Objects, context: Context) -> _TimeB
         return _TimeBase(name="SampleTime", t0=_finite(group.get("Tstart")), dt=dt)
     if rate := _positive(group.get("sampling")):
         return _TimeBase(name="sampling", t0=_finite(group.get("Tstart")), dt=1.0 / rate)
-    time = next(
-        (c for (g, n), c in objects.channels.items() if g == channel.group and n == "Time"), None
-    )
-    if time is not None and _kind(time) == "number" and not time.scalers:
-        unit = str(time.properties.get("unit_string", "")) or ("ms" if time.group == "S7" else "")
-        if time.n != channel.n:
-            context.note(
-                f"{channel.stored} has {channel.n} values but {time.stored} {time.n}: "
-                "stored by sample number"
-            )
-        elif unit not in SECONDS:
-            context.note(
-                f"{time.stored} has the unit {unit!r}, which is no time: "
-                f"{channel.stored} is stored by sample number"
-            )
-        else:
-            return _TimeBase(name=time.stored, time=time, per_second=SECONDS[unit])
-    return _TimeBase(name="samples", dt=1.0)
+    return None
+
+
+def _clock_of(channel: _Channel, objects: _Objects) -> tuple[_TimeBase | None, str]:
+    """Return the times that a Time channel of the group gives, or why it cannot."""
+    time = objects.channels.get((channel.group, "Time"))
+    if time is None or time.scalers or _kind(time) != "number":
+        return None, ""
+    unit = str(time.properties.get("unit_string", "")) or CLOCK_UNITS.get(time.group, "")
+    if time.n != channel.n:
+        return None, f"{channel.stored} has {channel.n} values but {time.stored} {time.n}"
+    if unit not in SECONDS:
+        return None, f"{time.stored} has the unit {unit!r}, which is no time"
+    return _TimeBase(name=time.stored, time=time, per_second=SECONDS[unit]), ""
 
 
 class _Clocks:

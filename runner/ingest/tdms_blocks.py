@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from runner.ingest.errors import NotWhole, Rejected
 
 BLOCK_BYTES = 8 << 20
+LONGEST_TEXT = 16 << 20  # of a property
 _RAW_DATA = 1 << 3
 _INTERLEAVED = 1 << 5
 _BIG_ENDIAN = 1 << 6
@@ -83,7 +84,7 @@ class TdmsMetadata:
         self.path = path
         with _quiet_nptdms(), path.open("rb") as f:
             # An open file, because npTDMS would trust a `.tdms_index` beside a path.
-            reader = TdmsReader(f)
+            reader = TdmsReader(_MetadataFile(f))
             try:
                 reader.read_metadata(require_segment_indexes=False)
             except struct.error as error:
@@ -294,6 +295,19 @@ def _fill(f: BinaryIO, start: int, buffer: NDArray[np.uint8]) -> None:
         view = view[n:]
 
 
+class _MetadataFile:
+    """A file of which nobody reads much at once: damaged metadata may ask for all of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell, self._read = file.seek, file.tell, file.read
+
+    def read(self, size: int) -> bytes:
+        """Read some bytes of metadata."""
+        if size > LONGEST_TEXT:
+            raise ValueError(f"a text in its metadata has {size} bytes")
+        return self._read(size)
+
+
 class _quiet_nptdms:
     """Keep npTDMS from printing warnings of its own: what matters is raised here."""
 
@@ -303,8 +317,10 @@ class _quiet_nptdms:
         import nptdms.daqmx
         import nptdms.reader
         import nptdms.tdms_segment
+        import nptdms.types
 
-        self._loggers = [m.log for m in (nptdms.daqmx, nptdms.reader, nptdms.tdms_segment)]
+        modules = (nptdms.daqmx, nptdms.reader, nptdms.tdms_segment, nptdms.types)
+        self._loggers = [m.log for m in modules]
         self._levels = [log.level for log in self._loggers]
         for log in self._loggers:
             log.setLevel(logging.ERROR)

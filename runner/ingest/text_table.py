@@ -78,7 +78,8 @@ def float_columns(
 
 def text_lines(lines: bytes) -> list[str]:
     """Return the lines that are not empty."""
-    return [line for line in lines.decode("latin-1").splitlines() if line.strip()]
+    # not splitlines(): it parts at an ellipsis of Windows, too
+    return [line for line in lines.decode("latin-1").split("\n") if line.strip()]
 
 
 def _number(row: list[str], column: int) -> float:

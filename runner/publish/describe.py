@@ -8,6 +8,7 @@ from runner.publish.format import quantity, time_text
 from runner.publish.pages import InputRow, Provenance, ReportState
 from runner.publish.parameters import SUBJECT_PARAMETERS
 from runner.publish.records import ReportRecord, ShotRecord
+from runner.receipts import Subject
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
 
@@ -76,3 +77,15 @@ def shot_facts(record: ShotRecord) -> list[str]:
     return found + [
         str(record.attributes[k]) for k in ("gas", "program") if record.attributes.get(k)
     ]
+
+
+def subject_text(subject: Subject) -> str:
+    """Return a subject in words: ``Shot 7``, ``Shots 3 to 9``, ``2026-11-22``."""
+    match subject.scope:
+        case "shot":
+            return f"Shot {subject.number}"
+        case "range":
+            first, _, last = subject.key.partition("..")
+            return f"Shots {int(first)} to {int(last)}"
+        case _:
+            return subject.key

@@ -195,7 +195,10 @@ class Facts:
         known = self.templates.get(report.receipt.template)
         if known and known.key:
             return list(known.key)
-        return [s.name for s in report.receipt.scraps if is_number(s)][:VALUES_EACH]
+        numbers = [s for s in report.receipt.scraps if is_number(s)]
+        # what was measured says more than what was counted
+        numbers.sort(key=lambda s: s.sigma is None)
+        return [s.name for s in numbers][:VALUES_EACH]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
         """Return the results that summaries of a shot show, by (template, name)."""

@@ -120,14 +120,16 @@ def _scientific(value: float, digits: int) -> str:
 
 
 def range_text(low: float, high: float) -> str:
-    """Return the ends of a range with three digits and one power: ``(0.96 … 1.44) × 10¹⁷``."""
+    """Return the ends of a range with one power and equal decimals: ``(0.96 … 1.44) × 10¹⁷``."""
     power = common_power([low, high])
-    ends = f"{_three(low / 10.0**power)} … {_three(high / 10.0**power)}"
+    ends = " … ".join(range_ends(low / 10.0**power, high / 10.0**power))
     return f"({ends}) ×{NO_BREAK}10{superscript(power)}" if power else ends
 
 
-def _three(value: float) -> str:
-    return number(float(f"{value:.3g}"))
+def range_ends(low: float, high: float) -> tuple[str, str]:
+    """Return both ends with the decimals that give the larger one three digits."""
+    decimals = min(max(2 - _exponent(max(abs(low), abs(high))), 0), 12)
+    return _plain(low, decimals, strip=True), _plain(high, decimals, strip=True)
 
 
 def common_power(values: Iterable[float]) -> int:

@@ -9,40 +9,30 @@ last. A page is written only where its bytes differ.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ishtar.errors import IshtarError
-from ishtar.store import atomic_path, fsync_dir, write_atomic
+from ishtar.store import write_atomic
+from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.publish.addresses import (
-    relative_url,
     report_stem,
     subject_folder,
     subject_page,
 )
-from runner.publish.compose import (
-    day_page,
-    days_page,
-    home_page,
-    latest_page,
-    not_found_page,
-    report_page,
-    shot_json,
-    shot_page,
-)
+from runner.publish.compose import day_page, report_page, shot_json, shot_page
 from runner.publish.facts import Facts
 from runner.publish.fragment import read_fragment
+from runner.publish.fronts import days_page, home_page, latest_page, not_found_page
 from runner.publish.notebook import THUMBNAIL, render_report, renderer_version
-from runner.publish.pages import Page, Site
+from runner.publish.pages import Site
 from runner.publish.records import ReportRecord, SiteSource
 from runner.publish.sanitise import FIGURES
 from runner.publish.theme import Theme
+from runner.publish.writer import Writer
 from runner.receipts import NOTEBOOK, Subject
 
 log = logging.getLogger(__name__)
@@ -53,8 +43,6 @@ CSP = (
     "base-uri 'none'; form-action 'none'"
 )
 STAMP = ".ishtar-site"
-_TEMPORARY = ".tmp-"
-_FOLDERS = ("assets", "days", "ranges", "shots")
 
 
 class NotASite(IshtarError, FileExistsError):
@@ -107,16 +95,19 @@ def publish(
         only = None
     subjects = list(_everything(facts) if only is None else _mentioning(facts, only, out))
     _render_missing(facts, subjects, theme, workers)
-    writer = _Writer(out, looks, _site(source, looks))
-    writer.assets()
-    for subject in subjects:
-        _write_subject(facts, subject, writer)
-        facts.forget(subject)
-    writer.page(days_page(facts), rank=2)
-    writer.page(latest_page(facts), rank=3)
-    writer.page(home_page(facts), rank=3)
-    writer.page(not_found_page(), rank=3)
-    writer.switch()
+    writer = Writer(out, looks, _site(source, looks))
+    try:
+        writer.assets()
+        for subject in subjects:
+            _write_subject(facts, subject, writer)
+            facts.forget(subject)
+        writer.page(days_page(facts), rank=2)
+        writer.page(latest_page(facts), rank=3)
+        writer.page(home_page(facts), rank=3)
+        writer.page(not_found_page(), rank=3)
+        writer.switch()
+    finally:
+        writer.drop_staged()
     kept = None if only is None else {subject_folder(s) for s in subjects}
     writer.remove_unmentioned(kept, {subject_page(s) for s in subjects})
     done = Published(
@@ -139,7 +130,7 @@ def _claim(out: Path) -> None:
     """Make sure that what is going to be changed is ours."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / STAMP).exists():
-        if any(not p.name.startswith(_TEMPORARY) for p in out.iterdir()):
+        if any(not p.name.startswith(TEMPORARY_PREFIX) for p in out.iterdir()):
             raise NotASite(f"{out} holds files of others: publish into an empty folder")
         write_atomic(out / STAMP, "Made by ishtar publish; what it did not write it may remove.\n")
 
@@ -228,7 +219,7 @@ def _render(folder: Path, *, theme: Path | None) -> None:
 # writing -------------------------------------------------------------------------------------
 
 
-def _write_subject(facts: Facts, subject: Subject, writer: _Writer) -> None:
+def _write_subject(facts: Facts, subject: Subject, writer: Writer) -> None:
     if not _exists(facts, subject):
         return
     for report in (*facts.reports(subject), *facts.reruns(subject)):
@@ -241,7 +232,7 @@ def _write_subject(facts: Facts, subject: Subject, writer: _Writer) -> None:
         writer.page(day_page(facts, subject.key), rank=2)
 
 
-def _write_files(facts: Facts, report: ReportRecord, writer: _Writer) -> None:
+def _write_files(facts: Facts, report: ReportRecord, writer: Writer) -> None:
     stem = report_stem(report.receipt)
     notebook = report.folder / NOTEBOOK
     if not notebook.is_file():
@@ -252,100 +243,5 @@ def _write_files(facts: Facts, report: ReportRecord, writer: _Writer) -> None:
         return
     for picture in fragment.figures:
         writer.copy(f"{stem}/{picture.file}", report.folder / FIGURES / picture.file, by_name=True)
-    if fragment.thumbnail:
+    if fragment.thumbnail and not report.receipt.rerun and report.receipt.scope != "range":
         writer.copy(f"{stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
-
-
-@dataclass
-class _Writer:
-    """Puts files into the site and remembers which."""
-
-    out: Path
-    theme: Theme
-    site: Site
-    written: list[str] = field(default_factory=list)
-    unchanged: int = 0
-    removed: list[str] = field(default_factory=list)
-    mentioned: set[str] = field(default_factory=set)
-    staged: list[tuple[int, str, Path]] = field(default_factory=list)
-
-    def assets(self) -> None:
-        """Write the assets under their hashed names."""
-        for name, published in self.theme.asset_names.items():
-            self.copy(f"assets/{published}", self.theme.assets[name], by_name=True)
-
-    def page(self, page: Page, *, rank: int) -> None:
-        """Render a page; a new one is written, a changed one waits for `switch`."""
-        template = self.theme.environment.get_template(page.template)
-        url: Callable[[str], str] = partial(relative_url, page.path)
-        html = template.render(page=page, site=self.site, url=url)
-        self.bytes(page.path, html.encode(), rank=rank)
-
-    def bytes(self, path: str, content: bytes, *, rank: int = 0) -> None:
-        """Write a file that differs from what is there."""
-        self.mentioned.add(path)
-        target = self.out / path
-        try:
-            if target.read_bytes() == content:
-                self.unchanged += 1
-                return
-        except FileNotFoundError:
-            write_atomic(target, content)
-            self.written.append(path)
-            return
-        temporary = target.parent / f"{_TEMPORARY}{secrets.token_hex(6)}-{target.name[-80:]}"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        self.staged.append((rank, path, temporary))
-
-    def copy(self, path: str, source: Path, *, by_name: bool = False) -> None:
-        """Copy a file that differs; ``by_name`` where the name says what is in it."""
-        self.mentioned.add(path)
-        target = self.out / path
-        same_size = target.is_file() and target.stat().st_size == source.stat().st_size
-        if same_size and (by_name or target.read_bytes() == source.read_bytes()):
-            self.unchanged += 1
-            return
-        with atomic_path(target) as temporary:
-            shutil.copyfile(source, temporary)
-        self.written.append(path)
-
-    def switch(self) -> None:
-        """Put the changed pages in place, leaves before indexes."""
-        folders = set()
-        for _, path, temporary in sorted(self.staged):
-            os.replace(temporary, self.out / path)
-            folders.add(temporary.parent)
-            self.written.append(path)
-        for folder in folders:
-            fsync_dir(folder)
-        self.staged.clear()
-
-    def remove_unmentioned(self, folders: set[str] | None, pages: set[str]) -> None:
-        """Remove files that no page mentions any more.
-
-        Parameters
-        ----------
-        folders
-            Folders of the subjects that were published; None after a full build, where all
-            folders of the site are looked through.
-        pages
-            Pages of these subjects.
-        """
-        roots = [self.out / f for f in (_FOLDERS if folders is None else sorted(folders))]
-        found = [p for root in roots for p in sorted(root.rglob("*")) if not p.is_dir()]
-        if folders is not None:
-            found += [self.out / p for p in sorted(pages) if (self.out / p).is_file()]
-        for path in dict.fromkeys(found):
-            name = path.relative_to(self.out).as_posix()
-            if name not in self.mentioned:
-                path.unlink()
-                self.removed.append(name)
-        for root in roots:
-            for folder in sorted((p for p in root.rglob("*") if p.is_dir()), reverse=True):
-                if not any(folder.iterdir()):
-                    folder.rmdir()
-            if root.is_dir() and root.name not in _FOLDERS and not any(root.iterdir()):
-                root.rmdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from runner.publish.addresses import subject_page
@@ -19,13 +19,10 @@ def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
     """Return shots as a table, in the order given."""
     order = {name: i for i, name in enumerate(facts.templates)}
     scraps = {n: facts.key_scraps(Subject.shot(n)) for n in numbers}
-    keys = sorted(
-        dict.fromkeys(key for of_shot in scraps.values() for key in of_shot),
-        key=lambda key: order.get(key[0], len(order)),
-    )
+    keys = _fair_share(dict.fromkeys(key for of_shot in scraps.values() for key in of_shot))
+    keys.sort(key=lambda key: order.get(key[0], len(order)))
     columns = [
-        _Results(key=key, scraps={n: s[key] for n, s in scraps.items() if key in s})
-        for key in keys[:MAX_COLUMNS]
+        _Results(key=key, scraps={n: s[key] for n, s in scraps.items() if key in s}) for key in keys
     ]
     marks = {n: facts.marks(Subject.shot(n)) for n in numbers}
     reports = sorted(
@@ -38,6 +35,17 @@ def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
         columns=[c.column for c in columns],
         rows=[_row(facts, n, shown, marks[n], [c.cell(n) for c in columns]) for n in numbers],
     )
+
+
+def _fair_share(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return as many results as a table has columns for: the first of each report, then on."""
+    ranked = []
+    seen: dict[str, int] = {}
+    for template, name in keys:
+        ranked.append((seen.setdefault(template, 0), len(ranked), (template, name)))
+        seen[template] += 1
+    chosen = sorted(ranked)[:MAX_COLUMNS]
+    return [key for _, _, key in sorted(chosen, key=lambda c: c[1])]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,29 +87,36 @@ class Theme:
                 hasher.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return hasher.hexdigest()
 
-    @cached_property
+    @property
     def environment(self) -> Environment:
         """The template environment: all text is escaped, an unknown name is an error."""
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        return _environment(self.folders)
 
-        from runner.publish import format as fmt
 
-        environment = Environment(
-            loader=FileSystemLoader([str(folder) for folder in self.folders]),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters.update(
-            day=fmt.day_text,
-            seconds=fmt.seconds_text,
-            size=fmt.size_text,
-            time=fmt.time_text,
-            unit=fmt.unit_text,
-        )
-        environment.globals["csp_hash"] = _csp_hash
-        return environment
+@cache
+def _environment(folders: tuple[Path, ...]) -> Environment:
+    # kept for the life of the process, as compiling templates costs more than using them; jinja
+    # itself notices a template that was edited
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from runner.publish import format as fmt
+
+    environment = Environment(
+        loader=FileSystemLoader([str(folder) for folder in folders]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        day=fmt.day_text,
+        seconds=fmt.seconds_text,
+        size=fmt.size_text,
+        time=fmt.time_text,
+        unit=fmt.unit_text,
+    )
+    environment.globals["csp_hash"] = _csp_hash
+    return environment
 
 
 def _csp_hash(text: str) -> str:

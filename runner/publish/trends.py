@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from runner.publish.format import common_power, number, quantity, scaled_unit
+from runner.publish.format import common_power, quantity, range_ends, scaled_unit
 from runner.publish.pages import Trend
 from runner.receipts import Scrap
 
@@ -34,6 +34,7 @@ def trend(name: str, scraps: Sequence[tuple[int, Scrap | None]]) -> Trend | None
     unit = next(iter(units))
     low, high = min(f[3] for f in found), max(f[3] for f in found)
     power = common_power([f[3] for f in found])
+    ends = range_ends(low / 10.0**power, high / 10.0**power)
     span = (high - low) or 1.0
     dx = (WIDTH - 2 * MARGIN) / max(1, len(scraps) - 1)
     points = []
@@ -51,8 +52,8 @@ def trend(name: str, scraps: Sequence[tuple[int, Scrap | None]]) -> Trend | None
         unit=scaled_unit(power, unit),
         path=path,
         points=points,
-        low=number(float(f"{low / 10.0**power:.3g}")),
-        high=number(float(f"{high / 10.0**power:.3g}")),
+        low=ends[0],
+        high=ends[1],
         first=found[0][1],
         last=found[-1][1],
         width=WIDTH,

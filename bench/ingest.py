@@ -1,0 +1,176 @@
+"""Ingest beside a plain copy of the same file, and its peak memory for files of any layout.
+
+    python bench/ingest.py [--size-mb 400] [--large-mb 2000]
+
+Both are measured in one run, in turn, and both end with the bytes on the disk (fsync). Ingest also
+hashes the source, compresses, builds the envelopes and reads everything back. Every value that was
+stored is compared with what npTDMS reads from the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from nptdms import TdmsFile
+
+from ishtar.store import SourceFile
+from runner.ingest import IngestSettings, Layout, ingest_file
+from runner.simulate import Campaign, simulate_shot
+from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
+
+ROUNDS = 3
+LIMIT_MB = 400
+
+# Run in a process of its own. Linux hands the peak of getrusage on from the parent; VmHWM is ours.
+ONE_INGEST = """
+import json, re, resource, sys
+from pathlib import Path
+from runner.ingest import IngestSettings, Layout, ingest_file
+layout = Layout.of(Path(sys.argv[2]))
+outcome = ingest_file(Path(sys.argv[1]), layout=layout, settings=IngestSettings())
+status = Path("/proc/self/status")
+if status.exists():
+    peak_mb = int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) / 1000
+else:
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+print(json.dumps({"status": outcome.status, "reason": outcome.reason, "peak_mb": peak_mb,
+                  "seconds": outcome.seconds, "stored": str(outcome.stored[0])}))
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--size-mb", type=float, default=400.0)
+    parser.add_argument("--large-mb", type=float, default=2000.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for interleaved in (False, True):
+            rate(Path(folder), options.size_mb, interleaved)
+        for interleaved in (False, True):
+            source = simulated(Path(folder), options.large_mb, interleaved)
+            memory(source, f"{options.large_mb:.0f} MB {_layout(interleaved)}")
+        memory(one_segment(Path(folder), options.large_mb / 2), "one contiguous segment")
+
+
+def simulated(folder: Path, size_mb: float, interleaved: bool) -> Path:
+    """Write the TDMS file of a shot and return it."""
+    campaign = Campaign(first=1, shots=1, size_mb=size_mb, interleaved=interleaved)
+    return simulate_shot(campaign, 1, folder / f"raw-{size_mb:.0f}-{interleaved}")[0]
+
+
+def one_segment(folder: Path, size_mb: float) -> Path:
+    """Write two channels in one segment: what npTDMS' chunks would hold in memory at once."""
+    path = folder / "one" / "00001_Data.tdms"
+    path.parent.mkdir()
+    n = round(size_mb * 1e6 / 4)
+    some = np.random.default_rng(0).normal(0, 300, 1 << 20).astype(np.int16)
+    values = np.resize(some, n)
+    properties = {
+        f"g/{c}": volts_properties(volts_per_count=1e-4, t0_s=0.0, dt_s=1e-6) for c in "ab"
+    }
+    with path.open("wb") as f:
+        writer = TdmsWriter(f, properties)
+        writer.write([ChannelBlock(group="g", name=c, values=values) for c in "ab"])
+    return path
+
+
+def rate(folder: Path, size_mb: float, interleaved: bool) -> None:
+    """Print how fast a file is copied and ingested, in turn."""
+    source = simulated(folder, size_mb, interleaved)
+    size = source.stat().st_size
+    copies, ingests = [], []
+    for k in range(ROUNDS):
+        begin = time.perf_counter()
+        copy(source, folder / "copy")
+        copies.append(size / 1e6 / (time.perf_counter() - begin))
+        layout = Layout.of(folder / f"ws-{k}")
+        begin = time.perf_counter()
+        outcome = ingest_file(source, layout=layout, settings=IngestSettings())
+        ingests.append(size / 1e6 / (time.perf_counter() - begin))
+        assert outcome.status == "stored", outcome.reason
+        if k == 0:
+            compare(source, outcome.stored[0])
+            share = outcome.stored[0].stat().st_size / size
+        shutil.rmtree(folder / f"ws-{k}")
+    (folder / "copy").unlink()
+    shutil.rmtree(source.parent)
+    plain, ours = statistics.median(copies), statistics.median(ingests)
+    print(
+        f"{size / 1e6:.0f} MB {_layout(interleaved)}: ingest {ours:.0f} MB/s, plain copy "
+        f"{plain:.0f} MB/s, ratio {ours / plain:.2f}; stored {share:.0%} of the source; "
+        "all values equal"
+    )
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file and wait until it is on the disk."""
+    with source.open("rb") as a, target.open("wb") as b:
+        shutil.copyfileobj(a, b, 4 << 20)
+        b.flush()
+        os.fsync(b.fileno())
+
+
+def memory(source: Path, what: str) -> None:
+    """Print the peak memory of a process that ingests one file and does nothing else."""
+    workspace = source.parent / "ws"
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_INGEST, str(source), str(workspace)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["status"] == "stored", found["reason"]
+    compare(source, Path(found["stored"]))
+    size_mb = source.stat().st_size / 1e6
+    shutil.rmtree(source.parent)
+    print(
+        f"{what}, {size_mb:.0f} MB: peak memory {found['peak_mb']:.0f} MB "
+        f"(limit {LIMIT_MB}), {size_mb / found['seconds']:.0f} MB/s; all values equal"
+    )
+    assert found["peak_mb"] < LIMIT_MB
+
+
+def compare(source: Path, stored: Path) -> None:
+    """Compare every scaled value with npTDMS', which reads with code of its own."""
+    channels = SourceFile(stored).channels
+    position: dict[str, int] = defaultdict(int)
+    with TdmsFile.open(source) as peer:
+        for chunk in peer.data_chunks():
+            for group in chunk.groups():
+                for part in group.channels():
+                    path = f"{group.name}/{part.name}"
+                    for i in range(0, len(part), 1 << 22):
+                        expected = part[i : i + (1 << 22)] if len(part) <= 1 << 22 else None
+                        if expected is None:  # of a long chunk: raw values, a slice at a time
+                            expected = peer[group.name][part.name].read_data(
+                                position[path], min(1 << 22, len(part) - i)
+                            )
+                        start = position[path]
+                        ours = channels[path].scaled(start, start + len(expected))
+                        assert np.array_equal(ours, expected), f"{path} at {start}"
+                        position[path] += len(expected)
+    assert all(position[path] == c.n for path, c in channels.items())
+
+
+def _layout(interleaved: bool) -> str:
+    return "interleaved" if interleaved else "contiguous"
+
+
+if __name__ == "__main__":
+    main()

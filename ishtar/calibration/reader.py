@@ -1,0 +1,133 @@
+"""Reading TOML texts with their problems gathered, each with its file and line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ishtar.errors import IshtarError, did_you_mean
+from ishtar.spans import Span
+from ishtar.units import check_unit
+
+Known = Mapping[str, type]
+WORDS = {str: "a text", int: "a whole number", list: "a list", dict: "a table"}
+LAST = 10**9  # no shot number is larger
+
+
+@dataclass(frozen=True)
+class Text:
+    """One file: its name below the folder, its content, and where in it things begin."""
+
+    path: Path
+    name: str
+    data: dict[str, Any]
+    source: str = field(repr=False)
+
+    def at(self, header: str, position: int = 0, of: int = 1) -> str:
+        """Return file and line of the ``position``-th of so many ``header`` lines, ``[[wiring]]``.
+
+        Only the file, where the text writes its tables in another way than one header each.
+        """
+        # TOML's parser of the standard library keeps no lines.
+        pattern = r"^[ \t]*" + r"[ \t]*".join(map(re.escape, header)) + r"[ \t]*(#.*)?$"
+        found = list(re.finditer(pattern, self.source, re.MULTILINE))
+        if len(found) != of:
+            return self.name
+        return f"{self.name}:{self.source.count(chr(10), 0, found[position].start()) + 1}"
+
+
+class Reader:
+    """Gathers problems while the files of a folder are read."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[str] = []
+        self._read: set[Path] = set()
+
+    def files(self, pattern: str) -> Iterator[Text]:
+        """Yield the files that match and can be read; the others are problems."""
+        for path in sorted(self.root.glob(pattern)):
+            name = path.relative_to(self.root).as_posix()
+            if path.name.startswith("."):  # what editors leave behind
+                continue
+            self._read.add(path)
+            try:
+                source = path.read_bytes().decode("utf-8")
+                yield Text(path, name, tomllib.loads(source), source)
+            except OSError as error:
+                self.problems.append(f"{name}: cannot be read: {error.strerror}")
+            except RecursionError:
+                self.problems.append(f"{name}: its tables are nested too deeply")
+            except ValueError as error:  # no TOML, no UTF-8, numbers of thousands of digits
+                self.problems.append(f"{name}: {error}")
+
+    def unread(self) -> None:
+        """Note every TOML file of the folder that nobody has read."""
+        for path in sorted(self.root.rglob("*.toml")):
+            name = path.relative_to(self.root)
+            if path not in self._read and not any(part.startswith(".") for part in name.parts):
+                self.problems.append(
+                    f"{name.as_posix()}: is read by nobody: signals.toml, wiring/*.toml, "
+                    "devices/*.toml and machine/*.toml are"
+                )
+
+    def tables(self, text: Text, key: str) -> Iterator[tuple[str, Any]]:
+        """Yield (where, entry) of the list of tables ``[[key]]``, all that a file may hold."""
+        for other in text.data.keys() - {key}:
+            hint = did_you_mean(other, [key]) or f"; this file takes [[{key}]]"
+            self.problems.append(f"{text.at(f'[{other}]')}: unknown key {other!r}{hint}")
+        entries = text.data.get(key, [])
+        if not isinstance(entries, list):
+            self.problems.append(f"{text.name}: {key} must be a list of tables, [[{key}]]")
+            return
+        for k, entry in enumerate(entries):
+            yield f"{text.at(f'[[{key}]]', k, len(entries))} {key} {k + 1}", entry
+
+    def take(
+        self, entry: Any, where: str, known: Known, needs: Sequence[str] = ()
+    ) -> dict[str, Any] | None:
+        """Return the entry's values, None (and a problem each) where it is not as it must be.
+
+        What it ``needs`` must be there and say something; only of units may be nothing.
+        """
+        if not isinstance(entry, Mapping):
+            self.problems.append(f"{where}: must be a table")
+            return None
+        before = len(self.problems)
+        for name, value in entry.items():
+            if name not in known:
+                self.problems.append(f"{where}: unknown key {name!r}{did_you_mean(name, known)}")
+            elif not isinstance(value, known[name]) or isinstance(value, bool):
+                self.problems.append(f"{where}: {name!r} must be {WORDS[known[name]]}")
+            elif name in needs and value in ("", []) and name not in ("unit", "input"):
+                self.problems.append(f"{where}: {name!r} is empty")
+        self.problems.extend(f"{where}: needs {n!r}" for n in needs if n not in entry)
+        return dict(entry) if len(self.problems) == before else None
+
+    def span(self, values: Mapping[str, Any], where: str) -> Span | None:
+        """Return the span of shots of an entry."""
+        if "from" not in values:
+            self.problems.append(f"{where}: needs 'from', the first shot it holds for")
+            return None
+        first, until = values["from"], values.get("until")
+        if not 0 <= first <= LAST or not 0 <= (until or 0) <= LAST:
+            self.problems.append(f"{where}: 'from' and 'until' are shot numbers, 0 … {LAST}")
+            return None
+        try:
+            return Span(first, until)
+        except ValueError as error:
+            self.problems.append(f"{where}: {error}")
+        return None
+
+    def unit(self, text: str, where: str) -> bool:
+        """Tell whether a unit is known."""
+        try:
+            check_unit(text)
+        except IshtarError as error:
+            self.problems.append(f"{where}: {error}")
+            return False
+        return True

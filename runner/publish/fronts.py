@@ -1,0 +1,150 @@
+"""The pages that lead into the site: home, the newest shot, all days, and the lost reader's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, report_stem, subject_page
+from runner.publish.calendars import months
+from runner.publish.describe import attributes, subject_text
+from runner.publish.facts import Facts
+from runner.publish.pages import (
+    DaysPage,
+    Failure,
+    HomePage,
+    Image,
+    LatestPage,
+    LatestShot,
+    Link,
+    NotFoundPage,
+)
+from runner.publish.tables import shot_table
+from runner.receipts import Subject
+
+RECENT_SHOTS = 50
+MAX_FAILURES = 12
+MAX_TROUBLES = 12
+HOME_ROWS = 12
+HOME_MONTHS = 3
+
+
+def home_page(facts: Facts) -> HomePage:
+    """Return ``index.html``."""
+    counts = _counts(facts)
+    newest = facts.days[-1] if facts.days else ""
+    rows = list(reversed(facts.source.shots_of(newest)))[:HOME_ROWS] if newest else []
+    return HomePage(
+        path=HOME,
+        title=facts.source.facility.name,
+        latest=_latest(facts),
+        day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
+        table=shot_table(facts, rows) if rows else None,
+        day_reports=[
+            card for card in facts.cards(Subject.day(newest)) if card.mark.state != "missing"
+        ]
+        if newest
+        else [],
+        failures=list(_failures(facts))[:MAX_FAILURES],
+        troubles=list(facts.source.troubles())[:MAX_TROUBLES],
+        months=months(counts)[:HOME_MONTHS],
+        ranges=_ranges(facts)[-10:],
+        n_shots=len(facts.numbers),
+        n_days=len(facts.days),
+        known_shots=_spans(facts.numbers),
+    )
+
+
+def latest_page(facts: Facts) -> LatestPage:
+    """Return ``latest.html``."""
+    latest = _latest(facts)
+    title = f"Shot {latest.shot}" if latest else "No shots yet"
+    return LatestPage(path=LATEST, title=title, latest=latest)
+
+
+def days_page(facts: Facts) -> DaysPage:
+    """Return ``days/index.html``."""
+    return DaysPage(
+        path=DAYS,
+        title="All days",
+        months=months(_counts(facts)),
+        ranges=_ranges(facts),
+        n_shots=len(facts.numbers),
+        n_days=len(facts.days),
+    )
+
+
+def not_found_page() -> NotFoundPage:
+    """Return ``404.html``."""
+    return NotFoundPage(path=NOT_FOUND, title="No such page")
+
+
+def _latest(facts: Facts) -> LatestShot | None:
+    if not facts.numbers:
+        return None
+    number = facts.numbers[-1]
+    subject = Subject.shot(number)
+    record = facts.shot(number)
+    picture, picture_href = None, ""
+    for report in facts.reports(subject):
+        fragment = facts.fragment(report)
+        if fragment and fragment.figures:
+            figure, stem = fragment.figures[0], report_stem(report.receipt)
+            picture = Image(
+                href=f"{stem}/{figure.file}",
+                width=figure.width,
+                height=figure.height,
+                alt=f"{facts.title(report)} of shot {number}: {fragment.alts[0]}",
+            )
+            picture_href = f"{stem}.html"
+            break
+    return LatestShot(
+        shot=number,
+        href=subject_page(subject),
+        date=record.date,
+        attributes=attributes(record),
+        problems=list(record.marks),
+        values=facts.key_values(number, usual=True),
+        marks=facts.marks(subject),
+        picture=picture,
+        picture_href=picture_href,
+    )
+
+
+def _failures(facts: Facts) -> Iterator[Failure]:
+    """Yield what failed in the last shots and days, the newest first."""
+    subjects = [Subject.day(d) for d in facts.days[-2:]]
+    subjects += [Subject.shot(n) for n in reversed(facts.numbers[-RECENT_SHOTS:])]
+    for subject in subjects:
+        for report in facts.reports(subject):
+            if report.receipt.state in {"failed", "timeout"}:
+                yield Failure(
+                    mark=facts.mark(report),
+                    subject=Link(href=subject_page(subject), text=subject_text(subject)),
+                    started=report.receipt.started,
+                )
+
+
+def _ranges(facts: Facts) -> list[Link]:
+    return [
+        Link(
+            href=f"{report_stem(report.receipt)}.html",
+            text=f"{facts.title(report)}, {subject_text(subject).lower()}",
+        )
+        for subject in facts.source.ranges()
+        for report in (*facts.reports(subject), *facts.reruns(subject))
+    ]
+
+
+def _counts(facts: Facts) -> Mapping[str, int]:
+    return {day: len(facts.source.shots_of(day)) for day in facts.days}
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """Return ``1-12,15`` for ascending numbers."""
+    spans: list[list[int]] = []
+    for n in numbers:
+        if spans and n == spans[-1][1] + 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in spans)

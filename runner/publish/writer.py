@@ -1,0 +1,121 @@
+"""Putting files into a site: only where bytes differ, whole, and in an order that holds."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ishtar.store import atomic_path, fsync_dir, write_atomic
+from ishtar.store.atomic import TEMPORARY_PREFIX
+from runner.publish.addresses import relative_url
+from runner.publish.pages import Page, Site
+from runner.publish.theme import Theme
+
+_FOLDERS = ("assets", "days", "ranges", "shots")
+
+
+@dataclass
+class Writer:
+    """Puts files into the site and remembers which."""
+
+    out: Path
+    theme: Theme
+    site: Site
+    written: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    removed: list[str] = field(default_factory=list)
+    mentioned: set[str] = field(default_factory=set)
+    staged: list[tuple[int, str, Path]] = field(default_factory=list)
+
+    def assets(self) -> None:
+        """Write the assets under their hashed names."""
+        for name, published in self.theme.asset_names.items():
+            self.copy(f"assets/{published}", self.theme.assets[name], by_name=True)
+
+    def page(self, page: Page, *, rank: int) -> None:
+        """Render a page; a new one is written, a changed one waits for `switch`."""
+        template = self.theme.environment.get_template(page.template)
+        url: Callable[[str], str] = partial(relative_url, page.path)
+        html = template.render(page=page, site=self.site, url=url)
+        self.bytes(page.path, html.encode(), rank=rank)
+
+    def bytes(self, path: str, content: bytes, *, rank: int = 0) -> None:
+        """Write a file that differs from what is there."""
+        self.mentioned.add(path)
+        target = self.out / path
+        try:
+            if target.read_bytes() == content:
+                self.unchanged += 1
+                return
+        except FileNotFoundError:
+            write_atomic(target, content)
+            self.written.append(path)
+            return
+        temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{target.name[-80:]}"
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self.staged.append((rank, path, temporary))
+
+    def copy(self, path: str, source: Path, *, by_name: bool = False) -> None:
+        """Copy a file that differs; ``by_name`` where the name says what is in it."""
+        self.mentioned.add(path)
+        target = self.out / path
+        same_size = target.is_file() and target.stat().st_size == source.stat().st_size
+        if same_size and (by_name or target.read_bytes() == source.read_bytes()):
+            self.unchanged += 1
+            return
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+        self.written.append(path)
+
+    def switch(self) -> None:
+        """Put the changed pages in place, leaves before indexes."""
+        self.staged.sort(reverse=True)
+        folders = set()
+        while self.staged:
+            _, path, temporary = self.staged.pop()
+            os.replace(temporary, self.out / path)
+            folders.add(temporary.parent)
+            self.written.append(path)
+        for folder in folders:
+            fsync_dir(folder)
+
+    def drop_staged(self) -> None:
+        """Remove what was prepared and never switched to, after an error."""
+        for _, _, temporary in self.staged:
+            temporary.unlink(missing_ok=True)
+        self.staged.clear()
+
+    def remove_unmentioned(self, folders: set[str] | None, pages: set[str]) -> None:
+        """Remove files that no page mentions any more.
+
+        Parameters
+        ----------
+        folders
+            Folders of the subjects that were published; None after a full build, where all
+            folders of the site are looked through.
+        pages
+            Pages of these subjects.
+        """
+        roots = [self.out / f for f in (_FOLDERS if folders is None else sorted(folders))]
+        found = [p for root in roots for p in sorted(root.rglob("*")) if not p.is_dir()]
+        if folders is not None:
+            found += [self.out / p for p in sorted(pages) if (self.out / p).is_file()]
+        for path in dict.fromkeys(found):
+            name = path.relative_to(self.out).as_posix()
+            if name not in self.mentioned:
+                path.unlink()
+                self.removed.append(name)
+        for root in roots:
+            for folder in sorted((p for p in root.rglob("*") if p.is_dir()), reverse=True):
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+            if root.is_dir() and root.name not in _FOLDERS and not any(root.iterdir()):
+                root.rmdir()

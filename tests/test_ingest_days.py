@@ -1,0 +1,350 @@
+"""The generator's log of a day: kept, cut into pulses, matched to shots by clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ishtar.store import SourceFile, problems
+from runner.ingest import (
+    IngestSettings,
+    Layout,
+    Outcome,
+    index_days,
+    ingest_file,
+    match_day,
+    shot_times,
+    text_table,
+)
+from runner.ingest.generatorlog import DayLog, GeneratorLog
+from runner.simulate import Campaign, simulate
+
+DAY = dt.date(2026, 11, 22)
+NAME = "GENERATOR_2026-11-22.txt"
+HEADER = "Time\tForwardPower[W]\tReflectedPower[W]"
+# the generator's clock is 37.4 s ahead
+SETTINGS = IngestSettings(generator_clock_offset_s=-37.4, generator_tolerance_s=10.0)
+
+
+def clock(text: str, seconds: float = 0.0) -> str:
+    """Return a time of day so many seconds later, as the generator writes it."""
+    moment = dt.datetime.fromisoformat(f"2026-11-22T{text}") + dt.timedelta(seconds=seconds)
+    return moment.time().isoformat(timespec="milliseconds")
+
+
+def pulse(start: str, n: int = 20, power: float = 500.0) -> list[str]:
+    return [f"{clock(start, 37.4 + 0.1 * i)}\t{power + i:.1f}\t{i:.1f}" for i in range(n)]
+
+
+def idle(start: str, n: int = 3) -> list[str]:
+    return [f"{clock(start, 37.4 + i)}\t0.4\t0.1" for i in range(n)]
+
+
+class Place:
+    """A workspace whose shots get their times from date CSVs."""
+
+    def __init__(self, root: Path, settings: IngestSettings = SETTINGS) -> None:
+        self.root, self.settings = root, settings
+        self.layout = Layout.of(root / "workspace")
+
+    def ingest(self, path: Path, **options: object) -> Outcome:
+        return ingest_file(path, layout=self.layout, settings=self.settings, **options)  # type: ignore[arg-type]
+
+    def shot(self, number: int, time: str) -> Outcome:
+        path = self.root / f"{number:05d}_Date.csv"
+        path.write_text(f"Shot;{number}\nDate;2026-11-22 {time}\n")
+        return self.ingest(path)
+
+    def log(self, rows: list[str], name: str = NAME, end: str = "\r\n") -> Outcome:
+        path = self.root / name
+        path.write_bytes("\r\n".join([HEADER, *rows]).encode() + end.encode())
+        return self.ingest(path)
+
+    def forward(self, shot: int, number: int = 1) -> list[float]:
+        suffix = "" if number == 1 else f" {number}"
+        source = SourceFile(self.layout.shots / f"{shot:05d}" / f"{NAME}{suffix}.h5")
+        return source.channels[f"Generator{suffix}/ForwardPower"].raw().tolist()
+
+    def state(self) -> dict[str, list]:
+        return json.loads((self.layout.days / str(DAY) / f"{NAME}.json").read_text())
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def powers(rows: list[str]) -> list[float]:
+    return [float(row.split("\t")[1]) for row in rows]
+
+
+def test_a_pulse_is_stored_for_its_shot_on_the_shot_s_clock(place: Place) -> None:
+    place.shot(3, "09:10:00.000")
+    place.shot(4, "09:17:00.000")
+    rows = pulse("09:10:00.300")
+    outcome = place.log([*idle("09:08:00"), *rows, *idle("09:12:00")])
+    assert (outcome.status, outcome.shots) == ("stored", [3])
+    (stored,) = outcome.stored
+    assert stored == place.layout.shots / "00003" / f"{NAME}.h5"
+    source = SourceFile(stored)
+    forward = source.channels["Generator/ForwardPower"]
+    assert forward.unit == "W"
+    assert forward.raw().tolist() == powers(rows)
+    np.testing.assert_allclose(forward.time(), 0.3 + 0.1 * np.arange(20), atol=1.1e-3)
+    assert source.channels["Generator/ReflectedPower"].raw().tolist() == list(range(20))
+    assert source.properties["pulses"][0]["rows"] == [3, 23]
+    assert not list(problems(stored))
+    kept = place.layout.days / "2026-11-22" / NAME
+    assert kept.read_bytes() == (place.root / NAME).read_bytes()
+
+
+def test_a_pulse_that_fits_no_shot_is_told_and_tried_again_when_a_shot_comes(place: Place) -> None:
+    outcome = place.log(pulse("09:10:00.3"))
+    assert (outcome.status, outcome.shots) == ("pending", [])
+    assert "1 fit no shot (09:10:37)" in outcome.reason
+    assert place.state()["unmatched"] == ["2026-11-22T09:10:37.700000"]
+    assert place.shot(2, "09:00:00").stored[1:] == []
+    followed = place.shot(3, "09:10:00")
+    assert followed.shots == [3]
+    assert followed.stored[1].name == f"{NAME}.h5"
+    assert "1 pulses belong to shots" in followed.reason
+    assert place.state()["unmatched"] == []
+
+
+def test_a_pulse_that_fits_two_shots_is_given_to_none(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    place.shot(4, "09:10:12")
+    outcome = place.log(pulse("09:10:05"))
+    assert (outcome.status, outcome.stored) == ("pending", [])
+    assert "the pulse of 09:10:42 fits shots 3 and 4 and is given to none" in outcome.reason
+    assert place.state()["ambiguous"] == [{"start": "2026-11-22T09:10:42.400000", "shots": [3, 4]}]
+
+
+def test_two_pulses_in_one_shot_are_both_stored(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    first, second = pulse("09:10:00.3"), pulse("09:10:06", power=900.0)
+    outcome = place.log([*first, *second])
+    assert len(outcome.stored) == 1
+    assert place.forward(3) == powers(first + second)
+    assert len(SourceFile(outcome.stored[0]).properties["pulses"]) == 2
+
+
+def test_the_same_log_again_is_known_and_so_is_an_earlier_state_of_it(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    rows = [*pulse("09:10:00.3"), *idle("09:12:00")]
+    place.log(rows)
+    assert place.log(rows).status == "known"
+    earlier = place.log(rows[:10])
+    assert (earlier.status, earlier.stored) == ("known", [])
+    assert place.forward(3) == powers(rows[:20])
+
+
+def test_a_log_that_has_grown_adds_only_its_new_pulses(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    place.shot(4, "09:17:00")
+    first, second = pulse("09:10:00.3"), pulse("09:17:00.3", power=800.0)
+    place.log(first)
+    outcome = place.log([*first, *second])
+    assert [p.parent.name for p in outcome.stored] == ["00004"]
+    assert place.forward(3) == powers(first)
+    assert place.forward(4) == powers(second)
+
+
+def test_a_pulse_that_goes_on_in_a_grown_log_is_completed_beside_the_first_part(
+    place: Place,
+) -> None:
+    place.shot(3, "09:10:00")
+    rows = pulse("09:10:00.3")
+    place.log(rows[:8])
+    outcome = place.log(rows)
+    assert outcome.stored == [place.layout.shots / "00003" / f"{NAME} 2.h5"]
+    assert place.forward(3) == powers(rows[:8])
+    assert place.forward(3, 2) == powers(rows[8:])
+
+
+def test_a_row_that_is_still_being_written_is_left_out(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    rows = pulse("09:10:00.3")
+    place.log([*rows[:8], rows[8][:-3]], end="")
+    place.log(rows)
+    assert place.forward(3) + place.forward(3, 2) == powers(rows)
+
+
+def test_another_log_under_a_known_name_goes_to_quarantine(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    rows = pulse("09:10:00.3")
+    place.log(rows)
+    outcome = place.log(pulse("09:10:00.3", power=100.0))
+    assert outcome.status == "quarantined"
+    assert "does not continue it; the first stays" in outcome.reason
+    assert place.forward(3) == powers(rows)
+
+
+def test_what_is_stored_is_never_given_to_another_shot(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    place.shot(4, "09:11:00")
+    rows = pulse("09:10:00.3")
+    place.log(rows)
+    place.settings = IngestSettings(generator_clock_offset_s=22.6)  # a minute later: shot 4
+    assert place.log([*rows, *idle("09:20:00")]).stored == []
+    assert not (place.layout.shots / "00004" / f"{NAME}.h5").exists()
+
+
+def test_a_trigger_that_a_better_clock_corrects_is_told(place: Place) -> None:
+    lvm = place.root / "00003_x.lvm"
+    lvm.write_text(
+        "LabVIEW Measurement\t\nSeparator\tTab\nDate\t2026/11/22\nTime\t09:10:01\n"
+        "***End_of_Header***\t\n\t\nChannels\t1\t\nDelta_X\t1\n***End_of_Header***\t\n"
+        "X_Value\ta\tComment\n0\t1.0\n1\t2.0\n"
+    )
+    assert place.ingest(lvm).status == "stored"
+    place.log(pulse("09:10:00.3"))
+    outcome = place.shot(3, "09:10:00.000")
+    assert "was placed by the trigger 2026-11-22T09:10:01.000, which is now" in outcome.reason
+
+
+def test_midnight_belongs_to_the_night_before(place: Place) -> None:
+    path = place.root / "00009_Date.csv"
+    path.write_text("Date;2026-11-23 00:00:01\n")
+    place.ingest(path)
+    rows = [f"{t}\t100.0\t1.0" for t in ("23:59:59.900", "00:00:00.000", "00:00:00.100")]
+    place.settings = IngestSettings()
+    outcome = place.log(rows)
+    assert outcome.shots == [9]
+    np.testing.assert_allclose(
+        SourceFile(outcome.stored[0]).channels["Generator/ForwardPower"].time(),
+        [-1.1, -1.0, -0.9],
+    )
+
+
+def test_incoming_logs_are_taken_away_once_their_copy_is_kept(place: Place) -> None:
+    place.layout.incoming.mkdir(parents=True)
+    path = place.layout.incoming / NAME
+    path.write_text("\n".join([HEADER, *pulse("09:10:00.3")]) + "\n")
+    content = path.read_bytes()
+    assert place.ingest(path, incoming=True).status == "pending"
+    assert not path.exists()
+    assert (place.layout.days / "2026-11-22" / NAME).read_bytes() == content
+
+
+def test_the_times_of_shots_are_found_again_in_the_stored_files(place: Place) -> None:
+    place.shot(3, "09:10:00.25")
+    place.log(pulse("09:10:00.3"))
+    before = shot_times(place.layout, DAY)
+    assert before == {3: dt.datetime(2026, 11, 22, 9, 10, 0, 250000)}
+    for note in (place.layout.days / "2026-11-22" / "shots").iterdir():
+        note.unlink()
+    assert shot_times(place.layout, DAY) == {}
+    index_days(place.layout)
+    assert shot_times(place.layout, DAY) == before
+    assert match_day(place.layout, place.settings, DAY).stored == []
+
+
+def test_a_log_that_comes_first_into_an_old_workspace_finds_its_shots(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    for path in sorted(place.layout.days.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert place.log(pulse("09:10:00.3")).shots == [3]
+
+
+@pytest.mark.parametrize(
+    ("name", "above", "day"),
+    [
+        ("generator_20261122.log", "", DAY),
+        ("22.11.2026 RF.txt", "", DAY),
+        ("rf.txt", "Generator log of 22.11.2026\n", DAY),
+        ("rf.txt", "", None),
+    ],
+)
+def test_the_day_stands_in_the_name_or_above_the_columns(
+    tmp_path: Path, name: str, above: str, day: dt.date | None
+) -> None:
+    place = Place(tmp_path, IngestSettings(generator_tolerance_s=60))
+    place.shot(3, "09:10:00")
+    path = tmp_path / name
+    path.write_text(above + "\n".join([HEADER, *pulse("09:10:00.3")]) + "\n")
+    outcome = place.ingest(path)
+    if day is None:
+        assert outcome.status == "quarantined"
+        assert "does not say its day" in outcome.reason
+    else:
+        assert outcome.shots == [3]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("Time\tForwardPower[W]\n09:00:00\t1,5\n09:00:01\t20,5\n", [20.5]),
+        ("Time;ForwardPower[W]\n09:00:00,250;30\n09:00:01,250;20,5\n", [30.0, 20.5]),
+        ("Time,ForwardPower [W]\n2026-11-22 09:00:00.5,30\n2026-11-22 09:00:01,20.5\n", [30, 20.5]),
+        ("\ufeffTime\tForwardPower[W]\n9:00\t30\n\n9:01\t20.5\n", [30.0, 20.5]),
+    ],
+)
+def test_logs_are_read_as_generators_write_them(
+    tmp_path: Path, text: str, values: list[float]
+) -> None:
+    path = tmp_path / NAME
+    path.write_text(text, encoding="utf-8")
+    assert GeneratorLog().matches(path, path.read_bytes())
+    pulses = DayLog.of(path).pulses(threshold_w=10.0, gap_s=100.0)
+    assert [p.values["ForwardPower"].tolist() for p in pulses] == [values]
+
+
+def test_a_log_with_a_line_that_is_no_row_is_not_kept(place: Place) -> None:
+    outcome = place.log([*pulse("09:10:00.3"), "09:11:00.000\tbroken\t1.0"])
+    assert outcome.status == "quarantined"
+    assert "a line after row 0 that is no row" in outcome.reason
+    assert not (place.layout.days / "2026-11-22" / NAME).exists()
+
+
+@given(
+    powers=st.lists(st.sampled_from([0.0, 5.0, 50.0, 400.0]), min_size=1, max_size=60),
+    steps=st.lists(st.sampled_from([0.1, 0.5, 3.0]), min_size=60, max_size=60),
+    block=st.sampled_from([40, 100, 1 << 20]),
+)
+def test_pulses_are_the_same_however_much_is_read_at_a_time(
+    tmp_path_factory: pytest.TempPathFactory,
+    powers: list[float],
+    steps: list[float],
+    block: int,
+) -> None:
+    times = np.cumsum(steps[: len(powers)])
+    path = tmp_path_factory.mktemp("log") / NAME
+    rows = [
+        f"{clock('09:00:00', t)}\t{p}\t0.0" for t, p in zip(times.tolist(), powers, strict=True)
+    ]
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_table, "BLOCK_BYTES", block)
+        found = [p.rows for p in DayLog.of(path).pulses(threshold_w=10.0, gap_s=2.0)]
+    # rows with power on, and what lies between two of them that are close
+    expected: list[list[int]] = []
+    for i in (i for i, p in enumerate(powers) if p > 10.0):
+        if expected and times[i] - times[expected[-1][1] - 1] <= 2.0 + 1e-9:
+            expected[-1][1] = i + 1
+        else:
+            expected.append([i, i + 1])
+    assert [list(r) for r in found] == expected
+
+
+def test_a_simulated_day_finds_every_pulse_its_shot(tmp_path: Path) -> None:
+    campaign = Campaign(first=1, shots=2, size_mb=1.0)
+    files = simulate(campaign, tmp_path / "arrived")
+    place = Place(tmp_path, IngestSettings(generator_clock_offset_s=-campaign.clock_offset_s))
+    outcomes = [place.ingest(path) for path in sorted(files)]
+    assert {o.status for o in outcomes} == {"stored"}
+    assert outcomes[-1].shots == [1, 2]
+    for shot in (1, 2):
+        time = (
+            SourceFile(place.layout.shots / f"{shot:05d}" / f"{NAME}.h5")
+            .channels["Generator/ForwardPower"]
+            .time()
+        )
+        assert 0.0 <= time[0] < 2.0
+        assert time[-1] < 6.0
