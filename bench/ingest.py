@@ -94,10 +94,12 @@ def rate(folder: Path, size_mb: float, interleaved: bool) -> None:
     size = source.stat().st_size
     copies, ingests = [], []
     for k in range(ROUNDS):
+        os.sync()  # what was written before shall not be flushed on our time
         begin = time.perf_counter()
         copy(source, folder / "copy")
         copies.append(size / 1e6 / (time.perf_counter() - begin))
         layout = Layout.of(folder / f"ws-{k}")
+        os.sync()
         begin = time.perf_counter()
         outcome = ingest_file(source, layout=layout, settings=IngestSettings())
         ingests.append(size / 1e6 / (time.perf_counter() - begin))
@@ -127,6 +129,7 @@ def copy(source: Path, target: Path) -> None:
 def memory(source: Path, what: str) -> None:
     """Print the peak memory of a process that ingests one file and does nothing else."""
     workspace = source.parent / "ws"
+    os.sync()
     done = subprocess.run(
         [sys.executable, "-c", ONE_INGEST, str(source), str(workspace)],
         capture_output=True,

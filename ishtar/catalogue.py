@@ -44,6 +44,15 @@ MIGRATIONS: dict[str, str] = {
 }
 
 
+REBUILD = "`ishtar rebuild` makes it anew"
+WHEN = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
+WHAT_THEN = {  # SQLite's codes: busy, locked, disk full
+    5: "another process writes it: try again",
+    6: "another process writes it: try again",
+    13: "free some space on its disk, then try again",
+}
+
+
 class CatalogueError(IshtarError, OSError):
     """The catalogue cannot be used; it can always be rebuilt."""
 
@@ -117,25 +126,45 @@ class Catalogue:
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
         self.path = path
-        try:
+        if not write and not path.exists():
+            raise WorkspaceError(f"{path} is not there: {REBUILD}")
+        with self._told():
             if write:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # The service's jobs run one at a time, though not in the thread that opened it.
                 self._db = sqlite3.connect(
                     path, timeout=30, isolation_level=None, check_same_thread=False
                 )
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-                self._migrate()
             else:
-                if not path.exists():
-                    raise WorkspaceError(f"{path} is not there: `ishtar rebuild` makes it anew")
-                self._db = sqlite3.connect(
-                    f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30
-                )
-                self._db.execute("SELECT 1 FROM shots LIMIT 1")
+                uri = f"{path.resolve().as_uri()}?mode=ro"
+                self._db = sqlite3.connect(uri, uri=True, timeout=30)
+        try:
+            with self._told():
+                if write:
+                    self._db.execute("PRAGMA journal_mode=WAL")
+                    self._db.execute("PRAGMA synchronous=NORMAL")
+                    self._migrate()
+                elif self._steps_done() != MIGRATIONS.keys():
+                    raise CatalogueError(f"{path} is of another version of ishtar: {REBUILD}")
+        except BaseException:
+            self._db.close()
+            raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what SQLite has to say in one line, with what to do about it."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise  # ours, not the file's
         except sqlite3.DatabaseError as error:
-            raise CatalogueError(f"{path}: {error}: `ishtar rebuild` makes it anew") from error
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            then = WHAT_THEN.get(code, REBUILD)
+            raise CatalogueError(f"{self.path}: {error}: {then}") from error
+
+    def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._told():
+            return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Close the connection."""
@@ -147,27 +176,37 @@ class Catalogue:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def _steps_done(self) -> set[str]:
+        return {name for (name,) in self._db.execute("SELECT name FROM migrations")}
+
     def _migrate(self) -> None:
         self._db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
-        done = {name for (name,) in self._db.execute("SELECT name FROM migrations")}
+        if unknown := self._steps_done() - MIGRATIONS.keys():
+            raise CatalogueError(
+                f"{self.path} was written by a newer ishtar ({', '.join(sorted(unknown))}): "
+                f"install that one, or {REBUILD}"
+            )
         for name, script in MIGRATIONS.items():
-            if name not in done:
-                with self.transaction():
-                    for statement in script.split(";"):
-                        if statement.strip():
-                            self._db.execute(statement)
-                    self._db.execute("INSERT INTO migrations VALUES (?)", (name,))
+            with self.transaction():
+                if name in self._steps_done():  # asked inside: another process may be as fast
+                    continue
+                for statement in script.split(";"):
+                    if statement.strip():
+                        self._db.execute(statement)
+                self._db.execute("INSERT INTO migrations VALUES (?)", (name,))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the block's changes appear together or not at all."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with self._told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
+                raise
 
     # --- shots ---------------------------------------------------------------------------------
 
@@ -191,26 +230,22 @@ class Catalogue:
     def shots(self, day: str | None = None) -> list[int]:
         """Return shot numbers, ascending; of one day where one is given."""
         where, values = ("WHERE day = ?", (day,)) if day else ("", ())
-        return [
-            n for (n,) in self._db.execute(f"SELECT shot FROM shots {where} ORDER BY shot", values)
-        ]
+        return [n for (n,) in self._all(f"SELECT shot FROM shots {where} ORDER BY shot", values)]
 
     def days(self) -> list[str]:
         """Return the days with shots, ascending."""
         query = "SELECT DISTINCT day FROM shots WHERE day IS NOT NULL ORDER BY day"
-        return [day for (day,) in self._db.execute(query)]
+        return [day for (day,) in self._all(query)]
 
     def attributes(self, shot: int) -> dict[str, Any] | None:
         """Return the attributes of a shot, None where it is not there."""
-        row = self._db.execute("SELECT attributes FROM shots WHERE shot = ?", (shot,)).fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._all("SELECT attributes FROM shots WHERE shot = ?", (shot,))
+        return json.loads(rows[0][0]) if rows else None
 
     def sources(self, shot: int) -> list[SourceRow]:
         """Return the stored sources of a shot."""
         columns = "shot, file, source, sha256, size, converter, writer, arrived, n_channels"
-        rows = self._db.execute(
-            f"SELECT {columns} FROM sources WHERE shot = ? ORDER BY file", (shot,)
-        )
+        rows = self._all(f"SELECT {columns} FROM sources WHERE shot = ? ORDER BY file", (shot,))
         return [SourceRow(**dict(zip(columns.split(", "), row, strict=True))) for row in rows]
 
     # --- reports -------------------------------------------------------------------------------
@@ -251,7 +286,8 @@ class Catalogue:
             )
             self._db.execute(
                 "UPDATE reports SET current = 1 WHERE folder = (SELECT folder FROM reports WHERE "
-                "subject = ? AND template = ? AND NOT rerun ORDER BY started DESC, folder LIMIT 1)",
+                "subject = ? AND template = ? AND NOT rerun "
+                f"ORDER BY {WHEN} DESC, folder LIMIT 1)",
                 key,
             )
 
@@ -274,9 +310,9 @@ class Catalogue:
         }
         chosen = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in chosen) or "1"
-        rows = self._db.execute(
+        rows = self._all(
             f"SELECT {REPORT_COLUMNS} FROM reports WHERE {where} "
-            "ORDER BY subject, template, started, folder",
+            f"ORDER BY subject, template, {WHEN}, folder",
             list(chosen.values()),
         )
         return [_report(row) for row in rows]
@@ -285,21 +321,19 @@ class Catalogue:
         """Return the inputs of current official reports, or of the given ones, by folder."""
         query = (
             "SELECT i.folder, i.kind, i.name, i.subject, i.version, i.digest FROM inputs i "
-            "JOIN reports r ON r.folder = i.folder WHERE r.current"
+            "JOIN reports r ON r.folder = i.folder WHERE "
         )
-        rows = self._db.execute(query) if folders is None else self._inputs_of(folders)
+        if folders is None:
+            rows = self._all(query + "r.current")
+        else:
+            rows = self._all(
+                query + "i.folder IN (SELECT value FROM json_each(?))", [json.dumps(list(folders))]
+            )
         found: dict[str, list[Input]] = {}
         for folder, kind, name, subject, version, digest in rows:
             item = Input(kind=kind, name=name, subject=subject, version=version, digest=digest)
             found.setdefault(folder, []).append(item)
         return found
-
-    def _inputs_of(self, folders: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        for folder in folders:
-            yield from self._db.execute(
-                "SELECT folder, kind, name, subject, version, digest FROM inputs WHERE folder = ?",
-                (folder,),
-            )
 
     def scraps(
         self, subjects: Sequence[str] | None = None, name: str | None = None
@@ -309,18 +343,14 @@ class Catalogue:
             "SELECT r.subject, r.template, s.name, s.value, s.sigma, s.unit FROM scraps s "
             "JOIN reports r ON r.folder = s.folder WHERE r.current"
         )
-        tail = " ORDER BY r.subject, r.template, s.name"
-        extra, values = (" AND s.name = ?", [name]) if name else ("", [])
-        if subjects is None:
-            rows = self._db.execute(query + extra + tail, values).fetchall()
-        else:
-            rows = [
-                row
-                for subject in subjects
-                for row in self._db.execute(
-                    f"{query} AND r.subject = ?{extra}{tail}", [subject, *values]
-                )
-            ]
+        values: list[Any] = []
+        if name:
+            query += " AND s.name = ?"
+            values.append(name)
+        if subjects is not None:
+            query += " AND r.subject IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(subjects)))
+        rows = self._all(query + " ORDER BY r.subject, r.template, s.name", values)
         return [
             ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
             for s, t, n, v, g, u in rows

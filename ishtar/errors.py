@@ -13,7 +13,7 @@
     ├── CalibrationFileError (ValueError) a calibration text that cannot be used
     ├── UnitError (ValueError)           a unit that is unknown or does not fit
     ├── DamagedFile (OSError)            a stored file that cannot be read
-    └── TimeBaseError (ValueError)       times that cannot be used: of two signals that do not match,
+    └── TimeBaseError (ValueError)       times that cannot be used: of signals that do not match,
                                          that run backwards, that hold no sample
 
 Each is one line that ends by saying what to do next; those that a program can act on keep their
@@ -79,7 +79,7 @@ class MissingCalibration(IshtarError, LookupError):
 
 
 class CalibrationFileError(IshtarError, ValueError):
-    """A calibration text that cannot be used, with file and line; ``problems`` are all there are."""
+    """A calibration text that cannot be used; ``problems`` are all that were found."""
 
     def __init__(self, message: str, *, problems: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -81,7 +81,7 @@ def channel_blocks(
 
 
 def _whole(channel: Channel, level: int, start: int, stop: int) -> tuple[int, int]:
-    """Return the blocks of a level that lie in ``start … stop``; the channel's last may be short."""
+    """Return the blocks of a level that lie in ``start … stop``; the last one may be short."""
     first = -(-start // level)
     last = -(-stop // level) if stop == channel.n else stop // level
     return first, max(first, last)

@@ -60,7 +60,9 @@ class Recorder:
             return
         self.inputs[item] = None
         if self.path is not None:
-            line = json.dumps(asdict(item)) + "\n"  # plain ASCII: a line ends with \n and nowhere else
+            line = (
+                json.dumps(asdict(item)) + "\n"
+            )  # plain ASCII: a line ends with \n and nowhere else
             with self.path.open("a", encoding="ascii") as f:
                 f.write(line)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from ishtar.errors import IshtarError, NoSuchShot
 
-
 NUMBER = r"([0-9]{1,9})"
 
 

@@ -59,9 +59,10 @@ def glue(
     if isinstance(value, Measured):
         if sigma is not None:
             raise GlueError(f"glue({name!r}) got a second sigma: a Measured has its own")
-        scale = factor(value.unit, unit) if unit else 1.0
-        unit = unit or value.unit
-        value, sigma = scale * value.value, abs(scale) * value.sigma
+        measured = value
+        scale = factor(measured.unit, unit) if unit else 1.0
+        unit = unit or measured.unit
+        value, sigma = scale * measured.value, scale * measured.sigma
     check_unit(unit)
     plain, sigma = _plain(name, value), _sigma(name, sigma)
     if sigma is not None and (isinstance(plain, str | bool)):

@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ishtar import facts
+from ishtar.attributes import Attributes
 from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
+from ishtar.calibration.expression import names_in, unit_factor
 from ishtar.errors import (
+    DamagedFile,
     IshtarError,
     MissingCalibration,
     NoSuchChannel,
     NoSuchSignal,
+    NotFoundError,
     did_you_mean,
+    nearest,
 )
-from ishtar.lineage import record
+from ishtar.lineage import is_recording, record
 from ishtar.machine import Machine
 from ishtar.sampled import CalibratedSamples, ChannelSamples, DerivedSamples
 from ishtar.signal import Signal, Story
 from ishtar.store import Channel, SourceFile
 
 DATE_CONVERTER = "datecsv"  # the PLC's own record of a shot wins over what other files say
-
-
-class Attributes(Mapping[str, Any]):
-    """What is known of a shot as a whole (gas, date …); reading one is recorded."""
-
-    def __init__(self, values: Mapping[str, Any], shot: int) -> None:
-        self._values = values
-        self._shot = shot
-
-    def __getitem__(self, name: str) -> Any:
-        record(facts.attribute_fact(name, self._values.get(name), self._shot))
-        return self._values[name]
-
-    def __iter__(self) -> Any:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def plain(self) -> dict[str, Any]:
-        """Return all of them without recording that they were read."""
-        return dict(self._values)
-
-    def __repr__(self) -> str:
-        return repr(self._values)
 
 
 class Shot:
@@ -78,7 +58,13 @@ class Shot:
     def date(self) -> datetime | None:
         """When the shot was triggered (local time), None where no source says it."""
         text = self.attributes.get("date")
-        return None if text is None else datetime.fromisoformat(str(text))
+        try:
+            return None if text is None else datetime.fromisoformat(str(text))
+        except ValueError as error:
+            raise DamagedFile(
+                f"shot {self.number} has the date {text!r}, which is none: correct its source and "
+                "ingest it again"
+            ) from error
 
     @property
     def machine(self) -> Machine:
@@ -111,12 +97,17 @@ class Shot:
         if not rows:
             raise NoSuchChannel(
                 f"shot {self.number} has no channel {path!r}"
-                f"{did_you_mean(path, self.channels()) or '; shot.channels() lists them'}"
+                f"{did_you_mean(path, self.channels()) or '; shot.channels() lists them'}",
+                name=path,
+                nearest=nearest(path, self.channels()),
             )
         if len(rows) > 1:
-            names = " or ".join(repr(f"{path} @ {c.file.stem}") for c in rows)
+            names = [f"{path} @ {c.file.stem}" for c in rows]
             raise NoSuchChannel(
-                f"shot {self.number} has {path!r} in several files: ask for {names}"
+                f"shot {self.number} has {path!r} in several files: ask for "
+                f"{' or '.join(map(repr, names))}",
+                name=path,
+                nearest=names,
             )
         return rows[0]
 
@@ -135,10 +126,14 @@ class Shot:
             source=channel.file.stem,
             description=str(channel.properties.get("description", "")),
         )
-        return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path, None))
+        return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path))
 
-    def _on_read(self, channel: Channel, path: str, calibration: Calibration | None) -> Any:
+    def _on_read(
+        self, channel: Channel, path: str, calibration: Calibration | None = None
+    ) -> Callable[[], None]:
         def note() -> None:
+            if not is_recording():
+                return
             record(facts.channel_fact(channel, path, self.number))
             if calibration is not None:
                 record(facts.calibration_fact(self._declarations, calibration.name, self.number))
@@ -151,6 +146,10 @@ class Shot:
 
     def problem(self, name: str) -> str | None:
         """Return why a signal cannot be read at this shot, None where it can."""
+        self._note(name)
+        return self._problem(name)
+
+    def _problem(self, name: str) -> str | None:
         try:
             self._resolve(name)
         except IshtarError as error:
@@ -163,20 +162,23 @@ class Shot:
         return {name: problem for name, problem in problems.items() if problem is not None}
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str) or name not in self._declarations.signals:
-            return False
-        self._note(name)
-        return self.problem(name) is None
+        return isinstance(name, str) and self.problem(name) is None
 
     def __getitem__(self, name: str) -> Signal:
         self._note(name)
         return self._resolve(name)
 
     def _note(self, name: str) -> None:
-        """Record that a signal was asked for, and how things stand with it."""
+        """Record that a signal was asked for, and how things stand with it and its parts."""
+        if not is_recording():
+            return
         record(facts.signal_fact(self._declarations, name))
         declared = self._declarations.signals.get(name)
-        if declared is None or declared.derived:
+        if declared is None:
+            return
+        if declared.derived:
+            for part in names_in(declared.derived):
+                self._note(part)
             return
         record(facts.wiring_fact(self._declarations, name, self.number))
         row = facts.wiring_at(self._declarations, name, self.number)
@@ -192,29 +194,52 @@ class Shot:
         declared = self._declarations.signals.get(name)
         if declared is None:
             raise NoSuchSignal(
-                f"no signal {name!r}{did_you_mean(name, self._declarations.signals)}"
-                f"{'' if name not in self._channels else '; shot.channel() reads raw channels'}"
+                f"no signal {name!r}{self._hint(name)}",
+                name=name,
+                nearest=nearest(name, self._declarations.signals),
             )
         return self._derived(declared) if declared.derived else self._wired(declared)
+
+    def _hint(self, name: str) -> str:
+        if name in self._channels:
+            return f"; it is a channel: shot.channel({name!r})"
+        if not self._declarations.signals:
+            return "; calibrations/signals.toml declares none: add it there"
+        return did_you_mean(name, self._declarations.signals) or "; shot.signals() lists them"
 
     def _wired(self, declared: SignalDeclaration) -> Signal:
         name = declared.name
         row = facts.wiring_at(self._declarations, name, self.number)
         if row is None:
             spans = ", ".join(str(w.span) for w in self._declarations.wiring.get(name, ()))
-            known = f"it is at shots {spans}" if spans else "add it to calibrations/wiring/"
-            raise NoSuchSignal(f"{name} is not wired at shot {self.number}; {known}")
+            known = f"; it is at shots {spans}" if spans else ""
+            raise NoSuchSignal(
+                f"{name} is not wired at shot {self.number}{known}: add it to calibrations/wiring/",
+                name=name,
+            )
         try:
             channel = self.find_channel(row.channel)
         except NoSuchChannel as error:
-            raise NoSuchChannel(f"{name} is wired to {row.channel!r}, but {error}") from error
+            raise NoSuchChannel(
+                f"{name} is wired to {row.channel!r}, but {error}",
+                name=row.channel,
+                nearest=error.nearest,
+            ) from error
         calibration = self._calibration(row)
         if calibration is None:
             raise MissingCalibration(
                 f"{_port(row)} has no calibration at shot {self.number}, so {name} has none: add "
                 f"one to calibrations/devices/{row.device}.toml, or read shot.channel("
-                f"{row.channel!r})"
+                f"{row.channel!r})",
+                signal=name,
+                device=_port(row),
+                shot=self.number,
             )
+        try:
+            samples = CalibratedSamples(channel, calibration, declared.unit)
+        except IshtarError as error:
+            raise type(error)(f"{name}: {error}") from error
+        assumed = f"{channel.path} states no unit; taken as {samples.assumed_unit or '1'}"
         story = Story(
             signal=name,
             shot=self.number,
@@ -227,29 +252,44 @@ class Shot:
             description=declared.description,
             reference=calibration.reference,
             steps=tuple(_equation(t) for t in calibration.transforms),
+            assumed="" if channel.unit else assumed,
         )
-        samples = CalibratedSamples(channel, calibration, declared.unit)
-        return Signal(samples, story, on_read=self._on_read(channel, row.channel, calibration))
+        return Signal(
+            samples,
+            story,
+            on_read=self._on_read(channel, row.channel, calibration),
+            on_raw=self._on_read(channel, row.channel),
+        )
 
     def _derived(self, declared: SignalDeclaration) -> Signal:
-        from ishtar.calibration.expression import names_in
-
-        parts = {name: self._resolve(name) for name in names_in(declared.derived)}
+        parts: dict[str, Signal] = {}
+        for name in names_in(declared.derived):
+            try:
+                parts[name] = self._resolve(name)
+            except NotFoundError as error:
+                raise type(error)(
+                    f"{declared.name} = {declared.derived}: {error}",
+                    name=error.name,
+                    nearest=error.nearest,
+                ) from error
         story = Story(
             signal=declared.name,
             shot=self.number,
             unit=declared.unit,
             derived=declared.derived,
             description=declared.description,
-            parts=tuple(part.explain() for part in parts.values()),
+            parts=tuple(part.story for part in parts.values()),
         )
+        units = {k: p.unit for k, p in parts.items()}
         samples = DerivedSamples(
-            declared.name, declared.derived, {k: p.samples for k, p in parts.items()}
+            declared.name,
+            declared.derived,
+            {k: p.samples for k, p in parts.items()},
+            unit_factor(declared.derived, units, declared.unit),
         )
 
         def note() -> None:
-            for name, part in parts.items():
-                self._note(name)
+            for part in parts.values():
                 part.note_read()
 
         return Signal(samples, story, on_read=note)
@@ -260,7 +300,7 @@ class Shot:
         for name in ("gas", "program"):
             if name in known:
                 head += f", {known[name]}"
-        missing = self.missing()
+        missing = [n for n in self._declarations.signals if self._problem(n) is not None]
         return head + (f"; missing: {', '.join(missing)}>" if missing else ">")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,14 +33,22 @@ class Story:
     reference: str = ""
     steps: tuple[str, ...] = ()
     parts: tuple[Story, ...] = ()
+    assumed: str = ""
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit for people: ``1`` where it is none, and said where nobody states one."""
+        states_none = not (self.unit or self.calibration or self.derived)
+        return "no unit stated" if states_none else self.unit or "1"
 
     def __str__(self) -> str:
-        lines = [f"{self.signal} of shot {self.shot} [{self.unit or '1'}]"]
+        lines = [f"{self.signal} of shot {self.shot} [{self.shown_unit}]"]
         if self.description:
             lines[0] += f" — {self.description}"
         facts = {
             "derived": self.derived,
             "channel": self.channel,
+            "assumed": self.assumed,
             "device": self.device,
             "calibration": self.calibration,
             "valid for shots": self.span,
@@ -56,8 +65,10 @@ class Story:
 class Signal:
     """A signal (or raw channel) of one shot, or a stretch of it.
 
-    Indexing selects and reads nothing: ``s[2.0:2.1]`` by time (s, half-open), ``s[100:200]`` by
-    sample. ``load``, ``raw`` and ``envelope`` read.
+    Indexing selects and reads no sample: ``s[2.0:2.1]`` by time (s, half-open), ``s[100:200]`` by
+    sample. Two whole numbers are samples; one bound that is not makes both of them times. To select
+    by time where sampling is irregular, the times are read. ``load``, ``raw``, ``values`` and
+    ``envelope`` read.
     """
 
     def __init__(
@@ -66,11 +77,13 @@ class Signal:
         story: Story,
         *,
         on_read: Callable[[], None],
+        on_raw: Callable[[], None] | None = None,
         window: tuple[int, int] | None = None,
     ) -> None:
         self._samples = samples
         self._story = story
         self._on_read = on_read
+        self._on_raw = on_raw or on_read
         self._window = (0, samples.base.n) if window is None else window
 
     @property
@@ -91,9 +104,10 @@ class Signal:
     @property
     def t0(self) -> float:
         """Time of the first selected sample, s on the shot's clock."""
-        start, stop = self._window
-        times = self._samples.base.times(start, min(start + 1, stop))
-        return float(times[0]) if len(times) else float("nan")
+        base, (start, stop) = self._samples.base, self._window
+        if stop <= start:
+            return float("nan")
+        return base.t0 if start == 0 else float(base.times(start, start + 1)[0])
 
     @property
     def n(self) -> int:
@@ -133,10 +147,28 @@ class Signal:
             first, last, _ = key.indices(self.n)
             window = (start + first, start + max(first, last))
         else:
-            first = start if key.start is None else max(base.index(float(key.start)), start)
-            last = stop if key.stop is None else min(base.index(float(key.stop)), stop)
-            window = (first, max(first, last))
-        return Signal(self._samples, self._story, on_read=self._on_read, window=window)
+            first = start if key.start is None else base.index(self._time(key.start))
+            last = stop if key.stop is None else base.index(self._time(key.stop))
+            first = min(max(first, start), stop)
+            window = (first, max(first, min(last, stop)))
+        return Signal(
+            self._samples,
+            self._story,
+            on_read=self._on_read,
+            on_raw=self._on_raw,
+            window=window,
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
+        raise TypeError(f"{self.name} is not read yet: take its load() or values()")
+
+    def _time(self, bound: Any) -> float:
+        try:
+            if not isinstance(bound, str):
+                return float(bound)
+        except (TypeError, ValueError):
+            pass
+        raise TypeError(f"{self.name}: {bound!r} is no time; give seconds, s[2.0:2.1]")
 
     def load(self) -> xarray.DataArray:
         """Read the selected samples, calibrated.
@@ -147,12 +179,13 @@ class Signal:
             (time,) float64 in `unit`, coordinate ``time`` in s on the shot's clock.
         """
         self._on_read()
-        return self._array(self._samples.read(*self._window), {"units": self.unit})
+        return self._array(self._samples.read(*self._window), self._attributes())
 
     def raw(self) -> xarray.DataArray:
         """Read the selected samples as they were recorded, without scale or calibration."""
-        self._on_read()
-        return self._array(self._samples.raw(*self._window), {"units": "1"})
+        self._on_raw()
+        facts = {"shot": self._story.shot, "channel": self._story.channel, "units": "1"}
+        return self._array(self._samples.raw(*self._window), facts)
 
     def values(self) -> NDArray[np.float64]:
         """Read the selected samples, calibrated, as a plain array (n,) float64."""
@@ -173,6 +206,7 @@ class Signal:
         """
         import xarray as xr
 
+        n = operator.index(n)
         if n < 1:
             raise ValueError(f"envelope({n}): ask for one stretch at least")
         self._on_read()
@@ -183,23 +217,33 @@ class Signal:
         else:
             all_times = base.times(0, base.n)
             time = (all_times[edges[:-1]] + all_times[edges[1:] - 1]) / 2
-        attrs = self._attributes() | {"units": self.unit}
+        attrs = self._attributes()
         return xr.Dataset(
             {"min": ("time", blocks[:, 0], attrs), "max": ("time", blocks[:, 1], attrs)},
             coords={"time": ("time", time, {"units": "s"})},
             attrs=attrs,
         )
 
+    @property
+    def story(self) -> Story:
+        """The signal's story, without noting that anyone has read it."""
+        return self._story
+
     def explain(self) -> Story:
         """Return the signal's story: channel, device, calibration, span, source. Print it."""
-        return replace(self._story)
+        self._on_read()  # who shows the calibration's name depends on the calibration
+        return self._story
 
     def _attributes(self) -> dict[str, Any]:
         s = self._story
-        facts = {"channel": s.channel, "device": s.device, "calibration": s.calibration}
-        return {"shot": s.shot, "long_name": s.description or s.signal} | {
-            name: value for name, value in facts.items() if value
+        facts = {
+            "channel": s.channel,
+            "device": s.device,
+            "calibration": s.calibration,
+            "derived": s.derived,
         }
+        known = {name: value for name, value in facts.items() if value}
+        return {"shot": s.shot, "long_name": s.description or s.signal, "units": s.unit} | known
 
     def _array(self, values: NDArray[Any], attrs: dict[str, Any]) -> xarray.DataArray:
         import xarray as xr
@@ -216,9 +260,7 @@ class Signal:
             coords: Any = xr.Coordinates.from_xindex(index)
         else:
             coords = {"time": base.times(start, stop)}
-        array = xr.DataArray(
-            values, dims="time", coords=coords, name=self.name, attrs=self._attributes() | attrs
-        )
+        array = xr.DataArray(values, dims="time", coords=coords, name=self.name, attrs=attrs)
         array["time"].attrs["units"] = "s"
         return array
 
@@ -226,5 +268,6 @@ class Signal:
         s = self._story
         step = "irregular" if self.dt is None else f"dt {self.dt:.4g} s"
         via = f", {s.calibration}" if s.calibration else ""
-        unit = s.unit or "1"
-        return f"<Signal {s.signal} [{unit}] of shot {s.shot}: {self.n} samples, {step}{via}>"
+        return (
+            f"<Signal {s.signal} [{s.shown_unit}] of shot {s.shot}: {self.n} samples, {step}{via}>"
+        )

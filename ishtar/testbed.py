@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import operator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +16,16 @@ from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
 from ishtar.lineage import record, subject_of
-from ishtar.numbers import select
+from ishtar.numbers import no_such_shot
 from ishtar.shot import Shot
+from ishtar.units import factor
 from ishtar.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas
+
+
+STORED = "[!.]*.h5"  # not those that are still being written
 
 
 class Shots:
@@ -41,53 +48,71 @@ class Shots:
         ----------
         columns : sequence of str
             Names of scraps (``"Te"``, or ``"langmuir.Te"`` where two templates glue the same
-            name), their sigmas (``"Te.sigma"``) or attributes (``"date"``, ``"gas"``).
+            name), their sigmas (``"Te.sigma"``) or attributes (``"date"``, ``"gas"``). A name that
+            is both means the attribute.
 
         Returns
         -------
         pandas.DataFrame
             One row a shot (index ``shot``), None or NaN where a shot has no such value.
-            ``attrs["units"]`` holds the unit of each scrap.
+            ``attrs["units"]`` holds the unit of each scrap; scraps in another unit than that of
+            the first shot are converted.
         """
         import pandas as pd
 
         units: dict[str, str] = {}
-        data = {name: self._column(name, units) for name in columns}
-        frame = pd.DataFrame(data, index=pd.Index(self.numbers, name="shot"))
+        with closing(self._testbed.catalogue()) as catalogue:
+            known = [catalogue.attributes(n) or {} for n in self.numbers]
+            data = {name: self._column(catalogue, known, name, units) for name in columns}
+        frame = pd.DataFrame(data, index=pd.Index(self.numbers, name="shot", dtype="int64"))
         frame.attrs["units"] = units
         return frame
 
-    def _column(self, column: str, units: dict[str, str]) -> list[Any]:
-        with closing(self._testbed.catalogue()) as catalogue:
-            known = [catalogue.attributes(n) or {} for n in self.numbers]
-            if any(column in attributes for attributes in known):
-                values = [attributes.get(column) for attributes in known]
-                for n, value in zip(self.numbers, values, strict=True):
-                    record(facts.attribute_fact(column, value, n))
-                return values
-            is_sigma = column.endswith(".sigma")
-            base = column.removesuffix(".sigma")
-            template, _, name = base.rpartition(".")
-            subjects = [subject_of(n) for n in self.numbers]
-            rows = catalogue.scraps(subjects, name)
-            found = {r.subject: r for r in rows if not template or r.template == template}
-            for subject in subjects:
-                record(facts.scrap_fact(found.get(subject), base, subject))
-            templates = {r.template for r in rows}
-            if not template and len(templates) > 1:
-                options = ", ".join(f"{t}.{name}" for t in sorted(templates))
-                raise NotFoundError(f"{name!r} is glued by several templates: ask for {options}")
-            if found:
-                units[column] = next(iter(found.values())).unit
-            return [
-                (row.sigma if is_sigma else row.value) if (row := found.get(s)) else None
-                for s in subjects
-            ]
+    def _column(
+        self,
+        catalogue: Catalogue,
+        known: Sequence[Mapping[str, Any]],
+        column: str,
+        units: dict[str, str],
+    ) -> list[Any]:
+        if any(column in attributes for attributes in known):
+            values = [attributes.get(column) for attributes in known]
+            for n, value in zip(self.numbers, values, strict=True):
+                record(facts.attribute_fact(column, value, n))
+            return values
+        is_sigma = column.endswith(".sigma")
+        base = column.removesuffix(".sigma")
+        template, _, name = base.rpartition(".")
+        subjects = [subject_of(n) for n in self.numbers]
+        rows = catalogue.scraps(subjects, name)
+        templates = sorted({r.template for r in rows})
+        if not template and len(templates) > 1:
+            options = [f"{t}.{name}" for t in templates]
+            raise NotFoundError(
+                f"{name!r} is glued by several templates: ask for {' or '.join(options)}",
+                name=name,
+                nearest=options,
+            )
+        found = {r.subject: r for r in rows if not template or r.template == template}
+        for subject in subjects:
+            record(facts.scrap_fact(found.get(subject), base, subject))
+        if not found:
+            return [math.nan] * len(subjects)  # numbers: a column of None cannot be drawn
+        unit = units[column] = next(iter(found.values())).unit
+        return [_value(found.get(s), unit, is_sigma) for s in subjects]
 
     def __repr__(self) -> str:
         if not self.numbers:
             return "<Shots: none>"
         return f"<Shots: {len(self)}, {self.numbers[0]} … {self.numbers[-1]}>"
+
+
+def _value(row: ScrapRow | None, unit: str, is_sigma: bool) -> Any:
+    """Return a scrap's value or sigma in a unit, None where there is none."""
+    value = None if row is None else row.sigma if is_sigma else row.value
+    if row is None or row.unit == unit or not isinstance(value, int | float):
+        return value
+    return value * factor(row.unit, unit)
 
 
 class Testbed:
@@ -113,18 +138,24 @@ class Testbed:
             return catalogue.shots()
 
     def __getitem__(self, number: int) -> Shot:
-        folder = self.workspace.shot_folder(int(number))
-        if not folder.is_dir():
-            select(str(int(number)), stored_shots(self.workspace))
-            raise NoSuchShot(f"shot {number} has no folder {folder}: ingest its files again")
-        return Shot(int(number), folder, self.declarations)
+        number = operator.index(number)
+        if number not in self:
+            known = stored_shots(self.workspace)
+            raise no_such_shot(f"there is no shot {number}", number, known)
+        return Shot(number, self.workspace.shot_folder(number), self.declarations)
 
     def __contains__(self, number: object) -> bool:
-        return isinstance(number, int) and self.workspace.shot_folder(number).is_dir()
+        try:
+            folder = self.workspace.shot_folder(operator.index(number))  # type: ignore[arg-type]
+        except TypeError:
+            return False
+        return any(folder.glob(STORED))
 
     def shots(self) -> Shots:
         """Return all shots."""
-        return Shots(self, self.numbers())
+        numbers = self.numbers()
+        record(facts.shots_fact(numbers, ""))
+        return Shots(self, numbers)
 
     def days(self) -> list[str]:
         """Return the days with shots, ``2026-11-22``, ascending."""
@@ -164,10 +195,11 @@ def stored_shots(workspace: Workspace) -> list[int]:
     """Return the shots that have stored files, ascending, from the folders themselves."""
     if not workspace.shots.is_dir():
         return []
+    folders = [f for f in workspace.shots.iterdir() if re.fullmatch("[0-9]{5,}", f.name)]
     return sorted(
         int(folder.name)
-        for folder in workspace.shots.iterdir()
-        if folder.name.isdigit() and any(folder.glob("[!.]*.h5"))
+        for folder in folders
+        if folder == workspace.shot_folder(int(folder.name)) and any(folder.glob(STORED))
     )
 
 

@@ -15,7 +15,22 @@ from ishtar.errors import UnitError
 PLAIN = frozenset(
     [
         *("", "count", "V", "mV", "A", "mA", "W", "mW", "kW", "Pa", "mbar", "T", "mT", "K", "eV"),
-        *("Hz", "kHz", "MHz", "s", "ms", "m", "cm", "mm", "ohm", "J", "1/m^3", "1/cm^3", "m^-3"),
+        *(
+            "Hz",
+            "kHz",
+            "MHz",
+            "s",
+            "ms",
+            "m",
+            "cm",
+            "mm",
+            "ohm",
+            "J",
+            "T/A",
+            "1/m^3",
+            "1/cm^3",
+            "m^-3",
+        ),
     ]
 )
 
@@ -42,9 +57,7 @@ def parse_unit(text: str) -> Any:
             return registry().Unit(attempt)
         except Exception as error:  # pint raises what its tokenizer raises for hostile text
             problem = error
-    raise UnitError(
-        f"unknown unit {text!r}: write it as pint does, e.g. 'V', '1/m^3'"
-    ) from problem
+    raise UnitError(f"unknown unit {text!r}: write it as pint does, e.g. 'V', '1/m^3'") from problem
 
 
 def check_unit(text: str) -> None:

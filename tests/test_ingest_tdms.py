@@ -14,8 +14,7 @@ from nptdms import TdmsWriter as NpTdmsWriter
 from nptdms.types import String
 
 from ishtar.store import ScaleError, SourceFile
-from runner.ingest import IngestSettings, Layout, ingest_file, tdms_blocks
-from runner.ingest import tdms as tdms_module
+from runner.ingest import IngestSettings, Layout, ingest_file, tdms_blocks, tdms_time
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_scale import scale_of
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate, volts_properties
@@ -281,7 +280,7 @@ def test_else_the_group_says_them_else_samples_are_numbered(
 def test_the_slow_channels_share_the_time_channel_of_their_group(
     tmp_path: Path, interleaved: bool, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tdms_module, "LONGEST_CLOCK", longest)
+    monkeypatch.setattr(tdms_time, "LONGEST_CLOCK", longest)
     time_ms = np.cumsum(np.random.default_rng(3).uniform(40, 60, 300)) - 500.0
     parts = np.split(np.arange(300), [50, 51, 200])
     scenario = Scenario(

@@ -101,6 +101,20 @@ def test_a_report_has_its_figures_in_files_with_their_size(tmp_path):
     assert (tmp_path / "thumbnail.png").is_file()
 
 
+def test_a_figure_is_described_by_the_text_above_it(tmp_path):
+    body = body_of(
+        [
+            words("## Sweeps\n\nFigure 1: current $I$ against *bias*."),
+            code("plot()", shows({"image/png": PNG})),
+            words("More."),
+            code("plot()", shows({"image/png": tiny_png(seed=2)})),
+        ],
+        tmp_path,
+    )
+    alts = [i["alt"] for i in Tags(body).all("img")]
+    assert alts == ["Figure 1: current I against bias.", "Figure 2: Sweeps"]
+
+
 def test_the_title_is_left_to_the_page_and_ids_are_the_reports_own(tmp_path):
     body = body_of(
         [words("# Title"), words("## Main\n\n## Main\n\n# Late\n\n[go](#Main)")], tmp_path

@@ -253,8 +253,8 @@ def test_the_same_report_of_the_neighbours_is_one_step_away(built):
 def test_a_report_says_how_to_fork_and_rerun_it(built):
     _, out = built
     text = (out / "shots/01244/langmuir.html").read_text()
-    assert "ishtar fork 1244 langmuir -o mine.ipynb" in text
-    assert "ishtar rerun 1244 langmuir -p t_start=0.5" in text
+    assert 'data-copy="ishtar fork 1244 langmuir -o mine.ipynb"' in text
+    assert 'data-copy="ishtar rerun 1244 langmuir -p t_start=0.5"' in text
     assert "https://hub.example.org/hub/user-redirect/lab/tree/reports/01244/langmuir/" in text
 
 

@@ -30,9 +30,10 @@ from ishtar.store import (
     problems,
     write_atomic,
 )
-from ishtar.store.channel_writer import CHUNK, group_name
+from ishtar.store.channel_writer import CHUNK
 from ishtar.store.envelope import BASE, ROWS, STEP, block_minmax
 from ishtar.store.forgiving_file import ForgivingFile
+from ishtar.store.h5_names import group_name
 from ishtar.store.lane import Lane
 
 ORIGIN = Origin(

@@ -34,8 +34,8 @@ def contradictions(d: Declarations, names: Names) -> Iterator[str]:
     for device in d.devices.values():
         yield from _calibrations(device.calibrations)
     for name, rows in d.components.items():
-        for a, b in overlapping(rows):
-            yield f"{b.where}: {name} is there at {b.span}, but {a.where} has {a.span}"
+        for c, e in overlapping(rows):
+            yield f"{e.where}: {name} is there at {e.span}, but {c.where} has {c.span}"
         for component in rows:
             yield from _component(names, component)
     parts = {name: [r.part_of for r in rows if r.part_of] for name, rows in d.components.items()}

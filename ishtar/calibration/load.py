@@ -110,7 +110,9 @@ def _calibration(r: Reader, device: str, entry: Any, where: str) -> Iterator[Cal
     own = {key: values[key] for key in PORT if key in values}
     ports: Mapping[str, Any] = values.get("ports", {"": own})
     if "ports" in values and (own or not ports or "" in ports):
-        r.problems.append(f"{where}: give input, unit and transforms for each named port, or no port")
+        r.problems.append(
+            f"{where}: give input, unit and transforms for each named port, or no port"
+        )
         return
     for port, body in ports.items():
         place = f"{where} port {port}" if port else where

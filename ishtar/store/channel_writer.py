@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 import h5py
 import numpy as np
@@ -14,10 +13,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ishtar.errors import IshtarError
 from ishtar.store.digest import ChannelDigest, dtype_name
 from ishtar.store.envelope import BASE, Level, add_coarser_levels, block_minmax
+from ishtar.store.h5_names import set_text, to_json
 from ishtar.store.lane import Lane
+from ishtar.store.rails import Rails
 from ishtar.store.scale import Step, check_scale
 
-LONGEST_ATTRIBUTE = 60_000  # bytes; HDF5 keeps up to 64 kB in an object's header
 CHUNK = 1 << 16  # samples; 128 kB of int16: a 100 ms slice of a fast channel is a few chunks
 BLOCK_BYTES = 4 << 20  # at most so much goes to hash and disk at a time
 PENDING_BYTES = 48 << 20  # and so much of all channels together waits to become a block
@@ -25,44 +25,6 @@ PENDING_BYTES = 48 << 20  # and so much of all channels together waits to become
 
 class StoreError(IshtarError, ValueError):
     """Something was written that does not make a channel."""
-
-
-def group_name(path: str) -> str:
-    """Return the HDF5 group of a channel path ``group/name``; no two paths share one.
-
-    The first ``/`` parts group and name, further ones belong to the name (``cDAQ1/ai0``).
-    """
-    group, slash, name = path.partition("/")
-    return f"channels/{_quote(group) if slash else '%'}/{_quote(name if slash else group)}"
-
-
-def _quote(part: str) -> str:
-    quoted = quote(part, safe=" ")
-    if not quoted.strip("."):  # '' cannot be a name, '.' and '..' mean something to HDF5
-        return quoted.replace(".", "%2E") or "%-"
-    return quoted
-
-
-def to_json(value: Any) -> str:
-    """Return JSON text of plain values, numpy's among them; what has no JSON becomes text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        item = value.item()
-        return item if isinstance(item, bool | int | float | str) else str(value)
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return str(value)
-
-
-def set_text(group: h5py.Group, name: str, text: str) -> None:
-    """Keep a text as an attribute, or as a dataset where it is longer than attributes may be."""
-    if len(text.encode()) < LONGEST_ATTRIBUTE:
-        group.attrs[name] = text
-    else:
-        group.create_dataset(f"text_{name}", data=np.frombuffer(text.encode(), dtype=np.uint8))
 
 
 class Lanes:
@@ -138,7 +100,7 @@ class ChannelWriter:
             self._time = group.create_dataset("time", dtype=np.float64, **options)
         self._finest = Level(group.create_group("envelope"), BASE, self._dtype)
         self._digest = ChannelDigest()
-        self._rails = _Rails(self._dtype)
+        self._rails = Rails(self._dtype)
         self._lanes = lanes
         lanes.n_channels += 1
         self._values: list[NDArray[Any]] = []
@@ -289,37 +251,6 @@ class ChannelWriter:
             "scale": self._scale,
             "properties": self.properties,
         }
-
-
-class _Rails:
-    """Counts samples at the rails of an integer channel, and keeps its extremes.
-
-    Zero is a rail of an unsigned converter, but not of a digital line (0 and 1) nor of a counter
-    (32 bits and more).
-    """
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.low: Any = None
-        self.high: Any = None
-        self._limits = np.iinfo(dtype) if dtype.kind in "iu" else None
-        self._unsigned, self._counter = dtype.kind == "u", dtype.itemsize > 2
-        self._n_low = self._n_high = 0
-
-    def add(self, block: NDArray[Any], rows: NDArray[Any]) -> None:
-        """Take a block of samples and its (m, 2) minima and maxima."""
-        low, high = np.fmin.reduce(rows[:, 0]), np.fmax.reduce(rows[:, 1])
-        self.low = low if self.low is None else np.fmin(self.low, low)
-        self.high = high if self.high is None else np.fmax(self.high, high)
-        if self._limits is not None:
-            if low == self._limits.min:
-                self._n_low += int(np.count_nonzero(block == low))
-            if high == self._limits.max:
-                self._n_high += int(np.count_nonzero(block == high))
-
-    def count(self) -> int:
-        """Return how many samples sat on a rail."""
-        zero_is_no_rail = self._unsigned and (self._counter or self.high is None or self.high <= 1)
-        return self._n_high + (0 if zero_is_no_rail else self._n_low)
 
 
 def _split(parts: list[NDArray[Any]], count: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
-from ishtar.store.channel_writer import group_name
+from ishtar.store.h5_names import get_text, group_name
 from ishtar.store.scale import Step, apply_scale
 from ishtar.store.writer import FORMAT, Origin
 
@@ -35,12 +35,6 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
             f"{path} cannot be read ({str(error).splitlines()[0]}); "
             "ingest its source again, `ishtar verify` lists every damaged file"
         ) from error
-
-
-def _text(group: h5py.Group, name: str) -> str:
-    if name in group.attrs:
-        return str(group.attrs[name])
-    return group[f"text_{name}"][()].tobytes().decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +110,9 @@ class SourceFile:
                 writer=str(f.attrs["writer"]),
                 arrived=str(f.attrs["arrived"]),
             )
-            self.attributes: dict[str, Any] = json.loads(_text(f, "attributes"))
-            self.properties: dict[str, Any] = json.loads(_text(f, "properties"))
-            self._index: list[dict[str, Any]] = json.loads(_text(f, "index"))
+            self.attributes: dict[str, Any] = json.loads(get_text(f, "attributes"))
+            self.properties: dict[str, Any] = json.loads(get_text(f, "properties"))
+            self._index: list[dict[str, Any]] = json.loads(get_text(f, "index"))
 
     @cached_property
     def channels(self) -> dict[str, Channel]:
@@ -142,8 +136,8 @@ class SourceFile:
                         | {
                             "dtype": group["data"].dtype.str,
                             "levels": sorted(int(factor) for factor in group["envelope"]),
-                            "scale": json.loads(_text(group, "scale")),
-                            "properties": json.loads(_text(group, "properties")),
+                            "scale": json.loads(get_text(group, "scale")),
+                            "properties": json.loads(get_text(group, "properties")),
                         }
                     )
 

@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from ishtar.errors import DamagedFile
-from ishtar.store.channel_writer import BLOCK_BYTES, CHUNK, to_json
+from ishtar.store.channel_writer import BLOCK_BYTES, CHUNK
 from ishtar.store.digest import ChannelDigest, dtype_name
+from ishtar.store.h5_names import to_json
 from ishtar.store.lane import Here, Lane
 from ishtar.store.reader import Channel, SourceFile
 

@@ -19,15 +19,9 @@ from numpy.typing import DTypeLike
 
 from ishtar.errors import DamagedFile
 from ishtar.store.atomic import fsync_dir, fsync_file, rename_exclusive, temporary_beside
-from ishtar.store.channel_writer import (
-    ChannelWriter,
-    Lanes,
-    StoreError,
-    group_name,
-    set_text,
-    to_json,
-)
+from ishtar.store.channel_writer import ChannelWriter, Lanes, StoreError
 from ishtar.store.forgiving_file import ForgivingFile
+from ishtar.store.h5_names import group_name, set_text, to_json
 from ishtar.store.lane import Lane
 from ishtar.store.scale import Step
 

@@ -6,7 +6,7 @@
     ingest_file(path, layout=Layout.of(root), settings=IngestSettings()).status   # 'stored'
 """
 
-from runner.ingest.arrival import ingest_file, shot_in
+from runner.ingest.arrival import ingest_file
 from runner.ingest.context import Context
 from runner.ingest.day_index import index_days, shot_times
 from runner.ingest.days import match_day
@@ -17,6 +17,7 @@ from runner.ingest.leftovers import remove_leftovers
 from runner.ingest.outcome import Outcome
 from runner.ingest.registry import Converter, converters
 from runner.ingest.settings import IngestSettings
+from runner.ingest.shot_number import shot_in
 
 __all__ = [
     "Context",

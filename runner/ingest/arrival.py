@@ -10,7 +10,6 @@ import contextlib
 import datetime as dt
 import logging
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from runner.ingest.outcome import Outcome
 from runner.ingest.quarantine import quarantine
 from runner.ingest.registry import HEAD_BYTES, Converter, converters
 from runner.ingest.settings import IngestSettings
+from runner.ingest.shot_number import checked_shot, shot_in
 from runner.ingest.source_hash import FollowingHash, sha256_of
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ Progress = Callable[[int, int], None]
 """Called with bytes read so far and bytes in total."""
 
 SPACE_TO_SPARE = 64 << 20  # bytes; the catalogue and the reports want some, too
-_SHOT_IN_NAME = re.compile(r"(\d+)(?=[_\-. ]|$)")
 
 
 class _Changed(Exception):
@@ -124,30 +123,6 @@ def ingest_file(
             raise
         raise stopped(str(path), error) from error
     return replace(outcome, bytes=job.size, seconds=time.monotonic() - started)
-
-
-def shot_in(name: str, settings: IngestSettings) -> int:
-    """Return the shot number that a file name begins with: ``01234_Data.tdms``.
-
-    Raises
-    ------
-    Rejected
-        There is none, or it cannot be right.
-    """
-    match = _SHOT_IN_NAME.match(name)
-    if match is None:
-        raise Rejected(f"{name} does not begin with a shot number: ingest it with --shot N")
-    return checked_shot(int(match[1]), settings)
-
-
-def checked_shot(shot: int, settings: IngestSettings) -> int:
-    """Return the shot number if it can be one, else raise `Rejected`."""
-    if not 1 <= shot <= settings.max_shot:
-        raise Rejected(
-            f"{shot} is no shot number, they go from 1 to {settings.max_shot}: "
-            "ingest it with --shot N"
-        )
-    return shot
 
 
 def _check_date(date: Any, converter: Converter) -> None:

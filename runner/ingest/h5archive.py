@@ -18,7 +18,8 @@ import numpy as np
 from ishtar.store import ChannelWriter
 from runner.ingest.context import Context
 from runner.ingest.errors import NotWhole, Rejected
-from runner.ingest.tdms import LONGEST_TEXTS, SECONDS
+from runner.ingest.tdms import LONGEST_TEXTS
+from runner.ingest.tdms_time import SECONDS
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 BLOCK_BYTES = 4 << 20

@@ -122,6 +122,7 @@ def _code_digest() -> str:
 
 def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[TextCell | CodeCell]:
     injected = next((raw.source(c) for c in cells if "injected-parameters" in raw.tags(c)), "")
+    about = ""  # what the next pictures show, as the text says it
     declared = any("parameters" in raw.tags(c) for c in cells)
     for index, cell in enumerate(cells):
         tags = raw.tags(cell)
@@ -131,10 +132,17 @@ def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[Text
             continue  # the table of the parameters cell has both
         if cell.get("cell_type") == "markdown":
             text = _text_cell(cell, document)
+            about = _about(text.html) or (document.headings[-1].text if document.headings else "")
             if text.html.strip() or text.note:
                 yield text
         elif cell.get("cell_type") == "code":
-            yield _code_cell(cell, f"r-cell-{index + 1}", injected, document)
+            yield _code_cell(cell, f"r-cell-{index + 1}", injected, about, document)
+
+
+def _about(html: str) -> str:
+    """Return the words of a last paragraph that begins with "Figure"."""
+    found = re.findall(r"<p>(?:<em>|<strong>)?Figures?\b[\s\d.:]*(.*?)</p>", html, re.DOTALL)
+    return " ".join(Markup(found[-1]).striptags().split())[:300] if found else ""
 
 
 def _text_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
@@ -145,12 +153,13 @@ def _text_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
     return TextCell(html=html, note=note)
 
 
-def _code_cell(cell: Mapping[str, Any], anchor: str, injected: str, document: Document) -> CodeCell:
+def _code_cell(
+    cell: Mapping[str, Any], anchor: str, injected: str, about: str, document: Document
+) -> CodeCell:
     tags, source = raw.tags(cell), raw.source(cell).strip("\n")
     outputs: list[Output] = []
     if not tags & HIDE_OUTPUT or raw.has_error(cell):
-        above = document.headings[-1].text if document.headings else ""
-        outputs = list(shown_outputs(cell, above, document))
+        outputs = list(shown_outputs(cell, about, document))
     # a comment that the code begins with is its title
     comment = re.match(r"#(?!\s*%%|!)\s*(.+)", source)
     language = "ipython" if re.search(r"^\s*[%!]", source, re.M) else "python"

@@ -30,6 +30,14 @@ SKIPPED = "ReportSkipped"  # what `ishtar.report.skip` raises
 
 
 def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> Iterator[Output]:
+    """Yield what a cell put out, as the page shows it.
+
+    Parameters
+    ----------
+    context
+        The text's own words on the figure, or the heading above: what describes a picture that has
+        no caption.
+    """
     pending: list[str] = []  # printed text in pieces, of one stream
     stream = ""
     for output in [*raw.outputs(cell), {}]:

@@ -11,7 +11,7 @@ from runner.publish.format import common_power, quantity, scaled_unit
 from runner.publish.pages import Column, Link, Mark, ShotRow, ShotTable, Value
 from runner.receipts import Scrap, Subject
 
-MAX_COLUMNS = 10
+MAX_COLUMNS = 8
 MAX_REPORT_COLUMNS = 8
 
 
@@ -39,7 +39,7 @@ def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
 
 def _fair_share(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return as many results as a table has columns for: the first of each report, then on."""
-    ranked = []
+    ranked: list[tuple[int, int, tuple[str, str]]] = []
     seen: dict[str, int] = {}
     for template, name in keys:
         ranked.append((seen.setdefault(template, 0), len(ranked), (template, name)))

@@ -125,7 +125,7 @@ def test_changed_code_is_a_reason_and_changed_words_are_not(factory, made):
 def test_another_source_that_nobody_read_makes_nobody_stale(factory, made):
     wiring = factory.workspace.calibrations / "wiring" / "more.toml"
     signals = factory.workspace.calibrations / "signals.toml"
-    signals.write_text(signals.read_text() + '[New]\nunit = "V"\n')
+    signals.write_text(signals.read_text() + '[New]\nunit = "Pa"\n')
     wiring.write_text('[[wiring]]\nsignal = "New"\nchannel = "a/b"\ndevice = "gauge_1"\nfrom = 1\n')
     assert planned(made) == {}
 
@@ -141,7 +141,7 @@ def test_a_new_shot_makes_the_day_report_stale(factory, made):
     factory.shot(3)
     made.sync_shots()
     assert planned(made)["2026-11-22", DAY] == (
-        "stale: shots shots of 2026-11-22 (2 shots → 3 shots)",
+        "stale: shots of 2026-11-22 (2 shots → 3 shots)",
     )
 
 
