@@ -13,25 +13,9 @@ from typing import Any
 from ishtar.errors import UnitError
 
 PLAIN = frozenset(
-    [
-        *("", "count", "V", "mV", "A", "mA", "W", "mW", "kW", "Pa", "mbar", "T", "mT", "K", "eV"),
-        *(
-            "Hz",
-            "kHz",
-            "MHz",
-            "s",
-            "ms",
-            "m",
-            "cm",
-            "mm",
-            "ohm",
-            "J",
-            "T/A",
-            "1/m^3",
-            "1/cm^3",
-            "m^-3",
-        ),
-    ]
+    ["", "count", "V", "mV", "A", "mA", "W", "mW", "kW", "Pa", "mbar", "T", "mT", "K", "eV", "ohm"]
+) | frozenset(
+    ["Hz", "kHz", "MHz", "s", "ms", "m", "cm", "mm", "J", "T/A", "1/m^3", "1/cm^3", "m^-3"]
 )
 
 

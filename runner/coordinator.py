@@ -19,6 +19,7 @@ from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.testbed import Testbed, stored_shots
 from ishtar.workspace import Workspace
 from runner.execute import Done, Job, execute, rerender
+from runner.ingest import index_days, remove_leftovers
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
 from runner.receipts import RECEIPT, DamagedReceipt, Receipt, read_receipts
@@ -105,14 +106,14 @@ class Coordinator:
         return new
 
     def clear_leftovers(self) -> int:
-        """Remove the temporary folders of runs that were killed; return how many there were.
+        """Remove what runs and ingests that were killed left behind; return how much it was.
 
         Only for the holder of the coordinator's lock: nobody else makes reports then.
         """
         leftovers = list(self.workspace.reports.glob(f"{TEMPORARY_PREFIX}*"))
         for folder in leftovers:
             shutil.rmtree(folder, ignore_errors=True)
-        return len(leftovers)
+        return len(leftovers) + len(remove_leftovers(self.workspace))
 
     # --- work ----------------------------------------------------------------------------------
 
@@ -265,6 +266,7 @@ def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
     fresh = path.with_name(f".tmp-{path.name}")
     fresh.unlink(missing_ok=True)
     n_reports = 0
+    index_days(workspace)
     with Coordinator(workspace, catalogue=fresh) as coordinator:
         numbers = stored_shots(workspace)
         for number in numbers:

@@ -102,7 +102,7 @@ def execute(job: Job) -> Done:
         with phases.phase("render"):
             from runner.publish.notebook import render_report
 
-            figures = render_report(notebook, temporary).figures
+            figures = render_report(notebook, temporary, theme=_theme(workspace)).figures
         records = read_records(work / "inputs.jsonl")
         inputs = tuple(sorted({*records, *recorder.inputs, code_input()}))
         receipt = Receipt(
@@ -252,6 +252,10 @@ def _plain(data: Any) -> float | int | str | bool | None:
     return json.dumps(data, ensure_ascii=False, default=str)
 
 
+def _theme(workspace: Workspace) -> Path | None:
+    return workspace.theme if workspace.theme.is_dir() else None
+
+
 def _environment() -> dict[str, str]:
     from importlib.metadata import version
 
@@ -307,9 +311,12 @@ def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
         from runner.publish.notebook import render_report
 
         _write_notebook(new, temporary / NOTEBOOK)
-        figures = render_report(temporary / NOTEBOOK, temporary).figures
+        rendered = render_report(temporary / NOTEBOOK, temporary, theme=_theme(workspace))
         changed = replace(
-            receipt, title=template.title, prose_digest=template.prose_digest, figures=figures
+            receipt,
+            title=template.title,
+            prose_digest=template.prose_digest,
+            figures=rendered.figures,
         )
         (temporary / RECEIPT).write_text(changed.to_json(), encoding="utf-8")
         _place(temporary, folder)

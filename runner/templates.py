@@ -30,6 +30,7 @@ SIDECAR: dict[str, type | tuple[type, ...]] = {
     "schedule": str,
     "limits": dict,
     "order": int,
+    "key": list,
 }
 
 
@@ -56,6 +57,7 @@ class Template:
     schedule: str = ""
     limits: Mapping[str, Any] = field(default_factory=dict)
     order: int = 100
+    key: tuple[str, ...] = ()
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
         """Return the parameters that name the subject."""
@@ -110,6 +112,7 @@ def read_template(path: Path) -> Template:
         schedule=sidecar.get("schedule", ""),
         limits=sidecar.get("limits", {}),
         order=sidecar.get("order", 100),
+        key=tuple(sidecar.get("key", ())),
     )
 
 

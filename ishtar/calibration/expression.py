@@ -181,7 +181,7 @@ def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:
     try:
         return factor(_written(walk(_parse(text)) or {}), unit)
     except UnitError as error:
-        raise UnitError(f"{text!r} has not the unit {unit!r}: {error}") from error
+        raise UnitError(f"{text!r} does not give {unit!r}: {error}") from error
 
 
 def _written(units: Units) -> str:

@@ -76,7 +76,9 @@ class WorkspaceSource:
     def templates(self) -> Sequence[TemplateRecord]:
         """Return the templates, in the order in which reports are shown."""
         return [
-            TemplateRecord(name=t.name, title=t.title, scope=t.scope, description=t.description)
+            TemplateRecord(
+                name=t.name, title=t.title, scope=t.scope, description=t.description, key=t.key
+            )
             for t in self._templates.values()
         ]
 

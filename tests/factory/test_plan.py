@@ -140,9 +140,7 @@ def test_a_day_report_follows_the_scraps_that_it_read(factory, made):
 def test_a_new_shot_makes_the_day_report_stale(factory, made):
     factory.shot(3)
     made.sync_shots()
-    assert planned(made)["2026-11-22", DAY] == (
-        "stale: shots of 2026-11-22 (2 shots → 3 shots)",
-    )
+    assert planned(made)["2026-11-22", DAY] == ("stale: shots of 2026-11-22 (2 shots → 3 shots)",)
 
 
 def test_a_failed_report_is_not_tried_again_on_the_same_inputs(factory, coordinator):

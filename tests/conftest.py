@@ -1,0 +1,30 @@
+"""What tests of the library share: a small workspace whose truth is known."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ishtar.testbed import Testbed
+from ishtar.workspace import Workspace
+from tests.library_fakes import write_workspace
+
+
+@pytest.fixture(scope="session")
+def stored_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Write the workspace once; nobody changes it."""
+    return write_workspace(tmp_path_factory.mktemp("library") / "ws")
+
+
+@pytest.fixture
+def workspace(stored_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """Give a copy of the workspace that a test may change."""
+    return Workspace.at(shutil.copytree(stored_workspace.root, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def testbed(stored_workspace: Workspace) -> Testbed:
+    """Give the testbed of the workspace that nobody changes; it has no catalogue."""
+    return Testbed(stored_workspace)
