@@ -21,6 +21,7 @@ class Names:
     devices: set[str] = field(default_factory=set)
     components: set[str] = field(default_factory=set)
     flawed: set[str] = field(default_factory=set)  # devices
+    unknown: bool = False  # some file cannot be read: who knows what it names
 
 
 def contradictions(d: Declarations, names: Names) -> Iterator[str]:
@@ -56,7 +57,7 @@ def _derived(d: Declarations, names: Names) -> Iterator[str]:
         made_of[signal.name] = parts
         if not parts:
             yield f"{signal.where}: {signal.derived!r} is made of no signal"
-        unknown = [name for name in parts if name not in names.signals]
+        unknown = [name for name in parts if not names.unknown and name not in names.signals]
         for name in unknown:
             yield f"{signal.where}: no signal {name!r}{did_you_mean(name, names.signals)}"
         if parts and all(name in d.signals for name in parts):
@@ -70,10 +71,10 @@ def _derived(d: Declarations, names: Names) -> Iterator[str]:
 
 
 def _wire(d: Declarations, names: Names, row: Wiring) -> Iterator[str]:
-    if row.signal not in names.signals:
+    if row.signal not in names.signals and not names.unknown:
         hint = did_you_mean(row.signal, names.signals)
         yield f"{row.where}: no signal {row.signal!r} in signals.toml{hint}"
-    if row.device not in names.devices:
+    if row.device not in names.devices and not names.unknown:
         hint = did_you_mean(row.device, names.devices)
         yield f"{row.where}: no device {row.device!r} in devices/{hint}"
     signal, device = d.signals.get(row.signal), d.devices.get(row.device)
@@ -115,7 +116,7 @@ def _calibrations(calibrations: Iterable[Calibration]) -> Iterator[str]:
 
 
 def _component(names: Names, row: ComponentDeclaration) -> Iterator[str]:
-    if row.part_of and row.part_of not in names.components:
+    if row.part_of and row.part_of not in names.components and not names.unknown:
         hint = did_you_mean(row.part_of, names.components)
         yield f"{row.where}: {row.name} is part of no component {row.part_of!r}{hint}"
     for name, value in row.parameters.items():

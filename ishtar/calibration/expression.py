@@ -188,4 +188,4 @@ def _written(units: Units) -> str:
     """Return a product of units as pint reads it."""
     if list(units.values()) == [1.0]:
         return next(iter(units))
-    return " * ".join(f"({name}) ** {power:g}" for name, power in sorted(units.items()))
+    return " * ".join(f"({name}) ** {power!r}" for name, power in sorted(units.items()))

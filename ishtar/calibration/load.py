@@ -166,6 +166,7 @@ def read_declarations(folder: Path) -> tuple[Declarations, list[str]]:
         components=_components(r, names),
     )
     r.unread()
+    names.unknown = bool(r.unreadable)
     return declarations, [*r.problems, *contradictions(declarations, names)]
 
 

@@ -46,6 +46,7 @@ class Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[str] = []
+        self.unreadable: list[Path] = []
         self._read: set[Path] = set()
 
     def files(self, pattern: str) -> Iterator[Text]:
@@ -58,12 +59,15 @@ class Reader:
             try:
                 source = path.read_bytes().decode("utf-8")
                 yield Text(path, name, tomllib.loads(source), source)
+                continue
             except OSError as error:
-                self.problems.append(f"{name}: cannot be read: {error.strerror}")
+                problem = f"cannot be read: {error.strerror}"
             except RecursionError:
-                self.problems.append(f"{name}: its tables are nested too deeply")
+                problem = "its tables are nested too deeply"
             except ValueError as error:  # no TOML, no UTF-8, numbers of thousands of digits
-                self.problems.append(f"{name}: {error}")
+                problem = " ".join(str(error).split())
+            self.problems.append(f"{name}: {problem}")
+            self.unreadable.append(path)
 
     def unread(self) -> None:
         """Note every TOML file of the folder that nobody has read."""

@@ -1,0 +1,253 @@
+"""How much of a generator's power goes into the plasma: reflection, VSWR, loading resistance.
+
+From the forward and the reflected power of a directional coupler, P_f and P_r, W:
+
+    |Γ| = √(P_r/P_f)      VSWR = (1 + |Γ|)/(1 − |Γ|)      return loss = −10 log₁₀(P_r/P_f) dB
+    P_inj = P_f − P_r     R = Z₀ (1 − |Γ|)/(1 + |Γ|)
+
+R, the loading resistance, is the resistance at the current's maxima on the line, 2 P_inj/I_max².
+It tells of the antenna only where the coupler sits between the antenna and the matching network: on
+the generator's side of a match Γ is 0 by intention and R is Z₀, whatever the plasma does. What the
+line and the network dissipate is counted as injected.
+
+Reference: D. M. Pozar, *Microwave Engineering*, 4th ed., Wiley (2012), sec. 2.3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ishtar.errors import IshtarError, TimeBaseError
+from ishtar.measured import Measured
+from ishtar.plasma.propagate import propagate
+
+__all__ = [
+    "BadPower",
+    "Coupling",
+    "coupling",
+    "injected_power",
+    "loading_resistance",
+    "reflection",
+    "return_loss",
+    "vswr",
+]
+
+Floats = NDArray[np.float64]
+_BLOCKS = 16  # blocks from whose scatter the error of a mean is taken
+
+
+class BadPower(IshtarError, ValueError):
+    """Powers that cannot be used."""
+
+
+def reflection(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) -> Floats:
+    """Return the magnitude of the reflection coefficient, |Γ| = √(P_r/P_f).
+
+    Parameters
+    ----------
+    forward, reflected : array_like
+        Powers, W; broadcast against each other.
+    floor : float
+        Forward power, W, up to which there is no power to speak of: NaN.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64. A reflected power below 0, an offset, counts as 0; one above the forward power is
+        kept (|Γ| > 1), for it shows a wrong calibration.
+    """
+    forward, reflected = np.asarray(forward, float), np.asarray(reflected, float)
+    on = forward > max(floor, 0.0)
+    ratio = np.maximum(reflected, 0.0) / np.where(on, forward, 1.0)
+    return np.asarray(np.where(on, np.sqrt(ratio), np.nan))
+
+
+def vswr(gamma: ArrayLike) -> Floats:
+    """Return the voltage standing wave ratio of |Γ|; infinite where all comes back (|Γ| ≥ 1)."""
+    gamma = np.asarray(gamma, float)
+    below = np.where(gamma >= 1.0, 0.0, gamma)
+    return np.asarray(np.where(gamma >= 1.0, np.inf, (1.0 + below) / (1.0 - below)))
+
+
+def return_loss(gamma: ArrayLike) -> Floats:
+    """Return −20 log₁₀|Γ|, dB; infinite where nothing comes back."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(-20.0 * np.log10(np.asarray(gamma, float)))
+
+
+def injected_power(forward: ArrayLike, reflected: ArrayLike) -> Floats:
+    """Return P_f − P_r, W."""
+    return np.asarray(np.asarray(forward, float) - np.asarray(reflected, float))
+
+
+def loading_resistance(gamma: ArrayLike, line_impedance: float = 50.0) -> Floats:
+    """Return Z₀ (1 − |Γ|)/(1 + |Γ|), ohm: see the module for where it means something."""
+    gamma = np.asarray(gamma, float)
+    return np.asarray(line_impedance * (1.0 - gamma) / (1.0 + gamma))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coupling:
+    """The coupling over a time window; all from the mean powers.
+
+    Parameters
+    ----------
+    forward, reflected, injected : Measured
+        Mean powers, W.
+    reflection, vswr : Measured
+        |Γ| and the standing wave ratio, no units.
+    return_loss : Measured
+        dB.
+    loading_resistance : Measured
+        ohm.
+    duty : float
+        Share of the window's samples with forward power above the floor, all that are averaged.
+    n : int
+        How many these are.
+    """
+
+    forward: Measured
+    reflected: Measured
+    injected: Measured
+    reflection: Measured
+    vswr: Measured
+    return_loss: Measured
+    loading_resistance: Measured
+    duty: float
+    n: int
+
+
+def coupling(
+    forward: ArrayLike,
+    reflected: ArrayLike,
+    time: ArrayLike | None = None,
+    window: tuple[float, float] | None = None,
+    *,
+    floor: float = 0.0,
+    relative_sigma: float | tuple[float, float] = 0.0,
+    correlation: float = 0.0,
+    line_impedance: Measured | float = 50.0,
+) -> Coupling:
+    """Return the coupling averaged over a time window.
+
+    Powers are averaged first and the ratios taken of the means: a mean of ratios would give
+    moments of little power the same weight.
+
+    Parameters
+    ----------
+    forward, reflected : array_like
+        (n_t,), W.
+    time : array_like, optional
+        (n_t,), s; needed for ``window``.
+    window : (float, float), optional
+        From, until, s; without it all samples.
+    floor : float
+        Forward power, W, a sample must exceed to be averaged.
+    relative_sigma : float or (float, float)
+        One-sigma of the calibration of both powers, or of forward and reflected, as a share of the
+        power. It is common to all samples and does not average down. 0 is a stated choice: only
+        the scatter is then in the sigmas.
+    correlation : float
+        Of these two calibration errors, −1 … 1: what the detectors share cancels in Γ.
+    line_impedance : Measured or float
+        Z₀, ohm.
+
+    Returns
+    -------
+    Coupling
+        Sigmas from the scatter of block means (so that slow drifts count) and the calibration,
+        propagated to first order; that of |Γ| by a step of one sigma, because a root has no slope
+        at 0. With fewer than 2 samples the scatter is NaN.
+
+    Raises
+    ------
+    BadPower
+        Shapes that do not match, or no sample above the floor.
+    """
+    forward, reflected = np.asarray(forward, float), np.asarray(reflected, float)
+    if forward.ndim != 1 or forward.shape != reflected.shape:
+        raise BadPower(
+            f"forward power has shape {forward.shape}, reflected power {reflected.shape}: align them"
+        )
+    if not -1.0 <= correlation <= 1.0:
+        raise BadPower(f"a correlation of {correlation} does not exist: use -1 … 1")
+    if window is not None:
+        forward, reflected = _cut(forward, reflected, time, window)
+    on = (forward > max(floor, 0.0)) & np.isfinite(reflected)
+    if not on.any():
+        raise BadPower(
+            f"no forward power above {floor:g} W in the window: choose one in which it is on"
+        )
+    share_f, share_r = (
+        relative_sigma if isinstance(relative_sigma, tuple) else (relative_sigma, relative_sigma)
+    )
+    p_f, p_r = float(forward[on].mean()), float(reflected[on].mean())
+    # Independent causes: the scatter of each power, the calibration that both share, the rest of it
+    shared = math.sqrt(abs(correlation))
+    alone = math.sqrt(1.0 - abs(correlation))
+    sign = math.copysign(1.0, correlation)
+    values = {"df": 0.0, "dr": 0.0, "cal": 0.0, "cal_f": 0.0, "cal_r": 0.0}
+    sigmas = {
+        "df": _error_of_mean(forward[on]),
+        "dr": _error_of_mean(reflected[on]),
+        "cal": shared,
+        "cal_f": alone * share_f,
+        "cal_r": alone * share_r,
+    }
+    if share_f == share_r == 0.0:
+        sigmas["cal"] = 0.0
+    z0, z0_sigma = (
+        (line_impedance.value, line_impedance.sigma)
+        if isinstance(line_impedance, Measured)
+        else (float(line_impedance), 0.0)
+    )
+    values["z0"], sigmas["z0"] = z0, z0_sigma
+
+    def parameters(
+        df: float, dr: float, cal: float, cal_f: float, cal_r: float, z0: float
+    ) -> dict[str, float]:
+        f = p_f * (1.0 + share_f * cal + cal_f) + df
+        r = p_r * (1.0 + sign * share_r * cal + cal_r) + dr
+        gamma = reflection(f, r)
+        numbers = {
+            "forward": f,
+            "reflected": r,
+            "injected": injected_power(f, r),
+            "reflection": gamma,
+            "vswr": vswr(gamma),
+            "return_loss": return_loss(gamma),
+            "loading_resistance": loading_resistance(gamma, z0),
+        }
+        return {name: float(number) for name, number in numbers.items()}
+
+    found, error = propagate(parameters, values, sigmas, fraction=1.0)
+    unit = {"return_loss": "dB", "loading_resistance": "ohm", "reflection": "", "vswr": ""}
+    made = {k: Measured(found[k], error[k], unit.get(k, "W")) for k in found}
+    return Coupling(**made, duty=float(on.mean()), n=int(on.sum()))
+
+
+def _cut(
+    forward: Floats, reflected: Floats, time: ArrayLike | None, window: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    t = np.asarray(time, float)
+    if time is None or t.shape != forward.shape:
+        raise TimeBaseError("a window needs the time of every sample: give `time`")
+    inside = (t >= window[0]) & (t < window[1])
+    if not inside.any():
+        raise TimeBaseError(
+            f"no sample from {window[0]:g} s until {window[1]:g} s: choose a window within the shot"
+        )
+    return forward[inside], reflected[inside]
+
+
+def _error_of_mean(x: Floats) -> float:
+    """Return the one-sigma of a mean from its block means: neighbours need not be independent."""
+    n = min(_BLOCKS, x.size)
+    if n < 2:
+        return math.nan
+    blocks = np.array([b.mean() for b in np.array_split(x, n)])
+    return float(blocks.std(ddof=1) / math.sqrt(n))

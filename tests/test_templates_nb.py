@@ -1,0 +1,214 @@
+"""The template notebooks as they lie in the repository: clean, short, and what they say is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from ishtar.calibration import load_declarations
+from ishtar.units import parse_unit
+from runner.parameters import parse_parameters
+from runner.publish.mathml import to_mathml
+from runner.templates import SCOPE_PARAMETERS, SIDECAR, Template, read_template, read_templates
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "templates_nb"
+NAMES = ["overview", "langmuir", "rf_power", "day_summary"]
+MAX_LINES = 14  # of a code cell, its title and blank lines counted
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$", re.DOTALL)
+
+
+def notebook(name: str) -> nbformat.NotebookNode:
+    """Return a template as a notebook."""
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def cells(name: str, kind: str) -> list[Any]:
+    """Return the cells of one kind."""
+    return [cell for cell in notebook(name).cells if cell.cell_type == kind]
+
+
+def code(name: str) -> list[Any]:
+    """Return the code cells that are not the parameters."""
+    return [c for c in cells(name, "code") if "parameters" not in c.metadata.get("tags", [])]
+
+
+def template(name: str) -> Template:
+    """Return a template as the factory reads it."""
+    return read_template(FOLDER / f"{name}.ipynb")
+
+
+def test_the_folder_holds_the_four_templates_in_the_order_of_the_pages():
+    templates = read_templates(FOLDER)
+    assert templates.problems == {}
+    assert list(templates) == NAMES
+
+
+def test_the_summary_of_the_day_runs_after_what_it_reads():
+    first, second = read_templates(FOLDER).levels()
+    assert [t.name for t in first] == NAMES[:3]
+    assert [t.name for t in second] == ["day_summary"]
+    (wanted,) = [c.source for c in code("day_summary") if c.source.find("wanted = {") >= 0]
+    read = {line.split(".")[0] for line in re.findall(r'"(\w+\.\w+)":', wanted)}
+    assert read == set(template("day_summary").after)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_needs_are_declared_signals(name):
+    signals = load_declarations(ROOT / "calibrations").signals
+    assert [need for need in template(name).needs if need not in signals] == []
+
+
+def test_the_probe_and_the_powers_are_needed_and_the_overview_needs_nothing():
+    assert template("overview").needs == ()
+    assert template("langmuir").needs == ("Lang_U", "Lang_I")
+    assert template("rf_power").needs == ("H_Pfwd", "H_Pref", "IC_Pfwd", "IC_Pref")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_cell_is_the_title_and_says_what_the_report_shows(name):
+    first = notebook(name).cells[0]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    read = template(name)
+    assert read.title == first.source.splitlines()[0].removeprefix("# ")
+    assert len(read.description) > 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outputs_are_stripped(name):
+    assert [c.id for c in cells(name, "code") if c.outputs or c.execution_count is not None] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_left_of_the_kernel_and_the_editor(name):
+    book = notebook(name)
+    nbformat.validate(book)
+    assert book.metadata == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    assert [c.id for c in book.cells if set(c.metadata) - {"tags", "alt"}] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_cell_holds_the_parameters_each_with_its_type_and_meaning(name):
+    (cell,) = [c for c in notebook(name).cells if "parameters" in c.metadata.get("tags", [])]
+    assignments = ast.parse(cell.source).body
+    assert [a for a in assignments if not isinstance(a, ast.AnnAssign)] == []
+    parameters = parse_parameters(cell.source)
+    assert {*SCOPE_PARAMETERS[template(name).scope]} <= {p.name for p in parameters}
+    assert [p.name for p in parameters if not p.meaning] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_among_the_parameters_have_a_range_and_a_unit_that_exists(name):
+    for parameter in template(name).parameters:
+        if parameter.name == "shot" or not {"int", "float"} & {*parameter.kinds}:
+            continue
+        assert parameter.low is not None, parameter.name
+        assert parameter.high is not None, parameter.name
+        parse_unit(parameter.unit)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_code_cell_opens_the_workspace(name):
+    first = cells(name, "code")[0].source
+    assert first.rstrip().endswith("tb = ishtar.open()")
+    assert "import ishtar" in first
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "day_summary"])
+def test_a_shot_is_taken_by_its_number_from_the_parameters(name):
+    assert any("this = tb[shot]" in c.source for c in code(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_cells_are_short_plain_python_and_begin_with_a_title(name):
+    for cell in code(name):
+        ast.parse(cell.source)
+        lines = cell.source.splitlines()
+        assert len(lines) <= MAX_LINES, cell.id
+        assert max(map(len, lines)) <= 100, cell.id
+        assert re.match(r"# [A-Z]", lines[0]), cell.id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_never_stands_long_without_words(name):
+    kinds = "".join(c.cell_type[0] for c in notebook(name).cells)
+    assert "c" * 5 not in kinds
+    assert kinds.count("m") >= kinds.count("c") / 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_is_described_for_those_who_do_not_see_it(name):
+    figures = [c for c in code(name) if "plt.subplots(" in c.source]
+    assert figures
+    assert [c.id for c in figures if len(c.metadata.get("alt", "")) < 30] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_formula_can_be_set(name):
+    for cell in cells(name, "markdown"):
+        for block, inline in FORMULA.findall(cell.source):
+            shown = to_mathml(block or inline, display=bool(block))
+            assert shown.startswith("<math"), block or inline
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_units_of_glued_results_exist(name):
+    source = "\n".join(c.source for c in code(name))
+    assert "glue(" in source
+    literal = re.findall(r'unit="([^"]*)"', source)
+    measured = re.findall(r'Measured\(.*, "([^"]*)"\)', source)
+    for unit in [*literal, *measured]:
+        parse_unit(unit)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_key_results_are_among_those_that_are_glued(name):
+    source = "\n".join(c.source for c in code(name))
+    keys = template(name).key
+    assert keys
+    for key in keys:
+        by_line = "{line}_" + key.partition("_")[2]  # H_Pinj and IC_Pinj come from one loop
+        assert f'"{key}"' in source or f'"{by_line}"' in source, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_imports_no_machinery_and_reads_nothing_but_the_workspace(name):
+    allowed = {"ishtar", "matplotlib", "numpy", "pandas"}
+    source = "\n".join(c.source for c in code(name))
+    imported = {
+        module.split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        for module in (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert imported <= allowed
+    assert not re.search(r"truth|open\(['\"]|/tmp|/home", source)
+
+
+def test_the_guide_describes_the_parameters_cell_by_an_example_that_parses():
+    page = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(shot: int.*?)```", page, re.DOTALL)
+    parameters = {p.name: p for p in parse_parameters(example)}
+    assert (parameters["t_start"].low, parameters["t_start"].high) == (0.0, 10.0)
+    assert parameters["t_start"].unit == "s"
+    assert parameters["ramp"].choices == ("up", "down", "both")
+
+
+def test_the_guide_names_every_key_of_a_sidecar_and_every_template():
+    page = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
+    assert [k for k in SIDECAR if f"| `{k}` |" not in page] == []
+    assert [n for n in NAMES if f"`{n}`" not in page] == []
