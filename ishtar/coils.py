@@ -1,9 +1,8 @@
 """The static magnetic field of sets of coaxial coils: on the axis, anywhere, and as a map.
 
-A coil is one circular filament, or with a ``winding`` cross section a grid of Gauss–Legendre
-filaments in place of the rectangle (not good inside the winding itself). The axis of all coils is z;
-the field has no azimuthal part. No
-iron, no eddy currents in the vessel.
+A coil is one circular filament, or with ``width_m`` and ``depth_m`` a grid of Gauss–Legendre
+filaments in place of the winding's rectangle (no good inside the winding itself). The axis of all
+coils is z; the field has no azimuthal part. No iron, no eddy currents in the vessel.
 
 Two engines give the field off the axis. ``"elliptic"``, the default, is the closed form with
 complete elliptic integrals, written here so that nothing cancels near the axis; it needs scipy

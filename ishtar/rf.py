@@ -160,8 +160,8 @@ def coupling(
     -------
     Coupling
         Sigmas from the scatter of block means (so that slow drifts count) and the calibration,
-        propagated to first order; that of |Γ| by a step of one sigma, because a root has no slope
-        at 0. With fewer than 2 samples the scatter is NaN.
+        propagated by a step of one sigma upwards, for the slope of the root in |Γ| has no
+        bounds at 0. With fewer than 2 samples the scatter is NaN.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def coupling(
     forward, reflected = np.asarray(forward, float), np.asarray(reflected, float)
     if forward.ndim != 1 or forward.shape != reflected.shape:
         raise BadPower(
-            f"forward power has shape {forward.shape}, reflected power {reflected.shape}: align them"
+            f"forward power has shape {forward.shape}, reflected {reflected.shape}: align them"
         )
     if not -1.0 <= correlation <= 1.0:
         raise BadPower(f"a correlation of {correlation} does not exist: use -1 … 1")
@@ -182,9 +182,8 @@ def coupling(
         raise BadPower(
             f"no forward power above {floor:g} W in the window: choose one in which it is on"
         )
-    share_f, share_r = (
-        relative_sigma if isinstance(relative_sigma, tuple) else (relative_sigma, relative_sigma)
-    )
+    pair = relative_sigma if isinstance(relative_sigma, tuple) else (relative_sigma,) * 2
+    share_f, share_r = pair
     p_f, p_r = float(forward[on].mean()), float(reflected[on].mean())
     # Independent causes: the scatter of each power, the calibration that both share, the rest of it
     shared = math.sqrt(abs(correlation))
@@ -200,12 +199,7 @@ def coupling(
     }
     if share_f == share_r == 0.0:
         sigmas["cal"] = 0.0
-    z0, z0_sigma = (
-        (line_impedance.value, line_impedance.sigma)
-        if isinstance(line_impedance, Measured)
-        else (float(line_impedance), 0.0)
-    )
-    values["z0"], sigmas["z0"] = z0, z0_sigma
+    values["z0"], sigmas["z0"] = _ohms(line_impedance)
 
     def parameters(
         df: float, dr: float, cal: float, cal_f: float, cal_r: float, z0: float
@@ -213,21 +207,29 @@ def coupling(
         f = p_f * (1.0 + share_f * cal + cal_f) + df
         r = p_r * (1.0 + sign * share_r * cal + cal_r) + dr
         gamma = reflection(f, r)
-        numbers = {
+        return {
             "forward": f,
             "reflected": r,
-            "injected": injected_power(f, r),
-            "reflection": gamma,
-            "vswr": vswr(gamma),
-            "return_loss": return_loss(gamma),
-            "loading_resistance": loading_resistance(gamma, z0),
+            "injected": float(injected_power(f, r)),
+            "reflection": float(gamma),
+            "vswr": float(vswr(gamma)),
+            "return_loss": float(return_loss(gamma)),
+            "loading_resistance": float(loading_resistance(gamma, z0)),
         }
-        return {name: float(number) for name, number in numbers.items()}
 
     found, error = propagate(parameters, values, sigmas, fraction=1.0)
     unit = {"return_loss": "dB", "loading_resistance": "ohm", "reflection": "", "vswr": ""}
     made = {k: Measured(found[k], error[k], unit.get(k, "W")) for k in found}
     return Coupling(**made, duty=float(on.mean()), n=int(on.sum()))
+
+
+def _ohms(impedance: Measured | float) -> tuple[float, float]:
+    if not isinstance(impedance, Measured):
+        return float(impedance), 0.0
+    from ishtar.units import factor
+
+    scale = factor(impedance.unit, "ohm")
+    return impedance.value * scale, impedance.sigma * scale
 
 
 def _cut(

@@ -12,6 +12,17 @@ from typing import Any
 
 from ishtar.errors import UnitError
 
+# What the drivers of acquisition cards write into their files; pint knows no capitals, and takes
+# "amps" for atto-miles-per-second.
+WORDS = {
+    "volts": "V",
+    "amps": "A",
+    "ohms": "ohm",
+    "watts": "W",
+    "pascals": "Pa",
+    "kelvins": "K",
+    "seconds": "s",
+}
 PLAIN = frozenset(
     ["", "count", "V", "mV", "A", "mA", "W", "mW", "kW", "Pa", "mbar", "T", "mT", "K", "eV", "ohm"]
 ) | frozenset(
@@ -29,24 +40,20 @@ def registry() -> Any:
 
 @lru_cache(maxsize=512)
 def parse_unit(text: str) -> Any:
-    """Return pint's unit for ``text``; an empty text is dimensionless.
-
-    Words may begin with a capital: LabVIEW's drivers write ``Volts``.
-    """
-    if not isinstance(text, str):
-        raise UnitError(f"unknown unit {text!r}: write it as text, e.g. 'V', '1/m^3'")
-    tries = [text, text.casefold()] if text.isalpha() and len(text) > 3 else [text]
-    for attempt in tries:
-        try:
-            return registry().Unit(attempt)
-        except Exception as error:  # pint raises what its tokenizer raises for hostile text
-            problem = error
-    raise UnitError(f"unknown unit {text!r}: write it as pint does, e.g. 'V', '1/m^3'") from problem
+    """Return pint's unit for ``text``; an empty text is dimensionless."""
+    try:
+        return registry().Unit(WORDS.get(text.casefold(), text))
+    except Exception as error:  # pint raises what its tokenizer raises for hostile text
+        raise UnitError(
+            f"unknown unit {text!r}: write it as pint does, e.g. 'V', '1/m^3'"
+        ) from error
 
 
 def check_unit(text: str) -> None:
     """Raise `UnitError` for a unit that is not known."""
-    if not (isinstance(text, str) and text in PLAIN):
+    if not isinstance(text, str):
+        raise UnitError(f"unknown unit {text!r}: write it as text, e.g. 'V', '1/m^3'")
+    if text not in PLAIN:
         parse_unit(text)
 
 

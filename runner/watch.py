@@ -125,9 +125,20 @@ class Watcher:
             publish_workspace(self._coordinator, subjects)
             logger.info("published %s", ", ".join(map(str, subjects)) or "the home page")
 
-    def _run(self, *, shots: Sequence[int] | None, scopes: Collection[str]) -> list[Subject]:
+    def _run(
+        self,
+        *,
+        shots: Sequence[int] | None,
+        scopes: Collection[str],
+        names: Collection[str] | None = None,
+    ) -> list[Subject]:
         done = self._coordinator.run(
-            shots=shots, scopes=scopes, pool=self._pool, listener=self._tell, stop=self._stop
+            shots=shots,
+            scopes=scopes,
+            names=names,
+            pool=self._pool,
+            listener=self._tell,
+            stop=self._stop,
         )
         return sorted({d.receipt.of for d in done})
 
@@ -138,9 +149,9 @@ class Watcher:
             note = f": {r.reason}" if r.reason else ""
             logger.log(level, "%s %s in %.1f s%s", event.job, r.state, r.duration_s, note)
 
-    def make_days(self) -> None:
+    def make_days(self, names: Collection[str] | None = None) -> None:
         """Make the reports of all days that are missing or stale, and publish them."""
-        subjects = self._run(shots=None, scopes=("day",))
+        subjects = self._run(shots=None, scopes=("day",), names=names)
         if subjects and not self._stop.is_set():
             publish_workspace(self._coordinator, subjects)
 
@@ -172,6 +183,16 @@ def time_of_day(text: str) -> tuple[int, int]:
     return moment.hour, moment.minute
 
 
+def schedule(coordinator: Coordinator) -> dict[str, list[str]]:
+    """Return which day templates are due when; a sidecar's ``schedule`` goes over the setting."""
+    due: dict[str, list[str]] = {}
+    for template in coordinator.templates().values():
+        if template.scope == "day":
+            at = template.schedule or coordinator.settings.watch.day_summary_at
+            due.setdefault(at, []).append(template.name)
+    return due
+
+
 def watch(workspace: Workspace, *, once: bool = False) -> None:
     """Watch until SIGTERM or SIGINT; with ``once``, catch up, look until nothing waits, and end."""
     stop = threading.Event()
@@ -196,9 +217,14 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
             scheduler.add_job(
                 watcher.look, "interval", seconds=settings.watch.poll_s, id="look for files"
             )
-            scheduler.add_job(
-                watcher.make_days, CronTrigger(hour=hour, minute=minute), id="reports of the day"
-            )
+            for at, names in schedule(coordinator).items():
+                due_hour, due_minute = time_of_day(at)
+                scheduler.add_job(
+                    watcher.make_days,
+                    CronTrigger(hour=due_hour, minute=due_minute),
+                    args=(names,),
+                    id=f"reports of the day at {at}",
+                )
             scheduler.start()
             logger.info("watching %s", ", ".join(map(str, watcher.folders)))
             stop.wait()

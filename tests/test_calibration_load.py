@@ -75,7 +75,7 @@ def test_what_is_declared_is_read(tmp_path):
     assert [str(c.span) for c in declared.components["langmuir_1"]] == ["1…1249", "1250…"]
     assert declared.wiring["Probe_I"][1].where == "wiring/all.toml:17 wiring 3"
     where = declared.devices["probe"].calibrations[2].where
-    assert where == "devices/probe.toml:15 calibration 2 port U"
+    assert where == "devices/probe.toml:16 calibration 2 port U"
     assert load_declarations(folder) == declared
 
 
@@ -365,9 +365,9 @@ def toml(value: object) -> str:
     return repr(value)
 
 
-WORDS = """signal channel device port from until version input unit transforms kind gain offset sigma
-coefficients x y polynomial table log_detector quiet_offset t_start_s t_end_s calibration ports
-wiring component name parameters part_of derived U V d A/V degC"""
+WORDS = """signal channel device port from until version input unit transforms kind gain offset
+sigma coefficients x y polynomial table log_detector quiet_offset t_start_s t_end_s calibration
+ports wiring component name parameters part_of derived U V d A/V degC"""
 words = st.sampled_from(WORDS.split())
 leaves = (
     words

@@ -422,3 +422,29 @@ class TestRealSweeps:
         assert r.Vp.value == pytest.approx(-16.4, abs=1.5)
         assert r.Te.value == pytest.approx(3.5, rel=0.25)
         assert r.model_error > 0  # two temperatures
+
+
+def test_a_clipped_current_is_refused_though_a_background_is_taken_off():
+    rng = np.random.default_rng(3)
+    dt = 25e-6
+    t = -0.1 + dt * np.arange(12_000)
+    bias = -10.0 + 60.0 * (2.0 / np.pi) * np.arcsin(np.sin(2 * np.pi * 50.0 * t))
+    plasma = t > 0.0
+    current = np.where(
+        plasma, probe_current(bias, ne=3e17, te=4.0, vp=15.0, radius=1e-4, length=2.5e-3), 0.0
+    )
+    slope = np.gradient(bias, dt)
+    recorded = current + 2e-6 + 1.5e-10 * slope + rng.normal(0.0, 4e-6, t.size)
+    step = 3e-6
+    whole = np.round(recorded / step) * step
+    limit = 0.3 * whole.max()
+    clipped = np.minimum(whole, np.round(limit / step) * step)
+    area = 2 * np.pi * 1e-4 * 2.5e-3 + np.pi * 1e-8
+    common = dict(dt=dt, t0=-0.1, area=area, gas="Ar", quiet=(-0.1, 0.0))
+    good = analyse_sweeps(bias, whole, **common)
+    bad = analyse_sweeps(bias, clipped, **common)
+    inside = good.time.values > 0.01
+    assert good.valid.values[inside].mean() > 0.9
+    assert not bad.valid.values.any()
+    assert all("clipped" in r for r in bad.reason.values[inside])
+    assert np.isnan(bad.Te.values).all()

@@ -15,6 +15,7 @@ from ishtar.gases import gas as _gas
 from ishtar.langmuir import fit
 from ishtar.langmuir.background import Background, background_of, capacitance_of_ramps
 from ishtar.langmuir.bins import resolution
+from ishtar.langmuir.checks import MIN_RAIL
 from ishtar.langmuir.engine import QUANTITIES, Table, analyse_padded
 from ishtar.langmuir.fit import Probe
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
@@ -226,6 +227,8 @@ def analyse_sweeps(
             f"sweeps reach sample {int(sweeps.stop.max())} of {v.size}; find them anew"
         )
     step = resolution(i)
+    # A rail is flat only in the record itself: after a background is taken off it no longer is.
+    n_rail = _samples_at_record_limit(sweeps.table(i), i)
     if quiet is not None:
         background = background_of(*_window(v, i, t0, dt, quiet), dt=dt)
     if background is not None:
@@ -235,6 +238,7 @@ def analyse_sweeps(
         extra = capacitance_of_ramps(v, i, sweeps)
         i = i - Background(capacitance=extra).current(v, dt)
     table = analyse_padded(sweeps.table(v), sweeps.table(i), probe, step=step, reduction=reduction)
+    _refuse_clipped(table, n_rail)
     dataset = _dataset(table, sweeps)
     used = background or Background()
     dataset.attrs.update(
@@ -246,6 +250,27 @@ def analyse_sweeps(
         capacitance_F=used.capacitance + extra,
     )
     return dataset
+
+
+def _samples_at_record_limit(currents: Floats, record: Floats) -> Floats:
+    """Return how many samples of each sweep lie at the largest or smallest value of the record.
+
+    0 where they are too few to be a rail: noise alone puts single samples there.
+    """
+    at = (currents == record.max()) | (currents == record.min())
+    n_at = at.sum(axis=1)
+    enough = np.maximum(MIN_RAIL, 0.02 * np.isfinite(currents).sum(axis=1))
+    return np.where((n_at >= enough) & (np.ptp(record) > 0), n_at, 0)
+
+
+def _refuse_clipped(table: Table, n_rail: Floats) -> None:
+    """Refuse the sweeps that lie at the record's limit; a dead probe's noise is told as that."""
+    for row in np.flatnonzero(n_rail):
+        if not table.reason[row].startswith(("clipped", "probe disconnected")):
+            table.valid[row] = False
+            table.reason[row] = f"clipped: {int(n_rail[row])} samples at the recorder's limit"
+            for values in (*table.value.values(), *table.sigma.values()):
+                values[row] = np.nan
 
 
 def _dataset(table: Table, sweeps: Sweeps) -> xr.Dataset:

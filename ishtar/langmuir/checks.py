@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 
 MIN_SAMPLES = 40
 MIN_RISING = 6
-_MIN_RAIL = 6
+MIN_RAIL = 6
 
 # What a fit may not exceed and still be believed.
 _MAX_MODEL_ERROR = 0.25
@@ -112,7 +112,7 @@ def _samples_at_rail(
     n_at = at.sum(1)
     # what the curve would have risen over the plateau, by its rise over as many volts before it
     missing = np.zeros(n_at.size)
-    for row in np.flatnonzero(n_at >= np.maximum(_MIN_RAIL, 0.02 * samples.count)):
+    for row in np.flatnonzero(n_at >= np.maximum(MIN_RAIL, 0.02 * samples.count)):
         v, i = bins.bias[row], bins.current[row]
         last = samples.count[row] - 1
         at_edge = last - n_at[row] if upper else n_at[row]
@@ -120,7 +120,7 @@ def _samples_at_rail(
         wide = v[-1] - edge if upper else edge - v[0]
         inner = edge - wide if upper else edge + wide
         missing[row] = abs(np.interp(edge, v, i) - np.interp(inner, v, i))
-    clipped = (n_at >= np.maximum(_MIN_RAIL, 0.02 * samples.count)) & (
+    clipped = (n_at >= np.maximum(MIN_RAIL, 0.02 * samples.count)) & (
         missing > 4.0 * np.maximum(step, noise / 4.0)
     )
     return np.where(clipped, n_at, 0)

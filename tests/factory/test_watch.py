@@ -18,7 +18,7 @@ from runner.coordinator import Coordinator
 from runner.errors import SettingsError
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
-from runner.watch import Seen, time_of_day, watch
+from runner.watch import Seen, schedule, time_of_day, watch
 
 READ = """\
 import ishtar
@@ -170,6 +170,13 @@ def test_a_file_seen_before_is_new_again_when_it_changes(tmp_path):
     assert path in Seen(tmp_path / "watched.json")
     path.write_text("other content")
     assert path not in seen
+
+
+def test_a_day_template_runs_at_its_own_time_or_at_the_workspaces(factory, watched):
+    day = 'day: str = "2026-11-22"'
+    factory.template("night", COUNT, parameters=day, sidecar="scope = 'day'\nschedule = '23:30'")
+    with Coordinator(watched) as coordinator:
+        assert schedule(coordinator) == {"21:00": ["day"], "23:30": ["night"]}
 
 
 def test_the_time_of_the_day_summary_is_checked():

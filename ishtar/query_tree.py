@@ -1,0 +1,155 @@
+"""What a query is made of once it is understood, and the error for one that cannot be.
+
+`ishtar.query_parse` makes the tree from text, `ishtar.query` makes SQL of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ishtar.errors import IshtarError
+
+
+class QueryError(IshtarError, ValueError):
+    """A query that cannot be understood: ``text``, place ``at``, what is ``near``."""
+
+    def __init__(
+        self, problem: str, text: str, at: int, length: int = 1, near: Iterable[str] = ()
+    ) -> None:
+        self.text, self.at, self.length, self.near = text, at, max(length, 1), tuple(near)
+        before, part = text[max(at - 30, 0) : at], text[at : at + length]
+        after = text[at + length : at + length + 30]
+        where = f"at character {at + 1}, {before}»{part}«{after}" if part else "at the end"
+        super().__init__(f"query {where}: {problem}")
+
+    def caret(self) -> str:
+        """Return the query with a line of carets below it, for a terminal."""
+        line = re.sub(r"\s", " ", self.text)
+        return f"{line}\n{' ' * self.at}{'^' * self.length}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of a query, and where it stands in the text."""
+
+    at: int = field(compare=False)
+    length: int = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Term(Node):
+    """Something with a value."""
+
+
+@dataclass(frozen=True)
+class Literal(Term):
+    """A number or a text; ``True`` is 1."""
+
+    value: float | str
+
+
+@dataclass(frozen=True)
+class Moment(Term):
+    """A date as far as it is written: ``2026-11``, ``2026-11-22T10:30``."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Name(Term):
+    """An attribute or scrap."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Arithmetic(Term):
+    """``first`` and then ``(operator, term)``, from left to right, of one rank."""
+
+    first: Term
+    rest: tuple[tuple[str, Term], ...]
+
+
+@dataclass(frozen=True)
+class Call(Term):
+    """``-``, ``abs`` or ``lower`` of a term."""
+
+    function: str
+    argument: Term
+
+
+@dataclass(frozen=True)
+class Condition(Node):
+    """Something true, false or unknown."""
+
+
+@dataclass(frozen=True)
+class Truth(Condition):
+    """A number taken as yes or no: ``useful``, ``True``."""
+
+    term: Term
+
+
+@dataclass(frozen=True)
+class Compare(Condition):
+    """``left operator right``."""
+
+    left: Term
+    operator: str
+    right: Term
+
+
+@dataclass(frozen=True)
+class Among(Condition):
+    """``term in (…)``; an item is a literal or the two ends of a range."""
+
+    term: Term
+    items: tuple[Term | tuple[Term, Term], ...]
+
+
+@dataclass(frozen=True)
+class Contains(Condition):
+    """``'arc' in comment``."""
+
+    part: Term
+    whole: Term
+
+
+@dataclass(frozen=True)
+class Missing(Condition):
+    """``missing(term)``, ``term is None``."""
+
+    term: Term
+
+
+@dataclass(frozen=True)
+class Not(Condition):
+    """``not condition``."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True)
+class Joined(Condition):
+    """Conditions joined by ``and`` or ``or``."""
+
+    word: str
+    conditions: tuple[Condition, ...]
+
+
+def names_in(node: Node) -> list[Name]:
+    """Return the names in a tree, in order."""
+    if isinstance(node, Name):
+        return [node]
+    return [n for part in _parts(list(vars(node).values())) for n in names_in(part)]
+
+
+def _parts(value: Any) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _parts(item)
