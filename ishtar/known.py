@@ -94,4 +94,4 @@ def _columns(value: Any) -> tuple[float | None, str | None]:
     try:
         return (float(value) if isinstance(value, int | float) else None), None
     except OverflowError:  # an integer of hundreds of digits
-        return math.copysign(math.inf, value), None
+        return (math.inf if value > 0 else -math.inf), None

@@ -164,9 +164,10 @@ class _Compiler:
             found = self.one_of(node, {t: s for t, s in self.sources[base].items() if t})
             return _Source(found.id, True, False)
         sigma = base != node.name
-        known = [f"{name}.sigma" if sigma else name for name in self.sources]
+        dotted = "." in base  # templates are offered to who wrote one
+        known = [n + ".sigma" * sigma for n in self.sources if dotted or "." not in n]
         known += () if sigma else KEYWORDS
-        some = ", ".join(list(self.sources)[:12])
+        some = ", ".join([n for n in self.sources if "." not in n][:12])
         hint = did_you_mean(node.name, known) or f"; there are {some} …"
         self.wrong(f"no attribute or scrap {node.name!r}{hint}", node, nearest(node.name, known))
 

@@ -150,11 +150,10 @@ class _Parser:
         near: list[str] = []
         if token.text in INSTEAD:
             wanted = INSTEAD[token.text]
+        elif token.kind == "name" and (near := nearest(token.text, KEYWORDS)):
+            wanted += did_you_mean(token.text, KEYWORDS)
         elif token.kind == "name" and before.kind == "number":
             wanted += "; numbers are written bare, in the unit of what they are compared with"
-        elif token.kind == "name":
-            near = nearest(token.text, KEYWORDS)
-            wanted += did_you_mean(token.text, KEYWORDS)
         raise QueryError(wanted, self.text, token.at, len(token.text), near)
 
     def wrong(self, problem: str, node: Node) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from typing import Any, NoReturn
 
 from ishtar.errors import IshtarError
@@ -83,6 +84,8 @@ def glue(
 def _show(data: dict[str, Any], name: str, sigma: float | None, unit: str) -> None:
     # What scrapbook.glue does, without importing it: pandas, pyarrow and papermill would come too,
     # which is a second for every kernel. `scrapbook.read_notebook` reads it back (see the tests).
+    if "IPython" not in sys.modules:
+        return
     from IPython import get_ipython
     from IPython.display import display
 

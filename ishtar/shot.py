@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ishtar import facts
-from ishtar.attributes import Attributes
 from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
 from ishtar.calibration.expression import names_in, unit_factor
 from ishtar.errors import (
@@ -26,6 +25,7 @@ from ishtar.errors import (
 from ishtar.lineage import is_recording, record
 from ishtar.machine import Machine
 from ishtar.sampled import CalibratedSamples, ChannelSamples, DerivedSamples
+from ishtar.shot_attributes import Attributes
 from ishtar.signal import Signal, Story
 from ishtar.store import Channel, SourceFile
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["ExpectedLine", "Line", "expected_lines", "find_lines"]
 
 Floats = NDArray[np.float64]
-_CENTRING = 2e-3  # bins: what the cut-off wings of a lobe shift its centre by, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,29 +171,41 @@ def find_lines(
     -------
     tuple of Line
         Sigmas hold the noise around the line, ``σ_A² = S·line_hz`` and ``σ_f² = S/A²·line_hz3``
-        (see the spectrum's attributes), the noise's own power in the lobe, and 0.002 bins for the
-        wings that are cut off. Two lines closer than a main lobe (±4 bins of a Hann window) are
+        (see the spectrum's attributes), the noise's own power in the lobe, and what the wings beyond
+        the lobe may hold. Two lines closer than a main lobe (±4 bins of a Hann window) are
         seen as one. A line that comes and goes or wobbles within a segment is wider than this
         takes it to be.
     """
     facts = spectrum.attrs
     psd = np.asarray(spectrum["psd"].values, float)
-    leakage, half = _leakage(facts["window"])
+    lobe = _lobe(facts["window"])
+    half = lobe.half
     if psd.size < 4 * half + 3:
         raise BadSpectrum(f"{psd.size} bins are too few to find lines in: use longer segments")
     floor = _floor(psd, facts["averages"], half)
-    peaks = _peaks(psd, floor, facts["averages"], leakage, half, false_alarm)
-    found = [_measure(spectrum, psd, floor, p, half) for p in peaks[:max_lines]]
+    peaks = _peaks(psd, floor, facts["averages"], lobe, false_alarm)
+    found = [_measure(spectrum, psd, floor, p, lobe) for p in peaks[:max_lines]]
     found.sort(key=lambda line: line.frequency.value)
     return _identify(found, dict(fundamentals or {}), facts, harmonics, beats, tolerance)
 
 
-@lru_cache(maxsize=16)
-def _leakage(window: str) -> tuple[Floats, int]:
-    """Return what a line leaks k bins away at most, as a share of its peak, and half its lobe.
+@dataclass(frozen=True, kw_only=True)
+class _Lobe:
+    """What a window makes of a line; in bins that does not depend on its length.
 
-    In bins the shape of a window's transform does not depend on its length.
+    ``leakage[k]``: what shows up k bins away, at most, as a share of the peak; ``half`` of the main
+    lobe, bins; for the wings beyond it: ``missing`` power, a share, and what their absence shifts
+    the centre by, ``shift``, bins, both at most.
     """
+
+    leakage: Floats
+    half: int
+    missing: float
+    shift: float
+
+
+@lru_cache(maxsize=16)
+def _lobe(window: str) -> _Lobe:
     from scipy.signal import get_window
 
     n, fine = 4096, 16
@@ -207,25 +218,38 @@ def _leakage(window: str) -> tuple[Floats, int]:
     inside = np.cumsum(shape) * 2.0 - shape[0]
     enough = np.flatnonzero(inside >= 0.9999 * inside[-1])
     half = min(math.ceil(enough[0] / fine + 0.5), 8)
-    return leak, half
+    bins = np.arange(-half, half + 1)
+    between = np.arange(fine // 2 + 1)[:, None]  # of the line, from a bin to midway to the next
+    power = shape[np.abs(bins * fine - between)]
+    whole = inside[-1] / fine  # the same wherever the line falls: Parseval
+    centre = (power * bins).sum(axis=1) / power.sum(axis=1)
+    return _Lobe(
+        leakage=leak,
+        half=half,
+        missing=float(np.max(np.abs(1.0 - power.sum(axis=1) / whole))),
+        shift=float(np.max(np.abs(centre - between[:, 0] / fine))),
+    )
 
 
 def _floor(psd: Floats, averages: float, half: int) -> Floats:
     """Return the noise floor: a running median, made into a mean of averaged squares."""
     from scipy.ndimage import median_filter
 
-    width = min(max(101, 24 * half + 1), psd.size)
+    inner = psd[half:-half]  # without the ends: at 0 the mean was taken away
+    width = min(max(101, 24 * half + 1), inner.size)
     # Wilson and Hilferty: median over mean of chi squared with 2 `averages` degrees of freedom
     ratio = (1.0 - 1.0 / (9.0 * averages)) ** 3
-    return np.asarray(median_filter(psd, size=width, mode="nearest") / ratio)
+    median = median_filter(inner, size=width, mode="reflect")
+    return np.asarray(np.pad(median / ratio, half, mode="edge"))
 
 
 def _peaks(
-    psd: Floats, floor: Floats, averages: float, leakage: Floats, half: int, false_alarm: float
+    psd: Floats, floor: Floats, averages: float, lobe: _Lobe, false_alarm: float
 ) -> list[int]:
     """Return bins of lines, strongest first."""
     from scipy.special import gammainccinv
 
+    half, leakage = lobe.half, lobe.leakage
     threshold = float(gammainccinv(averages, false_alarm / psd.size)) / averages
     inner = np.arange(half + 1, psd.size - half - 1)  # what is near 0 is drift, not a line
     top = (psd[inner] >= psd[inner - 1]) & (psd[inner] > psd[inner + 1])
@@ -239,14 +263,13 @@ def _peaks(
     return kept
 
 
-def _measure(spectrum: xr.Dataset, psd: Floats, floor: Floats, p: int, half: int) -> Line:
+def _measure(spectrum: xr.Dataset, psd: Floats, floor: Floats, p: int, lobe: _Lobe) -> Line:
     facts = spectrum.attrs
     f = spectrum["frequency"].values
-    lobe = slice(p - half, p + half + 1)
+    offset = np.arange(-lobe.half, lobe.half + 1)
     noise = float(floor[p])
-    above = psd[lobe] - noise
+    above = psd[p + offset] - noise
     power = max(float(above.sum()), float(psd[p]) - noise) * facts["spacing_hz"]
-    offset = np.arange(-half, half + 1)
     centre = float(np.dot(offset, above) / above.sum()) if above.sum() > 0.0 else 0.0
     centre = min(max(centre, -1.0), 1.0)
     amplitude = math.sqrt(2.0 * power)
@@ -255,12 +278,12 @@ def _measure(spectrum: xr.Dataset, psd: Floats, floor: Floats, p: int, half: int
     sigma_a = math.hypot(
         math.sqrt(noise * facts["line_hz"]),
         own * math.sqrt(above.size) / amplitude,
-        1e-4 * amplitude,  # the lobe holds 99.99 % of the power
+        0.5 * lobe.missing * amplitude,
     )
     sigma_f = math.hypot(
         math.sqrt(noise * facts["line_hz3"]) / amplitude,
         own * math.sqrt(float(np.sum(offset**2))) / power * facts["spacing_hz"],
-        _CENTRING * facts["spacing_hz"],
+        lobe.shift * facts["spacing_hz"],
     )
     return Line(
         label="",
@@ -280,38 +303,56 @@ def _identify(
 ) -> tuple[Line, ...]:
     """Give names to lines: the likeliest, where a high order needs a better fit than a low one."""
     rate, spacing = facts["sample_rate_hz"], facts["spacing_hz"]
-    width = {}
-    for name, nominal in fundamentals.items():
-        shown = _fold(nominal, rate)
-        reach = tolerance * nominal + spacing
-        near = [x for x in found if abs(x.frequency.value - shown) <= reach]
-        width[name] = tolerance * nominal
-        if near:
-            best = max(near, key=lambda x: x.amplitude.value)
-            # an odd fold runs backwards: there a higher frequency shows as a lower one
-            way = 1.0 if nominal >= rate * round(nominal / rate) else -1.0
-            fundamentals[name] = nominal + way * (best.frequency.value - shown)
-            width[name] = best.frequency.sigma
+    reach = {name: tolerance * nominal + spacing for name, nominal in fundamentals.items()}
+    shown = {name: _fold(nominal, rate) for name, nominal in fundamentals.items()}
+    width = {name: tolerance * nominal for name, nominal in fundamentals.items()}
+    for name, line in _fundamentals(found, shown, reach).items():
+        nominal = fundamentals[name]
+        # an odd fold runs backwards: there a higher frequency shows as a lower one
+        way = 1.0 if nominal >= rate * round(nominal / rate) else -1.0
+        fundamentals[name] = nominal + way * (line.frequency.value - shown[name])
+        width[name] = line.frequency.sigma
     expected = expected_lines(fundamentals, harmonics=harmonics, beats=beats, sample_rate_hz=rate)
     named = []
     for line in found:
         fits = []
         for e in expected:
             spread = sum(abs(n) * width[name] for name, n in e.terms.items())
-            sigma = math.hypot(0.1 * spacing, math.hypot(spread, line.frequency.sigma))
+            sigma = math.hypot(0.1 * spacing, spread, line.frequency.sigma)
             away = abs(line.frequency.value - e.frequency_hz) / sigma
             if away <= 5.0:
                 fits.append((0.5 * away**2 + e.order, e))
         fits.sort(key=lambda fit: fit[0])
         if fits:
-            best_fit = fits[0][1]
-            line = Line(
-                label=best_fit.label,
-                frequency=line.frequency,
-                amplitude=line.amplitude,
-                excess_db=line.excess_db,
-                expected=best_fit,
-                also=tuple(e.label for _, e in fits[1:]),
-            )
+            best, labels = fits[0][1], [e.label for _, e in fits]
+            # which of two lines is which generator may have been a guess
+            labels += [n for n in reach if abs(line.frequency.value - shown[n]) <= reach[n]]
+            also = tuple(dict.fromkeys(label for label in labels if label != best.label))
+            line = replace(line, label=best.label, expected=best, also=also)
         named.append(line)
     return tuple(named)
+
+
+def _fundamentals(
+    found: Sequence[Line], shown: Mapping[str, float], reach: Mapping[str, float]
+) -> dict[str, Line]:
+    """Return the line of each fundamental that has one: strong, near, and no line for two."""
+    choices: list[list[Line | None]] = []
+    for name in shown:
+        near = [x for x in found if abs(x.frequency.value - shown[name]) <= reach[name]]
+        strongest = sorted(near, key=lambda x: x.amplitude.value, reverse=True)[:4]
+        choices.append([*strongest, None])
+    best: dict[str, Line] = {}
+    top = -math.inf
+    for taken in itertools.product(*choices):
+        lines = {name: x for name, x in zip(shown, taken, strict=True) if x is not None}
+        if len({id(x) for x in lines.values()}) < len(lines):
+            continue
+        # a missing fundamental costs more than any that is there
+        score = -1e3 * (len(shown) - len(lines))
+        for name, x in lines.items():
+            score += math.log(x.amplitude.value)
+            score -= 0.5 * (3.0 * (x.frequency.value - shown[name]) / reach[name]) ** 2
+        if score > top:
+            best, top = lines, score
+    return best

@@ -55,7 +55,7 @@ class _Plan:
 
     @property
     def frequencies(self) -> Floats:
-        return np.fft.rfftfreq(self.segment, self.dt)
+        return np.asarray(np.fft.rfftfreq(self.segment, self.dt), np.float64)
 
     def overlapped(self, pulse: Floats, k: int) -> Floats:
         """Return Σ pulse(t) pulse(t + j step) for j = 0, 1, … as far as ``k`` segments overlap."""
@@ -125,7 +125,7 @@ def spectrum(
     unit : str
         Of the values; the density gets ``unit^2/Hz``.
     segment : int, optional
-        Samples of a segment: the longer, the finer in frequency (``resolution_hz``) and the noisier.
+        Samples of a segment: the longer, the finer in frequency (``resolution_hz``) and noisier.
         By default the power of two up to n/8, at least 256 and at most 2²⁰ (all n if there are
         fewer than 256).
     overlap : float
@@ -150,9 +150,8 @@ def spectrum(
     import xarray as xr
 
     x = _samples(values)
-    plan = _plan(
-        x.size, dt, _default_segment(x.size) if segment is None else segment, overlap, window
-    )
+    size = _default_segment(x.size) if segment is None else segment
+    plan = _plan(x.size, dt, size, overlap, window)
     total = np.zeros(plan.segment // 2 + 1)
     for power in _powers(x, plan):
         total += power.sum(axis=0)
@@ -207,9 +206,8 @@ def spectrogram(
     if columns < 1:
         raise BadSpectrum(f"a spectrogram of {columns} columns is none: use 1 or more")
     x = _samples(values)
-    size = (
-        min(x.size, 1 << round(math.log2(2.0 * math.sqrt(x.size)))) if segment is None else segment
-    )
+    default = min(x.size, 1 << round(math.log2(2.0 * math.sqrt(x.size))))
+    size = default if segment is None else segment
     plan = _plan(x.size, dt, size, overlap, window)
     k = plan.n_segments
     m = min(columns, k)

@@ -1,0 +1,43 @@
+"""What is known of a shot as a whole: gas, date, program …"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ishtar import facts
+from ishtar.errors import NotFoundError, did_you_mean, nearest
+from ishtar.lineage import record
+
+
+class Attributes(Mapping[str, Any]):
+    """Attributes of a shot by name; reading one is recorded, and that it is not there as well."""
+
+    def __init__(self, values: Mapping[str, Any], shot: int) -> None:
+        self._values = values
+        self._shot = shot
+
+    def __getitem__(self, name: str) -> Any:
+        record(facts.attribute_fact(name, self._values.get(name), self._shot))
+        if name not in self._values:
+            known = ", ".join(self._values) or "none at all"
+            raise NotFoundError(
+                f"no source of shot {self._shot} states {name!r}"
+                f"{did_you_mean(name, self._values) or f'; they state {known}'}",
+                name=name,
+                nearest=nearest(name, self._values),
+            )
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of them without recording that they were read."""
+        return dict(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)

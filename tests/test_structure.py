@@ -1,0 +1,158 @@
+"""How the code hangs together: imports point one way, and heavy ones come late."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import ishtar
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(p for package in ("ishtar", "runner") for p in (ROOT / package).rglob("*.py"))
+LIBRARY = [p for p in FILES if p.is_relative_to(ROOT / "ishtar")]
+HEAVY = {
+    *("IPython", "ipykernel", "matplotlib", "nbclient", "nbconvert", "nbformat", "pandas"),
+    *("papermill", "pint", "scipy", "scrapbook", "xarray"),
+}
+LONGEST = 400  # lines
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(p): p for p in FILES}
+
+
+def imports(path: Path, *, late: bool) -> Iterator[str]:
+    """Yield the modules that a file imports, without those for type checkers only.
+
+    ``late``: those inside functions, too.
+    """
+
+    def walk(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            match child:
+                case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                    continue
+                case ast.FunctionDef() | ast.AsyncFunctionDef() if not late:
+                    continue
+                case ast.Import(names=names):
+                    yield from (alias.name for alias in names)
+                case ast.ImportFrom(module=module, names=names):
+                    for alias in names:
+                        whole = f"{module}.{alias.name}"
+                        yield whole if whole in MODULES else str(module)
+                case _:
+                    yield from walk(child)
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_there_is_something_to_look_at():
+    assert len(FILES) > 50
+    assert {"ishtar.shot", "ishtar.store.reader", "runner.plan"} <= MODULES.keys()
+
+
+def test_the_library_knows_nothing_of_the_factory():
+    wrong = {
+        f"{module_name(path)} imports {name}"
+        for path in LIBRARY
+        for name in imports(path, late=True)
+        if name.split(".")[0] == "runner"
+    }
+    assert not wrong
+
+
+def test_no_module_imports_one_that_imports_it():
+    graph = {
+        name: {i for i in imports(p, late=False) if i in MODULES} for name, p in MODULES.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names them
+
+
+def test_imports_name_whole_modules():
+    relative = {
+        module_name(path)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+    }
+    assert not relative
+
+
+def test_the_library_imports_what_is_heavy_where_it_is_used():
+    wrong = {
+        f"{module_name(path)} imports {name}"
+        for path in LIBRARY
+        for name in imports(path, late=False)
+        if name.split(".")[0] in HEAVY
+    }
+    assert not wrong
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return which heavy packages a fresh Python has loaded after running some code."""
+    code += f"\nimport sys; print(*({HEAVY!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_ishtar_loads_nothing_but_ishtar():
+    code = "import ishtar, sys; assert not {'numpy', 'h5py', 'ishtar.errors'} & sys.modules.keys()"
+    assert loaded_after(code) == set()
+
+
+def test_opening_the_testbed_and_its_calibrations_loads_nothing_heavy():
+    code = "import ishtar.testbed, ishtar.report; ishtar.langmuir; "
+    code += f"ishtar.open({str(ROOT)!r}).declarations; ishtar.report.glue('Te', 1.0, unit='eV')"
+    assert loaded_after(code) == set()
+
+
+def test_reading_a_signal_as_an_array_loads_nothing_heavy(stored_workspace):
+    code = "import ishtar; "
+    code += f"ishtar.open({str(stored_workspace.root)!r})[1249]['Probe_U'][1.0:2.0].values()"
+    # pint, and scipy with it, because the test's units have to be looked up: V*Pa and mA
+    assert loaded_after(code) <= {"pint", "scipy"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_module_has_one_subject_and_says_which(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text))
+
+
+def test_the_public_names_are_these():
+    assert ishtar.__all__ == [
+        "IshtarError",
+        "Measured",
+        "Shot",
+        "Signal",
+        "Testbed",
+        "langmuir",
+        "open",
+    ]
+    assert ishtar.__all__ == sorted(ishtar.__all__)
+    assert dir(ishtar) == sorted([*ishtar.__all__, "__version__"])
+    for name in ishtar.__all__:
+        assert getattr(ishtar, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        ishtar.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "name", [m for m in MODULES if m.startswith("ishtar")], ids=lambda name: name
+)
+def test_every_name_in_all_is_there(name):
+    module = __import__(name, fromlist=["*"])
+    for public in getattr(module, "__all__", []):
+        assert hasattr(module, public), public
