@@ -84,7 +84,7 @@ def reason(then: Input, now: Input) -> str:
     """Return why an input that changed makes a report stale, by its name."""
     what = f"{then.kind} {then.name}"
     if then.kind == "shots":
-        what = f"shots of {then.subject}"
+        what = f"shots of {then.subject or 'the testbed'}"
     elif then.kind in ("scraps", "attribute"):
         what = f"{then.kind.removesuffix('s')} {then.name} of {Subject.parse(then.subject)}"
     was, is_now = then.version or "?", now.version or "?"

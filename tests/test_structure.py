@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -21,6 +22,11 @@ HEAVY = {
     *("papermill", "pint", "scipy", "scrapbook", "xarray"),
 }
 LONGEST = 400  # lines
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def module_name(path: Path) -> str:
@@ -53,7 +59,7 @@ def imports(path: Path, *, late: bool) -> Iterator[str]:
                 case _:
                     yield from walk(child)
 
-    yield from walk(ast.parse(path.read_text(encoding="utf-8")))
+    yield from walk(parsed(path))
 
 
 def test_there_is_something_to_look_at():
@@ -82,7 +88,7 @@ def test_imports_name_whole_modules():
     relative = {
         module_name(path)
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ImportFrom) and node.level
     }
     assert not relative
@@ -128,7 +134,7 @@ def test_a_module_has_one_subject_and_says_which(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST
     if text.strip():
-        assert ast.get_docstring(ast.parse(text))
+        assert ast.get_docstring(parsed(path))
 
 
 def test_the_public_names_are_these():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ExpectedLine", "Line", "expected_lines", "find_lines"]
 
 Floats = NDArray[np.float64]
+_MEDIAN_BINS = 101  # of the noise floor, at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +172,10 @@ def find_lines(
     -------
     tuple of Line
         Sigmas hold the noise around the line, ``σ_A² = S·line_hz`` and ``σ_f² = S/A²·line_hz3``
-        (see the spectrum's attributes), the noise's own power in the lobe, and what the wings beyond
-        the lobe may hold. Two lines closer than a main lobe (±4 bins of a Hann window) are
-        seen as one. A line that comes and goes or wobbles within a segment is wider than this
-        takes it to be.
+        (see the spectrum's attributes), the noise's own power in the lobe, and what the wings
+        beyond the lobe may hold. They do not hold the error of the recorder's clock. Two lines
+        closer than a main lobe (±4 bins of a Hann window) are seen as one. A line that comes and
+        goes or wobbles within a segment is wider than this takes it to be.
     """
     facts = spectrum.attrs
     psd = np.asarray(spectrum["psd"].values, float)
@@ -236,7 +237,7 @@ def _floor(psd: Floats, averages: float, half: int) -> Floats:
     from scipy.ndimage import median_filter
 
     inner = psd[half:-half]  # without the ends: at 0 the mean was taken away
-    width = min(max(101, 24 * half + 1), inner.size)
+    width = min(max(_MEDIAN_BINS, 24 * half + 1), inner.size)
     # Wilson and Hilferty: median over mean of chi squared with 2 `averages` degrees of freedom
     ratio = (1.0 - 1.0 / (9.0 * averages)) ** 3
     median = median_filter(inner, size=width, mode="reflect")
@@ -251,6 +252,8 @@ def _peaks(
 
     half, leakage = lobe.half, lobe.leakage
     threshold = float(gammainccinv(averages, false_alarm / psd.size)) / averages
+    # the floor scatters, too, and where it is low more of the noise stands out of it
+    threshold *= 1.0 + 2.4 / math.sqrt(_MEDIAN_BINS * averages)
     inner = np.arange(half + 1, psd.size - half - 1)  # what is near 0 is drift, not a line
     top = (psd[inner] >= psd[inner - 1]) & (psd[inner] > psd[inner + 1])
     bins = inner[top & (psd[inner] > threshold * floor[inner])]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from runner.publish.addresses import subject_page
 from runner.publish.format import MONTHS
-from runner.publish.pages import DayCell, Month
+from runner.publish.parts import DayCell, Month
 from runner.receipts import Subject
 
 # shots a day at which a day gets darker; fixed, so that a busy day leaves all others as they were

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.publish.pages import Change
+from runner.publish.parts import Change
 from runner.publish.records import ShotRecord
 
 _ABSENT = "absent"

@@ -25,12 +25,8 @@ from runner.publish.describe import (
 )
 from runner.publish.facts import Facts
 from runner.publish.format import day_text
-from runner.publish.pages import (
-    DayPage,
-    Link,
-    ReportPage,
-    ShotPage,
-)
+from runner.publish.pages import DayPage, ReportPage, ShotPage
+from runner.publish.parts import Link
 from runner.publish.records import ReportRecord
 from runner.publish.tables import shot_table
 from runner.publish.trends import trend

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from runner.publish.format import quantity, time_text
-from runner.publish.pages import InputRow, Provenance, ReportState
 from runner.publish.parameters import SUBJECT_PARAMETERS
+from runner.publish.parts import InputRow, Provenance, ReportState
 from runner.publish.records import ReportRecord, ShotRecord
 from runner.receipts import Subject
 

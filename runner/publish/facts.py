@@ -14,8 +14,8 @@ from runner.publish.describe import parameter_text, report_state
 from runner.publish.format import quantity, range_text
 from runner.publish.fragment import Fragment, read_fragment
 from runner.publish.notebook import THUMBNAIL
-from runner.publish.pages import Image, Mark, ReportCard, RerunLink, Value
 from runner.publish.parameters import SUBJECT_PARAMETERS
+from runner.publish.parts import Image, Mark, ReportCard, RerunLink, Value
 from runner.publish.records import ReportRecord, ShotRecord, SiteSource, TemplateRecord
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 

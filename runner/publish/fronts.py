@@ -8,16 +8,8 @@ from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, report_stem,
 from runner.publish.calendars import months
 from runner.publish.describe import attributes, subject_text
 from runner.publish.facts import Facts
-from runner.publish.pages import (
-    DaysPage,
-    Failure,
-    HomePage,
-    Image,
-    LatestPage,
-    LatestShot,
-    Link,
-    NotFoundPage,
-)
+from runner.publish.pages import DaysPage, HomePage, LatestPage, LatestShot, NotFoundPage
+from runner.publish.parts import Failure, Image, Link
 from runner.publish.tables import shot_table
 from runner.receipts import Subject
 

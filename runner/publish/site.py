@@ -28,7 +28,7 @@ from runner.publish.facts import Facts
 from runner.publish.fragment import read_fragment
 from runner.publish.fronts import days_page, home_page, latest_page, not_found_page
 from runner.publish.notebook import THUMBNAIL, render_report, renderer_version
-from runner.publish.pages import Site
+from runner.publish.parts import Site
 from runner.publish.records import ReportRecord, SiteSource
 from runner.publish.sanitise import FIGURES
 from runner.publish.theme import Theme

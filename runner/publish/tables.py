@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from runner.publish.addresses import subject_page
 from runner.publish.facts import Facts, is_number
 from runner.publish.format import common_power, quantity, scaled_unit
-from runner.publish.pages import Column, Link, Mark, ShotRow, ShotTable, Value
+from runner.publish.parts import Column, Link, Mark, ShotRow, ShotTable, Value
 from runner.receipts import Scrap, Subject
 
 MAX_COLUMNS = 8

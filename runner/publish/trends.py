@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from runner.publish.format import common_power, quantity, range_ends, scaled_unit
-from runner.publish.pages import Trend
+from runner.publish.parts import Trend
 from runner.receipts import Scrap
 
 WIDTH, HEIGHT, MARGIN = 240, 56, 5

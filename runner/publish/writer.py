@@ -13,7 +13,8 @@ from pathlib import Path
 from ishtar.store import atomic_path, fsync_dir, write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.publish.addresses import relative_url
-from runner.publish.pages import Page, Site
+from runner.publish.pages import Page
+from runner.publish.parts import Site
 from runner.publish.theme import Theme
 
 _FOLDERS = ("assets", "days", "ranges", "shots")

@@ -1,0 +1,213 @@
+"""Signals of a shot as a file for another program, with units and where they come from.
+
+``.mat``      a struct for each signal (``value``, ``time``, ``t0``, ``dt``, ``unit`` …); MATLAB's
+              format 5, above 256 MB its format 7.3, which is HDF5
+``.h5``       a data set for each signal, compressed by gzip, unit and origin as attributes
+``.csv``      a table with the units in its head; a file for each time base
+``.parquet``  the same as columns, with metadata
+
+Signals on different time bases are never brought onto one here (`ishtar.align` does that when
+asked). ``.mat`` and ``.h5`` hold each with its own times; a table has one column of times, so that
+two time bases make two files, ``x.1.csv`` and ``x.2.csv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ishtar.errors import NoSuchSignal, did_you_mean, nearest
+from ishtar.export_files import FORMATS, Export, ExportError, Format, Series, write_all
+from ishtar.signal import Signal, Story
+from ishtar.timebase import Regular
+
+if TYPE_CHECKING:
+    from ishtar.shot import Shot
+
+__all__ = ["ExportError", "Exported", "choose", "export"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What was written: files, the signals in each, and what was left out and why."""
+
+    paths: tuple[Path, ...]
+    signals: tuple[tuple[str, ...], ...]
+    left_out: Mapping[str, str]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{path}: {', '.join(names)}"
+            for path, names in zip(self.paths, self.signals, strict=True)
+        ]
+        return "\n".join(lines + [f"left out {n}: {why}" for n, why in self.left_out.items()])
+
+
+def export(
+    shot: Shot,
+    path: str | Path,
+    names: Sequence[str],
+    t: tuple[float | None, float | None] | None = None,
+    n: int | None = None,
+) -> Exported:
+    """Write signals of a shot to a file; the ending of its name says how.
+
+    Parameters
+    ----------
+    shot : Shot
+        Whose signals.
+    path : path
+        ``x.mat``, ``x.csv``, ``x.parquet`` or ``x.h5``; a file of that name is replaced, whole.
+    names : sequence of str
+        Signals, or channels of the raw files (``"PXI M6251/Lang_I"``), with ``*`` and ``?``.
+    t : (float, float), optional
+        Window in s on the shot's clock, half-open; None for an open end.
+    n : int, optional
+        At most so many values a signal: each is the mean of as many neighbouring samples as it
+        takes, at the mean of their times. What is left at the end is dropped.
+
+    Returns
+    -------
+    Exported
+        The files, and what the wildcards matched that cannot be read at this shot.
+
+    Raises
+    ------
+    NoSuchSignal
+        A name, or a pattern that nothing matches.
+    ExportError
+        An ending that is not known, a window without samples.
+    """
+    path = Path(path)
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+        raise ExportError(f"{path.name!r} does not say how to write: end it {' or '.join(FORMATS)}")
+    if n is not None and n < 1:
+        raise ExportError(f"n = {n} values are none: give one at least")
+    signals, left_out = choose(shot, names)
+    series = []
+    for signal in signals:
+        if (one := _series(signal, t, n)).n:
+            series.append(one)
+        else:
+            left_out[signal.name] = "it has no samples in the window"
+    if not series:
+        raise ExportError(f"there are no samples from {_window(t)}: choose another window")
+    groups = _by_time_base(series)
+    what = Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
+    paths = _paths(path, form, len(groups))
+    write_all(what, form, paths)
+    held = [tuple(s.name for s in group) for group in groups]
+    if len(paths) == 1:
+        held = [tuple(name for group in held for name in group)]
+    return Exported(paths=paths, signals=tuple(held), left_out=left_out)
+
+
+def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, str]]:
+    """Return the signals and channels that names and patterns mean, each once, in their order.
+
+    Those that a pattern matches and that cannot be read are returned beside, with the reason; a
+    plain name that cannot be read is an error.
+    """
+    if isinstance(names, str) or not names:
+        raise ExportError("nothing is named: give a list of names, e.g. ['Lang_*']")
+    readable, missing, channels = shot.signals(), shot.missing(), shot.channels()
+    found: dict[str, Signal] = {}
+    left_out: dict[str, str] = {}
+    for name in names:
+        if name in channels and name not in readable:
+            found.setdefault(name, shot.channel(name))
+        elif not set(name) & set("*?[") or name in readable:
+            found.setdefault(name, shot[name])
+        else:
+            known = channels if "/" in name else [*readable, *missing]
+            matches = [k for k in known if fnmatchcase(k, name)]
+            if not matches:
+                bare = name.strip("*?")
+                hint = did_you_mean(bare, known) or f"; there are {', '.join(known)}"
+                raise NoSuchSignal(
+                    f"nothing at shot {shot.number} is called {name!r}{hint}",
+                    name=name,
+                    nearest=nearest(bare, known),
+                )
+            left_out |= {k: missing[k] for k in matches if k in missing}
+            for k in matches:
+                if k not in missing and k not in found:
+                    found[k] = shot.channel(k) if "/" in name else shot[k]
+    if not found:
+        name, why = next(iter(left_out.items()))
+        raise NoSuchSignal(f"nothing that {names!r} matches can be read: {name}: {why}", name=name)
+    return list(found.values()), left_out
+
+
+def _series(signal: Signal, t: tuple[float | None, float | None] | None, n: int | None) -> Series:
+    story = signal.explain()
+    if t is not None:  # as float: whole numbers would select by sample
+        start, stop = (None if bound is None else float(bound) for bound in t)
+        signal = signal[start:stop]
+    every = 1 if n is None else max(-(-signal.n // n), 1)
+    return Series(signal=signal, story=story, every=every)
+
+
+def _by_time_base(series: Sequence[Series]) -> tuple[tuple[Series, ...], ...]:
+    groups: list[list[Series]] = []
+    for one in series:
+        for group in groups:
+            if _same_times(one, group[0]):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return tuple(tuple(group) for group in groups)
+
+
+def _same_times(a: Series, b: Series) -> bool:
+    if (a.n, a.every) != (b.n, b.every):
+        return False
+    if a.dt is None or b.dt is None:
+        if a.dt is not None or b.dt is not None:
+            return False
+        return all(np.array_equal(x, y) for x, y in zip(a.times(), b.times(), strict=True))
+    return Regular(a.t0, a.dt, a.n).same_as(Regular(b.t0, b.dt, b.n))
+
+
+def _paths(path: Path, form: Format, n: int) -> tuple[Path, ...]:
+    if n == 1 or not form.table:
+        return (path,)
+    return tuple(path.with_name(f"{path.stem}.{k}{path.suffix}") for k in range(1, n + 1))
+
+
+def _provenance(
+    shot: Shot,
+    groups: Sequence[Sequence[Series]],
+    t: tuple[float | None, float | None] | None,
+    left_out: Mapping[str, str],
+) -> dict[str, Any]:
+    import ishtar
+
+    return {
+        "software": f"ishtar {ishtar.__version__}",
+        "exported": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "shot": shot.number,
+        "attributes": dict(shot.attributes),
+        "window_s": None if t is None else list(t),
+        "left_out": dict(left_out),
+        "signals": {s.name: _told(s.story) for group in groups for s in group},
+    }
+
+
+def _told(story: Story) -> dict[str, Any]:
+    parts = [_told(part) for part in story.parts]
+    facts = {k: v for k, v in asdict(story).items() if v not in ("", ()) and k != "parts"}
+    return facts | ({"parts": parts} if parts else {})
+
+
+def _window(t: tuple[float | None, float | None] | None) -> str:
+    a, b = t if t is not None else (None, None)
+    return f"{'the start' if a is None else f'{a:g} s'} to {'the end' if b is None else f'{b:g} s'}"

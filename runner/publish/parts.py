@@ -1,0 +1,253 @@
+"""What pages are made of: links, values, marks, cards, tables, trends, provenance.
+
+Each is the documented data that a part of a page template gets; `runner.publish.pages` puts them
+together into pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from runner.publish.format import Quantity
+from runner.publish.records import Facility
+
+ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
+STATE_WORDS: Mapping[ReportState, str] = {
+    "ok": "ok",
+    "failed": "failed",
+    "skipped": "skipped",
+    "timeout": "timed out",
+    "stale": "out of date",
+    "missing": "not made yet",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A place in the site (or, with a scheme, elsewhere) and its name."""
+
+    href: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What all pages share.
+
+    Attributes
+    ----------
+    styles, scripts
+        Paths of the assets to link, in order.
+    icon
+        Path of the mark.
+    csp
+        The Content-Security-Policy.
+    """
+
+    facility: Facility
+    styles: Sequence[str]
+    scripts: Sequence[str]
+    icon: str
+    csp: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image file with its size on the page in CSS pixels."""
+
+    href: str
+    width: int
+    height: int
+    alt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A result (scrap) of a report, ready to be printed.
+
+    ``usual`` is the range of the last shots, as text, where it is known.
+    """
+
+    name: str
+    quantity: Quantity
+    template: str = ""
+    href: str = ""
+    usual: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """The state of one report in a table or a list; ``href`` is empty where there is no page."""
+
+    template: str
+    title: str
+    state: ReportState
+    href: str = ""
+    reason: str = ""
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return STATE_WORDS[self.state]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportCard:
+    """A report as the page of its shot or day shows it.
+
+    ``reasons`` say why it is not ok, one line each; ``more_values`` counts results not listed.
+    """
+
+    mark: Mark
+    thumbnail: Image | None = None
+    reasons: Sequence[str] = ()
+    values: Sequence[Value] = ()
+    more_values: int = 0
+    notebook: str = ""
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerunLink:
+    """A re-run of a report: the parameters that set it apart, and its page."""
+
+    mark: Mark
+    digest: str
+    parameters: Mapping[str, str]
+    started: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotRow:
+    """A shot in a table. ``others`` counts the reports, by state, that have no column."""
+
+    shot: int
+    href: str
+    date: datetime | None
+    gas: str
+    program: str
+    comment: str
+    problems: int
+    marks: Sequence[Mark]
+    values: Sequence[Value | None] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A result as the column of a table of shots; ``unit`` is the one of all its values."""
+
+    name: str
+    unit: str
+    template: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotTable:
+    """Shots as rows; the states of their reports and their results as columns."""
+
+    reports: Sequence[Link]
+    columns: Sequence[Column]
+    rows: Sequence[ShotRow]
+
+    @property
+    def has_others(self) -> bool:
+        """Whether any shot has more reports than the table has columns for."""
+        return any(row.others for row in self.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """A result over the shots of a day as a small drawing.
+
+    Attributes
+    ----------
+    path
+        SVG path of the line, in a box of ``width`` × ``height``.
+    points
+        (x, y, shot, value as text) of each point.
+    low, high
+        Ends of the vertical axis as text; ``unit`` belongs to both.
+    """
+
+    name: str
+    unit: str
+    path: str
+    points: Sequence[tuple[float, float, int, str]]
+    low: str
+    high: str
+    first: int
+    last: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A report that failed or ran out of time, with the reason."""
+
+    mark: Mark
+    subject: Link
+    started: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayCell:
+    """A day of the calendar; ``level`` 0 … 4 grows with the number of shots."""
+
+    day: str
+    number: int
+    n_shots: int
+    level: int
+    href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month:
+    """A month of the calendar: weeks of seven cells, None outside of the month."""
+
+    name: str
+    n_shots: int
+    weeks: Sequence[Sequence[DayCell | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What differs between a shot and the one before."""
+
+    what: str
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputRow:
+    """Something that a run read."""
+
+    kind: str
+    name: str
+    subject: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """From what, when and where a report was made."""
+
+    template: str
+    template_digest: str
+    digest: str
+    started: str
+    duration_s: float
+    phases: Mapping[str, float]
+    parameters: Mapping[str, str]
+    inputs: Sequence[InputRow]
+    environment: Mapping[str, str]
+
+
+# pages ---------------------------------------------------------------------------------------
