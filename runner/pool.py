@@ -7,6 +7,8 @@ that a new worker is there at once and no thread or open file of the coordinator
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +30,19 @@ class Inline(Executor):
         return future
 
 
+def _end_with_the_coordinator() -> None:
+    """Let this worker end when the coordinator is killed; it would wait for jobs for ever."""
+    coordinator = multiprocessing.parent_process()
+    if coordinator is None:
+        return
+
+    def wait() -> None:
+        coordinator.join()
+        os._exit(1)  # its kernel watches this process, and ends as well
+
+    threading.Thread(target=wait, daemon=True, name="end with the coordinator").start()
+
+
 @contextmanager
 def open_pool(workers: int) -> Iterator[Executor]:
     """Give an executor of ``workers`` local processes; 0 runs in this process.
@@ -39,7 +54,9 @@ def open_pool(workers: int) -> Iterator[Executor]:
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_end_with_the_coordinator
+    ) as pool:
         try:
             yield pool
         except BaseException:
