@@ -46,9 +46,10 @@ MIGRATIONS: dict[str, str] = {
 
 REBUILD = "`ishtar rebuild` makes it anew"
 WHEN = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
-WHAT_THEN = {  # SQLite's codes: busy, locked, disk full
+WHAT_THEN = {  # SQLite's codes: busy, locked, I/O error, disk full
     5: "another process writes it: try again",
     6: "another process writes it: try again",
+    10: "its disk is full or failing: free some space, then try again",
     13: "free some space on its disk, then try again",
 }
 

@@ -95,6 +95,9 @@ def _show(data: dict[str, Any], name: str, sigma: float | None, unit: str) -> No
     display(data, metadata=marks | {"ishtar": {"sigma": sigma, "unit": unit}}, raw=True)
 
 
+LARGEST_INTEGER = 2**63 - 1  # what SQLite, JSON readers and float64 pages can be handed
+
+
 def _plain(name: str, value: Any) -> float | int | str | bool | None:
     if value is None or isinstance(value, str):
         return value
@@ -105,6 +108,11 @@ def _plain(name: str, value: Any) -> float | int | str | bool | None:
     if isinstance(value, bool | str):
         return value
     if isinstance(value, numbers.Integral):
+        if abs(int(value)) > LARGEST_INTEGER:
+            raise GlueError(
+                f"glue({name!r}): an integer of {int(value).bit_length()} bits is no result: "
+                "glue it as a float or a text"
+            )
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value) if math.isfinite(value) else None

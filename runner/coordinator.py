@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -156,12 +155,10 @@ class Coordinator:
         scopes: Collection[str] = ("shot", "day"),
         listener: Listener | None = None,
         pool: Executor | None = None,
-        stop: threading.Event | None = None,
     ) -> list[Done]:
         """Make every report that is missing or stale; return those that were made.
 
-        Templates that read scraps of others run after them, on what those have just given. When
-        ``stop`` is set, reports in progress are finished and no more are begun.
+        Templates that read scraps of others run after them, on what those have just given.
         """
         finished: list[Done] = []
         templates = self.templates()
@@ -176,7 +173,7 @@ class Coordinator:
                 if not wanted:
                     continue
                 plan = self.plan(shots=shots, names=wanted, force=force)
-                finished += self._run_plan(plan, templates, executor, listener, stop)
+                finished += self._run_plan(plan, templates, executor, listener)
         return finished
 
     def _run_plan(
@@ -185,26 +182,16 @@ class Coordinator:
         templates: Templates,
         pool: Executor,
         listener: Listener | None,
-        stop: threading.Event | None,
     ) -> list[Done]:
         finished: list[Done] = []
         todo = [(p, self.job(p, templates[p.template])) for p in plan]
         futures: dict[Future[Done], Job] = {}
         for planned, job in todo:
-            if planned.action == "render" and (old := self._receipt(planned.folder)):
-                folder = self.workspace.reports / planned.folder
-                futures[pool.submit(rerender, job, folder, old)] = job
-            else:
-                futures[pool.submit(execute, job)] = job
+            futures[self.submit(pool, planned, job)] = job
             if listener:
                 listener(Event(kind="planned", job=job, total=len(todo)))
         for future in as_completed(futures):
             job = futures[future]
-            if stop is not None and stop.is_set():
-                for waiting in futures:
-                    waiting.cancel()
-            if future.cancelled():
-                continue
             try:
                 done = future.result()
             except BrokenProcessPool:
@@ -217,6 +204,12 @@ class Coordinator:
                     Event(kind="done", job=job, done=done, index=len(finished), total=len(todo))
                 )
         return finished
+
+    def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+        """Hand a job to a pool: to be run, or to be rendered where only its words changed."""
+        if planned.action == "render" and (old := self._receipt(planned.folder)):
+            return pool.submit(rerender, job, self.workspace.reports / planned.folder, old)
+        return pool.submit(execute, job)
 
     def _alone(self, job: Job) -> Done:
         with open_pool(1) as pool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -207,4 +208,9 @@ class IshtarEngine(NBClientEngine):
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
         )
-        return client.execute(env={**os.environ, **(kernel_env or {})})
+        # What is written past ipykernel (os.write, C libraries) is nobody's output.
+        return client.execute(
+            env={**os.environ, **(kernel_env or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )

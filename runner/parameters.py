@@ -229,9 +229,12 @@ def _widen(parameter: Parameter, value: Any) -> bool:
 
 
 def parse_assignments(
-    parameters: Sequence[Parameter], texts: Sequence[str], where: str
+    parameters: Sequence[Parameter], texts: Sequence[str], where: str, fixed: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return ``{name: value}`` of texts such as ``t_start=0.5``."""
+    """Return ``{name: value}`` of texts such as ``t_start=0.5``.
+
+    ``fixed`` names the parameters that say what the report is about; those are not set this way.
+    """
     by_name = {p.name: p for p in parameters}
     values: dict[str, Any] = {}
     for text in texts:
@@ -239,6 +242,8 @@ def parse_assignments(
         name = name.strip()
         if not equals:
             raise ParameterError(f"{text!r} sets no parameter: write -p name=value")
+        if name in fixed:
+            raise ParameterError(f"{name} is the command's first argument: leave out -p {text}")
         values[name] = by_name[name].parse(value.strip()) if name in by_name else value
     resolve(parameters, values, where)
     return values

@@ -47,7 +47,7 @@ def _end_with_the_coordinator() -> None:
 def open_pool(workers: int) -> Iterator[Executor]:
     """Give an executor of ``workers`` local processes; 0 runs in this process.
 
-    When the block raises (Ctrl-C too), jobs that have not begun are dropped.
+    When the block raises (Ctrl-C and SIGTERM, too), the workers are ended with what they do.
     """
     if workers == 0:
         yield Inline()
@@ -61,4 +61,6 @@ def open_pool(workers: int) -> Iterator[Executor]:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()  # its kernel watches it, and ends as well
             raise

@@ -1,8 +1,8 @@
 """The service: files that arrive become reports on the site, all by itself.
 
-APScheduler calls `Watcher.look` every few seconds and `Watcher.make_days` once a day, one at a
-time, in one thread. Everything it knows is in files, so that it can be stopped at any moment and
-catches up when it starts.
+APScheduler calls `Watcher.look` every second or so and `Watcher.make_days` once a day, one at a
+time, in one thread; workers make the reports. Everything it knows is in files, so that it can be
+stopped at any moment and catches up when it starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import logging
 import signal
 import threading
 from collections.abc import Collection, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,10 +25,12 @@ from apscheduler.triggers.cron import CronTrigger
 from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator, Event
+from runner.coordinator import Coordinator
 from runner.errors import SettingsError
+from runner.execute import Done, Job
 from runner.ingest import Outcome, Settling, ingest_file, scan
 from runner.lock import coordinator_lock
+from runner.plan import Planned
 from runner.pool import open_pool
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
@@ -68,20 +72,82 @@ class Seen:
 
 
 class Watcher:
-    """Looks for new files, ingests them, makes their reports and publishes them."""
+    """Ingests what arrives, keeps the workers busy, publishes each report when it is done.
 
-    def __init__(self, coordinator: Coordinator, pool: Executor, stop: threading.Event) -> None:
+    `look` never waits for a report: it takes new files, hands out the jobs that have become due and
+    collects those that are done, so that one slow report holds up nothing but its worker.
+    """
+
+    def __init__(self, coordinator: Coordinator, stop: threading.Event) -> None:
         settings = coordinator.settings
         self._coordinator = coordinator
-        self._pool = pool
         self._stop = stop
+        self._pools = ExitStack()
+        self._pool = self._pools.enter_context(open_pool(settings.run.processes))
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self._settling = Settling(settings.ingest.settle_s)
         self._seen = Seen(coordinator.workspace.root / "data" / "watched.json")
+        self._running: dict[Future[Done], Job] = {}
+        self._given_up: set[tuple[Subject, str]] = set()
+        self._shots: set[int] = set()  # of which reports may be due
+        self._day_templates: set[str] = set()  # due now
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pools.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether reports are running or due."""
+        return bool(self._running or self._shots or self._day_templates)
 
     def look(self) -> list[Outcome]:
-        """Ingest the files that are whole; make and publish the reports of their shots."""
+        """Take new files, collect finished reports, publish both, hand out what is due."""
+        outcomes = self._take()
+        subjects = {Subject.shot(n) for o in outcomes if o.status == "stored" for n in o.shots}
+        self._shots |= {s.number for s in subjects}
+        subjects |= self._collect()
+        if subjects or any(o.status == "quarantined" for o in outcomes):
+            publish_workspace(self._coordinator, sorted(subjects))
+            logger.info("published %s", ", ".join(map(str, sorted(subjects))) or "the home page")
+        if not self._stop.is_set():
+            self._hand_out()
+        return outcomes
+
+    def catch_up(self, day_summary_at: datetime) -> None:
+        """Publish what the site lacks, and make due whatever was left undone."""
+        self._coordinator.clear_leftovers()
+        new = self._coordinator.sync_shots()
+        catalogue = self._coordinator.catalogue
+        self._shots |= set(catalogue.shots())
+        today = datetime.now().date().isoformat()
+        if any(d < today or datetime.now() >= day_summary_at for d in catalogue.days()):
+            self.make_days()
+        # Whatever a killed service had made and not published; files that are right stay.
+        publish_workspace(self._coordinator)
+        logger.info("caught up: %d shots were new", len(new))
+
+    def make_days(self, names: Collection[str] | None = None) -> None:
+        """Make the reports of days due: those of all days that are missing or stale."""
+        templates = self._coordinator.templates()
+        self._day_templates |= {
+            t.name
+            for t in templates.values()
+            if t.scope == "day" and (names is None or t.name in names)
+        }
+
+    def finish(self) -> None:
+        """Wait for the reports in progress, note and publish them; begin no more."""
+        for future in self._running:
+            future.cancel()
+        wait(self._running)
+        if subjects := self._collect():
+            publish_workspace(self._coordinator, sorted(subjects))
+
+    def _take(self) -> list[Outcome]:
         fresh = [path for path in scan(self.folders) if path not in self._seen]
         outcomes: list[Outcome] = []
         for path in self._settling.whole(fresh):
@@ -89,9 +155,6 @@ class Watcher:
                 break
             if (outcome := self._ingest(path)) is not None:
                 outcomes.append(outcome)
-        shots = sorted({n for o in outcomes if o.status == "stored" for n in o.shots})
-        if shots or any(o.status == "quarantined" for o in outcomes):
-            self._make(shots)
         return outcomes
 
     def _ingest(self, path: Path) -> Outcome | None:
@@ -118,58 +181,62 @@ class Watcher:
             self._coordinator.note_shot(number)
         return outcome
 
-    def _make(self, shots: Sequence[int]) -> None:
-        subjects = [Subject.shot(n) for n in shots]
-        self._run(shots=shots, scopes=("shot",))
-        if not self._stop.is_set():
-            publish_workspace(self._coordinator, subjects)
-            logger.info("published %s", ", ".join(map(str, subjects)) or "the home page")
-
-    def _run(
-        self,
-        *,
-        shots: Sequence[int] | None,
-        scopes: Collection[str],
-        names: Collection[str] | None = None,
-    ) -> list[Subject]:
-        done = self._coordinator.run(
-            shots=shots,
-            scopes=scopes,
-            names=names,
-            pool=self._pool,
-            listener=self._tell,
-            stop=self._stop,
-        )
-        return sorted({d.receipt.of for d in done})
-
-    def _tell(self, event: Event) -> None:
-        if event.done is not None:
-            r = event.done.receipt
+    def _collect(self) -> set[Subject]:
+        """Note the reports that are done; what reads their scraps may be due now."""
+        subjects: set[Subject] = set()
+        for future in [f for f in self._running if f.done()]:
+            job = self._running.pop(future)
+            if future.cancelled():
+                continue
+            try:
+                done = future.result()
+            except BrokenProcessPool:
+                # Its worker was killed, by a lack of memory most likely; the pool goes with it.
+                self._give_up(job, "its worker died")
+                self._pools.close()
+                self._pool = self._pools.enter_context(
+                    open_pool(self._coordinator.settings.run.processes)
+                )
+                continue
+            except Exception as error:
+                self._give_up(job, str(error))
+                continue
+            self._coordinator.note_report(done)
+            r = done.receipt
             level = logging.INFO if r.state in ("ok", "skipped") else logging.WARNING
             note = f": {r.reason}" if r.reason else ""
-            logger.log(level, "%s %s in %.1f s%s", event.job, r.state, r.duration_s, note)
+            logger.log(level, "%s %s in %.1f s%s", job, r.state, r.duration_s, note)
+            subjects.add(job.subject)
+            if job.subject.scope == "shot":
+                self._shots.add(job.subject.number)
+        return subjects
 
-    def make_days(self, names: Collection[str] | None = None) -> None:
-        """Make the reports of all days that are missing or stale, and publish them."""
-        subjects = self._run(shots=None, scopes=("day",), names=names)
-        if subjects and not self._stop.is_set():
-            publish_workspace(self._coordinator, subjects)
+    def _give_up(self, job: Job, why: str) -> None:
+        """Leave a job alone until the service starts again, rather than fail at it for ever."""
+        self._given_up.add((job.subject, job.template))
+        logger.error("%s could not be made: %s; it is tried again after a restart", job, why)
 
-    def catch_up(self, day_summary_at: datetime) -> None:
-        """Do what was left undone while the service was down."""
-        self._coordinator.clear_leftovers()
-        new = self._coordinator.sync_shots()
-        made = self._run(shots=None, scopes=("shot",))
-        today = datetime.now().date().isoformat()
-        catalogue = self._coordinator.catalogue
-        due = [d for d in catalogue.days() if d < today or datetime.now() >= day_summary_at]
-        if due:
-            shots = [n for d in due for n in catalogue.shots(d)]
-            made += self._run(shots=shots, scopes=("day",))
-        home = self._coordinator.workspace.site / "index.html"
-        if (new or made or not home.exists()) and not self._stop.is_set():
-            publish_workspace(self._coordinator)
-        logger.info("caught up: %d shots were new, %d reports made", len(new), len(made))
+    def _hand_out(self) -> None:
+        if self._shots:
+            shots, self._shots = sorted(self._shots), set()
+            self._submit(self._coordinator.plan(shots=shots), "shot")
+        if self._day_templates and not self._running:
+            names, self._day_templates = self._day_templates, set()
+            self._submit(self._coordinator.plan(names=names), "day")
+
+    def _submit(self, plan: Sequence[Planned], scope: str) -> None:
+        """Hand out the planned reports that wait for no other; the others come due after those."""
+        templates = self._coordinator.templates()
+        running = {(job.subject, job.template) for job in self._running.values()}
+        planned = {(p.subject, p.template) for p in plan} | running
+        for p in plan:
+            template = templates[p.template]
+            key = (p.subject, p.template)
+            waits = any((p.subject, name) in planned for name in template.after)
+            if template.scope != scope or key in running or key in self._given_up or waits:
+                continue
+            job = self._coordinator.job(p, template)
+            self._running[self._coordinator.submit(self._pool, p, job)] = job
 
 
 def time_of_day(text: str) -> tuple[int, int]:
@@ -201,8 +268,7 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
         hour, minute = time_of_day(settings.watch.day_summary_at)
         due = datetime.now().replace(hour=hour, minute=minute, second=0, microsecond=0)
         workspace.incoming.mkdir(parents=True, exist_ok=True)
-        with open_pool(settings.run.processes) as pool:
-            watcher = Watcher(coordinator, pool, stop)
+        with Watcher(coordinator, stop) as watcher:
             if once:
                 _drain(watcher, due, settings.ingest.settle_s)
                 return
@@ -213,6 +279,7 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
                 executors={"default": ThreadPoolExecutor(1)},
                 job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             )
+            logging.getLogger("apscheduler").setLevel(logging.ERROR)
             scheduler.add_job(watcher.catch_up, args=(due,), id="catch up")
             scheduler.add_job(
                 watcher.look, "interval", seconds=settings.watch.poll_s, id="look for files"
@@ -230,6 +297,7 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
             stop.wait()
             logger.info("stopping: waiting for the reports in progress")
             scheduler.shutdown(wait=True)
+            watcher.finish()
 
 
 def _drain(watcher: Watcher, due: datetime, settle_s: float) -> None:
@@ -238,6 +306,7 @@ def _drain(watcher: Watcher, due: datetime, settle_s: float) -> None:
     end = datetime.now() + timedelta(seconds=settle_s)
     while True:
         outcomes = watcher.look()
-        if datetime.now() > end and all(o.status == "waiting" for o in outcomes):
+        waiting = all(o.status == "waiting" for o in outcomes)
+        if datetime.now() > end and waiting and not watcher.busy:
             return
-        pause.wait(min(settle_s, 0.5))
+        pause.wait(0.1)

@@ -202,3 +202,8 @@ def test_skip_always_has_a_reason():
         skip("  ")
     with pytest.raises(ReportSkipped, match=r"^3$"):
         skip(3)  # type: ignore[arg-type]
+
+
+def test_an_integer_that_no_page_or_database_can_hold_is_refused():
+    with pytest.raises(GlueError, match="bits"):
+        glue("n", 10**400)

@@ -5,9 +5,12 @@ Exit 0 done, 1 something failed, 2 wrong usage. Errors are one line and say what
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import click
@@ -77,8 +80,18 @@ def ishtar(verbose: bool) -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
+class Stopped(BaseException):
+    """SIGTERM arrived; everything is left as Ctrl-C would leave it."""
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Stopped
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
     try:
         code = ishtar.main(args=arguments, prog_name="ishtar", standalone_mode=False)
         status = code if isinstance(code, int) else 0
@@ -95,4 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = 2 if isinstance(error, USAGE) else 1
     except BrokenPipeError:
         status = 1
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        what = "the disk is full: free some space" if full else f"{error}: look into it"
+        click.echo(f"ishtar: {what}", err=True)
+        status = 1
+    except Stopped:
+        click.echo("ishtar: stopped", err=True)
+        status = 143
     sys.exit(status)

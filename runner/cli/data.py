@@ -184,7 +184,7 @@ def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) 
     this = Testbed(workspace)[numbers[0]]
     s = this.channel(name) if name in this.channels() else this[name]
     story = s.explain()
-    if at is not None and at[1] <= at[0]:
+    if at is not None and not at[0] < at[1]:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
     part = None if at is None else s[at[0] : at[1]]
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from runner.execute import Job
 from runner.fork import fork as make_fork
 from runner.parameters import parse_assignments
 from runner.receipts import Subject
-from runner.templates import Template
+from runner.templates import SCOPE_PARAMETERS, Template
 
 parameters_option = click.option(
     "-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a parameter."
@@ -38,6 +39,12 @@ def _subject(coordinator: Coordinator, template: Template, text: str) -> Subject
     return Subject.shot(numbers[0])
 
 
+def _given(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parameters that the command line sets, checked."""
+    fixed = SCOPE_PARAMETERS[template.scope]
+    return parse_assignments(template.parameters, assignments, f"template {template.name}", fixed)
+
+
 @click.command()
 @click.argument("shot")
 @click.argument("template")
@@ -51,7 +58,7 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
         coordinator.sync_shots()
         chosen = coordinator.templates()[template]
         subject = _subject(coordinator, chosen, shot)
-        given = parse_assignments(chosen.parameters, assignments, f"template {template}")
+        given = _given(chosen, assignments)
         job = Job(
             root=str(coordinator.workspace.root),
             subject=subject,
@@ -98,7 +105,7 @@ def fork(
         coordinator.sync_shots()
         chosen = coordinator.templates()[template]
         subject = _subject(coordinator, chosen, shot)
-        given = parse_assignments(chosen.parameters, assignments, f"template {template}")
+        given = _given(chosen, assignments)
         rows = coordinator.catalogue.reports(
             subject=subject.key, template=chosen.name, current=True
         )

@@ -42,7 +42,7 @@ def quarantine(
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = sha256 or sha256_of(source)
     facts = {
-        "source": str(source),
+        "source": str(source.absolute()),
         "reason": reason,
         "when": dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         "size": source.stat().st_size,

@@ -45,6 +45,7 @@ _UNIT_NAMES = {
     "electron_volt": "eV",
 }
 _FACTOR = re.compile(r"([A-Za-z_%°µΩ]+|1)(?:\s*(?:\^|\*\*)\s*([-+]?\d+(?:\.\d+)?))?$")
+LONGEST_INTEGER_BITS = 1000  # float64 ends at 2**1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,8 @@ def quantity(value: object, sigma: float | None = None, unit: str = "") -> Quant
         return Quantity(number=str(value), unit=unit_text(unit), is_text=True)
     if isinstance(value, float) and math.isnan(value):
         return Quantity(number=MISSING)
+    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER_BITS:
+        return Quantity(number=f"an integer of {value.bit_length()} bits", is_text=True)
     return Quantity(number=number(value, sigma), unit=unit_text(unit))
 
 

@@ -48,6 +48,7 @@ def test_every_command_has_a_help_text(call):
         (["rerun", "1", "probe", "-p", "t_strat=0.5"], "did you mean 't_start'"),
         (["rerun", "1", "probe", "-p", "t_start=two"], "must be float"),
         (["rerun", "1", "probe", "-p", "t_start=7"], "outside 0 .. 1 s"),
+        (["rerun", "1", "probe", "-p", "shot=8"], "first argument"),
         (["fork", "1", "prob"], "did you mean 'probe'"),
         (["ingest", "nowhere.tdms"], "nowhere.tdms"),
         (["shots", "5..3"], "3..5"),

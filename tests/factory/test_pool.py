@@ -45,6 +45,21 @@ def test_workers_end_when_the_coordinator_is_killed(tmp_path):
         time.sleep(0.05)
 
 
+def test_workers_end_at_once_when_the_command_is_terminated(tmp_path):
+    script = tmp_path / "coordinator.py"
+    body = COORDINATOR.replace("time.sleep(600)", "pool.submit(time.sleep, 600).result()")
+    script.write_text(
+        "import signal\nsignal.signal(signal.SIGTERM, lambda *_: exec('raise SystemExit(143)'))\n"
+        + body
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        process.terminate()
+        assert process.wait(20) == 143
+    assert not any(alive(pid) for pid in workers)
+
+
 def alive(pid: int) -> bool:
     """Tell whether a process runs; one that only waits to be reaped does not."""
     try:

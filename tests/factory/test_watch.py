@@ -123,6 +123,29 @@ def test_files_that_arrive_become_published_reports_until_sigterm(watched, raw):
     assert not list(watched.reports.glob(".tmp*"))
 
 
+def test_a_slow_report_holds_up_no_other_and_is_published_when_the_service_stops(
+    factory, watched, raw
+):
+    factory.template("slow", "import time\ntime.sleep(7)", sidecar="order = 200")
+    with Service(watched) as service:
+        shutil.copy(raw / "00001_Data.tdms", watched.incoming)
+        service.wait_for(page(watched, "shots/00001/gas.html").exists)
+        assert not page(watched, "shots/00001/slow.html").exists()
+        shutil.copy(raw / "00002_Data.tdms", watched.incoming)
+        service.wait_for(page(watched, "shots/00002/gas.html").exists)
+        assert not page(watched, "shots/00002/slow.html").exists()
+        assert service.stop() == 0
+    assert page(watched, "shots/00001/slow.html").exists()
+
+
+def test_what_a_killed_service_made_and_did_not_publish_is_published_when_it_starts(watched, raw):
+    shutil.copy(raw / "00001_Data.tdms", watched.incoming)
+    watch(watched, once=True)
+    shutil.rmtree(watched.site / "shots")
+    watch(watched, once=True)
+    assert page(watched, "shots/00001/gas.html").exists()
+
+
 def test_after_a_downtime_everything_is_caught_up(watched, raw):
     for path in raw.glob("0000[12]*"):
         shutil.copy(path, watched.incoming)
