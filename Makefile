@@ -49,7 +49,8 @@ format: .venv/ready  ## put the code in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/ready  ## what it costs: arrival to page, ingest beside a copy, peak memory
+bench: demo  ## what it costs: truth, arrival to page, ingest beside a copy, peak memory
+	@$(BIN)/python bench/truth.py demo
 	@$(BIN)/python bench/arrival.py
 	@$(BIN)/python bench/ingest.py
 
