@@ -220,8 +220,14 @@ class Shot:
         try:
             channel = self.find_channel(row.channel)
         except NoSuchChannel as error:
+            told = str(error)
+            if row.channel not in self._channels:  # near names are other signals', no help here
+                told = (
+                    f"shot {self.number} has no channel {row.channel!r}: it was not recorded, "
+                    "or calibrations/wiring/ is wrong"
+                )
             raise NoSuchChannel(
-                f"{name} is wired to {row.channel!r}, but {error}",
+                f"{name} is wired to {row.channel!r}, but {told}",
                 name=row.channel,
                 nearest=error.nearest,
             ) from error
