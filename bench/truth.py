@@ -31,7 +31,9 @@ def main() -> None:
         te, ne = row["langmuir.Te"], row["langmuir.ne"]
         if te is None or te != te:
             with closing(testbed.catalogue()) as catalogue:
-                report = catalogue.reports(subject=subject_of(number), template="langmuir")[0]
+                (report,) = catalogue.reports(
+                    subject=subject_of(number), template="langmuir", current=True
+                )
             print(f"{number:>4}   {report.state}: {report.reason[:90]}")
             continue
         with h5py.File(root / "raw" / "truth" / f"{number:05d}_truth.h5") as f:
