@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.errors import IshtarError
+from runner.bundled import bundled
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,11 +33,10 @@ class ThemeError(IshtarError, OSError):
 
 def theme_folder() -> Path:
     """Return the packaged theme: in the wheel, or beside the packages in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "_bundled" / "theme", package.parent / "site" / "theme"):
-        if (folder / "pages").is_dir():
-            return folder
-    raise ThemeError(f"the theme is missing beside {package}: install ishtar again")
+    folder = bundled("theme")
+    if not (folder / "pages").is_dir():
+        raise ThemeError(f"the theme is missing in {folder}: install ishtar again")
+    return folder
 
 
 @dataclass(frozen=True)
