@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ishtar import known
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.lineage import Input
 
@@ -41,7 +42,9 @@ MIGRATIONS: dict[str, str] = {
             folder TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, sigma REAL,
             unit TEXT NOT NULL, PRIMARY KEY (folder, name));
     """,
+    "002 what is known of shots": known.MIGRATION,
 }
+AFTERWARDS = {"002 what is known of shots": known.reindex}  # steps that move data
 
 
 REBUILD = "`ishtar rebuild` makes it anew"
@@ -194,6 +197,8 @@ class Catalogue:
                 for statement in script.split(";"):
                     if statement.strip():
                         self._db.execute(statement)
+                if name in AFTERWARDS:
+                    AFTERWARDS[name](self._db)
                 self._db.execute("INSERT INTO migrations VALUES (?)", (name,))
 
     @contextmanager
@@ -227,6 +232,21 @@ class Catalogue:
                 "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [tuple(vars(s).values()) for s in sources],
             )
+            known.note_shot(self._db, shot, attributes)
+
+    def find(self, text: str) -> list[int]:
+        """Return the shots that a query matches, ascending; see `ishtar.query`."""
+        from ishtar import query
+
+        with self._told():
+            return query.find(self._db, text)
+
+    def names(self) -> list[str]:
+        """Return the names that queries and tables may use: attributes, scraps, both ways."""
+        from ishtar import query
+
+        with self._told():
+            return query.known_names(self._db)
 
     def shots(self, day: str | None = None) -> list[int]:
         """Return shot numbers, ascending; of one day where one is given."""
@@ -291,6 +311,7 @@ class Catalogue:
                 f"ORDER BY {WHEN} DESC, folder LIMIT 1)",
                 key,
             )
+            known.note_report(self._db, report.subject, report.template)
 
     def reports(
         self,

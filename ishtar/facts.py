@@ -15,6 +15,9 @@ from ishtar.spans import valid_at
 from ishtar.store import Channel
 
 
+WHERE = "where "  # begins the subject of a list of shots that a query has given
+
+
 def wiring_at(declarations: Declarations, signal: str, shot: int) -> Wiring | None:
     """Return how a signal is wired at a shot."""
     return valid_at(declarations.wiring.get(signal, ()), shot)
@@ -113,7 +116,7 @@ def scrap_fact(row: ScrapRow | None, name: str, subject: str) -> Input:
 
 
 def shots_fact(numbers: Sequence[int], subject: str) -> Input:
-    """Identity of the list of shots of a day or range."""
+    """Identity of the list of shots of a day, a range or a query."""
     return Input(
         kind="shots",
         name="shots",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar import facts
+from ishtar.attributes import History, current, read_edits, stated
 from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
 from ishtar.calibration.expression import names_in, unit_factor
 from ishtar.errors import (
@@ -29,8 +30,6 @@ from ishtar.shot_attributes import Attributes
 from ishtar.signal import Signal, Story
 from ishtar.store import Channel, SourceFile
 
-DATE_CONVERTER = "datecsv"  # the PLC's own record of a shot wins over what other files say
-
 
 class Shot:
     """One shot of a testbed. Nothing is read before it is asked for."""
@@ -42,17 +41,19 @@ class Shot:
 
     @cached_property
     def sources(self) -> tuple[SourceFile, ...]:
-        """The stored files of the shot, the PLC's date file last."""
-        files = [SourceFile(p) for p in sorted(self._folder.glob("*.h5")) if p.name[0] != "."]
-        return tuple(sorted(files, key=lambda f: f.origin.converter.startswith(DATE_CONVERTER)))
+        """The stored files of the shot."""
+        paths = sorted(self._folder.glob("*.h5"))
+        return tuple(SourceFile(p) for p in paths if p.name[0] != ".")
 
     @cached_property
     def attributes(self) -> Attributes:
-        """Attributes of the shot, as its sources state them."""
-        merged: dict[str, Any] = {}
-        for source in self.sources:
-            merged.update({k: v for k, v in source.attributes.items() if v is not None})
-        return Attributes(merged, self.number)
+        """Attributes of the shot, as its sources state them and people have corrected them."""
+        return Attributes(current(stated(self.sources), self.edits), self.number)
+
+    @property
+    def edits(self) -> History:
+        """The corrections of its attributes, the oldest first: who, when, why, before, after."""
+        return read_edits(self._folder)
 
     @property
     def date(self) -> datetime | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ishtar import facts
 from ishtar.calibration import Declarations, load_declarations
@@ -28,6 +29,34 @@ if TYPE_CHECKING:
 STORED = "[!.]*.h5"  # not those that are still being written
 
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapped(Generic[T]):
+    """What a function gave for each shot, and the errors of those at which it failed."""
+
+    values: Mapping[int, T]
+    errors: Mapping[int, Exception]
+
+    def __iter__(self) -> Iterator[tuple[int, T]]:
+        return iter(self.values.items())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, shot: int) -> T:
+        """Return the value of a shot; raise the error that it met."""
+        if shot in self.errors:
+            raise self.errors[shot]
+        return self.values[shot]
+
+    def __repr__(self) -> str:
+        lines = [f"<{len(self.values)} shots done, {len(self.errors)} failed>"]
+        lines += [f"  {n}: {type(e).__name__}: {e}" for n, e in self.errors.items()]
+        return "\n".join(lines)
+
+
 class Shots:
     """Some shots of a testbed, ascending; iterating gives `Shot` handles."""
 
@@ -40,6 +69,28 @@ class Shots:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def map(self, work: Callable[[Shot], T]) -> Mapped[T]:
+        """Apply a function to each shot; one that fails leaves its error and ends nothing.
+
+        Parameters
+        ----------
+        work : callable
+            Takes a `Shot`, returns anything.
+
+        Returns
+        -------
+        Mapped
+            ``values`` and ``errors``, each by shot number.
+        """
+        values: dict[int, T] = {}
+        errors: dict[int, Exception] = {}
+        for n in self.numbers:
+            try:
+                values[n] = work(self._testbed[n])
+            except Exception as error:
+                errors[n] = error
+        return Mapped(values=values, errors=errors)
 
     def table(self, columns: Sequence[str]) -> pandas.DataFrame:
         """Return scraps and attributes of the shots, from the catalogue; no shot file is opened.
@@ -56,7 +107,8 @@ class Shots:
         pandas.DataFrame
             One row a shot (index ``shot``), None or NaN where a shot has no such value.
             ``attrs["units"]`` holds the unit of each scrap; scraps in another unit than that of
-            the first shot are converted.
+            the first shot are converted. ``attrs["unknown"]`` lists the columns that no shot of
+            the whole testbed has: misspelt, or not made yet.
         """
         import pandas as pd
 
@@ -64,8 +116,10 @@ class Shots:
         with closing(self._testbed.catalogue()) as catalogue:
             known = [catalogue.attributes(n) or {} for n in self.numbers]
             data = {name: self._column(catalogue, known, name, units) for name in columns}
+            names = set(catalogue.names())
         frame = pd.DataFrame(data, index=pd.Index(self.numbers, name="shot", dtype="int64"))
         frame.attrs["units"] = units
+        frame.attrs["unknown"] = [c for c in columns if c.removesuffix(".sigma") not in names]
         return frame
 
     def _column(
@@ -75,6 +129,9 @@ class Shots:
         column: str,
         units: dict[str, str],
     ) -> list[Any]:
+        if column == "day" and not any("day" in attributes for attributes in known):
+            dates = self._column(catalogue, known, "date", units)
+            return [None if date is None else str(date)[:10] for date in dates]
         if any(column in attributes for attributes in known):
             values = [attributes.get(column) for attributes in known]
             for n, value in zip(self.numbers, values, strict=True):
@@ -151,10 +208,26 @@ class Testbed:
             return False
         return any(folder.glob(STORED))
 
-    def shots(self) -> Shots:
-        """Return all shots."""
-        numbers = self.numbers()
-        record(facts.shots_fact(numbers, ""))
+    def shots(self, query: str | None = None) -> Shots:
+        """Return all shots, or those that a query matches.
+
+        Parameters
+        ----------
+        query : str, optional
+            A condition on attributes, scraps and the number of a shot, for example
+            ``"gas == 'Ar' and max_IC_Pinj > 500 and date >= '2026-11-01'"``; see `ishtar.query`.
+
+        Raises
+        ------
+        QueryError
+            It is no query, or names what no shot has; it points at the place.
+        """
+        if query is None:
+            numbers = self.numbers()
+        else:
+            with closing(self.catalogue()) as catalogue:
+                numbers = catalogue.find(query)
+        record(facts.shots_fact(numbers, "" if query is None else facts.WHERE + query))
         return Shots(self, numbers)
 
     def days(self) -> list[str]:

@@ -8,6 +8,7 @@ from ishtar import facts
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchChannel
 from ishtar.lineage import ABSENT, Input
+from ishtar.query_tree import QueryError
 from ishtar.shot import Shot
 from ishtar.testbed import Testbed
 from runner.code import code_input
@@ -53,7 +54,7 @@ class Present:
             case "scraps":
                 return facts.scrap_fact(self._scrap(item), name, item.subject)
             case "shots":
-                return facts.shots_fact(self._numbers(item.subject), item.subject)
+                return self._shots(item.subject)
         return Input(kind=item.kind, name=name, subject=item.subject, digest=ABSENT)
 
     def _of_shot(self, item: Input) -> Input:
@@ -73,7 +74,15 @@ class Present:
         rows = self._catalogue.scraps([item.subject], name)
         return next((r for r in rows if not template or r.template == template), None)
 
+    def _shots(self, subject: str) -> Input:
+        try:
+            return facts.shots_fact(self._numbers(subject), subject)
+        except QueryError:  # it names what no shot has any more
+            return Input(kind="shots", name="shots", subject=subject, digest=ABSENT)
+
     def _numbers(self, subject: str) -> list[int]:
+        if subject.startswith(facts.WHERE):
+            return self._catalogue.find(subject.removeprefix(facts.WHERE))
         if ".." in subject:
             first, last = (int(n) for n in subject.split(".."))
             return [n for n in self._catalogue.shots() if first <= n <= last]
@@ -84,7 +93,8 @@ def reason(then: Input, now: Input) -> str:
     """Return why an input that changed makes a report stale, by its name."""
     what = f"{then.kind} {then.name}"
     if then.kind == "shots":
-        what = f"shots of {then.subject or 'the testbed'}"
+        of = "" if then.subject.startswith(facts.WHERE) else "of "
+        what = f"shots {of}{then.subject or 'the testbed'}"
     elif then.kind in ("scraps", "attribute"):
         what = f"{then.kind.removesuffix('s')} {then.name} of {Subject.parse(then.subject)}"
     was, is_now = then.version or "?", now.version or "?"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sqlite3
 
 import numpy as np
 import pytest
 
 import ishtar
+from ishtar.attributes import edit
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import NoSuchShot, NotFoundError, UnitError, WorkspaceError
 from ishtar.lineage import recording
+from ishtar.query_tree import QueryError
 from ishtar.store import Channel, SourceFile
 from ishtar.testbed import Testbed, open_testbed, stored_shots
 from tests.library_fakes import FIRST, LAMED, MOVED
@@ -191,6 +194,79 @@ def test_the_scraps_of_a_shot_are_those_of_its_current_reports(tb):
         ("overview", "n", 3, ""),
     ]
     assert tb.scraps(LAMED) == []
+
+
+def test_a_table_tells_the_columns_that_no_shot_has(tb):
+    table = tb.shots().table(["langmuir.Te", "langmuir.Te.sigma", "gas", "Tee", "gaz"])
+    assert table.attrs["unknown"] == ["Tee", "gaz"]
+
+
+# Queries
+
+
+def test_a_query_finds_shots_by_attributes_scraps_and_number(tb):
+    assert tb.shots("langmuir.Te > 4.5").numbers == [MOVED]
+    assert tb.shots("gas == 'Ar' and langmuir.Te <= 4").numbers == [FIRST]
+    assert tb.shots(f"shot >= {MOVED}").numbers == [MOVED, LAMED]
+    assert tb.shots("missing(langmuir.Te)").numbers == [LAMED]
+    assert tb.shots("gas == 'Xe'").numbers == []
+
+
+def test_a_query_with_a_typo_points_at_it(tb):
+    with pytest.raises(QueryError, match=r"»gaz« == 'Ar'.*did you mean 'gas'"):
+        tb.shots("gaz == 'Ar'")
+
+
+def test_a_query_records_the_shots_that_it_found(tb):
+    with recording() as recorder:
+        tb.shots("langmuir.Te > 4.5")
+    (item,) = recorder.inputs
+    assert (item.kind, item.subject, item.version) == (
+        "shots",
+        "where langmuir.Te > 4.5",
+        "1 shots",
+    )
+
+
+def test_a_query_follows_the_current_report(tb, workspace):
+    with Catalogue(workspace.catalogue, write=True) as catalogue:
+        row, scraps = glued(FIRST, Te=(9.0, 0.2, "eV"))
+        newer = dataclasses.replace(row, folder=f"{row.folder}2", started="2027-01-01T00:00:00Z")
+        catalogue.put_report(newer, [], scraps)
+        assert tb.shots("langmuir.Te > 4.5").numbers == [FIRST, MOVED]
+        catalogue.put_shot(FIRST, {"gas": "He"}, [])
+    assert tb.shots("gas == 'He'").numbers == [FIRST]
+
+
+def test_a_catalogue_of_the_first_version_learns_to_answer_queries(tb, workspace):
+    db = sqlite3.connect(workspace.catalogue)
+    db.executescript(
+        "DROP TABLE names; DROP TABLE known; DELETE FROM migrations WHERE name LIKE '002%'"
+    )
+    db.close()
+    Catalogue(workspace.catalogue, write=True).close()
+    assert tb.shots("langmuir.Te > 4.5 and gas == 'Ar'").numbers == [MOVED]
+
+
+def test_map_gives_an_error_for_each_shot_that_fails(tb):
+    def work(shot):
+        if shot.number == MOVED:
+            raise ValueError("no probe")
+        return 2 * shot.number
+
+    done = tb.shots().map(work)
+    assert dict(done) == done.values == {FIRST: 2 * FIRST, LAMED: 2 * LAMED}
+    assert done[FIRST] == 2 * FIRST
+    with pytest.raises(ValueError, match="no probe"):
+        done[MOVED]
+    assert repr(done) == f"<2 shots done, 1 failed>\n  {MOVED}: ValueError: no probe"
+
+
+def test_a_corrected_attribute_is_the_one_that_holds(tb, workspace):
+    edit(workspace.shot_folder(FIRST), {"gas": "He"}, who="Ada", why="wrong bottle")
+    assert tb[FIRST].attributes["gas"] == "He"
+    (done,) = tb[FIRST].edits
+    assert (done.who, done.changes["gas"].before) == ("Ada", "Ar")
 
 
 # Opening

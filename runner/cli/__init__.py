@@ -17,6 +17,7 @@ import click
 
 from ishtar.errors import IshtarError, NotFoundError, WorkspaceError, did_you_mean
 from ishtar.numbers import BadShotSelection
+from ishtar.query_tree import QueryError
 from runner.errors import NoSuchTemplate, ParameterError
 
 COMMANDS: dict[str, str] = {
@@ -36,12 +37,16 @@ COMMANDS: dict[str, str] = {
     "template": "template",
     "calib": "calib",
     "shots": "data",
+    "edit": "edit",
     "signal": "data",
     "reports": "reports",
     "scraps": "reports",
     "doctor": "upkeep",
 }
-USAGE = (ParameterError, NoSuchTemplate, NotFoundError, BadShotSelection, WorkspaceError)
+USAGE = (
+    *(ParameterError, NoSuchTemplate, NotFoundError, WorkspaceError),
+    *(BadShotSelection, QueryError),
+)
 
 
 class Commands(click.Group):

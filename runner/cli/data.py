@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ishtar.catalogue import Catalogue
+from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
-from ishtar.testbed import Testbed
+from ishtar.testbed import Shots, Testbed
 from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_json, print_rows
+from runner.cli.selection import choose_shots
 from runner.coordinator import Coordinator
 
 
@@ -148,24 +152,59 @@ def ingest(files: tuple[Path, ...], shot: int | None, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("selection", metavar="[SHOTS]", required=False)
+@click.argument("query", required=False)
+@click.option(
+    "-c", "--columns", metavar="NAMES", help="Show these attributes and scraps, with commas."
+)
 @json_option
-def shots(selection: str | None, as_json: bool) -> None:
-    """List shots with their attributes: all, or 1200..1250, or latest."""
-    with Coordinator(Workspace.find()) as coordinator:
+def shots(query: str | None, columns: str | None, as_json: bool) -> None:
+    """List shots: all, or 1200..1250, or latest, or those that a QUERY finds.
+
+    ishtar shots "gas == 'Ar' and Te > 4" -c date,Te,ne
+    """
+    workspace = Workspace.find()
+    with Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
-        numbers = coordinator.catalogue.shots()
-        if selection is not None:
-            numbers = select(selection, numbers)
-        rows = []
-        for number in numbers:
-            attributes = coordinator.catalogue.attributes(number) or {}
-            sources = [s.source for s in coordinator.catalogue.sources(number)]
-            row = {name: attributes.get(name) for name in ("date", "gas", "program", "comment")}
-            if as_json:
-                row = attributes
-            rows.append({"shot": number, **row, "sources": sources})
-    print_rows(rows, as_json, none="there are no shots yet: `ishtar ingest FILE…`")
+        catalogue = coordinator.catalogue
+        numbers = catalogue.shots() if query is None else choose_shots(catalogue, query)
+        if columns is not None:
+            names = [name.strip() for name in columns.split(",") if name.strip()]
+            for name in names:
+                _check_known(name, catalogue.names())
+            rows = _columns(Shots(Testbed(workspace), numbers), names, as_json)
+        else:
+            rows = [_listed(catalogue, number, as_json) for number in numbers]
+    none = "there are no shots yet: `ishtar ingest FILE…`" if query is None else "no shot matches"
+    print_rows(rows, as_json, none=none)
+
+
+def _listed(catalogue: Catalogue, number: int, everything: bool) -> dict[str, Any]:
+    attributes = catalogue.attributes(number) or {}
+    shown = {name: attributes.get(name) for name in ("date", "gas", "program", "comment")}
+    sources = [s.source for s in catalogue.sources(number)]
+    return {"shot": number, **(attributes if everything else shown), "sources": sources}
+
+
+def _check_known(name: str, known: Sequence[str]) -> None:
+    base = name.removesuffix(".sigma")
+    if base not in known:
+        hint = did_you_mean(base, known) or f"; there are {', '.join(known)}"
+        raise NotFoundError(f"no attribute or scrap {base!r}{hint}", name=base)
+
+
+def _columns(chosen: Shots, names: Sequence[str], bare: bool) -> list[dict[str, Any]]:
+    table = chosen.table(names)
+    units = {} if bare else table.attrs["units"]
+    titles = {n: f"{n} [{units[n]}]" if units.get(n) else n for n in names}
+    return [
+        {"shot": number} | {titles[n]: _plain(table.at[number, n]) for n in names}
+        for number in chosen.numbers
+    ]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value  # numpy's numbers
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @click.command()

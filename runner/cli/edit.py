@@ -1,0 +1,125 @@
+"""The command that corrects attributes of shots, and tells who did."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ishtar.attributes import (
+    AttributeEditError,
+    check,
+    current,
+    edit_many,
+    from_text,
+    read_edits,
+    stated_in,
+)
+from ishtar.workspace import Workspace
+from runner.cli.output import json_option, print_rows
+from runner.cli.selection import choose_shots
+from runner.coordinator import Coordinator
+from runner.receipts import Subject
+
+
+@click.command()
+@click.argument("selection", metavar="SHOTS")
+@click.argument("assignments", metavar="[NAME=VALUE]...", nargs=-1)
+@click.option("--who", help="Who says so; your login name by default.")
+@click.option("--why", default="", help="For what reason.")
+@click.option("--new", is_flag=True, help="Let a name in that the shot has not got yet.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@json_option
+def edit(
+    selection: str,
+    assignments: tuple[str, ...],
+    who: str | None,
+    why: str,
+    new: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Correct attributes of SHOTS; without NAME=VALUE, show the corrections so far.
+
+    What the raw files state is kept. Each correction is recorded with who, when, why, before and
+    after. SHOTS may be a query. An empty VALUE takes an attribute away.
+
+    ishtar edit 7 gas=He useful=no --why "wrong bottle"
+    """
+    with Coordinator(Workspace.find()) as coordinator:
+        coordinator.sync_shots()
+        workspace = coordinator.workspace
+        folders = {
+            n: workspace.shot_folder(n) for n in choose_shots(coordinator.catalogue, selection)
+        }
+        if not assignments:
+            rows = [row for n, folder in folders.items() for row in _history(n, folder)]
+            print_rows(rows, as_json, none="no attribute has been corrected")
+            return
+        try:
+            changes = _changes(assignments)
+            if dry_run:
+                rows = [r for n, f in folders.items() for r in _preview(n, f, changes, new)]
+                print_rows(rows, as_json, none="nothing would change")
+                return
+            done = edit_many(
+                folders.values(), changes, who=who or getpass.getuser(), why=why, new=new
+            )
+        except AttributeEditError as error:
+            raise click.UsageError(str(error).replace("new=True adds", "--new adds")) from error
+        changed = [n for n, folder in folders.items() if done[folder] is not None]
+        for number in changed:
+            coordinator.note_shot(number)
+        if workspace.site.is_dir():
+            _publish(coordinator, changed)
+    rows = [
+        {"shot": n, "attribute": name, "before": c.before, "after": c.after}
+        for n in changed
+        for name, c in done[folders[n]].changes.items()  # type: ignore[union-attr]
+    ]
+    print_rows(rows, as_json, none="nothing changed: everything is as you say already")
+
+
+def _changes(assignments: Sequence[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise AttributeEditError(f"{text!r} is no NAME=VALUE: write gas=He")
+        changes[name.strip()] = from_text(name.strip(), value)
+    return changes
+
+
+def _history(shot: int, folder: Path) -> list[dict[str, Any]]:
+    return [
+        {
+            "shot": shot,
+            "when": e.when,
+            "who": e.who,
+            "attribute": name,
+            "before": change.before,
+            "after": change.after,
+            "why": e.why,
+        }
+        for e in read_edits(folder)
+        for name, change in e.changes.items()
+    ]
+
+
+def _preview(shot: int, folder: Path, changes: dict[str, Any], new: bool) -> list[dict[str, Any]]:
+    now = current(stated_in(folder), read_edits(folder))
+    return [
+        {"shot": shot, "attribute": name, "before": now.get(name), "after": value}
+        for name, value in check(changes, new=new, have=now).items()
+        if now.get(name) != value
+    ]
+
+
+def _publish(coordinator: Coordinator, shots: Sequence[int]) -> None:
+    from runner.publish.source import publish_workspace
+
+    if shots:
+        publish_workspace(coordinator, [Subject.shot(n) for n in shots])

@@ -1,0 +1,21 @@
+"""Which shots a person means: numbers, ranges, the latest, or a query."""
+
+from __future__ import annotations
+
+import re
+
+from ishtar.catalogue import Catalogue
+from ishtar.numbers import NUMBER, select
+
+NUMBERS = re.compile(rf"\s*(latest|{NUMBER}(\.\.{NUMBER})?)\s*")
+
+
+def choose_shots(catalogue: Catalogue, text: str) -> list[int]:
+    """Return the shots that a text names, ascending.
+
+    ``7``, ``3..9``, ``latest`` and lists of them are numbers, anything else is a query. Numbers
+    must exist; a query may match nothing.
+    """
+    if all(NUMBERS.fullmatch(part) for part in text.split(",")):
+        return select(text, catalogue.shots())
+    return catalogue.find(text)
