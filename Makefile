@@ -27,6 +27,10 @@ help:  ## list the targets
 
 env: .venv/ready  ## install everything into .venv/
 
+.venv/bench: .venv/ready requirements/bench.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@touch $@
+
 demo: .venv/ready  ## twelve synthetic shots through the whole factory, into demo/
 	@$(ISHTAR) demo demo
 
@@ -52,7 +56,20 @@ format: .venv/ready  ## put the code in order
 bench: demo  ## what it costs: truth, arrival to page, ingest beside a copy, peak memory
 	@$(BIN)/python bench/truth.py demo
 	@$(BIN)/python bench/arrival.py
+	@$(BIN)/python bench/report.py demo
 	@$(BIN)/python bench/ingest.py
+
+bench-library: .venv/ready  ## the library on a shot of 4 GB (15 GB of disk for a while), queries, plans
+	@$(BIN)/python bench/library.py
+	@$(BIN)/python bench/catalogue.py
+	@$(BIN)/python bench/plan.py
+
+bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars against the truth, speed beside PlasmaPy's
+	@$(BIN)/python bench/langmuir.py
+	@$(BIN)/python bench/langmuir_speed.py
+
+leaks: .venv/ready  ## 500 reports: does a process, thread or file stay?
+	@$(BIN)/python bench/leaks.py
 
 lock: .venv/ready  ## lock the requirements anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
@@ -61,6 +78,8 @@ lock: .venv/ready  ## lock the requirements anew (needs uv)
 	  --extra test --extra check pyproject.toml -o requirements/test.lock
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  --extra test --extra check --extra browser pyproject.toml -o requirements/browser.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  -c requirements/test.lock requirements/bench.in -o requirements/bench.lock
 
 wheel: .venv/ready  ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
@@ -68,4 +87,4 @@ wheel: .venv/ready  ## build the wheel into dist/
 clean:  ## remove what was made (not .venv/)
 	rm -rf demo dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env demo serve test test-browser check format bench lock wheel clean
+.PHONY: help env demo serve test test-browser check format bench bench-library bench-langmuir leaks lock wheel clean

@@ -23,6 +23,7 @@ import numpy as np
 
 from ishtar import known
 from ishtar.catalogue import Catalogue, ReportRow
+from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.query import find
 
 N_SCRAPS = 20
@@ -80,7 +81,7 @@ def fill(path: Path, columns: Columns) -> None:
     of_template = {t: names[k :: len(TEMPLATES)] for k, t in enumerate(TEMPLATES)}
     db.execute("BEGIN")
     db.executemany(
-        "INSERT INTO shots VALUES (?, ?, ?, ?)",
+        "INSERT INTO shots (shot, date, day, attributes) VALUES (?, ?, ?, ?)",
         (
             (n, date, date[:10], json.dumps({"date": date, "gas": gas, "useful": useful}))
             for n, date, gas, useful in rows
@@ -89,8 +90,8 @@ def fill(path: Path, columns: Columns) -> None:
     for template, mine in of_template.items():
         shots = columns["shot"].tolist()
         db.executemany(
-            "INSERT INTO reports VALUES (?, 'shot', ?, ?, 'x', 'ok', '', 0, 1, '2026', 1.0, "
-            "'x', 'x', '{}')",
+            f"INSERT INTO reports ({REPORT_COLUMNS}) VALUES (?, 'shot', ?, ?, 'x', 'ok', '', 0, 1, "
+            "'2026', 1.0, 'x', 'x', '{}')",
             ((f"{n:05d}/{template}/x", f"{n:05d}", template) for n in shots),
         )
         for name in mine:

@@ -124,7 +124,7 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
         if name in channels and name not in readable:
             found.setdefault(name, shot.channel(name))
         elif not set(name) & set("*?[") or name in readable:
-            found.setdefault(name, shot[name])
+            found.setdefault(name, shot[name]).check()
         else:
             known = channels if "/" in name else [*readable, *missing]
             matches = [k for k in known if fnmatchcase(k, name)]

@@ -199,6 +199,7 @@ def write_h5(export: Export, paths: Sequence[Path]) -> None:
     """Write a data set for each signal, at its name, and one for each time base."""
     import h5py
 
+    _refuse_names_in_names([s.name for series in export.groups for s in series])
     with h5py.File(paths[0], "w") as f:
         f.attrs["provenance"] = export.text
         f.attrs["shot"] = export.provenance["shot"]
@@ -211,6 +212,19 @@ def write_h5(export: Export, paths: Sequence[Path]) -> None:
                 data = _dataset(f, s.name, (s.n,), s.values())
                 data.attrs.update(s.facts() | {"time": f"/{base}", "story": str(s.story)})
                 data.dims[0].attach_scale(time)
+
+
+def _refuse_names_in_names(names: Sequence[str]) -> None:
+    """Refuse a name that would have to be a data set and the group of another one."""
+    taken = [*names, "time_bases"]
+    for name in names:
+        inner = [other for other in taken if other.startswith(f"{name}/")]
+        if name == "time_bases" or inner:
+            other = inner[0] if inner else "the times"
+            raise ExportError(
+                f"an .h5 file cannot hold both {name!r} and {other!r}, which would lie inside it: "
+                "export them apart, or as .mat"
+            )
 
 
 def _dataset(where: Any, name: str, shape: tuple[int, ...], blocks: Iterator[Array]) -> Any:
@@ -266,7 +280,9 @@ def _named(export: Export) -> Iterator[tuple[str, Series, int]]:
 def _mat_facts(s: Series) -> dict[str, Any]:
     """Return the facts with our own signs in ASCII: Octave cuts other texts of a .mat short."""
     facts = s.facts() | {"story": str(s.story)}
-    signs = str.maketrans({"…": "..", "—": "-", "·": "*", "→": "->", "±": "+-"})
+    signs = str.maketrans(
+        {"…": "..", "—": "-", "−": "-", "·": "*", "→": "->", "±": "+-", "²": "^2", "³": "^3"}
+    )
     return {k: v.translate(signs) if isinstance(v, str) else v for k, v in facts.items()}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.sample_flags import at_rails
 from ishtar.store import Channel
 from ishtar.store.envelope import block_minmax
 from ishtar.turns import holds_turn, polynomial_turns, table_turns
@@ -78,6 +79,12 @@ def channel_blocks(
         edges = np.append(edges, stop)
     merge = -(-(len(edges) - 1) // n)
     return np.append(edges[:-1:merge], edges[-1]), block_minmax(np.concatenate(rows), merge)
+
+
+def clipped_blocks(channel: Channel, start: int, stop: int, n: int) -> NDArray[np.bool_]:
+    """Tell which of the blocks of `channel_blocks` hold a clipped sample, (m,)."""
+    _, rows = channel_blocks(channel, start, stop, n)
+    return np.asarray(at_rails(rows, channel).any(axis=1))
 
 
 def _whole(channel: Channel, level: int, start: int, stop: int) -> tuple[int, int]:

@@ -6,7 +6,8 @@ whether the report still holds), so that the two cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ishtar.calibration import Calibration, ComponentDeclaration, Declarations, Wiring
 from ishtar.catalogue import ScrapRow
@@ -14,8 +15,8 @@ from ishtar.lineage import ABSENT, Input, digest, subject_of
 from ishtar.spans import valid_at
 from ishtar.store import Channel
 
-
-WHERE = "where "  # begins the subject of a list of shots that a query has given
+# Not one component but what many say together: these begin the name of such an input.
+ALL, OF_KIND, PART_OF, SINCE = "all components", "all of kind ", "all parts of ", "changes since "
 
 
 def wiring_at(declarations: Declarations, signal: str, shot: int) -> Wiring | None:
@@ -38,47 +39,103 @@ def component_at(declarations: Declarations, name: str, shot: int) -> ComponentD
     return valid_at(declarations.components.get(name, ()), shot)
 
 
+def _known(declarations: Declarations, item: Input) -> Input:
+    """Return a fact of declarations; of those of a commit, one that no later change touches."""
+    if not declarations.revision:
+        return item
+    return replace(item, kind="pinned", name=f"{item.kind} {item.name} of {declarations.revision}")
+
+
 def signal_fact(declarations: Declarations, name: str) -> Input:
     """Identity of a signal's declaration."""
     declared = declarations.signals.get(name)
-    return Input(kind="signal", name=name, digest=declared.digest if declared else ABSENT)
+    found = Input(kind="signal", name=name, digest=declared.digest if declared else ABSENT)
+    return _known(declarations, found)
 
 
 def wiring_fact(declarations: Declarations, signal: str, shot: int) -> Input:
     """Identity of a signal's wiring at a shot."""
     row = wiring_at(declarations, signal, shot)
-    return Input(
+    found = Input(
         kind="wiring",
         name=signal,
         subject=subject_of(shot),
         version=f"{row.channel} via {row.device}" if row else "not wired",
         digest=row.digest if row else ABSENT,
     )
+    return _known(declarations, found)
 
 
 def calibration_fact(declarations: Declarations, name: str, shot: int) -> Input:
     """Identity of a calibration at a shot; ``name`` is ``device`` or ``device.port``."""
     device, _, port = name.partition(".")
     row = calibration_at(declarations, device, port, shot)
-    return Input(
+    found = Input(
         kind="calibration",
         name=name,
         subject=subject_of(shot),
         version=f"v{row.version}" if row else "none",
         digest=row.digest if row else ABSENT,
     )
+    return _known(declarations, found)
+
+
+def components_listed(declarations: Declarations, which: str, shot: int) -> list[str]:
+    """Return the names of components at a shot: `ALL`, ``OF_KIND + kind``, ``PART_OF + name``."""
+    found = []
+    for name in sorted(declarations.components):
+        row = component_at(declarations, name, shot)
+        if row is not None and which in (ALL, OF_KIND + row.kind, PART_OF + row.part_of):
+            found.append(name)
+    return found
 
 
 def component_fact(declarations: Declarations, name: str, shot: int) -> Input:
-    """Identity of a component of the machine at a shot."""
+    """Identity of a component of the machine at a shot, of a list of them, or of what changed."""
+    if name == ALL or name.startswith((OF_KIND, PART_OF)):
+        there = components_listed(declarations, name, shot)
+        return _machine_fact(declarations, name, shot, f"{len(there)} components", there)
+    if name.startswith(SINCE):
+        from ishtar.calibration.changes import changes
+
+        since = int(name.removeprefix(SINCE))
+        rows = changes(declarations, since, declarations, shot)
+        said = [[row.kind, row.name, row.before, row.after] for row in rows]
+        return _machine_fact(declarations, name, shot, f"{len(said)} changes", said)
     row = component_at(declarations, name, shot)
-    return Input(
+    found = Input(
         kind="machine",
         name=name,
         subject=subject_of(shot),
         version=row.kind if row else "absent",
         digest=row.digest if row else ABSENT,
     )
+    return _known(declarations, found)
+
+
+def _machine_fact(
+    declarations: Declarations, name: str, shot: int, version: str, said: object
+) -> Input:
+    found = Input(
+        kind="machine",
+        name=name,
+        subject=subject_of(shot),
+        version=version,
+        digest=digest(said),
+    )
+    return _known(declarations, found)
+
+
+def everything_at(declarations: Declarations, shot: int) -> Iterator[Input]:
+    """Yield the identity of every wiring, calibration and component at a shot."""
+    for signal in declarations.wiring:
+        yield wiring_fact(declarations, signal, shot)
+    ports = {c.name for d in declarations.devices.values() for c in d.calibrations}
+    for name in sorted(ports):
+        yield calibration_fact(declarations, name, shot)
+    yield component_fact(declarations, ALL, shot)
+    for name in components_listed(declarations, ALL, shot):
+        yield component_fact(declarations, name, shot)
 
 
 def channel_fact(channel: Channel | None, path: str, shot: int) -> Input:

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 VARIABLE = "ISHTAR_LINEAGE"
 ABSENT = "absent"
+WHERE = "where "  # begins the subject of a list of shots that a query has given
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -29,7 +30,8 @@ class Input:
     """One thing that a run really read.
 
     ``kind`` is ``channel``, ``wiring``, ``calibration``, ``signal``, ``machine``, ``attribute``,
-    ``scraps``, ``shots`` or ``code``; ``subject`` the shot or day that it was read at (empty for
+    ``scraps``, ``shots`` or ``code``, or ``pinned`` for what a commit of the calibrations says;
+    ``subject`` the shot or day that it was read at (empty for
     code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it was
     looked for and not there).
     """

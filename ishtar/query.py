@@ -11,6 +11,7 @@ that whole day.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -93,8 +94,8 @@ def find(db: sqlite3.Connection, text: str) -> list[int]:
     """
     compiled = compile_query(db, text)
     (found,) = db.execute(compiled.sql, compiled.parameters).fetchone()
-    # one long text is fetched several times faster than as many rows
-    return sorted(map(int, found.split(","))) if found else []
+    # one long text is fetched several times faster than as many rows, and read fastest as JSON
+    return sorted(json.loads(f"[{found}]")) if found else []
 
 
 def compile_query(db: sqlite3.Connection, text: str) -> Compiled:

@@ -1,4 +1,5 @@
-"""Where the samples of a signal come from: a channel of a file, a calibrated channel, a formula.
+"""Where the samples of a signal come from: here a channel of a file; see also
+`ishtar.calibrated` and `ishtar.derived`.
 
 Each has the same members; `ishtar.signal.Signal` adds what a user sees.
 """
@@ -13,26 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.calibration import Calibration
-from ishtar.calibration.expression import evaluate
-from ishtar.calibration.transforms import QuietOffset, Transform
-from ishtar.errors import TimeBaseError, UnitError
-from ishtar.extremes import (
-    BLOCK,
-    NOWHERE,
-    Curve,
-    Edges,
-    channel_blocks,
-    even_edges,
-    image,
-    scale_turns,
-    walk,
-)
+from ishtar.extremes import Curve, Edges, channel_blocks, clipped_blocks, image, scale_turns, walk
+from ishtar.sample_flags import Flags, Mask, at_rails, flags
 from ishtar.store import Channel, apply_scale
 from ishtar.timebase import Irregular, Regular, TimeBase
-from ishtar.units import factor
 
 Array = NDArray[np.float64]
+Changes = Mapping[str, Array]
+"""By source of uncertainty (``langmuir_1.I v1 gain``), what one sigma of it changes, (n,)."""
 
 
 class Sampled(Protocol):
@@ -48,16 +37,41 @@ class Sampled(Protocol):
         """Bytes of a sample as recorded."""
         ...
 
+    @property
+    def n_clipped(self) -> int | None:
+        """How many of the whole record are at an end of the recorder's range; None: count them."""
+        ...
+
+    def check(self) -> None:
+        """Raise what `read` would, for want of a calibration."""
+        ...
+
     def read(self, start: int, stop: int) -> Array:
         """Return samples ``start … stop``, calibrated."""
+        ...
+
+    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
+        """Return samples, and what one sigma of each source of uncertainty changes them by."""
         ...
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
         """Return samples ``start … stop`` as recorded."""
         ...
 
+    def clipped(self, start: int, stop: int) -> Mask:
+        """Tell which samples are at an end of the recorder's range."""
+        ...
+
+    def flags(self, start: int, stop: int) -> Flags:
+        """Return what is wrong with each sample."""
+        ...
+
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
         """Return block edges (m + 1) and minimum and maximum (m, 2) of at most ``n`` blocks."""
+        ...
+
+    def clipped_in(self, edges: Edges, n: int) -> Mask:
+        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
         ...
 
 
@@ -68,6 +82,17 @@ def time_base(channel: Channel) -> TimeBase:
     return Irregular(channel.time, channel.n, channel.t0, channel.path)
 
 
+def clipped_walk(samples: Sampled, edges: Edges) -> Mask:
+    """Tell which blocks hold a clipped sample, looking at every one where there may be any."""
+    if samples.n_clipped == 0 or len(edges) < 2:
+        return np.zeros(len(edges) - 1, dtype=bool)
+
+    def clipped(start: int, stop: int) -> Array:
+        return samples.clipped(start, stop).astype(np.float64)
+
+    return np.asarray(walk(clipped, edges)[:, 1] > 0)
+
+
 class ChannelSamples:
     """A channel with the scale that its file states."""
 
@@ -75,14 +100,34 @@ class ChannelSamples:
         self.channel = channel
         self.base: TimeBase = time_base(channel)
         self.itemsize = channel.dtype.itemsize
+        self.n_clipped: int | None = channel.n_clipped
+
+    def check(self) -> None:
+        """A channel can always be read."""
 
     def read(self, start: int, stop: int) -> Array:
         """Return samples in the file's unit."""
-        return apply_scale(self.raw(start, stop), self.channel.scale)
+        return self.channel.scaled(start, stop)
+
+    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
+        """Return samples; a file's own scale states no uncertainty."""
+        return self.read(start, stop), {}
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
         """Return samples as recorded."""
         return self.channel.raw(start, stop)
+
+    def clipped(self, start: int, stop: int) -> Mask:
+        """Tell which samples are at an end of the recorder's range."""
+        if not self.n_clipped:
+            return np.zeros(max(stop - start, 0), dtype=bool)
+        return at_rails(self.raw(start, stop), self.channel)
+
+    def flags(self, start: int, stop: int) -> Flags:
+        """Return what is wrong with each sample."""
+        x = self.read(start, stop)
+        clipped = self.clipped(start, stop)
+        return flags(clipped=clipped, outside=np.zeros(x.shape, dtype=bool), values=x)
 
     def curves(self) -> list[Curve]:
         """Return the steps from raw to scaled values."""
@@ -96,145 +141,65 @@ class ChannelSamples:
         edges, rows = channel_blocks(self.channel, start, stop, n)
         return edges, image(edges, rows, self.curves(), self.read)
 
+    def clipped_in(self, edges: Edges, n: int) -> Mask:
+        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
+        if not self.n_clipped or len(edges) < 2:
+            return np.zeros(len(edges) - 1, dtype=bool)
+        return clipped_blocks(self.channel, int(edges[0]), int(edges[-1]), n)
 
-class CalibratedSamples:
-    """A channel with the calibration of the device that it is wired to.
 
-    A channel whose file states no unit is taken to be in the one that the calibration takes: that
-    is what the calibration's author says of what comes out of the device. `assumed_unit` tells.
-    """
+@dataclass(frozen=True)
+class ScaledSamples:
+    """Samples in another unit: each ``factor`` times what it was."""
 
-    def __init__(self, channel: Channel, calibration: Calibration, unit: str) -> None:
-        self.source = ChannelSamples(channel)
-        self.calibration = calibration
-        self.base = self.source.base
-        self.itemsize = self.source.itemsize
-        self.assumed_unit = "" if channel.unit else calibration.input_unit
-        label, where = calibration.label, calibration.where
-        try:
-            self._input = factor(channel.unit, calibration.input_unit) if channel.unit else 1.0
-        except UnitError as error:
-            raise UnitError(
-                f"{channel.path!r} is recorded in {channel.unit!r}, {label} takes "
-                f"{calibration.input_unit!r} ({error}): correct {where}"
-            ) from error
-        try:
-            self._output = factor(calibration.unit, unit)
-        except UnitError as error:
-            raise UnitError(
-                f"{label} gives {calibration.unit!r}, signals.toml says {unit!r} ({error}): "
-                f"correct one of them ({where})"
-            ) from error
-        self._quiet_cache: dict[int, Array] = {}
-        if isinstance(self.base, Regular):  # the others' times would have to be read
-            for step in calibration.transforms:
-                if isinstance(step, QuietOffset):
-                    self._quiet_window(step.t_start_s, step.t_end_s)
+    source: Sampled
+    factor: float
 
-    def _step(self, k: int, step: Transform, x: Array) -> Array:
-        return step.apply(x, partial(self._quiet, k))
+    @property
+    def base(self) -> TimeBase:
+        """The same."""
+        return self.source.base
 
-    def _calibrate(self, x: Array, upto: int | None = None) -> Array:
-        x = x * self._input if self._input != 1.0 else x
-        for k, step in enumerate(self.calibration.transforms[:upto]):
-            x = self._step(k, step, x)
-        return x * self._output if upto is None and self._output != 1.0 else x
+    @property
+    def itemsize(self) -> int:
+        """The same."""
+        return self.source.itemsize
 
-    def _quiet_window(self, t_start: float, t_end: float) -> tuple[int, int]:
-        start, stop = self.base.index(t_start), self.base.index(t_end)
-        if stop <= start:
-            raise TimeBaseError(
-                f"{self.calibration.label} takes its offset from {t_start} … {t_end} s, where "
-                f"{self.source.channel.path!r} has no samples: correct {self.calibration.where}"
-            )
-        return start, stop
+    @property
+    def n_clipped(self) -> int | None:
+        """The same."""
+        return self.source.n_clipped
 
-    def _quiet(self, step: int, t_start: float, t_end: float) -> Array:
-        """Return the mean of a step's input over a quiet time, (1,); walked, as it may be long."""
-        if step not in self._quiet_cache:
-            start, stop = self._quiet_window(t_start, t_end)
-            total = 0.0
-            for i in range(start, stop, BLOCK):
-                x = self.source.read(i, min(i + BLOCK, stop))
-                total += float(np.sum(self._calibrate(x, upto=step)))
-            self._quiet_cache[step] = np.asarray([total / (stop - start)])
-        return self._quiet_cache[step]
+    def check(self) -> None:
+        """Raise what `read` would."""
+        self.source.check()
 
     def read(self, start: int, stop: int) -> Array:
-        """Return calibrated samples in the signal's unit."""
-        return self._calibrate(self.source.read(start, stop))
+        """Return samples in the other unit."""
+        return self.source.read(start, stop) * self.factor
+
+    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
+        """Return samples and changes in the other unit."""
+        x, changes = self.source.sensitive(start, stop)
+        return x * self.factor, {name: c * self.factor for name, c in changes.items()}
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
         """Return samples as recorded."""
         return self.source.raw(start, stop)
 
-    def curves(self) -> list[Curve]:
-        """Return the steps from raw to calibrated values."""
-        steps = self.calibration.transforms
-        return [
-            *self.source.curves(),
-            Curve(lambda x: x * self._input, NOWHERE),
-            *(Curve(partial(self._step, k, s), _turns(s)) for k, s in enumerate(steps)),
-            Curve(lambda x: x * self._output, NOWHERE),
-        ]
+    def clipped(self, start: int, stop: int) -> Mask:
+        """The same."""
+        return self.source.clipped(start, stop)
+
+    def flags(self, start: int, stop: int) -> Flags:
+        """The same."""
+        return self.source.flags(start, stop)
 
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return block edges and calibrated minima and maxima."""
-        edges, rows = channel_blocks(self.source.channel, start, stop, n)
-        return edges, image(edges, rows, self.curves(), self.read)
+        """Return block edges and extremes in the other unit."""
+        edges, rows = self.source.minmax(start, stop, n)
+        return edges, rows * self.factor
 
-
-def _turns(step: Transform) -> Array | None:
-    if step.monotonic:
-        return NOWHERE
-    turns = getattr(step, "turns", None)
-    return None if turns is None else turns()
-
-
-@dataclass
-class DerivedSamples:
-    """A formula of other signals on the same time base.
-
-    ``scale`` takes the formula's own unit to that of the signal.
-    """
-
-    name: str
-    expression: str
-    parts: Mapping[str, Sampled]
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        first, *rest = self.parts
-        for other in rest:
-            if not self.parts[first].base.same_as(self.parts[other].base):
-                raise TimeBaseError(
-                    f"{self.name} = {self.expression}: {first} and {other} are on different time "
-                    "bases; load them and interpolate one onto the other yourself"
-                )
-
-    @property
-    def base(self) -> TimeBase:
-        """The common time base."""
-        return next(iter(self.parts.values())).base
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of a sample once computed."""
-        return 8
-
-    def read(self, start: int, stop: int) -> Array:
-        """Compute samples ``start … stop``."""
-        values = {k: p.read(start, stop) for k, p in self.parts.items()}
-        found = evaluate(self.expression, values)
-        return found * self.scale if self.scale != 1.0 else found
-
-    def raw(self, start: int, stop: int) -> NDArray[Any]:
-        """A formula has no recorded samples."""
-        raise TimeBaseError(
-            f"{self.name} is computed as {self.expression}: take raw() of {', '.join(self.parts)}"
-        )
-
-    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return block edges and minima and maxima: of a formula, every sample is computed."""
-        edges = even_edges(start, stop, n)
-        return edges, walk(self.read, edges)
+    def clipped_in(self, edges: Edges, n: int) -> Mask:
+        """The same."""
+        return self.source.clipped_in(edges, n)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ishtar import facts
 from ishtar.attributes import History, current, read_edits, stated
-from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
-from ishtar.calibration.expression import names_in, unit_factor
-from ishtar.errors import (
-    DamagedFile,
-    IshtarError,
-    MissingCalibration,
-    NoSuchChannel,
-    NoSuchSignal,
-    NotFoundError,
-    did_you_mean,
-    nearest,
-)
-from ishtar.lineage import is_recording, record
+from ishtar.calibration import Declarations
+from ishtar.errors import DamagedFile
 from ishtar.machine import Machine
-from ishtar.sampled import CalibratedSamples, ChannelSamples, DerivedSamples
+from ishtar.resolve import Resolver
 from ishtar.shot_attributes import Attributes
-from ishtar.signal import Signal, Story
+from ishtar.signal import Signal
 from ishtar.store import Channel, SourceFile
+
+if TYPE_CHECKING:
+    import xarray
+
+    from ishtar.export import Exported
 
 
 class Shot:
@@ -70,76 +62,23 @@ class Shot:
     @property
     def machine(self) -> Machine:
         """The components of the machine at this shot."""
-        return Machine(self._declarations, self.number)
+        return Machine(self._declarations, self.number, shot=self)
 
     @cached_property
-    def _channels(self) -> dict[str, tuple[Channel, ...]]:
-        found: dict[str, list[Channel]] = defaultdict(list)
-        for source in self.sources:
-            for path, channel in source.channels.items():
-                found[path].append(channel)
-        # A path that two sources hold is addressed with the source's name.
-        unique = {path: (rows[0],) for path, rows in found.items() if len(rows) == 1}
-        shared = {
-            f"{path} @ {channel.file.stem}": (channel,)
-            for path, rows in found.items()
-            if len(rows) > 1
-            for channel in rows
-        }
-        return unique | shared | {p: tuple(rows) for p, rows in found.items() if len(rows) > 1}
+    def _names(self) -> Resolver:
+        return Resolver(self.number, self._folder, self._declarations, self.sources)
 
     def channels(self) -> list[str]:
         """Return the paths of all channels that the raw files hold."""
-        return sorted(path for path, rows in self._channels.items() if len(rows) == 1)
+        return self._names.paths()
 
     def find_channel(self, path: str) -> Channel:
         """Return the stored channel; an error names the nearest ones."""
-        rows = self._channels.get(path, ())
-        if not rows:
-            raise NoSuchChannel(
-                f"shot {self.number} has no channel {path!r}"
-                f"{did_you_mean(path, self.channels()) or '; shot.channels() lists them'}",
-                name=path,
-                nearest=nearest(path, self.channels()),
-            )
-        if len(rows) > 1:
-            names = [f"{path} @ {c.file.stem}" for c in rows]
-            raise NoSuchChannel(
-                f"shot {self.number} has {path!r} in several files: ask for "
-                f"{' or '.join(map(repr, names))}",
-                name=path,
-                nearest=names,
-            )
-        return rows[0]
+        return self._names.find_channel(path)
 
     def channel(self, path: str) -> Signal:
         """Return a raw channel with the scale that its file states, calibrated by nothing."""
-        try:
-            channel = self.find_channel(path)
-        except NoSuchChannel:
-            record(facts.channel_fact(None, path, self.number))
-            raise
-        story = Story(
-            signal=path,
-            shot=self.number,
-            unit=channel.unit,
-            channel=path,
-            source=channel.file.stem,
-            description=str(channel.properties.get("description", "")),
-        )
-        return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path))
-
-    def _on_read(
-        self, channel: Channel, path: str, calibration: Calibration | None = None
-    ) -> Callable[[], None]:
-        def note() -> None:
-            if not is_recording():
-                return
-            record(facts.channel_fact(channel, path, self.number))
-            if calibration is not None:
-                record(facts.calibration_fact(self._declarations, calibration.name, self.number))
-
-        return note
+        return self._names.channel(path)
 
     def signals(self) -> list[str]:
         """Return the names of the signals that can be read at this shot."""
@@ -147,15 +86,8 @@ class Shot:
 
     def problem(self, name: str) -> str | None:
         """Return why a signal cannot be read at this shot, None where it can."""
-        self._note(name)
-        return self._problem(name)
-
-    def _problem(self, name: str) -> str | None:
-        try:
-            self._resolve(name)
-        except IshtarError as error:
-            return str(error)
-        return None
+        self._names.note(name)
+        return self._names.problem(name)
 
     def missing(self) -> dict[str, str]:
         """Return the declared signals that cannot be read at this shot, each with the reason."""
@@ -166,140 +98,34 @@ class Shot:
         return isinstance(name, str) and self.problem(name) is None
 
     def __getitem__(self, name: str) -> Signal:
-        self._note(name)
-        return self._resolve(name)
-
-    def _note(self, name: str) -> None:
-        """Record that a signal was asked for, and how things stand with it and its parts."""
-        if not is_recording():
-            return
-        record(facts.signal_fact(self._declarations, name))
-        declared = self._declarations.signals.get(name)
-        if declared is None:
-            return
-        if declared.derived:
-            for part in names_in(declared.derived):
-                self._note(part)
-            return
-        record(facts.wiring_fact(self._declarations, name, self.number))
-        row = facts.wiring_at(self._declarations, name, self.number)
-        if row is not None and len(self._channels.get(row.channel, ())) != 1:
-            record(facts.channel_fact(None, row.channel, self.number))
-        elif row is not None and self._calibration(row) is None:
-            record(facts.calibration_fact(self._declarations, _port(row), self.number))
-
-    def _calibration(self, row: Wiring) -> Calibration | None:
-        return facts.calibration_at(self._declarations, row.device, row.port, self.number)
-
-    def _resolve(self, name: str) -> Signal:
-        declared = self._declarations.signals.get(name)
-        if declared is None:
-            raise NoSuchSignal(
-                f"no signal {name!r}{self._hint(name)}",
-                name=name,
-                nearest=nearest(name, self._declarations.signals),
+        """Return a signal; one whose device has no calibration can be had, and read raw only."""
+        if not isinstance(name, str):
+            raise TypeError(
+                f"shot {self.number} gives one signal for one name, not for {name!r}: "
+                "shot.load([...]) gives several on one time base"
             )
-        return self._derived(declared) if declared.derived else self._wired(declared)
+        self._names.note(name)
+        return self._names.signal(name)
 
-    def _hint(self, name: str) -> str:
-        if name in self._channels:
-            return f"; it is a channel: shot.channel({name!r})"
-        if not self._declarations.signals:
-            return "; calibrations/signals.toml declares none: add it there"
-        return did_you_mean(name, self._declarations.signals) or "; shot.signals() lists them"
+    def load(
+        self, names: str | Sequence[str], t: tuple[float | None, float | None] | None = None
+    ) -> xarray.Dataset:
+        """Read several signals that are on one time base: see `ishtar.together.load_together`."""
+        from ishtar.together import load_together
 
-    def _wired(self, declared: SignalDeclaration) -> Signal:
-        name = declared.name
-        row = facts.wiring_at(self._declarations, name, self.number)
-        if row is None:
-            spans = ", ".join(str(w.span) for w in self._declarations.wiring.get(name, ()))
-            known = f"; it is at shots {spans}" if spans else ""
-            raise NoSuchSignal(
-                f"{name} is not wired at shot {self.number}{known}: add it to calibrations/wiring/",
-                name=name,
-            )
-        try:
-            channel = self.find_channel(row.channel)
-        except NoSuchChannel as error:
-            told = str(error)
-            if row.channel not in self._channels:  # near names are other signals', no help here
-                told = (
-                    f"shot {self.number} has no channel {row.channel!r}: it was not recorded, "
-                    "or calibrations/wiring/ is wrong"
-                )
-            raise NoSuchChannel(
-                f"{name} is wired to {row.channel!r}, but {told}",
-                name=row.channel,
-                nearest=error.nearest,
-            ) from error
-        calibration = self._calibration(row)
-        if calibration is None:
-            raise MissingCalibration(
-                f"{_port(row)} has no calibration at shot {self.number}, so {name} has none: add "
-                f"one to calibrations/devices/{row.device}.toml, or read shot.channel("
-                f"{row.channel!r})",
-                signal=name,
-                device=_port(row),
-                shot=self.number,
-            )
-        try:
-            samples = CalibratedSamples(channel, calibration, declared.unit)
-        except IshtarError as error:
-            raise type(error)(f"{name}: {error}") from error
-        assumed = f"{channel.path} states no unit; taken as {samples.assumed_unit or '1'}"
-        story = Story(
-            signal=name,
-            shot=self.number,
-            unit=declared.unit,
-            channel=row.channel,
-            device=row.device,
-            calibration=calibration.label,
-            span=str(calibration.span),
-            source=channel.file.stem,
-            description=declared.description,
-            reference=calibration.reference,
-            steps=tuple(_equation(t) for t in calibration.transforms),
-            assumed="" if channel.unit else assumed,
-        )
-        return Signal(
-            samples,
-            story,
-            on_read=self._on_read(channel, row.channel, calibration),
-            on_raw=self._on_read(channel, row.channel),
-        )
+        return load_together(self, names, t)
 
-    def _derived(self, declared: SignalDeclaration) -> Signal:
-        parts: dict[str, Signal] = {}
-        for name in names_in(declared.derived):
-            try:
-                parts[name] = self._resolve(name)
-            except NotFoundError as error:
-                raise type(error)(
-                    f"{declared.name} = {declared.derived}: {error}",
-                    name=error.name,
-                    nearest=error.nearest,
-                ) from error
-        story = Story(
-            signal=declared.name,
-            shot=self.number,
-            unit=declared.unit,
-            derived=declared.derived,
-            description=declared.description,
-            parts=tuple(part.story for part in parts.values()),
-        )
-        units = {k: p.unit for k, p in parts.items()}
-        samples = DerivedSamples(
-            declared.name,
-            declared.derived,
-            {k: p.samples for k, p in parts.items()},
-            unit_factor(declared.derived, units, declared.unit),
-        )
+    def export(
+        self,
+        path: str | Path,
+        names: Sequence[str],
+        t: tuple[float | None, float | None] | None = None,
+        n: int | None = None,
+    ) -> Exported:
+        """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`."""
+        from ishtar.export import export
 
-        def note() -> None:
-            for part in parts.values():
-                part.note_read()
-
-        return Signal(samples, story, on_read=note)
+        return export(self, path, names, t, n)
 
     def __repr__(self) -> str:
         known = self.attributes.plain()
@@ -307,18 +133,5 @@ class Shot:
         for name in ("gas", "program"):
             if name in known:
                 head += f", {known[name]}"
-        missing = [n for n in self._declarations.signals if self._problem(n) is not None]
+        missing = [n for n in self._declarations.signals if self._names.problem(n) is not None]
         return head + (f"; missing: {', '.join(missing)}>" if missing else ">")
-
-
-def _port(row: Wiring) -> str:
-    return f"{row.device}.{row.port}" if row.port else row.device
-
-
-def _equation(transform: Any) -> str:
-    kind = type(transform)
-    numbers = ", ".join(
-        f"{k} = {v:g}" if isinstance(v, float) else f"{k}: {len(v)} numbers"
-        for k, v in vars(transform).items()
-    )
-    return f"{(kind.__doc__ or kind.__name__).splitlines()[0]} ({numbers})"

@@ -4,62 +4,27 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.sampled import Sampled
+from ishtar.errors import TimeBaseError, UnitError
+from ishtar.extremes import BLOCK
+from ishtar.means import mean_of, root_sum_square
+from ishtar.measured import Measured
+from ishtar.sample_flags import ATTRIBUTES
+from ishtar.sampled import Sampled, ScaledSamples
+from ishtar.story import Story
+from ishtar.units import factor
 
 if TYPE_CHECKING:
     import xarray
 
+    from ishtar.align import Method
 
-@dataclass(frozen=True, kw_only=True)
-class Story:
-    """Where a signal's numbers come from, for people and for receipts."""
-
-    signal: str
-    shot: int
-    unit: str
-    channel: str = ""
-    device: str = ""
-    calibration: str = ""
-    span: str = ""
-    source: str = ""
-    derived: str = ""
-    description: str = ""
-    reference: str = ""
-    steps: tuple[str, ...] = ()
-    parts: tuple[Story, ...] = ()
-    assumed: str = ""
-
-    @property
-    def shown_unit(self) -> str:
-        """The unit for people: ``1`` where it is none, and said where nobody states one."""
-        states_none = not (self.unit or self.calibration or self.derived)
-        return "no unit stated" if states_none else self.unit or "1"
-
-    def __str__(self) -> str:
-        lines = [f"{self.signal} of shot {self.shot} [{self.shown_unit}]"]
-        if self.description:
-            lines[0] += f" — {self.description}"
-        facts = {
-            "derived": self.derived,
-            "channel": self.channel,
-            "assumed": self.assumed,
-            "device": self.device,
-            "calibration": self.calibration,
-            "valid for shots": self.span,
-            "equations": "; ".join(self.steps),
-            "reference": self.reference,
-            "source": self.source,
-        }
-        lines += [f"  {name:<16}{value}" for name, value in facts.items() if value]
-        for part in self.parts:
-            lines += ["  " + line for line in str(part).splitlines()]
-        return "\n".join(lines)
+__all__ = ["Signal", "Story"]
 
 
 class Signal:
@@ -170,16 +135,150 @@ class Signal:
             pass
         raise TypeError(f"{self.name}: {bound!r} is no time; give seconds, s[2.0:2.1]")
 
-    def load(self) -> xarray.DataArray:
+    def to(self, unit: str) -> Signal:
+        """Return the signal in another unit; nothing is read.
+
+        Raises
+        ------
+        UnitError
+            The unit is unknown, or of another kind.
+        """
+        try:
+            scale = factor(self.unit, unit)
+        except UnitError as error:
+            raise UnitError(f"{self.name} is not to be had in {unit!r}: {error}") from error
+        if unit == self.unit:
+            return self
+        step = f"y = {scale:.10g} · x, {self._story.shown_unit} → {unit or '1'}"
+        return Signal(
+            ScaledSamples(self._samples, scale),
+            replace(self._story, unit=unit, steps=(*self._story.steps, step)),
+            on_read=self._on_read,
+            on_raw=self._on_raw,
+            window=self._window,
+        )
+
+    def check(self) -> None:
+        """Raise `MissingCalibration` where the signal has none; nothing is read."""
+        self._samples.check()
+
+    @overload
+    def load(self, *, sigma: Literal[False] = False) -> xarray.DataArray: ...
+
+    @overload
+    def load(self, *, sigma: Literal[True]) -> xarray.Dataset: ...
+
+    def load(self, *, sigma: bool = False) -> xarray.DataArray | xarray.Dataset:
         """Read the selected samples, calibrated.
+
+        Parameters
+        ----------
+        sigma : bool
+            Also the calibration's uncertainty of each sample, see `sigma`.
 
         Returns
         -------
         xarray.DataArray
-            (time,) float64 in `unit`, coordinate ``time`` in s on the shot's clock.
+            (time,) float64 in `unit`, coordinate ``time`` in s on the shot's clock;
+            ``attrs["n_clipped"]`` says how many samples are clipped. With ``sigma`` an
+            xarray.Dataset of ``value`` and ``sigma``.
+
+        Raises
+        ------
+        MissingCalibration
+            The device has no calibration at this shot; `raw` reads what was recorded.
         """
         self._on_read()
-        return self._array(self._samples.read(*self._window), self._attributes())
+        if sigma:
+            import xarray as xr
+
+            return xr.Dataset({"value": self.load(), "sigma": self.sigma()})
+        values = self._samples.read(*self._window)
+        return self._array(values, self._attributes() | {"n_clipped": self.n_clipped})
+
+    def sigma(self) -> xarray.DataArray:
+        """Return the one-sigma uncertainty that the calibration gives each selected sample.
+
+        It is common to all samples in large part, and does not average down. To first order: near
+        a maximum of a curve, or where a formula divides by nearly nothing, it says too little.
+
+        Returns
+        -------
+        xarray.DataArray
+            (time,) float64 in `unit`; ``attrs["sources"]`` names the uncertain numbers.
+            0 where the calibration states none, which ``attrs["uncertainty"]`` says.
+        """
+        self._on_read()
+        start, stop = self._window
+        found = np.zeros(self.n)
+        sources: dict[str, None] = {}
+        for i in range(start, stop, BLOCK):
+            _, changes = self._samples.sensitive(i, min(i + BLOCK, stop))
+            sources |= dict.fromkeys(changes)
+            for change in changes.values():
+                found[i - start : i - start + BLOCK] += change**2
+        attrs = self._attributes() | {"long_name": f"one sigma of the calibration of {self.name}"}
+        return self._array(np.sqrt(found), attrs | {"sources": list(sources)})
+
+    def mean(self) -> Measured:
+        """Return the mean of the selected samples with its uncertainty.
+
+        Sigma is the root of the sum of two squares: the standard error by the scatter of the means
+        of 16 parts of the stretch (neighbouring samples need not be independent), and the
+        calibration's, which is common to all samples and does not average down.
+
+        Returns
+        -------
+        Measured
+            In `unit`; NaN where a sample is not finite. The sigma of one sample is NaN.
+
+        Raises
+        ------
+        TimeBaseError
+            Nothing is selected.
+        """
+        self._on_read()
+        if not self.n:
+            self._samples.check()
+            raise TimeBaseError(f"{self.name} has no samples here: select another stretch")
+        mean = mean_of(self._samples.sensitive, *self._window)
+        sigma = float(np.hypot(mean.error, root_sum_square(mean.changes)))
+        return Measured(mean.value, sigma, self.unit)
+
+    def quality(self) -> xarray.DataArray:
+        """Return what is wrong with each selected sample.
+
+        Returns
+        -------
+        xarray.DataArray
+            (time,) uint8: 1 clipped at the end of the recorder's range, 2 out of the calibration's
+            range, 4 not finite; added where several hold.
+        """
+        self._on_read()
+        facts = {"shot": self._story.shot, "long_name": f"quality of {self.name}"}
+        return self._array(self._samples.flags(*self._window), facts | ATTRIBUTES)
+
+    @property
+    def n_clipped(self) -> int:
+        """How many selected samples are at an end of the recorder's range.
+
+        Known without reading for a whole record, and where none of it is.
+        """
+        start, stop = self._window
+        stored = self._samples.n_clipped
+        if stored == 0 or self.n == 0:
+            return 0
+        if stored is not None and self.n == self._samples.base.n:
+            return stored
+        self._on_raw()
+        stretches = ((i, min(i + BLOCK, stop)) for i in range(start, stop, BLOCK))
+        return sum(int(self._samples.clipped(i, j).sum()) for i, j in stretches)
+
+    def resample(self, dt: float, method: Method = "mean") -> xarray.DataArray:
+        """Read the selected samples with a new step of ``dt`` s: see `ishtar.align.resample`."""
+        from ishtar.align import resample
+
+        return resample(self, dt, method)
 
     def raw(self) -> xarray.DataArray:
         """Read the selected samples as they were recorded, without scale or calibration."""
@@ -196,13 +295,15 @@ class Signal:
         """Return the times of the selected samples, (n,) float64, s on the shot's clock."""
         return self._samples.base.times(*self._window)
 
-    def envelope(self, n: int = 2000) -> xarray.Dataset:
+    def envelope(self, n: int = 2000, *, quality: bool = False) -> xarray.Dataset:
         """Read minimum and maximum over at most ``n`` stretches, from the pyramid.
 
         Returns
         -------
         xarray.Dataset
-            ``min`` and ``max`` (time,) float64 in `unit`; ``time`` is the middle of a stretch.
+            ``min`` and ``max`` (time,) float64 in `unit`; ``time`` is the middle of a stretch, s.
+            With ``quality`` also ``clipped`` (time,) bool: whether a stretch holds a sample at the
+            end of the recorder's range.
         """
         import xarray as xr
 
@@ -218,8 +319,14 @@ class Signal:
             all_times = base.times(0, base.n)
             time = (all_times[edges[:-1]] + all_times[edges[1:] - 1]) / 2
         attrs = self._attributes()
+        found: dict[str, Any] = {
+            "min": ("time", blocks[:, 0], attrs),
+            "max": ("time", blocks[:, 1], attrs),
+        }
+        if quality:
+            found["clipped"] = ("time", self._samples.clipped_in(edges, n))
         return xr.Dataset(
-            {"min": ("time", blocks[:, 0], attrs), "max": ("time", blocks[:, 1], attrs)},
+            found,
             coords={"time": ("time", time, {"units": "s"})},
             attrs=attrs,
         )
@@ -241,6 +348,7 @@ class Signal:
             "device": s.device,
             "calibration": s.calibration,
             "derived": s.derived,
+            "uncertainty": s.uncertainty,
         }
         known = {name: value for name, value in facts.items() if value}
         return {"shot": s.shot, "long_name": s.description or s.signal, "units": s.unit} | known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from ishtar import facts
 from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
-from ishtar.lineage import record, subject_of
+from ishtar.lineage import WHERE, record, subject_of
 from ishtar.numbers import no_such_shot
 from ishtar.shot import Shot
 from ishtar.units import factor
@@ -177,13 +178,18 @@ class Testbed:
 
     __test__ = False  # its name begins like a test class
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, calib: str | None = None) -> None:
         self.workspace = workspace
+        self.calib = calib
 
     @cached_property
     def declarations(self) -> Declarations:
         """Signals, wiring, devices and components as declared in ``calibrations/``."""
-        return load_declarations(self.workspace.calibrations)
+        if self.calib is None:
+            return load_declarations(self.workspace.calibrations)
+        from ishtar.calibration.pinned import declarations_at
+
+        return declarations_at(self.workspace.calibrations, self.calib)
 
     def catalogue(self) -> Catalogue:
         """Open the catalogue for reading; close it after use."""
@@ -203,10 +209,9 @@ class Testbed:
 
     def __contains__(self, number: object) -> bool:
         try:
-            folder = self.workspace.shot_folder(operator.index(number))  # type: ignore[arg-type]
+            return is_stored(self.workspace, operator.index(number))  # type: ignore[arg-type]
         except TypeError:
             return False
-        return any(folder.glob(STORED))
 
     def shots(self, query: str | None = None) -> Shots:
         """Return all shots, or those that a query matches.
@@ -227,7 +232,7 @@ class Testbed:
         else:
             with closing(self.catalogue()) as catalogue:
                 numbers = catalogue.find(query)
-        record(facts.shots_fact(numbers, "" if query is None else facts.WHERE + query))
+        record(facts.shots_fact(numbers, "" if query is None else WHERE + query))
         return Shots(self, numbers)
 
     def days(self) -> list[str]:
@@ -261,27 +266,51 @@ class Testbed:
         return rows
 
     def __repr__(self) -> str:
-        return f"<Testbed {self.workspace.root}>"
+        pinned = f" with calibrations of {self.calib}" if self.calib else ""
+        return f"<Testbed {self.workspace.root}{pinned}>"
+
+
+def shot_folders(workspace: Workspace) -> dict[int, int]:
+    """Return the folders of shots by number, with the time of their last change in ns."""
+    try:
+        entries = list(os.scandir(workspace.shots))
+    except FileNotFoundError:
+        return {}
+    return {
+        int(entry.name): entry.stat().st_mtime_ns
+        for entry in entries
+        if re.fullmatch("[0-9]{5,}", entry.name)
+        and workspace.shot_folder(int(entry.name)).name == entry.name
+    }
+
+
+def is_stored(workspace: Workspace, shot: int) -> bool:
+    """Tell whether a shot has a stored file."""
+    return any(workspace.shot_folder(shot).glob(STORED))
 
 
 def stored_shots(workspace: Workspace) -> list[int]:
     """Return the shots that have stored files, ascending, from the folders themselves."""
-    if not workspace.shots.is_dir():
-        return []
-    folders = [f for f in workspace.shots.iterdir() if re.fullmatch("[0-9]{5,}", f.name)]
-    return sorted(
-        int(folder.name)
-        for folder in folders
-        if folder == workspace.shot_folder(int(folder.name)) and any(folder.glob(STORED))
-    )
+    return sorted(n for n in shot_folders(workspace) if is_stored(workspace, n))
 
 
-def open_testbed(where: str | Path | None = None) -> Testbed:
+def open_testbed(where: str | Path | None = None, *, calib: str | None = None) -> Testbed:
     """Open a workspace.
 
     Parameters
     ----------
     where : path, optional
         Its folder; without it, the one that this folder lies in, or ``ISHTAR_WORKSPACE``.
+    calib : str, optional
+        A tag or commit of the repository that holds ``calibrations/``: signals, wiring,
+        calibrations and machine as they were known then. Without it, as they are now.
+
+    Raises
+    ------
+    NoHistory, NoSuchRevision
+        ``calibrations/`` is in no repository, or it has no such tag or commit.
     """
-    return Testbed(Workspace.find() if where is None else Workspace.at(Path(where)))
+    found = Testbed(Workspace.find() if where is None else Workspace.at(Path(where)), calib)
+    if calib is not None:
+        found.declarations  # noqa: B018  a wrong tag is told at once
+    return found

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from ishtar.catalogue import Catalogue, ReportRow, SourceRow
 from ishtar.errors import IshtarError
 from ishtar.store import SourceFile
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from ishtar.testbed import Testbed, stored_shots
+from ishtar.testbed import Testbed, is_stored, shot_folders, stored_shots
 from ishtar.workspace import Workspace
-from runner.execute import Done, Job, execute, rerender
+from runner.execute import Done, Job, execute, library_environment, rerender
 from runner.ingest import index_days, remove_leftovers
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, read_receipts
+from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject, read_receipts
 from runner.settings import Settings, read_settings
 from runner.templates import Template, Templates, read_templates
 
@@ -68,9 +68,15 @@ class Coordinator:
 
     def note_shot(self, number: int) -> None:
         """Write a stored shot into the catalogue."""
+        seen = self.workspace.shot_folder(number).stat().st_mtime_ns  # before it is read
         shot = Testbed(self.workspace)[number]
+        found = {path: shot.find_channel(path) for path in shot.channels()}
         self.catalogue.put_shot(
-            number, shot.attributes.plain(), [source_row(number, s) for s in shot.sources]
+            number,
+            shot.attributes.plain(),
+            [source_row(number, s) for s in shot.sources],
+            {path: (c.file.stem, c.digest) for path, c in found.items()},
+            seen,
         )
 
     def note_report(self, done: Done) -> None:
@@ -97,12 +103,19 @@ class Coordinator:
         )
 
     def sync_shots(self) -> list[int]:
-        """Bring stored shots into the catalogue that it does not know yet; return them."""
-        known = set(self.catalogue.shots())
-        new = [n for n in stored_shots(self.workspace) if n not in known]
-        for number in new:
-            self.note_shot(number)
-        return new
+        """Bring shots into the catalogue whose folder is new or has changed; return them."""
+        seen = self.catalogue.seen()
+        changed = [
+            number
+            for number, when in shot_folders(self.workspace).items()
+            if seen.get(number) != when
+        ]
+        noted = []
+        for number in sorted(changed):
+            if number in seen or is_stored(self.workspace, number):
+                self.note_shot(number)
+                noted.append(number)
+        return noted
 
     def clear_leftovers(self) -> int:
         """Remove what runs and ingests that were killed left behind; return how much it was.
@@ -121,15 +134,17 @@ class Coordinator:
         *,
         shots: Sequence[int] | None = None,
         names: Collection[str] | None = None,
+        ranges: Sequence[Subject] = (),
         force: bool = False,
     ) -> list[Planned]:
-        """Return what is missing or stale."""
+        """Return what is missing or stale; parameters are those of `make_plan`."""
         return make_plan(
             Testbed(self.workspace),
             self.catalogue,
             self.templates(),
             shots=shots,
             names=names,
+            ranges=ranges,
             force=force,
         )
 
@@ -142,7 +157,17 @@ class Coordinator:
             parameters=template.subject_values(planned.subject),
             timeout_s=template.timeout_s or self.settings.run.timeout_s,
             output_mb=self.settings.run.output_mb,
+            memory_mb=template.memory_mb or self.settings.run.memory_limit_mb,
+            kernels=self.settings.run.kernels,
             reasons=planned.reasons,
+        )
+
+    def open_pool(self, workers: int) -> AbstractContextManager[Executor]:
+        """Give workers with the kernels that the settings ask for."""
+        return open_pool(
+            workers,
+            kernels=self.settings.run.kernels,
+            environment=library_environment(self.workspace.root),
         )
 
     def run(
@@ -150,9 +175,10 @@ class Coordinator:
         *,
         shots: Sequence[int] | None = None,
         names: Collection[str] | None = None,
+        ranges: Sequence[Subject] = (),
         force: bool = False,
         workers: int | None = None,
-        scopes: Collection[str] = ("shot", "day"),
+        scopes: Collection[str] = ("shot", "day", "range"),
         listener: Listener | None = None,
         pool: Executor | None = None,
     ) -> list[Done]:
@@ -163,7 +189,7 @@ class Coordinator:
         finished: list[Done] = []
         templates = self.templates()
         processes = self.settings.run.processes if workers is None else workers
-        with nullcontext(pool) if pool else open_pool(processes) as executor:
+        with nullcontext(pool) if pool else self.open_pool(processes) as executor:
             for level in templates.levels():
                 wanted = {
                     t.name
@@ -172,7 +198,7 @@ class Coordinator:
                 }
                 if not wanted:
                     continue
-                plan = self.plan(shots=shots, names=wanted, force=force)
+                plan = self.plan(shots=shots, names=wanted, ranges=ranges, force=force)
                 finished += self._run_plan(plan, templates, executor, listener)
         return finished
 
@@ -212,7 +238,7 @@ class Coordinator:
         return pool.submit(execute, job)
 
     def _alone(self, job: Job) -> Done:
-        with open_pool(1) as pool:
+        with self.open_pool(1) as pool:
             try:
                 return pool.submit(execute, job).result()
             except BrokenProcessPool as error:
@@ -230,7 +256,7 @@ class Coordinator:
 
     def run_one(self, job: Job, *, inline: bool = False) -> Done:
         """Run one job that a person waits for, and note it."""
-        with open_pool(0 if inline else 1) as pool:
+        with self.open_pool(0 if inline else 1) as pool:
             done = pool.submit(execute, job).result()
         self.note_report(done)
         return done

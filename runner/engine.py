@@ -1,4 +1,4 @@
-"""The papermill engine: one notebook, one kernel of its own, with limits on time and output.
+"""The papermill engine: one notebook, one kernel of its own, with limits on what it may take.
 
 Papermill's own engine saves after every cell, limits only single cells and leaves a report that
 ran into a limit without a word in the notebook. Here the limit is one more error output in the
@@ -10,73 +10,68 @@ before papermill would be a circle, so nothing here does.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import logging
 import os
-import signal
 import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Callable
+from queue import Empty
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.util import run_sync
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
-from runner.outcome import DEAD_KERNEL, OUTPUT_LIMIT, TIME_LIMIT
+from runner.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
+from runner.memory import over
+from runner.outcome import DEAD_KERNEL, MEMORY_LIMIT, OUTPUT_LIMIT, TIME_LIMIT
+from runner.warm.lease import WarmKernelError
+from runner.warm.owner import available
+from runner.warm.processes import kill_tree
 
+logger = logging.getLogger(__name__)
 
-class PrivateKernelManager(AsyncKernelManager):
-    """Starts ipykernel with this very Python, whatever kernels the user has installed.
-
-    It talks through socket files in a folder that only the owner can enter, never over TCP. The
-    folder's path is short: a socket's path must stay below 108 characters.
-    """
-
-    def __init__(self, **kw: Any) -> None:
-        super().__init__(**kw)
-        self._folder = tempfile.TemporaryDirectory(prefix="ishtar-", ignore_cleanup_errors=True)
-        self.transport = "ipc"
-        self.ip = f"{self._folder.name}/s"
-        self.connection_file = f"{self._folder.name}/kernel.json"
-
-    def remove_folder(self) -> None:
-        """Take the sockets away."""
-        self._folder.cleanup()
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """The one kernel that reports run on."""
-        return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python 3",
-            language="python",
-        )
+LOOK_S = 0.05  # time between two looks at a kernel that works
+LAST_WORDS_S = 0.1  # for what a kernel put out just before its end
 
 
 class LimitedClient(PapermillNotebookClient):
     """Runs the cells; ends the report where it goes over a limit."""
 
+    kc: Any
+    km: Any
+
     def __init__(
-        self, nb_man: Any, *, timeout_s: float, output_bytes: int, folder: str, **kw: Any
+        self,
+        nb_man: Any,
+        *,
+        warm: bool,
+        timeout_s: float,
+        output_bytes: int,
+        memory_bytes: float,
+        folder: str,
+        **kw: Any,
     ) -> None:
         super().__init__(
             nb_man,
-            kernel_manager_class=PrivateKernelManager,
+            kernel_manager_class=WarmKernelManager if warm else ColdKernelManager,
             shutdown_kernel="immediate",
             resources={"metadata": {"path": folder}},
             iopub_timeout=30,
             timeout_func=self._remaining,
             **kw,
         )
+        self._warm = warm
         self._limit_s = timeout_s
         self._end = time.monotonic() + timeout_s
         self._output_limit = output_bytes
         self._output_bytes = 0
-        self._group: int | None = None
+        self._memory_limit = memory_bytes
+        self._ended_by: tuple[str, str] | None = None
+        self._stopped = False
         self._manager: PrivateKernelManager | None = None
 
     def _remaining(self, cell: Any = None) -> int:
@@ -84,19 +79,46 @@ class LimitedClient(PapermillNotebookClient):
         return max(1, round(self._end - time.monotonic()))
 
     def execute(self, **kwargs: Any) -> Any:
-        """Run the notebook in a fresh kernel; nothing of the kernel's process group survives."""
+        """Run the notebook in a fresh kernel; nothing that it has started survives."""
         self.reset_execution_trackers()
         try:
-            with self.setup_kernel(**kwargs):
-                self._group = getattr(self.km.provisioner, "pgid", None)
-                info = self.wait_for_reply(self.kc.kernel_info())
-                self.nb.metadata["language_info"] = info["content"]["language_info"]
-                self.papermill_execute_cells()
+            self._run(**kwargs)
+        except WarmKernelError as error:
+            if self._manager is None or not self._warm or self._manager.has_kernel:
+                raise
+            logger.warning("%s", error)
+            self._warm = False
+            self.km, self.kernel_manager_class = None, ColdKernelManager
+            self._run(**kwargs)
         finally:
-            self._kill()
             if self._manager is not None:
                 self._manager.remove_folder()
         return self.nb
+
+    def _run(self, *, env: dict[str, str], **kwargs: Any) -> None:
+        self.km = self.create_kernel_manager()
+        assert self._manager is not None
+        with self.setup_kernel(env=self._manager.environment(env), cleanup_kc=False, **kwargs):
+            try:
+                self.papermill_execute_cells()
+            finally:
+                self._kill()
+                self._release()
+
+    async def _async_release(self) -> None:
+        """Give the kernel up; it was killed already.
+
+        A leased one that did its work ends while the report is rendered: the server sees to it.
+        """
+        if not self._warm or self._stopped or self.km is None or self.kc is None:
+            await self._async_cleanup_kernel()
+            return
+        self.kc.stop_channels()
+        await self.km.cleanup_resources()
+        self.kc = None
+        self.km = None
+
+    _release = run_sync(_async_release)
 
     def create_kernel_manager(self) -> Any:
         """Make the kernel's manager; nbclient forgets it in the end, its folder must not stay."""
@@ -104,10 +126,62 @@ class LimitedClient(PapermillNotebookClient):
         self._manager = manager
         return manager
 
+    async def async_start_new_kernel_client(self, **kwargs: Any) -> Any:
+        """Connect to the kernel and wait until it answers.
+
+        jupyter_client then waits until nothing more comes, 0.2 s at least; that is not needed, as
+        each output says which cell it belongs to.
+        """
+        assert self._manager is not None
+        try:
+            self.kc = self._manager.client()
+            self.kc.start_channels(stdin=False, hb=False, control=False)
+            self.kc.allow_stdin = False
+            await self._answered(time.monotonic() + self.startup_timeout)
+        except BaseException:
+            await self._async_cleanup_kernel()
+            raise
+        return self.kc
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+    async def _answered(self, deadline: float) -> None:
+        """Wait for the kernel's answer on both channels: an output before would be lost."""
+        while time.monotonic() < deadline:
+            asked = self.kc.kernel_info()
+            try:
+                reply = await self.kc.shell_channel.get_msg(timeout=5.0)
+                await self.kc.iopub_channel.get_msg(timeout=0.2)
+            except Empty:
+                await self._async_check_alive()
+                continue
+            if reply["parent_header"].get("msg_id") == asked:
+                self.nb.metadata["language_info"] = reply["content"]["language_info"]
+                return
+        raise RuntimeError(f"the kernel did not answer within {self.startup_timeout} s")
+
     def _kill(self) -> None:
-        if self._group:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._group, signal.SIGKILL)
+        if pid := self._pid():
+            kill_tree(pid)
+
+    def _pid(self) -> int:
+        """Return the kernel's process; 0 when there is none."""
+        provisioner = self._manager.provisioner if self._manager else None
+        return int(getattr(provisioner, "pid", None) or 0)
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Watch the kernel while a cell runs: whether it lives, and what memory it takes."""
+        while await self.kc.is_alive():
+            if self._ended_by is None and (taken := over(self._pid(), self._memory_limit)):
+                self._ended_by = (
+                    MEMORY_LIMIT,
+                    f"the report took {taken / 1e6:.0f} MB, over {self._memory_limit / 1e6:g} MB",
+                )
+                self._kill()
+            await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(LAST_WORDS_S)
+        assert self.task_poll_for_reply is not None
+        self.task_poll_for_reply.cancel()
 
     def papermill_execute_cells(self) -> None:
         """Run the cells until one fails or the report goes over a limit."""
@@ -122,16 +196,19 @@ class LimitedClient(PapermillNotebookClient):
                 self._end_with(index, TIME_LIMIT, f"the report took over {self._limit_s:g} s")
                 return
             except DeadKernelError:
-                if self._output_bytes > self._output_limit:
-                    size = self._output_limit / 1e6
-                    self._end_with(index, OUTPUT_LIMIT, f"the report put out over {size:g} MB")
-                else:
-                    self._end_with(index, DEAD_KERNEL, "the kernel died while it ran this cell")
+                self._end_with(index, *(self._ended_by or (DEAD_KERNEL, self._how_it_died())))
                 return
             finally:
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
 
+    def _how_it_died(self) -> str:
+        provisioner = self._manager.provisioner if self._manager else None
+        code = run_sync(provisioner.poll)() if provisioner else None
+        how = f"exit code {code}" if code is None or code >= 0 else f"signal {-code}"
+        return f"the kernel died while it ran this cell ({how})"
+
     def _end_with(self, index: int, name: str, text: str) -> None:
+        self._stopped = True
         self._kill()
         cell = self.nb.cells[index]
         if cell.cell_type == "code":
@@ -148,6 +225,8 @@ class LimitedClient(PapermillNotebookClient):
             return None
         self._output_bytes += _size(msg.get("content", {}))
         if self._output_bytes > self._output_limit:
+            size = self._output_limit / 1e6
+            self._ended_by = (OUTPUT_LIMIT, f"the report put out over {size:g} MB")
             self._kill()  # nbclient then finds the kernel dead, and the cell ends
             return None
         return super().process_message(msg, cell, cell_index)
@@ -182,9 +261,12 @@ class IshtarEngine(NBClientEngine):
         start_timeout: int = 60,
         execution_timeout: float | None = None,
         *,
+        kernels: str = "warm",
         output_mb: float = 50.0,
+        memory_mb: float = 0.0,
         folder: str = ".",
         kernel_env: dict[str, str] | None = None,
+        executed: Callable[[Any], object] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run the notebook that papermill manages.
@@ -193,24 +275,37 @@ class IshtarEngine(NBClientEngine):
         ----------
         execution_timeout : float, s
             Time limit of the whole notebook, not of a cell.
+        kernels : {"warm", "cold"}
+            Whether the kernel is forked from a server or started; where forking is not possible
+            it is started.
         output_mb : float
             What it may print and show in all.
+        memory_mb : float
+            What it may take, with all processes that it starts; 0 means no limit.
         folder : str
             Working folder of the kernel; the process of papermill stays where it is.
         kernel_env : dict
             Environment of the kernel, over that of this process.
+        executed : callable
+            Gets the notebook with what it had, where papermill raises an error in its place, too.
         """
         client = LimitedClient(
             nb_man,
+            warm=kernels == "warm" and available(),
             timeout_s=execution_timeout or 300.0,
             output_bytes=int(output_mb * 1e6),
+            memory_bytes=memory_mb * 1e6,
             folder=folder,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
         )
         # What is written past ipykernel (os.write, C libraries) is nobody's output.
-        return client.execute(
-            env={**os.environ, **(kernel_env or {})},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        try:
+            return client.execute(
+                env={**os.environ, **(kernel_env or {})},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        finally:
+            if executed is not None:
+                executed(nb_man.nb)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import shutil
@@ -21,11 +20,12 @@ from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
-from runner.code import code_input
-from runner.outcome import outcome
-from runner.parameters import injected_cell
+from runner.code import code_input, code_parts
+from runner.notebooks import prepare, read_scraps, run, write
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
 from runner.templates import Template, read_template
+
+INPUTS = "inputs.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ class Job:
     rerun: bool = False
     timeout_s: float = 300.0
     output_mb: float = 50.0
+    memory_mb: float = 0.0  # no limit
+    kernels: str = "warm"
     reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -86,25 +88,25 @@ def execute(job: Job) -> Done:
     try:
         scraps: tuple[Scrap, ...] = ()
         with phases.phase("prepare"):
-            prepared = _prepare(template, values)
+            prepared = prepare(template, values)
             with recording() as recorder:
                 lacking = _lacking(workspace, template, job.subject)
         notebook = temporary / NOTEBOOK
         if lacking:
-            _write_notebook(prepared, notebook)
+            write(prepared, notebook)
             state: State = "skipped"
             reason = lacking
         else:
             with phases.phase("execute"):
-                state, reason = _papermill(prepared, notebook, temporary, work, job)
+                state, reason = _run(prepared, notebook, work, job, phases)
             with phases.phase("scraps"):
                 scraps = read_scraps(notebook)
         with phases.phase("render"):
             from runner.publish.notebook import render_report
 
             figures = render_report(notebook, temporary, theme=_theme(workspace)).figures
-        records = read_records(work / "inputs.jsonl")
-        inputs = tuple(sorted({*records, *recorder.inputs, code_input()}))
+        records = _take_records(temporary)
+        inputs = tuple(sorted({*records, *recorder.inputs, code_input(template.code)}))
         receipt = Receipt(
             scope=job.subject.scope,
             subject=job.subject.key,
@@ -124,6 +126,7 @@ def execute(job: Job) -> Done:
             duration_s=round(time.perf_counter() - clock, 3),
             phases=phases.seconds,
             environment=_environment(),
+            code=code_parts(template.code),
         )
         shutil.rmtree(work, ignore_errors=True)
         folder = report_folder(workspace.reports, job.subject, template.name, receipt.digest)
@@ -143,31 +146,6 @@ def identity(
     return digest([*made_from, "rerun"] if rerun else made_from)
 
 
-def _prepare(template: Template, values: Mapping[str, Any]) -> Any:
-    """Return the template as a notebook with the cell that sets its parameters."""
-    import nbformat
-    from nbformat.v4 import new_code_cell
-
-    notebook = nbformat.read(template.path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    position = next(
-        k for k, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])
-    )
-    injected = new_code_cell(injected_cell(values), id="injected-parameters")
-    injected.metadata["tags"] = ["injected-parameters"]
-    notebook.cells.insert(position + 1, injected)
-    notebook.metadata["papermill"] = {"parameters": dict(values), "template": template.name}
-    return notebook
-
-
-def _write_notebook(notebook: Any, path: Path) -> None:
-    import nbformat
-
-    nbformat.write(nbformat.from_dict(notebook), path, version=4)
-
-
 def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
     """Return why the template cannot run for want of signals; empty where it can."""
     if not template.needs or subject.scope != "shot":
@@ -177,79 +155,39 @@ def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
     return "; ".join(p for p in problems if p)
 
 
-def _papermill(
-    prepared: Any, notebook: Path, temporary: Path, work: Path, job: Job
-) -> tuple[State, str]:
-    import nbformat
-    import papermill
-    from papermill.execute import remove_error_markers
-
-    source = temporary / "prepared.ipynb"
-    _write_notebook(prepared, source)
-    with contextlib.suppress(papermill.PapermillExecutionError):  # told by its outputs, below
-        papermill.execute_notebook(
-            source,
-            notebook,
-            engine_name="ishtar",
-            kernel_name="python3",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            execution_timeout=job.timeout_s,
-            output_mb=job.output_mb,
-            folder=str(work),
-            kernel_env={
-                WORKSPACE: job.root,
-                LINEAGE: str(work / "inputs.jsonl"),
-                "MPLCONFIGDIR": str(Path(job.root) / "data" / "cache" / "matplotlib"),
-            },
-        )
-    source.unlink()
-    executed = remove_error_markers(nbformat.read(notebook, as_version=4))
-    for cell in executed.cells:
-        cell.metadata.pop("papermill", None)
-    kept = executed.metadata.get("papermill", {})
-    for path in ("input_path", "output_path"):  # of folders that are gone when this is read
-        kept.pop(path, None)
-    _write_notebook(executed, notebook)
-    return outcome(executed)
+def _run(prepared: Any, notebook: Path, work: Path, job: Job, phases: Phases) -> tuple[State, str]:
+    """Run the notebook and write what became of it; return how it ended."""
+    executed, state, reason, cells_s = run(
+        prepared,
+        kernels=job.kernels,
+        execution_timeout=job.timeout_s,
+        output_mb=job.output_mb,
+        memory_mb=job.memory_mb,
+        folder=str(work),
+        kernel_env={
+            WORKSPACE: job.root,
+            LINEAGE: str(notebook.with_name(INPUTS)),
+            **library_environment(Path(job.root)),
+        },
+    )
+    phases.seconds["cells"] = round(cells_s, 4)
+    if state == "ok" and not work.is_dir():
+        state, reason = "failed", "the report removed the folder that it works in"
+    notebook.parent.mkdir(exist_ok=True)  # it may have removed that, too
+    write(executed, notebook)
+    return state, reason
 
 
-def read_scraps(notebook: Path) -> tuple[Scrap, ...]:
-    """Return the scraps of an executed notebook, by scrapbook; sigma and unit lie beside them."""
-    import scrapbook
-
-    book = scrapbook.read_notebook(str(notebook))
-    extras: dict[str, dict[str, Any]] = {}
-    for cell in book.node.cells:
-        for output in cell.get("outputs", []):
-            marks = output.get("metadata", {})
-            if "ishtar" in marks and "scrapbook" in marks:
-                extras[marks["scrapbook"]["name"]] = marks["ishtar"]
-    found = []
-    for name, scrap in book.scraps.items():
-        if scrap.data is None and scrap.display is not None:
-            continue  # a picture, not a value
-        extra = extras.get(name, {})
-        found.append(
-            Scrap(
-                name=name,
-                value=_plain(scrap.data),
-                sigma=extra.get("sigma"),
-                unit=extra.get("unit", ""),
-            )
-        )
-    return tuple(found)
+def library_environment(root: Path) -> dict[str, str]:
+    """Return what the libraries that reports use read when they are imported, for a workspace."""
+    return {"MPLCONFIGDIR": str(root / "data" / "cache" / "matplotlib")}
 
 
-def _plain(data: Any) -> float | int | str | bool | None:
-    """Return a scrap's value; what was glued without Ishtar may be anything, and becomes text."""
-    if isinstance(data, Mapping) and data.keys() == {"value"}:
-        data = data["value"]
-    if data is None or isinstance(data, bool | int | str):
-        return data
-    if isinstance(data, float):
-        return data if data == data and abs(data) != float("inf") else None
-    return json.dumps(data, ensure_ascii=False, default=str)
+def _take_records(folder: Path) -> tuple[Input, ...]:
+    """Return what the library has recorded while the notebook ran; its file goes."""
+    records = read_records(folder / INPUTS)
+    (folder / INPUTS).unlink(missing_ok=True)
+    return records
 
 
 def _theme(workspace: Workspace) -> Path | None:
@@ -298,7 +236,7 @@ def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
     workspace = Workspace.at(Path(job.root))
     template = read_template(workspace.templates / f"{job.template}.ipynb")
     old = nbformat.read(folder / NOTEBOOK, as_version=4)
-    new = _prepare(template, receipt.parameters)
+    new = prepare(template, receipt.parameters)
     outputs = [c for c in old.cells if c.cell_type == "code"]
     for cell in new.cells:
         if cell.cell_type == "code" and outputs:
@@ -310,7 +248,7 @@ def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
     try:
         from runner.publish.notebook import render_report
 
-        _write_notebook(new, temporary / NOTEBOOK)
+        write(new, temporary / NOTEBOOK)
         rendered = render_report(temporary / NOTEBOOK, temporary, theme=_theme(workspace))
         changed = replace(
             receipt,

@@ -61,7 +61,7 @@ def calibration_version(workspace: Workspace) -> str:
 
 
 def _texts(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.toml"))
+    return sorted([*folder.rglob("*.toml"), *folder.glob("transforms.py")])
 
 
 def fork(

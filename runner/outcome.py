@@ -10,6 +10,7 @@ from runner.receipts import State
 SKIPPED = "ReportSkipped"
 TIME_LIMIT = "TimeLimit"
 OUTPUT_LIMIT = "OutputLimit"
+MEMORY_LIMIT = "MemoryLimit"
 DEAD_KERNEL = "DeadKernel"
 LONGEST_REASON = 300
 

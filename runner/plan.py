@@ -10,8 +10,10 @@ from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.lineage import Input
 from ishtar.testbed import Testbed
 from runner.present import Present, reason
+from runner.ranges import holds_any
 from runner.receipts import Subject
 from runner.templates import Template, Templates
+from runner.world import world_of
 
 MISSING = "missing: never made"
 FORCED = "forced"
@@ -29,14 +31,27 @@ class Planned:
     folder: str = ""
 
 
-def subjects_of(template: Template, shots: Sequence[int], catalogue: Catalogue) -> list[Subject]:
-    """Return what a template is made for: each shot, or each day that one of the shots is of."""
+def subjects_of(
+    template: Template,
+    shots: Sequence[int],
+    catalogue: Catalogue,
+    ranges: Sequence[Subject] = (),
+) -> list[Subject]:
+    """Return what a template is made for: each shot, or each day that one of the shots is of.
+
+    Ranges of shots are made when someone asks for them, ``ranges``; where nobody does, those that
+    were made once and hold one of the shots.
+    """
     if template.scope == "shot":
         return [Subject.shot(n) for n in shots]
     if template.scope == "day":
         wanted = set(shots)
         return [Subject.day(d) for d in catalogue.days() if wanted & set(catalogue.shots(d))]
-    return []  # ranges are made when someone asks for one
+    if ranges:
+        return list(ranges)
+    rows = catalogue.reports(scope="range", template=template.name, current=True)
+    made = [Subject("range", row.subject) for row in rows]
+    return [subject for subject in made if holds_any(subject, shots)]
 
 
 def make_plan(
@@ -46,6 +61,7 @@ def make_plan(
     *,
     shots: Sequence[int] | None = None,
     names: Collection[str] | None = None,
+    ranges: Sequence[Subject] = (),
     force: bool = False,
 ) -> list[Planned]:
     """Return what is to be done, in the order in which it runs.
@@ -56,49 +72,68 @@ def make_plan(
         Only these; all by default.
     names : collection of str, optional
         Only these templates.
+    ranges : sequence of Subject
+        Ranges of shots that reports are asked of; without, those are kept up to date that exist.
     force : bool
         Everything asked for, stale or not.
     """
-    shots = catalogue.shots() if shots is None else shots
-    present = Present(testbed, catalogue)
-    inputs = catalogue.inputs()
-    rows = {(r.subject, r.template): r for r in catalogue.reports(current=True)}
+    chosen = [t for t in templates.values() if names is None or t.name in names]
+    catalogue.doubt_changed(world_of(testbed.declarations, templates))
+    compare = _Comparison(testbed, catalogue)
     plan: list[Planned] = []
-    for level in templates.levels():
-        for template in level:
-            if names is not None and template.name not in names:
-                continue
-            for subject in subjects_of(template, shots, catalogue):
-                row = rows.get((subject.key, template.name))
-                read = inputs.get(row.folder, ()) if row else ()
-                found = _reasons(template, subject, row, read, present)
-                reasons = (FORCED,) if force else found
-                if reasons:
-                    plan.append(
-                        Planned(
-                            subject=subject,
-                            template=template.name,
-                            reasons=reasons,
-                            action="render" if reasons == (PROSE,) else "run",
-                            folder=row.folder if row else "",
-                        )
-                    )
+    for template in (t for level in templates.levels() for t in level if t in chosen):
+        if shots is None and not force and template.scope == "shot":
+            wanted = None  # all of them, and most with nothing to do: the catalogue knows which
+        else:
+            numbers = catalogue.shots() if shots is None else shots
+            wanted = [s.key for s in subjects_of(template, numbers, catalogue, ranges)]
+        due = compare.due(template, wanted)
+        if force and wanted is not None:
+            due = {key: ((FORCED,), due.get(key, ((), ""))[1]) for key in wanted}
+        plan += [
+            Planned(
+                subject=Subject(template.scope, key),
+                template=template.name,
+                reasons=reasons,
+                action="render" if reasons == (PROSE,) else "run",
+                folder=folder,
+            )
+            for key, (reasons, folder) in sorted(due.items())
+        ]
+    catalogue.believe(compare.believed)
     return plan
 
 
-def _reasons(
-    template: Template,
-    subject: Subject,
-    row: ReportRow | None,
-    inputs: Iterable[Input],
-    present: Present,
-) -> tuple[str, ...]:
-    if row is None:
-        return (MISSING,)
-    found = stale_reasons(template, subject, row, inputs, present)
-    if not found and row.prose_digest != template.prose_digest:
-        return (PROSE,)
-    return found
+class _Comparison:
+    """Holds the reports in doubt against the present."""
+
+    def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.present = Present(testbed, catalogue)
+        self.believed: list[str] = []
+
+    def due(
+        self, template: Template, wanted: Collection[str] | None
+    ) -> dict[str, tuple[tuple[str, ...], str]]:
+        """Return reasons and folder of the reports of a template that are to be made, by subject.
+
+        ``wanted`` is None for all shots.
+        """
+        found: dict[str, tuple[tuple[str, ...], str]] = {}
+        for row in self.catalogue.reworded(template.name, template.prose_digest, wanted):
+            found[row.subject] = ((PROSE,), row.folder)
+        doubted = self.catalogue.doubted([template.name], wanted)
+        inputs = self.catalogue.inputs([row.folder for row in doubted])
+        for row in doubted:
+            subject = Subject(template.scope, row.subject)
+            read = inputs.get(row.folder, ())
+            if reasons := stale_reasons(template, subject, row, read, self.present):
+                found[row.subject] = (reasons, row.folder)
+            else:
+                self.believed.append(row.folder)
+        for key in self.catalogue.without_report(template.name, wanted):
+            found[key] = ((MISSING,), "")
+        return found
 
 
 def stale_reasons(
@@ -115,7 +150,13 @@ def stale_reasons(
     elif dict(row.parameters) != template.values(subject):
         found["stale: parameters changed"] = None
     for then in inputs:
-        now = present.now(then)
-        if now.digest != then.digest:
+        if then.kind == "code" and found:
+            continue  # other code of the template reaches other code of the library
+        now = present.now(then, template.code)
+        if now.digest == then.digest:
+            continue
+        if then.kind == "code":
+            found |= dict.fromkeys(present.code_reasons(row.folder, then, template.code))
+        else:
             found[reason(then, now)] = None
     return tuple(found)

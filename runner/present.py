@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from ishtar import facts
 from ishtar.catalogue import Catalogue, ScrapRow
-from ishtar.errors import NoSuchChannel
-from ishtar.lineage import ABSENT, Input
+from ishtar.lineage import ABSENT, WHERE, Input
 from ishtar.query_tree import QueryError
-from ishtar.shot import Shot
 from ishtar.testbed import Testbed
-from runner.code import code_input
-from runner.receipts import Subject
+from runner.code import code_input, code_parts
+from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject
 
 
 class Present:
@@ -22,25 +22,29 @@ class Present:
         self._testbed = testbed
         self._catalogue = catalogue
         self._answers: dict[tuple[str, str, str], Input] = {}
+        self._parts: dict[str, Mapping[str, str]] = {}
         self._shot = lru_cache(maxsize=256)(self._open)
 
-    def now(self, item: Input) -> Input:
-        """Return the same input as it is now; its digest is ``absent`` where it is gone."""
+    def now(self, item: Input, code: Sequence[str] = ()) -> Input:
+        """Return the same input as it is now; its digest is ``absent`` where it is gone.
+
+        ``code`` is that of the notebook which read it: what it reaches of the library is an input.
+        """
+        if item.kind == "code":
+            return code_input(code)
+        if item.kind == "pinned":
+            return item  # of a commit: it cannot change
         key = (item.kind, item.name, item.subject)
         if key not in self._answers:
             self._answers[key] = self._work_out(item)
         return self._answers[key]
 
-    def _open(self, number: int) -> Shot | None:
-        if number not in self._testbed:
-            return None
-        return self._testbed[number]
+    def _open(self, number: int) -> tuple[Mapping[str, Any], Mapping[str, tuple[str, str]]]:
+        return self._catalogue.attributes(number) or {}, self._catalogue.channels(number)
 
     def _work_out(self, item: Input) -> Input:
         declared, name = self._testbed.declarations, item.name
         match item.kind:
-            case "code":
-                return code_input()
             case "signal":
                 return facts.signal_fact(declared, name)
             case "wiring":
@@ -57,17 +61,32 @@ class Present:
                 return self._shots(item.subject)
         return Input(kind=item.kind, name=name, subject=item.subject, digest=ABSENT)
 
+    def code_reasons(self, folder: str, then: Input, code: Sequence[str]) -> list[str]:
+        """Return why a report whose library code has changed is stale, naming the modules."""
+        if then.digest not in self._parts:  # the same for all reports made with that code
+            self._parts[then.digest] = self._code_of(folder)
+        was, now = self._parts[then.digest], code_parts(code)
+        names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+        return [f"stale: code {name} (content changed)" for name in names if was] or [
+            reason(then, self.now(then, code))
+        ]
+
+    def _code_of(self, folder: str) -> Mapping[str, str]:
+        path = self._testbed.workspace.reports / folder / RECEIPT
+        try:
+            return dict(Receipt.from_json(path.read_text(encoding="utf-8")).code)
+        except (DamagedReceipt, OSError, UnicodeDecodeError):
+            return {}
+
     def _of_shot(self, item: Input) -> Input:
         number = int(item.subject)
-        shot = self._shot(number)
+        attributes, channels = self._shot(number)
         if item.kind == "attribute":
-            value = None if shot is None else shot.attributes.plain().get(item.name)
-            return facts.attribute_fact(item.name, value, number)
-        try:
-            channel = None if shot is None else shot.find_channel(item.name)
-        except NoSuchChannel:
-            channel = None
-        return facts.channel_fact(channel, item.name, number)
+            return facts.attribute_fact(item.name, attributes.get(item.name), number)
+        file, identity = channels.get(item.name, ("absent", ABSENT))
+        return Input(
+            kind="channel", name=item.name, subject=item.subject, version=file, digest=identity
+        )
 
     def _scrap(self, item: Input) -> ScrapRow | None:
         template, _, name = item.name.rpartition(".")
@@ -81,8 +100,8 @@ class Present:
             return Input(kind="shots", name="shots", subject=subject, digest=ABSENT)
 
     def _numbers(self, subject: str) -> list[int]:
-        if subject.startswith(facts.WHERE):
-            return self._catalogue.find(subject.removeprefix(facts.WHERE))
+        if subject.startswith(WHERE):
+            return self._catalogue.find(subject.removeprefix(WHERE))
         if ".." in subject:
             first, last = (int(n) for n in subject.split(".."))
             return [n for n in self._catalogue.shots() if first <= n <= last]
@@ -93,7 +112,7 @@ def reason(then: Input, now: Input) -> str:
     """Return why an input that changed makes a report stale, by its name."""
     what = f"{then.kind} {then.name}"
     if then.kind == "shots":
-        of = "" if then.subject.startswith(facts.WHERE) else "of "
+        of = "" if then.subject.startswith(WHERE) else "of "
         what = f"shots {of}{then.subject or 'the testbed'}"
     elif then.kind in ("scraps", "attribute"):
         what = f"{then.kind.removesuffix('s')} {then.name} of {Subject.parse(then.subject)}"

@@ -97,6 +97,8 @@ class Receipt:
         Seconds spent in each phase of the run.
     figures
         File names below ``figures/``.
+    code
+        Modules of the library that the notebook can reach, with the digest of what it reaches.
     rerun
         Made by a person with parameters of their own; never the official report.
     """
@@ -119,6 +121,7 @@ class Receipt:
     duration_s: float
     phases: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

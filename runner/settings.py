@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
 
+import psutil
+
 from ishtar.errors import did_you_mean
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
+
+KERNELS = ("warm", "cold")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +27,32 @@ class RunSettings:
     workers : processes at once; 0 means one for each core.
     timeout_s : time limit of a report where its sidecar gives none.
     output_mb : what a report may print or show before it is stopped.
+    memory_mb : what a report may take, with all that it starts, where its sidecar says nothing; 0
+        means an equal share of three quarters of this machine's memory.
+    kernels : ``"warm"`` or ``"cold"``, how a report gets its kernel (`runner.warm`).
     """
 
     workers: int = 0
     timeout_s: float = 300.0
     output_mb: float = 50.0
+    memory_mb: float = 0.0
+    kernels: str = "warm"
+
+    def __post_init__(self) -> None:
+        if self.kernels not in KERNELS:
+            raise ValueError(f"kernels = {self.kernels!r} must be one of {', '.join(KERNELS)}")
 
     @property
     def processes(self) -> int:
         """Worker processes to use."""
         return self.workers or os.cpu_count() or 1
+
+    @property
+    def memory_limit_mb(self) -> float:
+        """What a report may take."""
+        if self.memory_mb:
+            return self.memory_mb
+        return 0.75 * psutil.virtual_memory().total / 1e6 / self.processes
 
 
 @dataclass(frozen=True, kw_only=True)

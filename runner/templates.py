@@ -48,6 +48,7 @@ class Template:
     description: str
     scope: Scope
     parameters: tuple[Parameter, ...]
+    code: tuple[str, ...]
     code_digest: str
     prose_digest: str
     needs: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ def read_template(path: Path) -> Template:
         description=description,
         scope=scope,
         parameters=parameters,
+        code=tuple(code),
         code_digest=digest([_normalised(source) for source in code]),
         prose_digest=digest([[c["cell_type"], c["source"]] for c in cells]),
         needs=tuple(sidecar.get("needs", ())),

@@ -11,10 +11,7 @@ import json
 import logging
 import signal
 import threading
-from collections.abc import Collection, Sequence
-from concurrent.futures import Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,14 +23,13 @@ from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
+from runner.desk import Desk
 from runner.errors import SettingsError
-from runner.execute import Done, Job
 from runner.ingest import Outcome, Settling, ingest_file, scan
 from runner.lock import coordinator_lock
-from runner.plan import Planned
-from runner.pool import open_pool
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
+from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
 
@@ -74,47 +70,37 @@ class Seen:
 class Watcher:
     """Ingests what arrives, keeps the workers busy, publishes each report when it is done.
 
-    `look` never waits for a report: it takes new files, hands out the jobs that have become due and
-    collects those that are done, so that one slow report holds up nothing but its worker.
+    `look` never waits for a report: it takes new files, hands out jobs to the workers that are free
+    and collects those that are done, so that one slow report holds up nothing but its worker.
     """
 
     def __init__(self, coordinator: Coordinator, stop: threading.Event) -> None:
         settings = coordinator.settings
         self._coordinator = coordinator
         self._stop = stop
-        self._pools = ExitStack()
-        self._pool = self._pools.enter_context(open_pool(settings.run.processes))
+        self.desk = Desk(coordinator)
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self._settling = Settling(settings.ingest.settle_s)
         self._seen = Seen(coordinator.workspace.root / "data" / "watched.json")
-        self._running: dict[Future[Done], Job] = {}
-        self._given_up: set[tuple[Subject, str]] = set()
-        self._shots: set[int] = set()  # of which reports may be due
-        self._day_templates: set[str] = set()  # due now
 
     def __enter__(self) -> Watcher:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pools.close()
-
-    @property
-    def busy(self) -> bool:
-        """Whether reports are running or due."""
-        return bool(self._running or self._shots or self._day_templates)
+        self.desk.close()
 
     def look(self) -> list[Outcome]:
         """Take new files, collect finished reports, publish both, hand out what is due."""
         outcomes = self._take()
         subjects = {Subject.shot(n) for o in outcomes if o.status == "stored" for n in o.shots}
-        self._shots |= {s.number for s in subjects}
-        subjects |= self._collect()
+        self.desk.ask((s.number for s in subjects), Priority.LIVE)
+        subjects |= self.desk.collect()
         if subjects or any(o.status == "quarantined" for o in outcomes):
             publish_workspace(self._coordinator, sorted(subjects))
             logger.info("published %s", ", ".join(map(str, sorted(subjects))) or "the home page")
         if not self._stop.is_set():
-            self._hand_out()
+            self.desk.hand_out()
         return outcomes
 
     def catch_up(self, day_summary_at: datetime) -> None:
@@ -122,7 +108,7 @@ class Watcher:
         self._coordinator.clear_leftovers()
         new = self._coordinator.sync_shots()
         catalogue = self._coordinator.catalogue
-        self._shots |= set(catalogue.shots())
+        self.desk.ask(catalogue.shots(), Priority.BACKFILL)
         today = datetime.now().date().isoformat()
         if any(d < today or datetime.now() >= day_summary_at for d in catalogue.days()):
             self.make_days()
@@ -133,18 +119,15 @@ class Watcher:
     def make_days(self, names: Collection[str] | None = None) -> None:
         """Make the reports of days due: those of all days that are missing or stale."""
         templates = self._coordinator.templates()
-        self._day_templates |= {
+        self.desk.ask_days(
             t.name
             for t in templates.values()
             if t.scope == "day" and (names is None or t.name in names)
-        }
+        )
 
     def finish(self) -> None:
         """Wait for the reports in progress, note and publish them; begin no more."""
-        for future in self._running:
-            future.cancel()
-        wait(self._running)
-        if subjects := self._collect():
+        if subjects := self.desk.finish():
             publish_workspace(self._coordinator, sorted(subjects))
 
     def _take(self) -> list[Outcome]:
@@ -180,63 +163,6 @@ class Watcher:
         for number in outcome.shots:
             self._coordinator.note_shot(number)
         return outcome
-
-    def _collect(self) -> set[Subject]:
-        """Note the reports that are done; what reads their scraps may be due now."""
-        subjects: set[Subject] = set()
-        for future in [f for f in self._running if f.done()]:
-            job = self._running.pop(future)
-            if future.cancelled():
-                continue
-            try:
-                done = future.result()
-            except BrokenProcessPool:
-                # Its worker was killed, by a lack of memory most likely; the pool goes with it.
-                self._give_up(job, "its worker died")
-                self._pools.close()
-                self._pool = self._pools.enter_context(
-                    open_pool(self._coordinator.settings.run.processes)
-                )
-                continue
-            except Exception as error:
-                self._give_up(job, str(error))
-                continue
-            self._coordinator.note_report(done)
-            r = done.receipt
-            level = logging.INFO if r.state in ("ok", "skipped") else logging.WARNING
-            note = f": {r.reason}" if r.reason else ""
-            logger.log(level, "%s %s in %.1f s%s", job, r.state, r.duration_s, note)
-            subjects.add(job.subject)
-            if job.subject.scope == "shot":
-                self._shots.add(job.subject.number)
-        return subjects
-
-    def _give_up(self, job: Job, why: str) -> None:
-        """Leave a job alone until the service starts again, rather than fail at it for ever."""
-        self._given_up.add((job.subject, job.template))
-        logger.error("%s could not be made: %s; it is tried again after a restart", job, why)
-
-    def _hand_out(self) -> None:
-        if self._shots:
-            shots, self._shots = sorted(self._shots), set()
-            self._submit(self._coordinator.plan(shots=shots), "shot")
-        if self._day_templates and not self._running:
-            names, self._day_templates = self._day_templates, set()
-            self._submit(self._coordinator.plan(names=names), "day")
-
-    def _submit(self, plan: Sequence[Planned], scope: str) -> None:
-        """Hand out the planned reports that wait for no other; the others come due after those."""
-        templates = self._coordinator.templates()
-        running = {(job.subject, job.template) for job in self._running.values()}
-        planned = {(p.subject, p.template) for p in plan} | running
-        for p in plan:
-            template = templates[p.template]
-            key = (p.subject, p.template)
-            waits = any((p.subject, name) in planned for name in template.after)
-            if template.scope != scope or key in running or key in self._given_up or waits:
-                continue
-            job = self._coordinator.job(p, template)
-            self._running[self._coordinator.submit(self._pool, p, job)] = job
 
 
 def time_of_day(text: str) -> tuple[int, int]:
@@ -307,6 +233,6 @@ def _drain(watcher: Watcher, due: datetime, settle_s: float) -> None:
     while True:
         outcomes = watcher.look()
         waiting = all(o.status == "waiting" for o in outcomes)
-        if datetime.now() > end and waiting and not watcher.busy:
+        if datetime.now() > end and waiting and not watcher.desk.busy:
             return
         pause.wait(0.1)

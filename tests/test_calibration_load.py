@@ -170,6 +170,10 @@ def test_the_reference_calibrations_have_no_problem():
             ["wiring/a.toml:1 wiring 1: 'from' must be a whole number"],
         ),
         (
+            {"wiring": "+unplugged = 'why'\n"},
+            ["wiring/a.toml:1 wiring 1: 'unplugged' says why nothing follows 'until', but there"],
+        ),
+        (
             {"wiring": "+until = 1\n"},
             ["wiring/a.toml:1 wiring 1: span 1 … 1 holds no shot: until must be larger"],
         ),
@@ -268,6 +272,28 @@ def test_a_problem_is_told_with_its_file_and_line(tmp_path, texts, told):
     for problem, beginning in zip(found, told, strict=True):
         assert problem.startswith(beginning)
         assert "\n" not in problem
+
+
+def test_a_port_may_have_a_reference_of_its_own(tmp_path):
+    ports = """
+[[calibration]]
+version = 1
+from = 1
+reference = "all"
+[calibration.ports.A]
+input = "V"
+unit = "V"
+transforms = [{ kind = "gain", gain = 2.0 }]
+[calibration.ports.B]
+input = "V"
+unit = "V"
+transforms = [{ kind = "gain", gain = 2.0 }]
+reference = "own"
+"""
+    texts = {"signals.toml": "", "devices/d.toml": ports}
+    declared, found = read_declarations(written(tmp_path, texts))
+    assert found == []
+    assert [c.reference for c in declared.devices["d"].calibrations] == ["all", "own"]
 
 
 def test_all_problems_of_all_files_are_told_at_once(tmp_path):

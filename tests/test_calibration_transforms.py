@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ishtar.calibrated import CalibratedSamples
 from ishtar.calibration import Calibration
 from ishtar.calibration.transforms import (
     TRANSFORMS,
@@ -22,7 +23,6 @@ from ishtar.calibration.transforms import (
     parse_transform,
 )
 from ishtar.errors import CalibrationFileError, UnitError
-from ishtar.sampled import CalibratedSamples
 from ishtar.spans import Span
 from ishtar.turns import holds_turn, polynomial_turns, table_turns
 from tests.library_fakes import memory_channel
@@ -151,7 +151,7 @@ def test_a_quiet_offset_is_read_once_whatever_is_asked_after():
 
 
 def test_a_long_quiet_time_is_walked(monkeypatch):
-    monkeypatch.setattr("ishtar.sampled.BLOCK", 7)
+    monkeypatch.setattr("ishtar.means.BLOCK", 7)
     channel = memory_channel(np.arange(100.0), dt=1e-3)
     samples = calibrated(QuietOffset(t_start_s=0.0, t_end_s=0.05), channel=channel)
     assert samples.read(60, 61).tolist() == [60 - 24.5]
@@ -234,6 +234,7 @@ GOOD = {
     "polynomial": {"coefficients": [0, 1]},
     "log_detector": {"zero": 0, "intercept": 2.0, "slope": 0.05},
     "table": {"x": [0, 1], "y": [5, 5]},
+    "frequency_response": {"frequency_hz": [1, 2], "gain": [1, 2], "phase_deg": [0, -9]},
 }
 
 

@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ishtar import catalogue as module
-from ishtar.catalogue import Catalogue, CatalogueError, ReportRow, ScrapRow, SourceRow
+from ishtar.catalogue import (
+    MIGRATIONS,
+    Catalogue,
+    CatalogueError,
+    ReportRow,
+    ScrapRow,
+    SourceRow,
+)
 from ishtar.errors import WorkspaceError
 from ishtar.lineage import Input
 
@@ -224,7 +230,7 @@ def test_migrations_run_once_and_opening_again_changes_nothing(path):
         with Catalogue(path, write=write) as c:
             assert c.shots() == [7]
             rows = c._all("SELECT name FROM migrations")
-            assert [name for (name,) in rows] == list(module.MIGRATIONS)
+            assert [name for (name,) in rows] == list(MIGRATIONS)
 
 
 def test_two_that_open_a_new_catalogue_at_once_both_can(path):
@@ -249,7 +255,7 @@ def test_readers_see_the_last_whole_state_while_somebody_writes(path, catalogue)
     catalogue.put_shot(7, {}, [SOURCE])
     with Catalogue(path) as reader:
         with catalogue.transaction():
-            catalogue._db.execute("INSERT INTO shots VALUES (8, NULL, NULL, '{}')")
+            catalogue._db.execute("INSERT INTO shots (shot, attributes) VALUES (8, '{}')")
             assert reader.shots() == [7]
             with Catalogue(path) as second:
                 assert second.shots() == [7]
@@ -308,10 +314,103 @@ def test_a_catalogue_of_another_version_is_not_misread(path, monkeypatch):
 
 def test_a_catalogue_that_somebody_else_holds_says_so(path, catalogue, monkeypatch):
     connect = sqlite3.connect
-    monkeypatch.setattr(
-        module.sqlite3, "connect", lambda *a, **k: connect(*a, **(k | {"timeout": 0.05}))
-    )
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **(k | {"timeout": 0.05})))
     with catalogue.transaction(), Catalogue(path, write=False) as other:
         assert other.shots() == []
         with pytest.raises(CatalogueError, match="locked: another process writes it: try again"):
             Catalogue(path, write=True)
+
+
+# Doubt
+
+
+@pytest.fixture
+def read(catalogue):
+    """Give a function that writes a report which has read some inputs, and believes in it."""
+
+    def write(folder: str, *inputs: tuple[str, str, str], subject="00007", template="t", scraps=()):
+        row = dataclasses.replace(
+            REPORT, folder=folder, subject=subject, template=template, rerun=False, current=True
+        )
+        found = [Input(kind=k, name=n, subject=s, digest="x") for k, n, s in inputs]
+        catalogue.put_report(row, found, scraps)
+        catalogue.believe([folder])
+
+    return write
+
+
+def doubted(catalogue) -> list[str]:
+    return sorted(r.folder for r in catalogue.doubted(["t", "u", "v"]))
+
+
+def test_a_new_report_is_in_doubt_until_somebody_compared_it(catalogue, read):
+    read("a")
+    assert doubted(catalogue) == []
+    catalogue.put_report(dataclasses.replace(REPORT, folder="b", template="u"), [], [])
+    assert doubted(catalogue) == ["b"]
+
+
+def test_a_shot_that_changes_puts_its_readers_in_doubt_and_no_others(catalogue, read):
+    read("a", ("channel", "x", "00007"))
+    read("b", ("attribute", "gas", "00008"), template="u")
+    catalogue.put_shot(8, {"gas": "He"}, [])
+    assert doubted(catalogue) == ["b"]
+
+
+def test_lists_of_shots_are_in_doubt_when_a_shot_comes_or_moves_to_another_day(catalogue, read):
+    read("day", ("shots", "shots", "2026-11-22"), subject="2026-11-22")
+    read("other", ("shots", "shots", "2026-11-23"), subject="2026-11-23", template="u")
+    read("range", ("shots", "shots", "00001..00009"), template="v")
+    catalogue.put_shot(8, {"date": "2026-11-22T10:00:00"}, [])
+    assert doubted(catalogue) == ["day", "range"]
+    catalogue.believe(["day", "range"])
+    catalogue.put_shot(8, {"date": "2026-11-23T10:00:00"}, [])
+    assert doubted(catalogue) == ["day", "other", "range"]
+    catalogue.believe(["day", "other", "range"])
+    catalogue.put_shot(8, {"date": "2026-11-23T10:00:00", "gas": "Ar"}, [])
+    assert doubted(catalogue) == []
+
+
+def test_readers_of_a_scrap_and_of_queries_are_in_doubt_when_its_report_is_made_anew(
+    catalogue, read
+):
+    read("reader", ("scraps", "Te", "00007"), subject="2026-11-22")
+    read("query", ("shots", "shots", "where Te > 3"), template="u")
+    read("other", ("scraps", "Te", "00008"), template="v")
+    catalogue.put_report(dataclasses.replace(REPORT, folder="new"), [], SCRAPS)
+    assert doubted(catalogue) == ["query", "reader"]
+
+
+def test_what_changes_in_the_declarations_puts_exactly_its_readers_in_doubt(catalogue, read):
+    read("a", ("calibration", "langmuir_1.I", "00007"))
+    read("b", ("calibration", "gauge_1", "00007"), template="u")
+    read("c", ("wiring", "langmuir_1.I", "00007"), template="v")
+    world = {("calibration", "langmuir_1.I"): "1", ("calibration", "gauge_1"): "1"}
+    catalogue.doubt_changed(world | {("template", "t"): "1", ("code", "v"): "1"})
+    catalogue.believe(["a", "b", "c"])
+    steps = [
+        (world | {("template", "t"): "1", ("code", "v"): "1"}, []),
+        (
+            world
+            | {("calibration", "langmuir_1.I"): "2", ("template", "t"): "1", ("code", "v"): "1"},
+            ["a"],
+        ),
+        (world | {("template", "t"): "1", ("code", "v"): "1"}, ["a"]),
+        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "1", ("code", "v"): "1"}, ["b"]),
+        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "2", ("code", "v"): "1"}, ["a"]),
+        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "2", ("code", "v"): "2"}, ["c"]),
+    ]
+    for now, expected in steps:
+        catalogue.doubt_changed(now)
+        assert doubted(catalogue) == expected
+        catalogue.believe(expected)
+
+
+def test_a_catalogue_keeps_the_channels_of_its_shots(catalogue):
+    catalogue.put_shot(7, {}, [SOURCE], {"S7/p": ("a.h5", "1")}, seen=5)
+    catalogue.put_shot(8, {}, [])
+    assert catalogue.channels(7) == {"S7/p": ("a.h5", "1")}
+    assert catalogue.channels(8) == {}
+    assert catalogue.seen() == {7: 5, 8: None}
+    catalogue.put_shot(7, {}, [SOURCE], {"S7/q": ("a.h5", "2")}, seen=6)
+    assert catalogue.channels(7) == {"S7/q": ("a.h5", "2")}

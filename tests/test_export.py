@@ -15,9 +15,10 @@ from scipy.io import loadmat
 import ishtar.export_files
 from ishtar.errors import DamagedFile, MissingCalibration, NoSuchChannel, NoSuchSignal
 from ishtar.export import ExportError, export
-from ishtar.export_files import identifiers
-from ishtar.signal import Signal
-from tests.library_fakes import DT, FIRST, LAMED, T0, N, truth
+from ishtar.export_files import FORMATS, Export, Series, identifiers
+from ishtar.sampled import ChannelSamples
+from ishtar.signal import Signal, Story
+from tests.library_fakes import DT, FIRST, LAMED, T0, N, memory_channel, truth
 
 REAL = truth(FIRST)
 FAST = ["Probe_U", "Probe_I"]
@@ -278,3 +279,23 @@ def test_names_become_matlab_identifiers():
     assert found[:5] == ["PXI_M6251_Lang_I", "PXI_M6251_Lang_I_2", "x_1st", "x_end", "x_ishtar"]
     assert len(set(found)) == len(names)
     assert all(name.isidentifier() and name.isascii() and len(name) < 64 for name in found)
+
+
+def test_a_name_inside_another_is_refused_for_h5_only(tmp_path):
+    """HDF5 has one tree of names: a data set holds no other."""
+    one = memory_channel([1.0, 2.0], path="DAQ")
+    two = memory_channel([1.0, 2.0], path="DAQ/x")
+    series = tuple(
+        Series(signal=s, story=s.story) for s in (_signal("DAQ", one), _signal("DAQ/x", two))
+    )
+    about = {"shot": 1, "software": "ishtar", "exported": "", "attributes": {}, "left_out": {}}
+    what = Export(groups=(series,), provenance=about)
+    with pytest.raises(ExportError, match=r"cannot hold both 'DAQ' and 'DAQ/x'.*or as \.mat"):
+        FORMATS[".h5"].write(what, [tmp_path / "x.h5"])
+    FORMATS[".mat"].write(what, [tmp_path / "x.mat"])
+    assert {"DAQ", "DAQ_x"} <= loadmat(tmp_path / "x.mat").keys()
+
+
+def _signal(name, channel):
+    story = Story(signal=name, shot=1, unit="V", channel=channel.path)
+    return Signal(ChannelSamples(channel), story, on_read=lambda: None)

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.catalogue import Catalogue, ReportRow
-from ishtar.errors import IshtarError
+from ishtar.errors import IshtarError, NotFoundError
 from ishtar.lineage import (
     ABSENT,
     VARIABLE,
@@ -23,7 +24,7 @@ from ishtar.lineage import (
     record,
     recording,
 )
-from ishtar.testbed import Testbed
+from ishtar.testbed import Testbed, open_testbed
 from runner.present import Present
 from tests.library_fakes import FIRST, LAMED, MOVED
 
@@ -189,12 +190,20 @@ def test_what_was_looked_for_in_vain_is_recorded_as_absent(testbed, name, absent
 
     def take() -> None:
         with pytest.raises(LookupError):
-            shot[name]
+            shot[name].load()
 
     for look in (lambda: name in shot, lambda: shot.problem(name), take):
         with recording() as recorder:
             look()
         assert {(i.kind, i.name) for i in recorder.inputs if i.digest == ABSENT} == {absent}
+
+
+def test_raw_samples_of_a_signal_without_calibration_record_that_it_has_none(testbed):
+    with recording() as recorder:
+        testbed[FIRST]["Bare_U"].raw()
+    assert ("channel", "DAQ/Spare") in kinds(recorder)
+    absent = [(i.kind, i.name) for i in recorder.inputs if i.digest == ABSENT]
+    assert absent == [("calibration", "bare")]
 
 
 def test_the_parts_that_a_derived_signal_lacks_are_recorded_as_absent(workspace):
@@ -270,7 +279,9 @@ def test_whatever_is_recorded_has_the_same_digest_when_it_is_asked_again(workspa
     tb = Testbed(workspace)
     with Catalogue(workspace.catalogue, write=True) as catalogue:
         for number in (FIRST, MOVED, LAMED):
-            catalogue.put_shot(number, tb[number].attributes.plain(), [])
+            stored = {path: tb[number].find_channel(path) for path in tb[number].channels()}
+            channels = {path: (c.file.stem, c.digest) for path, c in stored.items()}
+            catalogue.put_shot(number, tb[number].attributes.plain(), [], channels)
         scraps = [("Te", 4.1, 0.2, "eV"), ("mode", "H", None, "")]
         catalogue.put_report(report(FIRST), [], scraps)
         with recording() as recorder:
@@ -302,3 +313,31 @@ def report(shot: int) -> ReportRow:
         prose_digest="p",
         parameters={},
     )
+
+
+def test_what_a_commit_says_can_never_become_stale(workspace, monkeypatch):
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for arguments in (
+        ["init", "-q"],
+        ["add", "calibrations"],
+        ["commit", "-qm", "x"],
+        ["tag", "v1"],
+    ):
+        subprocess.run([*git, *arguments], cwd=workspace.root, check=True)
+    tb = open_testbed(workspace.root, calib="v1")
+    with recording() as recorder:
+        then = tb[FIRST]["Probe_I"].values()
+    kinds = {i.kind for i in recorder.inputs}
+    assert kinds == {"pinned", "channel"}
+    device = workspace.calibrations / "devices" / "probe.toml"
+    device.write_text(device.read_text().replace("gain = -0.01", "gain = -0.02"))
+    with Catalogue(workspace.catalogue, write=True) as catalogue:
+        present = Present(Testbed(workspace), catalogue)
+        assert all(present.now(i) == i for i in recorder.inputs if i.kind == "pinned")
+    np.testing.assert_array_equal(
+        open_testbed(workspace.root, calib="v1")[FIRST]["Probe_I"].values(), then
+    )
+    assert (Testbed(workspace)[FIRST]["Probe_I"].values() != then).all()
+    assert repr(tb).endswith("with calibrations of v1>")
+    with pytest.raises(NotFoundError, match="no tag or commit 'v2'"):
+        open_testbed(workspace.root, calib="v2")

@@ -16,10 +16,11 @@ from ishtar.errors import (
     NoSuchShot,
     NoSuchSignal,
     NotFoundError,
+    TimeBaseError,
 )
 from ishtar.store import SourceWriter
 from ishtar.testbed import Testbed
-from tests.library_fakes import FIRST, LAMED, MOVED, origin
+from tests.library_fakes import DT, FIRST, LAMED, MOVED, N, origin, raw_of, truth
 
 
 def test_it_shows_date_gas_program_and_what_is_missing(testbed):
@@ -89,16 +90,16 @@ def test_channels_are_listed_declared_or_not(testbed):
             "Bare_U",
             MissingCalibration,
             "bare has no calibration at shot 1249, so Bare_U has none: add one to "
-            "calibrations/devices/bare.toml, or read shot.channel('DAQ/Spare')",
+            "calibrations/devices/bare.toml, or read its raw(), or shot.channel('DAQ/Spare')",
         ),
     ],
 )
 def test_what_cannot_be_had_says_why_and_what_to_do(testbed, shot, ask, error, told):
     with pytest.raises(error) as caught:
-        testbed[shot][ask]
+        testbed[shot][ask].load()
     assert str(caught.value).startswith(told)
     assert "\n" not in str(caught.value)
-    assert testbed[shot].problem(ask) == str(caught.value)
+    assert str(caught.value).startswith(testbed[shot].problem(ask))
 
 
 def test_a_signal_that_was_wired_at_other_shots_says_at_which(workspace):
@@ -113,16 +114,83 @@ def test_a_signal_that_was_wired_at_other_shots_says_at_which(workspace):
         Testbed(workspace)[MOVED]["Probe_I"]
 
 
-def test_a_missing_calibration_keeps_its_facts_and_the_raw_channel_can_be_read(testbed):
+@pytest.mark.parametrize("ask", ["load", "values", "envelope", "sigma", "mean", "check"])
+def test_a_missing_calibration_keeps_its_facts_and_the_raw_samples_can_be_read(testbed, ask):
     shot = testbed[FIRST]
-    with pytest.raises(MissingCalibration) as error:
-        shot["Bare_U"]
+    s = shot["Bare_U"]
+    with pytest.raises(MissingCalibration, match="bare has no calibration") as error:
+        getattr(s, ask)()
     facts = error.value
     assert (facts.signal, facts.device, facts.shot) == ("Bare_U", "bare", FIRST)
     assert isinstance(facts, LookupError)
+    np.testing.assert_array_equal(s.raw(), raw_of(FIRST)["Spare"])
+    assert (s.n, s.dt, s.unit, s.n_clipped) == (N, pytest.approx(DT), "V", 0)
+    story = s.explain()
+    assert (story.channel, story.device, story.calibration) == ("DAQ/Spare", "bare", "")
+    assert "calibration     none: bare has no calibration" in str(story)
     assert shot.channel("DAQ/Spare")[0:3].load().attrs["units"] == "V"
     assert str(pickle.loads(pickle.dumps(facts))) == str(facts)
     assert pickle.loads(pickle.dumps(facts)).device == "bare"
+
+
+def test_a_signal_without_calibration_counts_as_missing(testbed):
+    shot = testbed[FIRST]
+    assert shot["Bare_U"].n == N
+    assert "Bare_U" not in shot
+    assert "Bare_U" not in shot.signals()
+    assert "bare has no calibration" in shot.missing()["Bare_U"]
+
+
+def test_a_formula_of_a_signal_without_calibration_names_its_device(workspace):
+    path = workspace.calibrations / "signals.toml"
+    path.write_text(path.read_text() + '[Two]\nunit = "V"\nderived = "2 * Bare_U"\n')
+    with pytest.raises(MissingCalibration, match=r"^Two = 2 \* Bare_U: bare has no") as error:
+        Testbed(workspace)[FIRST]["Two"]
+    assert (error.value.signal, error.value.device) == ("Two", "bare")
+
+
+def test_a_channel_that_neighbouring_shots_have_is_said_to_be_there(testbed):
+    with pytest.raises(NoSuchChannel, match=r"wiring/ is wrong; it is at shot 1250$"):
+        testbed[LAMED]["Probe_U"]
+    with pytest.raises(NoSuchChannel, match=r"it is at shot 1250$") as error:
+        testbed[LAMED].channel("DAQ/Probe_I")
+    assert error.value.name == "DAQ/Probe_I"
+
+
+def test_several_signals_of_one_clock_are_one_data_set(testbed):
+    found = testbed[FIRST].load(["Probe_*", "Inj_P", "DAQ/Spare"], t=(1, 2))
+    true = truth(FIRST)
+    assert list(found) == ["Probe_U", "Probe_I", "Inj_P", "DAQ/Spare"]
+    inside = (true.time >= 1 - DT / 2) & (true.time < 2 - DT / 2)
+    for name in ("Probe_U", "Probe_I", "Inj_P"):
+        np.testing.assert_allclose(found[name], true.values[name][inside], rtol=1e-9)
+    assert [found[n].attrs["units"] for n in found] == ["V", "mA", "kW", "V"]
+    assert (found["Inj_P"].attrs["derived"], found.attrs["shot"]) == ("Fwd_P - Ref_P", FIRST)
+    assert type(found.xindexes["time"]).__name__ == "RangeIndex"
+    assert testbed[FIRST].load("Probe_U").sizes == {"time": N}
+    told = testbed[FIRST].load(["*_U"]).attrs["left_out"]
+    assert set(told) == {"Bare_U", "Nowhere_U"}
+
+
+def test_signals_of_several_clocks_are_no_data_set_and_named(testbed):
+    shot = testbed[FIRST]
+    with pytest.raises(TimeBaseError, match=r"^Gas_P \(50 samples, irregular\) is on another"):
+        shot.load(["Probe_*", "Gas_P"])
+    with pytest.raises(TimeBaseError, match=r"^Probe_U .*, Probe_I .* are on other .*align"):
+        shot.load(["Gas_P", "Probe_U", "Probe_I"])
+    with pytest.raises(MissingCalibration):
+        shot.load(["Probe_U", "Bare_U"])
+    with pytest.raises(TypeError, match=r"shot\.load\(\[\.\.\.\]\) gives several"):
+        shot["Probe_U", "Probe_I"]
+
+
+def test_a_shot_exports_and_a_signal_resamples(testbed, tmp_path):
+    shot = testbed[FIRST]
+    done = shot.export(tmp_path / "x.csv", ["Probe_*"], t=(0.0, 0.5), n=10)
+    assert done.signals == (("Probe_U", "Probe_I"),)
+    slow = shot["Probe_U"].resample(0.1)
+    assert slow.attrs["method"] == "mean, dt = 0.1 s"
+    assert len(slow) == 59
 
 
 def test_a_derived_signal_says_which_part_it_lacks(workspace):

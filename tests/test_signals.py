@@ -12,8 +12,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ishtar.derived import DerivedSamples
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.sampled import ChannelSamples, DerivedSamples
+from ishtar.sampled import ChannelSamples
 from ishtar.signal import Signal, Story
 from ishtar.testbed import Testbed
 from ishtar.timebase import Regular
@@ -260,6 +261,8 @@ def test_what_is_loaded_carries_unit_story_and_a_clock_that_costs_nothing(testbe
         "channel": "DAQ/Probe_U",
         "device": "probe",
         "calibration": "probe.U v1",
+        "uncertainty": "probe.U v1 states no uncertainty",
+        "n_clipped": 0,
     }
     assert type(loaded.xindexes["time"]).__name__ == "RangeIndex"
     assert loaded.time.attrs == {"units": "s"}

@@ -373,6 +373,48 @@ def test_each_flaw_does_its_one_thing(flaw, day, tmp_path):
     assert flaw in FLAWS
 
 
+def counts(shot: Shot, channel: str) -> np.ndarray:
+    return shot.tdms[DAQ][channel].read_data(scaled=False)
+
+
+def test_lost_samples_make_the_record_short_and_move_up_what_follows(day, tmp_path):
+    simulate_shot(dataclasses.replace(SMALL, flaws={8: "dropped_samples"}), 8, tmp_path)
+    flawed, good = counts(Shot(tmp_path, 8), "H_Pfwd"), counts(Shot(day, 8), "H_Pfwd")
+    lost = round(0.25 * 8e3)
+    first = round(3.5 * 8e3)  # 3.0 s after the trigger
+    np.testing.assert_array_equal(flawed, np.delete(good, np.s_[first : first + lost]))
+    for name in ("Time", "Ngas_P"):  # the PLC lost nothing
+        slow = [Shot(folder, 8).tdms["S7"][name][:] for folder in (tmp_path, day)]
+        np.testing.assert_array_equal(*slow)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "channel"), [("noisy_channel", "BigCoil_I"), ("stuck_bit", "SmallCoil_I")]
+)
+def test_a_flaw_of_one_channel_leaves_the_others_alone(flaw, channel, day, tmp_path):
+    simulate_shot(dataclasses.replace(SMALL, flaws={8: flaw}), 8, tmp_path)
+    flawed, good = Shot(tmp_path, 8), Shot(day, 8)
+    changed = [
+        c.name
+        for c in good.tdms[DAQ].channels()
+        if not np.array_equal(counts(flawed, c.name), counts(good, c.name))
+    ]
+    assert changed == [channel]
+    if flaw == "stuck_bit":
+        assert (counts(flawed, channel) & 64).all()
+    else:
+        assert np.std(counts(flawed, channel)[:3000]) == pytest.approx(983, rel=0.1)
+
+
+def test_a_late_daq_sees_the_trigger_early_by_its_own_clock(day, tmp_path):
+    simulate_shot(dataclasses.replace(SMALL, flaws={8: "late_trigger"}), 8, tmp_path)
+    rises = []
+    for folder in (tmp_path, day):
+        shot = Shot(folder, 8)
+        rises.append(shot.t[np.argmax(shot.volts("Trigger") > 2.0)])
+    assert rises == pytest.approx([-0.02, 0.0], abs=2e-4)
+
+
 def test_a_truncated_shot_ends_early_and_npTDMS_says_so(tmp_path):
     simulate_shot(dataclasses.replace(SMALL, flaws={8: "truncated"}), 8, tmp_path)
     tdms = TdmsFile.read(tmp_path / "00008_Data.tdms")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal as scipy_signal
 
-from ishtar.spectral import BadSpectrum, expected_lines, find_lines, spectrogram, spectrum
+from ishtar.spectral import (
+    BadSpectrum,
+    even_stretches,
+    expected_lines,
+    find_lines,
+    spectrogram,
+    spectrogram_of,
+    spectrum,
+)
 
 DT = 1e-8  # s: 100 MS/s
 N = 1 << 15
@@ -233,3 +242,76 @@ class TestLines:
         (line,) = find_lines(spectrum(sine(1.0, 9e6) + noise(rms=0.1), DT))
         assert (line.label, line.expected, line.also) == ("", None, ())
         assert math.isfinite(line.excess_db)
+
+    def test_each_generator_may_have_a_tolerance_of_its_own(self):
+        """The second harmonic of a tuned generator is stronger than the crystal's line near it."""
+        x = noise(rms=0.01) + sine(1.0, 5.86e6) + sine(0.5, 11.72e6) + sine(0.1, 11.76e6)
+        stated = {"ICRF": 6.0e6, "helicon": 11.76e6}
+        own = {"ICRF": 0.03, "helicon": 1e-3}
+        found = find_lines(spectrum(x, DT, segment=N // 2), stated, tolerance=own)
+        assert [line.label for line in found] == ["ICRF", "2×ICRF", "helicon"]
+        with pytest.raises(BadSpectrum, match="one for each"):
+            find_lines(spectrum(x, DT), stated, tolerance={"ICRF": 0.03})
+
+
+class Record:
+    """A signal that counts what is read of it."""
+
+    unit, t0 = "V", 2.0
+
+    def __init__(self, values: np.ndarray, dt: float | None = DT) -> None:
+        self._values, self.dt, self.read = values, dt, [0]
+
+    @property
+    def n(self) -> int:
+        return self._values.size
+
+    def __getitem__(self, key: slice) -> Record:
+        part = Record(self._values[key], self.dt)
+        part.read = self.read
+        return part
+
+    def values(self) -> np.ndarray:
+        self.read[0] += self.n
+        return self._values
+
+
+class TestStretches:
+    @given(n=st.integers(0, 10_000), length=st.integers(1, 500), count=st.integers(1, 50))
+    def test_they_lie_in_the_record_apart_and_reach_its_ends(self, n, length, count):
+        found = even_stretches(n, length=length, count=count)
+        assert len(found) == min(count, n // length)
+        assert all(b - a == length for a, b in found)
+        assert all(b <= c for (_, b), (c, _) in itertools.pairwise(found))
+        if found:
+            assert found[0][0] == 0
+            assert len(found) == 1 or found[-1][1] == n
+
+    def test_a_short_record_is_transformed_in_full(self):
+        x = noise(40_000)
+        ours = spectrogram_of(Record(x), segment=1024, columns=30)
+        whole = spectrogram(x, DT, t0=2.0, segment=1024, columns=30, unit="V")
+        np.testing.assert_array_equal(ours["psd"], whole["psd"])
+        assert ours.attrs["covered"] == 1.0
+
+    def test_of_a_long_one_only_stretches_are_read_and_it_says_how_much(self):
+        n, on = 400_000, slice(200_000, 300_000)
+        x = noise(n, 0.1)
+        x[on] += sine(1.0, 8e6, 100_000)
+        record = Record(x)
+        gram = spectrogram_of(record, segment=1024, columns=40, averages=2, in_full=10_000)
+        assert gram.sizes["time"] == 40
+        assert record.read[0] == 40 * 1536
+        assert gram.attrs["covered"] == pytest.approx(record.read[0] / n)
+        level = gram["psd"].sel(frequency=8e6, method="nearest")
+        seen = gram["time"].values[level.values > 1e-7]
+        assert seen.min() == pytest.approx(2.0 + DT * on.start, abs=1.5 * n * DT / 40)
+        assert seen.max() == pytest.approx(2.0 + DT * on.stop, abs=1.5 * n * DT / 40)
+
+    def test_wrong_use_is_refused(self):
+        with pytest.raises(BadSpectrum, match="regular sampling"):
+            spectrogram_of(Record(noise(1000), dt=None), segment=64)
+        with pytest.raises(BadSpectrum, match="use 1 or more"):
+            spectrogram_of(Record(noise(1000)), segment=64, columns=0)
+        with pytest.raises(BadSpectrum, match="does not fit"):
+            spectrogram_of(Record(noise(1000)), segment=4096)

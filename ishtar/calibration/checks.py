@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ishtar.calibration.components import PARAMETERS, SIGMA, parameter_problems
 from ishtar.calibration.declared import Calibration, ComponentDeclaration, Declarations, Wiring
 from ishtar.calibration.expression import names_in, unit_factor
 from ishtar.errors import CalibrationFileError, UnitError, did_you_mean
@@ -21,6 +22,7 @@ class Names:
     devices: set[str] = field(default_factory=set)
     components: set[str] = field(default_factory=set)
     flawed: set[str] = field(default_factory=set)  # devices
+    partly_wired: set[str] = field(default_factory=set)  # signals, an entry of which is flawed
     unknown: bool = False  # some file cannot be read: who knows what it names
 
 
@@ -119,8 +121,10 @@ def _component(names: Names, row: ComponentDeclaration) -> Iterator[str]:
     if row.part_of and row.part_of not in names.components and not names.unknown:
         hint = did_you_mean(row.part_of, names.components)
         yield f"{row.where}: {row.name} is part of no component {row.part_of!r}{hint}"
+    yield from parameter_problems(row, () if names.unknown else names.signals)
+    known = PARAMETERS.get(row.kind, {})
     for name, value in row.parameters.items():
-        if not isinstance(value, str):
+        if not isinstance(value, str) or name.removesuffix(SIGMA) in known:
             continue  # a count, a list: read as it is
         number, _, unit = value.strip().partition(" ")
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ishtar.calibration.transforms import Transform
+from ishtar.calibration.steps import Step, identity
 from ishtar.lineage import digest
 from ishtar.spans import Span
 
@@ -29,7 +29,10 @@ class SignalDeclaration:
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """Signal → channel and device, for a span of shots."""
+    """Signal → channel and device, for a span of shots.
+
+    ``unplugged`` says why nothing follows where the span ends.
+    """
 
     signal: str
     channel: str
@@ -37,11 +40,12 @@ class Wiring:
     port: str = ""
     span: Span
     comment: str = ""
+    unplugged: str = ""
     where: str = ""
 
     @property
     def digest(self) -> str:
-        """Identity of the connection; its span and comment do not count."""
+        """Identity of the connection; its span and comments do not count."""
         return digest([self.signal, self.channel, self.device, self.port])
 
 
@@ -55,7 +59,7 @@ class Calibration:
     span: Span
     input_unit: str
     unit: str
-    transforms: tuple[Transform, ...]
+    transforms: tuple[Step, ...]
     reference: str = ""
     where: str = ""
 
@@ -72,7 +76,7 @@ class Calibration:
     @property
     def digest(self) -> str:
         """Identity of the numbers; version, span and reference do not count."""
-        steps = [[type(t).__name__, vars(t)] for t in self.transforms]
+        steps = [identity(step) for step in self.transforms]
         return digest([self.input_unit, self.unit, steps])
 
 
@@ -108,9 +112,13 @@ class ComponentDeclaration:
 
 @dataclass(frozen=True, kw_only=True)
 class Declarations:
-    """Everything that a ``calibrations/`` folder declares."""
+    """Everything that a ``calibrations/`` folder declares.
+
+    ``revision`` is the commit that the texts were read from, in short; empty for those on disk.
+    """
 
     signals: Mapping[str, SignalDeclaration]
     wiring: Mapping[str, tuple[Wiring, ...]]
     devices: Mapping[str, Device]
     components: Mapping[str, tuple[ComponentDeclaration, ...]]
+    revision: str = ""

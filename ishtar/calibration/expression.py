@@ -15,6 +15,7 @@ from ishtar.errors import CalibrationFileError, UnitError
 from ishtar.units import factor
 
 Array = NDArray[np.float64]
+Walked = tuple[Any, dict[str, Any]]  # a value, and its changes by cause
 Units = dict[str, float]  # a product: unit → power
 LONGEST = 500  # characters; a formula of more belongs into a template
 
@@ -31,6 +32,27 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "log10": np.log10,
     "sqrt": np.sqrt,
 }
+SLOPES: dict[str, Callable[[Any, Any], Any]] = {  # dy/dx of those, from x and y
+    "abs": lambda x, y: np.sign(x),
+    "exp": lambda x, y: y,
+    "log10": lambda x, y: 1.0 / (np.log(10.0) * x),
+    "sqrt": lambda x, y: 0.5 / y,
+}
+
+
+def _slopes(op: ast.operator, a: Any, b: Any, y: Any) -> tuple[Any, Any]:
+    """Return ∂y/∂a and ∂y/∂b of y = a op b."""
+    match op:
+        case ast.Add():
+            return 1.0, 1.0
+        case ast.Sub():
+            return 1.0, -1.0
+        case ast.Mult():
+            return b, a
+        case ast.Div():
+            return np.divide(1.0, b), -np.divide(y, b)
+        case _:
+            return b * np.power(a, np.subtract(b, 1.0)), y * np.log(a)
 
 
 @lru_cache(maxsize=256)
@@ -118,6 +140,58 @@ def evaluate(text: str, values: Mapping[str, Any]) -> Array:
 
     with np.errstate(all="ignore"):
         return np.asarray(walk(_parse(text)), dtype=np.float64)
+
+
+def propagate(
+    text: str, values: Mapping[str, Array], changes: Mapping[str, Mapping[str, Array]]
+) -> tuple[Array, dict[str, Array]]:
+    """Compute an expression, and what small changes of its signals make of it (first order).
+
+    Parameters
+    ----------
+    text : str
+        The expression.
+    values : mapping
+        (n,) of each signal.
+    changes : mapping
+        Of each signal, by name of the cause, (n,): causes of the same name are one cause.
+
+    Returns
+    -------
+    value : (n,) float64
+    changes : dict
+        By name of the cause, (n,) float64.
+    """
+
+    def chain(a: Walked, da: Any, b: Walked = (0.0, {}), db: Any = 0.0) -> dict[str, Any]:
+        found = {name: change * da for name, change in a[1].items()}
+        for name, change in b[1].items():
+            found[name] = found[name] + change * db if name in found else change * db
+        return found
+
+    def walk(node: ast.expr) -> Walked:
+        match node:
+            case ast.Name(id=name):
+                return values[name], dict(changes.get(name, {}))
+            case ast.Constant(value=int() | float() as value):
+                return float(value), {}
+            case ast.UnaryOp(operand=operand):
+                x = walk(operand)
+                return np.negative(x[0]), chain(x, -1.0)
+            case ast.BinOp(left=left, op=op, right=right):
+                a, b = walk(left), walk(right)
+                y = BINARY[type(op)](a[0], b[0])
+                da, db = _slopes(op, a[0], b[0], y)
+                return y, chain(a, da, b, db)
+            case ast.Call(func=ast.Name(id=name), args=[argument]):
+                x = walk(argument)
+                y = FUNCTIONS[name](x[0])
+                return y, chain(x, SLOPES[name](x[0], y)) if x[1] else {}
+        raise CalibrationFileError(f"{text!r} is no expression: use + - * / ** and names")
+
+    with np.errstate(all="ignore"):
+        value, found = walk(_parse(text))
+        return np.asarray(value, dtype=np.float64), found
 
 
 def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:

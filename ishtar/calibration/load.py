@@ -3,9 +3,10 @@
 ::
 
     signals.toml        [Lang_I]  unit, description, derived
-    wiring/*.toml       [[wiring]] signal, channel, device, port, from, until
+    wiring/*.toml       [[wiring]] signal, channel, device, port, from, until, comment, unplugged
     devices/NAME.toml   serial, kind; [[calibration]] version, from, until,
-                        [calibration.ports.I] input, unit, transforms = [{kind = "gain", ...}]
+                        [calibration.ports.I] input, unit, reference,
+                        transforms = [{kind = "gain", ...}]
     machine/*.toml      [[component]] name, kind, from, until, part_of, parameters
 """
 
@@ -25,21 +26,22 @@ from ishtar.calibration.declared import (
     SignalDeclaration,
     Wiring,
 )
+from ishtar.calibration.facility import facility_transforms, parse_step
 from ishtar.calibration.reader import Known, Reader
-from ishtar.calibration.transforms import parse_transform
+from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import CalibrationFileError
 
 SIGNAL: Known = {"unit": str, "description": str, "derived": str}
 WIRING: Known = {
-    **dict.fromkeys(("signal", "channel", "device", "port", "comment"), str),
+    **dict.fromkeys(("signal", "channel", "device", "port", "comment", "unplugged"), str),
     **dict.fromkeys(("from", "until"), int),
 }
 DEVICE: Known = {"serial": str, "kind": str, "description": str, "calibration": list}
-PORT: Known = {"input": str, "unit": str, "transforms": list}
+BODY: Known = {"input": str, "unit": str, "transforms": list}
+PORT: Known = {**BODY, "reference": str}
 CALIBRATION: Known = {
     **dict.fromkeys(("version", "from", "until"), int),
     **PORT,
-    "reference": str,
     "ports": dict,
 }
 COMPONENT: Known = {
@@ -61,13 +63,19 @@ def _signals(r: Reader, names: Names) -> dict[str, SignalDeclaration]:
     return found
 
 
-def _wiring(r: Reader) -> dict[str, tuple[Wiring, ...]]:
+def _wiring(r: Reader, names: Names) -> dict[str, tuple[Wiring, ...]]:
     found: dict[str, list[Wiring]] = defaultdict(list)
     for text in r.files("wiring/*.toml"):
         for where, entry in r.tables(text, "wiring"):
             values = r.take(entry, where, WIRING, ["signal", "channel", "device"])
             if values is None or (span := r.span(values, where)) is None:
+                if isinstance(entry, Mapping) and isinstance(entry.get("signal"), str):
+                    names.partly_wired.add(entry["signal"])
                 continue
+            if values.get("unplugged") and span.until is None:
+                r.problems.append(
+                    f"{where}: 'unplugged' says why nothing follows 'until', but there is none"
+                )
             rest = {key: v for key, v in values.items() if key not in ("from", "until")}
             found[values["signal"]].append(Wiring(span=span, where=where, **rest))
     return {name: tuple(rows) for name, rows in found.items()}
@@ -75,6 +83,9 @@ def _wiring(r: Reader) -> dict[str, tuple[Wiring, ...]]:
 
 def _devices(r: Reader, names: Names) -> dict[str, Device]:
     found: dict[str, Device] = {}
+    own, problems = facility_transforms(r.root)
+    r.problems.extend(problems)
+    kinds = TRANSFORMS | own
     for text in r.files("devices/*.toml"):
         device = text.path.stem
         names.devices.add(device)
@@ -92,6 +103,7 @@ def _devices(r: Reader, names: Names) -> dict[str, Device]:
                 device,
                 entry,
                 f"{text.at('[[calibration]]', k, len(entries))} calibration {k + 1}",
+                kinds,
             )
         ]
         if len(r.problems) > before:
@@ -103,11 +115,13 @@ def _devices(r: Reader, names: Names) -> dict[str, Device]:
     return found
 
 
-def _calibration(r: Reader, device: str, entry: Any, where: str) -> Iterator[Calibration]:
+def _calibration(
+    r: Reader, device: str, entry: Any, where: str, kinds: Mapping[str, type]
+) -> Iterator[Calibration]:
     values = r.take(entry, where, CALIBRATION, ["version"])
     if values is None or (span := r.span(values, where)) is None:
         return
-    own = {key: values[key] for key in PORT if key in values}
+    own = {key: values[key] for key in BODY if key in values}
     ports: Mapping[str, Any] = values.get("ports", {"": own})
     if "ports" in values and (own or not ports or "" in ports):
         r.problems.append(
@@ -125,7 +139,7 @@ def _calibration(r: Reader, device: str, entry: Any, where: str) -> Iterator[Cal
         steps = []
         for step in part["transforms"]:
             try:
-                steps.append(parse_transform(step))
+                steps.append(parse_step(step, kinds))
             except CalibrationFileError as error:
                 r.problems.append(f"{place}: {error}")
         if len(r.problems) == before:
@@ -137,7 +151,7 @@ def _calibration(r: Reader, device: str, entry: Any, where: str) -> Iterator[Cal
                 input_unit=part["input"],
                 unit=part["unit"],
                 transforms=tuple(steps),
-                reference=values.get("reference", ""),
+                reference=part.get("reference", values.get("reference", "")),
                 where=place,
             )
 
@@ -158,16 +172,22 @@ def _components(r: Reader, names: Names) -> dict[str, tuple[ComponentDeclaration
 
 def read_declarations(folder: Path) -> tuple[Declarations, list[str]]:
     """Read a ``calibrations/`` folder; return what it declares and every problem found."""
+    declarations, problems, _ = read_with_names(folder)
+    return declarations, problems
+
+
+def read_with_names(folder: Path) -> tuple[Declarations, list[str], Names]:
+    """Do as `read_declarations`; tell also what the texts name, be it flawed."""
     r, names = Reader(Path(folder)), Names()
     declarations = Declarations(
         signals=_signals(r, names),
-        wiring=_wiring(r),
+        wiring=_wiring(r, names),
         devices=_devices(r, names),
         components=_components(r, names),
     )
     r.unread()
     names.unknown = bool(r.unreadable)
-    return declarations, [*r.problems, *contradictions(declarations, names)]
+    return declarations, [*r.problems, *contradictions(declarations, names)], names
 
 
 def load_declarations(folder: Path) -> Declarations:

@@ -3,39 +3,39 @@
 To add one, write a frozen dataclass of numbers (``float``) and lists of numbers
 (``tuple[float, ...]``) with ``apply``, ``inverse`` where it has one, and a ``__post_init__`` that
 refuses numbers which make no sense; put it into `TRANSFORMS` under the name that calibration files
-use as ``kind``.
+use as ``kind``. A facility's own ones stay in its workspace: `ishtar.calibration.facility`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ishtar.calibration.inverse import invert_polynomial
+from ishtar.calibration.response import FrequencyResponse
+from ishtar.calibration.steps import Array, Quiet, Transform, later, refuse
 from ishtar.errors import CalibrationFileError, did_you_mean
 from ishtar.turns import polynomial_turns, table_turns
 
-Array = NDArray[np.float64]
-Quiet = Callable[[float, float], Array]
-"""Gives a transform its own input between two times (s), for offsets taken before the shot."""
+__all__ = [
+    "TRANSFORMS",
+    "FrequencyResponse",
+    "Gain",
+    "LogDetector",
+    "Offset",
+    "Polynomial",
+    "Quiet",
+    "QuietOffset",
+    "Table",
+    "Transform",
+    "parse_transform",
+]
 
-
-class Transform(Protocol):
-    """One step from a device's output to what the device saw.
-
-    One that is not ``monotonic`` may have ``turns()``: where its slope changes sign or its values
-    begin and end, so that an envelope can be drawn without reading every sample.
-    """
-
-    monotonic: ClassVar[bool]
-
-    def apply(self, x: Array, quiet: Quiet) -> Array:
-        """Return the calibrated values."""
-        ...
+PER_DB = math.log(10.0) / 10.0  # relative change of a power for one decibel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +47,8 @@ class Gain:
     sigma: float = 0.0
 
     def __post_init__(self) -> None:
-        _refuse(self.gain == 0, "a gain of 0 leaves nothing")
-        _refuse(self.sigma < 0, "sigma cannot be negative")
+        refuse(self.gain == 0, "a gain of 0 leaves nothing")
+        refuse(self.sigma < 0, "sigma cannot be negative")
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return gain · x."""
@@ -57,6 +57,14 @@ class Gain:
     def inverse(self, y: Array) -> Array:
         """Return y / gain."""
         return y / self.gain
+
+    def derivative(self, x: Array) -> float:
+        """Return the gain."""
+        return self.gain
+
+    def changes(self, x: Array) -> Mapping[str, Array]:
+        """Return sigma · x."""
+        return {"gain": self.sigma * x} if self.sigma else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +76,7 @@ class Offset:
     sigma: float = 0.0
 
     def __post_init__(self) -> None:
-        _refuse(self.sigma < 0, "sigma cannot be negative")
+        refuse(self.sigma < 0, "sigma cannot be negative")
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return x − offset."""
@@ -78,17 +86,29 @@ class Offset:
         """Return y + offset."""
         return y + self.offset
 
+    def derivative(self, x: Array) -> float:
+        """Return 1."""
+        return 1.0
+
+    def changes(self, x: Array) -> Mapping[str, Array]:
+        """Return −sigma for every sample."""
+        return {"offset": np.full(x.shape, -self.sigma)} if self.sigma else {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuietOffset:
-    """y = x − mean of x over the quiet time before the shot, ``t_start_s … t_end_s``"""
+    """y = x − mean of x over the quiet time before the shot, ``t_start_s … t_end_s``
+
+    It has no inverse: the mean went away with it. Its uncertainty, the standard error of that mean,
+    is worked out from the samples, see `ishtar.calibrated`.
+    """
 
     monotonic: ClassVar[bool] = True
     t_start_s: float
     t_end_s: float
 
     def __post_init__(self) -> None:
-        _refuse(self.t_end_s <= self.t_start_s, "t_end_s must be later than t_start_s")
+        refuse(self.t_end_s <= self.t_start_s, "t_end_s must be later than t_start_s")
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return x less its mean over the quiet time."""
@@ -97,22 +117,71 @@ class QuietOffset:
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial:
-    """y = c0 + c1·x + c2·x² + …"""
+    """y = c0 + c1·x + c2·x² + …
+
+    Where ``x_min`` and ``x_max`` are given, NaN outside them, never an extrapolation. ``sigmas``
+    are those of the coefficients, taken as independent of each other.
+    """
 
     monotonic: ClassVar[bool] = False
     coefficients: tuple[float, ...]
+    sigmas: tuple[float, ...] = later((), of="coefficients")
+    x_min: float | None = later(None)
+    x_max: float | None = later(None)
 
     def __post_init__(self) -> None:
-        _refuse(not any(self.coefficients[1:]), "the coefficients need a c1, c2 … other than 0")
+        refuse(not any(self.coefficients[1:]), "the coefficients need a c1, c2 … other than 0")
+        refuse(
+            bool(self.sigmas) and len(self.sigmas) != len(self.coefficients),
+            "sigmas needs one number for each of the coefficients, 0 where one is exact",
+        )
+        refuse(any(s < 0 for s in self.sigmas), "sigmas cannot be negative")
+        low, high = self.range
+        refuse(not low < high, "x_max must be larger than x_min")
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The inputs that it holds for."""
+        low = -math.inf if self.x_min is None else self.x_min
+        return low, math.inf if self.x_max is None else self.x_max
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Evaluate the polynomial."""
         with np.errstate(over="ignore", invalid="ignore"):  # inf or NaN say it
-            return np.polynomial.polynomial.polyval(x, np.asarray(self.coefficients))
+            y = np.polynomial.polynomial.polyval(x, np.asarray(self.coefficients))
+        return y if self.range == (-math.inf, math.inf) else np.where(self.outside(x), np.nan, y)
+
+    def inverse(self, y: Array) -> Array:
+        """Return the x in ``x_min … x_max`` that gives y; NaN where none does.
+
+        Raises
+        ------
+        ValueError
+            The polynomial turns in that range, so that two x give one y.
+        """
+        return invert_polynomial(self.coefficients, self.turns(), self.range, y)
+
+    def derivative(self, x: Array) -> Array:
+        """Return c1 + 2·c2·x + …"""
+        derivative = np.polynomial.polynomial.polyder(np.asarray(self.coefficients))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(np.polynomial.polynomial.polyval(x, derivative))
+
+    def changes(self, x: Array) -> Mapping[str, Array]:
+        """Return sigma · x^k for each coefficient."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return {f"c{k}": s * x**k for k, s in enumerate(self.sigmas) if s}
+
+    def outside(self, x: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Tell which inputs it does not hold for."""
+        low, high = self.range
+        return (x < low) | (x > high)
 
     def turns(self) -> Array | None:
-        """Return where its slope changes sign."""
-        return polynomial_turns(self.coefficients)
+        """Return where its slope changes sign, and where it ends."""
+        turns = polynomial_turns(self.coefficients)
+        ends = [e for e in self.range if math.isfinite(e)]
+        return turns if turns is None or not ends else np.unique([*turns, *ends])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +189,9 @@ class LogDetector:
     """P = 10^(((x − zero − intercept)/slope + decibels)/10)
 
     A logarithmic detector gives ``slope`` volts a decibel above its output ``zero + intercept``,
-    at which P is ``decibels`` (10) dB above 1 in the unit stated.
+    at which P is ``decibels`` (10) dB above 1 in the unit stated. ``sigma_db`` is that of the level
+    as a whole (coupler, cable, detector), dB; ``sigma_slope`` that of the slope, V/dB, which turns
+    about ``zero + intercept``.
     """
 
     monotonic: ClassVar[bool] = True
@@ -128,9 +199,12 @@ class LogDetector:
     intercept: float
     slope: float
     decibels: float = 10.0
+    sigma_db: float = later(0.0)
+    sigma_slope: float = later(0.0)
 
     def __post_init__(self) -> None:
-        _refuse(self.slope == 0, "the slope cannot be 0")
+        refuse(self.slope == 0, "the slope cannot be 0")
+        refuse(self.sigma_db < 0 or self.sigma_slope < 0, "sigma_db, sigma_slope: not below 0")
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return the power."""
@@ -143,48 +217,86 @@ class LogDetector:
         with np.errstate(divide="ignore", invalid="ignore"):
             return (10.0 * np.log10(y) - self.decibels) * self.slope + self.intercept + self.zero
 
+    def derivative(self, x: Array) -> Array:
+        """Return P · ln 10/10 / slope."""
+        return self.apply(x, no_quiet) * (PER_DB / self.slope)
+
+    def changes(self, x: Array) -> Mapping[str, Array]:
+        """Return P · ln 10/10 times the change of the level in dB."""
+        power = self.apply(x, no_quiet)
+        found = {}
+        if self.sigma_db:
+            found["level"] = power * (PER_DB * self.sigma_db)
+        if self.sigma_slope:
+            level_db = (x - self.zero - self.intercept) / self.slope
+            found["slope"] = power * (-PER_DB * self.sigma_slope / self.slope * level_db)
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """y by linear interpolation in a look-up table; NaN outside it, never an extrapolation"""
+    """y by linear interpolation in a look-up table; NaN outside it, never an extrapolation
+
+    ``sigma``, in the unit of y, is that of the table as a whole: all its y are off together.
+    """
 
     monotonic: ClassVar[bool] = False
     x: tuple[float, ...]
     y: tuple[float, ...]
+    sigma: float = later(0.0, of="y")
 
     def __post_init__(self) -> None:
-        _refuse(
+        refuse(
             len(self.x) != len(self.y) or len(self.x) < 2,
             "a table needs as many y as x, two at least",
         )
         steps = np.diff(self.x)
-        _refuse(
+        refuse(
             not (np.all(steps > 0) or np.all(steps < 0)),
             "the x of a table must rise or fall throughout",
         )
+        refuse(self.sigma < 0, "sigma cannot be negative")
+
+    @property
+    def _rising(self) -> tuple[Array, Array]:
+        order = 1 if self.x[0] < self.x[-1] else -1
+        return np.asarray(self.x)[::order], np.asarray(self.y)[::order]
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Interpolate."""
-        xs, ys = np.asarray(self.x), np.asarray(self.y)
-        if xs[0] > xs[-1]:
-            xs, ys = xs[::-1], ys[::-1]
-        return np.interp(x, xs, ys, left=np.nan, right=np.nan)
+        return np.interp(x, *self._rising, left=np.nan, right=np.nan)
 
     def inverse(self, y: Array) -> Array:
-        """Interpolate the other way; only where y rises or falls throughout."""
-        return Table(x=self.y, y=self.x).apply(y, _no_quiet)
+        """Interpolate the other way; only where y rises or falls throughout.
+
+        Raises
+        ------
+        ValueError
+            Two x give one y.
+        """
+        return Table(x=self.y, y=self.x).apply(y, no_quiet)
+
+    def derivative(self, x: Array) -> Array:
+        """Return the slope between the two points around x; NaN outside."""
+        xs, ys = self._rising
+        between = np.clip(np.searchsorted(xs, x, side="right") - 1, 0, len(xs) - 2)
+        return np.where(self.outside(x), np.nan, (np.diff(ys) / np.diff(xs))[between])
+
+    def changes(self, x: Array) -> Mapping[str, Array]:
+        """Return sigma for every sample inside."""
+        return {"table": np.where(self.outside(x), np.nan, self.sigma)} if self.sigma else {}
+
+    def outside(self, x: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Tell which inputs it does not hold for."""
+        return (x < min(self.x)) | (x > max(self.x))
 
     def turns(self) -> Array:
         """Return where its slope changes sign, and its two ends: beyond them there is nothing."""
         return np.unique([*table_turns(self.x, self.y), self.x[0], self.x[-1]])
 
 
-def _refuse(wrong: bool, why: str) -> None:
-    if wrong:
-        raise ValueError(why)
-
-
-def _no_quiet(t_start_s: float, t_end_s: float) -> Array:
+def no_quiet(t_start_s: float, t_end_s: float) -> Array:
+    """Stand for a quiet time where a transform has none."""
     raise ValueError("this transform has no quiet time")
 
 
@@ -195,11 +307,19 @@ TRANSFORMS: dict[str, type[Any]] = {
     "polynomial": Polynomial,
     "log_detector": LogDetector,
     "table": Table,
+    "frequency_response": FrequencyResponse,
 }
 
 
-def parse_transform(entry: Mapping[str, Any]) -> Transform:
-    """Return the transform that one table of a calibration file describes.
+def parse_transform(entry: Mapping[str, Any], known: Mapping[str, type[Any]] = TRANSFORMS) -> Any:
+    """Return the step (`ishtar.calibration.steps.Step`) that a table of a calibration describes.
+
+    Parameters
+    ----------
+    entry : mapping
+        ``kind`` and its numbers.
+    known : mapping
+        Classes by kind: `TRANSFORMS`, and a facility's own.
 
     Raises
     ------
@@ -210,29 +330,28 @@ def parse_transform(entry: Mapping[str, Any]) -> Transform:
         raise CalibrationFileError(f'transform {_short(entry)} is no table: {{ kind = "gain", … }}')
     values = dict(entry)
     kind = values.pop("kind", None)
-    if not isinstance(kind, str) or kind not in TRANSFORMS:
+    if not isinstance(kind, str) or kind not in known:
         raise CalibrationFileError(
-            f"unknown transform {_short(kind)}{did_you_mean(str(kind)[:80], TRANSFORMS)} "
-            f"(known: {', '.join(sorted(TRANSFORMS))})"
+            f"unknown transform {_short(kind)}{did_you_mean(str(kind)[:80], known)} "
+            f"(known: {', '.join(sorted(known))})"
         )
-    cls = TRANSFORMS[kind]
-    known = {f.name: f for f in fields(cls)}
-    for name in values.keys() - known.keys():
-        raise CalibrationFileError(f"{kind} has no {name!r}{did_you_mean(name, known)}")
-    for name, f in known.items():
+    cls = known[kind]
+    numbers_of = {f.name: f for f in fields(cls)}
+    for name in values.keys() - numbers_of.keys():
+        raise CalibrationFileError(f"{kind} has no {name!r}{did_you_mean(name, numbers_of)}")
+    for name, f in numbers_of.items():
         if name not in values and f.default is MISSING:
             raise CalibrationFileError(f"{kind} needs {name!r}: add it")
     numbers = {
         name: _numbers(kind, name, value)
-        if str(known[name].type).startswith("tuple")
+        if str(numbers_of[name].type).startswith("tuple")
         else _number(kind, name, value)
         for name, value in values.items()
     }
     try:
-        transform: Transform = cls(**numbers)
+        return cls(**numbers)
     except ValueError as error:
         raise CalibrationFileError(f"{kind}: {error}") from error
-    return transform
 
 
 def _numbers(kind: str, name: str, value: Any) -> tuple[float, ...]:

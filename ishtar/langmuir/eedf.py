@@ -33,6 +33,7 @@ _NEAREST = 0.5  # lowest energy, Te
 _SMALLEST_REDUCTION = 0.5
 _LEAST_DECADES = 1.0
 _LEAST_GAIN = 25.0  # of χ², for three more parameters
+_MOST_STEPS = 60  # of a fit: along a valley of temperatures that cannot be told apart it creeps on
 _NAN = math.nan
 
 
@@ -316,8 +317,16 @@ def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -
     def single_residual(p: Floats) -> Floats:
         return residual(np.concatenate([p[:4], [1e-6, -12.0], p[4:]]))
 
-    alone = least_squares(single_residual, np.concatenate([one[:4], one[6:]]), x_scale="jac")
-    fits = [least_squares(residual, s, bounds=(lower, upper), x_scale="jac") for s in starts]
+    alone = least_squares(
+        single_residual,
+        np.concatenate([one[:4], one[6:]]),
+        x_scale="jac",
+        max_nfev=_MOST_STEPS,
+    )
+    fits = [
+        least_squares(residual, s, bounds=(lower, upper), x_scale="jac", max_nfev=_MOST_STEPS)
+        for s in starts
+    ]
     best = min(fits, key=lambda f: f.cost)
     m = bins.bias.shape[1]
     reduced = max(2.0 * best.cost / max(m - best.x.size, 1), 1.0)

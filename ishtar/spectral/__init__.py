@@ -12,14 +12,17 @@
 from __future__ import annotations
 
 from ishtar.spectral.lines import ExpectedLine, Line, expected_lines, find_lines
+from ishtar.spectral.strips import even_stretches, spectrogram_of
 from ishtar.spectral.welch import BadSpectrum, spectrogram, spectrum
 
 __all__ = [
     "BadSpectrum",
     "ExpectedLine",
     "Line",
+    "even_stretches",
     "expected_lines",
     "find_lines",
     "spectrogram",
+    "spectrogram_of",
     "spectrum",
 ]

@@ -143,7 +143,7 @@ def find_lines(
     *,
     harmonics: int = 5,
     beats: int = 4,
-    tolerance: float = 1e-3,
+    tolerance: float | Mapping[str, float] = 1e-3,
     false_alarm: float = 1e-3,
     max_lines: int = 100,
 ) -> tuple[Line, ...]:
@@ -161,8 +161,9 @@ def find_lines(
         they are folded to; then state a ``tolerance`` that is small against the rate.
     harmonics, beats : int
         As in :func:`expected_lines`.
-    tolerance : float
-        How far a generator may be from its nominal frequency, as a share of it.
+    tolerance : float or mapping of str to float
+        How far a generator may be from its nominal frequency, as a share of it; of all, or of each
+        by its name: one that is tuned, and one that a crystal holds.
     false_alarm : float
         Chance that Gaussian noise alone brings a line into a whole spectrum.
     max_lines : int
@@ -187,7 +188,21 @@ def find_lines(
     peaks = _peaks(psd, floor, facts["averages"], lobe, false_alarm)
     found = [_measure(spectrum, psd, floor, p, lobe) for p in peaks[:max_lines]]
     found.sort(key=lambda line: line.frequency.value)
-    return _identify(found, dict(fundamentals or {}), facts, harmonics, beats, tolerance)
+    nominal = dict(fundamentals or {})
+    return _identify(found, nominal, facts, harmonics, beats, _of_each(tolerance, nominal))
+
+
+def _of_each(
+    tolerance: float | Mapping[str, float], nominal: Mapping[str, float]
+) -> dict[str, float]:
+    if not isinstance(tolerance, Mapping):
+        return dict.fromkeys(nominal, tolerance)
+    if tolerance.keys() != nominal.keys():
+        raise BadSpectrum(
+            f"tolerances for {', '.join(tolerance) or 'nothing'}, fundamentals "
+            f"{', '.join(nominal) or 'none'}: give one for each of these"
+        )
+    return dict(tolerance)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,13 +317,13 @@ def _identify(
     facts: Mapping[str, float],
     harmonics: int,
     beats: int,
-    tolerance: float,
+    tolerance: Mapping[str, float],
 ) -> tuple[Line, ...]:
     """Give names to lines: the likeliest, where a high order needs a better fit than a low one."""
     rate, spacing = facts["sample_rate_hz"], facts["spacing_hz"]
-    reach = {name: tolerance * nominal + spacing for name, nominal in fundamentals.items()}
+    reach = {name: tolerance[name] * nominal + spacing for name, nominal in fundamentals.items()}
     shown = {name: _fold(nominal, rate) for name, nominal in fundamentals.items()}
-    width = {name: tolerance * nominal for name, nominal in fundamentals.items()}
+    width = {name: tolerance[name] * nominal for name, nominal in fundamentals.items()}
     for name, line in _fundamentals(found, shown, reach).items():
         nominal = fundamentals[name]
         # an odd fold runs backwards: there a higher frequency shows as a lower one

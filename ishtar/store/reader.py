@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
+from ishtar.store.blocks import LONG, filling, in_blocks, looking_up
 from ishtar.store.h5_names import get_text, group_name
+from ishtar.store.h5_read import (
+    damage_told,
+    open_dataset,
+    open_h5,
+    opened,
+    read_integer,
+    read_rows,
+    read_text,
+)
 from ishtar.store.scale import Step, apply_scale
 from ishtar.store.writer import FORMAT, Origin
-
-
-@contextmanager
-def open_h5(path: Path) -> Iterator[h5py.File]:
-    """Open a stored file for one read; any HDF5 failure names the file."""
-    import hdf5plugin  # noqa: F401  registers the filters
-
-    try:
-        with h5py.File(path, "r", locking=False) as f:
-            yield f
-    except FileNotFoundError:
-        raise
-    except (OSError, KeyError, RuntimeError) as error:
-        raise DamagedFile(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); "
-            "ingest its source again, `ishtar verify` lists every damaged file"
-        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +62,7 @@ class Channel:
     def raw(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Read samples ``start … stop`` as recorded."""
         with open_h5(self.file) as f:
-            return f[group_name(self.path)]["data"][start : self.n if stop is None else stop]
+            return read_rows(open_dataset(f, f"{group_name(self.path)}/data"), start, stop)
 
     def time(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Return the times of samples ``start … stop``, s on the shot's clock."""
@@ -77,16 +70,55 @@ class Channel:
         if self.dt is not None:
             return self.t0 + self.dt * np.arange(start, stop, dtype=np.float64)
         with open_h5(self.file) as f:
-            return f[group_name(self.path)]["time"][start:stop]
+            return read_rows(open_dataset(f, f"{group_name(self.path)}/time"), start, stop)
 
     def scaled(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Read samples ``start … stop`` with the file's own scale applied."""
-        return apply_scale(self.raw(start, stop), self.scale)
+        return self.through(partial(apply_scale, scale=self.scale), start, stop)
+
+    def through(
+        self,
+        compute: Callable[[NDArray[Any]], NDArray[np.float64]],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Read samples ``start … stop`` and compute from them, in one pass over memory.
+
+        Parameters
+        ----------
+        compute : callable
+            Of raw samples (m,), gives as many values, each from its sample alone: a long
+            stretch goes through it in blocks. It must not keep its argument.
+
+        Returns
+        -------
+        (n,) float64
+        """
+        start, stop, _ = slice(start, stop).indices(self.n)
+        if stop - start < LONG:
+            return compute(self.raw(start, stop))
+        with ExitStack() as stack:
+            with damage_told(self.file):
+                f = stack.enter_context(opened(self.file))
+                data = open_dataset(f, f"{group_name(self.path)}/data")
+
+            def read(a: int, b: int, into: NDArray[Any]) -> NDArray[Any]:
+                with damage_told(self.file):
+                    return read_rows(data, a, b, into=into)
+
+            few = self.dtype.kind in "iu" and self.dtype.itemsize <= 2
+            fill = (
+                looking_up(compute, self.raw_min, self.raw_max, self.dtype)
+                if few
+                else filling(compute)
+            )
+            return in_blocks(read, fill, start, stop, self.dtype)
 
     def level(self, factor: int, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Read blocks ``start … stop`` of a level of the envelope pyramid: (m, 2) raw min, max."""
         with open_h5(self.file) as f:
-            return f[group_name(self.path)]["envelope"][str(factor)][start:stop]
+            level = open_dataset(f, f"{group_name(self.path)}/envelope/{factor}")
+            return read_rows(level, start, stop)
 
 
 class SourceFile:
@@ -95,24 +127,24 @@ class SourceFile:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         with open_h5(self.path) as f:
-            stored = int(f.attrs["format"])
+            stored = read_integer(f, "format")
             if stored != FORMAT:
                 raise DamagedFile(
                     f"{self.path} has format {stored}, this version reads {FORMAT}: "
                     "use the version of ishtar that wrote it, or ingest its source again"
                 )
             self.origin = Origin(
-                shot=int(f.attrs["shot"]),
-                source=str(f.attrs["source"]),
-                size=int(f.attrs["size"]),
-                sha256=str(f.attrs["sha256"]),
-                converter=str(f.attrs["converter"]),
-                writer=str(f.attrs["writer"]),
-                arrived=str(f.attrs["arrived"]),
+                shot=read_integer(f, "shot"),
+                source=read_text(f, "source"),
+                size=read_integer(f, "size"),
+                sha256=read_text(f, "sha256"),
+                converter=read_text(f, "converter"),
+                writer=read_text(f, "writer"),
+                arrived=read_text(f, "arrived"),
             )
-            self.attributes: dict[str, Any] = json.loads(get_text(f, "attributes"))
-            self.properties: dict[str, Any] = json.loads(get_text(f, "properties"))
-            self._index: list[dict[str, Any]] = json.loads(get_text(f, "index"))
+            self.attributes: dict[str, Any] = json.loads(read_text(f, "attributes"))
+            self.properties: dict[str, Any] = json.loads(read_text(f, "properties"))
+            self._index: list[dict[str, Any]] = json.loads(read_text(f, "index"))
 
     @cached_property
     def channels(self) -> dict[str, Channel]:
@@ -123,7 +155,8 @@ class SourceFile:
     def read_channels(self) -> dict[str, Channel]:
         """Read the channels from their own groups; the index only repeats them, in one read."""
         found: list[dict[str, Any]] = []
-        with open_h5(self.path) as f:
+        with open_h5(self.path) as opened:
+            f = h5py.File(opened)
 
             def visit(name: str, group: Any) -> None:
                 if isinstance(group, h5py.Group) and "path" in group.attrs:

@@ -14,6 +14,7 @@ from runner.errors import ParameterError
 from runner.execute import Job
 from runner.fork import fork as make_fork
 from runner.parameters import parse_assignments
+from runner.ranges import range_of
 from runner.receipts import Subject
 from runner.templates import SCOPE_PARAMETERS, Template
 
@@ -31,9 +32,10 @@ def _subject(coordinator: Coordinator, template: Template, text: str) -> Subject
         if text in days:
             return Subject.day(text)
         raise ParameterError(f"{template.name} is made for a day, {text!r} is none with shots")
-    numbers = select(text, coordinator.catalogue.shots())
+    known = coordinator.catalogue.shots()
     if template.scope == "range":
-        return Subject.range(numbers[0], numbers[-1])
+        return range_of(text, known, template.name)
+    numbers = select(text, known)
     if len(numbers) != 1:
         raise ParameterError(f"{text!r} names {len(numbers)} shots: give one")
     return Subject.shot(numbers[0])
@@ -67,6 +69,8 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
             rerun=True,
             timeout_s=chosen.timeout_s or coordinator.settings.run.timeout_s,
             output_mb=coordinator.settings.run.output_mb,
+            memory_mb=chosen.memory_mb or coordinator.settings.run.memory_limit_mb,
+            kernels=coordinator.settings.run.kernels,
         )
         done = coordinator.run_one(job)
         from runner.publish.addresses import report_stem

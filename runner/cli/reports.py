@@ -14,6 +14,7 @@ from runner.cli.output import Progress, json_option, print_rows
 from runner.coordinator import Coordinator, Event
 from runner.lock import coordinator_lock
 from runner.plan import Planned
+from runner.ranges import asked_ranges, subjects_about
 from runner.receipts import Subject
 
 shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")
@@ -35,6 +36,13 @@ def chosen_templates(coordinator: Coordinator, text: str | None) -> list[str] | 
     return [templates[name.strip()].name for name in text.split(",") if name.strip()]
 
 
+def chosen_ranges(
+    coordinator: Coordinator, names: list[str] | None, text: str | None
+) -> list[Subject]:
+    """Return the ranges of shots that options ask a report of."""
+    return asked_ranges(coordinator.templates(), names, text, coordinator.catalogue)
+
+
 def _row(planned: Planned) -> dict[str, Any]:
     return {
         "shot": planned.subject.number if planned.subject.scope == "shot" else None,
@@ -54,11 +62,13 @@ def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: 
     """Show which reports are missing or stale."""
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
+        chosen = chosen_templates(coordinator, names)
         rows = [
             _row(p)
             for p in coordinator.plan(
                 shots=chosen_shots(coordinator.catalogue, shots),
-                names=chosen_templates(coordinator, names),
+                names=chosen,
+                ranges=chosen_ranges(coordinator, chosen, shots),
                 force=force,
             )
         ]
@@ -104,15 +114,20 @@ class Narrator:
 def run(shots: str | None, names: str | None, force: bool, workers: int | None) -> int:
     """Make every report that is missing or stale.
 
+    Reports over a range of shots are made when one asks for them, --templates profile --shots
+    1..12; from then on they are kept up to date.
+
     Exits with 1 when a report failed or ran out of time; the others are made all the same.
     """
     workspace = Workspace.find()
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.clear_leftovers()
         coordinator.sync_shots()
+        chosen = chosen_templates(coordinator, names)
         finished = coordinator.run(
             shots=chosen_shots(coordinator.catalogue, shots),
-            names=chosen_templates(coordinator, names),
+            names=chosen,
+            ranges=chosen_ranges(coordinator, chosen, shots),
             force=force,
             workers=workers,
             listener=Narrator(),
@@ -134,7 +149,7 @@ def publish(shots: str | None) -> None:
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
-        only = None if numbers is None else [Subject.shot(n) for n in numbers]
+        only = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
         from runner.publish.source import publish_workspace
 
         published = publish_workspace(coordinator, only)
@@ -154,7 +169,8 @@ def reports(shots: str | None, as_json: bool) -> None:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
         planned = {(p.subject.key, p.template): p for p in coordinator.plan(shots=numbers)}
-        keys = None if numbers is None else {subject_of(n) for n in numbers}
+        about = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
+        keys = None if about is None else {subject.key for subject in about}
         rows = []
         for row in coordinator.catalogue.reports():
             if keys is not None and row.subject not in keys:

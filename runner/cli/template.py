@@ -13,6 +13,7 @@ from runner.cli.output import json_option, print_rows
 from runner.coordinator import Coordinator
 from runner.errors import TemplateError
 from runner.execute import Job, execute
+from runner.ranges import range_of
 from runner.receipts import Subject
 from runner.templates import read_templates
 
@@ -122,27 +123,36 @@ def new(name: str) -> None:
 
 @template.command()
 @click.argument("name")
-@click.option("--shot", default="latest", show_default=True)
+@click.option(
+    "--shot", default="latest", show_default=True, help="Or a range, where it is for one."
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
 def test(name: str, shot: str, output: Path | None) -> int:
     """Run a template on a shot and show what came out; nothing is published or kept."""
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
         chosen = coordinator.templates()[name]
-        if chosen.scope != "shot":
-            raise TemplateError(f"{name} has scope {chosen.scope}: use `ishtar rerun`")
-        number = select(shot, coordinator.catalogue.shots())[-1]
+        if chosen.scope == "day":
+            raise TemplateError(f"{name} is made for a day: use `ishtar rerun DAY {name}`")
+        known = coordinator.catalogue.shots()
+        if chosen.scope == "range":
+            subject = range_of(shot, known, name)
+        else:
+            subject = Subject.shot(select(shot, known)[-1])
         job = Job(
             root=str(coordinator.workspace.root),
-            subject=Subject.shot(number),
+            subject=subject,
             template=name,
             rerun=True,
             timeout_s=chosen.timeout_s or coordinator.settings.run.timeout_s,
             output_mb=coordinator.settings.run.output_mb,
+            memory_mb=chosen.memory_mb or coordinator.settings.run.memory_limit_mb,
+            kernels=coordinator.settings.run.kernels,
         )
         done = execute(job)
         folder = coordinator.workspace.reports / done.folder
-        path = output or Path(f"{name}-{number}.ipynb")
+        numbers = "..".join(str(int(n)) for n in subject.key.split(".."))
+        path = output or Path(f"{name}-{numbers}.ipynb")
         shutil.copyfile(folder / "report.ipynb", path)
         shutil.rmtree(folder)
     receipt = done.receipt

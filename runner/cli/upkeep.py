@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ishtar.calibration import read_declarations
+from ishtar.calibration.gaps import check_folder
 from ishtar.errors import IshtarError
 from ishtar.store import problems as store_problems
 from ishtar.testbed import stored_shots
@@ -86,7 +86,8 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
         yield "settings", True, "ishtar.toml is understood"
     except IshtarError as error:
         yield "settings", False, str(error)
-    _, problems = read_declarations(workspace.calibrations)
+    _, findings = check_folder(workspace.calibrations, stored_shots(workspace))
+    problems = [str(f) for f in findings if f.sure]
     yield "calibrations", not problems, "; ".join(problems) or "no problem"
     templates = read_templates(workspace.templates)
     wrong = "; ".join(f"{name}: {why}" for name, why in templates.problems.items())

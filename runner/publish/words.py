@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -69,6 +69,7 @@ def _renderer_class() -> Any:
     return Renderer
 
 
+@lru_cache(maxsize=512)  # a worker meets the same cells in every report of a template
 def highlight(code: str, language: str = "python") -> Markup:
     """Return code with pygments' short classes; in an unknown language as plain text."""
     from pygments import highlight as pygmentize

@@ -24,6 +24,10 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "no_plasma": "the helicon generator trips before the gas ignites",
         "icrf_arc": "the antenna arcs in the flat top: power reflected, generator off",
         "dead_channel": "the B-dot detector has no supply: its channel reads nothing",
+        "dropped_samples": "the DAQ loses a buffer of samples in the flat top",
+        "noisy_channel": "the shield of the big coils' current signal is open",
+        "stuck_bit": "a bit of the converter of the small coils' current is stuck",
+        "late_trigger": "the DAQ starts 20 ms late, and does not know it",
         "truncated": "LabVIEW crashed while it wrote the file",
         "date_missing": "the PLC wrote no CSV",
     }

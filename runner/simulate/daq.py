@@ -35,6 +35,11 @@ CHANNELS: Final = (
 
 _OVERRANGE: Final = 1000.0
 """Range switch at 10 µA/V instead of 10 mA/V."""
+_LOST_S: Final = 3.0
+"""In the buffer that begins here the board overflows: what follows moves up."""
+_LATE_S: Final = 0.02
+_OPEN_SHIELD_V: Final = 0.3
+_STUCK_BIT: Final = 1 << 6
 
 
 def channel_names(setup: Setup) -> tuple[str, ...]:
@@ -58,7 +63,7 @@ def daq_blocks(
     Yields
     ------
     dict of str to (n,) int16
-        Sample i of the shot is at ``T_START_S + i/rate_hz``.
+        Sample i of the shot is at ``T_START_S + i/rate_hz``. A segment that was lost is empty.
     """
     names = channel_names(setup)
     noise = {c: campaign.random(setup.number, f"noise {c}") for c in names}
@@ -70,8 +75,12 @@ def daq_blocks(
     for first in range(0, total, step):
         index = np.arange(first, min(first + step, total), dtype=np.float64)
         t = T_START_S + index / rate_hz
+        if setup.flaw == "late_trigger":
+            t = t + _LATE_S
         volts = _volts(setup, plasma, t, sweep_phase, drift)
-        yield {c: _digitise(setup, c, volts[c], noise[c]) for c in names}
+        block = {c: _digitise(setup, c, volts[c], noise[c]) for c in names}
+        lost = setup.flaw == "dropped_samples" and t[0] <= _LOST_S < t[-1]
+        yield {} if lost else block
 
 
 def _volts(
@@ -140,9 +149,12 @@ def _digitise(setup: Setup, channel: str, volts: Array, rng: np.random.Generator
     if setup.flaw == "dead_channel" and channel == "Bdot_U":
         return np.zeros(volts.size, dtype=np.int16)
     sigma = _NOISE_V.get(channel, ins.ADC_NOISE_V)
+    if setup.flaw == "noisy_channel" and channel == "BigCoil_I":
+        sigma = _OPEN_SHIELD_V
     noisy = volts + sigma * rng.standard_normal(volts.size, dtype=np.float32)
-    counts = np.rint(noisy / ins.ADC_V_PER_COUNT)
-    return np.clip(counts, -32768, 32767).astype(np.int16)
+    counts = np.clip(np.rint(noisy / ins.ADC_V_PER_COUNT), -32768, 32767).astype(np.int16)
+    stuck = setup.flaw == "stuck_bit" and channel == "SmallCoil_I"
+    return counts | np.int16(_STUCK_BIT) if stuck else counts
 
 
 def _sweep(t: Array, phase: float) -> tuple[Array, Array]:

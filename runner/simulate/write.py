@@ -139,7 +139,8 @@ def _write_tdms(
         writer = TdmsWriter(f, _properties(setup, layout), interleaved=campaign.interleaved)
         done, until_s, written = 0, T_START_S, 0
         for k, block in enumerate(daq.daq_blocks(campaign, setup, plasma, layout.daq_hz)):
-            done += writer.write(_blocks(daq.GROUP, block))
+            if block:
+                done += writer.write(_blocks(daq.GROUP, block))
             until_s += daq.SEGMENT_S
             if k % 4 == 3 or until_s >= T_END_S - 1e-9:
                 end = int((slow["Time"] < 1e3 * until_s).sum())

@@ -28,7 +28,7 @@ def texts(notebook):
 
 
 def kernels() -> set[int]:
-    """Return the processes below this one that are kernels."""
+    """Return the processes below this one that are kernels, started cold."""
     return {
         p.pid
         for p in psutil.Process().children(recursive=True)
@@ -123,7 +123,7 @@ def test_a_template_that_lacks_its_signals_is_skipped_without_a_kernel(factory):
 def test_an_endless_loop_ends_at_the_time_limit_and_keeps_what_it_had(factory):
     factory.template("loop", "print('before')", "while True: pass")
     start = time.monotonic()
-    done = factory.run("loop", timeout_s=4.0)
+    done = factory.run("loop", timeout_s=4.0, kernels="cold")
     assert time.monotonic() - start < 30
     assert done.receipt.state == "timeout"
     assert "4 s" in done.receipt.reason
@@ -133,7 +133,7 @@ def test_an_endless_loop_ends_at_the_time_limit_and_keeps_what_it_had(factory):
 
 def test_a_kernel_that_dies_is_a_failed_report(factory):
     factory.template("dies", "print('before', flush=True)", "import os; os._exit(3)")
-    done = factory.run("dies")
+    done = factory.run("dies", kernels="cold")
     assert done.receipt.state == "failed"
     assert "died" in done.receipt.reason
     assert not kernels()
@@ -141,7 +141,7 @@ def test_a_kernel_that_dies_is_a_failed_report(factory):
 
 def test_a_flood_of_output_is_stopped_and_cut(factory):
     factory.template("flood", "print('before')", "while True: print('x' * 1000)")
-    done = factory.run("flood", output_mb=1.0, timeout_s=60.0)
+    done = factory.run("flood", output_mb=1.0, timeout_s=60.0, kernels="cold")
     assert done.receipt.state == "failed"
     assert "1 MB" in done.receipt.reason
     folder = factory.workspace.reports / done.folder

@@ -9,9 +9,11 @@ import pytest
 from ishtar.catalogue import Catalogue
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
-from runner.code import code_input, normalised
+from runner import code
+from runner.code import code_input, code_parts
 from runner.coordinator import Coordinator, rebuild
 from runner.execute import Done, identity
+from runner.reach import Package
 from runner.receipts import RECEIPT, Receipt, Scrap, Subject, report_folder
 
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
@@ -24,7 +26,7 @@ def make(factory, coordinator, planned, reader, state="ok", scraps=()):
     values = template.values(planned.subject)
     with recording() as recorder:
         reader(Testbed(workspace), planned.subject)
-    inputs = tuple(sorted({*recorder.inputs, code_input()}))
+    inputs = tuple(sorted({*recorder.inputs, code_input(template.code)}))
     receipt = Receipt(
         scope=planned.subject.scope,
         subject=planned.subject.key,
@@ -36,6 +38,7 @@ def make(factory, coordinator, planned, reader, state="ok", scraps=()):
         state=state,
         digest=identity(template, values, inputs, False),
         inputs=inputs,
+        code=code_parts(template.code),
         scraps=tuple(scraps),
         started=f"2026-11-22T12:00:{len(coordinator.catalogue.reports()):02d}+00:00",
         duration_s=1.0,
@@ -163,6 +166,7 @@ def test_a_channel_that_arrives_late_makes_the_skipped_report_stale(factory, coo
         make(factory, coordinator, p, look, state="skipped")
     assert planned(coordinator, shots=[2]) == {}
     factory.shot(2)
+    coordinator.sync_shots()
     assert planned(coordinator, shots=[2]) == {
         ("00002", PROBE): ("stale: channel PXI M6251/Lang_I arrived",)
     }
@@ -202,11 +206,53 @@ def test_a_rebuilt_catalogue_equals_the_live_one(factory, made):
         assert content(again.catalogue) == before
 
 
-def test_docstrings_comments_and_layout_are_not_code():
-    one = '"""A module."""\ndef f(x):\n    """Do it."""\n    return x + 1  # one more\n'
-    other = "def f( x ):\n\n    return x+1\n"
-    assert normalised(one) == normalised(other)
-    assert normalised(one) != normalised(one.replace("+ 1", "+ 2"))
+LIBRARY = {
+    "ishtar": ("from ishtar.a import one", True),
+    "ishtar.a": ("def one():\n    return 1\ndef lonely():\n    return 1", False),
+    "ishtar.b": ("def two():\n    return 2", False),
+}
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """Give a function that puts other source in the place of the library."""
+
+    def put(**changed):
+        sources = LIBRARY | {f"ishtar.{n}": (source, False) for n, source in changed.items()}
+        package = Package("ishtar", sources)
+        monkeypatch.setattr(code, "library", lambda: package)
+
+    put()
+    return put
+
+
+@pytest.mark.parametrize(
+    ("changed", "stale"),
+    [
+        ({"a": 'def one():\n    """D."""\n    return 1  # c\n\ndef lonely():\n    return 1'}, {}),
+        ({"a": "def one():\n    return 1\ndef lonely():\n    return 2"}, {}),
+        (
+            {"a": "def one():\n    return 3\ndef lonely():\n    return 1"},
+            {PROBE: "ishtar.a", GAUGE: "ishtar.a"},
+        ),
+        ({"b": "def two():\n    return 3"}, {GAUGE: "ishtar.b"}),
+        ({"b": "K = 1\ndef two():\n    return 2"}, {GAUGE: "ishtar.b"}),
+        ({"c": "def three():\n    return 3"}, {}),
+    ],
+)
+def test_library_code_makes_those_stale_that_can_reach_it(
+    factory, coordinator, library, changed, stale
+):
+    factory.template(PROBE, "import ishtar\nishtar.one()")
+    factory.template(GAUGE, "import ishtar\nfrom ishtar.b import two\nishtar.one()\ntwo()")
+    for p in coordinator.plan():
+        make(factory, coordinator, p, READERS[p.template])
+    assert planned(coordinator) == {}
+    library(**changed)
+    assert planned(coordinator) == {
+        ("00001", name): (f"stale: code {module} (content changed)",)
+        for name, module in stale.items()
+    }
 
 
 def test_subjects_are_their_folders():

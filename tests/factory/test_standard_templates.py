@@ -39,7 +39,9 @@ def test_every_report_of_a_good_shot_and_of_its_day_is_ok(campaign):
     _, coordinator = campaign
     rows = coordinator.catalogue.reports(current=True)
     states = {(r.subject, r.template): r.state for r in rows}
-    assert [states["00007", t] for t in ("overview", "langmuir", "rf_power")] == ["ok"] * 3
+    of_shot = {t: state for (subject, t), state in states.items() if subject == "00007"}
+    assert {"overview", "langmuir", "rf_coupling", "spectrum", "data_quality"} <= of_shot.keys()
+    assert {t: s for t, s in of_shot.items() if s != "ok"} == {}
     assert states["2026-11-22", "day_summary"] == "ok"
     assert coordinator.plan() == []
 
@@ -56,6 +58,37 @@ def test_temperature_and_density_are_within_ten_percent_of_the_truth(campaign):
     assert np.isfinite([scraps["Te"].sigma, scraps["ne"].sigma]).all()
 
 
+@pytest.mark.parametrize(
+    ("shot", "seen_by"), [(GOOD, "helicon, probe"), (UNPLUGGED, "helicon, ICRF")]
+)
+def test_the_plasma_is_found_within_three_ms_of_the_truth(campaign, shot, seen_by):
+    raw, coordinator = campaign
+    rows = coordinator.catalogue.scraps([f"{shot:05d}"])
+    found = {s.name: s for s in rows if s.template == "plasma_detection"}
+    with h5py.File(raw / "truth" / f"{shot:05d}_truth.h5") as f:
+        time, mode = f["time"][()], f["mode"][()]
+    burning = time[mode > 0]
+    assert found["plasma"].value is True
+    assert found["seen_by"].value == seen_by
+    assert found["t_start"].value == pytest.approx(burning[0], abs=3e-3)
+    assert found["t_end"].value == pytest.approx(burning[-1], abs=3e-3)
+    assert 0 < found["duration"].sigma < 3e-3
+    assert found["mode"].value == "-EHW"[np.bincount(mode[mode > 0]).argmax()]
+
+
+def test_the_window_of_the_probe_is_the_time_of_the_plasma(campaign):
+    _, coordinator = campaign
+    (row,) = coordinator.catalogue.reports(subject="00007", template="langmuir", current=True)
+    read = {i.name for i in coordinator.catalogue.inputs()[row.folder] if i.kind == "scraps"}
+    assert {"plasma_detection.t_start", "plasma_detection.t_end"} <= read
+    scraps = {
+        s.name: s for s in coordinator.catalogue.scraps(["00007"]) if s.template == "langmuir"
+    }
+    assert scraps["position"].value == pytest.approx(30.0, abs=0.2)
+    assert scraps["position"].unit == "cm"
+    assert scraps["valid_fraction"].value > 0.95
+
+
 def test_an_unplugged_probe_is_a_skipped_report_that_says_so_on_the_site(campaign):
     _, coordinator = campaign
     row = coordinator.catalogue.reports(subject="00008", template="langmuir")[0]
@@ -63,3 +96,33 @@ def test_an_unplugged_probe_is_a_skipped_report_that_says_so_on_the_site(campaig
     assert "Lang_I" in row.reason
     page = coordinator.workspace.site / "shots/00008/index.html"
     assert "Lang_I is missing" in page.read_text(encoding="utf-8")
+
+
+def test_generators_coupling_and_field_agree_with_the_truth_within_their_sigmas(campaign):
+    raw, coordinator = campaign
+    rows = coordinator.catalogue.scraps([f"{UNPLUGGED:05d}"])
+    found = {(s.template, s.name): s for s in rows}
+    with h5py.File(raw / "truth" / f"{UNPLUGGED:05d}_truth.h5") as f:
+        time, facts = f["time"][()], dict(f.attrs)
+        at = {name: f[name][()][(time > 2.4) & (time < 3.5)].mean() for name in f}
+    true = {
+        ("spectrum", "f_icrf"): facts["icrf_hz"],
+        ("spectrum", "f_helicon"): facts["helicon_hz"],
+        ("spectrum", "beat"): facts["helicon_hz"] - 2 * facts["icrf_hz"],
+        ("rf_coupling", "IC_reflection"): at["IC_Pref"] / at["IC_Pfwd"],
+        ("rf_coupling", "IC_Pinj"): at["IC_Pfwd"] - at["IC_Pref"],
+        ("rf_coupling", "H_Pinj"): at["H_Pfwd"] - at["H_Pref"],
+        ("magnetic_field", "B_axial"): at["B"],
+    }
+    off = {k: (found[k].value - v) / found[k].sigma for k, v in true.items()}
+    assert {k: round(v, 2) for k, v in off.items() if not abs(v) < 3} == {}
+    assert found["rf_coupling", "IC_arcs"].value == 0
+
+
+def test_the_quality_of_a_shot_names_the_channel_that_is_missing_and_no_other_flaw(campaign):
+    _, coordinator = campaign
+    rows = coordinator.catalogue.scraps([f"{n:05d}" for n in (GOOD, UNPLUGGED)])
+    found = {(s.subject, s.name): s.value for s in rows if s.template == "data_quality"}
+    assert found["00007", "worst"] == "nothing"
+    assert found["00008", "worst"] == "Lang_I: missing"
+    assert (found["00008", "n_missing"], found["00008", "n_bad"]) == (1, 0)

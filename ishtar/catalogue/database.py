@@ -1,51 +1,20 @@
-"""The catalogue: shots, reports, inputs and scraps in one SQLite file, rebuilt from files any time.
-
-One process writes it (the coordinator); kernels and people read. Scraps are long and narrow, one
-row each, so that a new scrap needs no new column.
-"""
+"""The connection to the catalogue: what the coordinator writes and everybody reads."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ishtar import known
+from ishtar.catalogue import doubt
+from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, SourceRow, report_of
+from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
-from ishtar.lineage import Input
-
-MIGRATIONS: dict[str, str] = {
-    "001 shots, reports, inputs, scraps": """
-        CREATE TABLE shots (
-            shot INTEGER PRIMARY KEY, date TEXT, day TEXT, attributes TEXT NOT NULL);
-        CREATE INDEX shots_day ON shots(day);
-        CREATE TABLE sources (
-            shot INTEGER NOT NULL, file TEXT NOT NULL, source TEXT NOT NULL, sha256 TEXT NOT NULL,
-            size INTEGER NOT NULL, converter TEXT NOT NULL, writer TEXT NOT NULL,
-            arrived TEXT NOT NULL, n_channels INTEGER NOT NULL, PRIMARY KEY (shot, file));
-        CREATE TABLE reports (
-            folder TEXT PRIMARY KEY, scope TEXT NOT NULL, subject TEXT NOT NULL,
-            template TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL,
-            reason TEXT NOT NULL, rerun INTEGER NOT NULL, current INTEGER NOT NULL,
-            started TEXT NOT NULL, duration_s REAL NOT NULL, template_digest TEXT NOT NULL,
-            prose_digest TEXT NOT NULL, parameters TEXT NOT NULL);
-        CREATE INDEX reports_subject ON reports(subject, template);
-        CREATE TABLE inputs (
-            folder TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL,
-            version TEXT NOT NULL, digest TEXT NOT NULL);
-        CREATE INDEX inputs_folder ON inputs(folder);
-        CREATE TABLE scraps (
-            folder TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, sigma REAL,
-            unit TEXT NOT NULL, PRIMARY KEY (folder, name));
-    """,
-    "002 what is known of shots": known.MIGRATION,
-}
-AFTERWARDS = {"002 what is known of shots": known.reindex}  # steps that move data
-
+from ishtar.lineage import Input, subject_of
 
 REBUILD = "`ishtar rebuild` makes it anew"
 WHEN = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
@@ -59,70 +28,6 @@ WHAT_THEN = {  # SQLite's codes: busy, locked, I/O error, disk full
 
 class CatalogueError(IshtarError, OSError):
     """The catalogue cannot be used; it can always be rebuilt."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceRow:
-    """One stored source file of a shot."""
-
-    shot: int
-    file: str
-    source: str
-    sha256: str
-    size: int
-    converter: str
-    writer: str
-    arrived: str
-    n_channels: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportRow:
-    """One report as the catalogue knows it."""
-
-    folder: str
-    scope: str
-    subject: str
-    template: str
-    digest: str
-    state: str
-    reason: str
-    rerun: bool
-    current: bool
-    started: str
-    duration_s: float
-    template_digest: str
-    prose_digest: str
-    parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScrapRow:
-    """One scrap of a current report."""
-
-    subject: str
-    template: str
-    name: str
-    value: float | int | str | bool | None
-    sigma: float | None
-    unit: str
-
-
-REPORT_COLUMNS = (
-    "folder, scope, subject, template, digest, state, reason, rerun, current, started, "
-    "duration_s, template_digest, prose_digest, parameters"
-)
-
-
-def _report(row: tuple[Any, ...]) -> ReportRow:
-    names = REPORT_COLUMNS.split(", ")
-    values = dict(zip(names, row, strict=True))
-    values |= {
-        "rerun": bool(values["rerun"]),
-        "current": bool(values["current"]),
-        "parameters": json.loads(values["parameters"]),
-    }
-    return ReportRow(**values)
 
 
 class Catalogue:
@@ -148,7 +53,7 @@ class Catalogue:
                     self._db.execute("PRAGMA journal_mode=WAL")
                     self._db.execute("PRAGMA synchronous=NORMAL")
                     self._migrate()
-                elif self._steps_done() != MIGRATIONS.keys():
+                elif steps_done(self._db) != MIGRATIONS.keys():
                     raise CatalogueError(f"{path} is of another version of ishtar: {REBUILD}")
         except BaseException:
             self._db.close()
@@ -180,26 +85,16 @@ class Catalogue:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _steps_done(self) -> set[str]:
-        return {name for (name,) in self._db.execute("SELECT name FROM migrations")}
-
     def _migrate(self) -> None:
         self._db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
-        if unknown := self._steps_done() - MIGRATIONS.keys():
+        if unknown := steps_done(self._db) - MIGRATIONS.keys():
             raise CatalogueError(
                 f"{self.path} was written by a newer ishtar ({', '.join(sorted(unknown))}): "
                 f"install that one, or {REBUILD}"
             )
-        for name, script in MIGRATIONS.items():
+        for name in MIGRATIONS:
             with self.transaction():
-                if name in self._steps_done():  # asked inside: another process may be as fast
-                    continue
-                for statement in script.split(";"):
-                    if statement.strip():
-                        self._db.execute(statement)
-                if name in AFTERWARDS:
-                    AFTERWARDS[name](self._db)
-                self._db.execute("INSERT INTO migrations VALUES (?)", (name,))
+                take_step(self._db, name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -217,22 +112,50 @@ class Catalogue:
     # --- shots ---------------------------------------------------------------------------------
 
     def put_shot(
-        self, shot: int, attributes: Mapping[str, Any], sources: Iterable[SourceRow]
+        self,
+        shot: int,
+        attributes: Mapping[str, Any],
+        sources: Iterable[SourceRow],
+        channels: Mapping[str, tuple[str, str]] | None = None,
+        seen: int | None = None,
     ) -> None:
-        """Write what is known of a shot, over what was known."""
+        """Write what is known of a shot, over what was known.
+
+        ``channels`` gives file and digest by path; ``seen`` is when its folder changed last, in ns.
+        """
         date = attributes.get("date")
         day = str(date)[:10] if date else None
         with self.transaction():
+            before = self._db.execute("SELECT day FROM shots WHERE shot = ?", (shot,)).fetchone()
             self._db.execute(
-                "INSERT OR REPLACE INTO shots VALUES (?, ?, ?, ?)",
-                (shot, date, day, json.dumps(dict(attributes), sort_keys=True, default=str)),
+                "INSERT OR REPLACE INTO shots (shot, date, day, attributes, seen) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (shot, date, day, json.dumps(dict(attributes), sort_keys=True, default=str), seen),
             )
             self._db.execute("DELETE FROM sources WHERE shot = ?", (shot,))
             self._db.executemany(
                 "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [tuple(vars(s).values()) for s in sources],
             )
+            self._db.execute("DELETE FROM channels WHERE shot = ?", (shot,))
+            self._db.executemany(
+                "INSERT INTO channels VALUES (?, ?, ?, ?)",
+                [(shot, path, *found) for path, found in (channels or {}).items()],
+            )
             known.note_shot(self._db, shot, attributes)
+            doubt.doubt_subject(self._db, subject_of(shot))
+            doubt.doubt_queries(self._db)
+            if before != (day,):
+                doubt.doubt_lists(self._db, {d for d in (day, *(before or ())) if d})
+
+    def channels(self, shot: int) -> dict[str, tuple[str, str]]:
+        """Return file and digest of each channel of a shot, by path."""
+        rows = self._all("SELECT path, file, digest FROM channels WHERE shot = ?", (shot,))
+        return {path: (file, digest) for path, file, digest in rows}
+
+    def seen(self) -> dict[int, int | None]:
+        """Return when the folder of each shot had changed last when it was taken in, in ns."""
+        return dict(self._all("SELECT shot, seen FROM shots"))
 
     def find(self, text: str) -> list[int]:
         """Return the shots that a query matches, ascending; see `ishtar.query`."""
@@ -312,6 +235,8 @@ class Catalogue:
                 key,
             )
             known.note_report(self._db, report.subject, report.template)
+            doubt.doubt_subject(self._db, report.subject, ["scraps"])
+            doubt.doubt_queries(self._db)
 
     def reports(
         self,
@@ -337,7 +262,62 @@ class Catalogue:
             f"ORDER BY subject, template, {WHEN}, folder",
             list(chosen.values()),
         )
-        return [_report(row) for row in rows]
+        return [report_of(row) for row in rows]
+
+    def doubted(
+        self, templates: Collection[str], subjects: Collection[str] | None = None
+    ) -> list[ReportRow]:
+        """Return the current reports of some templates whose inputs may have changed."""
+        where, values = "template IN (SELECT value FROM json_each(?))", [list(templates)]
+        if subjects is not None:
+            where += " AND subject IN (SELECT value FROM json_each(?))"
+            values.append(list(subjects))
+        rows = self._all(
+            f"SELECT {REPORT_COLUMNS} FROM reports WHERE current AND doubted AND {where}",
+            [json.dumps(v) for v in values],
+        )
+        return [report_of(row) for row in rows]
+
+    def reworded(
+        self, template: str, prose_digest: str, subjects: Collection[str] | None = None
+    ) -> list[ReportRow]:
+        """Return the current reports of a template that were made from other words."""
+        where, values = "template = ? AND prose_digest != ?", [template, prose_digest]
+        if subjects is not None:
+            where += " AND subject IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(subjects)))
+        rows = self._all(f"SELECT {REPORT_COLUMNS} FROM reports WHERE current AND {where}", values)
+        return [report_of(row) for row in rows]
+
+    def without_report(self, template: str, subjects: Collection[str] | None = None) -> list[str]:
+        """Return the subjects that have no current report of a template; of all shots, or given."""
+        if subjects is None:
+            every = "SELECT printf('%05d', shot) AS subject FROM shots"
+            values: list[Any] = []
+        else:
+            every, values = (
+                "SELECT value AS subject FROM json_each(?)",
+                [json.dumps(list(subjects))],
+            )
+        query = (
+            f"SELECT subject FROM ({every}) AS s WHERE NOT EXISTS (SELECT 1 FROM reports r "
+            "WHERE r.current AND r.template = ? AND r.subject = s.subject) ORDER BY subject"
+        )
+        return [subject for (subject,) in self._all(query, [*values, template])]
+
+    def doubt_changed(self, world: Mapping[tuple[str, str], str]) -> int:
+        """Doubt the reports that read what has changed since this was last called.
+
+        See `ishtar.catalogue.doubt`.
+        """
+        with self.transaction():
+            return doubt.doubt_changed(self._db, world)
+
+    def believe(self, folders: Sequence[str]) -> None:
+        """Clear reports of doubt: their inputs are as they were."""
+        if folders:
+            with self.transaction():
+                doubt.believe(self._db, folders)
 
     def inputs(self, folders: Sequence[str] | None = None) -> dict[str, list[Input]]:
         """Return the inputs of current official reports, or of the given ones, by folder."""

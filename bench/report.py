@@ -1,0 +1,194 @@
+"""What a report costs beside its own computation: ours and the peers, on the same notebooks.
+
+    python bench/report.py DEMO [--shot 3] [--repeat 3] [--templates overview,langmuir]
+
+(a) the commands `papermill` and `jupyter nbconvert --to html`; (b) both in this process, with cold
+kernels; (c) ours, by one worker: executed, scraps read, rendered, receipt written. DEMO is a
+workspace with shots (`ishtar demo DEMO`); it is copied, not changed. Each way runs every template
+in turn, `repeat` times; of each the median is kept. Overhead is wall time less the sum of the
+cells. All three must have computed the same scraps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ishtar.workspace import VARIABLE, Workspace
+from runner.coordinator import Coordinator
+from runner.execute import Job, execute
+from runner.notebooks import prepare, read_scraps, write
+from runner.pool import open_pool
+from runner.receipts import NOTEBOOK, Subject
+from runner.templates import Template
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One report: wall time, what its cells took (s), and what it computed."""
+
+    wall_s: float
+    cells_s: float
+    scraps: dict[str, Any]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("demo", type=Path)
+    parser.add_argument("--shot", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--templates", default="")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        root = Path(folder) / "ws"
+        shutil.copytree(options.demo, root)
+        os.environ[VARIABLE] = str(root)
+        workspace = Workspace.at(root)
+        with Coordinator(workspace) as coordinator:
+            wanted = {n for n in options.templates.split(",") if n}
+            templates = [
+                t
+                for t in coordinator.templates().values()
+                if t.scope == "shot" and (not wanted or t.name in wanted)
+            ]
+        measure(workspace, templates, options.shot, options.repeat, Path(folder))
+
+
+def measure(
+    workspace: Workspace, templates: list[Template], shot: int, repeat: int, folder: Path
+) -> None:
+    """Run every template in the three ways and compare."""
+    prepared = {}
+    for template in templates:
+        prepared[template.name] = folder / f"{template.name}.ipynb"
+        write(prepare(template, template.values(Subject.shot(shot))), prepared[template.name])
+    ways: dict[str, Callable[[str], Run]] = {
+        "a: commands": lambda name: by_commands(prepared[name], folder / "out.ipynb"),
+        "b: in process": lambda name: in_process(prepared[name], folder / "out.ipynb"),
+    }
+    found: dict[str, dict[str, list[Run]]] = {}
+    for label, way in ways.items():
+        found[label] = {name: [way(name) for _ in range(repeat)] for name in prepared}
+    with ours(workspace, shot) as run:
+        for name in prepared:  # the workers and the server start, as in a run of many reports
+            run(name)
+        found["c: ours"] = {name: [run(name) for _ in range(repeat)] for name in prepared}
+    show(found, list(prepared))
+
+
+def by_commands(source: Path, target: Path) -> Run:
+    """Run papermill, then nbconvert, as one would in a shell."""
+    began = time.perf_counter()
+    for command in (
+        [BIN / "papermill", "--no-progress-bar", "-k", "python3", source, target],
+        [BIN / "jupyter", "nbconvert", "--to", "html", target],
+    ):
+        subprocess.run([str(c) for c in command], check=True, capture_output=True)
+    return told(target, time.perf_counter() - began)
+
+
+def in_process(source: Path, target: Path) -> Run:
+    """Run both as libraries: only the kernel is started anew."""
+    import papermill
+    from nbconvert import HTMLExporter
+
+    began = time.perf_counter()
+    warnings.simplefilter("ignore", UserWarning)  # nbconvert has no picture of a scrap
+    papermill.execute_notebook(source, target, kernel_name="python3", progress_bar=False)
+    html, _ = HTMLExporter().from_filename(str(target))
+    target.with_suffix(".html").write_text(html, encoding="utf-8")
+    return told(target, time.perf_counter() - began)
+
+
+@contextlib.contextmanager
+def ours(workspace: Workspace, shot: int) -> Iterator[Callable[[str], Run]]:
+    """Give what runs one report by one worker."""
+    with open_pool(1) as pool:
+
+        def run(name: str) -> Run:
+            job = Job(root=str(workspace.root), subject=Subject.shot(shot), template=name)
+            began = time.perf_counter()
+            done = pool.submit(execute, job).result()
+            wall = time.perf_counter() - began
+            assert done.receipt.state in ("ok", "skipped"), f"{name}: {done.receipt.reason}"
+            scraps = {s.name: s.value for s in done.receipt.scraps}
+            assert (workspace.reports / done.folder / NOTEBOOK).exists()
+            return Run(wall_s=wall, cells_s=done.receipt.phases.get("cells", 0.0), scraps=scraps)
+
+        yield run
+
+
+def told(notebook: Path, wall_s: float) -> Run:
+    """Return what papermill's notebook says of itself."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    cells_s = sum(c.metadata.papermill.duration or 0.0 for c in cells)
+    scraps = {s.name: s.value for s in read_scraps(notebook)}
+    return Run(wall_s=wall_s, cells_s=cells_s, scraps=scraps)
+
+
+def show(found: dict[str, dict[str, list[Run]]], names: list[str]) -> None:
+    """Print times, ratios and overheads; fail where the ways differ in what they computed."""
+    ways = list(found)
+
+    def middle(way: str, name: str, what: Callable[[Run], float]) -> float:
+        return statistics.median(what(r) for r in found[way][name])
+
+    print(
+        f"{'wall time [s]':<20}" + "".join(f"{w:>16}" for w in ways) + f"{'a / c':>8}{'b / c':>8}"
+    )
+    sums = dict.fromkeys(ways, 0.0)
+    for name in names:
+        walls = {w: middle(w, name, lambda r: r.wall_s) for w in ways}
+        sums = {w: sums[w] + walls[w] for w in ways}
+        print(line(name, walls))
+    print(line("all", sums))
+    print("\noverhead: wall time less the sum of the cells [ms]")
+    for way in ways:
+        over = [r.wall_s - r.cells_s for name in names for r in found[way][name]]
+        cells = sum(middle(way, name, lambda r: r.cells_s) for name in names)
+        low, high = min(over), max(over)
+        print(
+            f"{way:<20}median {1e3 * statistics.median(over):7.0f}"
+            f"   ({1e3 * low:.0f} … {1e3 * high:.0f}); cells {cells:.2f} s in all"
+        )
+    ratio = [
+        statistics.median(r.wall_s - r.cells_s for n in names for r in found[w][n]) for w in ways
+    ]
+    print(
+        f"ratio of the overheads: a / c {ratio[0] / ratio[2]:.0f}, b / c {ratio[1] / ratio[2]:.0f}"
+    )
+    for name in names:
+        results = [r.scraps for way in ways for r in found[way][name]]
+        assert all(r == results[0] for r in results), f"{name}: the ways differ in their results"
+    print(
+        f"the same {sum(len(found[ways[0]][n][0].scraps) for n in names)} scraps by all three ways"
+    )
+
+
+def line(name: str, walls: dict[str, float]) -> str:
+    """Return a row of the table."""
+    a, b, c = walls.values()
+    return f"{name:<20}" + "".join(f"{v:16.3f}" for v in (a, b, c)) + f"{a / c:8.1f}{b / c:8.1f}"
+
+
+if __name__ == "__main__":
+    main()

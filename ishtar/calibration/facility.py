@@ -1,0 +1,228 @@
+"""A facility's own transforms: classes in ``calibrations/transforms.py`` of its workspace.
+
+::
+
+    from ishtar.calibration.facility import transform
+
+    @transform("square_law")
+    class SquareLaw:
+        # P = scale · x²
+
+        scale: float
+        sigma_scale: float = 0.0  # the one sigma of scale
+
+        def apply(self, x, quiet):
+            return self.scale * x**2
+
+The fields are numbers (``float``) or lists of numbers (``tuple[float, ...]``); the decorator makes
+the class a frozen dataclass. ``inverse(y)``, ``derivative(x)`` (∂y/∂x), ``outside(x)``, ``turns()``
+and ``monotonic = True`` may be there, as `ishtar.calibration.steps` says; without ``derivative``
+the uncertainty is worked out by small differences. What the code says is part of the identity of
+every calibration that uses it: the class, and what it uses of the same file.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache, wraps
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ishtar.calibration.transforms import TRANSFORMS, parse_transform
+from ishtar.errors import CalibrationFileError, IshtarError
+from ishtar.lineage import digest
+
+NAME = "transforms.py"
+PROBE = (0.0, 0.5, 1.0)  # inputs that every transform is tried with when it is read
+FIELDS = ("float", "tuple[float, ...]")
+T = TypeVar("T")
+
+
+class FacilityTransformError(CalibrationFileError):
+    """A facility's own transform that cannot be used; file and line are told."""
+
+
+def transform(kind: str) -> Callable[[type[T]], type[T]]:
+    """Declare a class to be the transform that calibrations name as ``kind``."""
+
+    def declare(cls: type[T]) -> type[T]:
+        made: Any = cls if is_dataclass(cls) else dataclass(frozen=True, kw_only=True)(cls)
+        made.kind = kind
+        if "monotonic" not in vars(made):
+            made.monotonic = False
+        for name in ("apply", "inverse", "derivative", "changes", "outside", "turns"):
+            if name in vars(made):
+                setattr(made, name, _told(kind, vars(made)[name], whole=name == "apply"))
+        return made
+
+    return declare
+
+
+def _told(kind: str, method: Callable[..., Any], *, whole: bool) -> Callable[..., Any]:
+    """Have a method tell file and line of what goes wrong in it."""
+
+    @wraps(method)
+    def call(self: Any, *args: Any) -> Any:
+        try:
+            found = method(self, *args)
+        except IshtarError:
+            raise
+        except Exception as error:
+            where = _line_in(error, method.__code__.co_filename)
+            raise FacilityTransformError(
+                f"transform {kind!r}: {where}: {type(error).__name__}: {error}: correct it there"
+            ) from error
+        if whole:
+            found = np.asarray(found, dtype=np.float64)
+            if found.shape != np.shape(args[0]):
+                raise FacilityTransformError(
+                    f"transform {kind!r}: {NAME}:{method.__code__.co_firstlineno}: apply() gives "
+                    f"the shape {found.shape} for {np.shape(args[0])}: return a value for each"
+                )
+        return found
+
+    return call
+
+
+def _line_in(error: BaseException, file: str) -> str:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    return f"{NAME}:{lines[-1]}" if lines else NAME
+
+
+def facility_transforms(folder: Path) -> tuple[dict[str, type[Any]], list[str]]:
+    """Return the transforms that a ``calibrations/`` folder brings, by kind, and every problem.
+
+    The file is run once for each content, with the rights of who reads the workspace: it belongs
+    to the facility as its templates do.
+    """
+    path = Path(folder) / NAME
+    try:
+        source = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, ValueError) as error:
+        return {}, [f"{NAME}: cannot be read: {' '.join(str(error).split())}"]
+    found, problems = _load(str(path), source)
+    return dict(found), list(problems)
+
+
+@lru_cache(maxsize=32)
+def _load(path: str, source: str) -> tuple[Mapping[str, type[Any]], tuple[str, ...]]:
+    name = f"ishtar_facility_{hashlib.blake2b((path + source).encode(), digest_size=8).hexdigest()}"
+    module = ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module  # dataclasses and pickle look there
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)
+    except SyntaxError as error:
+        return {}, (f"{NAME}:{error.lineno or 1}: {error.msg}",)
+    except (Exception, SystemExit) as error:
+        told = " ".join(str(error).split())
+        return {}, (f"{_line_in(error, path)}: {type(error).__name__}: {told}",)
+    tree = ast.parse(source)
+    found: dict[str, type[Any]] = {}
+    problems: list[str] = []
+    for cls in vars(module).values():
+        if not (isinstance(cls, type) and cls.__module__ == name and "kind" in vars(cls)):
+            continue
+        where = f"{NAME}:{_line_of(tree, cls.__name__)}"
+        wrong = [*_flaws(cls), *(_taken(cls.kind, found))]  # type: ignore[attr-defined]
+        problems.extend(f"{where}: {w}" for w in wrong)
+        if not wrong:
+            cls.source_digest = _source_digest(tree, cls.__name__)  # type: ignore[attr-defined]
+            found[cls.kind] = cls  # type: ignore[attr-defined]
+    return found, tuple(problems)
+
+
+def _taken(kind: str, found: Mapping[str, type[Any]]) -> list[str]:
+    if kind in TRANSFORMS:
+        return [f"{kind!r} is a transform of ishtar's own: choose another name"]
+    return [f"{kind!r} is declared twice: choose another name"] if kind in found else []
+
+
+def _flaws(cls: Any) -> list[str]:
+    flaws = []
+    if not isinstance(cls.kind, str) or not cls.kind.isidentifier():
+        flaws.append(f"{cls.kind!r} is no name of a transform: use letters, digits and _")
+    if not callable(getattr(cls, "apply", None)):
+        flaws.append(f"{cls.__name__} has no apply(self, x, quiet): add it")
+    for f in fields(cls):
+        kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
+        kind = str(f.type) if kind == "tuple" else kind
+        if kind not in FIELDS:
+            flaws.append(f"{f.name}: {kind} is no number: make it {' or '.join(FIELDS)}")
+    return flaws
+
+
+def parse_step(entry: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
+    """Return the step that a table of a calibration describes, a facility's own one tried out.
+
+    Raises
+    ------
+    CalibrationFileError
+        As `parse_transform`; or the code fails on a few numbers, with file and line.
+    """
+    step = parse_transform(entry, known)
+    if getattr(type(step), "source_digest", ""):
+        with np.errstate(all="ignore"):
+            step.apply(np.asarray(PROBE), lambda t_start_s, t_end_s: np.zeros(1))
+    return step
+
+
+# --- the identity of the code --------------------------------------------------------------------
+
+
+def _line_of(tree: ast.Module, name: str) -> int:
+    lines = [n.lineno for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name]
+    return lines[-1] if lines else 1
+
+
+def _source_digest(tree: ast.Module, name: str) -> str:
+    """Return the digest of a class and of all that it uses of its module, normalised."""
+    places: dict[str, list[ast.stmt]] = {}
+    for statement in tree.body:
+        for bound in _names_bound(statement):
+            places.setdefault(bound, []).append(statement)
+    reached: dict[int, ast.stmt] = {}
+    todo = [name]
+    seen: set[str] = set()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for statement in places.get(current, []):
+            reached[statement.lineno] = statement
+            todo += [n.id for n in ast.walk(statement) if isinstance(n, ast.Name)]
+    return digest([_normalised(reached[line]) for line in sorted(reached)])
+
+
+def _names_bound(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [(a.asname or a.name).split(".")[0] for a in statement.names]
+    return [
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+
+
+def _normalised(statement: ast.stmt) -> str:
+    """Return source without comments, layout and docstrings."""
+    copy = ast.parse(ast.unparse(statement))
+    for node in ast.walk(copy):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())), *rest]:
+                    node.body = rest or [ast.Pass()]
+    return ast.unparse(copy)

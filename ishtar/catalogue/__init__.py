@@ -1,0 +1,11 @@
+"""The catalogue: shots, reports, inputs and scraps in one SQLite file, rebuilt from files any time.
+
+One process writes it (the coordinator); kernels and people read. Scraps are long and narrow, one
+row each, so that a new scrap needs no new column.
+"""
+
+from ishtar.catalogue.database import Catalogue, CatalogueError
+from ishtar.catalogue.rows import ReportRow, ScrapRow, SourceRow
+from ishtar.catalogue.schema import MIGRATIONS
+
+__all__ = ["MIGRATIONS", "Catalogue", "CatalogueError", "ReportRow", "ScrapRow", "SourceRow"]

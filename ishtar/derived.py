@@ -1,0 +1,107 @@
+"""Samples that are computed from those of other signals by a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.calibration.expression import evaluate, propagate
+from ishtar.errors import TimeBaseError
+from ishtar.extremes import Edges, even_edges, walk
+from ishtar.sample_flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
+from ishtar.sampled import Changes, Sampled, clipped_walk
+from ishtar.timebase import TimeBase
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class DerivedSamples:
+    """A formula of other signals on the same time base.
+
+    ``scale`` takes the formula's own unit to that of the signal.
+    """
+
+    name: str
+    expression: str
+    parts: Mapping[str, Sampled]
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        first, *rest = self.parts
+        for other in rest:
+            if not self.parts[first].base.same_as(self.parts[other].base):
+                raise TimeBaseError(
+                    f"{self.name} = {self.expression}: {first} and {other} are on different time "
+                    "bases; load them and interpolate one onto the other yourself"
+                )
+
+    @property
+    def base(self) -> TimeBase:
+        """The common time base."""
+        return next(iter(self.parts.values())).base
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a sample once computed."""
+        return 8
+
+    @property
+    def n_clipped(self) -> int | None:
+        """0 where none of its parts is clipped, else not known without reading."""
+        return 0 if all(part.n_clipped == 0 for part in self.parts.values()) else None
+
+    def check(self) -> None:
+        """Raise what its parts raise."""
+        for part in self.parts.values():
+            part.check()
+
+    def read(self, start: int, stop: int) -> Array:
+        """Compute samples ``start … stop``."""
+        values = {k: p.read(start, stop) for k, p in self.parts.items()}
+        found = evaluate(self.expression, values)
+        return found * self.scale if self.scale != 1.0 else found
+
+    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
+        """Compute samples, and what one sigma of each source of uncertainty changes them by.
+
+        Sources are added name by name, so that what two parts share cancels where it does.
+        """
+        read = {k: p.sensitive(start, stop) for k, p in self.parts.items()}
+        values = {k: x for k, (x, _) in read.items()}
+        found, changes = propagate(self.expression, values, {k: c for k, (_, c) in read.items()})
+        return found * self.scale, {k: c * self.scale for k, c in changes.items()}
+
+    def raw(self, start: int, stop: int) -> NDArray[Any]:
+        """A formula has no recorded samples."""
+        raise TimeBaseError(
+            f"{self.name} is computed as {self.expression}: take raw() of {', '.join(self.parts)}"
+        )
+
+    def clipped(self, start: int, stop: int) -> Mask:
+        """Tell which samples are made of one at an end of the recorder's range."""
+        nothing = np.zeros(max(stop - start, 0), dtype=bool)
+        masks = (p.clipped(start, stop) for p in self.parts.values() if p.n_clipped != 0)
+        return reduce(np.logical_or, masks, nothing)
+
+    def flags(self, start: int, stop: int) -> Flags:
+        """Return what is wrong with the samples that each is made of, and with itself."""
+        nothing = np.zeros(max(stop - start, 0), dtype=np.uint8)
+        found = reduce(np.bitwise_or, (p.flags(start, stop) for p in self.parts.values()), nothing)
+        found &= np.uint8(CLIPPED | OUT_OF_RANGE)
+        lost = ~np.isfinite(self.read(start, stop))
+        return np.asarray(found | (lost.astype(np.uint8) * np.uint8(NOT_FINITE)), dtype=np.uint8)
+
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
+        """Return block edges and minima and maxima: of a formula, every sample is computed."""
+        edges = even_edges(start, stop, n)
+        return edges, walk(self.read, edges)
+
+    def clipped_in(self, edges: Edges, n: int) -> Mask:
+        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
+        return clipped_walk(self, edges)

@@ -1,0 +1,71 @@
+"""The gas: its kind, its pressure, its density."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ishtar.machine.component import Component, ComponentError
+from ishtar.machine.readings import Time, reading
+from ishtar.measured import Measured
+
+if TYPE_CHECKING:
+    from ishtar.gases import Gas
+    from ishtar.shot import Shot
+
+
+class GasSupply(Component):
+    """The neutral gas and its gauge.
+
+    Parameters in the text: ``pressure`` (a signal), ``temperature`` and ``temperature_sigma``.
+    """
+
+    @property
+    def species(self) -> Gas:
+        """The working gas that is noted for the shot."""
+        return species(self.shot)
+
+    @property
+    def temperature(self) -> Measured:
+        """Temperature of the gas, K."""
+        return self.quantity("temperature", "K")
+
+    def pressure(self, t: Time) -> Measured:
+        """Return the pressure at a time, Pa."""
+        found = reading(self.signal("pressure"), t, "Pa")
+        if not math.isfinite(found.value):
+            raise ComponentError(
+                f"{self.text('pressure')} holds no number at {t} s: choose another time",
+                component=self.name,
+            )
+        return found
+
+    def density(self, t: Time) -> Measured:
+        """Return the density of the neutral gas at a time, 1/m³: p/kT."""
+        from ishtar.plasma import neutral_density
+
+        p, temperature = self.pressure(t), self.temperature
+        n = float(neutral_density(p.value, temperature.value))
+        shares = (p.sigma / p.value, temperature.sigma / temperature.value)
+        return Measured(n, abs(n) * math.hypot(*shares), "1/m^3")
+
+
+def species(shot: Shot) -> Gas:
+    """Return the working gas that is noted for a shot.
+
+    Raises
+    ------
+    ComponentError
+        None is noted.
+    UnknownGas
+        What is noted is no gas.
+    """
+    from ishtar.gases import gas
+
+    noted = shot.attributes.get("gas")
+    if noted is None:
+        raise ComponentError(
+            f'no source notes the gas of shot {shot.number}: give gas="Ar", or note it with '
+            f"`ishtar edit {shot.number} gas=Ar --new`"
+        )
+    return gas(noted)

@@ -1,0 +1,89 @@
+"""The field of several sets of coils with the currents of a time, and what it is uncertain by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ishtar.machine.readings import Floats, Time
+from ishtar.measured import Measured
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ishtar.coils import Engine
+    from ishtar.machine.coils import Coils
+
+
+def axial_field(sets: Sequence[Coils], z: float, t: Time) -> Measured:
+    """Return the field on the axis at ``z``, m, in T: Σ c_j(z) I_j; sigmas in quadrature."""
+    value = variance = 0.0
+    for one in sets:
+        slope, current = one.tesla_per_ampere(z), one.current(t)
+        value += slope.value * current.value
+        variance += (slope.value * current.sigma) ** 2 + (slope.sigma * current.value) ** 2
+    return Measured(value, math.sqrt(variance), "T")
+
+
+def field(sets: Sequence[Coils], z: ArrayLike, r: ArrayLike, t: Time, engine: Engine) -> xr.Dataset:
+    """Return ``b_r b_z b`` with sigmas, T, and ``psi``; scalars of ``z`` and ``r`` are no axes."""
+    from ishtar import coils
+
+    currents = {one.name: one.current(t) for one in sets}
+    amperes = {name: current.value for name, current in currents.items()}
+    geometry = [one.coil_set for one in sets]
+    found = coils.field_map(geometry, amperes, r, z, engine=engine)
+    rr, zz = np.abs(found["r"].values)[None, :], found["z"].values[:, None]
+
+    def alone(one: coils.CoilSet, current: float) -> tuple[Floats, Floats]:
+        return coils.field([one], {one.name: current}, rr, zz)
+
+    variance = {name: np.zeros(found["b"].shape) for name in ("b_r", "b_z", "b")}
+    b = np.where(found["b"] > 0.0, found["b"], np.inf)
+    sides = np.where(found["r"] < 0.0, -1.0, 1.0)
+    share_r, share_z = found["b_r"].values * sides / b, found["b_z"].values / b
+    for one, whole in zip(sets, geometry, strict=True):
+        current = currents[one.name]
+        steps = [alone(whole, current.sigma)] if current.sigma else []
+        for before, after in one.displaced():
+            (r0, z0), (r1, z1) = alone(before, current.value), alone(after, current.value)
+            steps.append((r1 - r0, z1 - z0))
+        for step_r, step_z in steps:
+            variance["b_r"] += step_r**2
+            variance["b_z"] += step_z**2
+            variance["b"] += (share_r * step_r + share_z * step_z) ** 2
+    for name, square in variance.items():
+        found[f"{name}_sigma"] = (("z", "r"), np.sqrt(square), {"units": "T"})
+    for name, current in currents.items():
+        found.attrs[f"current_{name}_sigma_A"] = current.sigma
+    found.attrs["time_s"] = t if isinstance(t, tuple) else float(t)
+    single = [axis for axis, given in (("z", z), ("r", r)) if np.ndim(given) == 0]
+    return found.squeeze(single)
+
+
+def field_map(
+    sets: Sequence[Coils],
+    t: Time,
+    z: ArrayLike | None,
+    r: ArrayLike | None,
+    engine: Engine,
+) -> xr.Dataset:
+    """Return the field on a grid; without one 5 cm apart, all between the coils, both sides."""
+    geometry = [one.coil_set for one in sets]
+    if z is None:
+        low = min(min(c.positions_m) - c.radius_m for c in geometry)
+        high = max(max(c.positions_m) + c.radius_m for c in geometry)
+        z = np.linspace(low, high, math.ceil((high - low) / _STEP_M) + 1)
+    if r is None:
+        inner = min(c.radius_m - 0.5 * c.depth_m for c in geometry)
+        # never in a winding, where the field of filaments is no good
+        half = np.linspace(0.0, 0.95 * inner, math.ceil(inner / _STEP_M) + 1)
+        r = np.concatenate([-half[:0:-1], half])
+    return field(sets, np.atleast_1d(z), np.atleast_1d(r), t, engine)
+
+
+_STEP_M = 0.05

@@ -1,0 +1,51 @@
+"""How good a shot's raw data is: clipping, dead and noisy channels, stuck bits, gaps, trigger.
+
+>>> from ishtar.quality import stuck_bits
+>>> import numpy as np
+>>> ramp = np.arange(-2000, 2000, dtype=np.int16)
+>>> [finding.text for finding in stuck_bits("DAQ/x", ramp | 16)]
+['bit 4 of 16 is always 1: the converter or its cable is faulty']
+
+`examine` looks at all channels of a shot; the functions below it take arrays.
+"""
+
+from __future__ import annotations
+
+from ishtar.quality.findings import Finding, Severity, sorted_findings
+from ishtar.quality.look import Look
+from ishtar.quality.samples import (
+    Noise,
+    clipped,
+    dead,
+    held,
+    limited,
+    noise_of,
+    noisy,
+    stuck_bits,
+)
+from ishtar.quality.shot import Quality, Recorder, examine
+from ishtar.quality.timing import Pulse, clocks, coverage, gaps, pulse_of, trigger
+
+__all__ = [
+    "Finding",
+    "Look",
+    "Noise",
+    "Pulse",
+    "Quality",
+    "Recorder",
+    "Severity",
+    "clipped",
+    "clocks",
+    "coverage",
+    "dead",
+    "examine",
+    "gaps",
+    "held",
+    "limited",
+    "noise_of",
+    "noisy",
+    "pulse_of",
+    "sorted_findings",
+    "stuck_bits",
+    "trigger",
+]

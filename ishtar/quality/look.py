@@ -1,0 +1,133 @@
+"""Looking at a stored channel in constant memory: a pyramid's rows, a few stretches, quiet time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.quality import samples
+from ishtar.quality.findings import Finding
+from ishtar.quality.samples import Noise
+from ishtar.store import Channel
+
+__all__ = ["Look"]
+
+Raw = NDArray[np.generic]
+Floats = NDArray[np.float64]
+
+ROWS = 1 << 13  # of a pyramid's level, at most
+SHORT = 1 << 15  # samples that are read as they are
+PIECE = 1 << 12
+PIECES = 6  # stretches over the record, and as many at each extreme
+QUIET = 1 << 16  # samples before the trigger, at most
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is read of a channel to judge it. Each property reads once, whatever the length."""
+
+    channel: Channel
+
+    @cached_property
+    def _level(self) -> int:
+        """Samples of a row: 1 where the samples themselves are read."""
+        c = self.channel
+        if c.n <= SHORT or not c.levels:
+            return 1
+        return min((k for k in c.levels if c.n / k <= ROWS), default=max(c.levels))
+
+    @cached_property
+    def rows(self) -> Raw:
+        """Minima and maxima (m, 2) of blocks, as recorded."""
+        if self._level > 1:
+            return self.channel.level(self._level)
+        raw = self.channel.raw(0, min(self.channel.n, SHORT))
+        return np.stack([raw, raw], axis=1)
+
+    @cached_property
+    def time(self) -> Floats:
+        """Middles of the blocks (m,), s."""
+        c, k, m = self.channel, self._level, len(self.rows)
+        if c.dt is not None:
+            return np.asarray(c.t0 + c.dt * (k * np.arange(m) + 0.5 * (k - 1)))
+        times = c.time()
+        return np.asarray(times[np.minimum(k * np.arange(m) + k // 2, c.n - 1)])
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """First and last time, s; NaN where there are no samples."""
+        c = self.channel
+        if c.n == 0:
+            return np.nan, np.nan
+        if c.dt is not None:
+            return c.t0, c.t0 + (c.n - 1) * c.dt
+        return c.t0, float(c.time(c.n - 1)[0])
+
+    @cached_property
+    def pieces(self) -> list[Raw]:
+        """Stretches of samples: evenly over the record, and where its extremes are reached."""
+        c, k = self.channel, self._level
+        size = min(PIECE, c.n)
+        first = set(np.linspace(0, c.n - size, PIECES).astype(int).tolist())
+        for column, value in ((0, c.raw_min), (1, c.raw_max)):
+            reached = np.flatnonzero(self.rows[:, column] == value)[:: max(ROWS // PIECES, 1)]
+            first |= {min(int(r) * k, c.n - size) for r in reached[:PIECES]}
+        return [c.raw(a, a + size) for a in sorted(first)]
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        """Noise before the trigger; None where the record has no such time."""
+        c = self.channel
+        if c.dt is None or c.t0 >= 0.0:
+            return None
+        stop = min(int(-c.t0 / c.dt), c.n)
+        quiet = c.raw(max(stop - QUIET, 0), stop)
+        if quiet.dtype.kind == "f":
+            quiet = quiet[np.isfinite(quiet)]
+        return samples.noise_of(quiet, c.raw_min, c.raw_max)
+
+    def edges(self) -> tuple[float, float]:
+        """Return when a two-level line first rises and last falls, s; NaN where it does not."""
+        c, k = self.channel, self._level
+        middle = 0.5 * (c.raw_min + c.raw_max)
+        up = np.flatnonzero(self.rows[:, 1].astype(np.float64) > middle)
+        if c.raw_min == c.raw_max or up.size == 0:
+            return np.nan, np.nan
+        before, after = int(up[0]) * k, (int(up[-1]) + 1) * k
+        raw = c.raw(max(before - 1, 0), min(before + k, c.n))
+        high = np.flatnonzero(raw > middle)
+        rise = max(before - 1, 0) + int(high[0]) if high.size and high[0] else -1
+        raw = c.raw(max(after - k, 0), min(after + 1, c.n))
+        high = np.flatnonzero(raw > middle)
+        fall = max(after - k, 0) + int(high[-1]) + 1 if high.size else c.n
+        return (
+            float(c.time(rise, rise + 1)[0]) if rise > 0 else np.nan,
+            float(c.time(fall, fall + 1)[0]) if fall < c.n else np.nan,
+        )
+
+    def findings(self, neighbours: list[Noise]) -> list[Finding]:
+        """Return what its samples tell; ``neighbours``: the noise of its recorder's channels."""
+        c = self.channel
+        if c.n == 0:
+            return []
+        gone = samples.dead(c.path, c.raw_min, c.raw_max, c.n)
+        if gone is not None:
+            return [gone]
+        whole = c.dtype.kind in "iu"
+        limits = (int(np.iinfo(c.dtype).min), int(np.iinfo(c.dtype).max)) if whole else (0, 0)
+        found: list[Finding | None] = []
+        if whole:
+            found.append(samples.clipped(c.path, self.rows, c.n_clipped, c.n, limits, self.time))
+            found += samples.stuck_bits(c.path, self._values())
+            if c.n_clipped == 0:
+                found.append(samples.limited(c.path, self.pieces, c.raw_min, c.raw_max))
+        found.append(samples.held(c.path, self.rows, self._level, self.time, limits))
+        if self.noise is not None:
+            found.append(samples.noisy(c.path, self.noise, neighbours))
+        return [f for f in found if f is not None]
+
+    def _values(self) -> Raw:
+        return np.concatenate([self.rows.ravel(), *self.pieces])

@@ -1,0 +1,337 @@
+"""From a name to samples: which channel, device and calibration a signal has at one shot."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from ishtar import facts
+from ishtar.calibrated import CalibratedSamples, UncalibratedSamples
+from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
+from ishtar.calibration.equations import equation
+from ishtar.calibration.expression import names_in, unit_factor
+from ishtar.calibration.steps import stated
+from ishtar.calibration.transforms import QuietOffset
+from ishtar.derived import DerivedSamples
+from ishtar.errors import (
+    IshtarError,
+    MissingCalibration,
+    NoSuchChannel,
+    NoSuchSignal,
+    NotFoundError,
+    did_you_mean,
+    nearest,
+)
+from ishtar.lineage import is_recording, record
+from ishtar.sampled import ChannelSamples
+from ishtar.signal import Signal, Story
+from ishtar.store import Channel, SourceFile
+
+NEIGHBOURS = 10  # shots on either side that are asked whether they have what is not there
+
+
+class Resolver:
+    """The names of one shot."""
+
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        declarations: Declarations,
+        sources: Sequence[SourceFile],
+    ) -> None:
+        self.number = number
+        self.declarations = declarations
+        self._folder = folder
+        self._sources = sources
+
+    # --- channels -----------------------------------------------------------------------------
+
+    @cached_property
+    def channels(self) -> Mapping[str, tuple[Channel, ...]]:
+        """All channels by path; more than one where a path must be asked for with its file."""
+        found: dict[str, list[Channel]] = defaultdict(list)
+        for source in self._sources:
+            for path, channel in source.channels.items():
+                found[path].append(channel)
+        # A path that two sources hold is addressed with the source's name.
+        unique = {path: (rows[0],) for path, rows in found.items() if len(rows) == 1}
+        shared = {
+            f"{path} @ {channel.file.stem}": (channel,)
+            for path, rows in found.items()
+            if len(rows) > 1
+            for channel in rows
+        }
+        return unique | shared | {p: tuple(rows) for p, rows in found.items() if len(rows) > 1}
+
+    def paths(self) -> list[str]:
+        """Return the paths that name one channel each."""
+        return sorted(path for path, rows in self.channels.items() if len(rows) == 1)
+
+    def find_channel(self, path: str) -> Channel:
+        """Return the stored channel; an error names the nearest ones."""
+        rows = self.channels.get(path, ())
+        if not rows:
+            raise NoSuchChannel(
+                f"shot {self.number} has no channel {path!r}"
+                f"{did_you_mean(path, self.paths()) or '; shot.channels() lists them'}",
+                name=path,
+                nearest=nearest(path, self.paths()),
+            )
+        if len(rows) > 1:
+            names = [f"{path} @ {c.file.stem}" for c in rows]
+            raise NoSuchChannel(
+                f"shot {self.number} has {path!r} in several files: ask for "
+                f"{' or '.join(map(repr, names))}",
+                name=path,
+                nearest=names,
+            )
+        return rows[0]
+
+    def channel(self, path: str) -> Signal:
+        """Return a raw channel with the scale that its file states, calibrated by nothing."""
+        try:
+            channel = self.find_channel(path)
+        except NoSuchChannel as error:
+            record(facts.channel_fact(None, path, self.number))
+            raise self._told(error) from None
+        story = Story(
+            signal=path,
+            shot=self.number,
+            unit=channel.unit,
+            channel=path,
+            source=channel.file.stem,
+            description=str(channel.properties.get("description", "")),
+        )
+        return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path))
+
+    def _told(self, error: NoSuchChannel) -> NoSuchChannel:
+        """Add to an error which of the neighbouring shots have the channel that this one lacks."""
+        having: list[int | None] = []
+        for step in () if error.name in self.channels else (-1, 1):
+            numbers = (self.number + step * k for k in range(1, NEIGHBOURS + 1))
+            having += [next((n for n in numbers if self._has(n, error.name)), None)]
+        shots = [str(n) for n in having if n is not None]
+        if not shots:
+            return error
+        told = f"{error}; it is at shot {' and '.join(shots)}"
+        return NoSuchChannel(told, name=error.name, nearest=error.nearest)
+
+    def _has(self, number: int, path: str) -> bool:
+        files = (self._folder.parent / f"{number:05d}").glob("[!.]*.h5")
+        try:
+            return any(path in SourceFile(file).channels for file in files)
+        except IshtarError:  # a damaged neighbour is no concern of who asks here
+            return False
+
+    # --- signals ------------------------------------------------------------------------------
+
+    def signal(self, name: str) -> Signal:
+        """Return a signal; one without calibration can be had, and read raw only."""
+        try:
+            return self._resolve(name)
+        except NoSuchChannel as error:
+            raise self._told(error) from error
+        except MissingCalibration as lack:
+            declared = self.declarations.signals[name]
+            row = facts.wiring_at(self.declarations, name, self.number)
+            if declared.derived or row is None:
+                raise
+            return self._uncalibrated(declared, row, lack)
+
+    def problem(self, name: str) -> str | None:
+        """Return why a signal has no calibrated values, None where it has."""
+        try:
+            self._resolve(name)
+        except IshtarError as error:
+            return str(error)
+        return None
+
+    def note(self, name: str) -> None:
+        """Record that a signal was asked for, and how things stand with it and its parts."""
+        if not is_recording():
+            return
+        record(facts.signal_fact(self.declarations, name))
+        declared = self.declarations.signals.get(name)
+        if declared is None:
+            return
+        if declared.derived:
+            for part in names_in(declared.derived):
+                self.note(part)
+            return
+        record(facts.wiring_fact(self.declarations, name, self.number))
+        row = facts.wiring_at(self.declarations, name, self.number)
+        if row is not None and len(self.channels.get(row.channel, ())) != 1:
+            record(facts.channel_fact(None, row.channel, self.number))
+        elif row is not None and self._calibration(row) is None:
+            record(facts.calibration_fact(self.declarations, _port(row), self.number))
+
+    def _on_read(
+        self, channel: Channel, path: str, calibration: Calibration | None = None
+    ) -> Callable[[], None]:
+        def note() -> None:
+            if not is_recording():
+                return
+            record(facts.channel_fact(channel, path, self.number))
+            if calibration is not None:
+                record(facts.calibration_fact(self.declarations, calibration.name, self.number))
+
+        return note
+
+    def _calibration(self, row: Wiring) -> Calibration | None:
+        return facts.calibration_at(self.declarations, row.device, row.port, self.number)
+
+    def _resolve(self, name: str) -> Signal:
+        declared = self.declarations.signals.get(name)
+        if declared is None:
+            raise NoSuchSignal(
+                f"no signal {name!r}{self._hint(name)}",
+                name=name,
+                nearest=nearest(name, self.declarations.signals),
+            )
+        return self._derived(declared) if declared.derived else self._wired(declared)
+
+    def _hint(self, name: str) -> str:
+        if name in self.channels:
+            return f"; it is a channel: shot.channel({name!r})"
+        if not self.declarations.signals:
+            return "; calibrations/signals.toml declares none: add it there"
+        return did_you_mean(name, self.declarations.signals) or "; shot.signals() lists them"
+
+    def _wired(self, declared: SignalDeclaration) -> Signal:
+        name = declared.name
+        row = facts.wiring_at(self.declarations, name, self.number)
+        if row is None:
+            spans = ", ".join(str(w.span) for w in self.declarations.wiring.get(name, ()))
+            known = f"; it is at shots {spans}" if spans else ""
+            raise NoSuchSignal(
+                f"{name} is not wired at shot {self.number}{known}: add it to calibrations/wiring/",
+                name=name,
+            )
+        channel = self._channel_of(name, row)
+        calibration = self._calibration(row)
+        if calibration is None:
+            raise MissingCalibration(
+                f"{_port(row)} has no calibration at shot {self.number}, so {name} has none: add "
+                f"one to calibrations/devices/{row.device}.toml, or read its raw(), or "
+                f"shot.channel({row.channel!r})",
+                signal=name,
+                device=_port(row),
+                shot=self.number,
+            )
+        try:
+            samples = CalibratedSamples(channel, calibration, declared.unit)
+        except IshtarError as error:
+            raise type(error)(f"{name}: {error}") from error
+        assumed = f"{channel.path} states no unit; taken as {samples.assumed_unit or '1'}"
+        story = Story(
+            signal=name,
+            shot=self.number,
+            unit=declared.unit,
+            channel=row.channel,
+            device=row.device,
+            calibration=calibration.label,
+            span=str(calibration.span),
+            source=channel.file.stem,
+            description=declared.description,
+            reference=calibration.reference,
+            steps=tuple(equation(t) for t in calibration.transforms),
+            assumed="" if channel.unit else assumed,
+            uncertainty=_uncertainty(calibration),
+        )
+        return Signal(
+            samples,
+            story,
+            on_read=self._on_read(channel, row.channel, calibration),
+            on_raw=self._on_read(channel, row.channel),
+        )
+
+    def _channel_of(self, name: str, row: Wiring) -> Channel:
+        # near names would be other signals', no help here, and take longer than opening the shot
+        if row.channel not in self.channels:
+            raise NoSuchChannel(
+                f"{name} is wired to {row.channel!r}, but shot {self.number} has no channel "
+                f"{row.channel!r}: it was not recorded, or calibrations/wiring/ is wrong",
+                name=row.channel,
+            )
+        try:
+            return self.find_channel(row.channel)
+        except NoSuchChannel as error:
+            raise NoSuchChannel(
+                f"{name} is wired to {row.channel!r}, but {error}",
+                name=row.channel,
+                nearest=error.nearest,
+            ) from error
+
+    def _uncalibrated(
+        self, declared: SignalDeclaration, row: Wiring, lack: MissingCalibration
+    ) -> Signal:
+        channel = self.find_channel(row.channel)
+        story = Story(
+            signal=declared.name,
+            shot=self.number,
+            unit=declared.unit,
+            channel=row.channel,
+            device=row.device,
+            source=channel.file.stem,
+            description=declared.description,
+            lack=str(lack),
+        )
+        on_read = self._on_read(channel, row.channel)
+        return Signal(UncalibratedSamples(channel, lack), story, on_read=on_read)
+
+    def _derived(self, declared: SignalDeclaration) -> Signal:
+        formula = f"{declared.name} = {declared.derived}"
+        parts: dict[str, Signal] = {}
+        for name in names_in(declared.derived):
+            try:
+                parts[name] = self._resolve(name)
+            except NotFoundError as error:
+                told = f"{formula}: {error}"
+                raise type(error)(told, name=error.name, nearest=error.nearest) from error
+            except MissingCalibration as error:
+                raise MissingCalibration(
+                    f"{formula}: {error}",
+                    signal=declared.name,
+                    device=error.device,
+                    shot=error.shot,
+                ) from error
+        stories = tuple(part.story for part in parts.values())
+        story = Story(
+            signal=declared.name,
+            shot=self.number,
+            unit=declared.unit,
+            derived=declared.derived,
+            description=declared.description,
+            parts=stories,
+            uncertainty="; ".join(dict.fromkeys(s.uncertainty for s in stories)),
+        )
+        units = {k: p.unit for k, p in parts.items()}
+        samples = DerivedSamples(
+            declared.name,
+            declared.derived,
+            {k: p.samples for k, p in parts.items()},
+            unit_factor(declared.derived, units, declared.unit),
+        )
+
+        def note() -> None:
+            for part in parts.values():
+                part.note_read()
+
+        return Signal(samples, story, on_read=note)
+
+
+def _port(row: Wiring) -> str:
+    return f"{row.device}.{row.port}" if row.port else row.device
+
+
+def _uncertainty(calibration: Calibration) -> str:
+    """Say which numbers of a calibration have a sigma."""
+    known = [name for step in calibration.transforms for name in stated(step)]
+    quiet = any(isinstance(step, QuietOffset) for step in calibration.transforms)
+    if not known:
+        beside = " beside that of the quiet mean" if quiet else ""
+        return f"{calibration.label} states no uncertainty{beside}"
+    return f"{calibration.label} sigma of {', '.join(known + ['quiet mean'] * quiet)}"

@@ -1,0 +1,57 @@
+"""The story of a signal: channel, device, calibration, span, source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """Where a signal's numbers come from, for people and for receipts.
+
+    ``uncertainty`` says what of the calibration has a sigma; ``lack`` why there is no calibration.
+    """
+
+    signal: str
+    shot: int
+    unit: str
+    channel: str = ""
+    device: str = ""
+    calibration: str = ""
+    span: str = ""
+    source: str = ""
+    derived: str = ""
+    description: str = ""
+    reference: str = ""
+    steps: tuple[str, ...] = ()
+    parts: tuple[Story, ...] = ()
+    assumed: str = ""
+    uncertainty: str = ""
+    lack: str = ""
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit for people: ``1`` where it is none, and said where nobody states one."""
+        states_none = not (self.unit or self.calibration or self.derived or self.lack)
+        return "no unit stated" if states_none else self.unit or "1"
+
+    def __str__(self) -> str:
+        lines = [f"{self.signal} of shot {self.shot} [{self.shown_unit}]"]
+        if self.description:
+            lines[0] += f" — {self.description}"
+        facts = {
+            "derived": self.derived,
+            "channel": self.channel,
+            "assumed": self.assumed,
+            "device": self.device,
+            "calibration": self.calibration or (f"none: {self.lack}" if self.lack else ""),
+            "valid for shots": self.span,
+            "equations": "; ".join(self.steps),
+            "uncertainty": self.uncertainty,
+            "reference": self.reference,
+            "source": self.source,
+        }
+        lines += [f"  {name:<16}{value}" for name, value in facts.items() if value]
+        for part in self.parts:
+            lines += ["  " + line for line in str(part).splitlines()]
+        return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""Several signals of a shot as one data set, where they are on one time base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ishtar.errors import TimeBaseError
+from ishtar.signal import Signal
+
+if TYPE_CHECKING:
+    import xarray
+
+    from ishtar.shot import Shot
+
+
+def load_together(
+    shot: Shot,
+    names: str | Sequence[str],
+    t: tuple[float | None, float | None] | None = None,
+) -> xarray.Dataset:
+    """Read signals of a shot that are on one time base.
+
+    Parameters
+    ----------
+    shot : Shot
+        Whose signals.
+    names : str or sequence of str
+        Signals or channels, with ``*`` and ``?``: ``["Lang_*", "IC_Pfwd"]``.
+    t : (float, float), optional
+        Window in s on the shot's clock, half-open; None for an open end.
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable (time,) float64 for each name, in its own unit; ``attrs["left_out"]`` says what
+        the patterns match that cannot be read at this shot, and why.
+
+    Raises
+    ------
+    TimeBaseError
+        They are not on one time base; those that are not are named.
+    NoSuchSignal
+        A name, or a pattern that nothing matches.
+    MissingCalibration
+        A signal that is named has no calibration.
+    """
+    import xarray as xr
+
+    from ishtar.export import choose
+
+    signals, left_out = choose(shot, [names] if isinstance(names, str) else names)
+    if t is not None:  # as float: whole numbers would select by sample
+        start, stop = (None if bound is None else float(bound) for bound in t)
+        signals = [signal[start:stop] for signal in signals]
+    first, *others = signals
+    apart = [s for s in others if not s.samples.base.same_as(first.samples.base)]
+    if apart:
+        raise TimeBaseError(
+            f"{', '.join(map(_clock, apart))} are on other time bases than {_clock(first)}: load "
+            "them apart, or bring them onto one with ishtar.align.align([...], dt=...)"
+            if len(apart) > 1
+            else f"{_clock(apart[0])} is on another time base than {_clock(first)}: load it apart, "
+            "or bring both onto one with ishtar.align.align([...], dt=...)"
+        )
+    found = xr.Dataset({first.name: first.load()}, attrs={"shot": shot.number})
+    for signal in others:
+        values = signal.load()
+        found[signal.name] = ("time", values.values, values.attrs)
+    return found.assign_attrs(left_out=left_out) if left_out else found
+
+
+def _clock(signal: Signal) -> str:
+    step = "irregular" if signal.dt is None else f"every {signal.dt:g} s"
+    return f"{signal.name} ({signal.n} samples, {step})"

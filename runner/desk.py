@@ -1,0 +1,179 @@
+"""The desk of the service: which reports are due, which run, which come next.
+
+Jobs are handed to the workers one by one, as workers become free, so that a shot that has just
+arrived waits for no more than the report in progress.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from runner.coordinator import Coordinator
+from runner.execute import Done, Job
+from runner.plan import Planned
+from runner.receipts import Subject
+from runner.templates import Templates
+from runner.waiting import Priority, Waiting
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 200  # shots that are planned together, the newest first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A job that a worker has."""
+
+    job: Job
+    priority: Priority
+    since: float
+
+
+class Desk:
+    """Keeps the workers busy with what is due, the urgent first."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        self._workers = coordinator.settings.run.processes
+        self._pools = ExitStack()
+        self._pool = self._pools.enter_context(coordinator.open_pool(self._workers))
+        self._running: dict[Future[Done], Running] = {}
+        self._waiting = Waiting()
+        self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
+        self._day_templates: set[str] = set()  # due now
+        self._given_up: set[tuple[Subject, str]] = set()
+        self.finished: dict[str, int] = {}  # reports by state, since the start
+
+    def close(self) -> None:
+        """End the workers."""
+        self._pools.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether reports are running or due."""
+        return bool(self._running or self._due or self._day_templates or self._waiting)
+
+    def ask(self, shots: Iterable[int], priority: Priority) -> None:
+        """Make the reports of some shots due that are missing or stale."""
+        for number in shots:
+            self._due[number] = min(priority, self._due.get(number, priority))
+
+    def ask_days(self, templates: Iterable[str]) -> None:
+        """Make the reports of all days due that are missing or stale, once nothing else runs."""
+        self._day_templates |= set(templates)
+
+    # --- out ------------------------------------------------------------------------------------
+
+    def hand_out(self) -> None:
+        """Give each free worker the most urgent report."""
+        templates = self._coordinator.templates()
+        while len(self._running) < max(self._workers, 1):
+            self._look_ahead(templates)
+            taken = self._waiting.take()
+            if taken is None:
+                return
+            planned, priority = taken
+            if planned.template not in templates:
+                continue  # it was taken away while its report waited
+            job = self._coordinator.job(planned, templates[planned.template])
+            future = self._coordinator.submit(self._pool, planned, job)
+            self._running[future] = Running(job=job, priority=priority, since=time.time())
+
+    def _look_ahead(self, templates: Templates) -> None:
+        """Plan the most urgent of the due shots, unless something as urgent waits already."""
+        if self._due:
+            priority = min(self._due.values())
+            if not self._waiting.counts()[priority.name.lower()]:
+                shots = sorted(n for n, p in self._due.items() if p == priority)[-AT_ONCE:]
+                for number in shots:
+                    del self._due[number]
+                names = [t.name for t in templates.values() if t.scope == "shot"]
+                plan = self._coordinator.plan(shots=shots, names=names)
+                self._queue(plan, templates, priority)
+        if self._day_templates and not self.busy_with_shots:
+            of_days, self._day_templates = self._day_templates, set()
+            plan = self._coordinator.plan(names=of_days)
+            self._queue(plan, templates, Priority.BACKFILL)
+
+    @property
+    def busy_with_shots(self) -> bool:
+        """Whether reports of shots are running or due, which those of days would read."""
+        return bool(self._running or self._due or self._waiting)
+
+    def _queue(self, plan: Sequence[Planned], templates: Templates, priority: Priority) -> None:
+        """Let the planned reports wait that read no other; the others come due after those."""
+        running = {(r.job.subject, r.job.template) for r in self._running.values()}
+        planned = {(p.subject, p.template) for p in plan} | running | set(self._waiting)
+        for p in plan:
+            key = (p.subject, p.template)
+            waits = any((p.subject, name) in planned for name in templates[p.template].after)
+            if not waits and key not in running and key not in self._given_up:
+                self._waiting.put(p, priority)
+
+    # --- in -------------------------------------------------------------------------------------
+
+    def collect(self) -> set[Subject]:
+        """Note the reports that are done; what reads their scraps may be due now."""
+        subjects: set[Subject] = set()
+        for future in [f for f in self._running if f.done()]:
+            running = self._running.pop(future)
+            job = running.job
+            if future.cancelled():
+                continue
+            try:
+                done = future.result()
+            except BrokenProcessPool:
+                # Its worker was killed, by a lack of memory most likely; the pool goes with it.
+                self._give_up(job, "its worker died")
+                self._pools.close()
+                self._pool = self._pools.enter_context(self._coordinator.open_pool(self._workers))
+                continue
+            except Exception as error:
+                self._give_up(job, str(error))
+                continue
+            self._coordinator.note_report(done)
+            receipt = done.receipt
+            self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
+            level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
+            note = f": {receipt.reason}" if receipt.reason else ""
+            logger.log(level, "%s %s in %.1f s%s", job, receipt.state, receipt.duration_s, note)
+            subjects.add(job.subject)
+            if job.subject.scope == "shot":
+                self.ask([job.subject.number], running.priority)
+        return subjects
+
+    def _give_up(self, job: Job, why: str) -> None:
+        """Leave a job alone until the service starts again, rather than fail at it for ever."""
+        self._given_up.add((job.subject, job.template))
+        logger.error("%s could not be made: %s; it is tried again after a restart", job, why)
+
+    def finish(self) -> set[Subject]:
+        """Wait for the reports in progress and note them; begin no more."""
+        for future in self._running:
+            future.cancel()
+        wait(self._running)
+        return self.collect()
+
+    def status(self) -> dict[str, Any]:
+        """Return what runs and how much waits, for people and machines."""
+        return {
+            "running": [
+                {
+                    "subject": r.job.subject.key,
+                    "template": r.job.template,
+                    "priority": r.priority.name.lower(),
+                    "since": r.since,
+                }
+                for r in self._running.values()
+            ],
+            "waiting": self._waiting.counts(),
+            "shots_to_plan": len(self._due),
+            "finished": dict(self.finished),
+        }

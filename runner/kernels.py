@@ -1,0 +1,69 @@
+"""The two ways to get a kernel: leased warm from a server, or started cold, as Jupyter does.
+
+Both speak through socket files in a folder that only the owner can enter, never over TCP, and both
+take no notice of the kernels, profiles and startup files that a user has installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+from runner.warm.owner import kernel_environment
+from runner.warm.processes import private_folder
+from runner.warm.provisioner import WarmProvisioner
+
+
+class PrivateKernelManager(AsyncKernelManager):
+    """A kernel with this very Python, for one notebook."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The one kernel that reports run on."""
+        return KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+        )
+
+    def environment(self, process: Mapping[str, str]) -> dict[str, str]:
+        """Return the kernel's environment from that of a process."""
+        return kernel_environment(process)
+
+    def remove_folder(self) -> None:
+        """Take away what is left of the kernel."""
+
+
+class WarmKernelManager(PrivateKernelManager):
+    """Leases a kernel that is ready."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
+
+    def write_connection_file(self, **kwargs: Any) -> None:
+        """Do nothing: the kernel runs already and nobody else needs to find it."""
+
+
+class ColdKernelManager(PrivateKernelManager):
+    """Starts an ordinary kernel."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        self._folder = private_folder()
+        self.transport = "ipc"
+        self.ip = f"{self._folder}/s"
+        self.connection_file = f"{self._folder}/kernel.json"
+
+    def environment(self, process: Mapping[str, str]) -> dict[str, str]:
+        """Return the kernel's environment; a person's profile is not a report's."""
+        return {**super().environment(process), "IPYTHONDIR": str(self._folder / "ipython")}
+
+    def remove_folder(self) -> None:
+        """Take the sockets away."""
+        shutil.rmtree(self._folder, ignore_errors=True)

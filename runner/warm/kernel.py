@@ -1,0 +1,116 @@
+"""What a forked process does until it is a kernel like any other.
+
+It gets itself ready as far as it can without knowing its notebook, says how it can be reached,
+and waits. With the order it gets the folder and environment of its notebook, and begins.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import time
+import traceback
+from typing import Any, NoReturn
+
+from runner.warm.processes import LINUX, adopt_orphans, die_with
+
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
+def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
+    """Be a kernel, in a process that was just forked; never return.
+
+    Parameters
+    ----------
+    channel : socket
+        To the server: one line of JSON out (the connection), one in (the order).
+    prefix : str
+        Path that the names of its sockets begin with.
+    server : int
+        Process id of the server.
+    """
+    code = 1
+    try:
+        try:
+            _leave_the_server(server)
+            app = _start(prefix, server)
+            info = app.get_connection_info()
+            info["key"] = info["key"].decode()
+        except BaseException:
+            channel.sendall(json.dumps({"failed": traceback.format_exc()}).encode() + b"\n")
+            raise
+        channel.sendall(json.dumps(info).encode() + b"\n")
+        with channel, channel.makefile("rb") as lines:
+            order = lines.readline()
+        if order:
+            _enter(app, **json.loads(order))
+            app.start()
+            atexit._run_exitfuncs()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _leave_the_server(server: int) -> None:
+    """Shed what must not be shared: session, streams, signals, random numbers."""
+    os.setsid()  # the leader of a group that can be killed as a whole
+    die_with(server)
+    adopt_orphans()
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What is written past ipykernel (os.write, C libraries) is nobody's output.
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    if null > 2:
+        os.close(null)
+    random.seed()
+    with contextlib.suppress(ImportError):
+        import numpy as np
+
+        np.random.seed()  # noqa: NPY002  its global state would be the same in all kernels
+
+
+def _start(prefix: str, server: int) -> Any:
+    """Return IPython's application, listening."""
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False  # a database and a thread that nobody asks
+    config.IPKernelApp.exec_PYTHONSTARTUP = False
+    config.IPKernelApp.parent_handle = 0 if LINUX else server
+    app = IPKernelApp.instance(
+        config=config, transport="ipc", ip=prefix, connection_file=f"{prefix}.json"
+    )
+    sys.argv = ["ipykernel_launcher", "-f", f"{prefix}.json"]
+    app.initialize([])
+    return app
+
+
+def _enter(
+    app: Any, *, cwd: str, env: dict[str, str], connection: dict[str, Any] | None = None
+) -> None:
+    """Take over the folder and the environment of the notebook.
+
+    ``connection`` is that of the kernel whose place this one takes; the server moves the sockets.
+    """
+    if connection:
+        app.session.key = connection["key"].encode()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    app.shell.init_environment()  # what it says to programs that a cell starts
+    backend = os.environ.setdefault("MPLBACKEND", INLINE)
+    if backend != INLINE:
+        import matplotlib as mpl
+
+        mpl.use(backend)
+    time.tzset()

@@ -1,0 +1,192 @@
+"""Whoever uses warm kernels owns a server, or is told the address of one.
+
+A coordinator starts one for all its workers; a process that was told of none (a notebook server,
+papermill on its own) starts its own with its first kernel.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.warm.kernel import INLINE
+from runner.warm.processes import private_folder
+
+logger = logging.getLogger(__name__)
+
+# Reports run side by side, one on each core; threads of a report's own would only be in the way,
+# and a sum over threads is not the same twice.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+# Told to Python and IPython by a person, not by a notebook.
+PERSONAL = ("PYTHONSTARTUP", "PYTHONINSPECT", "JPY_PARENT_PID", "MPLBACKEND")
+READ_BY_IMPORTS = ("MPLCONFIGDIR",)  # of what a notebook's environment sets
+QUICK_S = 10.0  # a server that ends sooner has not served
+MOST_QUICK_ENDS = 3
+
+
+def available() -> bool:
+    """Tell whether kernels can be forked here.
+
+    On macOS they can not: system libraries that numpy uses do not survive it.
+    """
+    return hasattr(os, "fork") and sys.platform == "linux"
+
+
+def kernel_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a notebook's kernel, warm or cold, from that of a process."""
+    kept = {k: v for k, v in environment.items() if k not in PERSONAL}
+    return {**ONE_THREAD, **kept}
+
+
+class WarmServer:
+    """Runs the server, from `start` as long as this object is open.
+
+    ``address`` is the path of its socket. The socket exists at once: whoever connects while the
+    server still imports, or is started again, waits.
+    """
+
+    def __init__(self, *, spare: int = 1, environment: Mapping[str, str] | None = None) -> None:
+        self._folder = private_folder()
+        self._spare = spare
+        self._environment = kernel_environment({**os.environ, **(environment or {})}) | {
+            "MPLBACKEND": INLINE,
+            "IPYTHONDIR": str(self._folder / "ipython"),  # a person's profile is not a report's
+            # pyarrow's allocator would start a thread; a server that forks must have one only.
+            "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        }
+        self.address = str(self._folder / "server")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.address)
+        self._listener.listen(128)
+        self._closing = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher = threading.Thread(target=self._watch, daemon=True, name="warm server")
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server; 0 before it is started."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> None:
+        """Start the server if it is not; return at once."""
+        if self._process is None:
+            self._process = self._launch()
+            self._watcher.start()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        state = self._folder / "start.json"
+        state.touch(mode=0o600)
+        number = self._listener.fileno()
+        state.write_text(
+            json.dumps({"listener": number, "folder": str(self._folder), "spare": self._spare})
+        )
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "runner.warm.server", str(state)],
+                stdin=subprocess.PIPE,  # its end is how the server learns of ours
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                pass_fds=[number],
+                env=self._environment,
+                start_new_session=True,  # a Ctrl-C at the terminal is for us
+            )
+
+    def _watch(self) -> None:
+        quick = 0
+        while True:
+            began = time.monotonic()
+            process = self._process
+            assert process is not None
+            assert process.stdin is not None
+            code = process.wait()
+            if self._closing.is_set():
+                return
+            quick = quick + 1 if time.monotonic() - began < QUICK_S else 0
+            last = self._last_words()
+            if quick >= MOST_QUICK_ENDS:
+                logger.error("the server of kernels cannot run (%s): kernels start cold", last)
+                self._listener.close()  # those who ask are refused, and help themselves
+                return
+            logger.warning("the server of kernels ended (%s, %s): starting it again", code, last)
+            process.stdin.close()
+            self._process = self._launch()
+
+    def _last_words(self) -> str:
+        try:
+            lines = (self._folder / "log").read_text("utf-8", errors="replace").split("\n")
+        except OSError:
+            return "no word from it"
+        return next((line for line in reversed(lines) if line.strip()), "no word from it")
+
+    def close(self) -> None:
+        """End the server with all its kernels."""
+        self._closing.set()
+        if process := self._process:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            self._watcher.join(5.0)
+        self._listener.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> WarmServer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+_told: str | None = None
+_own: WarmServer | None = None
+_own_pid = 0
+_lock = threading.Lock()
+
+
+def use(address: str | None) -> None:
+    """Take kernels from the server at an address from now on; None: from one of one's own."""
+    global _told
+    _told = address
+
+
+def address(environment: Mapping[str, str] | None = None) -> str:
+    """Return the address of the server to use; starts one where none is known.
+
+    ``environment`` is a notebook's; a server that is started now takes from it what libraries read
+    when they are imported.
+    """
+    global _own, _own_pid
+    if _told is not None and Path(_told).exists():
+        return _told
+    with _lock:
+        if _own is None or _own_pid != os.getpid():
+            read = {n: environment[n] for n in READ_BY_IMPORTS if environment and n in environment}
+            _own, _own_pid = WarmServer(environment=read), os.getpid()
+            _own.start()
+            atexit.register(_own.close)
+        return _own.address
+
+
+def close_own() -> None:
+    """End the server that this process has started, if it has."""
+    global _own
+    with _lock:
+        if _own is not None and _own_pid == os.getpid():
+            atexit.unregister(_own.close)
+            _own.close()
+        _own = None

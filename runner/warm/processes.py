@@ -1,0 +1,87 @@
+"""What the operating system offers so that no process is left behind.
+
+On Linux a kernel dies with the server that forked it, and adopts whatever its notebook starts in
+the background, so that those are found below it, or below the server once it has died. Elsewhere
+its descendants are looked up before it is ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+
+LINUX = sys.platform == "linux"
+_SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+LONGEST_PREFIX = 80  # a socket's path must stay below 104 characters, on macOS
+
+
+def _prctl(option: int, value: int) -> None:
+    if LINUX:
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def die_with(parent: int) -> None:
+    """Let the system end this process when its parent ends.
+
+    Only for children of a process with a single thread: Linux goes by the thread that forked.
+    """
+    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before this was said
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of all descendants whose own parent ends."""
+    _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def children(pid: int) -> set[int]:
+    """Return the children of a process; psutil would look at every process there is."""
+    try:
+        return {int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()}
+    except OSError:
+        try:
+            return {p.pid for p in psutil.Process(pid).children()}
+        except psutil.NoSuchProcess:
+            return set()
+
+
+def descendants(pid: int) -> set[int]:
+    """Return all processes below one."""
+    found: set[int] = set()
+    new = {pid}
+    while new:
+        new = {c for p in new for c in children(p)} - found
+        found |= new
+    return found
+
+
+def kill(pid: int) -> bool:
+    """Kill a process; tell whether there was one that could be killed."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process that leads its group, the group, and all that is below it."""
+    below = descendants(pid)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for process in below:
+        kill(process)
+
+
+def private_folder() -> Path:
+    """Make a folder that only the owner can enter, with a path that is short enough for sockets."""
+    long = len(tempfile.gettempdir()) > LONGEST_PREFIX - 30
+    return Path(tempfile.mkdtemp(prefix="ishtar-", dir="/tmp" if long else None))

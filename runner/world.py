@@ -1,0 +1,56 @@
+"""Everything outside of shots and reports that a report may depend on, by name and digest.
+
+Compared with what it was at the last plan, it tells which reports are worth a closer look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from ishtar import facts
+from ishtar.calibration import Declarations
+from ishtar.lineage import digest
+from ishtar.spans import Span
+from runner.code import code_input
+from runner.templates import Template, Templates
+
+World = Mapping[tuple[str, str], str]
+
+
+class _Row(Protocol):
+    @property
+    def digest(self) -> str: ...
+    @property
+    def span(self) -> Span: ...
+
+
+def _rows(rows: Iterable[_Row]) -> str:
+    return digest([[row.digest, row.span.first, row.span.until] for row in rows])
+
+
+def world_of(declarations: Declarations, templates: Templates) -> dict[tuple[str, str], str]:
+    """Return (kind, name) → digest of declarations, templates and the code that these reach.
+
+    A kind that ends with ``*`` stands for the inputs whose name begins so: what is told of all
+    components of the machine, or of all that has changed.
+    """
+    d = declarations
+    found = {("signal", name): declared.digest for name, declared in d.signals.items()}
+    found |= {("wiring", name): _rows(rows) for name, rows in d.wiring.items()}
+    calibrations = [c for device in d.devices.values() for c in device.calibrations]
+    for name in {c.name for c in calibrations}:
+        found["calibration", name] = _rows(c for c in calibrations if c.name == name)
+    machine = {name: _rows(rows) for name, rows in d.components.items()}
+    found |= {("machine", name): identity for name, identity in machine.items()}
+    found["machine*", "all "] = digest(machine)
+    found["machine*", facts.SINCE] = digest(sorted([*key, value] for key, value in found.items()))
+    for template in templates.values():
+        found["template", template.name] = template_identity(template)
+        found["code", template.name] = code_input(template.code).digest
+    return found
+
+
+def template_identity(template: Template) -> str:
+    """Return what a plan compares of a template: its code and its parameters' defaults."""
+    return digest([template.code_digest, [[p.name, repr(p.default)] for p in template.parameters]])
