@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
@@ -17,6 +17,7 @@ from ishtar.store import SourceFile
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.testbed import Testbed, is_stored, shot_folders, stored_shots
 from ishtar.workspace import Workspace
+from runner.errors import ClusterError, WorkersLost
 from runner.execute import Done, Job, execute, library_environment, rerender
 from runner.ingest import index_days, remove_leftovers
 from runner.plan import Planned, make_plan
@@ -48,7 +49,9 @@ class Coordinator:
     def __init__(self, workspace: Workspace, catalogue: Path | None = None) -> None:
         self.workspace = workspace
         self.settings: Settings = read_settings(workspace)
-        self.catalogue = Catalogue(catalogue or workspace.catalogue, write=True)
+        self.catalogue = Catalogue(
+            catalogue or workspace.catalogue, write=True, shared=self.settings.pool.many_machines
+        )
 
     def close(self) -> None:
         """Close the catalogue."""
@@ -157,17 +160,19 @@ class Coordinator:
             parameters=template.subject_values(planned.subject),
             timeout_s=template.timeout_s or self.settings.run.timeout_s,
             output_mb=self.settings.run.output_mb,
-            memory_mb=template.memory_mb or self.settings.run.memory_limit_mb,
+            memory_mb=template.memory_mb or self.settings.memory_limit_mb,
             kernels=self.settings.run.kernels,
             reasons=planned.reasons,
         )
 
     def open_pool(self, workers: int) -> AbstractContextManager[Executor]:
-        """Give workers with the kernels that the settings ask for."""
+        """Give workers of the kind that the settings ask for."""
         return open_pool(
             workers,
             kernels=self.settings.run.kernels,
             environment=library_environment(self.workspace.root),
+            settings=self.settings.pool,
+            root=self.workspace.root,
         )
 
     def run(
@@ -210,12 +215,13 @@ class Coordinator:
         listener: Listener | None,
     ) -> list[Done]:
         finished: list[Done] = []
+        lost: ClusterError | None = None
         todo = [(p, self.job(p, templates[p.template])) for p in plan]
         futures: dict[Future[Done], Job] = {}
         for planned, job in todo:
-            futures[self.submit(pool, planned, job)] = job
             if listener:
                 listener(Event(kind="planned", job=job, total=len(todo)))
+            futures[self.submit(pool, planned, job)] = job
         for future in as_completed(futures):
             job = futures[future]
             try:
@@ -223,12 +229,19 @@ class Coordinator:
             except BrokenProcessPool:
                 logger.error("%s: its worker died; running it in a worker of its own", job)
                 done = self._alone(job)
+            except WorkersLost as error:
+                done = given_up(job, error)
+            except ClusterError as error:  # what others have done is still to be noted
+                lost = lost or error
+                continue
             self.note_report(done)
             finished.append(done)
             if listener:
                 listener(
                     Event(kind="done", job=job, done=done, index=len(finished), total=len(todo))
                 )
+        if lost:
+            raise lost
         return finished
 
     def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
@@ -257,9 +270,18 @@ class Coordinator:
     def run_one(self, job: Job, *, inline: bool = False) -> Done:
         """Run one job that a person waits for, and note it."""
         with self.open_pool(0 if inline else 1) as pool:
-            done = pool.submit(execute, job).result()
+            try:
+                done = pool.submit(execute, job).result()
+            except WorkersLost as error:
+                done = given_up(job, error)
         self.note_report(done)
         return done
+
+
+def given_up(job: Job, error: WorkersLost) -> Done:
+    """Make the failed report of a job that no worker survives; it is not run for that."""
+    logger.error("%s: %s", job, error)
+    return execute(replace(job, given_up=str(error)))
 
 
 def source_row(shot: int, source: SourceFile) -> SourceRow:

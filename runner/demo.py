@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ishtar.workspace import MARKER, Workspace
-from runner.cli.reports import Narrator
+from runner.cli.narrator import Narrator
 from runner.coordinator import Coordinator
 from runner.lock import coordinator_lock
 from runner.starter import make_workspace
@@ -50,7 +50,8 @@ def make_demo(
             tell(f"ingesting {len(fresh)} files")
             ingest_files(coordinator, fresh)
         tell("making reports")
-        made = coordinator.run(workers=workers, listener=Narrator())
+        with Narrator(workspace) as narrator:
+            made = coordinator.run(workers=workers, listener=narrator)
         if made or not (workspace.site / "index.html").exists():
             tell("publishing the site")
             publish_workspace(coordinator)

@@ -15,9 +15,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from runner.coordinator import Coordinator
+from runner.coordinator import Coordinator, given_up
+from runner.errors import ClusterError, WorkersLost
 from runner.execute import Done, Job
+from runner.logs import about
+from runner.observe import ServiceObserver
 from runner.plan import Planned
+from runner.pool import jobs_at_once
 from runner.receipts import Subject
 from runner.templates import Templates
 from runner.waiting import Priority, Waiting
@@ -39,8 +43,9 @@ class Running:
 class Desk:
     """Keeps the workers busy with what is due, the urgent first."""
 
-    def __init__(self, coordinator: Coordinator) -> None:
+    def __init__(self, coordinator: Coordinator, observer: ServiceObserver | None = None) -> None:
         self._coordinator = coordinator
+        self._observer = observer
         self._workers = coordinator.settings.run.processes
         self._pools = ExitStack()
         self._pool = self._pools.enter_context(coordinator.open_pool(self._workers))
@@ -49,6 +54,7 @@ class Desk:
         self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
         self._day_templates: set[str] = set()  # due now
         self._given_up: set[tuple[Subject, str]] = set()
+        self._trouble = ""  # with the cluster, told last
         self.finished: dict[str, int] = {}  # reports by state, since the start
 
     def close(self) -> None:
@@ -74,7 +80,7 @@ class Desk:
     def hand_out(self) -> None:
         """Give each free worker the most urgent report."""
         templates = self._coordinator.templates()
-        while len(self._running) < max(self._workers, 1):
+        while len(self._running) < jobs_at_once(self._pool, self._workers):
             self._look_ahead(templates)
             taken = self._waiting.take()
             if taken is None:
@@ -135,6 +141,11 @@ class Desk:
                 self._pools.close()
                 self._pool = self._pools.enter_context(self._coordinator.open_pool(self._workers))
                 continue
+            except WorkersLost as error:
+                done = given_up(job, error)
+            except ClusterError as error:
+                self._put_back(running, str(error))
+                continue
             except Exception as error:
                 self._give_up(job, str(error))
                 continue
@@ -143,16 +154,45 @@ class Desk:
             self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
             level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
             note = f": {receipt.reason}" if receipt.reason else ""
-            logger.log(level, "%s %s in %.1f s%s", job, receipt.state, receipt.duration_s, note)
+            logger.log(
+                level,
+                "%s %s in %.1f s%s",
+                *(job, receipt.state, receipt.duration_s, note),
+                extra={
+                    **about(job.subject, job.template),
+                    "state": receipt.state,
+                    "duration_s": receipt.duration_s,
+                    "priority": running.priority.name.lower(),
+                },
+            )
+            if self._observer:
+                self._observer.reported(done)
             subjects.add(job.subject)
             if job.subject.scope == "shot":
                 self.ask([job.subject.number], running.priority)
         return subjects
 
+    def _put_back(self, running: Running, why: str) -> None:
+        """Make a report due again that the cluster has lost."""
+        job = running.job
+        if why != self._trouble:
+            logger.error("%s: %s", running.job, why, extra=about(job.subject, job.template))
+        self._trouble = why
+        if running.job.subject.scope == "shot":
+            self.ask([running.job.subject.number], running.priority)
+        else:
+            self.ask_days([running.job.template])
+
     def _give_up(self, job: Job, why: str) -> None:
         """Leave a job alone until the service starts again, rather than fail at it for ever."""
         self._given_up.add((job.subject, job.template))
-        logger.error("%s could not be made: %s; it is tried again after a restart", job, why)
+        logger.error(
+            "%s could not be made: %s; it is tried again after a restart",
+            *(job, why),
+            extra=about(job.subject, job.template),
+        )
+        if self._observer:
+            self._observer.gave_up(job)
 
     def finish(self) -> set[Subject]:
         """Wait for the reports in progress and note them; begin no more."""

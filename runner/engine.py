@@ -53,6 +53,7 @@ class LimitedClient(PapermillNotebookClient):
         output_bytes: int,
         memory_bytes: float,
         folder: str,
+        cell_begins: Callable[[int, int], object] | None = None,
         **kw: Any,
     ) -> None:
         super().__init__(
@@ -64,6 +65,7 @@ class LimitedClient(PapermillNotebookClient):
             timeout_func=self._remaining,
             **kw,
         )
+        self._cell_begins = cell_begins or (lambda number, of: None)
         self._warm = warm
         self._limit_s = timeout_s
         self._end = time.monotonic() + timeout_s
@@ -185,7 +187,10 @@ class LimitedClient(PapermillNotebookClient):
 
     def papermill_execute_cells(self) -> None:
         """Run the cells until one fails or the report goes over a limit."""
+        code = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
         for index, cell in enumerate(self.nb.cells):
+            if index in code:
+                self._cell_begins(code.index(index) + 1, len(code))
             self.nb_man.cell_start(cell, index)
             try:
                 self.execute_cell(cell, index)
@@ -267,6 +272,7 @@ class IshtarEngine(NBClientEngine):
         folder: str = ".",
         kernel_env: dict[str, str] | None = None,
         executed: Callable[[Any], object] | None = None,
+        cell_begins: Callable[[int, int], object] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run the notebook that papermill manages.
@@ -288,6 +294,8 @@ class IshtarEngine(NBClientEngine):
             Environment of the kernel, over that of this process.
         executed : callable
             Gets the notebook with what it had, where papermill raises an error in its place, too.
+        cell_begins : callable
+            Gets the number of each code cell, from 1, and how many there are, before it runs.
         """
         client = LimitedClient(
             nb_man,
@@ -296,6 +304,7 @@ class IshtarEngine(NBClientEngine):
             output_bytes=int(output_mb * 1e6),
             memory_bytes=memory_mb * 1e6,
             folder=folder,
+            cell_begins=cell_begins,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
         )

@@ -7,7 +7,9 @@
     │   └── NoSuchTemplate (KeyError)
     ├── ParameterError (ValueError)      a parameter that the template does not take
     ├── SettingsError (ValueError)       ishtar.toml says something that is not understood
-    └── Busy (RuntimeError)              another coordinator works on this workspace
+    ├── Busy (RuntimeError)              another coordinator works on this workspace
+    ├── ClusterError (ConnectionError)   the cluster that the settings name cannot be used
+    └── WorkersLost (RuntimeError)       a job ended every worker that tried it
 """
 
 from __future__ import annotations
@@ -33,3 +35,11 @@ class SettingsError(WorkspaceError):
 
 class Busy(IshtarError, RuntimeError):
     """Another coordinator works on this workspace."""
+
+
+class ClusterError(IshtarError, ConnectionError):
+    """The cluster cannot be used: it is not reached, was lost, or does not see the workspace."""
+
+
+class WorkersLost(IshtarError, RuntimeError):
+    """A job ended every worker that tried it; it is not tried again by itself."""

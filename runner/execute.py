@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import Any
 import ishtar
 from ishtar.lineage import VARIABLE as LINEAGE
 from ishtar.lineage import Input, digest, read_records, recording
-from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_file
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
 from runner.code import code_input, code_parts
 from runner.notebooks import prepare, read_scraps, run, write
+from runner.progress import Telling, following
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
 from runner.templates import Template, read_template
 
@@ -42,6 +44,9 @@ class Job:
     memory_mb: float = 0.0  # no limit
     kernels: str = "warm"
     reasons: tuple[str, ...] = ()
+    staged: bool = False  # leave it under its temporary name, for `place`
+    given_up: str = ""  # why it is not run any more; its report says so
+    reports: str = ""  # folder to put the report below; empty for that of the workspace
 
     def __str__(self) -> str:
         return f"{self.subject} {self.template}"
@@ -53,17 +58,20 @@ class Done:
 
     folder: str
     receipt: Receipt
+    staged: str = ""  # its temporary name, until `place` gives it that of ``folder``
 
 
 class Phases:
-    """Seconds spent in each phase of a run."""
+    """Seconds spent in each phase of a run; ``begins`` gets the name of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, begins: Callable[[str], object]) -> None:
         self.seconds: dict[str, float] = {}
+        self._begins = begins
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time the block."""
+        self._begins(name)
         start = time.perf_counter()
         try:
             yield
@@ -79,10 +87,16 @@ def execute(job: Job) -> Done:
     <digest>/`` when it is whole. A failing template is a report too, with state ``failed``.
     """
     workspace = Workspace.at(Path(job.root))
+    with following(workspace, job) as telling:
+        return _execute(workspace, job, telling)
+
+
+def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
     template = read_template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
-    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases()
-    temporary = workspace.reports / f"{TEMPORARY_PREFIX}{os.getpid()}-{time.monotonic_ns()}"
+    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
+    reports = Path(job.reports) if job.reports else workspace.reports
+    temporary = reports / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     work = temporary / "work"
     work.mkdir(parents=True)
     try:
@@ -92,21 +106,24 @@ def execute(job: Job) -> Done:
             with recording() as recorder:
                 lacking = _lacking(workspace, template, job.subject)
         notebook = temporary / NOTEBOOK
-        if lacking:
+        if job.given_up or lacking:
             write(prepared, notebook)
-            state: State = "skipped"
-            reason = lacking
+            state: State = "failed" if job.given_up else "skipped"
+            reason = job.given_up or lacking
         else:
             with phases.phase("execute"):
-                state, reason = _run(prepared, notebook, work, job, phases)
+                state, reason = _run(prepared, notebook, work, job, phases, telling)
             with phases.phase("scraps"):
                 scraps = read_scraps(notebook)
         with phases.phase("render"):
             from runner.publish.notebook import render_report
 
             figures = render_report(notebook, temporary, theme=_theme(workspace)).figures
-        records = _take_records(temporary)
-        inputs = tuple(sorted({*records, *recorder.inputs, code_input(template.code)}))
+        with phases.phase("record"):
+            records = _take_records(temporary)
+            inputs = tuple(sorted({*records, *recorder.inputs, code_input(template.code)}))
+            code = code_parts(template.code)
+            environment = _environment()
         receipt = Receipt(
             scope=job.subject.scope,
             subject=job.subject.key,
@@ -125,16 +142,16 @@ def execute(job: Job) -> Done:
             started=started.isoformat(timespec="milliseconds"),
             duration_s=round(time.perf_counter() - clock, 3),
             phases=phases.seconds,
-            environment=_environment(),
-            code=code_parts(template.code),
+            environment=environment,
+            code=code,
         )
         shutil.rmtree(work, ignore_errors=True)
-        folder = report_folder(workspace.reports, job.subject, template.name, receipt.digest)
+        folder = report_folder(reports, job.subject, template.name, receipt.digest)
         (temporary / RECEIPT).write_text(receipt.to_json(), encoding="utf-8")
-        _place(temporary, folder)
-    finally:
+        return _finish(job, reports, temporary, folder, receipt)
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=receipt)
+        raise
 
 
 def identity(
@@ -155,7 +172,9 @@ def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
     return "; ".join(p for p in problems if p)
 
 
-def _run(prepared: Any, notebook: Path, work: Path, job: Job, phases: Phases) -> tuple[State, str]:
+def _run(
+    prepared: Any, notebook: Path, work: Path, job: Job, phases: Phases, telling: Telling
+) -> tuple[State, str]:
     """Run the notebook and write what became of it; return how it ended."""
     executed, state, reason, cells_s = run(
         prepared,
@@ -164,6 +183,7 @@ def _run(prepared: Any, notebook: Path, work: Path, job: Job, phases: Phases) ->
         output_mb=job.output_mb,
         memory_mb=job.memory_mb,
         folder=str(work),
+        cell_begins=telling.cell,
         kernel_env={
             WORKSPACE: job.root,
             LINEAGE: str(notebook.with_name(INPUTS)),
@@ -206,24 +226,32 @@ def _environment() -> dict[str, str]:
     } | {name: version(name) for name in packages}
 
 
-def _place(temporary: Path, folder: Path) -> None:
-    """Rename a whole report to where it belongs, over one of the same identity."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+def _finish(job: Job, reports: Path, temporary: Path, folder: Path, receipt: Receipt) -> Done:
+    """Make a whole report durable; place it, unless whoever asked for it does that."""
     for path in temporary.rglob("*"):
         if path.is_file():
-            with path.open("rb") as f:
-                os.fsync(f.fileno())
+            fsync_file(path)
+    name = folder.relative_to(reports).as_posix()
+    done = Done(folder=name, receipt=receipt, staged=temporary.name)
+    return done if job.staged else place(reports, done)
+
+
+def place(reports: Path, done: Done) -> Done:
+    """Rename a whole report to where it belongs, over one of the same identity."""
+    temporary, folder = reports / done.staged, reports / done.folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:
             os.rename(temporary, folder)
             break
         except OSError:
-            if not folder.is_dir():
+            if not folder.is_dir() or not temporary.is_dir():
                 raise
             aside = temporary.with_name(f"{temporary.name}-old")
             os.rename(folder, aside)
             shutil.rmtree(aside, ignore_errors=True)
     fsync_dir(folder.parent)
+    return replace(done, staged="")
 
 
 def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
@@ -243,7 +271,7 @@ def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
             executed = outputs.pop(0)
             cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
     new.metadata = old.metadata
-    temporary = workspace.reports / f"{TEMPORARY_PREFIX}{os.getpid()}-{time.monotonic_ns()}"
+    temporary = workspace.reports / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     temporary.mkdir(parents=True)
     try:
         from runner.publish.notebook import render_report
@@ -257,7 +285,7 @@ def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
             figures=rendered.figures,
         )
         (temporary / RECEIPT).write_text(changed.to_json(), encoding="utf-8")
-        _place(temporary, folder)
-    finally:
+        return _finish(job, workspace.reports, temporary, folder, changed)
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=changed)
+        raise

@@ -35,3 +35,17 @@ def coordinator_lock(workspace: Workspace) -> Iterator[None]:
         finally:
             f.seek(0)
             f.truncate()
+
+
+def held_by(workspace: Workspace) -> str:
+    """Return who holds the workspace now, ``process 12 on host``; empty where nobody does."""
+    path = workspace.root / "data" / "coordinator.lock"
+    try:
+        with path.open("r+", encoding="utf-8") as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return f.read().strip() or "another process"
+    except FileNotFoundError:
+        pass
+    return ""

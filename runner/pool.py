@@ -1,9 +1,9 @@
-"""Where jobs run: an executor, chosen by the number of workers.
+"""Where jobs run: an executor, of the kind that the settings name.
 
-Workers are forked from a single-threaded server that has imported everything a worker needs, so
-that a new worker is there at once and no thread or open file of the coordinator crosses the fork.
-All of them take their kernels from one server of warm kernels, which belongs to the pool: what it
-imports is imported once, and is ready when the workers are.
+Local workers are forked from a single-threaded server that has imported everything a worker needs,
+so that a new worker is there at once and no thread or open file of the coordinator crosses the
+fork. All of them take their kernels from one server of warm kernels, which belongs to the pool:
+what it imports is imported once, and is ready when the workers are.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from runner import logs
+from runner.settings import PoolSettings
 from runner.warm import owner
 
 PRELOADED = ["runner.worker"]
@@ -44,7 +48,7 @@ class Workers(ProcessPoolExecutor):
             workers,
             mp_context=context,
             initializer=_begin,
-            initargs=(server.address if server else None,),
+            initargs=(server.address if server else None, logs.configured()),
         )
         self._server = server
 
@@ -55,9 +59,11 @@ class Workers(ProcessPoolExecutor):
         return super().submit(fn, *args, **kwargs)
 
 
-def _begin(address: str | None) -> None:
+def _begin(address: str | None, log: logs.Form | None) -> None:
     """Let this worker end when the coordinator is killed; it would wait for jobs for ever."""
     owner.use(address)
+    if log is not None:
+        logs.configure(log)
     coordinator = multiprocessing.parent_process()
     if coordinator is None:
         return
@@ -69,28 +75,31 @@ def _begin(address: str | None) -> None:
     threading.Thread(target=wait, daemon=True, name="end with the coordinator").start()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is asked of a pool; `open_pool` says what each means."""
+
+    workers: int
+    kernels: str = "warm"
+    environment: Mapping[str, str] | None = None
+    settings: PoolSettings = field(default_factory=PoolSettings)
+    root: Path | None = None
+
+
 @contextmanager
-def open_pool(
-    workers: int, *, kernels: str = "warm", environment: Mapping[str, str] | None = None
-) -> Iterator[Executor]:
-    """Give an executor of ``workers`` local processes; 0 runs in this process.
+def _inline(wanted: Wanted) -> Iterator[Executor]:
+    yield Inline()
 
-    When the block raises (Ctrl-C and SIGTERM, too), the workers are ended with what they do.
 
-    Parameters
-    ----------
-    kernels : {"warm", "cold"}
-        Whether there is a server of kernels.
-    environment : mapping
-        Further variables for it, which libraries read when they are imported.
-    """
-    if workers == 0:
-        yield Inline()
-        return
-    warm = kernels == "warm" and owner.available()
+@contextmanager
+def _local(wanted: Wanted) -> Iterator[Executor]:
+    workers = wanted.workers
+    warm = wanted.kernels == "warm" and owner.available()
     with (
         (
-            owner.WarmServer(spare=workers, environment=environment) if warm else nullcontext()
+            owner.WarmServer(spare=workers, environment=wanted.environment)
+            if warm
+            else nullcontext()
         ) as server,
         Workers(workers, server) as pool,
     ):
@@ -101,3 +110,54 @@ def open_pool(
             for worker in multiprocessing.active_children():
                 worker.kill()  # its kernel goes with it; a handler of SIGTERM could keep it
             raise
+
+
+def _dask(wanted: Wanted) -> AbstractContextManager[Executor]:
+    from runner.cluster.pool import open_cluster
+
+    return open_cluster(wanted.workers, settings=wanted.settings, root=wanted.root)
+
+
+POOLS: dict[str, Callable[[Wanted], AbstractContextManager[Executor]]] = {
+    "inline": _inline,
+    "local": _local,
+    "dask": _dask,
+}
+
+
+def open_pool(
+    workers: int,
+    *,
+    kernels: str = "warm",
+    environment: Mapping[str, str] | None = None,
+    settings: PoolSettings | None = None,
+    root: Path | None = None,
+) -> AbstractContextManager[Executor]:
+    """Give an executor of ``workers`` processes; 0 runs in this process, whatever the settings.
+
+    When the block raises (Ctrl-C and SIGTERM, too), the workers are ended with what they do.
+
+    Parameters
+    ----------
+    kernels : {"warm", "cold"}
+        Whether there is a server of kernels.
+    environment : mapping
+        Further variables for it, which libraries read when they are imported.
+    settings : PoolSettings
+        The kind of pool, and where its scheduler is; local processes where it is not given.
+    root : path
+        Root of the workspace that jobs are of; workers of a cluster look whether they see it.
+    """
+    wanted = Wanted(
+        workers=workers,
+        kernels=kernels,
+        environment=environment,
+        settings=settings or PoolSettings(),
+        root=root,
+    )
+    return POOLS[wanted.settings.kind if workers else "inline"](wanted)
+
+
+def jobs_at_once(pool: Executor, otherwise: int) -> int:
+    """Return how many jobs a pool runs side by side now; a cluster says that itself."""
+    return max(1, getattr(pool, "workers", otherwise))

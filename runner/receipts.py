@@ -94,7 +94,8 @@ class Receipt:
     reason
         Why it was skipped, failed or ran out of time, in one line; empty when ok.
     phases
-        Seconds spent in each phase of the run.
+        Seconds spent in each phase of the run: ``prepare``, ``execute`` (of which ``cells``),
+        ``scraps``, ``render``, ``record``. Nearly all of ``duration_s`` is in them.
     figures
         File names below ``figures/``.
     code

@@ -14,8 +14,11 @@ from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
+from runner.logs import FORMS
 
 KERNELS = ("warm", "cold")
+METRICS_FILE = "file"
+POOL_KINDS = ("local", "inline", "dask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,55 @@ class RunSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoolSettings:
+    """``[pool]``: where reports are executed.
+
+    Attributes
+    ----------
+    kind : ``"local"``, processes of this machine; ``"inline"``, this process; ``"dask"``, workers
+        of a dask cluster (`runner.cluster`).
+    scheduler : address of a running scheduler, ``"tcp://host:8786"``, or the file in which it has
+        written that; empty: a cluster of ``[run] workers`` processes on this machine.
+    workers : reports at once on that scheduler's workers; 0 means one for each that it has.
+    root_on_workers : where the workers see the workspace; empty: where it is here.
+    """
+
+    kind: str = "local"
+    scheduler: str = ""
+    workers: int = 0
+    root_on_workers: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in POOL_KINDS:
+            raise ValueError(f"kind = {self.kind!r} must be one of {', '.join(POOL_KINDS)}")
+        if self.scheduler and self.kind != "dask":
+            raise ValueError(f"a scheduler needs kind = 'dask', not {self.kind!r}")
+        if self.workers < 0:
+            raise ValueError(f"workers = {self.workers} must not be negative")
+        if not self.scheduler and (self.workers or self.root_on_workers):
+            raise ValueError(
+                "workers and root_on_workers are those of a scheduler, and none is named; "
+                "without one, [run] workers counts"
+            )
+        if self.root_on_workers and not self.root_on_workers.startswith("/"):
+            raise ValueError(f"root_on_workers = {self.root_on_workers!r} must begin with /")
+
+    @property
+    def many_machines(self) -> bool:
+        """Whether reports are executed on other machines, too."""
+        return bool(self.scheduler)
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``; ValueError where it is none."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")  # [::1]:9464
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"metrics = {text!r} must be like '127.0.0.1:9464', or 'file'")
+    return host, int(port)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WatchSettings:
     """``[watch]``: what the service looks at, and when.
 
@@ -64,11 +116,22 @@ class WatchSettings:
     folders : further folders to watch, beside ``data/incoming``; they are only read.
     poll_s : time between two looks.
     day_summary_at : when the reports of the day are made, local time, ``HH:MM``.
+    metrics : where Prometheus finds metrics: ``HOST:PORT``, ``"file"`` for ``data/metrics.prom``;
+        empty: nowhere.
+    log : ``"text"`` or ``"json"``, one object a line.
     """
 
     folders: tuple[str, ...] = ()
     poll_s: float = 1.0
     day_summary_at: str = "21:00"
+    metrics: str = ""
+    log: str = "text"
+
+    def __post_init__(self) -> None:
+        if self.log not in FORMS:
+            raise ValueError(f"log = {self.log!r} must be one of {', '.join(FORMS)}")
+        if self.metrics not in ("", METRICS_FILE):
+            address_of(self.metrics)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +141,20 @@ class Settings:
     facility: Facility = field(default_factory=Facility)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    pool: PoolSettings = field(default_factory=PoolSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+
+    @property
+    def memory_limit_mb(self) -> float:
+        """What a report may take; 0 where the worker that runs it says that."""
+        return self.run.memory_mb if self.pool.kind == "dask" else self.run.memory_limit_mb
 
 
 SECTIONS: dict[str, type[Any]] = {
     "facility": Facility,
     "ingest": IngestSettings,
     "run": RunSettings,
+    "pool": PoolSettings,
     "watch": WatchSettings,
 }
 T = TypeVar("T")

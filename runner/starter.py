@@ -32,6 +32,8 @@ generator_tolerance_s = {tolerance}
 # folders = []                 # further folders to watch, network shares too; only read
 # poll_s = 1.0
 # day_summary_at = "21:00"
+# metrics = ""                 # "127.0.0.1:9464" for Prometheus, or "file"
+# log = "text"                 # or "json"
 """
 IGNORED = "data/\nreports/\nsite/public/\n.ipynb_checkpoints/\n"
 

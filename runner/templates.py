@@ -31,6 +31,7 @@ SIDECAR: dict[str, type | tuple[type, ...]] = {
     "limits": dict,
     "order": int,
     "key": list,
+    "golden": list,
 }
 
 
@@ -59,6 +60,7 @@ class Template:
     limits: Mapping[str, Any] = field(default_factory=dict)
     order: int = 100
     key: tuple[str, ...] = ()
+    golden: tuple[str, ...] = ()
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
         """Return the parameters that name the subject."""
@@ -115,6 +117,7 @@ def read_template(path: Path) -> Template:
         limits=sidecar.get("limits", {}),
         order=sidecar.get("order", 100),
         key=tuple(sidecar.get("key", ())),
+        golden=tuple(str(subject) for subject in sidecar.get("golden", ())),
     )
 
 

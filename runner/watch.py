@@ -22,11 +22,14 @@ from apscheduler.triggers.cron import CronTrigger
 from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.workspace import Workspace
+from runner.backfill import take_requests
 from runner.coordinator import Coordinator
 from runner.desk import Desk
 from runner.errors import SettingsError
 from runner.ingest import Outcome, Settling, ingest_file, scan
 from runner.lock import coordinator_lock
+from runner.logs import about
+from runner.observe import ServiceObserver
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.waiting import Priority
@@ -78,30 +81,48 @@ class Watcher:
         settings = coordinator.settings
         self._coordinator = coordinator
         self._stop = stop
-        self.desk = Desk(coordinator)
+        self._day_reports = schedule(coordinator)
+        for at in self._day_reports:
+            time_of_day(at)  # now, not when they are due
+        self.observer = ServiceObserver(coordinator.workspace, settings.watch.metrics)
+        self.desk = Desk(coordinator, self.observer)
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self._settling = Settling(settings.ingest.settle_s)
         self._seen = Seen(coordinator.workspace.root / "data" / "watched.json")
 
     def __enter__(self) -> Watcher:
+        self.observer.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.desk.close()
+        self.observer.__exit__(*exc)
 
     def look(self) -> list[Outcome]:
         """Take new files, collect finished reports, publish both, hand out what is due."""
         outcomes = self._take()
         subjects = {Subject.shot(n) for o in outcomes if o.status == "stored" for n in o.shots}
         self.desk.ask((s.number for s in subjects), Priority.LIVE)
+        if asked := take_requests(self._coordinator.workspace, self._coordinator.catalogue.shots):
+            self.desk.ask(asked, Priority.BACKFILL)
+            logger.info("backfill of %d shots was asked for", len(asked))
         subjects |= self.desk.collect()
         if subjects or any(o.status == "quarantined" for o in outcomes):
-            publish_workspace(self._coordinator, sorted(subjects))
-            logger.info("published %s", ", ".join(map(str, sorted(subjects))) or "the home page")
+            self._publish(sorted(subjects))
+            logger.info(
+                "published %s",
+                ", ".join(map(str, sorted(subjects))) or "the home page",
+                extra={"shots": [s.number for s in sorted(subjects) if s.scope == "shot"]},
+            )
         if not self._stop.is_set():
             self.desk.hand_out()
+        self.observer.looked(self.desk.status(), self._day_reports)
         return outcomes
+
+    def _publish(self, subjects: list[Subject] | None = None) -> None:
+        with self.observer.publishing():
+            publish_workspace(self._coordinator, subjects)
 
     def catch_up(self, day_summary_at: datetime) -> None:
         """Publish what the site lacks, and make due whatever was left undone."""
@@ -113,7 +134,7 @@ class Watcher:
         if any(d < today or datetime.now() >= day_summary_at for d in catalogue.days()):
             self.make_days()
         # Whatever a killed service had made and not published; files that are right stay.
-        publish_workspace(self._coordinator)
+        self._publish()
         logger.info("caught up: %d shots were new", len(new))
 
     def make_days(self, names: Collection[str] | None = None) -> None:
@@ -128,7 +149,8 @@ class Watcher:
     def finish(self) -> None:
         """Wait for the reports in progress, note and publish them; begin no more."""
         if subjects := self.desk.finish():
-            publish_workspace(self._coordinator, sorted(subjects))
+            self._publish(sorted(subjects))
+        self.observer.looked(self.desk.status(), self._day_reports)
 
     def _take(self) -> list[Outcome]:
         fresh = [path for path in scan(self.folders) if path not in self._seen]
@@ -150,7 +172,7 @@ class Watcher:
                 unchanged_for_s=self._settling.unchanged_for_s(path),
             )
         except IshtarError as error:
-            logger.error("%s: %s", path, error)
+            logger.error("%s: %s", path, error, extra={"file": path.name})
             return None
         if outcome.status == "waiting":
             logger.debug("%s waits: %s", path, outcome.reason)
@@ -159,9 +181,18 @@ class Watcher:
         level = logging.WARNING if outcome.status == "quarantined" else logging.INFO
         shots = f" as shot {', '.join(map(str, outcome.shots))}" if outcome.shots else ""
         note = f"; {outcome.reason}" if outcome.reason else ""
-        logger.log(level, "%s: %s%s%s", path.name, outcome.status, shots, note)
+        fields: dict[str, object] = {
+            "file": path.name,
+            "state": outcome.status,
+            "shots": outcome.shots,
+        }
+        if len(outcome.shots) == 1:
+            fields |= about(Subject.shot(outcome.shots[0]))
+        logger.log(level, "%s: %s%s%s", *(path.name, outcome.status, shots, note), extra=fields)
+        known = [n for n in outcome.shots if self._coordinator.catalogue.sources(n)]
         for number in outcome.shots:
             self._coordinator.note_shot(number)
+        self.observer.ingested(outcome, len(outcome.shots) - len(known))
         return outcome
 
 

@@ -31,9 +31,13 @@ class CatalogueError(IshtarError, OSError):
 
 
 class Catalogue:
-    """A connection to the catalogue; writing needs ``write=True``."""
+    """A connection to the catalogue; writing needs ``write=True``.
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
+    ``shared``: other machines read it over a network file system, where SQLite's WAL, which is
+    memory shared by the processes of one machine, cannot be used.
+    """
+
+    def __init__(self, path: Path, *, write: bool = False, shared: bool = False) -> None:
         self.path = path
         if not write and not path.exists():
             raise WorkspaceError(f"{path} is not there: {REBUILD}")
@@ -50,7 +54,7 @@ class Catalogue:
         try:
             with self._told():
                 if write:
-                    self._db.execute("PRAGMA journal_mode=WAL")
+                    self._db.execute(f"PRAGMA journal_mode={'DELETE' if shared else 'WAL'}")
                     self._db.execute("PRAGMA synchronous=NORMAL")
                     self._migrate()
                 elif steps_done(self._db) != MIGRATIONS.keys():

@@ -19,6 +19,7 @@ from ishtar.errors import IshtarError, NotFoundError, WorkspaceError, did_you_me
 from ishtar.numbers import BadShotSelection
 from ishtar.query_tree import QueryError
 from runner.errors import NoSuchTemplate, ParameterError
+from runner.logs import FORMS, Form, configure
 
 COMMANDS: dict[str, str] = {
     "demo": "workspaces",
@@ -26,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "simulate": "data",
     "ingest": "data",
     "watch": "service",
+    "status": "service",
     "plan": "reports",
     "run": "reports",
     "publish": "reports",
@@ -70,19 +72,14 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ishtar", message="ishtar %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="Tell more of what goes on.")
-def ishtar(verbose: bool) -> None:
+@click.option("--log", type=click.Choice(FORMS), help="Log lines for people, or JSON objects.")
+def ishtar(verbose: bool, log: Form | None) -> None:
     """From the raw files of a plasma testbed's shots to calibrated, traceable, published reports.
 
     Commands work on the workspace that this folder lies in, or on the one that ISHTAR_WORKSPACE
     names. Shots are written 1234, 1200..1250 or latest.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for chatty in ("papermill", "matplotlib", "traitlets", "asyncio", "nbclient"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    configure(log or "text", logging.DEBUG if verbose else logging.WARNING)
 
 
 class Stopped(BaseException):

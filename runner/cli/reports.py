@@ -8,11 +8,13 @@ import click
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.lineage import subject_of
-from ishtar.numbers import select
 from ishtar.workspace import Workspace
-from runner.cli.output import Progress, json_option, print_rows
-from runner.coordinator import Coordinator, Event
-from runner.lock import coordinator_lock
+from runner.backfill import request_backfill
+from runner.cli.narrator import Narrator
+from runner.cli.output import json_option, print_rows
+from runner.cli.selection import choose_shots
+from runner.coordinator import Coordinator
+from runner.lock import coordinator_lock, held_by
 from runner.plan import Planned
 from runner.ranges import asked_ranges, subjects_about
 from runner.receipts import Subject
@@ -25,7 +27,7 @@ templates_option = click.option(
 
 def chosen_shots(catalogue: Catalogue, text: str | None) -> list[int] | None:
     """Return the shots that an option names, None for all."""
-    return None if text is None else select(text, catalogue.shots())
+    return None if text is None else choose_shots(catalogue, text)
 
 
 def chosen_templates(coordinator: Coordinator, text: str | None) -> list[str] | None:
@@ -82,56 +84,51 @@ def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: 
     print_rows(rows, as_json, none="nothing to do: every report is there and up to date")
 
 
-class Narrator:
-    """Tells of each report as it is done."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-
-    def __call__(self, event: Event) -> None:
-        if self._progress is None:
-            self._progress = Progress(event.total, "report")
-        if event.done is None:
-            return
-        receipt = event.done.receipt
-        text = (
-            f"[{event.index}/{event.total}] {event.job} {receipt.state} {receipt.duration_s:.1f} s"
-        )
-        if receipt.state != "ok":
-            text += f": {receipt.reason}"
-        self._progress.line(text)
-        self._progress.to(event.index)
-        if event.index == event.total:
-            self._progress.close()
-            self._progress = None
-
-
 @click.command()
 @shots_option
 @templates_option
 @click.option("--force", is_flag=True, help="Also what is up to date.")
 @click.option("--workers", type=click.IntRange(0), default=None, help="Processes; 0: in this one.")
-def run(shots: str | None, names: str | None, force: bool, workers: int | None) -> int:
+@click.option(
+    "--backfill", is_flag=True, help="While the service runs: leave it to the service, last of all."
+)
+def run(
+    shots: str | None, names: str | None, force: bool, workers: int | None, backfill: bool
+) -> int:
     """Make every report that is missing or stale.
 
     Reports over a range of shots are made when one asks for them, --templates profile --shots
     1..12; from then on they are kept up to date.
 
+    It may be stopped at any time; the next one goes on with what is still missing.
+
     Exits with 1 when a report failed or ran out of time; the others are made all the same.
     """
     workspace = Workspace.find()
+    if backfill and (holder := held_by(workspace)):
+        if names or force:
+            raise click.UsageError(
+                f"{holder} works on this workspace and takes all reports that are missing or "
+                "stale: leave --templates and --force out"
+            )
+        with Coordinator(workspace) as coordinator:
+            coordinator.sync_shots()
+            request_backfill(workspace, chosen_shots(coordinator.catalogue, shots))
+        click.echo(f"left to {holder}: the service makes them when nothing else is to do")
+        return 0
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.clear_leftovers()
         coordinator.sync_shots()
         chosen = chosen_templates(coordinator, names)
-        finished = coordinator.run(
-            shots=chosen_shots(coordinator.catalogue, shots),
-            names=chosen,
-            ranges=chosen_ranges(coordinator, chosen, shots),
-            force=force,
-            workers=workers,
-            listener=Narrator(),
-        )
+        with Narrator(workspace) as narrator:
+            finished = coordinator.run(
+                shots=chosen_shots(coordinator.catalogue, shots),
+                names=chosen,
+                ranges=chosen_ranges(coordinator, chosen, shots),
+                force=force,
+                workers=workers,
+                listener=narrator,
+            )
         problems = coordinator.templates().problems
     states = [done.receipt.state for done in finished]
     counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(sorted(states)))
@@ -235,7 +232,7 @@ def scraps(shot: str, as_json: bool) -> None:
     workspace = Workspace.find()
     with Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
-        numbers = select(shot, coordinator.catalogue.shots())
+        numbers = choose_shots(coordinator.catalogue, shot)
         found = coordinator.catalogue.scraps([subject_of(n) for n in numbers])
     several = len(numbers) > 1
     rows = [

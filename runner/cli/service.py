@@ -1,4 +1,4 @@
-"""Commands that stay: watch, serve."""
+"""Commands that stay, and the one that looks at them: watch, serve, status."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import click
 
 from ishtar.errors import IshtarError
 from ishtar.workspace import Workspace
+from runner import logs
+from runner.cli import status_text
+from runner.cli.output import json_option, print_json
+from runner.settings import read_settings
+from runner.status import read_status
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Take what is there, catch up, and end.")
-def watch(once: bool) -> None:
+@click.pass_context
+def watch(context: click.Context, once: bool) -> None:
     """Turn arriving files into published reports, until stopped (SIGTERM or Ctrl-C).
 
     Watches data/incoming and the folders that ishtar.toml names, by polling, so that network
@@ -22,8 +28,24 @@ def watch(once: bool) -> None:
     """
     from runner.watch import watch as watch_workspace
 
+    workspace = Workspace.find()
+    if context.find_root().params.get("log") is None:
+        form = read_settings(workspace).watch.log
+        logs.configure("json" if form == "json" else "text", logging.getLogger().level)
     logging.getLogger("runner").setLevel(logging.INFO)
-    watch_workspace(Workspace.find(), once=once)
+    watch_workspace(workspace, once=once)
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """Show what the service, or a run, does now; from any machine that sees the workspace."""
+    found = read_status(Workspace.find())
+    if as_json:
+        print_json(status_text.document(found))
+        return
+    for line in status_text.lines(found):
+        click.echo(line)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ishtar.numbers import select
 from ishtar.workspace import Workspace
-from runner.cli.output import json_option, print_rows
+from runner.cli.narrator import Narrator
+from runner.cli.output import json_option, print_json, print_rows
 from runner.coordinator import Coordinator
-from runner.errors import TemplateError
-from runner.execute import Job, execute
-from runner.ranges import range_of
-from runner.receipts import Subject
 from runner.templates import read_templates
+
+if TYPE_CHECKING:
+    from runner.trial.result import Trial
 
 STARTER_PARAMETERS = """\
 shot: int = 7  # number of the shot
@@ -124,40 +125,81 @@ def new(name: str) -> None:
 @template.command()
 @click.argument("name")
 @click.option(
-    "--shot", default="latest", show_default=True, help="Or a range, where it is for one."
+    "--shots",
+    "--shot",
+    "shots",
+    metavar="SHOTS",
+    help="3,7,9 or latest; days or ranges where it is for those. Default: golden of its sidecar.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
-def test(name: str, shot: str, output: Path | None) -> int:
-    """Run a template on a shot and show what came out; nothing is published or kept."""
-    with Coordinator(Workspace.find()) as coordinator:
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Copy the executed notebook here; for one shot.",
+)
+@click.option(
+    "--fail-on-change",
+    "limit",
+    type=click.FloatRange(0.0),
+    metavar="SIGMAS",
+    help="Exit with 1 when a result changed by more than so many sigmas, or in another way.",
+)
+@click.option("--workers", type=click.IntRange(0), default=None, help="Processes; 0: in this one.")
+@click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
+@json_option
+def test(
+    name: str,
+    shots: str | None,
+    output: Path | None,
+    limit: float | None,
+    workers: int | None,
+    show: bool,
+    as_json: bool,
+) -> int:
+    """Run a template on some shots and lay the results beside the published ones.
+
+    Shows which results changed by how many sigmas and which figures differ, as a page in
+    trials/NAME/ of the workspace. Nothing is published, and no report is touched.
+
+    Exits with 1 when a trial failed; a change is none, unless --fail-on-change says so.
+    """
+    from runner.trial.run import golden_subjects, try_template
+
+    workspace = Workspace.find()
+    with (
+        Coordinator(workspace) as coordinator,
+        Narrator(workspace, holds=False) as narrator,
+    ):
         coordinator.sync_shots()
         chosen = coordinator.templates()[name]
-        if chosen.scope == "day":
-            raise TemplateError(f"{name} is made for a day: use `ishtar rerun DAY {name}`")
-        known = coordinator.catalogue.shots()
-        if chosen.scope == "range":
-            subject = range_of(shot, known, name)
-        else:
-            subject = Subject.shot(select(shot, known)[-1])
-        job = Job(
-            root=str(coordinator.workspace.root),
-            subject=subject,
-            template=name,
-            rerun=True,
-            timeout_s=chosen.timeout_s or coordinator.settings.run.timeout_s,
-            output_mb=coordinator.settings.run.output_mb,
-            memory_mb=chosen.memory_mb or coordinator.settings.run.memory_limit_mb,
-            kernels=coordinator.settings.run.kernels,
+        subjects = golden_subjects(coordinator.catalogue, chosen, shots)
+        if output is not None and len(subjects) > 1:
+            raise click.UsageError(f"{len(subjects)} notebooks do not fit into {output}: give one")
+        trial = try_template(
+            coordinator, chosen, subjects, workers=workers, listener=None if as_json else narrator
         )
-        done = execute(job)
-        folder = coordinator.workspace.reports / done.folder
-        numbers = "..".join(str(int(n)) for n in subject.key.split(".."))
-        path = output or Path(f"{name}-{numbers}.ipynb")
-        shutil.copyfile(folder / "report.ipynb", path)
-        shutil.rmtree(folder)
-    receipt = done.receipt
-    click.echo(f"{job}: {receipt.state} in {receipt.duration_s:.1f} s {receipt.reason}".rstrip())
-    for scrap in receipt.scraps:
-        click.echo(f"  {scrap.name} = {scrap.value} ± {scrap.sigma} {scrap.unit}")
-    click.echo(f"the executed notebook: {path}")
-    return int(receipt.state in ("failed", "timeout"))
+    if output is not None:
+        shutil.copyfile(trial.notebook(subjects[0]), output)
+    if as_json:
+        print_json(trial.to_dict())
+    else:
+        _tell(trial)
+    if show and not webbrowser.open(trial.page.as_uri()):
+        click.echo(f"no browser is found here: open {trial.page} in one", err=True)
+    changed = limit is not None and any(s.exceeds(limit) for s in trial.subjects)
+    return int(changed or trial.verdict == "failed")
+
+
+def _tell(trial: Trial) -> None:
+    """Print a trial: a line for each subject, one for each result that changed, the verdict."""
+    from runner.trial.result import VERDICTS, change_text
+
+    for part in trial.subjects:
+        click.echo(f"{part.subject}: {part.summary}")
+        if part.trouble:
+            click.echo(f"  {part.trouble}")
+        width = max((len(s.name) for s in part.changed_scraps), default=0)
+        for scrap in part.changed_scraps if part.verdict != "failed" else ():
+            click.echo(f"  {scrap.name.ljust(width)}  {change_text(scrap)}")
+    click.echo(f"{trial.template}: {VERDICTS[trial.verdict]}")
+    click.echo(f"the page: {trial.page}")

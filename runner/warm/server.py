@@ -79,7 +79,7 @@ class Server:
         self._leases: dict[Lease, None] = {}  # in the order in which they came
         self._dead: list[Kernel] = []
         self._forked = self._failures = 0
-        self._ended = self._complete = False
+        self._ended = self._orphaned = self._complete = False
         self._failed: list[str] = []
 
     def run(self) -> None:
@@ -108,7 +108,8 @@ class Server:
                         key.data()
         finally:
             self._end_all()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if self._orphaned:  # else the owner starts another one, with the same socket
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end_all(self) -> None:
         """End all that is below; one that still started could put back what is then removed."""
@@ -139,7 +140,7 @@ class Server:
         self._idle.clear()
 
     def _owner_spoke(self) -> None:
-        self._ended = not os.read(OWNER, 4096)
+        self._ended = self._orphaned = not os.read(OWNER, 4096)
 
     # --- leases --------------------------------------------------------------------------------
 
@@ -167,22 +168,32 @@ class Server:
             return
         *lines, lease.received = (lease.received + got).split(b"\n")
         for line in lines:
-            if not lease.order:
-                lease.order = line
-                self._waiting.append(lease)
-            elif lease.kernel and lease.kernel.exit is None:
-                os.kill(lease.kernel.pid, json.loads(line)["signal"])
+            try:
+                said = json.loads(line)
+                if not lease.order:
+                    str(said["cwd"]), dict(said["env"])
+                    lease.order = line
+                    self._waiting.append(lease)
+                elif lease.kernel and lease.kernel.exit is None:
+                    os.kill(lease.kernel.pid, int(said["signal"]))
+            except (ValueError, TypeError, KeyError, OSError) as error:
+                logger.warning("an order was not understood (%r)", error)
+                self._let_go(lease)
+                return
 
     def _let_go(self, lease: Lease) -> None:
         """Close the connection; its kernel ends."""
-        self._leases.pop(lease, None)
+        if lease not in self._leases:
+            return
+        del self._leases[lease]
         if lease in self._waiting:
             self._waiting.remove(lease)
         self._selector.unregister(lease.connection)
         lease.connection.close()
-        if lease.kernel and lease.kernel.exit is None:
-            lease.kernel.lease, lease.kernel.retired = None, True
-            kill_tree(lease.kernel.pid)
+        if kernel := lease.kernel:
+            kernel.lease, kernel.retired = None, True
+            if kernel.exit is None:
+                kill_tree(kernel.pid)
 
     def _tell(self, lease: Lease, what: dict[str, Any]) -> None:
         try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import cProfile
 import inspect
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import CodeType
 
 import ishtar
 
@@ -19,20 +18,15 @@ ROOT = Path(ishtar.__file__).parent
 def functions_that_run() -> Iterator[set[tuple[str, str]]]:
     """Gather (module, function) of the library's functions that are called in the block."""
     found: set[tuple[str, str]] = set()
-    codes: set[Any] = set()
-
-    def note(frame: FrameType, event: str, argument: Any) -> None:
-        code = frame.f_code
-        if event == "call" and code not in codes:
-            codes.add(code)
-            if code.co_flags & inspect.CO_OPTIMIZED and code.co_filename.startswith(str(ROOT)):
-                found.add((_module(code.co_filename), code.co_qualname))
-
-    sys.setprofile(note)
-    try:
+    profile = cProfile.Profile()
+    with profile:
         yield found
-    finally:
-        sys.setprofile(None)
+    for entry in profile.getstats():
+        code = entry.code
+        if not isinstance(code, CodeType) or not code.co_flags & inspect.CO_OPTIMIZED:
+            continue  # of C, or the body of a class or module
+        if code.co_filename.startswith(str(ROOT)):
+            found.add((_module(code.co_filename), code.co_qualname))
 
 
 def _module(file: str) -> str:

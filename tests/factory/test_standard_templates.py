@@ -9,11 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
+from runner.code import library
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.publish.source import publish_workspace
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
+from tests.factory.reach_fakes import functions_that_run, not_reached
 
 GOOD, UNPLUGGED = 7, 8
 
@@ -126,3 +128,30 @@ def test_the_quality_of_a_shot_names_the_channel_that_is_missing_and_no_other_fl
     assert found["00007", "worst"] == "nothing"
     assert found["00008", "worst"] == "Lang_I: missing"
     assert (found["00008", "n_missing"], found["00008", "n_bad"]) == (1, 0)
+
+
+def test_all_code_of_the_library_that_runs_is_code_that_a_change_would_make_stale(
+    campaign, monkeypatch
+):
+    import matplotlib.pyplot as plt
+
+    _, coordinator = campaign
+    root = coordinator.workspace.root
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("ISHTAR_WORKSPACE", str(root))
+    missed, n_ran = {}, 0
+    for template in coordinator.templates().values():
+        if template.scope != "shot":
+            continue
+        names = {"display": lambda *shown: None}
+        parameters, *cells = [cell for cell in template.code]
+        exec(parameters, names)
+        names |= {"shot": GOOD}
+        with plt.style.context("default"), plt.ion(), functions_that_run() as ran:
+            for cell in cells:
+                exec(compile(cell, template.name, "exec"), names)
+        plt.close("all")
+        missed[template.name] = not_reached(ran, library().reached(template.code))
+        n_ran += len(ran)
+    assert {name: found for name, found in missed.items() if found} == {}
+    assert n_ran > 500

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -49,13 +50,19 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[WarmServer]:
-    """Give a server, and let notebooks take their kernels from it."""
+def shared() -> Iterator[WarmServer]:
+    """Give a server with two kernels ready."""
     with WarmServer(spare=2) as found:
         found.start()
-        owner.use(found.address)
         yield found
-        owner.use(None)
+
+
+@pytest.fixture
+def server(shared: WarmServer) -> Iterator[WarmServer]:
+    """Let notebooks take their kernels from the shared server."""
+    owner.use(shared.address)
+    yield shared
+    owner.use(None)
 
 
 def files_of(pid: int) -> set[str]:
@@ -147,6 +154,19 @@ def test_what_a_notebook_leaves_running_ends_with_it_even_in_a_session_of_its_ow
     execute(tmp_path, DAEMON, "import os; os._exit(0)")
     execute(tmp_path, DAEMON)
     assert soon(lambda: sum(alive(p.pid) for p in psutil.Process(server.pid).children(True)) <= 2)
+
+
+def test_who_speaks_nonsense_or_leaves_at_once_harms_nobody(server, tmp_path):
+    pid = server.pid
+    for said in (b"", b"\n", b"[]\n", b'{"cwd": 1}\n', b'{"cwd": "", "env": 3}\n', b"\xff\n"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(server.address)
+            connection.sendall(said)
+    for code in ("1", DAEMON, "import os; os._exit(0)"):  # given up while its kernel is buried
+        for _ in range(5):
+            execute(tmp_path, code)
+    assert printed(execute(tmp_path, "print(6 * 7)")) == "42"
+    assert server.pid == pid
 
 
 def test_a_changed_module_makes_the_server_new_and_no_lease_is_lost(tmp_path):
@@ -263,6 +283,8 @@ def test_jupyter_can_ask_for_one_by_name(server, tmp_path, monkeypatch):
 
 
 def test_thirty_notebooks_leave_no_process_thread_file_or_socket(server, tmp_path):
+    folder = Path(server.address).parent
+
     def what_is_there() -> dict[str, int]:
         here, there = psutil.Process(), psutil.Process(server.pid)
         return {
@@ -271,7 +293,7 @@ def test_thirty_notebooks_leave_no_process_thread_file_or_socket(server, tmp_pat
             "files there": there.num_fds(),
             "threads there": there.num_threads(),
             "kernels": len(there.children(recursive=True)),
-            "sockets and folders": len(list(Path(server.address).parent.iterdir())),
+            "sockets and folders": len(list(folder.iterdir())),
         }
 
     def grown(before: dict[str, int]) -> list[str]:
@@ -281,7 +303,7 @@ def test_thirty_notebooks_leave_no_process_thread_file_or_socket(server, tmp_pat
         execute(tmp_path, "1")
     # a kernel that is ready is a process and five sockets with a file that says where they are
     ready = {"kernels": 2, "sockets and folders": 3 + 2 * 6}
-    assert soon(lambda: ready.items() <= what_is_there().items()), what_is_there()
+    assert soon(lambda: ready.items() <= what_is_there().items()), sorted(folder.iterdir())
     before = what_is_there()
     for k in range(30):
         assert printed(execute(tmp_path, f"print({k})")) == str(k)

@@ -1,0 +1,95 @@
+"""Telling of a run while it goes on: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+
+import click
+
+from ishtar.workspace import Workspace
+from runner.cli.live import LiveLines
+from runner.coordinator import Event
+from runner.observe import RunObserver
+from runner.receipts import Subject
+
+
+class Narrator:
+    """Tells of each report as it is done, and on a terminal of those that are being made.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where reports are made.
+    holds : bool
+        Whether the run holds the workspace; its status tells of the run then.
+    """
+
+    def __init__(self, workspace: Workspace, *, holds: bool = True) -> None:
+        self._observer = RunObserver(workspace, holds=holds)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Narrator:
+        self._open.enter_context(self._observer)
+        if sys.stderr.isatty():
+            self._open.enter_context(LiveLines(lambda: table(self._observer)))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._open.__exit__(*exc)  # type: ignore[arg-type]
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        self._observer(event)
+        if event.done is None:
+            return
+        receipt = event.done.receipt
+        text = (
+            f"[{event.index}/{event.total}] {event.job} {receipt.state} {receipt.duration_s:.1f} s"
+        )
+        if receipt.state != "ok":
+            text += f": {receipt.reason}"
+        click.echo(text, err=True)
+
+
+def table(observer: RunObserver) -> list[str]:
+    """Return the lines of the live table: a line for each report at work, then the whole."""
+    if not observer.total:
+        return []
+    now = time.time()
+    at_work = observer.at_work()
+    rows = [
+        (
+            f"{Subject.parse(a.subject)} {a.template}",
+            f"cell {a.cell} of {a.cells}" if a.phase == "cells" and a.cell else a.phase,
+            seconds(now - a.cell_since),
+            f"since {time.strftime('%H:%M:%S', time.localtime(a.since))}",
+        )
+        for a in at_work
+    ]
+    widths = [max((len(row[k]) for row in rows), default=0) for k in range(4)]
+    lines = [
+        "  " + "  ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(observer.finished.items()))
+    waiting = max(observer.total - observer.done - len(at_work), 0)
+    whole = f"  {observer.done} of {observer.total} reports done, {waiting} wait"
+    if counts:
+        whole += f" ({counts} so far)"
+    left = observer.remaining_s()
+    if left is not None and observer.done < observer.total:
+        whole += f"; about {seconds(left)} left"
+    return [*lines, whole]
+
+
+def seconds(s: float) -> str:
+    """Return a duration for people: ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``, ``3 d 4 h``."""
+    if s < 60:
+        return f"{max(s, 0.0):.1f} s"
+    if s < 3600:
+        return f"{s // 60:.0f} min {s % 60:.0f} s"
+    if s < 86400:
+        return f"{s // 3600:.0f} h {s % 3600 // 60:.0f} min"
+    return f"{s // 86400:.0f} d {s % 86400 // 3600:.0f} h"

@@ -1,0 +1,127 @@
+"""The status of a workspace, as a document and as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from runner.cli.narrator import seconds
+from runner.receipts import Subject
+from runner.status import Holder, Report, Status
+
+PRIORITIES = ("live", "person", "backfill")
+
+
+def document(status: Status) -> dict[str, Any]:
+    """Return what ``ishtar status --json`` prints; times are UTC, durations in s."""
+    holder = status.holder
+    works = holder is not None and not status.other and status.state in ("working", "silent")
+    last = holder.last_file if holder else None
+    return {
+        "state": status.state,
+        "other": status.other or None,
+        "holder": None if holder is None else _holder(holder, status.now),
+        "running": [_report(r, status.now) for r in status.running],
+        "waiting": {p: holder.waiting.get(p, 0) if holder and works else 0 for p in PRIORITIES},
+        "shots_to_plan": holder.shots_to_plan if holder and works else 0,
+        "finished": dict(holder.finished) if holder else {},
+        "last_shot": status.last_shot,
+        "last_file": last
+        and {
+            "name": last.name,
+            "status": last.status,
+            "shots": list(last.shots),
+            "when": _time(last.when),
+        },
+        "quarantined": status.quarantined,
+        "disk_free_bytes": status.disk_free,
+        "day_reports": [dict(d) for d in holder.day_reports] if holder and works else [],
+        "metrics": holder.metrics or None if holder and works else None,
+    }
+
+
+def _holder(holder: Holder, now: float) -> dict[str, Any]:
+    return {
+        "doing": holder.doing,
+        "host": holder.host,
+        "process": holder.process,
+        "since": _time(holder.since),
+        "for_s": round((holder.ended or now) - holder.since, 1),
+        "heard_of_s_ago": round(now - holder.written, 1),
+        "ended": holder.ended and _time(holder.ended),
+    }
+
+
+def _report(report: Report, now: float) -> dict[str, Any]:
+    a = report.at_work
+    return {
+        "subject": report.subject,
+        "template": report.template,
+        "kind": (a.kind if a else "") or "report",
+        "priority": report.priority,
+        "since": _time(report.since),
+        "for_s": round(now - report.since, 1),
+        "phase": a.phase if a else None,
+        "cell": a.cell or None if a else None,
+        "cells": a.cells or None if a else None,
+        "cell_for_s": round(now - a.cell_since, 1) if a else None,
+        "host": a.host if a else None,
+        "process": a.process if a else None,
+    }
+
+
+def _time(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="seconds")
+
+
+def lines(status: Status) -> Iterator[str]:
+    """Yield the status in words."""
+    told = document(status)
+    yield _who(status)
+    for r in told["running"]:
+        where = f"cell {r['cell']} of {r['cells']}" if r["phase"] == "cells" else r["phase"]
+        place = f", {where} for {seconds(r['cell_for_s'])}" if where else ", begins or is just done"
+        kind = "" if r["kind"] == "report" else f" ({r['kind']})"
+        subject = Subject.parse(r["subject"])
+        yield (
+            f"  {subject} {r['template']}{kind}: {r['priority']}{place}; {seconds(r['for_s'])} "
+            "in all"
+        )
+    if status.state in ("working", "silent") and not status.other:
+        if not told["running"]:
+            yield "  no report is being made"
+        waiting = ", ".join(f"{n} {p}" for p, n in told["waiting"].items() if n)
+        more = f"; {told['shots_to_plan']} shots to look at" if told["shots_to_plan"] else ""
+        yield f"waiting      {waiting or 'none'}{more}"
+    if told["finished"]:
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(told["finished"].items()))
+        yield f"finished     {counts}"
+    for due in told["day_reports"]:
+        yield f"due          {', '.join(due['templates'])} at {due['at'].replace('T', ' ')}"
+    if told["metrics"]:
+        yield f"metrics      {told['metrics']}"
+    last = status.holder.last_file if status.holder else None
+    if last:
+        yield f"last file    {last.name}, {last.status}, {seconds(status.now - last.when)} ago"
+    yield f"last shot    {'none' if status.last_shot is None else status.last_shot}"
+    yield f"quarantine   {status.quarantined} files"
+    yield f"disk         {status.disk_free / 1e9:.1f} GB free"
+
+
+def _who(status: Status) -> str:
+    holder = status.holder
+    if status.other:
+        return f"{status.other} works on this workspace and tells no more"
+    if holder is None:
+        return "nothing runs: `ishtar watch` starts the service"
+    name = f"{holder.doing}, process {holder.process} on {holder.host}"
+    if holder.ended:
+        ago = seconds(status.now - holder.ended)
+        return f"nothing runs; {name}, ended {ago} ago"
+    quiet = seconds(status.now - holder.written)
+    if status.state == "dead":
+        return f"nothing runs: {name}, was killed, last heard of {quiet} ago; start it again"
+    if status.state == "silent":
+        return f"{name}, has not been heard of for {quiet}: look whether it still lives"
+    return f"{name}, for {seconds(status.now - holder.since)}"

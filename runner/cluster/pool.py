@@ -1,0 +1,157 @@
+"""The executor, and how it is opened."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.cluster.connection import Connection
+from runner.cluster.worker import Home, work
+from runner.errors import ClusterError, WorkersLost
+from runner.execute import Done, Job, place
+from runner.settings import PoolSettings
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+logger = logging.getLogger(__name__)
+
+MOST = 256  # jobs on their way to a scheduler whose workers come and go
+LOOK_S = 30.0  # time between two looks at a job on its way
+RECENT_S = 5.0  # the number of workers is asked for no more often
+APPEARS_S = 60.0  # network file systems show a new folder to other machines within this time
+
+
+class Cluster(ThreadPoolExecutor):
+    """An executor over a dask cluster, with a thread for each job that is on its way.
+
+    A future is running once its job was sent; before that it can be cancelled. A job whose worker
+    is lost is sent to another one by the scheduler. Errors of its own: `WorkersLost` for a job that
+    ended several workers, `ClusterError` when the scheduler is lost; the next job looks for it
+    again.
+    """
+
+    def __init__(self, connection: Connection, home: Home | None, workers: int = 0) -> None:
+        super().__init__(workers or MOST, thread_name_prefix="job on the cluster")
+        self._connection = connection
+        self._home = home
+        self._most = workers
+        self._name = f"ishtar-{secrets.token_hex(8)}"
+        self._numbers = itertools.count()
+        self._counted = (0.0, 1)
+
+    @property
+    def workers(self) -> int:
+        """Jobs that can run at once, now."""
+        if self._most:
+            return self._most
+        when, n = self._counted
+        if time.monotonic() - when > RECENT_S:
+            n = max(1, self._connection.workers())
+            self._counted = (time.monotonic(), n)
+        return n
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Send a job to the cluster; jobs take no keyword arguments."""
+        if kwargs:
+            raise TypeError(f"jobs take no keyword arguments: {', '.join(kwargs)}")
+        return super().submit(self._follow, fn, args)
+
+    def _follow(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Send a job, wait for it wherever it runs, and place its report."""
+        client = self._connection.client()
+        home = self._home
+        sent = tuple(map(home.sent, args)) if home else args
+        key = (self._name, next(self._numbers))  # one name: the scheduler then holds back the rest
+        task = client.submit(work, home, fn, sent, key=key, pure=False)
+        done = self._result(client, task)
+        return self._settled(done, args) if isinstance(done, Done) and done.staged else done
+
+    def _result(self, client: Client, task: Any) -> Any:
+        from distributed import KilledWorker
+
+        told = False
+        while True:
+            try:
+                return task.result(timeout=LOOK_S)
+            except KilledWorker as error:
+                raise WorkersLost(
+                    f"{error.allowed_failures + 1} workers ended while they ran it, the last at "
+                    f"{error.last_worker.address}: look into their logs for a lack of memory"
+                ) from error
+            except TimeoutError:
+                if task.done():
+                    raise  # the job's own
+                if not told and self._connection.workers() == 0:
+                    logger.warning("the scheduler has no worker: jobs wait until one comes")
+                    told = True
+            except BaseException as error:
+                if not task.cancelled():
+                    raise
+                raise self._connection.lost(client) from error
+
+    def _settled(self, done: Done, args: tuple[Any, ...]) -> Done:
+        """Give a report its name, as soon as the file system shows it here."""
+        assert self._home is not None
+        job = next(a for a in args if isinstance(a, Job))
+        reports = Path(job.reports) if job.reports else Path(self._home.root, "reports")
+        deadline = time.monotonic() + APPEARS_S
+        while True:
+            try:
+                return place(reports, done)
+            except FileNotFoundError as error:
+                if time.monotonic() > deadline:
+                    host = done.receipt.environment["host"]
+                    raise ClusterError(
+                        f"{job} was made on {host}, but does not appear in {reports}: "
+                        "see that both machines have the same file system there"
+                    ) from error
+            time.sleep(0.2)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End; without ``wait``, jobs that run are given up."""
+        if not wait:
+            self._connection.close(at_once=True)
+        super().shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._connection.close()
+
+
+@contextmanager
+def open_cluster(
+    workers: int, *, settings: PoolSettings | None = None, root: Path | None = None
+) -> Iterator[Cluster]:
+    """Give an executor over the cluster that the settings name.
+
+    When the block raises (Ctrl-C and SIGTERM, too), local workers are ended with what they do;
+    those of a scheduler finish it for nobody.
+
+    Parameters
+    ----------
+    workers : int
+        Processes where there is no scheduler.
+    settings : PoolSettings, optional
+    root : path, optional
+        Root of the workspace, where jobs are of one.
+    """
+    settings = settings or PoolSettings(kind="dask")
+    scheduler = settings.scheduler
+    if root and scheduler and "://" not in scheduler:
+        scheduler = str(root / scheduler)
+    pool = Cluster(
+        Connection(scheduler, workers=workers),
+        Home.of(root, settings.root_on_workers) if root else None,
+        settings.workers if scheduler else workers,
+    )
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()

@@ -1,0 +1,54 @@
+"""The code of two executed notebooks of one template, as lines that went and lines that came."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from runner.publish import raw
+from runner.publish.notebook import PAPERMILL_CELL
+
+CELL = "# %%"  # how editors mark the beginning of a cell
+NOT_OF_THE_TEMPLATE = {"injected-parameters", PAPERMILL_CELL}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeLine:
+    """A line of a difference; ``place`` lines tell where the next ones are."""
+
+    kind: Literal["place", "kept", "gone", "new"]
+    text: str
+
+
+def code_of(notebook: Path) -> list[str]:
+    """Return the lines of a notebook's code cells, without the cell that sets the parameters.
+
+    Raises
+    ------
+    UnreadableNotebook
+        It is no notebook.
+    """
+    lines: list[str] = []
+    for cell in raw.read_cells(notebook):
+        if cell.get("cell_type") == "code" and not raw.tags(cell) & NOT_OF_THE_TEMPLATE:
+            lines += [CELL, *raw.source(cell).rstrip("\n").split("\n")]
+    return lines
+
+
+def code_difference(before: Path, after: Path) -> tuple[CodeLine, ...]:
+    """Return what differs in the code of two notebooks, with three lines around; empty if equal."""
+    found = []
+    whole = difflib.unified_diff(code_of(before), code_of(after), lineterm="", n=3)
+    for line in list(whole)[2:]:  # the first two name files, of which there are none
+        match line[:1]:
+            case "@":
+                found.append(CodeLine(kind="place", text=line))
+            case "-":
+                found.append(CodeLine(kind="gone", text=line[1:]))
+            case "+":
+                found.append(CodeLine(kind="new", text=line[1:]))
+            case _:
+                found.append(CodeLine(kind="kept", text=line[1:]))
+    return tuple(found)

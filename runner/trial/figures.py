@@ -1,0 +1,235 @@
+"""The figures of two reports of one template: paired, and compared pixel by pixel."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from runner.publish import raw
+from runner.publish.cells import FigureOutput
+from runner.publish.images import Picture
+from runner.publish.notebook import HIDE_CELL, HIDE_OUTPUT
+from runner.publish.outputs import shown_outputs
+from runner.publish.sanitise import Document
+
+Pixels = npt.NDArray[np.uint8]
+
+TOLERANCE = 8  # of 255; what nobody sees is no difference
+# Orange and blue of Okabe and Ito, which everybody can tell apart.
+ONLY_BEFORE = (213, 94, 0)
+ONLY_AFTER = (0, 114, 178)
+NEARLY = 64  # pixels that sizes may differ by for the figures to be laid over each other
+PALE = 6  # how much paler the figure is that the differences are drawn on
+
+Kind = Literal["same", "differs", "size", "unlike", "new", "gone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure of a report.
+
+    Attributes
+    ----------
+    cell
+        Id of the cell that made it; empty in notebooks whose cells have none.
+    n
+        Which of the cell's figures, from 0.
+    """
+
+    cell: str
+    n: int
+    picture: Picture
+    alt: str
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureChange:
+    """A figure beside its published self.
+
+    Attributes
+    ----------
+    kind
+        ``size``: another size, compared only where it is nearly the same; ``unlike``: other bytes
+        of what has no pixels, a drawing (SVG) or a damaged picture.
+    share
+        Share of the pixels that differ, 0 … 1; None where they were not compared.
+    difference
+        PNG in which they are marked.
+    """
+
+    before: Figure | None
+    after: Figure | None
+    kind: Kind
+    share: float | None = None
+    difference: bytes | None = None
+
+    @property
+    def alt(self) -> str:
+        """What it shows, in the words of the trial where it has any."""
+        figure = self.after or self.before
+        return figure.alt if figure else ""
+
+
+def figures_of(notebook: Path) -> list[Figure]:
+    """Return the figures that the cells of an executed notebook put out, in their order.
+
+    Raises
+    ------
+    UnreadableNotebook
+        It is no notebook.
+    """
+    document = Document()
+    found = []
+    for cell in raw.read_cells(notebook):
+        hidden = raw.tags(cell) & (HIDE_CELL | HIDE_OUTPUT)
+        if cell.get("cell_type") != "code" or hidden:
+            continue
+        shown = [o for o in shown_outputs(cell, "", document) if isinstance(o, FigureOutput)]
+        found += [
+            Figure(
+                cell=str(cell.get("id", "")),
+                n=n,
+                picture=output.picture,
+                alt=output.alt,
+                data=document.gallery.files[output.picture.file],
+            )
+            for n, output in enumerate(shown)
+        ]
+    return found
+
+
+def compare_figures(before: Sequence[Figure], after: Sequence[Figure]) -> list[FigureChange]:
+    """Pair the figures of two reports and compare them, in the order of the trial.
+
+    Figures of the same cell belong together; what is left, by its order: in notebooks whose
+    cells have no ids, or after a cell was replaced. Those that went come last.
+    """
+    places = {(f.cell, f.n): k for k, f in enumerate(before) if f.cell}
+    partner = {k: places[f.cell, f.n] for k, f in enumerate(after) if (f.cell, f.n) in places}
+    left = [k for k in range(len(before)) if k not in partner.values()]
+    for k in range(len(after)):
+        if k not in partner and left:
+            partner[k] = left.pop(0)
+    changes = [
+        compare_pair(before[partner[k]], figure)
+        if k in partner
+        else FigureChange(before=None, after=figure, kind="new")
+        for k, figure in enumerate(after)
+    ]
+    return changes + [FigureChange(before=before[k], after=None, kind="gone") for k in left]
+
+
+def compare_pair(before: Figure, after: Figure) -> FigureChange:
+    """Compare a figure with its published self."""
+    if before.data == after.data:
+        return FigureChange(before=before, after=after, kind="same", share=0.0)
+    try:
+        old, new = pixels(before.data), pixels(after.data)
+    except (OSError, ValueError, SyntaxError):  # what PIL says of an SVG and of a damaged picture
+        return FigureChange(before=before, after=after, kind="unlike")
+    resized = old.shape != new.shape
+    if max(abs(a - b) for a, b in zip(old.shape, new.shape, strict=True)) > NEARLY:
+        return FigureChange(before=before, after=after, kind="size")
+    share, marked = compare_pixels(*on_one_canvas(old, new))
+    if share == 0.0 and not resized:
+        return FigureChange(before=before, after=after, kind="same", share=0.0)
+    return FigureChange(
+        before=before,
+        after=after,
+        kind="size" if resized else "differs",
+        share=share,
+        difference=to_png(marked),
+    )
+
+
+def on_one_canvas(before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
+    """Put two images of nearly one size on paper of one size, each where they fit best.
+
+    Notebooks crop figures to what is drawn, so that a longer label makes a figure wider and moves
+    all of it. Where rows or columns differ in number, they are laid where their ink agrees best.
+    """
+    for axis in (0, 1):
+        if before.shape[axis] != after.shape[axis]:
+            before, after = _on_one_length(before, after, axis)
+    return before, after
+
+
+def _on_one_length(before: Pixels, after: Pixels, axis: int) -> tuple[Pixels, Pixels]:
+    lengths = [image.shape[axis] for image in (before, after)]
+    inks = [(255.0 - image).sum(axis=(1 - axis, 2)) for image in (before, after)]
+
+    def misfit(shift: int) -> float:
+        whole = np.zeros(max(lengths) + 2 * NEARLY)
+        whole[NEARLY : NEARLY + lengths[0]] = inks[0]
+        whole[NEARLY + shift : NEARLY + shift + lengths[1]] -= inks[1]
+        return float(np.abs(whole).sum())
+
+    shift = min(sorted(range(-NEARLY, NEARLY + 1), key=abs), key=misfit)
+    starts = [max(0, -shift), max(0, shift)]
+    total = max(start + length for start, length in zip(starts, lengths, strict=True))
+    padded = []
+    for image, start, length in zip((before, after), starts, lengths, strict=True):
+        margins = [(0, 0), (0, 0), (0, 0)]
+        margins[axis] = (start, total - start - length)
+        padded.append(np.pad(image, margins, constant_values=255))
+    return padded[0], padded[1]
+
+
+def pixels(data: bytes) -> Pixels:
+    """Return a raster image on white paper, (height, width, 3) uint8."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        colours = image.convert("RGBA")
+        paper = Image.new("RGBA", colours.size, "white")
+        return np.asarray(Image.alpha_composite(paper, colours).convert("RGB"))
+
+
+def to_png(image: Pixels) -> bytes:
+    """Return pixels as PNG."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).quantize(128).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def compare_pixels(before: Pixels, after: Pixels) -> tuple[float, Pixels]:
+    """Compare two images of one size.
+
+    Parameters
+    ----------
+    before, after : (height, width, 3) uint8
+
+    Returns
+    -------
+    share : float
+        Share of the pixels that differ by more than `TOLERANCE` in any colour.
+    marked : (height, width, 3) uint8
+        The published image, pale; in orange where it alone has ink, in blue where the other has
+        more, each a pixel wider than it is, so that a fine line is seen.
+    """
+    old, new = before.astype(np.int16), after.astype(np.int16)
+    differs = np.abs(old - new).max(axis=2) > TOLERANCE
+    darker_before = old.sum(axis=2) < new.sum(axis=2)
+    marked = (255 - (255 - before) // PALE).astype(np.uint8)
+    marked[_wider(differs & darker_before)] = ONLY_BEFORE
+    marked[_wider(differs & ~darker_before)] = ONLY_AFTER
+    return float(differs.mean()), marked
+
+
+def _wider(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return a mask with the four neighbours of each of its pixels."""
+    wide = mask.copy()
+    wide[1:] |= mask[:-1]
+    wide[:-1] |= mask[1:]
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    return wide

@@ -1,0 +1,279 @@
+"""A trial as pages that open from disk: an overview, and each executed report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from markupsafe import Markup
+
+from ishtar.store import write_atomic
+from runner.facility import Facility
+from runner.publish.format import Quantity, quantity
+from runner.publish.fragment import read_fragment
+from runner.publish.notebook import THUMBNAIL, renderer_version
+from runner.publish.pages import Page
+from runner.publish.parts import Change, Image, Mark, Site
+from runner.publish.site import CSP
+from runner.publish.theme import Theme
+from runner.publish.writer import Writer
+from runner.receipts import FRAGMENT, NOTEBOOK, Receipt, Scrap
+from runner.trial.code import CodeLine
+from runner.trial.compare import KIND_WORDS, ScrapChange
+from runner.trial.figures import Figure, FigureChange
+from runner.trial.result import VERDICTS, SubjectTrial, Trial, Verdict, sigmas_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScrapRow:
+    """A result, published and in the trial. ``far`` marks what is beyond sigma or has none."""
+
+    name: str
+    before: Quantity | None
+    after: Quantity | None
+    difference: str
+    word: str
+    note: str
+    far: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureRow:
+    """A figure, published, in the trial, and what differs; None where there is no such picture."""
+
+    n: int
+    words: str
+    alt: str
+    before: Image | None
+    after: Image | None
+    difference: Image | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectPart:
+    """One subject of a trial.
+
+    Attributes
+    ----------
+    id
+        Anchor of its section.
+    before, after
+        Marks of the published report (None where there is none) and of the trial.
+    durations_s
+        Of both, in the same order.
+    rows, same
+        Results that changed, what matters most first, and those that did not.
+    figures, n_figures
+        Figures that changed, and how many there are.
+    report
+        Path of the page with the whole report of the trial; ``notebook`` that of its notebook.
+    """
+
+    id: str
+    name: str
+    verdict: Verdict
+    words: str
+    before: Mark | None
+    after: Mark
+    durations_s: tuple[float | None, float]
+    rows: Sequence[ScrapRow]
+    same: Sequence[ScrapRow]
+    largest: str
+    figures: Sequence[FigureRow]
+    n_figures: int
+    inputs: Sequence[Change]
+    same_code: bool
+    trouble: str
+    report: str
+    notebook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodePart:
+    """A difference of code, and the subjects whose published reports it holds for."""
+
+    subjects: Sequence[str]
+    lines: Sequence[CodeLine]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialPage(Page):
+    """``index.html`` of a trial."""
+
+    template: ClassVar[str] = "pages/trial.html"
+    name: str
+    verdict: Verdict
+    words: str
+    subjects: Sequence[SubjectPart]
+    code: Sequence[CodePart]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialReportPage(Page):
+    """``00007/index.html``: the whole report that a trial made. ``back`` is the trial's page."""
+
+    template: ClassVar[str] = "pages/trial_report.html"
+    mark: Mark
+    body: Markup | None
+    back: str
+
+
+def write_pages(trial: Trial, folder: Path, *, facility: Facility, theme: Theme) -> None:
+    """Write the pages of a trial, with all that they show, into its folder.
+
+    The reports of the trial lie there already, each in the folder of its subject.
+    """
+    assets = theme.asset_names
+    site = Site(
+        facility=facility,
+        styles=[f"assets/{n}" for n in assets.values() if n.endswith(".css")],
+        scripts=[f"assets/{n}" for n in assets.values() if n.endswith(".js")],
+        icon=f"assets/{assets['mark.svg']}",
+        csp=CSP,
+    )
+    writer = Writer(folder, theme, site)
+    writer.assets()
+    for subject in trial.subjects:
+        writer.page(_report_page(subject, folder / subject.subject.key, theme), rank=0)
+    page = TrialPage(
+        path="index.html",
+        title=f"Trial of {trial.title}",
+        name=trial.template,
+        verdict=trial.verdict,
+        words=VERDICTS[trial.verdict],
+        subjects=[_part(subject, folder) for subject in trial.subjects],
+        code=_code_parts(trial.subjects),
+    )
+    writer.page(page, rank=1)
+
+
+def _report_page(trial: SubjectTrial, folder: Path, theme: Theme) -> TrialReportPage:
+    """Return the page of an executed report; what its body was read from goes."""
+    fragment = read_fragment(folder, renderer_version(theme))
+    for name in (FRAGMENT, THUMBNAIL):
+        (folder / name).unlink(missing_ok=True)
+    return TrialReportPage(
+        path=f"{folder.name}/index.html",
+        title=f"Trial of {trial.after.title}, {trial.subject}",
+        mark=_mark(trial.after),
+        body=Markup(fragment.body) if fragment else None,
+        back="index.html",
+    )
+
+
+def _mark(receipt: Receipt) -> Mark:
+    return Mark(
+        template=receipt.template, title=receipt.title, state=receipt.state, reason=receipt.reason
+    )
+
+
+def _part(trial: SubjectTrial, folder: Path) -> SubjectPart:
+    key, before, after = trial.subject.key, trial.before, trial.after
+    rows = [_scrap_row(s) for s in trial.scraps]
+    pairs = list(zip(trial.scraps, rows, strict=True))
+    far = [s for s in trial.scraps if s.sigmas]
+    name = str(trial.subject)
+    return SubjectPart(
+        id=f"of-{key}",
+        name=name[0].upper() + name[1:],
+        verdict=trial.verdict,
+        words=VERDICTS[trial.verdict],
+        before=_mark(before) if before else None,
+        after=_mark(after),
+        durations_s=(before.duration_s if before else None, after.duration_s),
+        rows=[row for scrap, row in pairs if scrap.kind != "same"],
+        same=[row for scrap, row in pairs if scrap.kind == "same"],
+        largest=f"{far[0].name} {sigmas_text(far[0].sigmas)}" if far else "",
+        figures=[
+            _figure_row(k + 1, change, folder, key)
+            for k, change in enumerate(trial.figures)
+            if change.kind != "same"
+        ],
+        n_figures=len(trial.figures),
+        inputs=trial.inputs,
+        same_code=trial.same_code,
+        trouble=trial.trouble,
+        report=f"{key}/index.html",
+        notebook=f"{key}/{NOTEBOOK}",
+    )
+
+
+def _scrap_row(change: ScrapChange) -> ScrapRow:
+    def shown(scrap: Scrap | None) -> Quantity | None:
+        return quantity(scrap.value, scrap.sigma, scrap.unit) if scrap else None
+
+    return ScrapRow(
+        name=change.name,
+        before=shown(change.before),
+        after=shown(change.after),
+        difference=sigmas_text(change.sigmas),
+        word=KIND_WORDS[change.kind],
+        note=change.note,
+        far=change.exceeds(1.0),
+    )
+
+
+def _figure_row(n: int, change: FigureChange, folder: Path, key: str) -> FigureRow:
+    """Return a figure's row, with its pictures put into the folder."""
+
+    def put(figure: Figure | None, side: str) -> Image | None:
+        if figure is None:
+            return None
+        path = f"{key}/{side}/{figure.picture.file}"
+        write_atomic(folder / path, figure.data)
+        size = figure.picture
+        return Image(href=path, width=size.width, height=size.height, alt=figure.alt)
+
+    before, after = put(change.before, "published"), put(change.after, "trial")
+    marked = None
+    if change.difference is not None and after is not None:
+        path = f"{key}/differences/figure-{n}.png"
+        write_atomic(folder / path, change.difference)
+        marked = Image(
+            href=path,
+            width=after.width,
+            height=after.height,
+            alt=f"marked on the published figure, {_share(change.share)}",
+        )
+    return FigureRow(
+        n=n,
+        words=_figure_words(change),
+        alt=change.alt,
+        before=before,
+        after=after,
+        difference=marked,
+    )
+
+
+def _figure_words(change: FigureChange) -> str:
+    if change.before is None or change.after is None:
+        return "new" if change.before is None else "gone"
+    old, new = change.before.picture, change.after.picture
+    match change.kind:
+        case "size":
+            sizes = f"{old.width} × {old.height} → {new.width} × {new.height}"
+            share = "" if change.share is None else f"; differs in {_share(change.share)}"
+            return f"another size, {sizes} pixels{share}"
+        case "unlike":
+            return "differs; it has no pixels to compare"
+        case "same":
+            return "same"
+        case _:
+            return f"differs in {_share(change.share)}"
+
+
+def _share(share: float | None) -> str:
+    if not share:
+        return "none of the pixels"
+    return f"{100 * share:.2g} % of the pixels" if share >= 1e-4 else "<0.01 % of the pixels"
+
+
+def _code_parts(subjects: Sequence[SubjectTrial]) -> list[CodePart]:
+    """Return each difference of code once: published reports may be of several versions."""
+    by_lines: dict[tuple[CodeLine, ...], list[str]] = {}
+    for trial in subjects:
+        if trial.code:
+            by_lines.setdefault(trial.code, []).append(str(trial.subject))
+    return [CodePart(subjects=names, lines=lines) for lines, names in by_lines.items()]

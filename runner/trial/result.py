@@ -1,0 +1,198 @@
+"""The result of a trial: each subject beside its published report, and a verdict over all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from runner.publish.format import MINUS, MISSING, quantity
+from runner.publish.parts import Change
+from runner.receipts import Receipt, Subject
+from runner.trial.code import CodeLine
+from runner.trial.compare import HARMLESS, KIND_WORDS, ScrapChange
+from runner.trial.figures import FigureChange
+
+Verdict = Literal["failed", "beyond", "unpublished", "within", "same"]  # the worst first
+VERDICTS: dict[Verdict, str] = {
+    "failed": "failed",
+    "beyond": "changed beyond sigma",
+    "unpublished": "nothing published to compare with",
+    "within": "changed within sigma",
+    "same": "nothing changed",
+}
+FAILED = ("failed", "timeout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectTrial:
+    """A trial for one shot, day or range, beside the published report.
+
+    Attributes
+    ----------
+    before, after
+        The receipt of the published report, None where there is none, and that of the trial.
+    inputs
+        Parameters and inputs that differ.
+    code
+        What differs in the template's code since the published report.
+    trouble
+        Why the published report could not be compared, or not wholly; empty if it could.
+    """
+
+    subject: Subject
+    before: Receipt | None
+    after: Receipt
+    scraps: tuple[ScrapChange, ...] = ()
+    inputs: tuple[Change, ...] = ()
+    figures: tuple[FigureChange, ...] = ()
+    code: tuple[CodeLine, ...] = ()
+    trouble: str = ""
+
+    @property
+    def changed_scraps(self) -> list[ScrapChange]:
+        """The results that are not the same."""
+        return [s for s in self.scraps if s.kind != "same"]
+
+    @property
+    def changed_figures(self) -> list[FigureChange]:
+        """The figures that are not the same."""
+        return [f for f in self.figures if f.kind != "same"]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What to make of it."""
+        if self.after.state in FAILED:
+            return "failed"
+        if self.before is None:
+            return "unpublished"
+        if self.before.state != self.after.state:
+            return "beyond"
+        if any(s.kind not in HARMLESS for s in self.scraps):
+            return "beyond"
+        return "within" if self.changed_scraps or self.changed_figures else "same"
+
+    @property
+    def same_code(self) -> bool:
+        """Whether the published report was made by this very code."""
+        return self.before is not None and (
+            self.before.template_digest == self.after.template_digest
+        )
+
+    @property
+    def summary(self) -> str:
+        """What changed, in one line."""
+        if self.after.state in FAILED:
+            return f"{self.after.state}: {self.after.reason}"
+        parts = []
+        if self.before is None:
+            parts.append(VERDICTS["unpublished"])
+        else:
+            if self.before.state != self.after.state:
+                parts.append(
+                    f"{self.before.state} → {self.after.state} {self.after.reason}".strip()
+                )
+            parts.append(VERDICTS[self.verdict])
+            if far := [s for s in self.scraps if s.kind == "beyond"]:
+                parts.append(f"{far[0].name} {sigmas_text(far[0].sigmas)}")
+            if self.figures:
+                parts.append(f"{len(self.changed_figures)} of {len(self.figures)} figures differ")
+        return "; ".join(parts)
+
+    def exceeds(self, sigmas: float) -> bool:
+        """Tell whether a result or the state changed, by more than ``sigmas`` where it has any."""
+        if self.before is None:
+            return False
+        return self.before.state != self.after.state or any(s.exceeds(sigmas) for s in self.scraps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A trial of a template on some subjects; ``folder`` holds all that came of it."""
+
+    template: str
+    title: str
+    folder: Path
+    subjects: tuple[SubjectTrial, ...]
+
+    @property
+    def page(self) -> Path:
+        """The page that shows it."""
+        return self.folder / "index.html"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its subjects."""
+        return min((s.verdict for s in self.subjects), key=list(VERDICTS).index)
+
+    def notebook(self, subject: Subject) -> Path:
+        """Return the notebook that was executed for a subject."""
+        return self.folder / subject.key / "report.ipynb"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, for JSON."""
+        return {
+            "template": self.template,
+            "verdict": self.verdict,
+            "page": str(self.page),
+            "subjects": [_subject_dict(s, self.notebook(s.subject)) for s in self.subjects],
+        }
+
+
+def sigmas_text(sigmas: float | None) -> str:
+    """Return ``+2.4 σ``; a difference that rounds to nothing keeps its sign: ``+<0.1 σ``."""
+    if sigmas is None:
+        return ""
+    sign = "+" if sigmas > 0 else MINUS if sigmas < 0 else ""
+    size = abs(sigmas)
+    if 0 < size < 0.05:
+        return f"{sign}<0.1 σ"
+    return f"{sign}{size:.1f} σ" if size < 99.95 else f"{sign}{size:.3g} σ"
+
+
+def change_text(change: ScrapChange) -> str:
+    """Return ``3.20 ± 0.10 eV → 3.90 ± 0.10 eV, +7.0 σ``."""
+    sides = [
+        str(quantity(s.value, s.sigma, s.unit)) if s else MISSING
+        for s in (change.before, change.after)
+    ]
+    words = [" → ".join(sides), sigmas_text(change.sigmas) or KIND_WORDS[change.kind], change.note]
+    return ", ".join(w for w in words if w)
+
+
+def _subject_dict(trial: SubjectTrial, notebook: Path) -> dict[str, Any]:
+    before, after = trial.before, trial.after
+    return {
+        "subject": trial.subject.key,
+        "shot": trial.subject.number if trial.subject.scope == "shot" else None,
+        "verdict": trial.verdict,
+        "state_before": before.state if before else None,
+        "state": after.state,
+        "reason": after.reason,
+        "duration_before_s": before.duration_s if before else None,
+        "duration_s": after.duration_s,
+        "same_code": trial.same_code,
+        "notebook": str(notebook),
+        "trouble": trial.trouble,
+        "scraps": [_scrap_dict(s) for s in trial.scraps],
+        "figures": [
+            {"kind": f.kind, "share": f.share, "cell": (f.after or f.before).cell}  # type: ignore[union-attr]
+            for f in trial.figures
+        ],
+        "inputs": [vars(c) for c in trial.inputs],
+    }
+
+
+def _scrap_dict(change: ScrapChange) -> dict[str, Any]:
+    sides: Sequence[tuple[str, Any]] = (("before", change.before), ("after", change.after))
+    return {
+        "name": change.name,
+        "kind": change.kind,
+        "sigmas": change.sigmas,
+        **{
+            side: scrap and {"value": scrap.value, "sigma": scrap.sigma, "unit": scrap.unit}
+            for side, scrap in sides
+        },
+        "note": change.note,
+    }

@@ -1,0 +1,221 @@
+"""Running a trial: a template as it is now, on golden shots, beside what is published of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from ishtar.catalogue import Catalogue
+from ishtar.errors import IshtarError
+from ishtar.numbers import select
+from ishtar.store import write_atomic
+from ishtar.store.atomic import TEMPORARY_PREFIX
+from runner.coordinator import Coordinator, Event, Listener, given_up
+from runner.errors import ParameterError, WorkersLost
+from runner.execute import Done, Job, execute
+from runner.publish.raw import UnreadableNotebook
+from runner.publish.theme import Theme
+from runner.ranges import range_of
+from runner.receipts import NOTEBOOK, RECEIPT, DamagedReceipt, Receipt, Subject
+from runner.templates import Template
+from runner.trial.code import code_difference
+from runner.trial.compare import compare_inputs, compare_scraps
+from runner.trial.figures import compare_figures, figures_of
+from runner.trial.page import write_pages
+from runner.trial.result import SubjectTrial, Trial
+
+TRIALS = "trials"  # folder of a workspace
+LEFTOVER_S = 24 * 3600.0  # what a killed trial has left is older
+
+
+def golden_subjects(catalogue: Catalogue, template: Template, text: str | None) -> list[Subject]:
+    """Return what a template is tried on.
+
+    Parameters
+    ----------
+    text
+        Shots as people write them; days, or shots of them, for a template of days; ranges with
+        commas for one of ranges. None for what its sidecar calls golden, or else the latest.
+
+    Raises
+    ------
+    BadShotSelection, NoSuchShot, ParameterError
+        The text names nothing that the template is made for.
+    """
+    text = text or ",".join(template.golden) or "latest"
+    known, parts = catalogue.shots(), [part.strip() for part in text.split(",")]
+    if template.scope == "shot":
+        return [Subject.shot(n) for n in select(text, known)]
+    if template.scope == "range":
+        return list(dict.fromkeys(range_of(part, known, template.name) for part in parts))
+    days = catalogue.days()
+    chosen = {part for part in parts if part in days}
+    if shots := [part for part in parts if part not in chosen]:
+        numbers = set(select(",".join(shots), known))
+        chosen |= {day for day in days if numbers & set(catalogue.shots(day))}
+    if not chosen:
+        raise ParameterError(
+            f"{template.name} is made for a day, {text!r} names none with shots: write "
+            f"{days[-1] if days else '2026-11-22'}"
+        )
+    return [Subject.day(day) for day in sorted(chosen)]
+
+
+def try_template(
+    coordinator: Coordinator,
+    template: Template,
+    subjects: Sequence[Subject],
+    *,
+    workers: int | None = None,
+    listener: Listener | None = None,
+) -> Trial:
+    """Run a template on some subjects and lay the results beside the published reports.
+
+    The trial appears whole, in ``trials/NAME/`` of the workspace, in place of the last one. It
+    touches neither official reports nor what the catalogue says of them nor the site.
+
+    Parameters
+    ----------
+    workers
+        Processes; 0 runs in this one, None takes what the settings say.
+    """
+    home = coordinator.workspace.root / TRIALS
+    _prepare(home)
+    folder = home / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}"
+    folder.mkdir()
+    try:
+        jobs = [_job(coordinator, template, subject, folder / "made") for subject in subjects]
+        found = _run(coordinator, jobs, workers, listener)
+        for done in found:
+            os.rename(folder / "made" / done.folder, folder / done.receipt.subject)
+        shutil.rmtree(folder / "made")
+        trial = Trial(
+            template=template.name,
+            title=template.title,
+            folder=home / template.name,
+            subjects=tuple(
+                _beside(coordinator, done.receipt, folder / done.receipt.subject) for done in found
+            ),
+        )
+        own = coordinator.workspace.theme
+        write_pages(
+            trial,
+            folder,
+            facility=coordinator.settings.facility,
+            theme=Theme.load(own if own.is_dir() else None),
+        )
+        _switch(folder, trial.folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return trial
+
+
+def _prepare(home: Path) -> None:
+    """Make the folder of trials, which git ignores, and clear what a killed one left in it."""
+    home.mkdir(exist_ok=True)
+    if not (home / ".gitignore").exists():
+        write_atomic(home / ".gitignore", "*\n")
+    for path in home.glob(f"{TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # another trial has just cleared it
+            if time.time() - path.stat().st_mtime > LEFTOVER_S:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _job(coordinator: Coordinator, template: Template, subject: Subject, reports: Path) -> Job:
+    settings = coordinator.settings.run
+    return Job(
+        root=str(coordinator.workspace.root),
+        subject=subject,
+        template=template.name,
+        rerun=True,
+        timeout_s=template.timeout_s or settings.timeout_s,
+        output_mb=settings.output_mb,
+        memory_mb=template.memory_mb or coordinator.settings.memory_limit_mb,
+        kernels=settings.kernels,
+        reports=str(reports),
+    )
+
+
+def _run(
+    coordinator: Coordinator, jobs: Sequence[Job], workers: int | None, listener: Listener | None
+) -> list[Done]:
+    """Run all jobs; return what came of each, in their order."""
+    processes = coordinator.settings.run.processes if workers is None else workers
+    with coordinator.open_pool(min(processes, len(jobs))) as pool:
+        futures: dict[Future[Done], Job] = {}
+        for job in jobs:
+            if listener:
+                listener(Event(kind="planned", job=job, total=len(jobs)))
+            futures[pool.submit(execute, job)] = job
+        made: dict[Subject, Done] = {}
+        for n, future in enumerate(as_completed(futures), start=1):
+            job = futures[future]
+            try:
+                done = future.result()
+            except WorkersLost as error:
+                done = given_up(job, error)
+            except BrokenProcessPool as error:
+                raise IshtarError(
+                    f"{job}: its worker died; look into the system's log for a lack of memory"
+                ) from error
+            made[job.subject] = done
+            if listener:
+                listener(Event(kind="done", job=job, done=done, index=n, total=len(jobs)))
+        return [made[job.subject] for job in jobs]
+
+
+def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectTrial:
+    """Lay the report that a trial made beside the published one."""
+    rows = coordinator.catalogue.reports(
+        subject=after.subject, template=after.template, current=True
+    )
+    published = coordinator.workspace.reports / rows[0].folder if rows else None
+    trouble, before = "", None
+    if published is not None:
+        try:
+            before = Receipt.from_json((published / RECEIPT).read_text(encoding="utf-8"))
+        except (DamagedReceipt, OSError, UnicodeDecodeError) as error:
+            trouble = f"The published report cannot be read ({error}): `ishtar run` makes it again."
+    if before is None or published is None:
+        scraps = compare_scraps((), after.scraps)
+        return SubjectTrial(
+            subject=after.of, before=None, after=after, scraps=tuple(scraps), trouble=trouble
+        )
+    notebooks = published / NOTEBOOK, folder / NOTEBOOK
+    try:
+        figures = tuple(compare_figures(*(figures_of(path) for path in notebooks)))
+        code = code_difference(*notebooks)
+    except UnreadableNotebook as error:
+        figures, code = (), ()
+        trouble = f"Figures and code are not compared. {error}"
+    return SubjectTrial(
+        subject=after.of,
+        before=before,
+        after=after,
+        scraps=tuple(compare_scraps(before.scraps, after.scraps)),
+        inputs=tuple(compare_inputs(before, after)),
+        figures=figures,
+        code=code,
+        trouble=trouble,
+    )
+
+
+def _switch(folder: Path, place: Path) -> None:
+    """Put a whole trial in its place, over the last one."""
+    while True:
+        try:
+            os.rename(folder, place)
+            return
+        except OSError:
+            if not place.is_dir():
+                raise
+            aside = place.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
+            os.rename(place, aside)
+            shutil.rmtree(aside, ignore_errors=True)

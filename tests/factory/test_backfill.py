@@ -1,0 +1,106 @@
+"""Backfill: asked of the service by a file, made last, goes on after a stop."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from runner.backfill import request_backfill, take_requests
+from runner.cli import main
+from runner.desk import Desk
+from runner.lock import coordinator_lock, held_by
+from runner.pool import open_pool
+from runner.receipts import Subject
+from runner.waiting import Priority
+
+GLUE = "from ishtar.report import glue\nglue('n', shot)"
+
+
+@pytest.fixture
+def desk(factory, coordinator):
+    """Give a desk with one worker in this process, over shots 1 … 6."""
+    for number in range(2, 7):
+        factory.shot(number)
+    factory.template("one", GLUE)
+    factory.template("two", GLUE, sidecar='after = ["one"]')
+    coordinator.sync_shots()
+    coordinator.settings = _with_workers(coordinator.settings, 1)
+    coordinator.open_pool = lambda workers: open_pool(0)
+    made = Desk(coordinator)
+    yield made
+    made.close()
+
+
+def _with_workers(settings, workers):
+    return replace(settings, run=replace(settings.run, workers=workers))
+
+
+def steps(desk):
+    """Yield the subject and template of each job as it is handed out, one at a time."""
+    while desk.busy:
+        desk.hand_out()
+        for running in desk.status()["running"]:
+            yield running["subject"], running["template"]
+        desk.collect()
+
+
+def test_a_live_shot_passes_a_backfill_and_brings_all_its_reports(desk):
+    desk.ask([1, 2, 3], Priority.BACKFILL)
+    order = []
+    for step in steps(desk):
+        order.append(step)
+        if len(order) == 1:
+            desk.ask([6], Priority.LIVE)
+    assert order[1:3] == [("00006", "one"), ("00006", "two")]
+    assert len(order) == len(set(order)) == 8
+    assert desk.status()["finished"] == {"ok": 8}
+
+
+def test_a_backfill_that_was_stopped_goes_on_with_what_is_missing(desk):
+    desk.ask([1, 2], Priority.BACKFILL)
+    first = next(steps(desk))
+    assert desk.finish() == {Subject.parse(first[0])}
+    desk.ask([1, 2], Priority.BACKFILL)
+    assert first not in list(steps(desk))
+
+
+def test_a_request_outlives_who_asks_and_is_taken_once(factory):
+    request_backfill(factory.workspace, [1, 3])
+    request_backfill(factory.workspace, [4])
+    assert take_requests(factory.workspace, lambda: [1, 2, 3]) == {1, 3}
+    assert take_requests(factory.workspace, lambda: [1, 2, 3]) == set()
+    request_backfill(factory.workspace, None)
+    (factory.workspace.root / "data" / "backfill" / "5.json").write_text("[")
+    assert take_requests(factory.workspace, lambda: [1, 2]) == {1, 2}
+
+
+def test_run_leaves_a_backfill_to_the_service_that_holds_the_workspace(
+    factory, monkeypatch, capsys
+):
+    monkeypatch.chdir(factory.workspace.root)
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with coordinator_lock(factory.workspace):
+            held.set()
+            done.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(30)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["run", "--backfill", "--shots", "1"])
+        assert ended.value.code == 0
+        assert "the service makes them" in capsys.readouterr().out
+        assert held_by(factory.workspace).startswith("process ")
+        with pytest.raises(SystemExit) as ended:
+            main(["run", "--backfill", "--force"])
+        assert ended.value.code == 2
+    finally:
+        done.set()
+        holder.join()
+    assert take_requests(factory.workspace, lambda: [1, 2]) == {1}
+    assert held_by(factory.workspace) == ""
