@@ -51,5 +51,10 @@ def code_parts(cells: Sequence[str]) -> Mapping[str, str]:
 
 def code_input(cells: Sequence[str]) -> Input:
     """Return the identity of the library's code that some code can reach."""
-    found = digest(dict(code_parts(cells)))
+    return input_of(code_parts(cells))
+
+
+def input_of(parts: Mapping[str, str]) -> Input:
+    """Return what `code_parts` gives as one input."""
+    found = digest(dict(parts))
     return Input(kind="code", name="ishtar", version=ishtar.__version__, digest=found)

@@ -21,7 +21,7 @@ from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_file
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
-from runner.code import code_input, code_parts
+from runner.code import code_parts, input_of
 from runner.notebooks import prepare, read_scraps, run, write
 from runner.progress import Telling, following
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
@@ -44,6 +44,8 @@ class Job:
     memory_mb: float = 0.0  # no limit
     kernels: str = "warm"
     reasons: tuple[str, ...] = ()
+    code: Mapping[str, str] = field(default_factory=dict)  # what `code_parts` gives, if known
+    code_of: str = ""  # the code digest of the template that it is of
     staged: bool = False  # leave it under its temporary name, for `place`
     given_up: str = ""  # why it is not run any more; its report says so
     reports: str = ""  # folder to put the report below; empty for that of the workspace
@@ -121,8 +123,9 @@ def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
             figures = render_report(notebook, temporary, theme=_theme(workspace)).figures
         with phases.phase("record"):
             records = _take_records(temporary)
-            inputs = tuple(sorted({*records, *recorder.inputs, code_input(template.code)}))
-            code = code_parts(template.code)
+            known = job.code_of == template.code_digest  # a worker need not take it apart again
+            code = job.code if known else code_parts(template.code)
+            inputs = tuple(sorted({*records, *recorder.inputs, input_of(code)}))
             environment = _environment()
         receipt = Receipt(
             scope=job.subject.scope,

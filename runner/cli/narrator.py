@@ -88,8 +88,8 @@ def seconds(s: float) -> str:
     """Return a duration for people: ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``, ``3 d 4 h``."""
     if s < 60:
         return f"{max(s, 0.0):.1f} s"
-    if s < 3600:
-        return f"{s // 60:.0f} min {s % 60:.0f} s"
-    if s < 86400:
-        return f"{s // 3600:.0f} h {s % 3600 // 60:.0f} min"
-    return f"{s // 86400:.0f} d {s % 86400 // 3600:.0f} h"
+    minutes, rest = divmod(int(s), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"

@@ -327,7 +327,14 @@ def test_live_lines_stay_below_what_is_printed_and_go_when_the_block_ends(monkey
 
 @pytest.mark.parametrize(
     ("s", "words"),
-    [(0.04, "0.0 s"), (59.9, "59.9 s"), (61, "1 min 1 s"), (7500, "2 h 5 min"), (2e5, "2 d 7 h")],
+    [
+        (0.04, "0.0 s"),
+        (59.9, "59.9 s"),
+        (119.8, "1 min 59 s"),
+        (61, "1 min 1 s"),
+        (7500, "2 h 5 min"),
+        (2e5, "2 d 7 h"),
+    ],
 )
 def test_durations_are_told_for_people(s, words):
     assert seconds(s) == words
