@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError, UnitError
 from ishtar.signal import Signal
+from ishtar.windows import seconds
 
 if TYPE_CHECKING:
     import xarray
@@ -71,6 +72,8 @@ def align(
     """
     import xarray as xr
 
+    if isinstance(signals, Signal) or not all(isinstance(s, Signal) for s in signals):
+        raise TypeError('align takes a list of signals, [shot["Lang_I"], shot["Ngas_P"]]')
     if not signals:
         raise TimeBaseError("no signals to align: give at least one")
     times = _times(signals, dt, t)
@@ -153,13 +156,16 @@ def _times(signals: Sequence[Signal], dt: float | None, t: Any) -> Array:
     if not extents:
         raise TimeBaseError(f"{signals[0].name} has no samples here: select another stretch")
     if t is not None:
-        times = np.atleast_1d(np.asarray(t, dtype=np.float64))
+        try:
+            times = np.atleast_1d(np.asarray(t, dtype=np.float64))
+        except (TypeError, ValueError):
+            raise TimeBaseError(f"t = {t!r} holds what is no time: give seconds") from None
         if times.ndim != 1 or not len(times) or not np.isfinite(times).all():
             raise TimeBaseError("t must be a row of finite times in s: correct it")
         if (np.diff(times) <= 0).any():
             raise TimeBaseError("t must ascend: sort it, and give each time once")
         return times
-    step = float(dt if dt is not None else 0.0)
+    step = seconds(dt, f"dt = {dt!r}")
     if not (np.isfinite(step) and step > 0):
         raise TimeBaseError(f"dt = {step:g} s is no step: give a positive number of seconds")
     first = np.ceil(min(e[0] for e in extents) / step - NEAR)

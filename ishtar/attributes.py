@@ -100,6 +100,12 @@ def _text(value: Any) -> str:
     return value
 
 
+def _line(value: Any) -> str:
+    if isinstance(value, str) and value.splitlines() not in ([], [value]):
+        raise ValueError("one line of text")  # it stands in lists and headings
+    return _text(value)
+
+
 def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return _text(value)
@@ -115,9 +121,9 @@ def _is_unicode(value: str) -> bool:
 KNOWN: dict[str, Callable[[Any], Any]] = {
     "comment": _text,
     "date": _date,
-    "gas": _text,
-    "operator": _text,
-    "program": _text,
+    "gas": _line,
+    "operator": _line,
+    "program": _line,
     "useful": _bool,
 }
 TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -292,6 +298,9 @@ def edit(
             return None
         done = Edit(when=moment, who=who.strip(), why=why.strip(), changes=different)
         _append(folder / FILE, done)
+        # A line more in a file leaves the folder's time as it was, and that is what tells the
+        # catalogue that there is something new in it.
+        os.utime(folder)
     fsync_dir(folder)
     return done
 

@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ishtar.errors import NoSuchSignal, did_you_mean, nearest
+from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
 from ishtar.export_files import FORMATS, Export, ExportError, Format, Series, write_all
 from ishtar.signal import Signal, Story
 from ishtar.timebase import Regular
+from ishtar.windows import bounds
 
 if TYPE_CHECKING:
     from ishtar.shot import Shot
@@ -88,6 +89,8 @@ def export(
     form = FORMATS.get(path.suffix.lower())
     if form is None:
         raise ExportError(f"{path.name!r} does not say how to write: end it {' or '.join(FORMATS)}")
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer)):
+        raise ExportError(f"n = {n!r} is no number of values: give a whole number, 10_000")
     if n is not None and n < 1:
         raise ExportError(f"n = {n} values are none: give one at least")
     signals, left_out = choose(shot, names)
@@ -102,7 +105,14 @@ def export(
     groups = _by_time_base(series)
     what = Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
     paths = _paths(path, form, len(groups))
-    write_all(what, form, paths)
+    try:
+        write_all(what, form, paths)
+    except IshtarError:
+        raise  # a source that cannot be read
+    except OSError as error:
+        raise ExportError(
+            f"{path} cannot be written ({error.strerror or error}): choose another folder"
+        ) from error
     held = [tuple(s.name for s in group) for group in groups]
     if len(paths) == 1:
         held = [tuple(name for group in held for name in group)]
@@ -121,6 +131,8 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
     found: dict[str, Signal] = {}
     left_out: dict[str, str] = {}
     for name in names:
+        if not isinstance(name, str):
+            raise ExportError(f"{name!r} is no name of a signal: give texts, ['Lang_*', 'IC_Pfwd']")
         if name in channels and name not in readable:
             found.setdefault(name, shot.channel(name))
         elif not set(name) & set("*?[") or name in readable:
@@ -148,8 +160,8 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
 
 def _series(signal: Signal, t: tuple[float | None, float | None] | None, n: int | None) -> Series:
     story = signal.explain()
-    if t is not None:  # as float: whole numbers would select by sample
-        start, stop = (None if bound is None else float(bound) for bound in t)
+    if t is not None:
+        start, stop = bounds(t)
         signal = signal[start:stop]
     every = 1 if n is None else max(-(-signal.n // n), 1)
     return Series(signal=signal, story=story, every=every)

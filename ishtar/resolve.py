@@ -72,6 +72,8 @@ class Resolver:
 
     def find_channel(self, path: str) -> Channel:
         """Return the stored channel; an error names the nearest ones."""
+        if not isinstance(path, str):
+            raise TypeError(f"{path!r} is no channel: write its path, 'PXI M6251/Lang_I'")
         rows = self.channels.get(path, ())
         if not rows:
             raise NoSuchChannel(

@@ -307,7 +307,10 @@ class Signal:
         """
         import xarray as xr
 
-        n = operator.index(n)
+        try:
+            n = operator.index(n)
+        except TypeError:
+            raise TypeError(f"envelope({n!r}): n is a whole number of stretches, 2000") from None
         if n < 1:
             raise ValueError(f"envelope({n}): ask for one stretch at least")
         self._on_read()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ishtar import facts
 from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
-from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
+from ishtar.errors import NoSuchShot, NotFoundError, WorkspaceError, did_you_mean
 from ishtar.lineage import WHERE, record, subject_of
 from ishtar.numbers import no_such_shot
 from ishtar.shot import Shot
@@ -93,12 +93,12 @@ class Shots:
                 errors[n] = error
         return Mapped(values=values, errors=errors)
 
-    def table(self, columns: Sequence[str]) -> pandas.DataFrame:
+    def table(self, columns: str | Sequence[str]) -> pandas.DataFrame:
         """Return scraps and attributes of the shots, from the catalogue; no shot file is opened.
 
         Parameters
         ----------
-        columns : sequence of str
+        columns : str or sequence of str
             Names of scraps (``"Te"``, or ``"langmuir.Te"`` where two templates glue the same
             name), their sigmas (``"Te.sigma"``) or attributes (``"date"``, ``"gas"``). A name that
             is both means the attribute.
@@ -113,6 +113,9 @@ class Shots:
         """
         import pandas as pd
 
+        columns = [columns] if isinstance(columns, str) else list(columns)
+        if wrong := [c for c in columns if not isinstance(c, str)]:
+            raise TypeError(f"{wrong[0]!r} is no column: write names, ['Te', 'date']")
         units: dict[str, str] = {}
         with closing(self._testbed.catalogue()) as catalogue:
             known = [catalogue.attributes(n) or {} for n in self.numbers]
@@ -201,7 +204,7 @@ class Testbed:
             return catalogue.shots()
 
     def __getitem__(self, number: int) -> Shot:
-        number = operator.index(number)
+        number = _number(number)
         if number not in self:
             known = stored_shots(self.workspace)
             raise no_such_shot(f"there is no shot {number}", number, known)
@@ -227,6 +230,8 @@ class Testbed:
         QueryError
             It is no query, or names what no shot has; it points at the place.
         """
+        if query is not None and not isinstance(query, str):
+            raise TypeError(f"{query!r} is no query: write tb.shots(\"gas == 'Ar'\")")
         if query is None:
             numbers = self.numbers()
         else:
@@ -242,6 +247,8 @@ class Testbed:
 
     def day(self, day: str) -> Shots:
         """Return the shots of a day, ``2026-11-22``."""
+        if not isinstance(day, str):
+            raise TypeError(f"{day!r} is no day: write it as text, '2026-11-22'")
         with closing(self.catalogue()) as catalogue:
             numbers = catalogue.shots(day)
             days = catalogue.days()
@@ -253,6 +260,7 @@ class Testbed:
 
     def range(self, first: int, last: int) -> Shots:
         """Return the shots ``first … last``, both ends included."""
+        first, last = _number(first), _number(last)
         numbers = [n for n in self.numbers() if first <= n <= last]
         record(facts.shots_fact(numbers, f"{subject_of(first)}..{subject_of(last)}"))
         return Shots(self, numbers)
@@ -268,6 +276,13 @@ class Testbed:
     def __repr__(self) -> str:
         pinned = f" with calibrations of {self.calib}" if self.calib else ""
         return f"<Testbed {self.workspace.root}{pinned}>"
+
+
+def _number(number: Any) -> int:
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise TypeError(f"{number!r} is no shot: write its number, tb[1234]") from None
 
 
 def shot_folders(workspace: Workspace) -> dict[int, int]:
@@ -310,6 +325,10 @@ def open_testbed(where: str | Path | None = None, *, calib: str | None = None) -
     NoHistory, NoSuchRevision
         ``calibrations/`` is in no repository, or it has no such tag or commit.
     """
+    if isinstance(where, str) and "://" in where:
+        raise WorkspaceError(
+            f"{where} is an address: give the folder of a workspace on a disk here"
+        )
     found = Testbed(Workspace.find() if where is None else Workspace.at(Path(where)), calib)
     if calib is not None:
         found.declarations  # noqa: B018  a wrong tag is told at once

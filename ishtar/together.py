@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ishtar.errors import TimeBaseError
 from ishtar.signal import Signal
+from ishtar.windows import bounds
 
 if TYPE_CHECKING:
     import xarray
@@ -50,8 +51,8 @@ def load_together(
     from ishtar.export import choose
 
     signals, left_out = choose(shot, [names] if isinstance(names, str) else names)
-    if t is not None:  # as float: whole numbers would select by sample
-        start, stop = (None if bound is None else float(bound) for bound in t)
+    if t is not None:
+        start, stop = bounds(t)
         signals = [signal[start:stop] for signal in signals]
     first, *others = signals
     apart = [s for s in others if not s.samples.base.same_as(first.samples.base)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +20,14 @@ from ishtar.testbed import Testbed, is_stored, shot_folders, stored_shots
 from ishtar.workspace import Workspace
 from runner.code import code_parts
 from runner.errors import ClusterError, WorkersLost
-from runner.execute import Done, Job, execute, library_environment, rerender
+from runner.execute import (
+    RERUN_PREFIX,
+    Done,
+    Job,
+    execute,
+    library_environment,
+    rerender,
+)
 from runner.ingest import index_days, remove_leftovers
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
@@ -126,10 +134,22 @@ class Coordinator:
 
         Only for the holder of the coordinator's lock: nobody else makes reports then.
         """
-        leftovers = list(self.workspace.reports.glob(f"{TEMPORARY_PREFIX}*"))
-        for folder in leftovers:
+        return self.clear_unfinished() + len(remove_leftovers(self.workspace))
+
+    def clear_unfinished(self) -> int:
+        """Remove reports that were never finished, while no worker makes one; return how many.
+
+        What people make for themselves needs no lock and may be at work; it goes after a day.
+        """
+        long_ago = time.time() - 86_400
+        unfinished = [
+            folder
+            for folder in self.workspace.reports.glob(f"{TEMPORARY_PREFIX}*")
+            if not folder.name.startswith(RERUN_PREFIX) or folder.stat().st_mtime < long_ago
+        ]
+        for folder in unfinished:
             shutil.rmtree(folder, ignore_errors=True)
-        return len(leftovers) + len(remove_leftovers(self.workspace))
+        return len(unfinished)
 
     # --- work ----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.coordinator import Coordinator, given_up
@@ -29,15 +29,18 @@ from runner.waiting import Priority, Waiting
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 200  # shots that are planned together, the newest first
+MOST_DEATHS = 3  # of workers, until the report that they were at has failed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A job that a worker has."""
+    """A job that a worker has; ``deaths`` counts the workers that died while they had it."""
 
+    planned: Planned
     job: Job
     priority: Priority
     since: float
+    deaths: int = 0
 
 
 class Desk:
@@ -51,9 +54,11 @@ class Desk:
         self._pool = self._pools.enter_context(coordinator.open_pool(self._workers))
         self._running: dict[Future[Done], Running] = {}
         self._waiting = Waiting()
+        self._suspects: list[Running] = []  # whose worker died; one of them may have ended it
         self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
         self._day_templates: set[str] = set()  # due now
         self._given_up: set[tuple[Subject, str]] = set()
+        self._noted: set[Subject] = set()  # whose reports were noted since the last `collect`
         self._trouble = ""  # with the cluster, told last
         self.finished: dict[str, int] = {}  # reports by state, since the start
 
@@ -64,7 +69,7 @@ class Desk:
     @property
     def busy(self) -> bool:
         """Whether reports are running or due."""
-        return bool(self._running or self._due or self._day_templates or self._waiting)
+        return bool(self._day_templates or self.busy_with_shots)
 
     def ask(self, shots: Iterable[int], priority: Priority) -> None:
         """Make the reports of some shots due that are missing or stale."""
@@ -79,6 +84,13 @@ class Desk:
 
     def hand_out(self) -> None:
         """Give each free worker the most urgent report."""
+        if self._suspects:
+            # One by one and alone: whose worker dies then has ended it, and harms no other.
+            if not self._running:
+                self._hand_to_worker(self._suspects.pop(0))
+            return
+        if any(running.deaths for running in self._running.values()):
+            return
         templates = self._coordinator.templates()
         while len(self._running) < jobs_at_once(self._pool, self._workers):
             self._look_ahead(templates)
@@ -89,8 +101,48 @@ class Desk:
             if planned.template not in templates:
                 continue  # it was taken away while its report waited
             job = self._coordinator.job(planned, templates[planned.template])
-            future = self._coordinator.submit(self._pool, planned, job)
-            self._running[future] = Running(job=job, priority=priority, since=time.time())
+            running = Running(planned=planned, job=job, priority=priority, since=time.time())
+            if not self._hand_to_worker(running):
+                return
+
+    def _hand_to_worker(self, running: Running) -> bool:
+        """Hand out a job; where no worker can be had, it comes first with the next ones."""
+        running = replace(running, since=time.time())
+        try:
+            future = self._coordinator.submit(self._pool, running.planned, running.job)
+        except (BrokenProcessPool, EOFError, OSError) as error:
+            # A worker died while it had nothing to do, or the process that forks workers.
+            logger.warning("no worker for %s (%r): starting others", running.job, error)
+            self._suspects.append(running)
+            self._renew_workers()
+            return False
+        self._running[future] = running
+        return True
+
+    def _renew_workers(self) -> None:
+        """End the workers and start others; jobs that they had are suspects, each with a death."""
+        self._pools.close()  # afterwards every job is done, one way or another
+        self._coordinator.clear_unfinished()
+        self._pool = self._pools.enter_context(self._coordinator.open_pool(self._workers))
+        for future, running in list(self._running.items()):
+            if _broken(future):
+                del self._running[future]
+                self._bury(running)
+
+    def _bury(self, running: Running) -> None:
+        """Note that the worker of a job died; it is tried again, but not for ever."""
+        job, deaths = running.job, running.deaths + 1
+        if deaths < MOST_DEATHS:
+            logger.warning(
+                "%s: its worker died; trying again", job, extra=about(job.subject, job.template)
+            )
+            self._suspects.append(replace(running, deaths=deaths))
+            return
+        error = WorkersLost(
+            f"{deaths} workers died while they ran it: look into the system's log for a lack of "
+            "memory"
+        )
+        self._note(running, given_up(job, error))
 
     def _look_ahead(self, templates: Templates) -> None:
         """Plan the most urgent of the due shots, unless something as urgent waits already."""
@@ -111,11 +163,12 @@ class Desk:
     @property
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
-        return bool(self._running or self._due or self._waiting)
+        return bool(self._running or self._suspects or self._due or self._waiting)
 
     def _queue(self, plan: Sequence[Planned], templates: Templates, priority: Priority) -> None:
         """Let the planned reports wait that read no other; the others come due after those."""
-        running = {(r.job.subject, r.job.template) for r in self._running.values()}
+        at_work = [*self._running.values(), *self._suspects]
+        running = {(r.job.subject, r.job.template) for r in at_work}
         planned = {(p.subject, p.template) for p in plan} | running | set(self._waiting)
         for p in plan:
             key = (p.subject, p.template)
@@ -127,7 +180,8 @@ class Desk:
 
     def collect(self) -> set[Subject]:
         """Note the reports that are done; what reads their scraps may be due now."""
-        subjects: set[Subject] = set()
+        if any(f.done() and _broken(f) for f in self._running):
+            self._renew_workers()
         for future in [f for f in self._running if f.done()]:
             running = self._running.pop(future)
             job = running.job
@@ -135,12 +189,6 @@ class Desk:
                 continue
             try:
                 done = future.result()
-            except BrokenProcessPool:
-                # Its worker was killed, by a lack of memory most likely; the pool goes with it.
-                self._give_up(job, "its worker died")
-                self._pools.close()
-                self._pool = self._pools.enter_context(self._coordinator.open_pool(self._workers))
-                continue
             except WorkersLost as error:
                 done = given_up(job, error)
             except ClusterError as error:
@@ -149,28 +197,33 @@ class Desk:
             except Exception as error:
                 self._give_up(job, str(error))
                 continue
-            self._coordinator.note_report(done)
-            receipt = done.receipt
-            self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
-            level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
-            note = f": {receipt.reason}" if receipt.reason else ""
-            logger.log(
-                level,
-                "%s %s in %.1f s%s",
-                *(job, receipt.state, receipt.duration_s, note),
-                extra={
-                    **about(job.subject, job.template),
-                    "state": receipt.state,
-                    "duration_s": receipt.duration_s,
-                    "priority": running.priority.name.lower(),
-                },
-            )
-            if self._observer:
-                self._observer.reported(done)
-            subjects.add(job.subject)
-            if job.subject.scope == "shot":
-                self.ask([job.subject.number], running.priority)
+            self._note(running, done)
+        subjects, self._noted = self._noted, set()
         return subjects
+
+    def _note(self, running: Running, done: Done) -> None:
+        """Note a report that is done, and tell of it."""
+        job, receipt = running.job, done.receipt
+        self._coordinator.note_report(done)
+        self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
+        level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
+        note = f": {receipt.reason}" if receipt.reason else ""
+        logger.log(
+            level,
+            "%s %s in %.1f s%s",
+            *(job, receipt.state, receipt.duration_s, note),
+            extra={
+                **about(job.subject, job.template),
+                "state": receipt.state,
+                "duration_s": receipt.duration_s,
+                "priority": running.priority.name.lower(),
+            },
+        )
+        if self._observer:
+            self._observer.reported(done)
+        self._noted.add(job.subject)
+        if job.subject.scope == "shot":
+            self.ask([job.subject.number], running.priority)
 
     def _put_back(self, running: Running, why: str) -> None:
         """Make a report due again that the cluster has lost."""
@@ -217,3 +270,8 @@ class Desk:
             "shots_to_plan": len(self._due),
             "finished": dict(self.finished),
         }
+
+
+def _broken(future: Future[Done]) -> bool:
+    """Tell whether a job ended with its worker."""
+    return not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)

@@ -54,6 +54,7 @@ class LimitedClient(PapermillNotebookClient):
         memory_bytes: float,
         folder: str,
         cell_begins: Callable[[int, int], object] | None = None,
+        cell_ends: Callable[[Any], object] | None = None,
         **kw: Any,
     ) -> None:
         super().__init__(
@@ -66,6 +67,8 @@ class LimitedClient(PapermillNotebookClient):
             **kw,
         )
         self._cell_begins = cell_begins or (lambda number, of: None)
+        self._cell_ends = cell_ends or (lambda cell: None)
+        self._running = (0, 0)  # number of the cell, and how many there are
         self._warm = warm
         self._limit_s = timeout_s
         self._end = time.monotonic() + timeout_s
@@ -173,6 +176,7 @@ class LimitedClient(PapermillNotebookClient):
 
     async def _async_poll_kernel_alive(self) -> None:
         """Watch the kernel while a cell runs: whether it lives, and what memory it takes."""
+        told = False
         while await self.kc.is_alive():
             if self._ended_by is None and (taken := over(self._pid(), self._memory_limit)):
                 self._ended_by = (
@@ -181,6 +185,9 @@ class LimitedClient(PapermillNotebookClient):
                 )
                 self._kill()
             await asyncio.sleep(LOOK_S)
+            if not told:
+                told = True
+                self._cell_begins(*self._running)
         await asyncio.sleep(LAST_WORDS_S)
         assert self.task_poll_for_reply is not None
         self.task_poll_for_reply.cancel()
@@ -190,7 +197,7 @@ class LimitedClient(PapermillNotebookClient):
         code = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
         for index, cell in enumerate(self.nb.cells):
             if index in code:
-                self._cell_begins(code.index(index) + 1, len(code))
+                self._running = (code.index(index) + 1, len(code))
             self.nb_man.cell_start(cell, index)
             try:
                 self.execute_cell(cell, index)
@@ -205,6 +212,7 @@ class LimitedClient(PapermillNotebookClient):
                 return
             finally:
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
+            self._cell_ends(self.nb.cells[index])
 
     def _how_it_died(self) -> str:
         provisioner = self._manager.provisioner if self._manager else None
@@ -271,8 +279,8 @@ class IshtarEngine(NBClientEngine):
         memory_mb: float = 0.0,
         folder: str = ".",
         kernel_env: dict[str, str] | None = None,
-        executed: Callable[[Any], object] | None = None,
         cell_begins: Callable[[int, int], object] | None = None,
+        cell_ends: Callable[[Any], object] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run the notebook that papermill manages.
@@ -292,10 +300,11 @@ class IshtarEngine(NBClientEngine):
             Working folder of the kernel; the process of papermill stays where it is.
         kernel_env : dict
             Environment of the kernel, over that of this process.
-        executed : callable
-            Gets the notebook with what it had, where papermill raises an error in its place, too.
         cell_begins : callable
-            Gets the number of each code cell, from 1, and how many there are, before it runs.
+            Gets the number of a code cell, from 1, and how many there are, when it has run for a
+            moment; one that is done at once is nothing to tell of.
+        cell_ends : callable
+            Gets each cell that ended well.
         """
         client = LimitedClient(
             nb_man,
@@ -305,16 +314,13 @@ class IshtarEngine(NBClientEngine):
             memory_bytes=memory_mb * 1e6,
             folder=folder,
             cell_begins=cell_begins,
+            cell_ends=cell_ends,
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
         )
         # What is written past ipykernel (os.write, C libraries) is nobody's output.
-        try:
-            return client.execute(
-                env={**os.environ, **(kernel_env or {})},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        finally:
-            if executed is not None:
-                executed(nb_man.nb)
+        return client.execute(
+            env={**os.environ, **(kernel_env or {})},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )

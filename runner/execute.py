@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import logging
 import os
 import platform
 import secrets
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +25,19 @@ from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
 from runner.code import code_parts, input_of
-from runner.notebooks import prepare, read_scraps, run, write
+from runner.notebooks import prepare, run, scraps_in, write
+from runner.outcome import was_killed
 from runner.progress import Telling, following
+from runner.publish.ahead import Ahead
+from runner.publish.notebook import render_report, write_plainly
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
 from runner.templates import Template, read_template
 
+logger = logging.getLogger(__name__)
+
 INPUTS = "inputs.jsonl"
+RERUN_PREFIX = f"{TEMPORARY_PREFIX}rerun-"  # of what a person makes, beside a service at work
+MOST_KILLS = 3  # of kernels, by somebody else, until their report has failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +104,15 @@ def execute(job: Job) -> Done:
 
 
 def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
-    template = read_template(workspace.templates / f"{job.template}.ipynb")
+    template = _template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
     started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
     reports = Path(job.reports) if job.reports else workspace.reports
-    temporary = reports / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    prefix = RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX
+    temporary = reports / f"{prefix}{secrets.token_hex(8)}"
     work = temporary / "work"
     work.mkdir(parents=True)
+    ahead = Ahead()
     try:
         scraps: tuple[Scrap, ...] = ()
         with phases.phase("prepare"):
@@ -114,19 +126,23 @@ def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
             reason = job.given_up or lacking
         else:
             with phases.phase("execute"):
-                state, reason = _run(prepared, notebook, work, job, phases, telling)
+                state, reason = _run(prepared, notebook, work, job, phases, telling, ahead)
             with phases.phase("scraps"):
-                scraps = read_scraps(notebook)
+                scraps = scraps_in(prepared.cells)
         with phases.phase("render"):
-            from runner.publish.notebook import render_report
-
-            figures = render_report(notebook, temporary, theme=_theme(workspace)).figures
+            figures = render_report(
+                notebook,
+                temporary,
+                theme=_theme(workspace),
+                thumbnail=ahead.thumbnail,
+                write=write_plainly,
+            ).figures
         with phases.phase("record"):
             records = _take_records(temporary)
             known = job.code_of == template.code_digest  # a worker need not take it apart again
             code = job.code if known else code_parts(template.code)
             inputs = tuple(sorted({*records, *recorder.inputs, input_of(code)}))
-            environment = _environment()
+            environment = dict(_environment())
         receipt = Receipt(
             scope=job.subject.scope,
             subject=job.subject.key,
@@ -155,6 +171,8 @@ def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        ahead.close()
 
 
 def identity(
@@ -176,23 +194,46 @@ def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
 
 
 def _run(
-    prepared: Any, notebook: Path, work: Path, job: Job, phases: Phases, telling: Telling
+    prepared: Any,
+    notebook: Path,
+    work: Path,
+    job: Job,
+    phases: Phases,
+    telling: Telling,
+    ahead: Ahead,
 ) -> tuple[State, str]:
-    """Run the notebook and write what became of it; return how it ended."""
-    executed, state, reason, cells_s = run(
-        prepared,
-        kernels=job.kernels,
-        execution_timeout=job.timeout_s,
-        output_mb=job.output_mb,
-        memory_mb=job.memory_mb,
-        folder=str(work),
-        cell_begins=telling.cell,
-        kernel_env={
-            WORKSPACE: job.root,
-            LINEAGE: str(notebook.with_name(INPUTS)),
-            **library_environment(Path(job.root)),
-        },
-    )
+    """Run the notebook and write what became of it; return how it ended.
+
+    A kernel that somebody else has killed (the system for want of memory, a person, the end of the
+    server of kernels) says nothing of the report: it runs again, in another one.
+    """
+    from nbclient.exceptions import DeadKernelError
+
+    for kill in range(1, MOST_KILLS + 1):
+        try:
+            executed, state, reason, cells_s = run(
+                copy.deepcopy(prepared),
+                kernels=job.kernels,
+                execution_timeout=job.timeout_s,
+                output_mb=job.output_mb,
+                memory_mb=job.memory_mb,
+                folder=str(work),
+                cell_begins=telling.cell,
+                kernel_env={
+                    WORKSPACE: job.root,
+                    LINEAGE: str(notebook.with_name(INPUTS)),
+                    **library_environment(Path(job.root)),
+                },
+            )
+        except DeadKernelError:  # before its first cell
+            if kill == MOST_KILLS:
+                raise
+        else:
+            if kill == MOST_KILLS or not was_killed(state, reason):
+                break
+        logger.warning("%s: its kernel was killed; trying again", job)
+        shutil.rmtree(notebook.parent, ignore_errors=True)
+        work.mkdir(parents=True)
     phases.seconds["cells"] = round(cells_s, 4)
     if state == "ok" and not work.is_dir():
         state, reason = "failed", "the report removed the folder that it works in"
@@ -217,7 +258,8 @@ def _theme(workspace: Workspace) -> Path | None:
     return workspace.theme if workspace.theme.is_dir() else None
 
 
-def _environment() -> dict[str, str]:
+@cache
+def _environment() -> Mapping[str, str]:
     from importlib.metadata import version
 
     packages = ("numpy", "scipy", "h5py", "matplotlib", "papermill", "ipykernel")
@@ -227,6 +269,24 @@ def _environment() -> dict[str, str]:
         "system": platform.platform(),
         "host": platform.node(),
     } | {name: version(name) for name in packages}
+
+
+def _template(path: Path) -> Template:
+    """Return a template; one that lies there unchanged is not taken apart again."""
+    return _template_as_of(path, _stamp(path), _stamp(path.with_suffix(".toml")))
+
+
+@lru_cache(maxsize=64)
+def _template_as_of(path: Path, notebook: object, sidecar: object) -> Template:
+    return read_template(path)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def _finish(job: Job, reports: Path, temporary: Path, folder: Path, receipt: Receipt) -> Done:
@@ -277,10 +337,10 @@ def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
     temporary = workspace.reports / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     temporary.mkdir(parents=True)
     try:
-        from runner.publish.notebook import render_report
-
         write(new, temporary / NOTEBOOK)
-        rendered = render_report(temporary / NOTEBOOK, temporary, theme=_theme(workspace))
+        rendered = render_report(
+            temporary / NOTEBOOK, temporary, theme=_theme(workspace), write=write_plainly
+        )
         changed = replace(
             receipt,
             title=template.title,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from runner.outcome import outcome
 from runner.parameters import injected_cell
 from runner.receipts import Scrap, State
 from runner.templates import Template
+
+SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
 
 
 def prepare(template: Template, values: Mapping[str, Any]) -> Any:
@@ -34,18 +36,22 @@ def prepare(template: Template, values: Mapping[str, Any]) -> Any:
 
 
 def write(notebook: Any, path: Path) -> None:
-    """Write a notebook."""
-    import nbformat
+    """Write a notebook as Jupyter does; its outputs were checked one by one as they came."""
+    from nbformat import v4
 
-    nbformat.write(nbformat.from_dict(notebook), path, version=4)
+    path.write_text(f"{v4.writes_json(notebook)}\n", encoding="utf-8")
 
 
 def run(prepared: Any, **limits: Any) -> tuple[Any, State, str, float]:
     """Run a notebook by papermill with our engine, all in memory.
 
+    The engine is asked for by papermill's registry, beside `papermill.execute_notebook`: that one
+    would serialise the notebook three times and mark its errors in cells of its own.
+
     Parameters
     ----------
     prepared : NotebookNode
+        Is filled with what the cells put out.
     limits
         What `runner.engine.IshtarEngine` takes: limits, folder, environment, kind of kernel.
 
@@ -58,56 +64,63 @@ def run(prepared: Any, **limits: Any) -> tuple[Any, State, str, float]:
     cells_s : float, s
         Time that its cells took in all.
     """
-    import papermill
-    from papermill.execute import remove_error_markers
+    from papermill.engines import papermill_engines
 
-    kept: list[Any] = []
-    with contextlib.suppress(papermill.PapermillExecutionError):  # told by its outputs, below
-        papermill.execute_notebook(
-            prepared,
-            None,
-            engine_name="ishtar",
-            kernel_name="python3",
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            executed=kept.append,
-            **limits,
-        )
-    executed = remove_error_markers(kept[0])
+    executed = papermill_engines.execute_notebook_with_engine(
+        "ishtar",
+        prepared,
+        "python3",
+        progress_bar=False,
+        autosave_cell_every=0,
+        **limits,
+    )
     cells_s = 0.0
     for cell in executed.cells:
         cells_s += cell.metadata.pop("papermill", {}).get("duration") or 0.0
-    about = executed.metadata.get("papermill", {})
-    for path in ("input_path", "output_path"):  # there are none
-        about.pop(path, None)
     return executed, *outcome(executed), cells_s
 
 
 def read_scraps(notebook: Path) -> tuple[Scrap, ...]:
-    """Return the scraps of an executed notebook, by scrapbook; sigma and unit lie beside them."""
-    import scrapbook
+    """Return the scraps of an executed notebook; sigma and unit lie beside them."""
+    return scraps_in(json.loads(notebook.read_bytes())["cells"])
 
-    book = scrapbook.read_notebook(str(notebook))
-    extras: dict[str, dict[str, Any]] = {}
-    for cell in book.node.cells:
+
+def scraps_in(cells: Sequence[Mapping[str, Any]]) -> tuple[Scrap, ...]:
+    """Return the scraps of executed cells, in the order in which their names were first glued.
+
+    What scrapbook's reader does, without its schema, which it compiles anew for each value. A
+    picture is no value.
+    """
+    found: dict[str, Scrap] = {}
+    for cell in cells:
         for output in cell.get("outputs", []):
-            marks = output.get("metadata", {})
-            if "ishtar" in marks and "scrapbook" in marks:
-                extras[marks["scrapbook"]["name"]] = marks["ishtar"]
-    found = []
-    for name, scrap in book.scraps.items():
-        if scrap.data is None and scrap.display is not None:
-            continue  # a picture, not a value
-        extra = extras.get(name, {})
-        found.append(
-            Scrap(
-                name=name,
-                value=_plain(scrap.data),
-                sigma=extra.get("sigma"),
-                unit=extra.get("unit", ""),
-            )
-        )
-    return tuple(found)
+            for kind, payload in output.get("data", {}).items():
+                if kind.startswith(SCRAP) and isinstance(payload, Mapping) and "name" in payload:
+                    name = str(payload["name"])
+                    extra = output.get("metadata", {}).get("ishtar", {})
+                    found[name] = Scrap(
+                        name=name,
+                        value=_plain(_decoded(payload)),
+                        sigma=extra.get("sigma"),
+                        unit=extra.get("unit", ""),
+                    )
+    return tuple(found.values())
+
+
+def _decoded(payload: Mapping[str, Any]) -> Any:
+    """Return the data of a scrap as it was before it was glued."""
+    data, encoder = payload.get("data"), payload.get("encoder")
+    if encoder == "text":
+        return data if isinstance(data, str) else str(data)
+    if encoder == "json":
+        if isinstance(data, str):
+            with contextlib.suppress(ValueError):  # a string that is only a string
+                return json.loads(data)
+        return data
+    from scrapbook.encoders import registry
+    from scrapbook.scraps import payload_to_scrap
+
+    return registry.decode(payload_to_scrap(payload)).data
 
 
 def _plain(data: Any) -> float | int | str | bool | None:

@@ -28,6 +28,11 @@ def outcome(notebook: Any) -> tuple[State, str]:
     return "ok", ""
 
 
+def was_killed(state: State, reason: str) -> bool:
+    """Tell whether a report failed because its kernel got a SIGKILL that was not the engine's."""
+    return state == "failed" and reason.startswith(f"{DEAD_KERNEL}: ") and "(signal 9)" in reason
+
+
 def _of_error(name: str, value: str, cell: int) -> tuple[State, str]:
     text = " ".join(value.split())
     if len(text) > LONGEST_REASON:

@@ -6,10 +6,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from tests.library_fakes import write_workspace
+
+# How fast a machine is says nothing about the code: no test fails for being slow.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,7 @@ def test_what_holds_already_is_not_recorded(folder: Path) -> None:
         ({"date": "yesterday"}, "a date with its time"),
         ({"date": "2026-11-22"}, "a date with its time"),
         ({"gas": 3}, "write text"),
+        ({"gas": "Ar\nHe"}, "one line of text"),
         ({"comment": "\ud800"}, "write text"),
         ({"pressure_setpoint": float("nan")}, "a finite number"),
         ({"pressure_setpoint": [1]}, "a finite number"),

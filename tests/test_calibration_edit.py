@@ -215,7 +215,9 @@ def test_history_is_rewritten_only_with_a_reason_that_stays_in_the_text(folder):
     assert edit.shots == (7, 8, 30)
     edit.write()
     text = (folder / "devices/probe.toml").read_text()
-    assert "# Rewrites history (stored shots 7..8, 30): a resistor was mixed up" in text
+    (said,) = (line for line in text.splitlines() if "Rewrites history" in line)
+    assert said.startswith("# Rewrites history (stored shots 7..8, 30): a resistor was mixed up. ")
+    assert said.endswith("U is as in version 1.")
 
 
 def test_stored_shots_after_the_new_span_are_not_its_history(folder):

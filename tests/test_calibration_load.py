@@ -264,6 +264,10 @@ def test_the_reference_calibrations_have_no_problem():
             },
             ["machine/m.toml:1 component 1: r = '5 mmm' begins like a quantity, but unknown unit"],
         ),
+        (
+            {"machine/m.toml": "[[component]]\nname = 'a'\nkind = 'Coil'\nfrom = 1\n"},
+            ["machine/m.toml:1 component 1: a is of kind 'Coil', did you mean 'coils'?"],
+        ),
     ],
 )
 def test_a_problem_is_told_with_its_file_and_line(tmp_path, texts, told):
@@ -272,6 +276,32 @@ def test_a_problem_is_told_with_its_file_and_line(tmp_path, texts, told):
     for problem, beginning in zip(found, told, strict=True):
         assert problem.startswith(beginning)
         assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "told"),
+    [
+        ("V", "V", None),
+        ("V", "A", "an offset leaves the unit as it is, and 'V' is not 'A': add a gain"),
+        ("V", "mV", "an offset leaves the unit as it is, and 'V' is not 'mV': add a gain"),
+    ],
+)
+def test_an_offset_alone_makes_no_unit_of_another(tmp_path, given, made, told):
+    text = f"""
+[[calibration]]
+version = 1
+from = 1
+reference = "bench"
+input = "{given}"
+unit = "{made}"
+transforms = [
+    {{ kind = "quiet_offset", t_start_s = -0.5, t_end_s = -0.1 }},
+    {{ kind = "offset", offset = 0.1 }},
+]
+"""
+    found = problems(tmp_path, **{"signals.toml": "", "wiring/a.toml": "", "devices/d.toml": text})
+    assert len(found) == (told is not None)
+    assert all(told in problem and "devices/d.toml:2" in problem for problem in found)
 
 
 def test_a_port_may_have_a_reference_of_its_own(tmp_path):

@@ -103,3 +103,18 @@ def test_anything_else_is_no_quantity(text):
 def test_a_measured_value_is_written_with_its_sigma_where_it_has_one():
     assert str(Measured(4.1234, 0.21, "eV")) == "4.123 ± 0.21 eV"
     assert str(Measured(4.1234, float("nan"), "eV")) == "4.123 eV"
+
+
+@pytest.mark.parametrize(
+    ("value", "sigma", "shown"),
+    [
+        (5_860_356.93, 15.2, "5860357 ± 15 Hz"),
+        (-0.0639748, 4.4e-6, "-0.0639748 ± 4.4e-06 Hz"),
+        (400.0, 2.0, "400 ± 2 Hz"),
+        (1.0, 1e-300, "1 ± 1e-300 Hz"),
+        (0.0, 0.2, "0 ± 0.2 Hz"),
+        (float("nan"), 0.2, "nan ± 0.2 Hz"),
+    ],
+)
+def test_a_value_is_written_as_far_as_its_sigma_reaches(value, sigma, shown):
+    assert str(Measured(value, sigma, "Hz")) == shown

@@ -91,7 +91,9 @@ def certify(
     entry |= {} if until is None else {"until": until}
     entry |= {"reference": reference}
     entry |= new.get("", {"ports": new})
-    text.append(entry, " ".join(c for c in comments if c))
+    history, *taken_over = comments
+    said = [f"{history.rstrip('.')}."] if history else []
+    text.append(entry, " ".join([*said, *taken_over]))
     notes.insert(0, f"{device_name} version {version} holds for shots {span}")
     return text.edit([*notes, *comments[1:]], shots)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ishtar.calibration.components import PARAMETERS, SIGMA, parameter_problems
 from ishtar.calibration.declared import Calibration, ComponentDeclaration, Declarations, Wiring
 from ishtar.calibration.expression import names_in, unit_factor
+from ishtar.calibration.transforms import Offset, QuietOffset
 from ishtar.errors import CalibrationFileError, UnitError, did_you_mean
 from ishtar.spans import overlapping
 from ishtar.units import check_unit, factor
@@ -108,6 +109,8 @@ def _calibrations(calibrations: Iterable[Calibration]) -> Iterator[str]:
     for calibration in calibrations:
         by_port[calibration.port].append(calibration)
     for rows in by_port.values():
+        for row in rows:
+            yield from _unit_kept(row)
         for a, b in overlapping(rows):
             yield f"{b.where}: holds for {b.span}, but {a.where} for {a.span}"
         first: dict[int, Calibration] = {}
@@ -115,6 +118,21 @@ def _calibrations(calibrations: Iterable[Calibration]) -> Iterator[str]:
             other = first.setdefault(row.version, row)
             if other.digest != row.digest:
                 yield f"{row.where}: is version {row.version}, but {other.where} is another"
+
+
+def _unit_kept(row: Calibration) -> Iterator[str]:
+    """Yield a problem where offsets alone are to make one unit of another."""
+    if not row.transforms or not all(isinstance(t, Offset | QuietOffset) for t in row.transforms):
+        return
+    try:
+        kept = factor(row.input_unit, row.unit) == 1.0
+    except UnitError:
+        kept = False
+    if not kept:
+        yield (
+            f"{row.where}: an offset leaves the unit as it is, and {row.input_unit!r} is not "
+            f"{row.unit!r}: add a gain"
+        )
 
 
 def _component(names: Names, row: ComponentDeclaration) -> Iterator[str]:

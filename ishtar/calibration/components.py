@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ishtar.calibration.declared import ComponentDeclaration
@@ -57,6 +58,9 @@ def parameter_problems(row: ComponentDeclaration, signals: Collection[str]) -> I
         Those declared; empty where that is not known.
     """
     known = PARAMETERS.get(row.kind, {})
+    meant = [] if known else get_close_matches(row.kind.casefold(), PARAMETERS, n=1, cutoff=0.7)
+    if meant:  # its physics, and its share of the field, would be missing in silence
+        yield f"{row.where}: {row.name} is of kind {row.kind!r}, did you mean {meant[0]!r}?"
     for name, value in row.parameters.items():
         place = f"{row.where}: {row.name}.{name}"
         base = name.removesuffix(SIGMA)

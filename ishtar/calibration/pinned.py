@@ -62,6 +62,8 @@ def declarations_at(folder: Path, revision: str) -> Declarations:
     CalibrationFileError
         The texts of that commit have problems; all of them are in ``problems``.
     """
+    if not isinstance(revision, str):
+        raise TypeError(f"calib={revision!r} names no revision: write a tag or commit, 'v2026.1'")
     place = _place(Path(folder))
     return _read(place, _commit(place, revision))
 

@@ -228,19 +228,34 @@ class Catalogue:
                 "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
                 [(report.folder, n, json.dumps(v), s, u) for n, v, s, u in scraps],
             )
-            key = (report.subject, report.template)
-            self._db.execute(
-                "UPDATE reports SET current = 0 WHERE subject = ? AND template = ?", key
-            )
-            self._db.execute(
-                "UPDATE reports SET current = 1 WHERE folder = (SELECT folder FROM reports WHERE "
-                "subject = ? AND template = ? AND NOT rerun "
-                f"ORDER BY {WHEN} DESC, folder LIMIT 1)",
-                key,
-            )
+            self._choose_current(report.subject, report.template)
             known.note_report(self._db, report.subject, report.template)
             doubt.doubt_subject(self._db, report.subject, ["scraps"])
             doubt.doubt_queries(self._db)
+
+    def forget_report(self, folder: str) -> None:
+        """Take a report out whose files are damaged or gone; it counts as missing from now on."""
+        with self.transaction():
+            found = self._db.execute(
+                "SELECT subject, template FROM reports WHERE folder = ?", (folder,)
+            ).fetchall()
+            for table in ("reports", "inputs", "scraps"):
+                self._db.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
+            for subject, template in found:
+                self._choose_current(subject, template)
+                known.note_report(self._db, subject, template)
+                doubt.doubt_subject(self._db, subject, ["scraps"])
+                doubt.doubt_queries(self._db)
+
+    def _choose_current(self, subject: str, template: str) -> None:
+        """Make the newest official report of a subject and template the current one."""
+        key = (subject, template)
+        self._db.execute("UPDATE reports SET current = 0 WHERE subject = ? AND template = ?", key)
+        self._db.execute(
+            "UPDATE reports SET current = 1 WHERE folder = (SELECT folder FROM reports WHERE "
+            f"subject = ? AND template = ? AND NOT rerun ORDER BY {WHEN} DESC, folder LIMIT 1)",
+            key,
+        )
 
     def reports(
         self,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ishtar.machine import magnetic
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.readings import Time, reading
@@ -74,6 +76,8 @@ class Coils(Component):
         """Return the field on the axis at ``z``, m, for 1 A, in T/A; sigma of the geometry."""
         from ishtar.coils import tesla_per_ampere
 
+        if np.ndim(z):
+            raise TypeError("give one place z in m; machine.field([0.0, 0.1], t=2.0) takes several")
         value = float(tesla_per_ampere(self.coil_set, z))
         steps = [
             float(tesla_per_ampere(after, z) - tesla_per_ampere(before, z))

@@ -19,6 +19,7 @@ from ishtar.machine.readings import Time, gain_and_offset
 from ishtar.machine.systematic import Record, Tip, Uncertain, common_sigmas
 from ishtar.measured import Measured
 from ishtar.units import factor
+from ishtar.windows import bounds, seconds
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -118,7 +119,7 @@ class LangmuirProbe(Component):
         """
         from ishtar.langmuir import analyse
 
-        working, t = self._gas(gas), float(t)
+        working, t = self._gas(gas), seconds(t, f"t={t!r}")
         record, uncertain = self._read((t, t), quiet)
         all_ramps = record.sweeps
         k = int(np.argmin(np.abs(all_ramps.time - t))) if len(all_ramps) else 0
@@ -172,7 +173,7 @@ class LangmuirProbe(Component):
             geometry are uncertain by, which all sweeps share: add it once, to a mean.
         """
         working = self._gas(gas)
-        return self._table(*self._read(t, quiet), working)
+        return self._table(*self._read(None if t is None else _window(t), quiet), working)
 
     def _table(self, record: Record, uncertain: Uncertain, gas: Gas) -> xr.Dataset:
         """Return the analysis of a record's ramps, with what they share of their sigmas."""
@@ -280,6 +281,13 @@ def _background(bias: Signal, current: Signal, quiet: Quiet) -> Background:
     volts, amperes = (s[float(quiet[0]) : float(quiet[1])].values() for s in (bias, current))
     scaled = volts * factor(bias.unit, "V"), amperes * factor(current.unit, "A")
     return background_of(*scaled, dt=bias.dt or math.nan)
+
+
+def _window(t: tuple[float, float]) -> tuple[float, float]:
+    start, stop = (math.nan if bound is None else bound for bound in bounds(t))
+    if not start < stop:
+        raise TimeBaseError(f"from {start:g} until {stop:g} s is no time: give t=(2.0, 3.0)")
+    return start, stop
 
 
 def _chosen(ramps: Sweeps, which: NDArray[np.bool_]) -> Sweeps:

@@ -11,6 +11,7 @@ from ishtar.errors import TimeBaseError
 from ishtar.measured import Measured
 from ishtar.signal import Signal
 from ishtar.units import factor
+from ishtar.windows import bounds, seconds
 
 Time = float | tuple[float, float]
 Floats = NDArray[np.float64]
@@ -37,12 +38,12 @@ def stretch(signal: Signal, t: Time | None) -> Signal:
     if t is None:
         part, when = signal, "any time"
     elif isinstance(t, tuple):
-        start, stop = t
+        start, stop = (math.nan if bound is None else bound for bound in bounds(t))
         if not start < stop:
             raise TimeBaseError(f"from {start:g} until {stop:g} s is no time: give t=(2.0, 3.0)")
-        part, when = signal[float(start) : float(stop)], f"{start:g} … {stop:g} s"
+        part, when = signal[start:stop], f"{start:g} … {stop:g} s"
     else:
-        part, when = _around(signal, float(t)), f"{t:g} s"
+        part, when = _around(signal, seconds(t, f"t={t!r}")), f"{t:g} s"
     if not part.n:
         first, last = _ends(signal) if signal.n else (math.nan, math.nan)
         raise TimeBaseError(

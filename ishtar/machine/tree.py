@@ -93,6 +93,8 @@ class Machine:
         )
 
     def __getitem__(self, name: str) -> Component:
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} names no component: write 'langmuir_1'")
         record(facts.component_fact(self._declarations, name, self.number))
         row = facts.component_at(self._declarations, name, self.number)
         if row is None:
@@ -117,8 +119,24 @@ class Machine:
         return iter(self._listed(facts.ALL))
 
     def of_kind(self, kind: str) -> list[Component]:
-        """Return the components of a kind, by name."""
-        return self._listed(facts.OF_KIND + kind)
+        """Return the components of a kind, by name; none where this shot has none of it.
+
+        Raises
+        ------
+        NoSuchComponent
+            Nobody has heard of such a kind: it is not in `KINDS`, and no shot has one.
+        """
+        rows = self._declarations.components.values()
+        known = {*KINDS, *(row.kind for spans in rows for row in spans)}
+        found = self._listed(f"{facts.OF_KIND}{kind}")
+        if kind not in known:
+            hint = did_you_mean(str(kind), known) or f"; there are {', '.join(sorted(known))}"
+            raise NoSuchComponent(
+                f"no kind of component {kind!r}{hint}",
+                name=str(kind),
+                nearest=nearest(str(kind), known),
+            )
+        return found
 
     def parts_of(self, name: str) -> list[Component]:
         """Return the components that are part of another, by name."""
@@ -162,6 +180,8 @@ class Machine:
         """
         from ishtar.calibration.changes import changes
 
+        if not (isinstance(other, Machine) or isinstance(getattr(other, "machine", None), Machine)):
+            raise TypeError(f"diff({other!r}): give the other shot itself, machine.diff(tb[1200])")
         before = other if isinstance(other, Machine) else other.machine
         ours, theirs = self._declarations, before._declarations
         if ours is theirs or ours == theirs:

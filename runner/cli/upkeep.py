@@ -15,6 +15,7 @@ from ishtar.store import problems as store_problems
 from ishtar.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_rows
+from runner.coordinator import Coordinator
 from runner.coordinator import rebuild as rebuild_catalogue
 from runner.lock import coordinator_lock
 from runner.receipts import DamagedReceipt, read_receipts
@@ -37,7 +38,10 @@ def rebuild() -> int:
 @click.command()
 @json_option
 def verify(as_json: bool) -> int:
-    """Read every stored file and receipt again and compare them with their digests."""
+    """Read every stored file and receipt again and compare them with their digests.
+
+    A report whose receipt is damaged counts as missing from then on: `ishtar run` makes it again.
+    """
     workspace = Workspace.find()
     rows: list[dict[str, str]] = []
     files = [
@@ -50,12 +54,17 @@ def verify(as_json: bool) -> int:
             name = str(path.relative_to(workspace.root))
             rows += [{"file": name, "problem": problem} for problem in store_problems(path)]
             progress.to(k)
-    n_receipts = 0
+    n_receipts, damaged = 0, []
     for folder, receipt in read_receipts(workspace.reports):
         n_receipts += 1
         if isinstance(receipt, DamagedReceipt):
             name = str(folder.relative_to(workspace.root))
             rows.append({"file": name, "problem": str(receipt)})
+            damaged.append(folder.relative_to(workspace.reports).as_posix())
+    if damaged:
+        with Coordinator(workspace) as coordinator:
+            for folder_name in damaged:
+                coordinator.catalogue.forget_report(folder_name)
     good = f"{len(files)} stored files and {n_receipts} receipts are as they were written"
     print_rows(rows, as_json, none=good)
     return int(bool(rows))

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ishtar.store import write_atomic
-from runner.publish.images import Picture
+from runner.publish.images import Picture, Write
 from runner.publish.sanitise import FIGURES, Heading
 from runner.receipts import FRAGMENT
 
@@ -68,9 +68,9 @@ class Fragment:
         return body
 
 
-def write_fragment(folder: Path, fragment: Fragment) -> None:
+def write_fragment(folder: Path, fragment: Fragment, write: Write = write_atomic) -> None:
     """Write ``report.html``."""
-    write_atomic(folder / FRAGMENT, fragment.to_html())
+    write(folder / FRAGMENT, fragment.to_html().encode())
 
 
 def read_fragment(folder: Path, renderer: str) -> Fragment | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -17,6 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ishtar.store import write_atomic
 from runner.publish import raw
 from runner.publish.cells import (
     CodeCell,
@@ -27,7 +28,7 @@ from runner.publish.cells import (
     TextCell,
 )
 from runner.publish.fragment import Fragment, write_fragment
-from runner.publish.images import write_thumbnail
+from runner.publish.images import Thumbnail, Write, draw_thumbnail
 from runner.publish.outputs import shown_outputs
 from runner.publish.parameters import parameter_rows
 from runner.publish.sanitise import Document, resolve_local_links
@@ -64,7 +65,14 @@ class Rendered:
     figures: tuple[str, ...]
 
 
-def render_report(notebook: Path, folder: Path, *, theme: Path | None = None) -> Rendered:
+def render_report(
+    notebook: Path,
+    folder: Path,
+    *,
+    theme: Path | None = None,
+    thumbnail: Callable[[bytes], Thumbnail | None] = draw_thumbnail,
+    write: Write = write_atomic,
+) -> Rendered:
     """Write ``report.html``, ``figures/`` and ``thumbnail.png`` of an executed notebook.
 
     Parameters
@@ -75,6 +83,11 @@ def render_report(notebook: Path, folder: Path, *, theme: Path | None = None) ->
         Folder of the report.
     theme
         A workspace's own theme, searched before the packaged one.
+    thumbnail
+        What draws a picture small; `runner.publish.ahead` has done so already.
+    write
+        What writes a file so that nobody sees half of it; `write_plainly` in a folder that nobody
+        sees yet, and that is made durable as a whole.
     """
     looks = Theme.load(theme)
     document = Document()
@@ -89,7 +102,7 @@ def render_report(notebook: Path, folder: Path, *, theme: Path | None = None) ->
     body = resolve_local_links(body, document)
 
     shown = tuple(document.gallery.by_digest.values())
-    document.gallery.write(folder / "figures")
+    document.gallery.write(folder / "figures", write)
     failed = next((c.id for c in cells if isinstance(c, CodeCell) and c.failed), "")
     fragment = Fragment(
         renderer=renderer_version(looks),
@@ -97,12 +110,18 @@ def render_report(notebook: Path, folder: Path, *, theme: Path | None = None) ->
         contents=tuple(document.headings),
         figures=shown,
         alts=_alts(cells, [p.file for p in shown]),
-        thumbnail=_write_thumbnail(document, folder / THUMBNAIL),
+        thumbnail=_write_thumbnail(document, folder / THUMBNAIL, thumbnail, write),
         failed_cell=failed,
         body=body,
     )
-    write_fragment(folder, fragment)
+    write_fragment(folder, fragment, write)
     return Rendered(figures=tuple(p.file for p in shown))
+
+
+def write_plainly(path: Path, content: bytes) -> None:
+    """Write a file of a folder that nobody sees yet."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
 
 
 def renderer_version(theme: Theme) -> str:
@@ -187,10 +206,12 @@ def _alts(cells: Sequence[TextCell | CodeCell], files: Sequence[str]) -> tuple[s
     return tuple(by_file.get(file, "") for file in files)
 
 
-def _write_thumbnail(document: Document, path: Path) -> tuple[int, int] | None:
+def _write_thumbnail(
+    document: Document, path: Path, draw: Callable[[bytes], Thumbnail | None], write: Write
+) -> tuple[int, int] | None:
     for picture in document.gallery.by_digest.values():
-        size = write_thumbnail(document.gallery.files[picture.file], path)
-        if size:
-            return size
+        if drawn := draw(document.gallery.files[picture.file]):
+            write(path, drawn.data)
+            return drawn.size
     path.unlink(missing_ok=True)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from runner.coordinator import Coordinator
     from runner.publish import Published
 
+logger = logging.getLogger(__name__)
+
 CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; fewer is the odd spike
 
 
@@ -43,7 +46,11 @@ def publish_workspace(coordinator: Coordinator, only: Sequence[Subject] | None =
     source = WorkspaceSource(workspace, coordinator.catalogue)
     theme = workspace.theme if workspace.theme.is_dir() else None
     workers = 1 if only is not None else coordinator.settings.run.processes
-    return publish(source, workspace.site, only=only, theme=theme, workers=workers)
+    published = publish(source, workspace.site, only=only, theme=theme, workers=workers)
+    for folder, why in source.damaged.items():
+        logger.warning("%s: %s", folder, why)
+        coordinator.catalogue.forget_report(folder)
+    return published
 
 
 class WorkspaceSource:
@@ -53,6 +60,7 @@ class WorkspaceSource:
         self.workspace = workspace
         self.facility: Facility = read_settings(workspace).facility
         self._catalogue = catalogue
+        self.damaged: dict[str, str] = {}
         self._testbed = Testbed(workspace)
         self._present = Present(self._testbed, catalogue)
         self.shot = lru_cache(maxsize=512)(self._shot)
@@ -104,8 +112,9 @@ class WorkspaceSource:
         folder = self.workspace.reports / row.folder
         try:
             receipt = Receipt.from_json((folder / RECEIPT).read_text(encoding="utf-8"))
-        except (DamagedReceipt, FileNotFoundError):
-            return None  # counts as missing; the plan makes it again
+        except (DamagedReceipt, FileNotFoundError, UnicodeDecodeError) as error:
+            self.damaged[row.folder] = str(error)  # counts as missing; the plan makes it again
+            return None
         stale = self._stale(row, receipt.inputs) if row.current else ()
         return ReportRecord(receipt=receipt, folder=folder, stale=stale)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -18,12 +18,30 @@ from runner.publish.sanitise import Clean, Document, clean_text, placeholder
 
 def markdown_to_html(source: str, document: Document, attachments: Mapping[str, Any]) -> Clean:
     """Return the markup of a text cell, harmless, with its headings entered in the document."""
+    parsed = _parsed(source, attachments) if attachments else _parsed_before(source)
+    return clean_text(parsed.html, document, parsed.token, parsed.formulas)
+
+
+class _Parsed(NamedTuple):
+    """Markup with placeholders, their secret, and the formulas that they stand for."""
+
+    html: str
+    token: str
+    formulas: Sequence[Markup]
+
+
+def _parsed(source: str, attachments: Mapping[str, Any]) -> _Parsed:
     from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
     token = secrets.token_hex(8)
     renderer = _renderer_class()(attachments, token)
     html = MarkdownWithMath(renderer=renderer).render(source)
-    return clean_text(html, document, token, renderer.formulas)
+    return _Parsed(html, token, renderer.formulas)
+
+
+@lru_cache(maxsize=512)  # as with code, below
+def _parsed_before(source: str) -> _Parsed:
+    return _parsed(source, {})
 
 
 @cache

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ishtar import attributes
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
 from runner.cli import main
@@ -44,6 +45,17 @@ def test_an_edit_is_found_by_queries_and_leaves_the_sources_alone(call, factory)
     (row, _) = json.loads(call("edit", 2, "--json")[1])
     assert (row["who"], row["why"], row["before"], row["after"]) == ("Ada", "bottle", "Ar", "He")
     assert Testbed(factory.workspace)[2].sources[0].attributes["gas"] == "Ar"
+
+
+def test_every_edit_from_python_is_seen_by_the_next_look_at_the_folders(factory, coordinator):
+    factory.shot(2)
+    coordinator.sync_shots()
+    folder = factory.workspace.shot_folder(2)
+    for gas in ("He", "Kr"):  # the second adds to a file that is there
+        attributes.edit(folder, {"gas": gas}, who="Ada")
+        assert coordinator.sync_shots() == [2]
+        assert Testbed(factory.workspace).shots(f"gas == '{gas}'").numbers == [2]
+    assert coordinator.sync_shots() == []
 
 
 def test_edits_outlive_the_catalogue(call, factory):

@@ -10,9 +10,11 @@ from ishtar.catalogue import Catalogue
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
 from runner import code
+from runner.cli import main
 from runner.code import code_input, code_parts
 from runner.coordinator import Coordinator, rebuild
 from runner.execute import Done, identity
+from runner.publish.source import publish_workspace
 from runner.reach import Package
 from runner.receipts import RECEIPT, Receipt, Scrap, Subject, report_folder
 
@@ -184,6 +186,21 @@ def test_a_damaged_receipt_counts_as_missing_after_a_rebuild(factory, made):
     assert (shots, reports, len(problems)) == (2, 4, 1)
     with Coordinator(factory.workspace) as again:
         assert planned(again)["00001", PROBE] == ("missing: never made",)
+
+
+@pytest.mark.parametrize("how", ["verify", "publish"])
+def test_a_damaged_receipt_that_is_met_makes_its_report_missing(factory, made, how, monkeypatch):
+    row = made.catalogue.reports(subject="00001", template=PROBE)[0]
+    (factory.workspace.reports / row.folder / RECEIPT).write_text('{"format": 1')
+    assert planned(made) == {}
+    if how == "verify":
+        monkeypatch.chdir(factory.workspace.root)
+        with pytest.raises(SystemExit):
+            main(["verify"])
+    else:
+        publish_workspace(made)
+    assert planned(made)["00001", PROBE] == ("missing: never made",)
+    assert {key for key in planned(made) if key[1] == GAUGE} == set()
 
 
 def test_a_rebuilt_catalogue_equals_the_live_one(factory, made):

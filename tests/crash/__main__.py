@@ -1,0 +1,64 @@
+"""The long crash test: ``python -m tests.crash --kills 200 --seed 1``."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import tempfile
+import time
+from pathlib import Path
+
+from tests.crash.checks import problems
+from tests.crash.harness import scene
+
+KILLS_A_SHOT = 4
+LONGEST_PAUSE_S = 3.0
+
+
+def main() -> int:
+    """Kill, restart, wait for rest, check, and say how it went."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
+    parser.add_argument("--keep", type=Path, help="work in this new folder, and leave it")
+    given = parser.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    if given.keep:
+        given.keep.mkdir()
+        return run(given.keep, given.kills, given.seed)
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        return run(Path(folder), given.kills, given.seed)
+
+
+def run(folder: Path, kills: int, seed: int) -> int:
+    """Let shots arrive while processes are killed; return 1 where something was damaged."""
+    began = time.monotonic()
+    shots = max(1, min(100, kills // KILLS_A_SHOT))
+    with scene(folder, shots=shots, seed=seed) as crash:
+        for k in range(kills):
+            while crash.stream.delivered < (k + 1) * shots / kills:
+                crash.stream.deliver()
+            time.sleep(crash.random.uniform(0.0, LONGEST_PAUSE_S))
+            what = crash.kill()
+            print(
+                f"{time.monotonic() - began:6.1f} s  kill {k + 1:3d}: {what:13s}  "
+                f"{crash.stream.delivered} shots here, {len(crash.lacks())} things to do",
+                flush=True,
+            )
+        crash.settle(180.0)
+        code = crash.service.stop()
+        crash.reader.stop()
+        found = [*([f"watch ended with {code}"] if code else []), *problems(crash)]
+        for problem in found:
+            print(f"DAMAGE: {problem}")
+        print(
+            f"seed {seed}: {kills} kills ({', '.join(f'{n} {k}' for k, n in crash.kills.items())}),"
+            f" {crash.service.starts} starts, {shots} shots, {crash.reader.pages} pages and "
+            f"{crash.reader.files} files read meanwhile, {len(found)} problems, "
+            f"{time.monotonic() - began:.0f} s"
+        )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
