@@ -71,6 +71,9 @@ bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars against the tr
 leaks: .venv/ready  ## 500 reports: does a process, thread or file stay?
 	@$(BIN)/python bench/leaks.py
 
+crash: .venv/ready  ## the service killed at 200 random moments, under a stream of shots (about 15 minutes)
+	@$(BIN)/python -m tests.crash --kills 200
+
 lock: .venv/ready  ## lock the requirements anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml -o requirements/run.lock
@@ -87,4 +90,4 @@ wheel: .venv/ready  ## build the wheel into dist/
 clean:  ## remove what was made (not .venv/)
 	rm -rf demo dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env demo serve test test-browser check format bench bench-library bench-langmuir leaks lock wheel clean
+.PHONY: help env demo serve test test-browser check format bench bench-library bench-langmuir leaks crash lock wheel clean

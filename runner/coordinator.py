@@ -172,6 +172,39 @@ class Coordinator:
             force=force,
         )
 
+    def due(
+        self,
+        *,
+        shots: Sequence[int] | None = None,
+        names: Collection[str] | None = None,
+        ranges: Sequence[Subject] = (),
+        force: bool = False,
+    ) -> list[Planned]:
+        """Return what is to be run: the plan, without what is there already and was never noted.
+
+        A coordinator that is killed leaves reports that its workers had just finished; they are
+        noted now, so that the catalogue says what a rebuilt one would say.
+        """
+        asked = {"shots": shots, "names": names, "ranges": ranges, "force": force}
+        plan = self.plan(**asked)  # type: ignore[arg-type]
+        return self.plan(**asked) if self._note_unnoted(plan) else plan  # type: ignore[arg-type]
+
+    def _note_unnoted(self, plan: Iterable[Planned]) -> int:
+        """Note whole reports of planned subjects that the catalogue does not know."""
+        n_noted = 0
+        for p in plan:
+            place = self.workspace.reports / p.subject.key / p.template
+            if not place.is_dir():
+                continue
+            rows = self.catalogue.reports(subject=p.subject.key, template=p.template)
+            noted = {row.folder for row in rows}
+            for path in sorted(place.iterdir()):
+                folder = path.relative_to(self.workspace.reports).as_posix()
+                if folder not in noted and (receipt := self._receipt(folder)):
+                    self.note_report(Done(folder=folder, receipt=receipt))
+                    n_noted += 1
+        return n_noted
+
     def job(self, planned: Planned, template: Template) -> Job:
         """Return the work order of a planned report."""
         return Job(
@@ -226,7 +259,7 @@ class Coordinator:
                 }
                 if not wanted:
                     continue
-                plan = self.plan(shots=shots, names=wanted, ranges=ranges, force=force)
+                plan = self.due(shots=shots, names=wanted, ranges=ranges, force=force)
                 finished += self._run_plan(plan, templates, executor, listener)
         return finished
 

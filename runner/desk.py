@@ -153,11 +153,11 @@ class Desk:
                 for number in shots:
                     del self._due[number]
                 names = [t.name for t in templates.values() if t.scope == "shot"]
-                plan = self._coordinator.plan(shots=shots, names=names)
+                plan = self._coordinator.due(shots=shots, names=names)
                 self._queue(plan, templates, priority)
         if self._day_templates and not self.busy_with_shots:
             of_days, self._day_templates = self._day_templates, set()
-            plan = self._coordinator.plan(names=of_days)
+            plan = self._coordinator.due(names=of_days)
             self._queue(plan, templates, Priority.BACKFILL)
 
     @property

@@ -195,9 +195,9 @@ class LimitedClient(PapermillNotebookClient):
     def papermill_execute_cells(self) -> None:
         """Run the cells until one fails or the report goes over a limit."""
         code = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
-        for index, cell in enumerate(self.nb.cells):
-            if index in code:
-                self._running = (code.index(index) + 1, len(code))
+        for number, index in enumerate(code, start=1):
+            cell = self.nb.cells[index]
+            self._running = (number, len(code))
             self.nb_man.cell_start(cell, index)
             try:
                 self.execute_cell(cell, index)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import os
 import platform
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import ishtar
+from ishtar.calibration import Declarations, load_declarations
 from ishtar.lineage import VARIABLE as LINEAGE
 from ishtar.lineage import Input, digest, read_records, recording
-from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_file
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
@@ -96,14 +96,27 @@ def execute(job: Job) -> Done:
     """Run one job to its end, whatever that is; return where its report lies and its receipt.
 
     The report is made in a temporary folder and renamed to ``reports/<subject>/<template>/
-    <digest>/`` when it is whole. A failing template is a report too, with state ``failed``.
+    <digest>/`` when it is whole. A failing template is a report too, with state ``failed``. But a
+    kernel that somebody else has killed (the system for want of memory, a person, the end of the
+    server of kernels) says nothing of its report: that is made again, in another one.
     """
+    from nbclient.exceptions import DeadKernelError
+
     workspace = Workspace.at(Path(job.root))
     with following(workspace, job) as telling:
-        return _execute(workspace, job, telling)
+        for _ in range(1, MOST_KILLS):
+            try:
+                return _execute(workspace, job, telling)
+            except (KernelKilled, DeadKernelError):  # the latter before the first cell
+                logger.warning("%s: its kernel was killed; trying again", job)
+        return _execute(workspace, job, telling, last=True)
 
 
-def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
+class KernelKilled(Exception):
+    """The kernel got a SIGKILL that was not ours."""
+
+
+def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = False) -> Done:
     template = _template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
     started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
@@ -126,7 +139,11 @@ def _execute(workspace: Workspace, job: Job, telling: Telling) -> Done:
             reason = job.given_up or lacking
         else:
             with phases.phase("execute"):
-                state, reason = _run(prepared, notebook, work, job, phases, telling, ahead)
+                prepared, state, reason = _run(
+                    prepared, notebook, work, job, phases, telling, ahead
+                )
+            if was_killed(state, reason) and not last:
+                raise KernelKilled
             with phases.phase("scraps"):
                 scraps = scraps_in(prepared.cells)
         with phases.phase("render"):
@@ -188,9 +205,21 @@ def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
     """Return why the template cannot run for want of signals; empty where it can."""
     if not template.needs or subject.scope != "shot":
         return ""
-    shot = Testbed(workspace)[subject.number]
+    testbed = Testbed(workspace)
+    testbed.declarations = _declarations(workspace.calibrations, _files(workspace.calibrations))
+    shot = testbed[subject.number]
     problems = [shot.problem(name) for name in template.needs if name not in shot]
     return "; ".join(p for p in problems if p)
+
+
+@lru_cache(maxsize=4)
+def _declarations(folder: Path, files: object) -> Declarations:
+    """Return what is declared, as read when the files were those."""
+    return load_declarations(folder)
+
+
+def _files(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((str(path), _stamp(path)) for path in sorted(folder.rglob("*")))
 
 
 def _run(
@@ -201,45 +230,29 @@ def _run(
     phases: Phases,
     telling: Telling,
     ahead: Ahead,
-) -> tuple[State, str]:
-    """Run the notebook and write what became of it; return how it ended.
-
-    A kernel that somebody else has killed (the system for want of memory, a person, the end of the
-    server of kernels) says nothing of the report: it runs again, in another one.
-    """
-    from nbclient.exceptions import DeadKernelError
-
-    for kill in range(1, MOST_KILLS + 1):
-        try:
-            executed, state, reason, cells_s = run(
-                copy.deepcopy(prepared),
-                kernels=job.kernels,
-                execution_timeout=job.timeout_s,
-                output_mb=job.output_mb,
-                memory_mb=job.memory_mb,
-                folder=str(work),
-                cell_begins=telling.cell,
-                kernel_env={
-                    WORKSPACE: job.root,
-                    LINEAGE: str(notebook.with_name(INPUTS)),
-                    **library_environment(Path(job.root)),
-                },
-            )
-        except DeadKernelError:  # before its first cell
-            if kill == MOST_KILLS:
-                raise
-        else:
-            if kill == MOST_KILLS or not was_killed(state, reason):
-                break
-        logger.warning("%s: its kernel was killed; trying again", job)
-        shutil.rmtree(notebook.parent, ignore_errors=True)
-        work.mkdir(parents=True)
+) -> tuple[Any, State, str]:
+    """Run the notebook and write what became of it; return how it ended."""
+    executed, state, reason, cells_s = run(
+        prepared,
+        kernels=job.kernels,
+        execution_timeout=job.timeout_s,
+        output_mb=job.output_mb,
+        memory_mb=job.memory_mb,
+        folder=str(work),
+        cell_begins=telling.cell,
+        cell_ends=ahead.cell,
+        kernel_env={
+            WORKSPACE: job.root,
+            LINEAGE: str(notebook.with_name(INPUTS)),
+            **library_environment(Path(job.root)),
+        },
+    )
     phases.seconds["cells"] = round(cells_s, 4)
     if state == "ok" and not work.is_dir():
         state, reason = "failed", "the report removed the folder that it works in"
     notebook.parent.mkdir(exist_ok=True)  # it may have removed that, too
     write(executed, notebook)
-    return state, reason
+    return executed, state, reason
 
 
 def library_environment(root: Path) -> dict[str, str]:
@@ -291,9 +304,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _finish(job: Job, reports: Path, temporary: Path, folder: Path, receipt: Receipt) -> Done:
     """Make a whole report durable; place it, unless whoever asked for it does that."""
-    for path in temporary.rglob("*"):
-        if path.is_file():
-            fsync_file(path)
+    fsync_files(path for path in temporary.rglob("*") if path.is_file())
     name = folder.relative_to(reports).as_posix()
     done = Done(folder=name, receipt=receipt, staged=temporary.name)
     return done if job.staged else place(reports, done)

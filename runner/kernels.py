@@ -6,21 +6,37 @@ take no notice of the kernels, profiles and startup files that a user has instal
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
+from runner.warm.folders import private_folder
 from runner.warm.owner import kernel_environment
-from runner.warm.processes import private_folder
 from runner.warm.provisioner import WarmProvisioner
 
 
 class PrivateKernelManager(AsyncKernelManager):
     """A kernel with this very Python, for one notebook."""
+
+    def __init__(self, **kw: Any) -> None:
+        # One for all reports of a process: each has threads, which take long to start and to end.
+        super().__init__(context=zmq.asyncio.Context.instance(), **kw)
+
+    async def _start(self, **kw: Any) -> None:
+        """Start the kernel as the base class does, which sleeps 10 ms then for its own tests."""
+        self._attempted_start = True
+        command, kw = await self._async_pre_start_kernel(**kw)
+        await self._async_launch_kernel(command, **kw)
+        await self._async_post_start_kernel(**kw)
+
+    start_kernel = _start
+
+    def _connect_control_socket(self) -> None:
+        """Do nothing: a kernel of ours is never asked to end, it is ended."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -55,7 +71,8 @@ class ColdKernelManager(PrivateKernelManager):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
-        self._folder = private_folder()
+        self._private = private_folder()
+        self._folder = self._private.path
         self.transport = "ipc"
         self.ip = f"{self._folder}/s"
         self.connection_file = f"{self._folder}/kernel.json"
@@ -66,4 +83,4 @@ class ColdKernelManager(PrivateKernelManager):
 
     def remove_folder(self) -> None:
         """Take the sockets away."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._private.remove()

@@ -8,6 +8,7 @@ what it imports is imported once, and is ready when the workers are.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import threading
@@ -15,12 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from runner import logs
 from runner.settings import PoolSettings
 from runner.warm import owner
+from runner.warm.folders import private_folder
 
 PRELOADED = ["runner.worker"]
 
@@ -44,6 +47,7 @@ class Workers(ProcessPoolExecutor):
     def __init__(self, workers: int, server: owner.WarmServer | None) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
+        _keep_sockets_private()
         super().__init__(
             workers,
             mp_context=context,
@@ -57,6 +61,16 @@ class Workers(ProcessPoolExecutor):
         if self._server is not None:
             self._server.start()
         return super().submit(fn, *args, **kwargs)
+
+
+@cache
+def _keep_sockets_private() -> None:
+    """Let multiprocessing have its socket in a folder that is found if this process is killed."""
+    folder = private_folder()
+    # What `multiprocessing.util.get_temp_dir` looks at; its own would stay in $TMPDIR for ever.
+    config: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    config.setdefault("tempdir", str(folder.path))
+    atexit.register(folder.remove)
 
 
 def _begin(address: str | None, log: logs.Form | None) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from runner.normal import normal_form, without_docstrings
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+DEEPEST = 20  # modules that hand a name on
 LOOKUPS = ("getattr", "hasattr", "attrgetter", "methodcaller")
 
 
@@ -277,27 +278,29 @@ class _Walk:
 
     def _symbol(self, where: str, symbol: str, rest: list[str], depth: int = 0) -> None:
         """Reach ``symbol`` of module ``where``, then the attributes that follow it."""
-        if symbol and f"{where}.{symbol}" in self.package.modules:
-            where, symbol = f"{where}.{symbol}", ""
         if not symbol and rest:
             symbol, *rest = rest
-            if f"{where}.{symbol}" in self.package.modules:
-                self._symbol(f"{where}.{symbol}", "", rest, depth)
-                return
-        module = self.package.modules.get(where)
-        if module is None:
-            return
-        self._reach(Unit(where))
+        module, inner = self.package.modules.get(where), f"{where}.{symbol}"
+        if symbol and inner in self.package.modules:
+            if module and (symbol in module.units or symbol in module.imports) and depth < DEEPEST:
+                self._own(module, symbol, rest, depth)  # a function may have its module's name
+            self._symbol(inner, "", rest, depth)
+        elif module is not None:
+            if symbol == "*":
+                for name in module.units:
+                    self._reach(Unit(where, name))
+            self._own(module, symbol, rest, depth)
+
+    def _own(self, module: Module, symbol: str, rest: list[str], depth: int) -> None:
+        """Reach what a module defines or imports under a name, then the attributes that follow."""
+        self._reach(Unit(module.name))
         if symbol in module.units:
-            self._reach(Unit(where, symbol))
-        elif symbol in module.imports and depth < 20:
+            self._reach(Unit(module.name, symbol))
+        elif symbol in module.imports and depth < DEEPEST:
             source, name = module.imports[symbol]
             if self._is_ours(source):
                 self._symbol(source, name, rest, depth + 1)
                 return
-        elif symbol == "*":
-            for name in module.units:
-                self._reach(Unit(where, name))
         for name in rest:
             self._attribute(name)
 

@@ -117,3 +117,22 @@ def test_a_text_too_long_for_an_attribute_is_read_with_the_others(stored):
     assert source.attributes["long"] == "é" * LONGEST_ATTRIBUTE
     assert source.origin == origin()
     assert [*source.channels] == sorted(f"g/{kind}" for kind in KINDS)
+
+
+def test_bits_that_rot_in_the_data_are_told_when_they_are_read(tmp_path):
+    values = (np.arange(200_000) * 37 % 5000).astype(np.int16)
+    path = tmp_path / "00001_Data.tdms.h5"
+    with SourceWriter(path, origin()) as w:
+        w.channel("DAQ/a", dtype=np.int16, unit="V", dt=1e-5).append(values)
+    with h5py.File(path) as f:
+        chunk = f["channels"]
+        while not isinstance(chunk, h5py.Dataset):
+            chunk = chunk["data"] if "data" in chunk else chunk[next(iter(chunk))]
+        where = chunk.id.get_chunk_info(0)
+    content = bytearray(path.read_bytes())
+    middle = where.byte_offset + where.size // 2
+    content[middle : middle + 8] = bytes(8)
+    path.write_bytes(content)
+    channel = SourceFile(path).channels["DAQ/a"]
+    with pytest.raises(DamagedFile, match=r"00001_Data\.tdms\.h5"):
+        channel.raw(0, 1000)

@@ -92,6 +92,7 @@ class ChannelWriter:
             "shape": (0,),
             "maxshape": (None,),
             "chunks": (CHUNK,),
+            "fletcher32": True,  # a disk that forgets is told when it is read, not believed
             **hdf5plugin.Bitshuffle(cname="lz4"),
         }
         self._data = group.create_dataset("data", dtype=self._dtype, **options)

@@ -107,7 +107,10 @@ class Writer:
         """
         roots = [self.out / f for f in (_FOLDERS if folders is None else sorted(folders))]
         found = [p for root in roots for p in sorted(root.rglob("*")) if not p.is_dir()]
-        if folders is not None:
+        if folders is None:
+            # of a publication that was killed; those below the folders are in `found`
+            found += sorted(self.out.glob(f"{TEMPORARY_PREFIX}*"))
+        else:
             found += [self.out / p for p in sorted(pages) if (self.out / p).is_file()]
         for path in dict.fromkeys(found):
             name = path.relative_to(self.out).as_posix()

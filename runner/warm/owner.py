@@ -10,7 +10,6 @@ import atexit
 import json
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,8 +18,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.warm.folders import private_folder
 from runner.warm.kernel import INLINE
-from runner.warm.processes import private_folder
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,8 @@ class WarmServer:
     """
 
     def __init__(self, *, spare: int = 1, environment: Mapping[str, str] | None = None) -> None:
-        self._folder = private_folder()
+        self._private = private_folder()
+        self._folder = self._private.path
         self._spare = spare
         self._environment = kernel_environment({**os.environ, **(environment or {})}) | {
             "MPLBACKEND": INLINE,
@@ -143,7 +143,7 @@ class WarmServer:
                 process.kill()
             self._watcher.join(5.0)
         self._listener.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._private.remove()
 
     def __enter__(self) -> WarmServer:
         return self

@@ -12,14 +12,12 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import psutil
 
 LINUX = sys.platform == "linux"
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-LONGEST_PREFIX = 80  # a socket's path must stay below 104 characters, on macOS
 
 
 def _prctl(option: int, value: int) -> None:
@@ -79,9 +77,3 @@ def kill_tree(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     for process in below:
         kill(process)
-
-
-def private_folder() -> Path:
-    """Make a folder that only the owner can enter, with a path that is short enough for sockets."""
-    long = len(tempfile.gettempdir()) > LONGEST_PREFIX - 30
-    return Path(tempfile.mkdtemp(prefix="ishtar-", dir="/tmp" if long else None))

@@ -12,7 +12,7 @@ from tests.crash.checks import problems
 from tests.crash.harness import scene
 
 KILLS_A_SHOT = 4
-LONGEST_PAUSE_S = 3.0
+PAUSES_S = (0.3, 2.0, 6.0)
 
 
 def main() -> int:
@@ -38,7 +38,8 @@ def run(folder: Path, kills: int, seed: int) -> int:
         for k in range(kills):
             while crash.stream.delivered < (k + 1) * shots / kills:
                 crash.stream.deliver()
-            time.sleep(crash.random.uniform(0.0, LONGEST_PAUSE_S))
+            # short and long ones: some kills in a row at once, some amid the work
+            time.sleep(crash.random.uniform(0.0, crash.random.choice(PAUSES_S)))
             what = crash.kill()
             print(
                 f"{time.monotonic() - began:6.1f} s  kill {k + 1:3d}: {what:13s}  "

@@ -112,6 +112,11 @@ def _leftovers(crash: Crash) -> Iterator[str]:
     for folder in (crash.workspace.incoming, crash.workspace.quarantine, root / "data" / "running"):
         if folder.is_dir():
             yield from (f"{path.relative_to(root)} was left" for path in folder.iterdir())
-    yield from (f"{p.relative_to(root)} was left" for p in root.rglob(f"{TEMPORARY_PREFIX}*"))
+    # half files of an ingest stay for a day: they may be of somebody who ingests by hand
+    data = [f"data/{name}" for name in ("shots", "days", "quarantine")]
+    for path in root.rglob(f"{TEMPORARY_PREFIX}*"):
+        name = path.relative_to(root).as_posix()
+        if not path.is_file() or not name.startswith(tuple(data)):
+            yield f"{name} was left"
     yield from (f"{p.name} was left for temporary files" for p in crash.service.temporary.iterdir())
     yield from (f"process {p} lives" for p in crash.service.survivors())

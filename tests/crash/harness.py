@@ -174,7 +174,7 @@ class Crash:
     random: random.Random
     kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TARGETS, 0))
 
-    def kill(self, wanted: str | None = None, patience_s: float = 5.0) -> str:
+    def kill(self, wanted: str | None = None, patience_s: float = 15.0) -> str:
         """Kill one process, of a kind chosen at random; start the service again if it was that.
 
         A kind that does not run within ``patience_s`` gives way to the service itself.

@@ -63,6 +63,8 @@ class Turning:
     "lib.export": "def write(path):\n    return path",
     "lib.deep": "from lib.deep.inner import solve",
     "lib.deep.inner": "from . import more\ndef solve(x):\n    return more.step(x)",
+    "lib.same": "from lib.same.same import same",
+    "lib.same.same": "def same():\n    return other()\ndef other():\n    return 6",
     "lib.deep.more": "def step(x):\n    return x\ndef field(x):\n    return x",
 }
 
@@ -128,6 +130,13 @@ def test_packages_aliases_stars_and_own_functions_are_followed(package, cell):
     found = reached(package, cell)
     assert {"lib.deep.inner.solve", "lib.deep.more.step"} <= found
     assert "lib.deep.more.field" not in found
+
+
+@pytest.mark.parametrize(
+    "cell", ["import lib.same\nlib.same.same()", "from lib import same\nsame.same()"]
+)
+def test_a_function_may_have_the_name_of_its_module(package, cell):
+    assert {"lib.same.same.same", "lib.same.same.other"} <= reached(package, cell)
 
 
 def test_a_name_that_is_looked_up_as_text_counts(package):

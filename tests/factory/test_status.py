@@ -143,12 +143,13 @@ def test_a_worker_tells_phase_and_cell_until_its_report_is_done(factory):
     assert list(folder(factory.workspace).iterdir()) == []
 
 
-def test_a_real_notebook_tells_each_of_its_code_cells(factory, monkeypatch):
+def test_a_real_notebook_tells_each_of_its_code_cells_that_takes_a_moment(factory, monkeypatch):
     told = []
     monkeypatch.setattr("runner.progress.Telling.cell", lambda self, *at: told.append(at))
-    factory.template("short", "a = 1", "b = 2")
+    factory.template("short", "a = 1", "import time\ntime.sleep(0.5)", "time.sleep(0.5)")
     done = factory.run("short", kernels="cold")
-    assert told == [(k, 4) for k in (1, 2, 3, 4)]  # parameters, injected, and two of its own
+    # parameters, injected, and three of its own; the others may be slow on a busy machine
+    assert {(4, 5), (5, 5)} <= set(told) <= {(k, 5) for k in (1, 2, 3, 4, 5)}
     phases = dict(done.receipt.phases)
     assert phases.pop("cells") <= phases["execute"]
     assert list(phases) == ["prepare", "execute", "scraps", "render", "record"]

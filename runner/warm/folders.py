@@ -1,0 +1,63 @@
+"""Folders for sockets in ``$TMPDIR`` that do not outlive their owner for long, however it ends.
+
+Each is locked as long as its owner lives, which needs no process ids and so holds across
+containers. Whoever makes a new one removes those that nobody holds any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "ishtar-"
+UNFINISHED = "ishtar.new-"  # not locked yet
+LOCK = "owner"
+LONGEST_PREFIX = 80  # a socket's path must stay below 104 characters, on macOS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateFolder:
+    """A folder that only this user can enter, and the lock by which it is known to be in use."""
+
+    path: Path
+    lock: int
+
+    def remove(self) -> None:
+        """Remove it with what is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it was removed before
+            os.close(self.lock)
+
+
+def private_folder() -> PrivateFolder:
+    """Make a folder that only the owner can enter, with a path that is short enough for sockets."""
+    temporary = Path(tempfile.gettempdir())
+    if len(str(temporary)) > LONGEST_PREFIX - 30:
+        temporary = Path("/tmp")
+    remove_abandoned(temporary)
+    made = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=temporary))
+    lock = os.open(made / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    path = made.rename(temporary / made.name.replace(UNFINISHED, PREFIX, 1))
+    return PrivateFolder(path=path, lock=lock)
+
+
+def remove_abandoned(temporary: Path) -> None:
+    """Remove the folders whose owner has ended without removing them."""
+    for path in temporary.glob(f"{PREFIX}*"):
+        try:
+            lock = os.open(path / LOCK, os.O_RDWR)
+        except OSError:  # somebody else's, or none of ours
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            pass  # in use
+        finally:
+            os.close(lock)

@@ -1,0 +1,131 @@
+"""The short crash test: each kind of process is killed once, while shots arrive and one reads."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+from ishtar.workspace import Workspace
+from runner.coordinator import Coordinator
+from runner.desk import Desk
+from runner.execute import RERUN_PREFIX, Done, Job, execute
+from runner.outcome import was_killed
+from runner.plan import Planned
+from runner.waiting import Priority
+from runner.warm.folders import private_folder, remove_abandoned
+from tests.crash.checks import problems
+from tests.crash.harness import TARGETS, scene
+from tests.crash.reader import Reader, read_all
+
+SEED = 20261122
+
+
+def test_whatever_is_killed_every_shot_has_its_reports_and_readers_see_whole_pages(tmp_path):
+    chance = random.Random(SEED)
+    targets = [name for name in TARGETS if name != "service"]
+    chance.shuffle(targets)
+    with scene(tmp_path, shots=3, seed=SEED) as crash:
+        for target in targets:
+            crash.stream.deliver()
+            crash.kill(target, patience_s=20.0)
+            time.sleep(chance.uniform(0.0, 0.3))
+        crash.settle()  # by itself: the service has not been started again
+        assert crash.service.starts == 1
+        crash.kill("service")
+        crash.wait(lambda: "caught up" in crash.service.log.read_text()[-400:], str, 20.0)
+        assert crash.service.stop() == 0
+        crash.reader.stop()
+        assert crash.reader.pages > 50
+        assert list(problems(crash)) == []
+
+
+def test_a_report_whose_kernel_is_killed_is_tried_thrice_and_then_has_failed(factory):
+    tries = factory.workspace.root / "tries"
+    mark = f"open({str(tries)!r}, 'a').write('.')"
+    factory.template("doomed", f"import os\n{mark}\nos.kill(os.getpid(), 9)")
+    doomed = factory.run("doomed", kernels="cold").receipt
+    assert was_killed(doomed.state, doomed.reason)
+    assert tries.read_text() == "..."
+    assert [p.name for p in factory.workspace.reports.glob(".*")] == []
+
+
+def test_a_report_that_was_made_and_never_noted_is_noted_instead_of_made_again(
+    factory, coordinator
+):
+    factory.template("gas", "gas = 'Ar'", sidecar="needs = ['nothing']")
+    (planned,) = coordinator.plan()
+    job = coordinator.job(planned, coordinator.templates()["gas"])
+    done = execute(job)  # a coordinator that is killed here has not noted it
+    assert coordinator.plan() == [planned]
+    assert coordinator.due() == []
+    (row,) = coordinator.catalogue.reports()
+    assert (row.folder, row.current) == (done.folder, True)
+
+
+class Deadly(Coordinator):
+    """Hands out work that ends its worker in the place of the report ``bad``."""
+
+    def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+        """Hand a job to a pool."""
+        if planned.template == "bad":
+            return pool.submit(os._exit, 1)  # type: ignore[arg-type]
+        return super().submit(pool, planned, job)
+
+
+def test_a_report_that_ends_its_worker_fails_after_three_and_harms_no_other(factory):
+    for name in ("good", "bad", "other"):
+        factory.template(name, "x = 1", sidecar="needs = ['nothing']")
+    settings = factory.workspace.root / "ishtar.toml"
+    settings.write_text("[run]\nworkers = 2\nkernels = 'cold'\n")
+    with Deadly(Workspace.at(factory.workspace.root)) as coordinator:
+        coordinator.sync_shots()
+        desk = Desk(coordinator)
+        try:
+            desk.ask([1], Priority.LIVE)
+            while desk.busy:
+                desk.hand_out()
+                desk.collect()
+                time.sleep(0.02)
+        finally:
+            desk.close()
+        states = {r.template: (r.state, r.reason) for r in coordinator.catalogue.reports()}
+    assert (states["good"][0], states["other"][0]) == ("skipped", "skipped")
+    assert states["bad"][0] == "failed"
+    assert states["bad"][1].startswith("3 workers died while they ran it")
+
+
+def test_what_a_person_makes_beside_the_service_is_not_taken_for_a_leftover(factory, coordinator):
+    reports = factory.workspace.reports
+    (reports / ".tmp-0123").mkdir(parents=True)
+    (reports / f"{RERUN_PREFIX}0123").mkdir()
+    assert coordinator.clear_leftovers() == 1
+    assert [p.name for p in reports.iterdir()] == [f"{RERUN_PREFIX}0123"]
+
+
+def test_a_folder_for_sockets_is_removed_when_its_owner_has_ended_and_not_before(
+    tmp_path, monkeypatch
+):
+    base = Path(tempfile.mkdtemp())  # short enough for sockets
+    monkeypatch.setattr(tempfile, "tempdir", str(base))
+    first, second = private_folder(), private_folder()
+    assert first.path.is_dir()
+    os.close(first.lock)  # as the end of its owner does
+    remove_abandoned(first.path.parent)
+    assert not first.path.exists()
+    assert second.path.is_dir()
+    second.remove()
+    base.rmdir()
+
+
+def test_the_reader_finds_half_pages_and_broken_links(tmp_path):
+    page = tmp_path / "index.html"
+    page.write_text("<html><a href='there.html#x'>a</a><a href='https://example.org/'>b</a></html>")
+    reader = Reader(site=tmp_path, seed=1)
+    assert reader.read(page) == [tmp_path / "there.html"]
+    assert reader.problems == [f"{page} leads to {tmp_path / 'there.html'}, which is not there"]
+    (tmp_path / "there.html").write_text("<html><p>half")
+    assert read_all(tmp_path) == [f"{tmp_path / 'there.html'} is not whole: no </html>"]

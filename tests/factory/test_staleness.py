@@ -1,0 +1,223 @@
+"""The table of staleness: each kind of change beside each kind of report, exactly.
+
+Reports are made without kernels: what a notebook would read is read here, and recorded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ishtar.attributes import edit
+from ishtar.errors import NotFoundError
+from runner import code
+from runner.reach import Package
+from runner.receipts import Scrap
+from tests.factory.test_plan import make, planned
+
+MACHINE = """
+[[component]]
+name = "tip"
+kind = "langmuir_probe"
+from = 1
+parameters = { tip_radius = "0.1 mm" }
+
+[[component]]
+name = "tank"
+kind = "vessel"
+from = 1
+parameters = { diameter = "1.0 m" }
+"""
+READERS: dict[str, Callable[[Any, Any], object]] = {
+    "probe": lambda tb, s: tb[s.number]["Lang_I"].load(),
+    "gauge": lambda tb, s: tb[s.number]["Ngas_P"].load(),
+    "raw": lambda tb, s: tb[s.number].channel("PXI M6251/Lang_I").raw(),
+    "tip": lambda tb, s: tb[s.number].machine["tip"].value("tip_radius", "mm"),
+    "gas": lambda tb, s: tb[s.number].attributes["gas"],
+    "nothing": lambda tb, s: None,
+    "follows": lambda tb, s: tb.range(s.number, s.number).table(["probe.Te"]),
+    "day": lambda tb, s: tb.day(s.key).table(["probe.Te"]),
+    "asks": lambda tb, s: tb.shots("gas == 'Ar'"),
+}
+OF_DAYS = ("day", "asks")
+LIBRARY = {
+    "ishtar": ("from ishtar.used import used", True),
+    "ishtar.used": ("def used():\n    return 1\ndef unused():\n    return 1", False),
+}
+
+
+def tolerant(template):
+    """Return a template's reader, as a report that is skipped for want of what it reads."""
+
+    def read(tb, subject):
+        with contextlib.suppress(NotFoundError):
+            READERS[template](tb, subject)
+
+    return read
+
+
+class World:
+    """A workspace with all kinds of reports up to date, and ways to change it."""
+
+    def __init__(self, factory, coordinator, monkeypatch):
+        self.factory, self.coordinator, self._patch = factory, coordinator, monkeypatch
+        self.calibrations = factory.workspace.calibrations
+        self.library(LIBRARY["ishtar.used"][0])
+        (self.calibrations / "machine" / "m.toml").write_text(MACHINE)
+        factory.shot(2)
+        for name in READERS:
+            self.template(name)
+        coordinator.sync_shots()
+        self.make()
+
+    def template(self, name, *, body="x = 1", default="1.0", words="Some words."):
+        scope = "scope = 'day'\n" if name in OF_DAYS else ""
+        after = "after = ['probe']" if name in ("follows", "day") else ""
+        subject = 'day: str = "2026-11-22"' if name in OF_DAYS else "shot: int = 1"
+        uses = "import ishtar\nishtar.used()\n" if name == "probe" else ""
+        path = self.factory.template(
+            name,
+            uses + body,
+            parameters=f"{subject}\nlevel: float = {default}",
+            sidecar=scope + after,
+        )
+        path.write_text(path.read_text().replace("Some words.", words))
+
+    def library(self, source):
+        package = Package("ishtar", LIBRARY | {"ishtar.used": (source, False)})
+        self._patch.setattr(code, "library", lambda: package)
+
+    def make(self, te=4.0):
+        for _ in range(3):
+            for p in self.coordinator.plan():
+                scraps = [Scrap(name="Te", value=te, unit="eV")] if p.template == "probe" else []
+                make(self.factory, self.coordinator, p, tolerant(p.template), scraps=scraps)
+        assert planned(self.coordinator) == {}
+
+    def text(self, name, before, after, last=None):
+        path = self.calibrations / name
+        *rest, end = path.read_text().split(before)
+        assert rest
+        path.write_text(after.join(rest) + (after if last is None else last) + end)
+
+    def remake(self, shot, te):
+        (p,) = self.coordinator.plan(shots=[shot], names=["probe"], force=True)
+        make(
+            self.factory,
+            self.coordinator,
+            p,
+            READERS["probe"],
+            scraps=[Scrap(name="Te", value=te, unit="eV")],
+        )
+
+    def edit(self, **changes):
+        edit(self.factory.workspace.shot_folder(2), changes, who="Ada")
+        self.coordinator.sync_shots()
+
+    def late_file(self):
+        self.factory.shot(2, probe=False)
+        self.coordinator.sync_shots()
+
+
+@pytest.fixture
+def world(factory, coordinator, monkeypatch):
+    return World(factory, coordinator, monkeypatch)
+
+
+DAY = "2026-11-22"
+DEVICE = "devices/langmuir_1.toml"
+SAME = 'input = "V"\nunit = "A"\ntransforms = [{ kind = "gain", gain = -0.5 }]\n'
+SAME = 'input = "V"\nunit = "A"\ntransforms = [{ kind = "gain", gain = -0.5 }]\n'
+LATER = "[[calibration]]\nversion = 2\nfrom = 2\n"
+TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
+    "nothing at all": (lambda w: None, {}),
+    "numbers of a calibration": (
+        lambda w: w.text(DEVICE, "gain = -0.5", "gain = -0.6"),
+        {"00001 probe": "calibration langmuir_1", "00002 probe": "calibration langmuir_1"},
+    ),
+    "a calibration from shot 2 on": (
+        lambda w: (
+            w.text(DEVICE, "from = 1\n", f"from = 1\nuntil = 2\n{SAME}{LATER}"),
+            w.text(DEVICE, SAME, SAME, last=SAME.replace("0.5", "0.7")),
+        ),
+        {"00002 probe": "calibration langmuir_1"},
+    ),
+    "a new version with the same numbers": (
+        lambda w: w.text(DEVICE, "version = 1", "version = 2"),
+        {},
+    ),
+    "a remark in a calibration": (lambda w: w.text(DEVICE, "version", "# hm\nversion"), {}),
+    "the wiring of a signal": (
+        lambda w: w.text("wiring/all.toml", "S7/Ngas_P", "PXI M6251/Lang_I"),
+        {"00001 gauge": "wiring Ngas_P", "00002 gauge": "wiring Ngas_P"},
+    ),
+    "the unit of a signal": (
+        lambda w: w.text("signals.toml", '"Pa"', '"mbar"'),
+        {"00001 gauge": "signal Ngas_P", "00002 gauge": "signal Ngas_P"},
+    ),
+    "the geometry of a probe": (
+        lambda w: w.text("machine/m.toml", "0.1 mm", "0.2 mm"),
+        {"00001 tip": "machine tip", "00002 tip": "machine tip"},
+    ),
+    "a component that nobody asks for": (
+        lambda w: w.text("machine/m.toml", "1.0 m", "1.1 m"),
+        {},
+    ),
+    "the gas of a shot": (
+        lambda w: w.edit(gas="He"),
+        {"00002 gas": "attribute gas", f"{DAY} asks": "shots where gas == 'Ar'"},
+    ),
+    "a comment on a shot": (lambda w: w.edit(comment="hm"), {}),
+    "a source without the probe": (
+        lambda w: w.late_file(),
+        {"00002 probe": "channel PXI M6251/Lang_I", "00002 raw": "channel PXI M6251/Lang_I"},
+    ),
+    "a new shot of the day": (
+        lambda w: (w.factory.shot(3), w.coordinator.sync_shots()),
+        {f"{DAY} day": "shots of 2026-11-22", f"{DAY} asks": "shots where gas == 'Ar'"}
+        | {f"00003 {name}": "never made" for name in READERS if name not in OF_DAYS},
+    ),
+    "a result of another report": (
+        lambda w: w.remake(1, te=5.0),
+        {"00001 follows": "scrap probe.Te of shot 1", f"{DAY} day": "scrap probe.Te of shot 1"},
+    ),
+    "the same result again": (lambda w: w.remake(1, te=4.0), {}),
+    "code of a template": (
+        lambda w: w.template("nothing", body="x = 2"),
+        {"00001 nothing": "template code", "00002 nothing": "template code"},
+    ),
+    "a default of a template": (
+        lambda w: w.template("nothing", default="2.0"),
+        {"00001 nothing": "template code", "00002 nothing": "template code"},
+    ),
+    "words of a template": (
+        lambda w: w.template("nothing", words="Other words."),
+        {"00001 nothing": "prose changed", "00002 nothing": "prose changed"},
+    ),
+    "a function of the library that is used": (
+        lambda w: w.library("def used():\n    return 2\ndef unused():\n    return 1"),
+        {"00001 probe": "code ishtar.used", "00002 probe": "code ishtar.used"},
+    ),
+    "a function of the library that is not": (
+        lambda w: w.library("def used():\n    return 1\ndef unused():\n    return 2"),
+        {},
+    ),
+    "a docstring of the library": (
+        lambda w: w.library('def used():\n    """D."""\n    return 1\ndef unused():\n    return 1'),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", TABLE)
+def test_each_change_makes_exactly_its_readers_stale_and_names_itself(world, change):
+    act, expected = TABLE[change]
+    act(world)
+    found = {f"{s} {t}": reasons for (s, t), reasons in planned(world.coordinator).items()}
+    assert found.keys() == expected.keys()
+    for key, words in expected.items():
+        assert words in " ".join(found[key]), found[key]
+    world.make()  # and a second plan is empty
