@@ -13,6 +13,7 @@ import argparse
 import shutil
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 import h5py
@@ -75,6 +76,19 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
         print(f"  {name:<22}{at - last:8.2f} s")
         last = at
     print(f"  {'whole file to pages':<22}{last - begin:8.2f} s")
+    receipts = sorted((d.receipt for d in done), key=lambda r: r.started)
+    cells = sum(r.phases["cells"] for r in receipts)
+    busy = sum(r.duration_s for r in receipts)
+    print(f"  the reports' own cells: {cells:.2f} s, of {busy:.2f} s that workers were busy;")
+    print(f"  on {workers} workers no engine needs less than {cells / workers:.2f} s for them:")
+    first = datetime.fromisoformat(receipts[0].started)
+    for r in receipts:
+        began = (datetime.fromisoformat(r.started) - first).total_seconds()
+        beside = 1e3 * (r.duration_s - r.phases["cells"])
+        print(
+            f"    {r.template:<18} from {began:5.2f} to {began + r.duration_s:5.2f} s,"
+            f" {beside:4.0f} ms beside its cells"
+        )
     settle = coordinator.settings.ingest.settle_s
     print(
         f"  besides, the proof that the file is whole: {settle:g} s (settle_s) and up to one poll"

@@ -1,12 +1,17 @@
 """What a report costs beside its own computation: ours and the peers, on the same notebooks.
 
     python bench/report.py DEMO [--shot 3] [--repeat 3] [--templates overview,langmuir]
+                                [--backfill 40] [--only-ours]
 
 (a) the commands `papermill` and `jupyter nbconvert --to html`; (b) both in this process, with cold
 kernels; (c) ours, by one worker: executed, scraps read, rendered, receipt written. DEMO is a
 workspace with shots (`ishtar demo DEMO`); it is copied, not changed. Each way runs every template
 in turn, `repeat` times; of each the median is kept. Overhead is wall time less the sum of the
 cells. All three must have computed the same scraps.
+
+Then ``--backfill`` reports of all shots by one worker and by two: reports an hour. What the worker
+itself computed for a report is told as CPU time, which other people on the computer do not change;
+it includes what it did while cells ran.
 """
 
 from __future__ import annotations
@@ -27,8 +32,9 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.workspace import VARIABLE, Workspace
+from runner.code import code_parts
 from runner.coordinator import Coordinator
-from runner.execute import Job, execute
+from runner.execute import Done, Job, execute
 from runner.notebooks import prepare, read_scraps, write
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, Subject
@@ -39,10 +45,11 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One report: wall time, what its cells took (s), and what it computed."""
+    """One report: wall time, what its cells took, the worker's CPU time (s); what it computed."""
 
     wall_s: float
     cells_s: float
+    cpu_s: float = 0.0
     scraps: dict[str, Any]
 
 
@@ -55,6 +62,8 @@ def main() -> None:
     parser.add_argument("--shot", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--templates", default="")
+    parser.add_argument("--backfill", type=int, default=40, help="reports; 0 for none")
+    parser.add_argument("--only-ours", action="store_true", help="no peers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         root = Path(folder) / "ws"
@@ -68,11 +77,21 @@ def main() -> None:
                 for t in coordinator.templates().values()
                 if t.scope == "shot" and (not wanted or t.name in wanted)
             ]
-        measure(workspace, templates, options.shot, options.repeat, Path(folder))
+            shots = coordinator.catalogue.shots()
+        peers = not options.only_ours
+        measure(workspace, templates, options.shot, options.repeat, Path(folder), peers=peers)
+        if options.backfill:
+            backfill(workspace, templates, shots, options.backfill)
 
 
 def measure(
-    workspace: Workspace, templates: list[Template], shot: int, repeat: int, folder: Path
+    workspace: Workspace,
+    templates: list[Template],
+    shot: int,
+    repeat: int,
+    folder: Path,
+    *,
+    peers: bool,
 ) -> None:
     """Run every template in the three ways and compare."""
     prepared = {}
@@ -84,9 +103,9 @@ def measure(
         "b: in process": lambda name: in_process(prepared[name], folder / "out.ipynb"),
     }
     found: dict[str, dict[str, list[Run]]] = {}
-    for label, way in ways.items():
+    for label, way in ways.items() if peers else ():
         found[label] = {name: [way(name) for _ in range(repeat)] for name in prepared}
-    with ours(workspace, shot) as run:
+    with ours(workspace, templates, shot) as run:
         for name in prepared:  # the workers and the server start, as in a run of many reports
             run(name)
         found["c: ours"] = {name: [run(name) for _ in range(repeat)] for name in prepared}
@@ -118,21 +137,76 @@ def in_process(source: Path, target: Path) -> Run:
 
 
 @contextlib.contextmanager
-def ours(workspace: Workspace, shot: int) -> Iterator[Callable[[str], Run]]:
+def ours(
+    workspace: Workspace, templates: list[Template], shot: int
+) -> Iterator[Callable[[str], Run]]:
     """Give what runs one report by one worker."""
+    by_name = {t.name: t for t in templates}
     with open_pool(1) as pool:
 
         def run(name: str) -> Run:
-            job = Job(root=str(workspace.root), subject=Subject.shot(shot), template=name)
+            given = job(workspace, by_name[name], shot)
             began = time.perf_counter()
-            done = pool.submit(execute, job).result()
+            done, cpu = pool.submit(timed, given).result()
             wall = time.perf_counter() - began
             assert done.receipt.state in ("ok", "skipped"), f"{name}: {done.receipt.reason}"
             scraps = {s.name: s.value for s in done.receipt.scraps}
             assert (workspace.reports / done.folder / NOTEBOOK).exists()
-            return Run(wall_s=wall, cells_s=done.receipt.phases.get("cells", 0.0), scraps=scraps)
+            cells = done.receipt.phases.get("cells", 0.0)
+            return Run(wall_s=wall, cells_s=cells, cpu_s=cpu, scraps=scraps)
 
         yield run
+
+
+def job(workspace: Workspace, template: Template, shot: int, reports: str = "") -> Job:
+    """Return the job as a coordinator gives it to a worker."""
+    return Job(
+        root=str(workspace.root),
+        subject=Subject.shot(shot),
+        template=template.name,
+        code=code_parts(template.code),
+        code_of=template.code_digest,
+        reports=reports,
+    )
+
+
+def timed(given: Job) -> tuple[Done, float]:
+    """Run a job, in a worker; return its CPU time, too."""
+    began = time.process_time()
+    done = execute(given)
+    return done, time.process_time() - began
+
+
+def backfill(
+    workspace: Workspace, templates: list[Template], shots: list[int], reports: int
+) -> None:
+    """Make reports of all shots, one after the other and two at a time; print how many an hour."""
+    rates = []
+    print(f"\nbackfill of {reports} reports")
+    for workers in (1, 2):
+        # a shot that comes twice goes into another folder, as no report takes another's place
+        jobs = [
+            job(workspace, template, shot, str(workspace.root / f"backfill-{workers}-{turn}"))
+            for turn in range(1 + reports // (len(shots) * len(templates)))
+            for shot in shots
+            for template in templates
+        ][:reports]
+        with open_pool(workers) as pool:
+            list(pool.map(timed, jobs[: 2 * workers]))  # the workers and the server start
+            began = time.perf_counter()
+            done = list(pool.map(timed, jobs))
+            took = time.perf_counter() - began
+        states = {d.receipt.state for d, _ in done}
+        assert states <= {"ok", "skipped"}, states
+        rates.append(3600 * len(done) / took)
+        over = [d.receipt.duration_s - d.receipt.phases.get("cells", 0.0) for d, _ in done]
+        print(
+            f"{workers} worker{'s' * (workers > 1):<2} {rates[-1]:8.0f} reports an hour"
+            f" ({took / len(done):.2f} s each); in the worker beside the cells"
+            f" {1e3 * statistics.median(over):.0f} ms, of CPU in all"
+            f" {1e3 * statistics.median(cpu for _, cpu in done):.0f} ms"
+        )
+    print(f"from 1 to 2 workers: {rates[1] / rates[0]:.2f} times as many")
 
 
 def told(notebook: Path, wall_s: float) -> Run:
@@ -152,9 +226,8 @@ def show(found: dict[str, dict[str, list[Run]]], names: list[str]) -> None:
     def middle(way: str, name: str, what: Callable[[Run], float]) -> float:
         return statistics.median(what(r) for r in found[way][name])
 
-    print(
-        f"{'wall time [s]':<20}" + "".join(f"{w:>16}" for w in ways) + f"{'a / c':>8}{'b / c':>8}"
-    )
+    head = "".join(f"{way:>16}" for way in ways)
+    print(f"{'wall time [s]':<20}{head}" + "".join(f"{w[0]} / c".rjust(8) for w in ways[:-1]))
     sums = dict.fromkeys(ways, 0.0)
     for name in names:
         walls = {w: middle(w, name, lambda r: r.wall_s) for w in ways}
@@ -170,24 +243,24 @@ def show(found: dict[str, dict[str, list[Run]]], names: list[str]) -> None:
             f"{way:<20}median {1e3 * statistics.median(over):7.0f}"
             f"   ({1e3 * low:.0f} … {1e3 * high:.0f}); cells {cells:.2f} s in all"
         )
-    ratio = [
-        statistics.median(r.wall_s - r.cells_s for n in names for r in found[w][n]) for w in ways
-    ]
-    print(
-        f"ratio of the overheads: a / c {ratio[0] / ratio[2]:.0f}, b / c {ratio[1] / ratio[2]:.0f}"
-    )
+    ours_s = statistics.median(r.wall_s - r.cells_s for n in names for r in found[ways[-1]][n])
+    cpu = statistics.median(r.cpu_s for n in names for r in found[ways[-1]][n])
+    print(f"CPU time of our worker for a report, median {1e3 * cpu:.0f} ms")
+    for way in ways[:-1]:
+        over_s = statistics.median(r.wall_s - r.cells_s for n in names for r in found[way][n])
+        print(f"overhead of {way} / ours: {over_s / ours_s:.0f}")
     for name in names:
         results = [r.scraps for way in ways for r in found[way][name]]
         assert all(r == results[0] for r in results), f"{name}: the ways differ in their results"
-    print(
-        f"the same {sum(len(found[ways[0]][n][0].scraps) for n in names)} scraps by all three ways"
-    )
+    scraps = sum(len(found[ways[0]][n][0].scraps) for n in names)
+    print(f"the same {scraps} scraps by {', '.join(ways)}")
 
 
 def line(name: str, walls: dict[str, float]) -> str:
     """Return a row of the table."""
-    a, b, c = walls.values()
-    return f"{name:<20}" + "".join(f"{v:16.3f}" for v in (a, b, c)) + f"{a / c:8.1f}{b / c:8.1f}"
+    *peers, ours_s = walls.values()
+    ratios = "".join(f"{peer / ours_s:8.1f}" for peer in peers)
+    return f"{name:<20}" + "".join(f"{v:16.3f}" for v in walls.values()) + ratios
 
 
 if __name__ == "__main__":

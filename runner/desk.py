@@ -110,7 +110,7 @@ class Desk:
         running = replace(running, since=time.time())
         try:
             future = self._coordinator.submit(self._pool, running.planned, running.job)
-        except (BrokenProcessPool, EOFError, OSError) as error:
+        except (BrokenProcessPool, EOFError, ConnectionError, FileNotFoundError) as error:
             # A worker died while it had nothing to do, or the process that forks workers.
             logger.warning("no worker for %s (%r): starting others", running.job, error)
             self._suspects.append(running)

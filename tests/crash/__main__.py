@@ -47,9 +47,11 @@ def run(folder: Path, kills: int, seed: int) -> int:
                 flush=True,
             )
         crash.settle(180.0)
-        code = crash.service.stop()
+        found = [f"process {process} went astray" for process in crash.service.strays()]
+        if code := crash.service.stop():
+            found.append(f"watch ended with {code}")
         crash.reader.stop()
-        found = [*([f"watch ended with {code}"] if code else []), *problems(crash)]
+        found += problems(crash)
         for problem in found:
             print(f"DAMAGE: {problem}")
         print(

@@ -150,6 +150,18 @@ class Service:
             self.seen |= {p.pid: p for p in [service, *service.children(recursive=True)]}
         return found
 
+    def strays(self, within_s: float = 5.0) -> list[psutil.Process]:
+        """Return the processes that were seen below the service, live, and are not below it now."""
+        deadline = time.monotonic() + within_s
+        while True:
+            assert self.process is not None
+            below = psutil.Process(self.process.pid).children(recursive=True)
+            known = {self.process.pid, *(p.pid for p in below)}
+            found = [p for p in self.seen.values() if p.is_running() and p.pid not in known]
+            if not found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
+
     def survivors(self, within_s: float = 10.0) -> list[psutil.Process]:
         """Return the processes that were ever seen and live, after some time to end."""
         _, alive = psutil.wait_procs([p for p in self.seen.values() if p.is_running()], within_s)

@@ -28,13 +28,14 @@ def test_whatever_is_killed_every_shot_has_its_reports_and_readers_see_whole_pag
     chance = random.Random(SEED)
     targets = [name for name in TARGETS if name != "service"]
     chance.shuffle(targets)
-    with scene(tmp_path, shots=3, seed=SEED) as crash:
+    with scene(tmp_path, shots=len(targets), seed=SEED) as crash:
         for target in targets:
             crash.stream.deliver()
             crash.kill(target, patience_s=20.0)
             time.sleep(chance.uniform(0.0, 0.3))
         crash.settle()  # by itself: the service has not been started again
         assert crash.service.starts == 1
+        assert crash.service.strays() == []
         crash.kill("service")
         crash.wait(lambda: "caught up" in crash.service.log.read_text()[-400:], str, 20.0)
         assert crash.service.stop() == 0
@@ -47,7 +48,7 @@ def test_a_report_whose_kernel_is_killed_is_tried_thrice_and_then_has_failed(fac
     tries = factory.workspace.root / "tries"
     mark = f"open({str(tries)!r}, 'a').write('.')"
     factory.template("doomed", f"import os\n{mark}\nos.kill(os.getpid(), 9)")
-    doomed = factory.run("doomed", kernels="cold").receipt
+    doomed = factory.run("doomed").receipt
     assert was_killed(doomed.state, doomed.reason)
     assert tries.read_text() == "..."
     assert [p.name for p in factory.workspace.reports.glob(".*")] == []

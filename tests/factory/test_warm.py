@@ -301,8 +301,9 @@ def test_thirty_notebooks_leave_no_process_thread_file_or_socket(server, tmp_pat
 
     for _ in range(3):
         execute(tmp_path, "1")
-    # a kernel that is ready is a process and five sockets with a file that says where they are
-    ready = {"kernels": 2, "sockets and folders": 3 + 2 * 6}
+    # the server's lock, socket, log and profile; and of each kernel that is ready five sockets with
+    # a file that says where they are
+    ready = {"kernels": 2, "sockets and folders": 4 + 2 * 6}
     assert soon(lambda: ready.items() <= what_is_there().items()), sorted(folder.iterdir())
     before = what_is_there()
     for k in range(30):
