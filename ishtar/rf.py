@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError, TimeBaseError
+from ishtar.means import mean_of
 from ishtar.measured import Measured
 from ishtar.plasma.propagate import propagate
 
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-_BLOCKS = 16  # blocks from whose scatter the error of a mean is taken
 
 
 class BadPower(IshtarError, ValueError):
@@ -247,9 +247,5 @@ def _cut(
 
 
 def _error_of_mean(x: Floats) -> float:
-    """Return the one-sigma of a mean from its block means: neighbours need not be independent."""
-    n = min(_BLOCKS, x.size)
-    if n < 2:
-        return math.nan
-    blocks = np.array([b.mean() for b in np.array_split(x, n)])
-    return float(blocks.std(ddof=1) / math.sqrt(n))
+    """Return the one-sigma of a mean; neighbours need not be independent."""
+    return mean_of(lambda i, j: (x[i:j], {}), 0, x.size).error if x.size > 1 else math.nan

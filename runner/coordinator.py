@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
@@ -185,9 +186,9 @@ class Coordinator:
         A coordinator that is killed leaves reports that its workers had just finished; they are
         noted now, so that the catalogue says what a rebuilt one would say.
         """
-        asked = {"shots": shots, "names": names, "ranges": ranges, "force": force}
-        plan = self.plan(**asked)  # type: ignore[arg-type]
-        return self.plan(**asked) if self._note_unnoted(plan) else plan  # type: ignore[arg-type]
+        ask = partial(self.plan, shots=shots, names=names, ranges=ranges, force=force)
+        plan = ask()
+        return ask() if self._note_unnoted(plan) else plan
 
     def _note_unnoted(self, plan: Iterable[Planned]) -> int:
         """Note whole reports of planned subjects that the catalogue does not know."""

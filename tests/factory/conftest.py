@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
+from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.execute import Done, Job, execute
 from runner.receipts import Subject
@@ -132,3 +133,17 @@ def coordinator(factory: Factory) -> Iterator[Coordinator]:
     with Coordinator(factory.workspace) as found:
         found.sync_shots()
         yield found
+
+
+@pytest.fixture
+def call(factory: Factory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Give a function that runs a command in the workspace: exit code, output, errors."""
+    monkeypatch.chdir(factory.workspace.root)
+
+    def run(*arguments: object) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run

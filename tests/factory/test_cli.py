@@ -16,20 +16,6 @@ GLUE = 'glue("I_end", float(current[t_start:1.0].load().min()), unit="A")'
 PARAMETERS = "shot: int = 1\nt_start: float = 0.0  # [s] start, 0 .. 1"
 
 
-@pytest.fixture
-def call(factory, monkeypatch, capsys):
-    """Give a function that runs a command in the workspace: exit code, output, errors."""
-    monkeypatch.chdir(factory.workspace.root)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
-
-
 def test_every_command_has_a_help_text(call):
     for name in COMMANDS:
         code, out, _ = call(name, "--help")

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 
 import pytest
 
-from runner.cli import main
-
 
 @pytest.fixture
-def call(factory, monkeypatch, capsys):
-    """Give a function that runs `ishtar calib` in the workspace: exit code, output, errors."""
-    monkeypatch.chdir(factory.workspace.root)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main(["calib", *(str(a) for a in arguments)])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+def calib(call):
+    """Give a function that runs `ishtar calib`: exit code, output, errors."""
+    return partial(call, "calib")
 
 
 @pytest.fixture
@@ -36,21 +27,21 @@ def tagged(factory):
 GAIN = ["--gain", "-0.6", "--sigma", "0.01", "--reference", "source meter"]
 
 
-def test_check_tells_problems_with_file_and_line_and_warnings_apart(factory, call):
-    code, out, err = call("check")
+def test_check_tells_problems_with_file_and_line_and_warnings_apart(factory, calib):
+    code, out, err = calib("check")
     assert (code, out, err) == (0, "2 signals, 2 devices, 0 components, no problem\n", "")
     folder = factory.workspace.calibrations
     wiring = folder / "wiring" / "all.toml"
     wiring.write_text(wiring.read_text().replace("S7/Ngas_P", "PXI M6251/Lang_I"))
-    code, out, err = call("check")
+    code, out, err = calib("check")
     assert code == 0
     assert err.startswith("warning: calibrations/wiring/all.toml:7 wiring 2: Ngas_P takes")
     gauge = folder / "devices" / "gauge_1.toml"
     gauge.write_text(gauge.read_text().replace("from = 1", "from = 2"))
-    code, out, err = call("check")
+    code, out, err = calib("check")
     assert code == 1
     assert "gauge_1 has no calibration at stored shot 1" in err
-    code, out, err = call("check", "--json")
+    code, out, err = calib("check", "--json")
     assert (code, err) == (1, "")
     assert [(r["severity"], r["file"], r["line"]) for r in json.loads(out)] == [
         ("problem", "calibrations/devices/gauge_1.toml", None),
@@ -58,21 +49,21 @@ def test_check_tells_problems_with_file_and_line_and_warnings_apart(factory, cal
     ]
 
 
-def test_show_tells_where_a_signal_comes_from(factory, call):
-    code, out, _ = call("show", "Lang_I", "--shot", "latest")
+def test_show_tells_where_a_signal_comes_from(factory, calib):
+    code, out, _ = calib("show", "Lang_I", "--shot", "latest")
     assert code == 0
     assert "signal Lang_I at shot 1 [A]" in out
     assert "y = gain · x (gain = -0.5)" in out
     assert "(calibrations/devices/langmuir_1.toml:2 calibration 1)" in out
-    code, out, _ = call("show", "Lang_I", "--json")
+    code, out, _ = calib("show", "Lang_I", "--json")
     (span,) = json.loads(out)["signal"]["spans"]
     assert span["wiring"]["channel"] == "PXI M6251/Lang_I"
     assert span["calibration"]["transforms"] == ["y = gain · x (gain = -0.5)"]
     assert (span["from"], span["until"]) == (1, None)
 
 
-def test_show_lists_all_names(factory, call):
-    code, out, _ = call("show", "--json")
+def test_show_lists_all_names(factory, calib):
+    code, out, _ = calib("show", "--json")
     assert code == 0
     assert {(r["name"], r["is"]) for r in json.loads(out)} == {
         ("Lang_I", "signal"),
@@ -82,53 +73,53 @@ def test_show_lists_all_names(factory, call):
     }
 
 
-def test_certify_shows_what_it_would_do_then_does_it(factory, call):
+def test_certify_shows_what_it_would_do_then_does_it(factory, calib):
     before = (factory.workspace.calibrations / "devices" / "langmuir_1.toml").read_text()
-    code, out, err = call("certify", "langmuir_1", "--from", 2, *GAIN, "--dry-run")
+    code, out, err = calib("certify", "langmuir_1", "--from", 2, *GAIN, "--dry-run")
     assert code == 0
     assert "+until = 2" in out.splitlines()
     assert "version 1 ends with shot 1" in err
     assert (factory.workspace.calibrations / "devices" / "langmuir_1.toml").read_text() == before
-    code, out, err = call("certify", "langmuir_1", "--from", 2, *GAIN)
+    code, out, err = calib("certify", "langmuir_1", "--from", 2, *GAIN)
     assert (code, err) == (0, "")
     assert "langmuir_1 version 2 holds for shots 2…" in out
     assert "commit it" in out
-    code, out, _ = call("diff", 1, 2, "--json")
+    code, out, _ = calib("diff", 1, 2, "--json")
     (row,) = json.loads(out)
     assert (row["kind"], row["name"]) == ("calibration", "langmuir_1")
     assert row["after"] == "v2: y = gain · x (gain = -0.6 ± 0.01)"
 
 
-def test_certify_refuses_to_rewrite_history_unless_told(factory, call):
-    code, _, err = call("certify", "langmuir_1", "--from", 1, *GAIN)
+def test_certify_refuses_to_rewrite_history_unless_told(factory, calib):
+    code, _, err = calib("certify", "langmuir_1", "--from", 1, *GAIN)
     assert code == 1
     assert "stored shots 1 say" in err
     assert err.count("\n") == 1
-    code, out, _ = call("certify", "langmuir_1", "--from", 1, *GAIN, "--rewrite-history", "typo")
+    code, out, _ = calib("certify", "langmuir_1", "--from", 1, *GAIN, "--rewrite-history", "typo")
     assert code == 0
     assert "version 1 is withdrawn" in out
-    assert call("check")[0] == 0
+    assert calib("check")[0] == 0
 
 
-def test_wire_and_back(factory, call):
-    assert call("wire", "Ngas_P", "--from", 5, "--unplugged", "gauge in repair")[0] == 0
-    code, out, _ = call("wire", "Ngas_P", "--from", 9, "--channel", "S7/2", "--device", "gauge_1")
+def test_wire_and_back(factory, calib):
+    assert calib("wire", "Ngas_P", "--from", 5, "--unplugged", "gauge in repair")[0] == 0
+    code, out, _ = calib("wire", "Ngas_P", "--from", 9, "--channel", "S7/2", "--device", "gauge_1")
     assert code == 0
     assert "Ngas_P is wired to S7/2 at shots 9…" in out
-    code, out, _ = call("show", "Ngas_P")
+    code, out, _ = calib("show", "Ngas_P")
     assert "unplugged    gauge in repair" in out
-    assert "not wired" in call("diff", 1, 6)[1]
+    assert "not wired" in calib("diff", 1, 6)[1]
 
 
-def test_a_tag_shows_what_was_known_then(tagged, call):
-    assert call("certify", "langmuir_1", "--from", 2, *GAIN)[0] == 0
-    assert "v2" not in call("show", "langmuir_1", "--calib", "v1")[1]
-    assert "as of " in call("show", "langmuir_1", "--calib", "v1")[1]
-    code, out, _ = call("diff", "v1")
+def test_a_tag_shows_what_was_known_then(tagged, calib):
+    assert calib("certify", "langmuir_1", "--from", 2, *GAIN)[0] == 0
+    assert "v2" not in calib("show", "langmuir_1", "--calib", "v1")[1]
+    assert "as of " in calib("show", "langmuir_1", "--calib", "v1")[1]
+    code, out, _ = calib("diff", "v1")
     assert code == 0
     assert out.startswith("calibration langmuir_1, shots 2…: v1: y = gain · x (gain = -0.5) → v2")
-    assert call("diff", "v1", "HEAD")[1].startswith("nothing")
-    assert call("diff", 1, 2, "--calib", "v1")[1].startswith("nothing")
+    assert calib("diff", "v1", "HEAD")[1].startswith("nothing")
+    assert calib("diff", 1, 2, "--calib", "v1")[1].startswith("nothing")
 
 
 @pytest.mark.parametrize(
@@ -153,8 +144,8 @@ def test_a_tag_shows_what_was_known_then(tagged, call):
         (["wire", "Lang_J", "--from", "2"], "did you mean 'Lang_I'"),
     ],
 )
-def test_a_mistake_gets_one_line_that_says_what_to_do(tagged, call, arguments, words):
-    code, out, err = call(*arguments)
+def test_a_mistake_gets_one_line_that_says_what_to_do(tagged, calib, arguments, words):
+    code, out, err = calib(*arguments)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert words in err
@@ -171,19 +162,19 @@ def test_a_mistake_gets_one_line_that_says_what_to_do(tagged, call, arguments, w
         (["wire", "Lang_I", "--from", "1", "--channel", "x"], "--rewrite-history"),
     ],
 )
-def test_a_change_that_cannot_be_is_refused(factory, call, arguments, words):
-    code, out, err = call(*arguments)
+def test_a_change_that_cannot_be_is_refused(factory, calib, arguments, words):
+    code, out, err = calib(*arguments)
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
     assert words in err
 
 
-def test_every_calib_command_is_documented_and_has_help(call):
+def test_every_calib_command_is_documented_and_has_help(calib):
     from pathlib import Path
 
-    from runner.cli.calib import calib
+    from runner.cli.calib import calib as group
 
     page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-    for name in calib.commands:
-        assert call(name, "--help")[0] == 0
+    for name in group.commands:
+        assert calib(name, "--help")[0] == 0
         assert f"`ishtar calib {name}" in page

@@ -9,23 +9,13 @@ import pytest
 from ishtar import attributes
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
-from runner.cli import main
 from runner.present import Present, reason
 
 
-@pytest.fixture
-def call(factory, monkeypatch, capsys):
-    """Give a function that runs a command in the workspace: exit code, output, errors."""
-    monkeypatch.chdir(factory.workspace.root)
+@pytest.fixture(autouse=True)
+def second_shot(factory):
+    """Give the workspace a second shot."""
     factory.shot(2)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def numbers(out):

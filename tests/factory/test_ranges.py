@@ -9,7 +9,6 @@ import nbformat
 import pytest
 
 from ishtar.numbers import BadShotSelection
-from runner.cli import main
 from runner.errors import ParameterError
 from runner.ranges import holds_any, range_of
 from runner.receipts import Subject
@@ -22,21 +21,12 @@ RANGE = "first: int = 1\nlast: int = 2\ngas: str | None = None"
 SIDECAR = "scope = 'range'\nafter = ['probe']"
 
 
-@pytest.fixture
-def call(factory, monkeypatch, capsys):
-    """Give a function that runs a command where two shots are: exit code, output, errors."""
+@pytest.fixture(autouse=True)
+def two_shots_and_templates(factory):
+    """Give the workspace two shots and a template of ranges."""
     factory.shot(2)
     factory.template("probe", READ, PROBE, parameters="shot: int = 1\nfactor: float = 1.0")
     factory.template("profile", READ, MEAN, GLUE, parameters=RANGE, sidecar=SIDECAR)
-    monkeypatch.chdir(factory.workspace.root)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def planned(call, *arguments):
