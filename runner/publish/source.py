@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import DamagedFile, IshtarError
 from ishtar.lineage import Input
+from ishtar.machine.component import shown
 from ishtar.shot import Shot
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
@@ -203,7 +204,7 @@ class WorkspaceSource:
             ComponentRecord(
                 name=c.name,
                 kind=c.kind.replace("_", " "),
-                parameters={k.replace("_", " "): str(v) for k, v in c.parameters.items()},
+                parameters={k.replace("_", " "): shown(v) for k, v in c.parameters.items()},
                 span=str(c.declared.span),
             )
             for c in shot.machine

@@ -155,3 +155,9 @@ def test_all_code_of_the_library_that_runs_is_code_that_a_change_would_make_stal
         n_ran += len(ran)
     assert {name: found for name, found in missed.items() if found} == {}
     assert n_ran > 500
+
+
+def test_a_list_of_the_machine_is_written_for_people(campaign):
+    _, coordinator = campaign
+    page = (coordinator.workspace.site / "shots" / "00007" / "index.html").read_text()
+    assert "-0.325 m, 0.325 m" in page
