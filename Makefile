@@ -25,28 +25,51 @@ help:  ## list the targets
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/browser.lock
 	@touch $@
 
-env: .venv/ready  ## install everything into .venv/
+env: .venv/ready vendor  ## install everything into .venv/ and node_modules/
+
+# Scripts of others: packages of npm, locked by hash, of which the site's theme gets what it uses.
+# A machine without npm takes it, with node, from a Python package.
+NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm
+.venv/node: .venv/ready requirements/node.lock
+	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+	  --require-hashes -r requirements/node.lock
+	@touch $@
+
+node_modules/ready: package.json package-lock.json .npmrc | .venv/node
+	@echo "installing into node_modules/ (once)"
+	@$(NPM) ci --ignore-scripts --silent
+	@touch $@
+
+VENDOR := site/theme/vendor
+$(VENDOR)/uplot.js: node_modules/ready
+	@mkdir -p $(VENDOR)
+	@cp node_modules/uplot/LICENSE $(VENDOR)/uplot.LICENSE.txt
+	@cp node_modules/uplot/dist/uPlot.min.css $(VENDOR)/uplot.css
+	@cp node_modules/uplot/dist/uPlot.iife.min.js $(VENDOR)/uplot.js
+
+vendor: $(VENDOR)/uplot.js  ## the scripts of others that the site uses, into site/theme/vendor/
 
 .venv/bench: .venv/ready requirements/bench.lock
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/bench.lock
 	@touch $@
 
-demo: .venv/ready  ## twelve synthetic shots through the whole factory, into demo/
+demo: .venv/ready vendor  ## twelve synthetic shots through the whole factory, into demo/
 	@$(ISHTAR) demo demo
 
 serve: demo  ## the demo's site on http://127.0.0.1:8000/
 	@cd demo && ../$(ISHTAR) serve
 
-test: .venv/ready  ## the tests (no browser)
+test: .venv/ready vendor  ## the tests (no browser)
 	@$(PYTEST) -q -n 2 -m "not browser"
 
 test-browser: .venv/browser demo  ## the site in headless Chromium (needs `chromium` on the path)
 	@ISHTAR_TEST_SITE=demo/site/public $(PYTEST) -q -m browser tests/browser
 
-check: .venv/ready  ## format, lint, types, import direction
+check: .venv/ready vendor  ## format, lint, types (also of the scripts), import direction
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" node node_modules/typescript/bin/tsc
 	@$(PYTEST) -q tests/test_structure.py
 
 format: .venv/ready  ## put the code in order
@@ -83,11 +106,14 @@ lock: .venv/ready  ## lock the requirements anew (needs uv)
 	  --extra test --extra check --extra browser pyproject.toml -o requirements/browser.lock
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c requirements/test.lock requirements/bench.in -o requirements/bench.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  requirements/node.in -o requirements/node.lock
+	@$(NPM) install --package-lock-only --silent
 
-wheel: .venv/ready  ## build the wheel into dist/
+wheel: .venv/ready vendor  ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
 
-clean:  ## remove what was made (not .venv/)
+clean:  ## remove what was made (not .venv/ and node_modules/)
 	rm -rf demo dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env demo serve test test-browser check format bench bench-library bench-langmuir leaks crash lock wheel clean
+.PHONY: help env vendor demo serve test test-browser check format bench bench-library bench-langmuir leaks crash lock wheel clean

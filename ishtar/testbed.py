@@ -310,12 +310,14 @@ def stored_shots(workspace: Workspace) -> list[int]:
 
 
 def open_testbed(where: str | Path | None = None, *, calib: str | None = None) -> Testbed:
-    """Open a workspace.
+    """Open a workspace, or a published site.
 
     Parameters
     ----------
     where : path, optional
-        Its folder; without it, the one that this folder lies in, or ``ISHTAR_WORKSPACE``.
+        Its folder; without it, the one that this folder lies in, or ``ISHTAR_WORKSPACE``. The
+        address of a published site, ``https://host/path``, gives what its pages show, read only:
+        see `ishtar.remote`.
     calib : str, optional
         A tag or commit of the repository that holds ``calibrations/``: signals, wiring,
         calibrations and machine as they were known then. Without it, as they are now.
@@ -325,9 +327,19 @@ def open_testbed(where: str | Path | None = None, *, calib: str | None = None) -
     NoHistory, NoSuchRevision
         ``calibrations/`` is in no repository, or it has no such tag or commit.
     """
+    if isinstance(where, str) and where.startswith(("http://", "https://")):
+        if calib is not None:
+            raise WorkspaceError(
+                f"{where} is a published site, with the calibrations that it was made with: open "
+                "its workspace for others"
+            )
+        from ishtar.remote.testbed import RemoteTestbed
+
+        return RemoteTestbed(where)
     if isinstance(where, str) and "://" in where:
         raise WorkspaceError(
-            f"{where} is an address: give the folder of a workspace on a disk here"
+            f"{where} is an address: give the folder of a workspace on a disk here, or that of a "
+            "published site, https://…"
         )
     found = Testbed(Workspace.find() if where is None else Workspace.at(Path(where)), calib)
     if calib is not None:

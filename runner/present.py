@@ -11,7 +11,7 @@ from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.lineage import ABSENT, WHERE, Input
 from ishtar.query_tree import QueryError
 from ishtar.testbed import Testbed
-from runner.code import code_input, code_parts
+from runner.code import code_parts, input_of
 from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject
 
 
@@ -23,6 +23,7 @@ class Present:
         self._catalogue = catalogue
         self._answers: dict[tuple[str, str, str], Input] = {}
         self._parts: dict[str, Mapping[str, str]] = {}
+        self._reached: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._shot = lru_cache(maxsize=256)(self._open)
 
     def now(self, item: Input, code: Sequence[str] = ()) -> Input:
@@ -31,13 +32,20 @@ class Present:
         ``code`` is that of the notebook which read it: what it reaches of the library is an input.
         """
         if item.kind == "code":
-            return code_input(code)
+            return input_of(self._reach(code))
         if item.kind == "pinned":
             return item  # of a commit: it cannot change
         key = (item.kind, item.name, item.subject)
         if key not in self._answers:
             self._answers[key] = self._work_out(item)
         return self._answers[key]
+
+    def _reach(self, code: Sequence[str]) -> Mapping[str, str]:
+        """Return what some code reaches of the library; to ask that looks at all of its files."""
+        key = tuple(code)
+        if key not in self._reached:
+            self._reached[key] = code_parts(code)
+        return self._reached[key]
 
     def _open(self, number: int) -> tuple[Mapping[str, Any], Mapping[str, tuple[str, str]]]:
         return self._catalogue.attributes(number) or {}, self._catalogue.channels(number)
@@ -65,7 +73,7 @@ class Present:
         """Return why a report whose library code has changed is stale, naming the modules."""
         if then.digest not in self._parts:  # the same for all reports made with that code
             self._parts[then.digest] = self._code_of(folder)
-        was, now = self._parts[then.digest], code_parts(code)
+        was, now = self._parts[then.digest], self._reach(code)
         names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
         return [f"stale: code {name} (content changed)" for name in names if was] or [
             reason(then, self.now(then, code))

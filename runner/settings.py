@@ -15,6 +15,7 @@ from runner.errors import SettingsError
 from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
 from runner.logs import FORMS
+from runner.site_settings import PublishSettings
 
 KERNELS = ("warm", "cold")
 METRICS_FILE = "file"
@@ -143,6 +144,7 @@ class Settings:
     run: RunSettings = field(default_factory=RunSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+    publish: PublishSettings = field(default_factory=PublishSettings)
 
     @property
     def memory_limit_mb(self) -> float:
@@ -156,6 +158,7 @@ SECTIONS: dict[str, type[Any]] = {
     "run": RunSettings,
     "pool": PoolSettings,
     "watch": WatchSettings,
+    "publish": PublishSettings,
 }
 T = TypeVar("T")
 

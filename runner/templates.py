@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -175,6 +176,7 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return data
 
 
+@lru_cache(maxsize=1024)  # templates are read again and again, and seldom change
 def _normalised(source: str) -> str:
     """Return code without comments and layout; as it stands where it is not plain Python."""
     try:

@@ -30,11 +30,15 @@ from runner.ingest import Outcome, Settling, ingest_file, scan
 from runner.lock import coordinator_lock
 from runner.logs import about
 from runner.observe import ServiceObserver
+from runner.publish.later import Later, old_shots, work_later
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
+
+
+LET_GO_AT = 4  # o'clock: nobody runs shots, and the day's reports are made
 
 
 class Seen:
@@ -88,6 +92,7 @@ class Watcher:
         self.desk = Desk(coordinator, self.observer)
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
+        self.later = Later(settings.publish)
         self._settling = Settling(settings.ingest.settle_s)
         self._seen = Seen(coordinator.workspace.root / "data" / "watched.json")
 
@@ -117,12 +122,15 @@ class Watcher:
             )
         if not self._stop.is_set():
             self.desk.hand_out()
+            if not subjects and not outcomes:
+                work_later(self._coordinator, self.later)
         self.observer.looked(self.desk.status(), self._day_reports)
         return outcomes
 
     def _publish(self, subjects: list[Subject] | None = None) -> None:
         with self.observer.publishing():
-            publish_workspace(self._coordinator, subjects)
+            done = publish_workspace(self._coordinator, subjects, traces=False)
+        self.later.ask(done.lacking)
 
     def catch_up(self, day_summary_at: datetime) -> None:
         """Publish what the site lacks, and make due whatever was left undone."""
@@ -145,6 +153,12 @@ class Watcher:
             for t in templates.values()
             if t.scope == "day" and (names is None or t.name in names)
         )
+
+    def let_go(self) -> None:
+        """Publish the shots again that hold more than they may by their age."""
+        if old := old_shots(self._coordinator):
+            self._publish(old)
+            logger.info("old traces and figures of %d shots are let go", len(old))
 
     def finish(self) -> None:
         """Wait for the reports in progress, note and publish them; begin no more."""
@@ -249,6 +263,9 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
                     args=(names,),
                     id=f"reports of the day at {at}",
                 )
+            scheduler.add_job(
+                watcher.let_go, CronTrigger(hour=LET_GO_AT), id="let go of what is old"
+            )
             scheduler.start()
             logger.info("watching %s", ", ".join(map(str, watcher.folders)))
             stop.wait()
@@ -264,6 +281,6 @@ def _drain(watcher: Watcher, due: datetime, settle_s: float) -> None:
     while True:
         outcomes = watcher.look()
         waiting = all(o.status == "waiting" for o in outcomes)
-        if datetime.now() > end and waiting and not watcher.desk.busy:
+        if datetime.now() > end and waiting and not watcher.desk.busy and not len(watcher.later):
             return
         pause.wait(0.1)

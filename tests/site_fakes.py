@@ -15,16 +15,32 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ishtar.errors import NoSuchSignal
+from ishtar.signal import Signal
 from runner.publish.records import (
+    CalibrationRecord,
     ComponentRecord,
+    DeviceRecord,
     Facility,
     ReportRecord,
+    ReportSummary,
     ShotRecord,
+    SignalRecord,
     SourceRecord,
     TemplateRecord,
     WiringRow,
+    WiringSpan,
 )
-from runner.receipts import NOTEBOOK, RECEIPT, Input, Receipt, Scrap, Subject, report_folder
+from runner.receipts import (
+    NOTEBOOK,
+    RECEIPT,
+    Input,
+    Receipt,
+    Scope,
+    Scrap,
+    Subject,
+    report_folder,
+)
 from tests.notebook_fakes import (
     MARKUP,
     TRACEBACK,
@@ -60,6 +76,7 @@ class FakeSource:
     stale: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     shown_templates: list[TemplateRecord] = field(default_factory=list)
     trouble_texts: list[str] = field(default_factory=list)
+    references: str = ""
     all_reports: dict[Subject, list[ReportRecord]] = field(default_factory=dict)
 
     def shots(self) -> Sequence[int]:
@@ -67,6 +84,9 @@ class FakeSource:
 
     def days(self) -> Sequence[str]:
         return sorted({f"{r.date:%Y-%m-%d}" for r in self.records.values() if r.date})
+
+    def counts(self) -> Mapping[str, int]:
+        return {day: len(self.shots_of(day)) for day in self.days()}
 
     def shots_of(self, day: str) -> Sequence[int]:
         return [n for n in self.shots() if (d := self.records[n].date) and f"{d:%Y-%m-%d}" == day]
@@ -81,11 +101,105 @@ class FakeSource:
             if r.receipt.rerun == rerun
         ]
 
+    def signal(self, number: int, name: str) -> Signal:
+        raise NoSuchSignal(f"shot {number} of a fake source has no samples of {name}", name=name)
+
     def reports(self, subject: Subject) -> Sequence[ReportRecord]:
         return self._reports(subject, rerun=False)
 
     def reruns(self, subject: Subject) -> Sequence[ReportRecord]:
         return self._reports(subject, rerun=True)
+
+    def summaries(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
+        return {s: [_summary(r) for r in self.reports(s)] for s in subjects}
+
+    def failures(
+        self, limit: int, *, scope: Scope = "shot", template: str = ""
+    ) -> Sequence[ReportSummary]:
+        found = [
+            _summary(r)
+            for subject in sorted(self.all_reports, key=lambda s: s.key, reverse=True)
+            for r in self.reports(subject)
+            if r.receipt.state in {"failed", "timeout"}
+            and (r.receipt.template == template if template else subject.scope == scope)
+        ]
+        return found[:limit]
+
+    def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
+        return [f for f in self.failures(10**6) if first <= f.subject.number <= last]
+
+    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+        return {
+            n: s
+            for n in self.shots()
+            if first <= n <= last
+            for r in self.reports(Subject.shot(n))
+            if r.receipt.template == template
+            for s in r.receipt.scraps
+            if s.name == name
+        }
+
+    def signals(self) -> Sequence[SignalRecord]:
+        names = dict.fromkeys(w.signal for r in self.records.values() for w in r.wiring)
+        return [self._signal(name) for name in names]
+
+    def _signal(self, name: str) -> SignalRecord:
+        rows = {
+            (w.channel, w.device, w.calibration): (n, w)
+            for n in reversed(self.shots())
+            for w in self.records[n].wiring
+            if w.signal == name
+        }
+        begins = sorted(rows.values(), key=lambda row: row[0])
+        ends = [*(n for n, _ in begins[1:]), None]
+        return SignalRecord(
+            name=name,
+            unit=begins[0][1].unit,
+            description=f"about {MARKUP}",
+            spans=[
+                WiringSpan(
+                    first=n,
+                    until=until,
+                    signal=name,
+                    channel=w.channel,
+                    device=w.device,
+                    calibration=w.calibration,
+                )
+                for (n, w), until in zip(begins, ends, strict=True)
+                if w.channel
+            ],
+        )
+
+    def devices(self) -> Sequence[DeviceRecord]:
+        spans = [span for signal in self.signals() for span in signal.spans]
+        return [
+            DeviceRecord(
+                name=name,
+                serial=MARKUP,
+                kind="amplifier",
+                calibrations=[
+                    CalibrationRecord(
+                        port="",
+                        version=2,
+                        first=1180,
+                        until=None,
+                        input_unit="V",
+                        unit="A",
+                        equation=["y = gain · x (gain = -0.01 ± 5e-05)"],
+                        reference=MARKUP,
+                        file=f"calibrations/devices/{name}.toml",
+                    )
+                ],
+                spans=[s for s in spans if s.device == name],
+            )
+            for name in sorted({s.device for s in spans})
+        ]
+
+    def logo(self) -> Path:
+        return self.reports_dir.parent / self.facility.logo
+
+    def bibliography(self) -> str:
+        return self.references
 
     def ranges(self) -> Sequence[Subject]:
         return sorted(s for s in self.all_reports if s.scope == "range")
@@ -115,6 +229,19 @@ class FakeSource:
         ]
         self.all_reports[receipt.of] = [*others, record]
         return record
+
+
+def _summary(report: ReportRecord) -> ReportSummary:
+    receipt = report.receipt
+    return ReportSummary(
+        subject=receipt.of,
+        template=receipt.template,
+        state=receipt.state,
+        reason=receipt.reason,
+        stale=report.stale,
+        started=receipt.started,
+        scraps=receipt.scraps,
+    )
 
 
 # the campaign --------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ class TestTestbed:
 
     def test_an_address_is_no_folder(self):
         with pytest.raises(WorkspaceError, match="is an address: give"):
-            open_testbed("https://example.org/x")
+            open_testbed("ftp://example.org/x")
 
     def test_a_revision_is_a_text(self, workspace):
         with pytest.raises(TypeError, match="calib=5 names no revision"):

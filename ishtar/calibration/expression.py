@@ -124,22 +124,24 @@ def names_in(text: str) -> tuple[str, ...]:
 def evaluate(text: str, values: Mapping[str, Any]) -> Array:
     """Compute an expression sample by sample; dividing by zero gives inf or NaN, as in numpy."""
 
-    def walk(node: ast.expr) -> Any:
-        match node:
-            case ast.Name(id=name):
-                return values[name]
-            case ast.Constant(value=int() | float() as value):
-                return float(value)  # of integers numpy would overflow, and refuse 2 ** -1
-            case ast.UnaryOp(operand=operand):
-                return np.negative(walk(operand))
-            case ast.BinOp(left=left, op=op, right=right):
-                return BINARY[type(op)](walk(left), walk(right))
-            case ast.Call(func=ast.Name(id=name), args=[argument]):
-                return FUNCTIONS[name](walk(argument))
-        raise CalibrationFileError(f"{text!r} is no expression: use + - * / ** and names")
-
     with np.errstate(all="ignore"):
-        return np.asarray(walk(_parse(text)), dtype=np.float64)
+        return np.asarray(_value(_parse(text), values), dtype=np.float64)
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    # not a function inside of evaluate: calling itself, that would hold itself, and the samples
+    match node:
+        case ast.Name(id=name):
+            return values[name]
+        case ast.Constant(value=int() | float() as value):
+            return float(value)  # of integers numpy would overflow, and refuse 2 ** -1
+        case ast.UnaryOp(operand=operand):
+            return np.negative(_value(operand, values))
+        case ast.BinOp(left=left, op=op, right=right):
+            return BINARY[type(op)](_value(left, values), _value(right, values))
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            return FUNCTIONS[name](_value(argument, values))
+    raise CalibrationFileError(f"{ast.unparse(node)!r} is no expression: use + - * / ** and names")
 
 
 def propagate(
@@ -163,35 +165,39 @@ def propagate(
         By name of the cause, (n,) float64.
     """
 
-    def chain(a: Walked, da: Any, b: Walked = (0.0, {}), db: Any = 0.0) -> dict[str, Any]:
-        found = {name: change * da for name, change in a[1].items()}
-        for name, change in b[1].items():
-            found[name] = found[name] + change * db if name in found else change * db
-        return found
-
-    def walk(node: ast.expr) -> Walked:
-        match node:
-            case ast.Name(id=name):
-                return values[name], dict(changes.get(name, {}))
-            case ast.Constant(value=int() | float() as value):
-                return float(value), {}
-            case ast.UnaryOp(operand=operand):
-                x = walk(operand)
-                return np.negative(x[0]), chain(x, -1.0)
-            case ast.BinOp(left=left, op=op, right=right):
-                a, b = walk(left), walk(right)
-                y = BINARY[type(op)](a[0], b[0])
-                da, db = _slopes(op, a[0], b[0], y)
-                return y, chain(a, da, b, db)
-            case ast.Call(func=ast.Name(id=name), args=[argument]):
-                x = walk(argument)
-                y = FUNCTIONS[name](x[0])
-                return y, chain(x, SLOPES[name](x[0], y)) if x[1] else {}
-        raise CalibrationFileError(f"{text!r} is no expression: use + - * / ** and names")
-
     with np.errstate(all="ignore"):
-        value, found = walk(_parse(text))
+        value, found = _walked(_parse(text), values, changes)
         return np.asarray(value, dtype=np.float64), found
+
+
+def _walked(
+    node: ast.expr, values: Mapping[str, Array], changes: Mapping[str, Mapping[str, Array]]
+) -> Walked:
+    match node:
+        case ast.Name(id=name):
+            return values[name], dict(changes.get(name, {}))
+        case ast.Constant(value=int() | float() as value):
+            return float(value), {}
+        case ast.UnaryOp(operand=operand):
+            x = _walked(operand, values, changes)
+            return np.negative(x[0]), _chain(x, -1.0)
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _walked(left, values, changes), _walked(right, values, changes)
+            y = BINARY[type(op)](a[0], b[0])
+            da, db = _slopes(op, a[0], b[0], y)
+            return y, _chain(a, da, b, db)
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            x = _walked(argument, values, changes)
+            y = FUNCTIONS[name](x[0])
+            return y, _chain(x, SLOPES[name](x[0], y)) if x[1] else {}
+    raise CalibrationFileError(f"{ast.unparse(node)!r} is no expression: use + - * / ** and names")
+
+
+def _chain(a: Walked, da: Any, b: Walked = (0.0, {}), db: Any = 0.0) -> dict[str, Any]:
+    found = {name: change * da for name, change in a[1].items()}
+    for name, change in b[1].items():
+        found[name] = found[name] + change * db if name in found else change * db
+    return found
 
 
 def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ishtar import known
 from ishtar.catalogue import doubt
+from ishtar.catalogue.lists import Lists
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, SourceRow, report_of
 from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
@@ -30,7 +31,7 @@ class CatalogueError(IshtarError, OSError):
     """The catalogue cannot be used; it can always be rebuilt."""
 
 
-class Catalogue:
+class Catalogue(Lists):
     """A connection to the catalogue; writing needs ``write=True``.
 
     ``shared``: other machines read it over a network file system, where SQLite's WAL, which is

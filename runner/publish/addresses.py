@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
 from urllib.parse import quote
@@ -12,7 +13,17 @@ HOME = "index.html"
 LATEST = "latest.html"
 DAYS = "days/index.html"
 NOT_FOUND = "404.html"
+TEMPLATES = "templates/index.html"
+SIGNALS = "signals/index.html"
+DEVICES = "devices/index.html"
+BIBLIOGRAPHY = "bibliography.html"
+FEED = "shots.xml"
+FAILURES_FEED = "failures.xml"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
+_KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+# `index` is the list of a folder; the others are devices of Windows, where a site may be unpacked
+_TAKEN = re.compile(r"(index|con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.I)
+LONGEST_SLUG = 100
 
 
 def subject_page(subject: Subject) -> str:
@@ -26,6 +37,31 @@ def subject_page(subject: Subject) -> str:
             return DAYS
 
 
+def template_page(name: str) -> str:
+    """Return the page of a template; its notebook is beside it, with another suffix."""
+    return f"templates/{slug(name)}.html"
+
+
+def signal_page(name: str) -> str:
+    """Return the page of a signal."""
+    return f"signals/{slug(name)}.html"
+
+
+def device_page(name: str) -> str:
+    """Return the page of a device."""
+    return f"devices/{slug(name)}.html"
+
+
+def week_page(week: str) -> str:
+    """Return the page of an ISO week, ``2026-W47``."""
+    return f"weeks/{week}.html"
+
+
+def month_page(month: str) -> str:
+    """Return the page of a month, ``2026-11``."""
+    return f"months/{month}.html"
+
+
 def subject_folder(subject: Subject) -> str:
     """Return the folder of the reports of a subject."""
     return {"shot": "shots", "day": "days", "range": "ranges"}[subject.scope] + f"/{subject.key}"
@@ -33,17 +69,45 @@ def subject_folder(subject: Subject) -> str:
 
 def report_stem(receipt: Receipt) -> str:
     """Return the path of a report without its suffix; the folder of its figures, too."""
-    folder = subject_folder(receipt.of)
-    name = safe_name(receipt.template)
     if receipt.rerun:
-        return f"{folder}/reruns/{name}-{receipt.digest[:10]}"
-    return f"{folder}/{name}"
+        name = safe_name(receipt.template)
+        return f"{subject_folder(receipt.of)}/reruns/{name}-{receipt.digest[:10]}"
+    return official_stem(receipt.of, receipt.template)
+
+
+def official_stem(subject: Subject, template: str) -> str:
+    """Return the path of an official report without its suffix."""
+    return f"{subject_folder(subject)}/{safe_name(template)}"
 
 
 def safe_name(name: str) -> str:
     """Return a name that is one part of a path, whatever a receipt says."""
     name = re.sub(r"[^\w.-]", "_", name).lstrip(".")
     return f"{name}_" if name in {"", "index", "reruns"} else name
+
+
+def slug(name: str) -> str:
+    """Return a name as one part of an address: distinct names stay distinct on every disk.
+
+    Letters, digits and ``-_.`` are kept and anything else becomes ``~x`` and its bytes. As many
+    disks do not tell capitals from small letters, a name with capitals ends with where they are,
+    as the bits of a hexadecimal number: ``langmuir``, ``Lang_I~21``, ``a~x2fb``.
+    """
+    capitals = sum(1 << i for i, c in enumerate(name) if c.isascii() and c.isupper())
+    parts = [c if c in _KEPT else _escaped(c) for c in name]
+    if parts and (name[0] == "." or _TAKEN.fullmatch(name)):
+        parts[0] = _escaped(name[0])
+    if parts and name[-1] == ".":
+        parts[-1] = _escaped(name[-1])
+    text = "".join(parts) + (f"~{capitals:x}" if capitals else "")
+    if len(text) > LONGEST_SLUG:
+        digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:20]
+        return f"{text[: LONGEST_SLUG - 30]}~h{digest}"
+    return text or "~x"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"~x{byte:02x}" for byte in character.encode(errors="surrogatepass"))
 
 
 def relative_url(page: str, target: str) -> str:

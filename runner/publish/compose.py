@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
+from runner.publish.across import COMPARE
 from runner.publish.addresses import (
+    device_page,
+    official_stem,
     report_stem,
+    signal_page,
     subject_folder,
     subject_page,
+    template_page,
 )
+from runner.publish.bibliography import read_bibliography, with_citations
 from runner.publish.changes import changes
 from runner.publish.describe import (
     attributes,
     commands,
     provenance,
-    report_state,
     shot_facts,
     subject_text,
 )
 from runner.publish.facts import Facts
 from runner.publish.format import day_text
+from runner.publish.fragment import Fragment
+from runner.publish.history import key_values
 from runner.publish.pages import DayPage, ReportPage, ShotPage
-from runner.publish.parts import Link
-from runner.publish.records import ReportRecord
+from runner.publish.parts import Change, Link
+from runner.publish.records import ReportRecord, ShotRecord
+from runner.publish.stretches import stretches_of
 from runner.publish.tables import shot_table
 from runner.publish.trends import trend
+from runner.publish.viewer import TRACES
 from runner.receipts import NOTEBOOK, Subject
 
 
@@ -38,6 +45,7 @@ def day_page(facts: Facts, day: str) -> DayPage:
     subject = Subject.day(day)
     numbers = list(facts.source.shots_of(day))
     table = shot_table(facts, numbers)
+    facts.ask_for(Subject.shot(n) for n in numbers)
     scraps = [(n, facts.key_scraps(Subject.shot(n))) for n in numbers]
     drawn = [
         trend(c.name, [(n, of_shot.get((c.template, c.name))) for n, of_shot in scraps])
@@ -48,6 +56,7 @@ def day_page(facts: Facts, day: str) -> DayPage:
         path=subject_page(subject),
         title=day_text(day),
         day=day,
+        stretches=stretches_of(day),
         table=table,
         trends=[t for t in drawn if t is not None],
         reports=facts.cards(subject),
@@ -68,20 +77,56 @@ def shot_page(facts: Facts, number: int) -> ShotPage:
         title=f"Shot {number}",
         shot=number,
         date=record.date,
-        day=_day_link(day) if day in set(facts.days) else None,
+        day=_day_link(day) if day in facts.counts else None,
         attributes=attributes(record),
         problems=list(record.marks),
-        values=facts.key_values(number),
+        values=key_values(facts, number),
         reports=facts.cards(subject),
         reruns=[facts.rerun_link(r) for r in facts.reruns(subject)],
         wiring=record.wiring,
         components=record.components,
-        changes=changes(facts.shot(before), record) if before is not None else None,
+        changes=_grouped(changes(facts.shot(before), record)) if before is not None else None,
+        links=_links(facts, record),
+        traces=f"{TRACES}#shots={number}",
+        compare=f"{COMPARE}#shots={before},{number}" if before is not None else "",
+        downloads=_downloads(facts, subject),
         sources=record.sources,
         previous=_shot_link(before),
         next=_shot_link(after),
         data=f"{subject_folder(subject)}/shot.json",
     )
+
+
+def _grouped(found: Sequence[Change]) -> dict[str, list[Change]]:
+    """Return changes by heading, the hardware first."""
+    groups: dict[str, list[Change]] = {
+        name: [] for name in ("Hardware", "Wiring", "Calibration", "Settings")
+    }
+    for change in found:
+        groups[change.group].append(change)
+    return {name: of_group for name, of_group in groups.items() if of_group}
+
+
+def _links(facts: Facts, record: ShotRecord) -> dict[str, str]:
+    found = {f"template {name}": template_page(name) for name in facts.templates}
+    for row in record.wiring:
+        if row.signal in facts.signal_names:
+            found[f"signal {row.signal}"] = signal_page(row.signal)
+        if row.device in facts.device_names:
+            found[f"device {row.device}"] = device_page(row.device)
+    return found
+
+
+def _downloads(facts: Facts, subject: Subject) -> list[Link]:
+    """Return the files of a shot for other programs; tables only once they are made."""
+    folder = subject_folder(subject)
+    tables = {"data.csv": "Signals, decimated (CSV)", "data.mat": "Signals, decimated (MATLAB)"}
+    found = [
+        Link(href=f"{folder}/{name}", text=text)
+        for name, text in tables.items()
+        if facts.out is not None and (facts.out / folder / name).is_file()
+    ]
+    return [*found, Link(href=f"{folder}/scraps.json", text="Results (JSON)")]
 
 
 def report_page(facts: Facts, report: ReportRecord) -> ReportPage:
@@ -110,6 +155,7 @@ def report_page(facts: Facts, report: ReportRecord) -> ReportPage:
         title=f"{mark.title}, {subject}",
         mark=mark,
         subject=Link(href=subject_page(subject), text=subject_text(subject)),
+        about=template_page(receipt.template) if receipt.template in facts.templates else "",
         facts=shot_facts(facts.shot(subject.number)) if subject.scope == "shot" else [],
         reasons=facts.reasons(report),
         rerun=receipt.rerun,
@@ -118,7 +164,7 @@ def report_page(facts: Facts, report: ReportRecord) -> ReportPage:
         previous=previous,
         next=following,
         values=facts.values(report),
-        body=Markup(fragment.body_at(stem.rpartition("/")[2] + "/")) if fragment else None,
+        body=_body(facts, fragment, stem) if fragment else None,
         contents=[(h.level, h.id, h.text) for h in fragment.contents] if fragment else [],
         failed_cell=fragment.failed_cell if fragment else "",
         notebook=f"{stem}.ipynb" if has_notebook else "",
@@ -128,41 +174,10 @@ def report_page(facts: Facts, report: ReportRecord) -> ReportPage:
     )
 
 
-def shot_json(facts: Facts, number: int) -> bytes:
-    """Return the facts of a shot as JSON: attributes, sources, wiring, results of its reports."""
-    subject = Subject.shot(number)
-    record = facts.shot(number)
-    data = {
-        "shot": number,
-        "date": record.date.isoformat() if record.date else None,
-        "attributes": {k: _plain(v) for k, v in record.attributes.items()},
-        "problems": list(record.marks),
-        "reports": [_report_json(facts, r) for r in facts.reports(subject)],
-        "reruns": [_report_json(facts, r) for r in facts.reruns(subject)],
-        "sources": [vars(s) for s in record.sources],
-        "wiring": [vars(w) for w in record.wiring],
-        "components": [vars(c) | {"parameters": dict(c.parameters)} for c in record.components],
-    }
-    return (json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
-
-
-def _report_json(facts: Facts, report: ReportRecord) -> dict[str, Any]:
-    receipt = report.receipt
-    stem = report_stem(receipt)
-    return {
-        "template": receipt.template,
-        "state": report_state(report),
-        "reasons": list(facts.reasons(report)),
-        "digest": receipt.digest,
-        "parameters": {k: _plain(v) for k, v in receipt.parameters.items()},
-        "html": f"{stem}.html",
-        "notebook": f"{stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else None,
-        "scraps": [vars(s) for s in receipt.scraps],
-    }
-
-
-def _plain(value: object) -> object:
-    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
+def _body(facts: Facts, fragment: Fragment, stem: str) -> Markup:
+    """Return the body of a report with its pictures and citations leading where they are."""
+    body = fragment.body_at(stem.rpartition("/")[2] + "/")
+    return with_citations(body, f"{stem}.html", read_bibliography(facts.references))
 
 
 def _same_report(facts: Facts, report: ReportRecord) -> tuple[Link | None, Link | None]:
@@ -182,8 +197,9 @@ def _same_report(facts: Facts, report: ReportRecord) -> tuple[Link | None, Link 
         if other is None:
             links.append(None)
             continue
-        same = [r for r in facts.reports(other) if r.receipt.template == report.receipt.template]
-        href = facts.mark(same[0]).href if same else subject_page(other)
+        template = report.receipt.template
+        same = any(r.template == template for r in facts.summaries(other))
+        href = f"{official_stem(other, template)}.html" if same else subject_page(other)
         links.append(Link(href=href, text=subject_text(other)))
     return links[0], links[1]
 

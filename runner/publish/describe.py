@@ -7,7 +7,7 @@ import shlex
 from runner.publish.format import quantity, time_text
 from runner.publish.parameters import SUBJECT_PARAMETERS
 from runner.publish.parts import InputRow, Provenance, ReportState
-from runner.publish.records import ReportRecord, ShotRecord
+from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
 from runner.receipts import Subject
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
@@ -16,6 +16,11 @@ FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
 def report_state(report: ReportRecord) -> ReportState:
     """Return the state as the site shows it: a good report with stale inputs is out of date."""
     return "stale" if report.stale and report.receipt.state == "ok" else report.receipt.state
+
+
+def summary_state(summary: ReportSummary) -> ReportState:
+    """Return the same of what lists know of a report."""
+    return "stale" if summary.stale and summary.state == "ok" else summary.state
 
 
 def attributes(record: ShotRecord) -> list[tuple[str, str]]:

@@ -4,34 +4,69 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from runner.publish.addresses import report_stem
-from runner.publish.describe import parameter_text, report_state
-from runner.publish.format import quantity, range_text
+from runner.publish.addresses import official_stem, report_stem, subject_page
+from runner.publish.describe import parameter_text, report_state, subject_text, summary_state
+from runner.publish.format import quantity
 from runner.publish.fragment import Fragment, read_fragment
+from runner.publish.lines import ShotLine, line_of, read_line
 from runner.publish.notebook import THUMBNAIL
 from runner.publish.parameters import SUBJECT_PARAMETERS
-from runner.publish.parts import Image, Mark, ReportCard, RerunLink, Value
-from runner.publish.records import ReportRecord, ShotRecord, SiteSource, TemplateRecord
+from runner.publish.parts import Failure, Image, Link, Mark, ReportCard, RerunLink, Value
+from runner.publish.records import (
+    ReportRecord,
+    ReportSummary,
+    ShotRecord,
+    SiteSource,
+    TemplateRecord,
+)
+from runner.publish.retention import is_old, without_figures
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 
 VALUES_EACH = 4  # results of a report that a summary shows where its template names none
 VALUES_OF_CARD = 6
-USUAL_SHOTS = 20
-USUAL_LEAST = 5
+AT_ONCE = 200  # shots that are asked for together in a build of everything
+MOST_SHOTS = 300  # records that are kept
+MOST_SUMMARIES = 2000
+
+
+Key = tuple[str, str]
+"""Template and name of a scrap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daily:
+    """A day: its shots, how many reports failed, and the median and unit of each key result."""
+
+    shots: Sequence[int]
+    n_failed: int
+    medians: Mapping[Key, tuple[float, str]]
 
 
 @dataclass
 class Facts:
-    """A site source, asked once for each thing."""
+    """A site source, asked once for each thing.
+
+    ``out`` is the site so far: what a list says of a shot whose page does not change is read from
+    there. ``changing`` holds the shots whose pages do; None is all of them. Figures of older shots
+    than ``keep_figures_days`` are let go; 0: never.
+    """
 
     source: SiteSource
     renderer: str
+    out: Path | None = None
+    changing: frozenset[int] | None = None
+    keep_figures_days: int = 0
+    dailies: dict[str, Daily] = field(default_factory=dict)
     _shots: dict[int, ShotRecord] = field(default_factory=dict)
+    _lines: dict[int, ShotLine] = field(default_factory=dict)
+    _summaries: dict[Subject, Sequence[ReportSummary]] = field(default_factory=dict)
     _reports: dict[Subject, list[ReportRecord]] = field(default_factory=dict)
     _reruns: dict[Subject, Sequence[ReportRecord]] = field(default_factory=dict)
     _fragments: dict[Any, Fragment | None] = field(default_factory=dict)
@@ -42,20 +77,80 @@ class Facts:
         return list(self.source.shots())
 
     @cached_property
+    def known(self) -> frozenset[int]:
+        """All shots, to ask whether there is one."""
+        return frozenset(self.numbers)
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """The number of shots of each day that has any, the days ascending."""
+        return self.source.counts()
+
+    @cached_property
     def days(self) -> Sequence[str]:
         """All days with shots, ascending."""
-        return list(self.source.days())
+        return list(self.counts)
 
     @cached_property
     def templates(self) -> Mapping[str, TemplateRecord]:
         """The templates by name, in their order."""
         return {t.name: t for t in self.source.templates()}
 
+    @cached_property
+    def signal_names(self) -> frozenset[str]:
+        """The signals that have a page."""
+        return frozenset(s.name for s in self.source.signals())
+
+    @cached_property
+    def device_names(self) -> frozenset[str]:
+        """The devices that have a page."""
+        return frozenset(d.name for d in self.source.devices())
+
+    @cached_property
+    def references(self) -> str:
+        """The text of the BibTeX file."""
+        return self.source.bibliography()
+
     def shot(self, number: int) -> ShotRecord:
         """Return a shot."""
         if number not in self._shots:
+            if len(self._shots) >= MOST_SHOTS:
+                self._shots.clear()
             self._shots[number] = self.source.shot(number)
+            self._lines[number] = line_of(self._shots[number])
         return self._shots[number]
+
+    def line(self, number: int) -> ShotLine:
+        """Return what a list says of a shot: what its page says, which may be an older one."""
+        if number not in self._lines:
+            stays = self.changing is not None and number not in self.changing
+            line = read_line(self.out, number) if stays and self.out is not None else None
+            self._lines[number] = line or line_of(self.shot(number))
+        return self._lines[number]
+
+    def summaries(self, subject: Subject) -> Sequence[ReportSummary]:
+        """Return what lists say of the official reports of a subject, in their order."""
+        if subject not in self._summaries:
+            wanted = [subject]
+            if self.changing is None and subject.scope == "shot":
+                # everything is published, in order: the next ones are asked for soon
+                i = bisect.bisect_left(self.numbers, subject.number)
+                wanted += [Subject.shot(n) for n in self.numbers[i + 1 : i + AT_ONCE]]
+            self.ask_for(wanted)
+        return self._summaries[subject]
+
+    def ask_for(self, subjects: Iterable[Subject]) -> None:
+        """Get the summaries of many subjects at once."""
+        missing = [s for s in dict.fromkeys(subjects) if s not in self._summaries]
+        if not missing:
+            return
+        if len(self._summaries) > MOST_SUMMARIES:
+            self._summaries.clear()
+        order = {name: i for i, name in enumerate(self.templates)}
+        for subject, found in self.source.summaries(missing).items():
+            self._summaries[subject] = sorted(
+                found, key=lambda r: (order.get(r.template, len(order)), r.template)
+            )
 
     def reports(self, subject: Subject) -> Sequence[ReportRecord]:
         """Return the official reports of a subject, in the order of their templates."""
@@ -79,12 +174,27 @@ class Facts:
     def fragment(self, report: ReportRecord) -> Fragment | None:
         """Return the rendered body of a report; None where it has no notebook."""
         if report.folder not in self._fragments:
-            self._fragments[report.folder] = read_fragment(report.folder, self.renderer)
+            fragment = read_fragment(report.folder, self.renderer)
+            if fragment and fragment.figures and self._lets_figures_go(report):
+                fragment = without_figures(fragment)
+            self._fragments[report.folder] = fragment
         return self._fragments[report.folder]
+
+    def _lets_figures_go(self, report: ReportRecord) -> bool:
+        """Whether a report is so old that the site keeps its figures no longer."""
+        subject = report.receipt.of
+        if not self.keep_figures_days or subject.scope == "range":
+            return False
+        if subject.scope == "day":
+            return is_old(datetime.fromisoformat(subject.key), self.keep_figures_days)
+        return is_old(self.shot(subject.number).date, self.keep_figures_days)
 
     def forget(self, subject: Subject) -> None:
         """Drop what only the pages of this subject needed, so that a full build stays small."""
-        for report in (*self._reports.get(subject, ()), *self._reruns.get(subject, ())):
+        if self.changing is not None:  # few; the data of the site are made from them, too
+            return
+        reports = (*self._reports.pop(subject, ()), *self._reruns.pop(subject, ()))
+        for report in reports:
             self._fragments.pop(report.folder, None)
 
     def neighbours(self, number: int) -> tuple[int | None, int | None]:
@@ -118,14 +228,26 @@ class Facts:
         own = [report.receipt.reason] if report.receipt.reason else []
         return [*own, *report.stale]
 
-    def missing(self, scope: Scope, present: Sequence[ReportRecord]) -> list[Mark]:
-        """Return marks for the templates of a scope that have no report yet."""
-        made = {r.receipt.template for r in present}
+    def missing(self, scope: Scope, made: Iterable[str]) -> list[Mark]:
+        """Return marks for the templates of a scope that are not among those with a report."""
+        present = set(made)
         return [
             Mark(template=t.name, title=t.title or t.name, state="missing")
             for t in self.templates.values()
-            if t.scope == scope and t.name not in made
+            if t.scope == scope and t.name not in present
         ]
+
+    def summary_mark(self, summary: ReportSummary) -> Mark:
+        """Return the state of a report in a list."""
+        known = self.templates.get(summary.template)
+        reasons = [r for r in (summary.reason, *summary.stale) if r]
+        return Mark(
+            template=summary.template,
+            title=(known.title if known else "") or summary.template,
+            state=summary_state(summary),
+            href=official_stem(summary.subject, summary.template) + ".html",
+            reason=reasons[0] if reasons else "",
+        )
 
     def card(self, report: ReportRecord) -> ReportCard:
         """Return a report as the page of its shot shows it."""
@@ -142,7 +264,11 @@ class Facts:
                 alt="",  # the card's title says what it is
             )
         by_name = {v.name: v for v in values}
-        shown = [by_name[name] for name in self._key_names(report) if name in by_name]
+        shown = [
+            by_name[name]
+            for name in self.key_names(report.receipt.template, report.receipt.scraps)
+            if name in by_name
+        ]
         return ReportCard(
             mark=self.mark(report),
             thumbnail=thumbnail,
@@ -156,13 +282,15 @@ class Facts:
     def cards(self, subject: Subject) -> list[ReportCard]:
         """Return all reports of a subject, those not made yet at the end."""
         reports = self.reports(subject)
-        missing = [ReportCard(mark=m) for m in self.missing(subject.scope, reports)]
+        made = [r.receipt.template for r in reports]
+        missing = [ReportCard(mark=m) for m in self.missing(subject.scope, made)]
         return [*(self.card(r) for r in reports), *missing]
 
     def marks(self, subject: Subject) -> list[Mark]:
         """Return the states of all reports of a subject."""
-        reports = self.reports(subject)
-        return [*(self.mark(r) for r in reports), *self.missing(subject.scope, reports)]
+        found = self.summaries(subject)
+        missing = self.missing(subject.scope, [r.template for r in found])
+        return [*(self.summary_mark(r) for r in found), *missing]
 
     def rerun_link(self, report: ReportRecord) -> RerunLink:
         """Return a re-run as lists show it."""
@@ -191,70 +319,40 @@ class Facts:
             for s in report.receipt.scraps
         ]
 
-    def _key_names(self, report: ReportRecord) -> list[str]:
-        known = self.templates.get(report.receipt.template)
+    def key_names(self, template: str, scraps: Sequence[Scrap]) -> list[str]:
+        """Return the names of the results that summaries show of a report with these."""
+        known = self.templates.get(template)
         if known and known.key:
             return list(known.key)
-        numbers = [s for s in report.receipt.scraps if is_number(s)]
+        numbers = [s for s in scraps if is_number(s)]
         # what was measured says more than what was counted
         numbers.sort(key=lambda s: s.sigma is None)
         return [s.name for s in numbers][:VALUES_EACH]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
-        """Return the results that summaries of a shot show, by (template, name)."""
+        """Return the results that summaries of a subject show, by (template, name)."""
         found: dict[tuple[str, str], Scrap] = {}
-        for report in self.reports(subject):
-            by_name = {s.name: s for s in report.receipt.scraps}
-            for name in self._key_names(report):
+        for report in self.summaries(subject):
+            by_name = {s.name: s for s in report.scraps}
+            for name in self.key_names(report.template, report.scraps):
                 if name in by_name:
-                    found[report.receipt.template, name] = by_name[name]
+                    found[report.template, name] = by_name[name]
         return found
-
-    def key_values(self, number: int, *, usual: bool = False) -> list[Value]:
-        """Return the key results of a shot, with the range of the last shots if asked for."""
-        subject = Subject.shot(number)
-        hrefs = {
-            r.receipt.template: f"{report_stem(r.receipt)}.html" for r in self.reports(subject)
-        }
-        values = []
-        for (template, name), scrap in self.key_scraps(subject).items():
-            text = self._usual(number, template, scrap) if usual else ""
-            values.append(
-                Value(
-                    name=name,
-                    quantity=quantity(scrap.value, scrap.sigma, scrap.unit),
-                    template=template,
-                    href=hrefs[template],
-                    usual=text,
-                )
-            )
-        return values
-
-    def _usual(self, number: int, template: str, scrap: Scrap) -> str:
-        """Return the range of a result in the shots before: the middle four fifths."""
-        i = bisect.bisect_left(self.numbers, number)
-        before = self.numbers[max(0, i - USUAL_SHOTS) : i]
-        found = []
-        for n in before:
-            for report in self.reports(Subject.shot(n)):
-                if report.receipt.template == template:
-                    found += [
-                        float(s.value or 0)
-                        for s in report.receipt.scraps
-                        if s.name == scrap.name and s.unit == scrap.unit and is_number(s)
-                    ]
-        if len(found) < USUAL_LEAST:
-            return ""
-        found.sort()
-        cut = len(found) // 10
-        low, high = found[cut], found[len(found) - 1 - cut]
-        return range_text(low, high)
 
 
 def _around(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
     i = bisect.bisect_left(items, item)
     after = i + 1 if i < len(items) and items[i] == item else i
     return (items[i - 1] if i > 0 else None, items[after] if after < len(items) else None)
+
+
+def failure(facts: Facts, summary: ReportSummary) -> Failure:
+    """Return a report that failed as lists show it."""
+    return Failure(
+        mark=facts.summary_mark(summary),
+        subject=Link(href=subject_page(summary.subject), text=subject_text(summary.subject)),
+        started=summary.started,
+    )
 
 
 def is_number(scrap: Scrap) -> bool:

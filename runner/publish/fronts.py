@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, report_stem, subject_page
-from runner.publish.calendars import months
+from runner.publish.calendars import heat, years
 from runner.publish.describe import attributes, subject_text
-from runner.publish.facts import Facts
+from runner.publish.facts import Facts, failure
+from runner.publish.history import key_values
 from runner.publish.pages import DaysPage, HomePage, LatestPage, LatestShot, NotFoundPage
 from runner.publish.parts import Failure, Image, Link
-from runner.publish.tables import shot_table
+from runner.publish.stretches import stretches_of
+from runner.publish.tables import fair_share, shot_table
 from runner.receipts import Subject
 
 RECENT_SHOTS = 50
 MAX_FAILURES = 12
 MAX_TROUBLES = 12
 HOME_ROWS = 12
-HOME_MONTHS = 3
+HOME_VALUES = 9
+WALL_VALUES = 5
 
 
 def home_page(facts: Facts) -> HomePage:
     """Return ``index.html``."""
-    counts = _counts(facts)
     newest = facts.days[-1] if facts.days else ""
     rows = list(reversed(facts.source.shots_of(newest)))[:HOME_ROWS] if newest else []
     return HomePage(
         path=HOME,
         title=facts.source.facility.name,
-        latest=_latest(facts),
+        latest=_latest(facts, HOME_VALUES),
         day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
         table=shot_table(facts, rows) if rows else None,
         day_reports=[
@@ -38,7 +40,8 @@ def home_page(facts: Facts) -> HomePage:
         else [],
         failures=list(_failures(facts))[:MAX_FAILURES],
         troubles=list(facts.source.troubles())[:MAX_TROUBLES],
-        months=months(counts)[:HOME_MONTHS],
+        stretches=stretches_of(newest) if newest else [],
+        heat=heat(facts.counts, newest) if newest else None,
         ranges=_ranges(facts)[-10:],
         n_shots=len(facts.numbers),
         n_days=len(facts.days),
@@ -48,7 +51,7 @@ def home_page(facts: Facts) -> HomePage:
 
 def latest_page(facts: Facts) -> LatestPage:
     """Return ``latest.html``."""
-    latest = _latest(facts)
+    latest = _latest(facts, WALL_VALUES)
     title = f"Shot {latest.shot}" if latest else "No shots yet"
     return LatestPage(path=LATEST, title=title, latest=latest)
 
@@ -58,7 +61,8 @@ def days_page(facts: Facts) -> DaysPage:
     return DaysPage(
         path=DAYS,
         title="All days",
-        months=months(_counts(facts)),
+        heat=heat(facts.counts, facts.days[-1]) if facts.days else None,
+        years=years(facts.counts),
         ranges=_ranges(facts),
         n_shots=len(facts.numbers),
         n_days=len(facts.days),
@@ -70,7 +74,7 @@ def not_found_page() -> NotFoundPage:
     return NotFoundPage(path=NOT_FOUND, title="No such page")
 
 
-def _latest(facts: Facts) -> LatestShot | None:
+def _latest(facts: Facts, most: int) -> LatestShot | None:
     if not facts.numbers:
         return None
     number = facts.numbers[-1]
@@ -89,13 +93,14 @@ def _latest(facts: Facts) -> LatestShot | None:
             )
             picture_href = f"{stem}.html"
             break
+    shown = fair_share(facts.key_scraps(subject), most)
     return LatestShot(
         shot=number,
         href=subject_page(subject),
         date=record.date,
         attributes=attributes(record),
         problems=list(record.marks),
-        values=facts.key_values(number, usual=True),
+        values=[v for v in key_values(facts, number) if (v.template, v.name) in shown],
         marks=facts.marks(subject),
         picture=picture,
         picture_href=picture_href,
@@ -103,17 +108,15 @@ def _latest(facts: Facts) -> LatestShot | None:
 
 
 def _failures(facts: Facts) -> Iterator[Failure]:
-    """Yield what failed in the last shots and days, the newest first."""
-    subjects = [Subject.day(d) for d in facts.days[-2:]]
-    subjects += [Subject.shot(n) for n in reversed(facts.numbers[-RECENT_SHOTS:])]
-    for subject in subjects:
-        for report in facts.reports(subject):
-            if report.receipt.state in {"failed", "timeout"}:
-                yield Failure(
-                    mark=facts.mark(report),
-                    subject=Link(href=subject_page(subject), text=subject_text(subject)),
-                    started=report.receipt.started,
-                )
+    """Yield what failed in the last days and shots, the newest first."""
+    days = set(facts.days[-2:])
+    shots = set(facts.numbers[-RECENT_SHOTS:])
+    for summary in facts.source.failures(len(days) * MAX_FAILURES, scope="day"):
+        if summary.subject.key in days:
+            yield failure(facts, summary)
+    for summary in facts.source.failures(MAX_FAILURES):
+        if summary.subject.number in shots:
+            yield failure(facts, summary)
 
 
 def _ranges(facts: Facts) -> list[Link]:
@@ -125,10 +128,6 @@ def _ranges(facts: Facts) -> list[Link]:
         for subject in facts.source.ranges()
         for report in (*facts.reports(subject), *facts.reruns(subject))
     ]
-
-
-def _counts(facts: Facts) -> Mapping[str, int]:
-    return {day: len(facts.source.shots_of(day)) for day in facts.days}
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -45,6 +45,7 @@ PAPERMILL_CELL = "papermill-error-cell-tag"
 _MODULES = (
     "ansi",
     "cells",
+    "citations",
     "fragment",
     "images",
     "mathml",

@@ -8,7 +8,7 @@ The one exception is `ReportPage.body`, which `runner.publish.notebook` made har
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -18,25 +18,31 @@ from markupsafe import Markup
 from runner.publish.parts import (
     Change,
     Failure,
+    Heat,
     Image,
     Link,
     Mark,
-    Month,
     Provenance,
     ReportCard,
     RerunLink,
     ShotTable,
     Trend,
     Value,
+    Year,
 )
 from runner.publish.records import ComponentRecord, SourceRecord, WiringRow
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What every page has: its path in the site, and its title."""
+    """What every page has: its path in the site, and its title.
+
+    ``styles`` and ``scripts`` name the assets that only this kind of page links, in order.
+    """
 
     template: ClassVar[str]
+    styles: ClassVar[Sequence[str]] = ()
+    scripts: ClassVar[Sequence[str]] = ()
     path: str
     title: str
 
@@ -51,8 +57,10 @@ class HomePage(Page):
         The newest shot; None in an empty site.
     day
         The newest day, and its shots, the newest first.
-    months
-        The last months that have shots, the newest first.
+    stretches
+        The week and the month of the newest day.
+    heat
+        The last year as a calendar; None in an empty site.
     known_shots
         All shot numbers as ``1-12,15``, for the field that jumps to a shot.
     """
@@ -64,7 +72,8 @@ class HomePage(Page):
     day_reports: Sequence[ReportCard]
     failures: Sequence[Failure]
     troubles: Sequence[str]
-    months: Sequence[Month]
+    stretches: Sequence[Link]
+    heat: Heat | None
     ranges: Sequence[Link]
     n_shots: int
     n_days: int
@@ -97,10 +106,19 @@ class LatestPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class DaysPage(Page):
-    """``days/index.html``: all days as calendars, and all ranges."""
+    """``days/index.html``: all days and ranges.
+
+    Attributes
+    ----------
+    heat
+        The last year as a calendar; None in an empty site.
+    years
+        All years with their months, the newest first.
+    """
 
     template: ClassVar[str] = "pages/days.html"
-    months: Sequence[Month]
+    heat: Heat | None
+    years: Sequence[Year]
     ranges: Sequence[Link]
     n_shots: int
     n_days: int
@@ -108,10 +126,11 @@ class DaysPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class DayPage(Page):
-    """``days/2026-11-22.html``."""
+    """``days/2026-11-22.html``. ``stretches`` are the week and the month that it is in."""
 
     template: ClassVar[str] = "pages/day.html"
     day: str
+    stretches: Sequence[Link]
     table: ShotTable
     trends: Sequence[Trend]
     reports: Sequence[ReportCard]
@@ -131,7 +150,14 @@ class ShotPage(Page):
     values
         Its key results.
     changes
-        What differs from ``previous``; None where there is no shot before.
+        What differs from ``previous``, by heading; None where there is no shot before.
+    links
+        Pages of the signals and devices in ``wiring`` and of the templates of ``reports``, by name:
+        ``signal Lang_I``, ``device langmuir_1``, ``template langmuir``.
+    traces, compare
+        Addresses of the trace viewer, and of the comparison with the shot before.
+    downloads
+        Files of this shot for other programs.
     data
         Path of the same facts as JSON.
     """
@@ -147,7 +173,11 @@ class ShotPage(Page):
     reruns: Sequence[RerunLink]
     wiring: Sequence[WiringRow]
     components: Sequence[ComponentRecord]
-    changes: Sequence[Change] | None
+    changes: Mapping[str, Sequence[Change]] | None
+    links: Mapping[str, str]
+    traces: str
+    compare: str
+    downloads: Sequence[Link]
     sources: Sequence[SourceRecord]
     previous: Link | None
     next: Link | None
@@ -162,6 +192,8 @@ class ReportPage(Page):
     ----------
     subject
         What it is about, and the page of that.
+    about
+        Page of its template; empty where that is gone.
     official
         The official report, where this is a re-run.
     previous, next
@@ -177,8 +209,10 @@ class ReportPage(Page):
     """
 
     template: ClassVar[str] = "pages/report.html"
+    scripts: ClassVar[Sequence[str]] = ("figures.js",)
     mark: Mark
     subject: Link
+    about: str
     facts: Sequence[str]
     reasons: Sequence[str]
     rerun: bool

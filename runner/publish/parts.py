@@ -40,9 +40,15 @@ class Site:
     Attributes
     ----------
     styles, scripts
-        Paths of the assets to link, in order.
+        Paths of the assets that every page links, in order.
+    own_styles, own_scripts
+        Those that a workspace added, linked on every page as well, after the page's own.
+    assets
+        Path of every asset by its name; what `Page.styles` and `Page.scripts` name is found here.
     icon
         Path of the mark.
+    logo
+        Path of the facility's logo; empty where it has none, the mark then stands in.
     csp
         The Content-Security-Policy.
     """
@@ -50,7 +56,11 @@ class Site:
     facility: Facility
     styles: Sequence[str]
     scripts: Sequence[str]
+    own_styles: Sequence[str] = ()
+    own_scripts: Sequence[str] = ()
+    assets: Mapping[str, str] = field(default_factory=dict)
     icon: str
+    logo: str = ""
     csp: str
 
 
@@ -65,10 +75,34 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spark:
+    """The course of a result as a line of a word's size; ``x`` and ``y`` are its last point.
+
+    A gap breaks the line; ``text`` says what it shows.
+    """
+
+    path: str
+    x: float
+    y: float
+    text: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """Something odd about a result: in a word or two, and in full."""
+
+    word: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Value:
     """A result (scrap) of a report, ready to be printed.
 
-    ``usual`` is the range of the last shots, as text, where it is known.
+    ``usual`` is the range of the last shots, as text, where it is known; ``spark`` their course;
+    ``flags`` say whether it is outside its limits or drifts.
     """
 
     name: str
@@ -76,6 +110,8 @@ class Value:
     template: str = ""
     href: str = ""
     usual: str = ""
+    spark: Spark | None = None
+    flags: Sequence[Flag] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,14 +197,14 @@ class ShotTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """A result over the shots of a day as a small drawing.
+    """A result over shots or days as a small drawing.
 
     Attributes
     ----------
     path
         SVG path of the line, in a box of ``width`` × ``height``.
     points
-        (x, y, shot, value as text) of each point.
+        (x, y, shot or day, value as text) of each point.
     low, high
         Ends of the vertical axis as text; ``unit`` belongs to both.
     """
@@ -176,11 +212,11 @@ class Trend:
     name: str
     unit: str
     path: str
-    points: Sequence[tuple[float, float, int, str]]
+    points: Sequence[tuple[float, float, int | str, str]]
     low: str
     high: str
-    first: int
-    last: int
+    first: int | str
+    last: int | str
     width: int
     height: int
 
@@ -210,8 +246,32 @@ class Month:
     """A month of the calendar: weeks of seven cells, None outside of the month."""
 
     name: str
+    href: str = ""
     n_shots: int
     weeks: Sequence[Sequence[DayCell | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """The last weeks as columns and the days of the week as rows, None after the last day.
+
+    ``months`` gives names and how many weeks each spans.
+    """
+
+    months: Sequence[tuple[str, int]]
+    rows: Sequence[Sequence[DayCell | None]]
+    n_shots: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Year:
+    """A year with the months as (name, number of shots, page or empty)."""
+
+    year: int
+    n_shots: int
+    months: Sequence[tuple[str, int, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +282,12 @@ class Change:
     name: str
     before: str
     after: str
+
+    @property
+    def group(self) -> str:
+        """The heading that it belongs under."""
+        groups = {"setting": "Settings", "component": "Hardware", "calibration": "Calibration"}
+        return groups.get(self.what, "Wiring")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,17 @@ source in a test and from a catalogue in a workspace.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.facility import Facility
-from runner.receipts import Receipt, Scope, Subject
+from runner.parameters import Parameter
+from runner.receipts import Receipt, Scope, Scrap, State, Subject
+
+if TYPE_CHECKING:
+    from ishtar.signal import Signal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,12 @@ class SourceRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class WiringRow:
-    """How one signal came to be at one shot; ``problem`` says why it cannot be had, if so."""
+    """How one signal came to be at one shot; ``problem`` says why it cannot be had, if so.
+
+    ``lack`` says why it has no calibrated values where it can be read raw only. ``made`` changes
+    with anything that its values are made of: samples, wiring, calibrations; it is empty where
+    there are none to be drawn.
+    """
 
     signal: str
     unit: str
@@ -40,6 +49,8 @@ class WiringRow:
     calibration: str = ""
     span: str = ""
     problem: str = ""
+    lack: str = ""
+    made: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +81,8 @@ class TemplateRecord:
     """A template as the site names it, in the order in which reports are shown.
 
     ``key`` names the scraps that tables and summaries show, in their order; where it is empty, the
-    first few numbers of a report stand in.
+    first few numbers of a report stand in. ``limits`` gives (low, high) of scraps, each None where
+    that side is open. ``path`` is the notebook, None where it cannot be had.
     """
 
     name: str
@@ -78,6 +90,12 @@ class TemplateRecord:
     scope: Scope
     description: str = ""
     key: Sequence[str] = ()
+    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    parameters: Sequence[Parameter] = ()
+    needs: Sequence[str] = ()
+    after: Sequence[str] = ()
+    schedule: str = ""
+    path: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +107,114 @@ class ReportRecord:
     stale: Sequence[str] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReportSummary:
+    """What lists say of an official report, without a look at its files.
+
+    ``stale`` says why it no longer holds, if so.
+    """
+
+    subject: Subject
+    template: str
+    state: State
+    reason: str = ""
+    stale: Sequence[str] = ()
+    started: str = ""
+    scraps: Sequence[Scrap] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WiringSpan:
+    """How a signal goes for a span of shots; ``until`` is the first shot after it, None if open.
+
+    ``calibration`` is empty where none is valid then.
+    """
+
+    first: int
+    until: int | None
+    signal: str
+    channel: str
+    device: str
+    port: str = ""
+    calibration: str = ""
+    comment: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalRecord:
+    """A signal as declared: derived from others, or wired, span by span."""
+
+    name: str
+    unit: str
+    description: str = ""
+    derived: str = ""
+    parts: Sequence[str] = ()
+    spans: Sequence[WiringSpan] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationRecord:
+    """A calibration of one port of a device; ``file`` is the text that holds it."""
+
+    port: str
+    version: int
+    first: int
+    until: int | None
+    input_unit: str
+    unit: str
+    equation: Sequence[str]
+    reference: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRecord:
+    """A device with its calibrations, and what it was wired to."""
+
+    name: str
+    serial: str = ""
+    kind: str = ""
+    description: str = ""
+    calibrations: Sequence[CalibrationRecord] = ()
+    spans: Sequence[WiringSpan] = ()
+
+
 class SiteSource(Protocol):
     """Where the pages get their facts."""
 
     facility: Facility
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of shots of each day that has any, the days ascending."""
+
+    def summaries(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
+        """Return what lists say of the official reports of some subjects."""
+
+    def failures(
+        self, limit: int, *, scope: Scope = "shot", template: str = ""
+    ) -> Sequence[ReportSummary]:
+        """Return what failed or ran out of time, the newest shots (or days) first.
+
+        ``template``: only its own reports, of any scope.
+        """
+
+    def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
+        """Return what failed of the shots ``first … last``, the newest first."""
+
+    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+        """Return one scrap of the shots ``first … last`` that have it, ascending."""
+
+    def signals(self) -> Sequence[SignalRecord]:
+        """Return the declared signals, in their order."""
+
+    def devices(self) -> Sequence[DeviceRecord]:
+        """Return the declared devices, by name."""
+
+    def logo(self) -> Path:
+        """Return the file of the facility's logo; asked only where it has one."""
+
+    def bibliography(self) -> str:
+        """Return the text of the workspace's BibTeX file; empty where there is none."""
 
     def shots(self) -> Sequence[int]:
         """Return all shot numbers, ascending."""
@@ -117,6 +239,9 @@ class SiteSource(Protocol):
 
     def templates(self) -> Sequence[TemplateRecord]:
         """Return the templates, in the order in which reports are shown."""
+
+    def signal(self, number: int, name: str) -> Signal:
+        """Return a signal of a shot, for its samples, where its row says what it is made of."""
 
     def troubles(self) -> Sequence[str]:
         """Return what the operator should know (quarantined files …), newest first."""

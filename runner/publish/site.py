@@ -8,22 +8,31 @@ last. A page is written only where its bytes differ.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
+from runner.publish.across import write_across
 from runner.publish.addresses import (
     report_stem,
     subject_folder,
     subject_page,
 )
-from runner.publish.compose import day_page, report_page, shot_json, shot_page
+from runner.publish.beside import write_beside
+from runner.publish.compose import day_page, report_page, shot_page
+from runner.publish.daily import daily_json, daily_path, work_out
+from runner.publish.data.after import keep_of_shot, make_traces
+from runner.publish.data.encode import json_bytes
+from runner.publish.data.index import SiteData, has_data
+from runner.publish.data.parquet import update_parquet
+from runner.publish.data.shot import scraps_data, shot_data
 from runner.publish.facts import Facts
 from runner.publish.fragment import read_fragment
 from runner.publish.fronts import days_page, home_page, latest_page, not_found_page
@@ -32,8 +41,10 @@ from runner.publish.parts import Site
 from runner.publish.records import ReportRecord, SiteSource
 from runner.publish.sanitise import FIGURES
 from runner.publish.theme import Theme
+from runner.publish.viewer import traces_page
 from runner.publish.writer import Writer
 from runner.receipts import NOTEBOOK, Subject
+from runner.site_settings import PublishSettings
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +54,7 @@ CSP = (
     "base-uri 'none'; form-action 'none'"
 )
 STAMP = ".ishtar-site"
+DEFAULTS = PublishSettings()
 
 
 class NotASite(IshtarError, FileExistsError):
@@ -51,11 +63,15 @@ class NotASite(IshtarError, FileExistsError):
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What a publication did: paths in the site that were written and removed."""
+    """What a publication did: paths in the site that were written and removed.
+
+    ``lacking`` are the shots whose traces are still to be made.
+    """
 
     written: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
+    lacking: tuple[int, ...] = ()
     seconds: float
 
 
@@ -66,6 +82,8 @@ def publish(
     only: Collection[Subject] | None = None,
     theme: Path | None = None,
     workers: int = 1,
+    settings: PublishSettings = DEFAULTS,
+    traces: bool = True,
 ) -> Published:
     """Build the site, or the pages that mention some subjects.
 
@@ -81,6 +99,10 @@ def publish(
         A workspace's own theme, searched before the packaged one.
     workers
         Processes that render reports which have no page body yet.
+    settings
+        How deep traces go, and what is let go of old shots.
+    traces
+        Make the traces of the shots that lack them, once the pages are in place.
 
     Raises
     ------
@@ -90,30 +112,53 @@ def publish(
     began = time.perf_counter()
     _claim(out)
     looks = Theme.load(theme)
-    facts = Facts(source, renderer_version(looks))
-    if only is not None and not (out / "index.html").is_file():
+    keep = settings.keep_figures_days
+    facts = Facts(source, renderer_version(looks), out, keep_figures_days=keep)
+    if only is not None and not ((out / "index.html").is_file() and has_data(out)):
         only = None
+    if only is not None:
+        facts.changing = frozenset()
     subjects = list(_everything(facts) if only is None else _mentioning(facts, only, out))
+    if only is not None:
+        facts.changing = frozenset(s.number for s in subjects if s.scope == "shot")
     _render_missing(facts, subjects, theme, workers)
-    writer = Writer(out, looks, _site(source, looks))
+    shared = _with_logo(looks.site(source.facility, CSP), source)
+    writer = Writer(out, looks, shared)
+    data = SiteData(facts, writer, settings, full=only is None)
     try:
         writer.assets()
+        if shared.logo:
+            writer.copy(shared.logo, source.logo(), by_name=True)
         for subject in subjects:
             _write_subject(facts, subject, writer)
+            if subject.scope == "shot":
+                data.take(subject.number)
             facts.forget(subject)
+        data.write()
+        write_across(facts, writer)
+        gone = write_beside(facts, writer, _days(facts, subjects) if only is not None else None)
         writer.page(days_page(facts), rank=2)
         writer.page(latest_page(facts), rank=3)
         writer.page(home_page(facts), rank=3)
         writer.page(not_found_page(), rank=3)
+        writer.page(traces_page(looks.assets), rank=3)
         writer.switch()
     finally:
         writer.drop_staged()
     kept = None if only is None else {subject_folder(s) for s in subjects}
-    writer.remove_unmentioned(kept, {subject_page(s) for s in subjects})
+    writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | gone)
+    if only is None:
+        update_parquet(out)
+    if traces:
+        make_traces(source, data.lacking, writer, settings)
+        for number in data.lacking:  # now there is more to download
+            writer.page(shot_page(facts, number), rank=1)
+        writer.switch()
     done = Published(
         written=tuple(writer.written),
         unchanged=writer.unchanged,
         removed=tuple(writer.removed),
+        lacking=() if traces else tuple(data.lacking),
         seconds=time.perf_counter() - began,
     )
     log.info(
@@ -135,15 +180,21 @@ def _claim(out: Path) -> None:
         write_atomic(out / STAMP, "Made by ishtar publish; what it did not write it may remove.\n")
 
 
-def _site(source: SiteSource, theme: Theme) -> Site:
-    names = theme.asset_names
-    return Site(
-        facility=source.facility,
-        styles=[f"assets/{n}" for n in names.values() if n.endswith(".css")],
-        scripts=[f"assets/{n}" for n in names.values() if n.endswith(".js")],
-        icon=f"assets/{names['mark.svg']}",
-        csp=CSP,
+def _with_logo(site: Site, source: SiteSource) -> Site:
+    if not source.facility.logo:
+        return site
+    file = source.logo()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:10]
+    return replace(site, logo=f"assets/logo.{digest}{file.suffix.lower()}")
+
+
+def _days(facts: Facts, subjects: Iterable[Subject]) -> set[str]:
+    """Return the days of some subjects: their own, and those of shots."""
+    shots = (
+        facts.line(s.number).date for s in subjects if s.scope == "shot" and s.number in facts.known
     )
+    days = {f"{date:%Y-%m-%d}" for date in shots if date}
+    return days | {s.key for s in subjects if s.scope == "day"}
 
 
 def _everything(facts: Facts) -> Iterator[Subject]:
@@ -154,7 +205,6 @@ def _everything(facts: Facts) -> Iterator[Subject]:
 
 def _mentioning(facts: Facts, only: Collection[Subject], out: Path) -> Iterator[Subject]:
     """Return the subjects whose pages mention those of ``only``: neighbours, and days of shots."""
-    known = set(facts.numbers)
     shots: dict[Subject, None] = {}
     days: dict[Subject, None] = {}
     for subject in sorted(only):
@@ -163,7 +213,7 @@ def _mentioning(facts: Facts, only: Collection[Subject], out: Path) -> Iterator[
             before, after = facts.neighbours(subject.number)
             # its own pages first, then those that lead to it
             shots |= {Subject.shot(n): None for n in (before, after) if n is not None}
-            if subject.number in known and (date := facts.shot(subject.number).date):
+            if subject.number in facts.known and (date := facts.shot(subject.number).date):
                 days[Subject.day(f"{date:%Y-%m-%d}")] = None
         elif subject.scope == "day":
             days[subject] = None
@@ -178,8 +228,8 @@ def _mentioning(facts: Facts, only: Collection[Subject], out: Path) -> Iterator[
 
 def _exists(facts: Facts, subject: Subject) -> bool:
     if subject.scope == "shot":
-        return subject.number in set(facts.numbers)
-    return subject.scope == "range" or subject.key in set(facts.days)
+        return subject.number in facts.known
+    return subject.scope == "range" or subject.key in facts.counts
 
 
 # rendering of reports ------------------------------------------------------------------------
@@ -199,6 +249,7 @@ def _render_missing(
             has_notebook = (report.folder / NOTEBOOK).is_file()
             if has_notebook and read_fragment(report.folder, facts.renderer) is None:
                 folders[report.folder] = None
+        facts.forget(subject)
     if workers > 1 and len(folders) > 2 * workers:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
@@ -226,9 +277,14 @@ def _write_subject(facts: Facts, subject: Subject, writer: Writer) -> None:
         _write_files(facts, report, writer)
         writer.page(report_page(facts, report), rank=0)
     if subject.scope == "shot":
-        writer.bytes(f"{subject_folder(subject)}/shot.json", shot_json(facts, subject.number))
+        folder, number = subject_folder(subject), subject.number
+        writer.data(f"{folder}/shot", shot_data(facts, number))
+        writer.bytes(f"{folder}/scraps.json", json_bytes(scraps_data(facts, number)))
+        keep_of_shot(number, writer)
         writer.page(shot_page(facts, subject.number), rank=1)
     elif subject.scope == "day":
+        numbers = daily_json(subject.key, work_out(facts, subject.key))
+        writer.bytes(daily_path(subject.key), numbers, rank=1)
         writer.page(day_page(facts, subject.key), rank=2)
 
 

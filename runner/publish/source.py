@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import DamagedFile, IshtarError
-from ishtar.lineage import Input
+from ishtar.lineage import Input, digest, recording
 from ishtar.machine.component import shown
 from ishtar.shot import Shot
+from ishtar.signal import Signal
 from ishtar.testbed import Testbed
-from ishtar.workspace import Workspace
-from runner.plan import stale_reasons
+from ishtar.workspace import MARKER, Workspace
+from runner.errors import SettingsError
 from runner.present import Present
+from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
     ComponentRecord,
+    DeviceRecord,
     Facility,
     ReportRecord,
+    ReportSummary,
     ShotRecord,
+    SignalRecord,
     SourceRecord,
     TemplateRecord,
     WiringRow,
 )
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject
+from runner.publish.summary_source import Summaries
+from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings import read_settings
 from runner.templates import Templates, read_templates
+from runner.world import world_of
 
 if TYPE_CHECKING:
     from runner.coordinator import Coordinator
@@ -36,22 +44,42 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+REFERENCES = "references.bib"
 CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; fewer is the odd spike
 
 
-def publish_workspace(coordinator: Coordinator, only: Sequence[Subject] | None = None) -> Published:
-    """Build the site of a workspace, or the pages that mention some subjects."""
+def publish_workspace(
+    coordinator: Coordinator, only: Sequence[Subject] | None = None, *, traces: bool = True
+) -> Published:
+    """Build the site of a workspace, or the pages that mention some subjects.
+
+    Without ``traces``, `Published.lacking` says whose traces are left to be made.
+    """
     from runner.publish import publish
 
     workspace = coordinator.workspace
     source = WorkspaceSource(workspace, coordinator.catalogue)
+    source.doubt_changed()
     theme = workspace.theme if workspace.theme.is_dir() else None
     workers = 1 if only is not None else coordinator.settings.run.processes
-    published = publish(source, workspace.site, only=only, theme=theme, workers=workers)
+    published = publish(
+        source,
+        workspace.site,
+        only=only,
+        theme=theme,
+        workers=workers,
+        settings=coordinator.settings.publish,
+        traces=traces,
+    )
     for folder, why in source.damaged.items():
         logger.warning("%s: %s", folder, why)
         coordinator.catalogue.forget_report(folder)
     return published
+
+
+def made_of(inputs: Iterable[Input]) -> str:
+    """Return the identity of what was read."""
+    return digest(sorted([i.kind, i.name, i.digest] for i in inputs))
 
 
 class WorkspaceSource:
@@ -70,6 +98,14 @@ class WorkspaceSource:
     def _templates(self) -> Templates:
         return read_templates(self.workspace.templates)
 
+    @cached_property
+    def _summaries(self) -> Summaries:
+        return Summaries(self._catalogue, self._templates, self._present, self.damaged)
+
+    def doubt_changed(self) -> None:
+        """Doubt what read things that have changed since the last plan: lists show it as stale."""
+        self._catalogue.doubt_changed(world_of(self._testbed.declarations, self._templates))
+
     def shots(self) -> Sequence[int]:
         """Return all shot numbers, ascending."""
         return self._catalogue.shots()
@@ -82,50 +118,91 @@ class WorkspaceSource:
         """Return the shots of a day, ascending."""
         return self._catalogue.shots(day)
 
+    def counts(self) -> Mapping[str, int]:
+        """Return the number of shots of each day, the days ascending."""
+        return self._catalogue.shots_by_day()
+
     def templates(self) -> Sequence[TemplateRecord]:
         """Return the templates, in the order in which reports are shown."""
-        return [
-            TemplateRecord(
-                name=t.name, title=t.title, scope=t.scope, description=t.description, key=t.key
-            )
-            for t in self._templates.values()
-        ]
+        return [template_record(t) for t in self._templates.values()]
 
     def ranges(self) -> Sequence[Subject]:
         """Return the ranges of shots that have reports."""
-        rows = self._catalogue.reports(scope="range", current=True)
-        return sorted({Subject("range", row.subject) for row in rows})
+        return [Subject("range", key) for key in self._catalogue.ranges()]
+
+    def summaries(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
+        """Return what lists say of the official reports of some subjects."""
+        return self._summaries.of(subjects)
+
+    def failures(
+        self, limit: int, *, scope: Scope = "shot", template: str = ""
+    ) -> Sequence[ReportSummary]:
+        """Return what failed or ran out of time, the newest shots (or days) first."""
+        return self._summaries.failed(limit, scope, template)
+
+    def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
+        """Return what failed of the shots ``first … last``, the newest first."""
+        return self._summaries.failed_between(first, last)
+
+    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+        """Return one scrap of the shots ``first … last`` that have it, ascending."""
+        return self._summaries.course(template, name, first, last)
+
+    def signals(self) -> Sequence[SignalRecord]:
+        """Return the declared signals, in their order."""
+        return signal_records(self._testbed.declarations)
+
+    def devices(self) -> Sequence[DeviceRecord]:
+        """Return the declared devices, by name."""
+        return device_records(self._testbed.declarations)
+
+    def logo(self) -> Path:
+        """Return the file of the facility's logo."""
+        path = self.workspace.root / self.facility.logo
+        if not path.is_file():
+            raise SettingsError(
+                f"{MARKER} [facility] logo = {self.facility.logo!r}: there is no such file: "
+                "correct it"
+            )
+        return path
+
+    def bibliography(self) -> str:
+        """Return the text of ``references.bib``: the workspace's own, or in ``calibrations/``."""
+        for folder in (self.workspace.root, self.workspace.calibrations):
+            if (folder / REFERENCES).is_file():
+                return (folder / REFERENCES).read_text(encoding="utf-8", errors="replace")
+        return ""
 
     def reports(self, subject: Subject) -> Sequence[ReportRecord]:
         """Return the official reports of a subject, in the templates' order."""
         order = {name: k for k, name in enumerate(self._templates)}
         rows = self._catalogue.reports(subject=subject.key, current=True)
         rows.sort(key=lambda row: (order.get(row.template, len(order)), row.template))
-        return [record for row in rows if (record := self._record(row))]
+        stale = self._summaries.stale(rows)
+        found = ((self._receipt(row), row) for row in rows)
+        return [self._record(receipt, row, stale) for receipt, row in found if receipt]
 
     def reruns(self, subject: Subject) -> Sequence[ReportRecord]:
         """Return the re-runs of a subject, oldest first."""
         rows = self._catalogue.reports(subject=subject.key, rerun=True)
         rows.sort(key=lambda row: row.started)
-        return [record for row in rows if (record := self._record(row))]
+        found = ((self._receipt(row), row) for row in rows)
+        return [self._record(receipt, row, {}) for receipt, row in found if receipt]
 
-    def _record(self, row: ReportRow) -> ReportRecord | None:
-        folder = self.workspace.reports / row.folder
+    def _receipt(self, row: ReportRow) -> Receipt | None:
+        """Return the receipt of a report; one that is damaged or gone counts as missing."""
+        path = self.workspace.reports / row.folder / RECEIPT
         try:
-            receipt = Receipt.from_json((folder / RECEIPT).read_text(encoding="utf-8"))
+            return Receipt.from_json(path.read_text(encoding="utf-8"))
         except (DamagedReceipt, FileNotFoundError, UnicodeDecodeError) as error:
-            self.damaged[row.folder] = str(error)  # counts as missing; the plan makes it again
+            self.damaged[row.folder] = str(error)  # the plan makes it again
             return None
-        stale = self._stale(row, receipt.inputs) if row.current else ()
-        return ReportRecord(receipt=receipt, folder=folder, stale=stale)
 
-    def _stale(self, row: ReportRow, inputs: Sequence[Input]) -> Sequence[str]:
-        if row.template not in self._templates:
-            return ("its template is gone",)
-        template = self._templates[row.template]
-        subject = Subject(template.scope, row.subject)
-        found = stale_reasons(template, subject, row, inputs, self._present)
-        return [reason.removeprefix("stale: ") for reason in found]
+    def _record(
+        self, receipt: Receipt, row: ReportRow, stale: Mapping[str, Sequence[str]]
+    ) -> ReportRecord:
+        folder = self.workspace.reports / row.folder
+        return ReportRecord(receipt=receipt, folder=folder, stale=stale.get(row.folder, ()))
 
     def troubles(self) -> Sequence[str]:
         """Return quarantined files, templates that cannot be used, and wrong calibrations."""
@@ -183,7 +260,8 @@ class WorkspaceSource:
         rows = []
         for name, declared in self._testbed.declarations.signals.items():
             try:
-                story = shot[name].explain()
+                with recording() as read:
+                    story = shot[name].explain()
             except IshtarError as error:
                 rows.append(WiringRow(signal=name, unit=declared.unit, problem=str(error)))
                 continue
@@ -195,9 +273,15 @@ class WorkspaceSource:
                     device=story.device,
                     calibration=story.calibration,
                     span=story.span,
+                    lack=story.lack,
+                    made="" if story.lack else made_of(read.inputs),
                 )
             )
         return rows
+
+    def signal(self, number: int, name: str) -> Signal:
+        """Return a signal of a shot, for its samples."""
+        return self._testbed[number][name]
 
     def _components(self, shot: Shot) -> list[ComponentRecord]:
         return [

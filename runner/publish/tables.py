@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from runner.publish.addresses import subject_page
 from runner.publish.facts import Facts, is_number
@@ -18,8 +19,9 @@ MAX_REPORT_COLUMNS = 8
 def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
     """Return shots as a table, in the order given."""
     order = {name: i for i, name in enumerate(facts.templates)}
+    facts.ask_for(Subject.shot(n) for n in numbers)
     scraps = {n: facts.key_scraps(Subject.shot(n)) for n in numbers}
-    keys = _fair_share(dict.fromkeys(key for of_shot in scraps.values() for key in of_shot))
+    keys = fair_share(dict.fromkeys(key for of_shot in scraps.values() for key in of_shot))
     keys.sort(key=lambda key: order.get(key[0], len(order)))
     columns = [
         _Results(key=key, scraps={n: s[key] for n, s in scraps.items() if key in s}) for key in keys
@@ -37,14 +39,14 @@ def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
     )
 
 
-def _fair_share(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return as many results as a table has columns for: the first of each report, then on."""
+def fair_share(keys: Iterable[tuple[str, str]], most: int = MAX_COLUMNS) -> list[tuple[str, str]]:
+    """Return as many results as there is room for: the first of each report, then on."""
     ranked: list[tuple[int, int, tuple[str, str]]] = []
     seen: dict[str, int] = {}
     for template, name in keys:
         ranked.append((seen.setdefault(template, 0), len(ranked), (template, name)))
         seen[template] += 1
-    chosen = sorted(ranked)[:MAX_COLUMNS]
+    chosen = sorted(ranked)[:most]
     return [key for _, _, key in sorted(chosen, key=lambda c: c[1])]
 
 
@@ -55,13 +57,13 @@ class _Results:
     key: tuple[str, str]
     scraps: dict[int, Scrap]
 
-    @property
+    @cached_property
     def unit(self) -> str | None:
         """The unit of all values; None where they differ."""
         units = {s.unit for s in self.scraps.values() if s.value is not None}
         return next(iter(units), "") if len(units) < 2 else None
 
-    @property
+    @cached_property
     def power(self) -> int:
         if self.unit is None:
             return 0
@@ -93,24 +95,20 @@ def _row(
     marks: Sequence[Mark],
     values: Sequence[Value | None],
 ) -> ShotRow:
-    record = facts.shot(number)
+    line = facts.line(number)
     by_template = {m.template: m for m in marks}
     others: dict[str, int] = {}
     for mark in marks:
         if mark.template not in templates:
             others[mark.word] = others.get(mark.word, 0) + 1
-    gas, program, comment = (
-        "" if record.attributes.get(name) is None else str(record.attributes[name])
-        for name in ("gas", "program", "comment")
-    )
     return ShotRow(
         shot=number,
         href=subject_page(Subject.shot(number)),
-        date=record.date,
-        gas=gas,
-        program=program,
-        comment=comment,
-        problems=len(record.marks),
+        date=line.date,
+        gas=line.gas,
+        program=line.program,
+        comment=line.comment,
+        problems=line.problems,
         marks=[by_template.get(t) or Mark(template=t, title=t, state="missing") for t in templates],
         values=values,
         others=others,

@@ -5,9 +5,11 @@
     theme/pages/*.html      one template for each kind of page
     theme/notebook/*.html   the body of a report, made from an executed notebook
     theme/assets/*          styles, scripts, the mark; published as assets/<stem>.<hash>.<suffix>
+    theme/vendor/*          assets of others, made by ``make vendor`` and never committed
 
-A workspace may have a folder of the same shape: what it holds wins over the packaged file of the
-same name, and its further styles and scripts are linked after the packaged ones.
+``ishtar.css`` and ``ishtar.js`` are linked on every page, the other packaged assets on the pages
+that name them. A workspace may have a folder of the same shape: what it holds wins over the
+packaged file of the same name, and its further styles and scripts are linked on every page, last.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from typing import TYPE_CHECKING
 
 from ishtar.errors import IshtarError
 from runner.bundled import bundled
+from runner.publish.parts import Site
+from runner.publish.records import Facility
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -63,12 +67,32 @@ class Theme:
     @cached_property
     def assets(self) -> Mapping[str, Path]:
         """All assets by name, the packaged ones first, each as the file that wins."""
-        names: dict[str, None] = {}
+        # the folder that wins comes last
+        found: dict[str, Path] = {}
         for folder in reversed(self.folders):
-            for path in sorted((folder / "assets").glob("*")):
-                if path.is_file() and not path.name.startswith("."):
-                    names[path.name] = None
-        return {name: self.file(f"assets/{name}") for name in names}
+            found.update(_assets_in(folder))
+        return found
+
+    @property
+    def own_assets(self) -> list[str]:
+        """Names of the assets that a workspace added."""
+        packaged = _assets_in(self.folders[-1])
+        return [name for name in self.assets if name not in packaged]
+
+    def site(self, facility: Facility, csp: str) -> Site:
+        """Return what all pages share: the facility, and where the assets are."""
+        paths = {name: f"assets/{published}" for name, published in self.asset_names.items()}
+        own = [paths[name] for name in self.own_assets]
+        return Site(
+            facility=facility,
+            styles=[paths["ishtar.css"]],
+            scripts=[paths["ishtar.js"]],
+            own_styles=[path for path in own if path.endswith(".css")],
+            own_scripts=[path for path in own if path.endswith(".js")],
+            assets=paths,
+            icon=paths["mark.svg"],
+            csp=csp,
+        )
 
     @cached_property
     def asset_names(self) -> Mapping[str, str]:
@@ -91,6 +115,12 @@ class Theme:
     def environment(self) -> Environment:
         """The template environment: all text is escaped, an unknown name is an error."""
         return _environment(self.folders)
+
+
+def _assets_in(folder: Path) -> dict[str, Path]:
+    """Return the assets of one folder of a theme, those of others first."""
+    found = [p for part in ("vendor", "assets") for p in sorted((folder / part).glob("*"))]
+    return {p.name: p for p in found if p.is_file() and not p.name.startswith(".")}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Results over the shots of a day as small drawings."""
+"""Results over shots or days as small drawings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from runner.receipts import Scrap
 WIDTH, HEIGHT, MARGIN = 240, 56, 5
 
 
-def trend(name: str, scraps: Sequence[tuple[int, Scrap | None]]) -> Trend | None:
+def trend(name: str, scraps: Sequence[tuple[int | str, Scrap | None]]) -> Trend | None:
     """Return the course of one result; None where fewer than two shots have it.
 
     Parameters
     ----------
     scraps
-        Shots, ascending, each with its result or None. A gap breaks the line.
+        Shots or days, ascending, each with its result or None. A gap breaks the line.
     """
     found = [
         (i, shot, s, float(s.value))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
+from runner.publish.citations import CITE, mark
 from runner.publish.images import IMAGE_TYPES
 from runner.publish.mathml import to_mathml
 from runner.publish.raw import joined
@@ -54,6 +55,34 @@ def _renderer_class() -> Any:
             super().__init__(escape=False, exclude_anchor_links=True)
             self.of_cell, self.token = attachments, token
             self.formulas: list[Markup] = []
+
+        def iter_tokens(self, tokens: Iterable[dict[str, Any]], state: Any) -> Iterable[str]:
+            return super().iter_tokens(self._cited(tokens), state)
+
+        def _cited(self, tokens: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+            """Yield the tokens, each ``{cite}`` and the code behind it as one citation."""
+            before: dict[str, Any] | None = None
+            for token in tokens:
+                if (
+                    before is not None
+                    and token["type"] == "codespan"
+                    and before["type"] == "text"
+                    and before["raw"].endswith(CITE)
+                ):
+                    yield before | {"raw": before["raw"].removesuffix(CITE)}
+                    yield {"type": "citation", "raw": token["raw"]}
+                    before = None
+                    continue
+                if before is not None:
+                    yield before
+                before = token
+            if before is not None:
+                yield before
+
+        def citation(self, text: str) -> str:
+            marks = [mark(key.strip()) for key in text.split(",") if key.strip()]
+            self.formulas.append(Markup(", ").join(marks))
+            return placeholder(self.token, len(self.formulas) - 1)
 
         def _formula(self, tex: str, display: bool) -> str:
             self.formulas.append(to_mathml(tex, display=display))

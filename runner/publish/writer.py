@@ -5,19 +5,32 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ishtar.store import atomic_path, fsync_dir, write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.publish.addresses import relative_url
+from runner.publish.data.encode import json_bytes, script_bytes
 from runner.publish.pages import Page
 from runner.publish.parts import Site
 from runner.publish.theme import Theme
 
-_FOLDERS = ("assets", "days", "ranges", "shots")
+_FOLDERS = (
+    "assets",
+    "data",
+    "days",
+    "devices",
+    "months",
+    "ranges",
+    "shots",
+    "signals",
+    "templates",
+    "weeks",
+)
 
 
 @dataclass
@@ -25,25 +38,63 @@ class Writer:
     """Puts files into the site and remembers which."""
 
     out: Path
-    theme: Theme
-    site: Site
+    theme: Theme | None
+    site: Site | None
     written: list[str] = field(default_factory=list)
     unchanged: int = 0
     removed: list[str] = field(default_factory=list)
     mentioned: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
     staged: list[tuple[int, str, Path]] = field(default_factory=list)
+
+    @classmethod
+    def plain(cls, out: Path) -> Writer:
+        """Return one that puts files, and no pages."""
+        return cls(out, None, None)
 
     def assets(self) -> None:
         """Write the assets under their hashed names."""
+        assert self.theme is not None
         for name, published in self.theme.asset_names.items():
             self.copy(f"assets/{published}", self.theme.assets[name], by_name=True)
 
     def page(self, page: Page, *, rank: int) -> None:
         """Render a page; a new one is written, a changed one waits for `switch`."""
+        assert self.theme is not None
         template = self.theme.environment.get_template(page.template)
         url: Callable[[str], str] = partial(relative_url, page.path)
         html = template.render(page=page, site=self.site, url=url)
         self.bytes(page.path, html.encode(), rank=rank)
+
+    def data(self, path: str, value: Any, *, rank: int = 0) -> None:
+        """Write a datum as ``path.json`` for people's scripts and as ``path.js`` for our pages.
+
+        Parameters
+        ----------
+        path
+            Without suffix; the second file is ``ishtar.data("path", …);``, as a page that was
+            opened from disk may load scripts and nothing else.
+        value
+            Anything of JSON; numbers that are not finite become ``"nan"``, ``"inf"``, ``"-inf"``.
+        """
+        text = json_bytes(value)
+        self.bytes(f"{path}.json", text, rank=rank)
+        self.bytes(f"{path}.js", script_bytes(path, text), rank=rank)
+
+    def keep(self, path: str) -> None:
+        """Leave a file or a folder to whoever looks after it: the traces of a shot."""
+        self.kept.add(path)
+
+    def now(self, path: str, content: bytes) -> bool:
+        """Write a file that differs at once, and tell whether it did: the pages are in place."""
+        self.mentioned.add(path)
+        target = self.out / path
+        if target.is_file() and target.read_bytes() == content:
+            self.unchanged += 1
+            return False
+        write_atomic(target, content)
+        self.written.append(path)
+        return True
 
     def bytes(self, path: str, content: bytes, *, rank: int = 0) -> None:
         """Write a file that differs from what is there."""
@@ -76,6 +127,13 @@ class Writer:
             shutil.copyfile(source, temporary)
         self.written.append(path)
 
+    def remove(self, path: str) -> None:
+        """Remove a file that is known to be out of use."""
+        target = self.out / path
+        if target.is_file():
+            target.unlink()
+            self.removed.append(path)
+
     def switch(self) -> None:
         """Put the changed pages in place, leaves before indexes."""
         self.staged.sort(reverse=True)
@@ -106,7 +164,8 @@ class Writer:
             Pages of these subjects.
         """
         roots = [self.out / f for f in (_FOLDERS if folders is None else sorted(folders))]
-        found = [p for root in roots for p in sorted(root.rglob("*")) if not p.is_dir()]
+        below = [entry for root in roots for entry in self._below(root)]
+        found = [path for path, is_folder in below if not is_folder]
         if folders is None:
             # of a publication that was killed; those below the folders are in `found`
             found += sorted(self.out.glob(f"{TEMPORARY_PREFIX}*"))
@@ -114,12 +173,29 @@ class Writer:
             found += [self.out / p for p in sorted(pages) if (self.out / p).is_file()]
         for path in dict.fromkeys(found):
             name = path.relative_to(self.out).as_posix()
-            if name not in self.mentioned:
+            if name not in self.mentioned and not self._is_kept(name):
                 path.unlink()
                 self.removed.append(name)
+        for folder in sorted((path for path, is_folder in below if is_folder), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
         for root in roots:
-            for folder in sorted((p for p in root.rglob("*") if p.is_dir()), reverse=True):
-                if not any(folder.iterdir()):
-                    folder.rmdir()
             if root.is_dir() and root.name not in _FOLDERS and not any(root.iterdir()):
                 root.rmdir()
+
+    def _below(self, folder: Path) -> Iterator[tuple[Path, bool]]:
+        """Give what is below a folder, and whether it is one; not what others look after."""
+        if not folder.is_dir():
+            return
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+            path = folder / entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if is_folder and self._is_kept(path.relative_to(self.out).as_posix()):
+                continue
+            yield path, is_folder
+            if is_folder:
+                yield from self._below(path)
+
+    def _is_kept(self, name: str) -> bool:
+        path = PurePosixPath(name)
+        return any(str(p) in self.kept for p in (path, *path.parents))

@@ -15,7 +15,7 @@ from runner.publish.format import Quantity, quantity
 from runner.publish.fragment import read_fragment
 from runner.publish.notebook import THUMBNAIL, renderer_version
 from runner.publish.pages import Page
-from runner.publish.parts import Change, Image, Mark, Site
+from runner.publish.parts import Change, Image, Mark
 from runner.publish.site import CSP
 from runner.publish.theme import Theme
 from runner.publish.writer import Writer
@@ -125,15 +125,7 @@ def write_pages(trial: Trial, folder: Path, *, facility: Facility, theme: Theme)
 
     The reports of the trial lie there already, each in the folder of its subject.
     """
-    assets = theme.asset_names
-    site = Site(
-        facility=facility,
-        styles=[f"assets/{n}" for n in assets.values() if n.endswith(".css")],
-        scripts=[f"assets/{n}" for n in assets.values() if n.endswith(".js")],
-        icon=f"assets/{assets['mark.svg']}",
-        csp=CSP,
-    )
-    writer = Writer(folder, theme, site)
+    writer = Writer(folder, theme, theme.site(facility, CSP))
     writer.assets()
     for subject in trial.subjects:
         writer.page(_report_page(subject, folder / subject.subject.key, theme), rank=0)

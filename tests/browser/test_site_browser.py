@@ -26,40 +26,8 @@ from tests.site_fakes import campaign
 pytestmark = pytest.mark.browser
 
 SHOTS = Path(__file__).parent / "shots"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PHONE, DESKTOP = (390, 844), (1280, 900)
 MAX_PAGES = 150  # of a large site; every kind of page comes first
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A browser; playwright gives it a fresh user of its own."""
-    from playwright.sync_api import sync_playwright
-
-    executable = os.environ.get("ISHTAR_CHROMIUM") or shutil.which("chromium")
-    assert executable, "no Chromium: install the chromium package, or set ISHTAR_CHROMIUM"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def chromium(browser: Any) -> Iterator[Any]:
-    """A context with scripts, as readers have it."""
-    context = browser.new_context()
-    context.set_default_timeout(10_000)
-    yield context
-    context.close()
 
 
 def _given_site() -> list[str]:
@@ -157,7 +125,7 @@ def check_links(page: Any, site: Path, base: str, path: str) -> list[str]:
         target = site / unquote(parts.path or path)
         if not target.is_file():
             broken.append(f"{path}: {address}")
-        elif parts.fragment and target.suffix == ".html":
+        elif parts.fragment and "=" not in parts.fragment and target.suffix == ".html":
             ids = re.findall(r'\bid="([^"]+)"', target.read_text(encoding="utf-8"))
             if unquote(parts.fragment) not in ids:
                 broken.append(f"{path}: {address} has no such place")

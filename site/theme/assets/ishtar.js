@@ -29,6 +29,18 @@
     if (event.key === "ArrowRight") follow("next");
   });
 
+  // The slash: the search, from any page. Where a keyboard has it on a shifted key, that is one too.
+  document.addEventListener("keydown", (event) => {
+    const types = event.target instanceof HTMLElement && event.target.matches("input, textarea, select, [contenteditable]");
+    if (event.key !== "/" || event.altKey || event.ctrlKey || event.metaKey || types) return;
+    const field = document.getElementById("q");
+    const link = document.querySelector('nav a[href$="search.html"]');
+    if (field) field.focus();
+    else if (link instanceof HTMLAnchorElement) link.click();
+    else return;
+    event.preventDefault();
+  });
+
   // The same report of another shot opens where one was reading.
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");

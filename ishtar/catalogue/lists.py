@@ -1,0 +1,87 @@
+"""What lists of shots and reports ask of the catalogue: few queries, whatever the archive's size.
+
+Each of them goes through an index, so that a list of the last shots costs the same among a hundred
+shots as among a hundred thousand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, report_of
+
+FAILED = "current AND state IN ('failed', 'timeout')"
+# as texts, shot 100000 would come before 99999
+MIGRATION = f"""
+    CREATE INDEX reports_failed ON reports(scope, length(subject), subject) WHERE {FAILED};
+    CREATE INDEX reports_failed_of ON reports(template, length(subject), subject) WHERE {FAILED};
+    CREATE INDEX reports_ranges ON reports(subject) WHERE current AND scope = 'range'
+"""
+# the planner keeps to the order of the tables in a CROSS JOIN; it has no statistics to choose well
+REPORTS_OF = f"""
+    SELECT {REPORT_COLUMNS} FROM json_each(?) AS s CROSS JOIN reports AS r ON r.subject = s.value
+    WHERE current ORDER BY subject, template
+"""
+COURSE = """
+    SELECT r.subject, r.template, s.name, s.value, s.sigma, s.unit
+    FROM reports AS r CROSS JOIN scraps AS s ON s.folder = r.folder AND s.name = ?
+    WHERE r.current AND r.template = ? AND r.subject BETWEEN ? AND ? ORDER BY r.subject
+"""
+
+
+class Lists:
+    """The questions of lists, asked through `_all`."""
+
+    def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        raise NotImplementedError  # the catalogue has the connection
+
+    def shots_by_day(self) -> dict[str, int]:
+        """Return the number of shots of each day, the days ascending."""
+        query = "SELECT day, count(*) FROM shots WHERE day IS NOT NULL GROUP BY day ORDER BY day"
+        return dict(self._all(query))
+
+    def reports_of(self, subjects: Sequence[str]) -> list[ReportRow]:
+        """Return the current reports of some subjects, by subject and template."""
+        return [report_of(row) for row in self._all(REPORTS_OF, [json.dumps(list(subjects))])]
+
+    def ranges(self) -> list[str]:
+        """Return the ranges of shots that have reports, ascending."""
+        query = (
+            "SELECT DISTINCT subject FROM reports WHERE current AND scope = 'range' "
+            "ORDER BY subject"
+        )
+        return [subject for (subject,) in self._all(query)]
+
+    def failed(
+        self, limit: int, *, scope: str = "shot", template: str | None = None
+    ) -> list[ReportRow]:
+        """Return the reports that failed or ran out of time, those of the newest shots first.
+
+        ``template``: only its own, of any scope.
+        """
+        what, value = ("scope", scope) if template is None else ("template", template)
+        rows = self._all(
+            f"SELECT {REPORT_COLUMNS} FROM reports WHERE {FAILED} AND {what} = ? "
+            "ORDER BY length(subject) DESC, subject DESC LIMIT ?",
+            [value, limit],
+        )
+        return [report_of(row) for row in rows]
+
+    def failed_between(self, first: str, last: str) -> list[ReportRow]:
+        """Return the reports of shots that failed, of the subjects ``first … last``."""
+        rows = self._all(
+            f"SELECT {REPORT_COLUMNS} FROM reports WHERE {FAILED} AND scope = 'shot' "
+            "AND length(subject) BETWEEN ? AND ? AND subject BETWEEN ? AND ? "
+            "ORDER BY length(subject) DESC, subject DESC",
+            [len(first), len(last), first, last],
+        )
+        return [report_of(row) for row in rows]
+
+    def course(self, template: str, name: str, first: str, last: str) -> list[ScrapRow]:
+        """Return one scrap of the subjects ``first … last``, ascending, where they have it."""
+        return [
+            ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
+            for s, t, n, v, g, u in self._all(COURSE, [name, template, first, last])
+        ]

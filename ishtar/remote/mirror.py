@@ -1,0 +1,124 @@
+"""Attributes and scraps of all shots of a site as a catalogue, so that they can be asked for.
+
+It lies in a folder of its own until its testbed is gone. The attributes are fetched with the first
+question, the scraps of a template with the first that names one of them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ishtar import known
+from ishtar.catalogue import Catalogue
+from ishtar.catalogue.rows import REPORT_COLUMNS
+from ishtar.lineage import subject_of
+from ishtar.remote.fetch import NotThere, Site
+from ishtar.remote.numbers import number_of
+
+ATTRIBUTES = ("gas", "program", "operator", "comment")
+
+
+class Mirror:
+    """What is known of the shots of a site, fetched as it is asked for."""
+
+    def __init__(self, site: Site, index: Mapping[str, Any]) -> None:
+        self._site = site
+        self._index = index
+        folder = Path(tempfile.mkdtemp(prefix="ishtar-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.path = folder / "catalogue.sqlite"
+        self._held: set[str] = set()
+        Catalogue(self.path, write=True).close()
+        self._slugs = {s["template"]: s["slug"] for s in index["scraps"]}
+
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue as far as it is filled."""
+        self._take([""])
+        return Catalogue(self.path)
+
+    def need(self, names: Iterable[str]) -> None:
+        """Fetch the scraps that some names may mean: ``Te``, ``langmuir.Te``, ``Te.sigma``."""
+        wanted = set()
+        for name in names:
+            base = name.removesuffix(".sigma")
+            template, _, bare = base.rpartition(".")
+            wanted |= {
+                s["template"]
+                for s in self._index["scraps"]
+                if s["name"] == base or (s["name"] == bare and s["template"] == template)
+            }
+        self._take(["", *sorted(wanted)])
+
+    def _take(self, templates: Iterable[str]) -> None:
+        """Take the scraps of some templates in; an empty one means the attributes."""
+        missing = [t for t in templates if t not in self._held]
+        if not missing:
+            return
+        with closing(sqlite3.connect(self.path)) as db, db:
+            for template in missing:
+                for shard in self._index["shards"]:
+                    if template:
+                        self._take_scraps(db, template, shard)
+                    else:
+                        self._take_attributes(db, shard)
+            known.reindex(db)
+            # what could be asked for is known without being fetched
+            db.executemany(
+                "INSERT OR IGNORE INTO names (template, name) VALUES (?, ?)",
+                [(s["template"], s["name"]) for s in self._index["scraps"]],
+            )
+        self._held |= set(missing)
+
+    def _take_attributes(self, db: sqlite3.Connection, shard: int) -> None:
+        table = self._site.json(f"data/shots/{shard:04d}.json")
+        columns = {name: table[name] for name in ATTRIBUTES} | table["attributes"]
+        columns["date"] = table["date"]
+        for i, shot in enumerate(table["shot"]):
+            stated = {name: number_of(x[i]) for name, x in columns.items() if x[i] is not None}
+            date = table["date"][i]
+            row = (shot, date, date and date[:10], json.dumps(stated))
+            db.execute("INSERT INTO shots (shot, date, day, attributes) VALUES (?, ?, ?, ?)", row)
+
+    def _take_scraps(self, db: sqlite3.Connection, template: str, shard: int) -> None:
+        try:
+            table = self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json")
+        except NotThere:
+            return  # none of its shots has a report of it
+        for shot in table["shot"]:
+            values = dict.fromkeys(REPORT_COLUMNS.split(", "), "") | {
+                "folder": f"{subject_of(shot)}/{template}",
+                "scope": "shot",
+                "subject": subject_of(shot),
+                "template": template,
+                "rerun": 0,
+                "current": 1,
+                "duration_s": 0.0,
+                "parameters": "{}",
+            }
+            marks = ", ".join("?" * len(values))
+            sql = f"INSERT INTO reports ({REPORT_COLUMNS}) VALUES ({marks})"
+            db.execute(sql, list(values.values()))
+        for name, column in table["columns"].items():
+            rows = zip(table["shot"], column["value"], column["sigma"], strict=True)
+            db.executemany(
+                "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
+                [
+                    (
+                        f"{subject_of(shot)}/{template}",
+                        name,
+                        json.dumps(number_of(value)),
+                        number_of(sigma),
+                        column["unit"],
+                    )
+                    for shot, value, sigma in rows
+                    if value is not None or sigma is not None
+                ],
+            )

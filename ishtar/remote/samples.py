@@ -1,0 +1,179 @@
+"""The samples of a signal, from its tiles on a site: those that are needed, and no others."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.errors import IshtarError
+from ishtar.extremes import Edges
+from ishtar.remote.fetch import RemoteError, Site
+from ishtar.sample_flags import Flags, Mask
+from ishtar.sampled import Changes
+from ishtar.store.envelope import block_minmax
+from ishtar.timebase import Irregular, Regular, TimeBase
+
+Array = NDArray[np.float64]
+NO_VALUE = 65535
+STEPS = 65534
+
+
+class NotKept(IshtarError, ValueError):
+    """Something that a published site does not keep; the workspace has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """One level of tiles: samples in a stretch, and stretches."""
+
+    number: int
+    stride: int
+    bins: int
+
+
+@dataclass
+class TileSamples:
+    """Implements `ishtar.sampled.Sampled` over the tiles of one signal of one shot.
+
+    Values are exact to 1/65534 of the range of their tile.
+    """
+
+    site: Site
+    folder: str
+    entry: Mapping[str, Any]
+    tile: int
+    shot: int
+
+    itemsize = 2
+    n_clipped = None
+
+    @property
+    def name(self) -> str:
+        """Name of the signal."""
+        return str(self.entry["name"])
+
+    @cached_property
+    def levels(self) -> Sequence[Level]:
+        """The levels that are kept, the coarsest first."""
+        return [
+            Level(number=i, stride=level["stride"], bins=level["bins"])
+            for i, level in enumerate(self.entry["levels"])
+        ]
+
+    @property
+    def stride(self) -> int:
+        """Samples in a stretch of the finest level that is kept."""
+        return self.levels[-1].stride
+
+    @cached_property
+    def base(self) -> TimeBase:
+        """Where the samples lie in time."""
+        t0, dt, n = self.entry["t0"], self.entry["dt"], self.entry["n"]
+        if dt is not None:
+            return Regular(t0, dt, n)
+        return Irregular(self._times, n, t0, self.name)
+
+    def _times(self) -> Array:
+        self._samples_are_kept("the times of single samples")
+        finest = self.levels[-1]
+        count = -(-finest.bins // self.tile)
+        tiles = [self._tile(finest, k) for k in range(count)]
+        parts = [np.frombuffer(base64.b64decode(t["t"]), "<f8") for t in tiles]
+        return np.asarray(np.concatenate(parts) + self.entry["t0"])
+
+    def check(self) -> None:
+        """It has a calibration."""
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return samples ``start … stop``; `NotKept` where only extremes of stretches are."""
+        if stop <= start:
+            return np.empty(0)
+        self._samples_are_kept("single samples")
+        return self._rows(self.levels[-1], start, stop)[:, 0]
+
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
+        """Return edges and extremes of at most ``n`` stretches, as fine as is kept.
+
+        The first and the last may hold samples of up to one kept stretch beyond ``start … stop``.
+        """
+        if stop <= start:
+            return np.array([start], dtype=np.int64), np.empty((0, 2))
+        level = next((k for k in self.levels if (stop - start) // k.stride >= n), self.levels[-1])
+        first, last = start // level.stride, -(-stop // level.stride)
+        rows = self._rows(level, first, last)
+        merge = -(-len(rows) // n)
+        edges = np.arange(first, last, merge, dtype=np.int64) * level.stride
+        edges[0] = start
+        return np.append(edges, stop), block_minmax(rows, merge)
+
+    def _rows(self, level: Level, first: int, last: int) -> Array:
+        """Return extremes of the stretches ``first … last`` of a level, (m, 2)."""
+        parts = []
+        for k in range(first // self.tile, -(-last // self.tile)):
+            begin = k * self.tile
+            rows = _decoded(self._tile(level, k))
+            parts.append(rows[max(first - begin, 0) : last - begin])
+        return np.concatenate(parts)
+
+    def _tile(self, level: Level, k: int) -> Mapping[str, Any]:
+        path = f"{self.folder}/{self.entry['slug']}/{level.number}-{k}"
+        try:
+            tile: Mapping[str, Any] = self.site.script(path)
+        except RemoteError as error:
+            raise type(error)(
+                f"{self.name} of shot {self.shot}: {error}; or it was made anew meanwhile: open "
+                "the site again"
+            ) from error
+        return tile
+
+    def _samples_are_kept(self, what: str) -> None:
+        if self.stride == 1:
+            return
+        dt = self.entry["dt"]
+        length = "" if dt is None else f" ({dt * self.stride:.4g} s)"
+        raise NotKept(
+            f"{self.name} of shot {self.shot}: the site keeps minimum and maximum of every "
+            f"{self.stride} samples{length}, not {what}: take its envelope(), or open the workspace"
+        )
+
+    # what only the raw files know ---------------------------------------------------------------
+
+    def _not_kept(self, what: str) -> NoReturn:
+        raise NotKept(
+            f"{self.name} of shot {self.shot}: a published site does not keep {what}: open the "
+            "workspace"
+        )
+
+    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
+        """A site knows no uncertainty of samples."""
+        self._not_kept("the uncertainty of its calibration")
+
+    def raw(self, start: int, stop: int) -> NDArray[Any]:
+        """A site has no raw samples."""
+        self._not_kept("samples as they were recorded")
+
+    def clipped(self, start: int, stop: int) -> Mask:
+        """A site does not know which samples are clipped."""
+        self._not_kept("which samples are clipped")
+
+    def flags(self, start: int, stop: int) -> Flags:
+        """A site does not know what is wrong with samples."""
+        self._not_kept("what is wrong with single samples")
+
+    def clipped_in(self, edges: Edges, n: int) -> Mask:
+        """A site does not know which samples are clipped."""
+        self._not_kept("which samples are clipped")
+
+
+def _decoded(tile: Mapping[str, Any]) -> Array:
+    """Return minimum and maximum of the stretches of a tile, (m, 2); samples are both."""
+    codes = np.frombuffer(base64.b64decode(tile["v"]), "<u2").reshape(-1, tile["n"])
+    values = tile["lo"] + (tile["hi"] - tile["lo"]) * (codes / STEPS)
+    values = np.where(codes == NO_VALUE, np.nan, values)
+    return np.stack([values[0], values[-1]], axis=1)

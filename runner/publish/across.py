@@ -1,0 +1,123 @@
+"""The pages across shots: the table of all of them, comparing some, and the search.
+
+What they show is drawn in the browser from the data of the site; the server writes their frame, and
+for a browser without scripts the newest shots and where to find the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.publish.addresses import subject_page
+from runner.publish.describe import subject_text
+from runner.publish.facts import Facts
+from runner.publish.pages import Page
+from runner.publish.parts import Link, ShotTable
+from runner.publish.tables import shot_table
+from runner.publish.writer import Writer
+from runner.receipts import Subject
+
+TABLE = "table.html"
+COMPARE = "compare.html"
+SEARCH = "search.html"
+NEWEST = 20  # shots in the plain table: as many as other pages look at anyway
+LINKED = 6
+COMPARED = 6  # side by side; more do not fit on a screen
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePage(Page):
+    """``table.html``: all shots with their results as columns, and the plot of any of them.
+
+    Attributes
+    ----------
+    table
+        The newest shots, for a browser without scripts; None where there are no shots.
+    n_shots
+        How many there are in all.
+    most_compared
+        How many of them ``compare.html`` takes.
+    """
+
+    template: ClassVar[str] = "pages/table.html"
+    styles: ClassVar[Sequence[str]] = ("across.css",)
+    scripts: ClassVar[Sequence[str]] = (
+        "data.js",
+        "dom.js",
+        "numbers.js",
+        "archive.js",
+        "filter.js",
+        "columns.js",
+        "cells.js",
+        "rows.js",
+        "colours.js",
+        "scatter.js",
+        "plot.js",
+        "table.js",
+    )
+    table: ShotTable | None
+    n_shots: int
+    most_compared: int = COMPARED
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparePage(Page):
+    """``compare.html``: up to ``most`` shots side by side, named in the fragment."""
+
+    template: ClassVar[str] = "pages/compare.html"
+    styles: ClassVar[Sequence[str]] = ("across.css",)
+    scripts: ClassVar[Sequence[str]] = (
+        "data.js",
+        "dom.js",
+        "numbers.js",
+        "archive.js",
+        "differences.js",
+        "compare.js",
+    )
+    newest: Sequence[Link]
+    most: int = COMPARED
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPage(Page):
+    """``search.html``: everything that has a name, a number or a comment."""
+
+    template: ClassVar[str] = "pages/search.html"
+    styles: ClassVar[Sequence[str]] = ("across.css",)
+    scripts: ClassVar[Sequence[str]] = (
+        "data.js",
+        "dom.js",
+        "numbers.js",
+        "archive.js",
+        "filter.js",
+        "ranking.js",
+        "search.js",
+    )
+    newest: Sequence[Link]
+
+
+def across_pages(facts: Facts) -> list[Page]:
+    """Return the table of all shots, the page that compares some, and the search."""
+    numbers = list(reversed(facts.numbers[-NEWEST:]))
+    newest = [
+        Link(href=subject_page(Subject.shot(n)), text=subject_text(Subject.shot(n)).lower())
+        for n in numbers[:LINKED]
+    ]
+    return [
+        TablePage(
+            path=TABLE,
+            title="All shots",
+            table=shot_table(facts, numbers) if numbers else None,
+            n_shots=len(facts.numbers),
+        ),
+        ComparePage(path=COMPARE, title="Compare shots", newest=newest),
+        SearchPage(path=SEARCH, title="Search", newest=newest),
+    ]
+
+
+def write_across(facts: Facts, writer: Writer) -> None:
+    """Write the pages across shots; after the data that they draw from."""
+    for page in across_pages(facts):
+        writer.page(page, rank=3)

@@ -1,0 +1,19 @@
+"""Marks for citations in the rendered body of a report.
+
+A body is rendered once and the BibTeX file may change, so that the body only says which works are
+cited where. The attribute is none that a notebook's own markup may have.
+"""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+CITE = "{cite}"  # before the code with the keys: {cite}`chen1991,stix1992`
+MARK = re.compile(r'<span class="cite" data-cite="([^"]*)">[^<]*</span>')
+
+
+def mark(key: str) -> Markup:
+    """Return the mark of one cited work."""
+    return Markup('<span class="cite" data-cite="{0}">[{0}]</span>').format(key)

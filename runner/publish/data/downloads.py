@@ -1,0 +1,140 @@
+"""A shot as tables for other programs: ``data.csv`` and ``data.mat``, from its coarsest tiles.
+
+A signal is there as minimum and maximum of a few hundred to `TILE` stretches of equal length, or
+as its samples where it has no more of them than that. Signals on one time base share a column of
+times; there is one for each time base.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.export_files import identifiers
+from runner.publish.data.tiles import NO_VALUE, STEPS
+from runner.publish.data.traces import read_index, traces_folder
+from runner.publish.records import ShotRecord
+from runner.publish.writer import Writer
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coarse:
+    """A signal as its coarsest tile holds it; ``high`` is None where each row is one sample."""
+
+    name: str
+    unit: str
+    time: Array
+    low: Array
+    high: Array | None
+    stride: int
+
+
+def write_downloads(record: ShotRecord, writer: Writer) -> None:
+    """Write the tables of a shot from its tiles; none where it has no signal."""
+    folder = f"shots/{record.shot:05d}"
+    signals = list(_signals(record.shot, writer))
+    if not signals:
+        writer.remove(f"{folder}/data.csv")
+        writer.remove(f"{folder}/data.mat")
+        return
+    writer.now(f"{folder}/data.csv", _csv(record, signals))
+    writer.now(f"{folder}/data.mat", _mat(record, signals))
+
+
+def _signals(shot: int, writer: Writer) -> Iterator[Coarse]:
+    for name, entry in read_index(writer.out, shot).items():
+        if not entry["levels"]:
+            continue
+        path = writer.out / traces_folder(shot) / entry["slug"] / "0-0.js"
+        text = path.read_text(encoding="utf-8")
+        tile = json.loads(text[text.index(", {") + 2 : text.rindex(")")])
+        codes = np.frombuffer(base64.b64decode(tile["v"]), "<u2").reshape(-1, tile["n"])
+        values = tile["lo"] + (tile["hi"] - tile["lo"]) * codes / STEPS
+        values = np.where(codes == NO_VALUE, np.nan, values)
+        stride = entry["levels"][0]["stride"]
+        yield Coarse(
+            name=name,
+            unit=entry["unit"],
+            time=_times(entry, tile, stride),
+            low=values[0],
+            high=values[1] if stride > 1 else None,
+            stride=stride,
+        )
+
+
+def _times(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
+    """Return the times of the stretches: of their middles, or of their first samples."""
+    if "t" in tile:
+        return np.frombuffer(base64.b64decode(tile["t"]), "<f8") + entry["t0"]
+    first = np.arange(tile["n"]) * stride
+    last = np.minimum(first + stride, entry["n"]) - 1
+    return np.asarray(entry["t0"] + entry["dt"] * (first + last) / 2)
+
+
+def _groups(signals: Sequence[Coarse]) -> list[list[Coarse]]:
+    """Return the signals by common time base."""
+    groups: list[list[Coarse]] = []
+    for one in signals:
+        same = (g for g in groups if np.array_equal(g[0].time, one.time))
+        group = next(same, None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return groups
+
+
+def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
+    groups = _groups(signals)
+    names: list[str] = []
+    columns: list[list[str]] = []
+    for k, group in enumerate(groups, 1):
+        names.append("time [s]" if k == 1 else f"time {k} [s]")
+        columns.append([f"{t:.12g}" for t in group[0].time])
+        for one in group:
+            for part, values in _parts(one):
+                names.append(f"{one.name}{part and ' ' + part} [{one.unit or '1'}]")
+                columns.append(["NaN" if x != x else f"{x:.6g}" for x in values])
+    longest = max(map(len, columns))
+    padded = [column + [""] * (longest - len(column)) for column in columns]
+    text = io.StringIO()
+    strides = sorted({one.stride for one in signals})
+    date = record.date.isoformat() if record.date else "date unknown"
+    text.write(f"# shot {record.shot}, {date}; calibrated signals, time on the shot's clock\n")
+    text.write(
+        f"# min and max of stretches of {' or '.join(map(str, strides))} samples; a column of times"
+        " holds for those after it, up to the next one\n"
+    )
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*padded, strict=True))
+    return text.getvalue().encode()
+
+
+def _parts(one: Coarse) -> list[tuple[str, Array]]:
+    return [("", one.low)] if one.high is None else [("min", one.low), ("max", one.high)]
+
+
+def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
+    """Return a MATLAB file: a struct for each signal."""
+    from scipy.io import savemat
+
+    date = record.date.isoformat() if record.date else ""
+    content: dict[str, Any] = {"ishtar": {"shot": record.shot, "date": date}}
+    for name, one in zip(identifiers([s.name for s in signals]), signals, strict=True):
+        values = {part or "value": x for part, x in _parts(one)}
+        facts = {"time": one.time, "unit": one.unit, "name": one.name, "samples": one.stride}
+        content[name] = values | facts
+    out = io.BytesIO()
+    savemat(out, content, do_compression=True, oned_as="column", long_field_names=True)
+    return out.getvalue()

@@ -1,0 +1,101 @@
+"""What the search finds besides shots: ``data/search``, a list of names with a text and an address.
+
+Shots are not in it: the search takes them from the shards, which grow with the archive as this
+list does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from runner.publish.addresses import DAYS, device_page, signal_page, subject_page, template_page
+from runner.publish.bibliography import read_bibliography
+from runner.publish.facts import Facts
+from runner.publish.format import day_text, unit_text
+from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord
+from runner.publish.stretches import Kind, keys_of, stretch_link, stretch_name
+from runner.receipts import Subject
+
+LONGEST_TEXT = 400  # of an entry; a description may be a page of its own
+PAGES = {
+    "latest.html": ("The newest shot", "latest wall screen control room"),
+    DAYS: ("All days", "calendar"),
+    "table.html": ("All shots as a table", "table filter sort plot scraps results CSV"),
+    "traces.html": ("Traces", "signals zoom overlay samples"),
+    "compare.html": ("Compare shots", "side by side differences"),
+    "templates/index.html": ("Templates", "reports notebooks"),
+    "signals/index.html": ("Signals", "wiring channels units"),
+    "devices/index.html": ("Devices", "calibrations"),
+    "bibliography.html": ("Bibliography", "references literature"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Something that the search finds.
+
+    ``kind`` is ``template``, ``signal``, ``device``, ``calibration``, ``day``, ``reference`` or
+    ``page``; ``text`` is looked through as well as ``title``.
+    """
+
+    kind: str
+    title: str
+    text: str = ""
+    href: str = ""
+
+
+def search_entries(facts: Facts) -> Iterator[Entry]:
+    """Yield everything that has a page of its own or a place on one, but for shots."""
+    for t in facts.templates.values():
+        text = _joined(t.name, t.description)
+        yield Entry(kind="template", title=t.title or t.name, text=text, href=template_page(t.name))
+    yield from (_signal(s) for s in facts.source.signals())
+    for device in facts.source.devices():
+        yield from _device(device)
+    for day in facts.days:
+        yield Entry(kind="day", title=day, text=day_text(day), href=subject_page(Subject.day(day)))
+    for r in read_bibliography(facts.references).references.values():
+        yield Entry(
+            kind="reference",
+            title=r.short or r.key,
+            text=_joined(r.key, r.authors, r.title, r.where, r.year),
+            href=f"bibliography.html#{r.anchor}",
+        )
+    kinds: tuple[Kind, ...] = ("month", "week")
+    for kind in kinds:
+        for key in keys_of(kind, facts.days):
+            yield Entry(kind="page", title=stretch_name(key), text=key, href=stretch_link(key).href)
+    for href, (title, text) in PAGES.items():
+        yield Entry(kind="page", title=title, text=text, href=href)
+
+
+def _signal(signal: SignalRecord) -> Entry:
+    wired = (f"{s.channel} {s.device} {s.comment}" for s in reversed(signal.spans))
+    text = _joined(unit_text(signal.unit), signal.description, signal.derived, *_once(wired))
+    return Entry(kind="signal", title=signal.name, text=text, href=signal_page(signal.name))
+
+
+def _device(device: DeviceRecord) -> Iterator[Entry]:
+    href = device_page(device.name)
+    served = _once(s.signal for s in reversed(device.spans))
+    text = _joined(device.kind, device.serial, device.description, *served)
+    yield Entry(kind="device", title=device.name, text=text, href=href)
+    for c in device.calibrations:
+        title = f"{device.name} v{c.version}" + (f", {c.port}" if c.port else "")
+        yield Entry(kind="calibration", title=title, text=_calibration(c), href=href)
+
+
+def _calibration(c: CalibrationRecord) -> str:
+    last = "…" if c.until is None else str(c.until - 1)
+    shots = f"shots {c.first} to {last}"
+    return _joined(shots, f"{c.input_unit} → {c.unit}", *c.equation, c.reference)
+
+
+def _once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(" ".join(t.split()) for t in texts))
+
+
+def _joined(*texts: str) -> str:
+    text = " · ".join(t for t in texts if t)
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -1,0 +1,238 @@
+"""All shots as data, `SHARD` of them to a file: ``data/shots/K`` and ``data/scraps/TEMPLATE/K``.
+
+A publication of some shots reads the shards that they are in and puts their rows into them, so
+that its cost does not grow with the archive, and what a shard says of a shot is what the shot's
+page says, published at the same time.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ishtar.errors import UnitError
+from ishtar.units import factor
+from runner.publish.addresses import slug
+from runner.publish.data.encode import plain
+from runner.publish.describe import report_state
+from runner.publish.facts import Facts
+from runner.publish.writer import Writer
+from runner.receipts import Subject
+
+SHARD = 200  # shots in a file: some 100 kB of a usual template's scraps, before compression
+ATTRIBUTES = ("gas", "program", "operator", "comment")  # those that each shard has a column for
+
+Units = dict[tuple[str, str], str]
+"""By template and name of a scrap, the unit of its column, the same in all shards."""
+
+Values = Mapping[str, tuple[Any, Any, str]]
+"""By name of a scrap: value, sigma, unit."""
+
+
+def shard_of(shot: int) -> int:
+    """Return the number of the shard that a shot is in."""
+    return shot // SHARD
+
+
+def shard_name(shard: int) -> str:
+    """Return the name of a shard's file, without suffix."""
+    return f"{shard:04d}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One shot as the shards hold it."""
+
+    shot: int
+    date: str | None
+    attributes: Mapping[str, Any]
+    problems: Sequence[str]
+    states: Mapping[str, str]
+    scraps: Mapping[str, Values] = field(default_factory=dict)
+    """By template; empty of one that was read, whose scraps are in other files."""
+
+
+def row_of(facts: Facts, number: int) -> Row:
+    """Return the row of a shot."""
+    record = facts.shot(number)
+    reports = facts.reports(Subject.shot(number))
+    return Row(
+        shot=number,
+        date=record.date.isoformat() if record.date else None,
+        attributes={k: v for k, v in record.attributes.items() if k != "date"},
+        problems=list(record.marks),
+        states={r.receipt.template: report_state(r) for r in reports},
+        scraps={
+            r.receipt.template: {s.name: (s.value, s.sigma, s.unit) for s in r.receipt.scraps}
+            for r in reports
+            if r.receipt.scraps
+        },
+    )
+
+
+def put_rows(
+    facts: Facts,
+    number: int,
+    rows: Mapping[int, Row],
+    writer: Writer,
+    *,
+    names: Mapping[str, str] | None,
+    units: Units,
+) -> None:
+    """Put rows of shots into the shard ``number``, and write what changes of it.
+
+    Parameters
+    ----------
+    facts
+        What the pages say; asked for all shots of a shard that cannot be read.
+    number
+        Of the shard.
+    rows
+        Of the shots that are published; those that are gone are found out here.
+    writer
+        Gets the files.
+    names
+        Folders of scraps with their templates; None where ``rows`` are all that the shard has.
+    units
+        Of scraps; gets those of new ones.
+    """
+    held = None if names is None else _Held.read(writer.out, number, names)
+    if held is None:  # it was never made, is made anew, or cannot be understood
+        missing = [n for n in _numbers(facts, number) if n not in rows]
+        rows = {n: row_of(facts, n) for n in missing} | dict(rows)
+        held = _Held(shots={}, scraps={})
+    shots = {n: row for n, row in {**held.shots, **rows}.items() if n in facts.known}
+    name = shard_name(number)
+    filled = []
+    for template in sorted({t for row in rows.values() for t in row.scraps} | held.scraps.keys()):
+        path = f"data/scraps/{slug(template)}/{name}"
+        before = held.scraps.get(template, {})
+        new = _scraps({n: row.scraps.get(template, {}) for n, row in rows.items()}, template, units)
+        after = {n: x for n, x in {**before, **_taken(new)}.items() if n in facts.known}
+        for n in rows.keys() - set(new["shot"]):
+            after.pop(n, None)
+        if after:
+            filled.append(template)
+        if after != before:
+            _write(writer, path, _scraps(after, template, units))
+    table = _shots([shots[n] for n in sorted(shots)]) | {"scraps": filled}
+    _write(writer, f"data/shots/{name}", table)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the files of a shard hold."""
+
+    shots: Mapping[int, Row]
+    scraps: Mapping[str, Mapping[int, Values]]
+    """By template and shot."""
+
+    @classmethod
+    def read(cls, out: Path, number: int, names: Mapping[str, str]) -> _Held | None:
+        """Read a shard; None where it is not there, or cannot be understood."""
+        name = shard_name(number)
+        try:
+            shots = json.loads((out / f"data/shots/{name}.json").read_bytes())
+            rows = {n: _row(shots, i) for i, n in enumerate(shots["shot"])}
+            scraps = {}
+            for folder, template in names.items():
+                path = out / f"data/scraps/{folder}/{name}.json"
+                if path.is_file():
+                    scraps[template] = _taken(json.loads(path.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return None
+        return cls(rows, scraps)
+
+
+def _numbers(facts: Facts, shard: int) -> Sequence[int]:
+    """Return the shots of a shard."""
+    first = bisect.bisect_left(facts.numbers, shard * SHARD)
+    return facts.numbers[first : bisect.bisect_left(facts.numbers, (shard + 1) * SHARD)]
+
+
+def _write(writer: Writer, path: str, table: Mapping[str, Any]) -> None:
+    """Write a table; remove one without shots."""
+    if table["shot"]:
+        writer.data(path, table, rank=2)
+        return
+    for suffix in (".json", ".js"):
+        writer.remove(path + suffix)
+
+
+# --- rows as columns -----------------------------------------------------------------------------
+
+
+def _shots(rows: Sequence[Row]) -> dict[str, Any]:
+    templates = sorted({t for row in rows for t in row.states})
+    others = sorted({k for row in rows for k in row.attributes} - {*ATTRIBUTES})
+    return {
+        "shot": [row.shot for row in rows],
+        "date": [row.date for row in rows],
+        **{name: [_text(row.attributes.get(name)) for row in rows] for name in ATTRIBUTES},
+        "attributes": {name: [plain(row.attributes.get(name)) for row in rows] for name in others},
+        "problems": [list(row.problems) for row in rows],
+        "states": {t: [row.states.get(t) for row in rows] for t in templates},
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _scraps(rows: Mapping[int, Values], template: str, units: Units) -> dict[str, Any]:
+    """Return the scraps of one template as columns, those of one name in one unit."""
+    shots = sorted(n for n, values in rows.items() if values)
+    columns: dict[str, dict[str, Any]] = {}
+    for i, shot in enumerate(shots):
+        for name, (value, sigma, unit) in rows[shot].items():
+            wanted = units.setdefault((template, name), unit)
+            scale = 1.0
+            if unit != wanted and value is not None:
+                try:
+                    scale = factor(unit, wanted)
+                except UnitError:  # the same name for something else: a column of its own
+                    name, wanted = f"{name} [{unit or '1'}]", unit
+                    units.setdefault((template, name), unit)
+            column = columns.get(name)
+            if column is None:
+                nothing = [None] * len(shots)
+                column = {"unit": wanted, "value": nothing, "sigma": list(nothing)}
+                columns[name] = column
+            column["value"][i] = _scaled(value, scale)
+            column["sigma"][i] = _scaled(sigma, scale)
+    return {"shot": shots, "columns": dict(sorted(columns.items()))}
+
+
+def _taken(table: Mapping[str, Any]) -> dict[int, Values]:
+    """Return the values of each shot of a table of scraps."""
+    found: dict[int, dict[str, tuple[Any, Any, str]]] = {n: {} for n in table["shot"]}
+    for name, column in table["columns"].items():
+        unit = column["unit"]
+        for n, value, sigma in zip(table["shot"], column["value"], column["sigma"], strict=True):
+            if value is not None or sigma is not None:
+                found[n][name] = (value, sigma, unit)
+    return dict(found)
+
+
+def _scaled(value: Any, scale: float) -> Any:
+    if isinstance(value, float):
+        value = value * scale if scale != 1.0 else value
+        return value if math.isfinite(value) else repr(value)  # as it is read back
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value * scale if is_number and scale != 1.0 else plain(value)
+
+
+def _row(shots: Mapping[str, Any], i: int) -> Row:
+    columns = {name: shots[name] for name in ATTRIBUTES} | shots["attributes"]
+    return Row(
+        shot=shots["shot"][i],
+        date=shots["date"][i],
+        attributes={name: x[i] for name, x in columns.items() if x[i] is not None},
+        problems=shots["problems"][i],
+        states={t: x[i] for t, x in shots["states"].items() if x[i] is not None},
+    )

@@ -1,0 +1,143 @@
+"""Atom feeds of the newest shots and of what failed, for feed readers and chat rooms."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
+from runner.publish.describe import subject_text
+from runner.publish.facts import Facts
+from runner.publish.format import parse_time, quantity
+from runner.publish.records import Facility
+from runner.receipts import Subject
+
+ATOM = "http://www.w3.org/2005/Atom"
+LONGEST = 50
+NEVER = "1970-01-01T00:00:00Z"
+# what XML 1.0 cannot hold, not even as a reference
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """An entry of a feed: ``path`` in the site, ``identity`` what makes it the same entry."""
+
+    identity: str
+    path: str
+    title: str
+    text: str
+    updated: str
+
+
+def shots_feed(facts: Facts) -> bytes:
+    """Return ``shots.xml``: the newest shots with their key results."""
+    subjects = [Subject.shot(n) for n in reversed(facts.numbers[-LONGEST:])]
+    facts.ask_for(subjects)
+    items = [_shot(facts, subject) for subject in subjects]
+    return _atom(facts.source.facility, FEED, "shots", items)
+
+
+def failures_feed(facts: Facts) -> bytes:
+    """Return ``failures.xml``: the reports that failed or ran out of time."""
+    found = [*facts.source.failures(LONGEST), *facts.source.failures(LONGEST, scope="day")]
+    items = []
+    for summary in found:
+        mark = facts.summary_mark(summary)
+        items.append(
+            Item(
+                identity=f"{mark.href} {summary.started}",
+                path=mark.href,
+                title=f"{subject_text(summary.subject)}, {mark.title}: {mark.word}",
+                text=mark.reason or "no reason is known",
+                updated=_when(summary.started),
+            )
+        )
+    items.sort(key=lambda item: (item.updated, item.path), reverse=True)
+    return _atom(facts.source.facility, FAILURES_FEED, "failures", items[:LONGEST])
+
+
+def _shot(facts: Facts, subject: Subject) -> Item:
+    line = facts.line(subject.number)
+    reports = facts.summaries(subject)
+    values = [
+        f"{name} = {quantity(s.value, s.sigma, s.unit)}"
+        for (_, name), s in facts.key_scraps(subject).items()
+    ]
+    failed = [m.title for m in map(facts.summary_mark, reports) if m.state in {"failed", "timeout"}]
+    parts = [
+        ", ".join(part for part in (line.gas, line.program) if part),
+        line.comment,
+        "; ".join(values),
+        f"failed: {', '.join(failed)}" if failed else "",
+        f"{line.problems} problems with its data" if line.problems else "",
+    ]
+    made = [w for w in (_when(r.started) for r in reports) if w != NEVER]
+    return Item(
+        identity=subject_page(subject),
+        path=subject_page(subject),
+        title=subject_text(subject),
+        text="\n".join(part for part in parts if part),
+        # the offset of a shot's own clock is not known; -00:00 says so
+        updated=max(made, default=f"{line.date:%Y-%m-%dT%H:%M:%S}-00:00" if line.date else NEVER),
+    )
+
+
+def _when(text: str) -> str:
+    """Return a time as Atom writes it, in UTC, so that times compare as texts."""
+    moment = parse_time(text)
+    if moment is None:
+        return NEVER
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _atom(facility: Facility, path: str, what: str, items: Sequence[Item]) -> bytes:
+    ElementTree.register_namespace("", ATOM)
+    feed = ElementTree.Element(f"{{{ATOM}}}feed")
+    _text(feed, "id", _identity(facility, path))
+    _text(feed, "title", f"{facility.name}: {what}")
+    _text(feed, "updated", max((_utc(i.updated) for i in items), default=NEVER))
+    _text(_child(feed, "author"), "name", facility.name)
+    _link(feed, "self", _address(facility, path), "application/atom+xml")
+    _link(feed, "alternate", _address(facility, HOME), "text/html")
+    for item in items:
+        entry = _child(feed, "entry")
+        _text(entry, "id", _identity(facility, item.identity))
+        _text(entry, "title", item.title)
+        _text(entry, "updated", item.updated)
+        _link(entry, "alternate", _address(facility, item.path), "text/html")
+        _text(entry, "summary", item.text or item.title)
+    ElementTree.indent(feed, " ")
+    return ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _utc(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _identity(facility: Facility, what: str) -> str:
+    """Return an id that stays the same wherever the site lies."""
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'ishtar {facility.name} {what}')}"
+
+
+def _address(facility: Facility, path: str) -> str:
+    """Return an absolute address where the site's own is known, else one beside the feed."""
+    return f"{facility.url.rstrip('/')}/{path}" if facility.url else path
+
+
+def _child(parent: ElementTree.Element, name: str) -> ElementTree.Element:
+    return ElementTree.SubElement(parent, f"{{{ATOM}}}{name}")
+
+
+def _text(parent: ElementTree.Element, name: str, text: str) -> None:
+    _child(parent, name).text = _FORBIDDEN.sub("\ufffd", text)
+
+
+def _link(parent: ElementTree.Element, rel: str, href: str, kind: str) -> None:
+    _child(parent, "link").attrib.update({"rel": rel, "type": kind, "href": href})

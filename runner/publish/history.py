@@ -1,0 +1,151 @@
+"""A result among those of the shots before: its usual range, its course, and whether it drifts.
+
+A result **drifts** where the last `LATE` values all lie on one side of the median of the (up to)
+`EARLY` shots before them, and their own median is more than `FAR` times the scatter of a single
+shot away. The scatter is 1.4826 times the median absolute deviation, which for a normal
+distribution is its standard deviation and which a few wild shots do not move; it is at least the
+median of the values' own sigmas. With fewer than `LEAST` earlier shots nothing is said.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from statistics import median
+
+from runner.publish.addresses import official_stem
+from runner.publish.facts import Facts, is_number
+from runner.publish.format import quantity, range_text
+from runner.publish.parts import Flag, Spark, Value
+from runner.receipts import Scrap, Subject
+
+EARLY, LATE, LEAST, FAR = 20, 5, 10, 3.0
+MAD_TO_SIGMA = 1.4826
+USUAL_SHOTS = 20
+USUAL_LEAST = 5
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 96, 22, 3
+
+Course = Sequence[tuple[int, Scrap | None]]
+
+
+def key_values(facts: Facts, number: int) -> list[Value]:
+    """Return the key results of a shot with their courses over the shots up to it."""
+    subject = Subject.shot(number)
+    i = bisect.bisect_right(facts.numbers, number)
+    shots = facts.numbers[max(0, i - EARLY - LATE) : i]
+    facts.ask_for(Subject.shot(n) for n in shots)
+    values = []
+    for (template, name), scrap in facts.key_scraps(subject).items():
+        course = [(n, _scrap(facts, n, template, name, scrap.unit)) for n in shots]
+        known = facts.templates.get(template)
+        limits = known.limits.get(name) if known else None
+        values.append(
+            Value(
+                name=name,
+                quantity=quantity(scrap.value, scrap.sigma, scrap.unit),
+                template=template,
+                href=f"{official_stem(subject, template)}.html",
+                usual=usual(course[:-1]),
+                spark=spark(course),
+                flags=flags(course, limits),
+            )
+        )
+    return values
+
+
+def usual(before: Course) -> str:
+    """Return the range of a result in the shots before: the middle four fifths, as text."""
+    found = sorted(_values(before[-USUAL_SHOTS:]))
+    if len(found) < USUAL_LEAST:
+        return ""
+    cut = len(found) // 10
+    return range_text(found[cut], found[len(found) - 1 - cut])
+
+
+def flags(course: Course, limits: tuple[float | None, float | None] | None) -> Sequence[Flag]:
+    """Return what is odd about the last value of a course."""
+    found = []
+    scrap = course[-1][1] if course else None
+    if scrap is None or not is_number(scrap):
+        return ()
+    low, high = limits or (None, None)
+    value = float(scrap.value or 0)
+    if (low is not None and value < low) or (high is not None and value > high):
+        ends = [str(quantity(e, None, scrap.unit)) if e is not None else "" for e in (low, high)]
+        words = (
+            f"between {ends[0]} and {ends[1]}"
+            if all(ends)
+            else (f"at least {ends[0]}" if ends[0] else f"at most {ends[1]}")
+        )
+        found.append(Flag(word="outside limits", text=f"it should be {words}"))
+    if far := drift(course):
+        late = [n for n, s in course if s is not None and is_number(s)][-LATE:]
+        side = "above" if far > 0 else "below"
+        found.append(
+            Flag(
+                word="drifting",
+                text=f"shots {late[0]} to {late[-1]} lie {abs(far):.1f} times the scatter {side} "
+                "what came before",
+            )
+        )
+    return found
+
+
+def drift(course: Course) -> float:
+    """Return how far the last values lie from those before, in scatters; 0 where they do not."""
+    scraps = [s for _, s in course if s is not None and is_number(s)]
+    values = [float(s.value or 0) for s in scraps]
+    before, late = values[:-LATE][-EARLY:], values[-LATE:]
+    if len(before) < LEAST or len(late) < LATE:
+        return 0.0
+    middle = median(before)
+    away = [v - middle for v in late]
+    if not (all(a > 0 for a in away) or all(a < 0 for a in away)):
+        return 0.0
+    scatter = MAD_TO_SIGMA * median(abs(v - middle) for v in before)
+    sigmas = [s.sigma for s in scraps if s.sigma is not None]
+    # what was constant to the last digit and is not any more has no scatter to compare with
+    scatter = max(scatter, median(sigmas) if sigmas else 0.0, abs(middle) * 1e-6)
+    far = median(away) / scatter if scatter else 0.0
+    return far if abs(far) > FAR else 0.0
+
+
+def spark(course: Course) -> Spark | None:
+    """Return a course as a line of a word's size; None where fewer than three shots have it."""
+    found = [
+        (i, n, float(s.value or 0))
+        for i, (n, s) in enumerate(course)
+        if s is not None and is_number(s)
+    ]
+    if len(found) < 3:
+        return None
+    low, high = min(v for _, _, v in found), max(v for _, _, v in found)
+    span = (high - low) or 1.0
+    dx = (SPARK_WIDTH - 2 * SPARK_MARGIN) / max(1, len(course) - 1)
+    path, last, x, y = "", -2, 0.0, 0.0
+    for i, _, value in found:
+        x = round(SPARK_MARGIN + i * dx, 1)
+        level = (value - low) / span if high > low else 0.5
+        y = round(SPARK_HEIGHT - SPARK_MARGIN - level * (SPARK_HEIGHT - 2 * SPARK_MARGIN), 1)
+        path += f"{'L' if i == last + 1 else 'M'}{x:g} {y:g}"
+        last = i
+    return Spark(
+        path=path,
+        x=x,
+        y=y,
+        text=f"shots {found[0][1]} to {found[-1][1]}: {range_text(low, high)}",
+        width=SPARK_WIDTH,
+        height=SPARK_HEIGHT,
+    )
+
+
+def _scrap(facts: Facts, number: int, template: str, name: str, unit: str) -> Scrap | None:
+    """Return a result of a shot in the unit asked for; in another one it cannot be compared."""
+    for report in facts.summaries(Subject.shot(number)):
+        if report.template == template:
+            return next((s for s in report.scraps if s.name == name and s.unit == unit), None)
+    return None
+
+
+def _values(course: Course) -> list[float]:
+    return [float(s.value or 0) for _, s in course if s is not None and is_number(s)]

@@ -1,0 +1,93 @@
+"""What the service makes of the site while nothing else is to be done.
+
+Pages come first. The traces of a shot, the file of all scraps and what is let go with age wait for
+a quiet moment; a service that was killed finds out anew what is lacking when it starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ishtar.errors import IshtarError
+from runner.publish.data.after import make_traces
+from runner.publish.data.parquet import update_parquet
+from runner.publish.records import SiteSource
+from runner.publish.retention import due
+from runner.publish.writer import Writer
+from runner.receipts import Subject
+from runner.site_settings import PublishSettings
+
+if TYPE_CHECKING:
+    from runner.coordinator import Coordinator
+
+logger = logging.getLogger(__name__)
+
+STRETCH_S = 1.0  # of such work at a time; new files are not looked at meanwhile
+
+
+class Later:
+    """The shots whose traces wait; the newest are made first."""
+
+    def __init__(self, settings: PublishSettings) -> None:
+        self._settings = settings
+        self._waiting: set[int] = set()
+        self._parquet_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def ask(self, shots: Iterable[int]) -> None:
+        """Let the traces of some shots be made."""
+        self._waiting |= set(shots)
+
+    def work(self, source: SiteSource, writer: Writer) -> list[int]:
+        """Make traces for a while; return the shots that are done."""
+        end = time.monotonic() + STRETCH_S
+        done = []
+        while self._waiting and time.monotonic() < end:
+            number = max(self._waiting)
+            self._waiting.discard(number)  # one that fails is not tried again and again
+            try:
+                make_traces(source, [number], writer, self._settings)
+            except IshtarError as error:
+                logger.error("traces of shot %d: %s", number, error)
+            done.append(number)
+        return done
+
+    def scraps(self, writer: Writer) -> bool:
+        """Make the file of all scraps anew where it is behind, not more often than set."""
+        now = time.monotonic()
+        if self._parquet_at and now - self._parquet_at < self._settings.parquet_every_s:
+            return False
+        self._parquet_at = now
+        return update_parquet(writer.out)
+
+
+def work_later(coordinator: Coordinator, later: Later) -> None:
+    """Do what waits, for a while: to be called when there is nothing better to do."""
+    from runner.publish.source import WorkspaceSource
+
+    writer = Writer.plain(coordinator.workspace.site)
+    if len(later):
+        source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
+        done = later.work(source, writer)
+        logger.info("traces of shots %s; %d wait", ", ".join(map(str, done)), len(later))
+    elif later.scraps(writer):
+        logger.info("the file of all scraps is new")
+
+
+def old_shots(coordinator: Coordinator) -> list[Subject]:
+    """Return the shots that are to be published again, as they hold more than they may."""
+    settings = coordinator.settings.publish
+    if not (settings.keep_tiles_days or settings.keep_figures_days):
+        return []
+    catalogue = coordinator.catalogue
+    dates = {}
+    for day in catalogue.days():
+        for number in catalogue.shots(day):
+            dates[number] = datetime.fromisoformat(day)
+    return [Subject.shot(n) for n in due(coordinator.workspace.site, dates, settings)]

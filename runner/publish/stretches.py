@@ -1,0 +1,215 @@
+"""The pages of weeks and months: their days as a table, how the results went, what failed."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import ClassVar, Literal
+
+from runner.publish.addresses import month_page, subject_page, week_page
+from runner.publish.calendars import month_of
+from runner.publish.daily import daily
+from runner.publish.facts import Daily, Facts, Key, failure
+from runner.publish.format import MONTHS, common_power, day_text, quantity, scaled_unit
+from runner.publish.pages import Page
+from runner.publish.parts import Column, Failure, Link, Month, Trend
+from runner.publish.tables import fair_share
+from runner.publish.trends import trend
+from runner.receipts import Scrap, Subject
+
+Kind = Literal["week", "month"]
+MAX_FAILURES = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayLine:
+    """A day of a week or month: its shots, how many failed, the medians of the results."""
+
+    day: Link
+    name: str
+    shots: Sequence[Link]
+    n_shots: int
+    n_failed: int
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StretchPage(Page):
+    """``weeks/2026-W47.html``, ``months/2026-11.html``.
+
+    Attributes
+    ----------
+    kind
+        ``week`` or ``month``.
+    calendar
+        The month as a calendar; None for a week.
+    lines, columns
+        Its days with shots, and the results whose medians they show.
+    trends
+        The medians of the results over the days.
+    failures, n_failed
+        What failed, the newest first, and how much in all.
+    others
+        The weeks of a month; the months of a week.
+    """
+
+    template: ClassVar[str] = "pages/stretch.html"
+    kind: Kind
+    n_shots: int
+    calendar: Month | None
+    columns: Sequence[Column]
+    lines: Sequence[DayLine]
+    trends: Sequence[Trend]
+    failures: Sequence[Failure]
+    n_failed: int
+    others: Sequence[Link]
+    previous: Link | None
+    next: Link | None
+
+
+def week_of(day: str) -> str:
+    """Return the ISO week of a day: ``2026-W47``."""
+    year, week, _ = date.fromisoformat(day).isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def month_key(day: str) -> str:
+    """Return the month of a day: ``2026-11``."""
+    return day[:7]
+
+
+def keys_of(kind: Kind, days: Iterable[str]) -> list[str]:
+    """Return the weeks or months of some days, ascending, each once."""
+    of = week_of if kind == "week" else month_key
+    return sorted({of(day) for day in days})
+
+
+def stretch_name(key: str) -> str:
+    """Return a week or month in words: ``Week 47 of 2026``, ``November 2026``."""
+    if "W" in key:
+        return f"Week {int(key[6:])} of {key[:4]}"
+    return f"{MONTHS[int(key[5:]) - 1]} {key[:4]}"
+
+
+def stretch_link(key: str) -> Link:
+    """Return the link to the page of a week or month."""
+    return Link(href=(week_page if "W" in key else month_page)(key), text=stretch_name(key))
+
+
+def stretches_of(day: str) -> list[Link]:
+    """Return the links to the week and the month of a day."""
+    return [stretch_link(week_of(day)), stretch_link(month_key(day))]
+
+
+def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage:
+    """Return the page of a week or month.
+
+    Parameters
+    ----------
+    all_keys
+        All weeks, or all months, that have shots, ascending.
+    """
+    kind: Kind = "week" if "W" in key else "month"
+    found = {day: daily(facts, day) for day in _days(facts, key)}
+    days = list(found)
+    numbers = sorted(n for of_day in found.values() for n in of_day.shots)
+    failed = facts.source.failures_between(numbers[0], numbers[-1]) if numbers else []
+    mine = set(numbers)
+    failed = [f for f in failed if f.subject.number in mine]
+    courses = [_Course.of(key, found) for key in _columns(facts, found)]
+    i = bisect.bisect_left(all_keys, key)
+    drawn = [c.trend(days) for c in courses]
+    return StretchPage(
+        path=stretch_link(key).href,
+        title=stretch_name(key),
+        kind=kind,
+        n_shots=len(numbers),
+        calendar=month_of(int(key[:4]), int(key[5:]), facts.counts) if kind == "month" else None,
+        columns=[c.column for c in courses],
+        lines=[
+            DayLine(
+                day=Link(href=subject_page(Subject.day(day)), text=day),
+                name=day_text(day),
+                shots=[
+                    Link(href=subject_page(Subject.shot(n)), text=str(n)) for n in found[day].shots
+                ]
+                if kind == "week"
+                else [],
+                n_shots=len(found[day].shots),
+                n_failed=found[day].n_failed,
+                values=[c.text(day) for c in courses],
+            )
+            for day in days
+        ],
+        trends=[t for t in drawn if t is not None],
+        failures=[failure(facts, f) for f in failed[:MAX_FAILURES]],
+        n_failed=len(failed),
+        others=[stretch_link(k) for k in keys_of("month" if kind == "week" else "week", days)],
+        previous=stretch_link(all_keys[i - 1]) if i > 0 else None,
+        next=stretch_link(all_keys[i + 1]) if i + 1 < len(all_keys) else None,
+    )
+
+
+def _shot(number: int) -> Link:
+    return Link(href=subject_page(Subject.shot(number)), text=str(number))
+
+
+def _days(facts: Facts, key: str) -> list[str]:
+    """Return the days of a week or month that have shots."""
+    if "W" in key:
+        monday = date.fromisocalendar(int(key[:4]), int(key[6:]), 1)
+        span = [(monday + timedelta(days=k)).isoformat() for k in range(7)]
+    else:
+        span = [f"{key}-{k:02d}" for k in range(1, 32)]
+    return [day for day in span if day in facts.counts]
+
+
+def _columns(facts: Facts, found: Mapping[str, Daily]) -> list[Key]:
+    """Return the results that are shown: those of the newest days first, where they differ."""
+    order = {name: i for i, name in enumerate(facts.templates)}
+    keys = dict.fromkeys(key for of_day in reversed(list(found.values())) for key in of_day.medians)
+    key_names = {t.name: list(t.key) for t in facts.templates.values()}
+
+    def place(key: Key) -> tuple[int, int]:
+        names = key_names.get(key[0], [])
+        rank = names.index(key[1]) if key[1] in names else len(names)
+        return order.get(key[0], len(order)), rank
+
+    return fair_share(sorted(keys, key=place))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Course:
+    """A result over the days of a stretch: the median of each, in the unit of the newest."""
+
+    template: str
+    name: str
+    unit: str
+    power: int
+    medians: Mapping[str, float]
+
+    @classmethod
+    def of(cls, key: Key, found: Mapping[str, Daily]) -> _Course:
+        of_days = {day: d.medians[key] for day, d in found.items() if key in d.medians}
+        unit = of_days[max(of_days)][1]
+        medians = {day: value for day, (value, of_day) in of_days.items() if of_day == unit}
+        power = common_power([abs(v) for v in medians.values()])
+        return cls(template=key[0], name=key[1], unit=unit, power=power, medians=medians)
+
+    @property
+    def column(self) -> Column:
+        unit = scaled_unit(self.power, self.unit)
+        return Column(name=self.name, unit=unit, template=self.template)
+
+    def text(self, day: str) -> str:
+        value = self.medians.get(day)
+        return "" if value is None else str(quantity(value / 10.0**self.power))
+
+    def trend(self, days: Sequence[str]) -> Trend | None:
+        scraps = {
+            day: Scrap(name=self.name, value=value, unit=self.unit)
+            for day, value in self.medians.items()
+        }
+        return trend(self.name, [(day, scraps.get(day)) for day in days])

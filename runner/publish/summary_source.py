@@ -1,0 +1,110 @@
+"""What lists say of reports, from the catalogue alone: no receipt and no shot file is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from ishtar.catalogue import Catalogue, ReportRow, ScrapRow
+from runner.plan import stale_reasons
+from runner.present import Present
+from runner.publish.records import ReportSummary
+from runner.receipts import Scope, Scrap, Subject
+from runner.templates import Templates
+
+NO_TEMPLATE = "its template is gone"
+
+
+class Summaries:
+    """Answers the questions of lists; those of one publication, as it remembers the present."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        templates: Templates,
+        present: Present,
+        damaged: Collection[str],
+    ) -> None:
+        self._catalogue = catalogue
+        self._templates = templates
+        self._present = present
+        self._damaged = damaged
+
+    def of(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
+        """Return the official reports of some subjects."""
+        keys = [s.key for s in subjects]
+        rows = self._catalogue.reports_of(keys)
+        scraps: dict[tuple[str, str], list[Scrap]] = {}
+        for s in self._catalogue.scraps(keys):
+            scraps.setdefault((s.subject, s.template), []).append(_scrap(s))
+        stale = self.stale(rows)
+        found: dict[Subject, list[ReportSummary]] = {s: [] for s in subjects}
+        for row in rows:
+            summary = self._summary(row, stale, scraps.get((row.subject, row.template), ()))
+            if row.folder not in self._damaged and summary.subject in found:
+                found[summary.subject].append(summary)
+        return found
+
+    def failed(self, limit: int, scope: Scope, template: str) -> Sequence[ReportSummary]:
+        """Return what failed, of the newest shots first."""
+        rows = self._catalogue.failed(limit, scope=scope, template=template or None)
+        return self._plainly(rows)
+
+    def failed_between(self, first: int, last: int) -> Sequence[ReportSummary]:
+        """Return what failed of the shots ``first … last``, the newest first."""
+        rows: list[ReportRow] = []
+        for low, high in _equally_long(first, last):
+            rows = [*self._catalogue.failed_between(low, high), *rows]
+        return self._plainly(rows)
+
+    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+        """Return one scrap of the shots ``first … last`` that have it."""
+        return {
+            int(row.subject): _scrap(row)
+            for low, high in _equally_long(first, last)
+            for row in self._catalogue.course(template, name, low, high)
+            if row.subject.isdecimal()
+        }
+
+    def _plainly(self, rows: Sequence[ReportRow]) -> Sequence[ReportSummary]:
+        return [self._summary(row, {}, ()) for row in rows if row.folder not in self._damaged]
+
+    def stale(self, rows: Sequence[ReportRow]) -> Mapping[str, Sequence[str]]:
+        """Return why reports are stale, by folder; of those in doubt only, the others hold."""
+        subjects = list(dict.fromkeys(row.subject for row in rows))
+        doubted = self._catalogue.doubted(list(self._templates), subjects)
+        inputs = self._catalogue.inputs([row.folder for row in doubted])
+        found: dict[str, Sequence[str]] = {
+            row.folder: (NO_TEMPLATE,) for row in rows if row.template not in self._templates
+        }
+        for row in doubted:
+            template = self._templates[row.template]
+            subject = Subject(template.scope, row.subject)
+            read = inputs.get(row.folder, ())
+            reasons = stale_reasons(template, subject, row, read, self._present)
+            found[row.folder] = [reason.removeprefix("stale: ") for reason in reasons]
+        return found
+
+    def _summary(
+        self, row: ReportRow, stale: Mapping[str, Sequence[str]], scraps: Sequence[Scrap]
+    ) -> ReportSummary:
+        return ReportSummary(
+            subject=Subject(row.scope, row.subject),  # type: ignore[arg-type]
+            template=row.template,
+            state=row.state,  # type: ignore[arg-type]
+            reason=row.reason,
+            stale=stale.get(row.folder, ()),
+            started=row.started,
+            scraps=scraps,
+        )
+
+
+def _scrap(row: ScrapRow) -> Scrap:
+    return Scrap(name=row.name, value=row.value, sigma=row.sigma, unit=row.unit)
+
+
+def _equally_long(first: int, last: int) -> Iterator[tuple[str, str]]:
+    """Yield the ends of parts whose numbers are equally long: there texts sort like numbers."""
+    while first <= last:
+        end = min(last, 10 ** max(5, len(str(first))) - 1)
+        yield Subject.shot(first).key, Subject.shot(end).key
+        first = end + 1

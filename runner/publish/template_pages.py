@@ -1,0 +1,240 @@
+"""The pages of templates: what each does, its parameters, how its results went, its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from runner.parameters import Parameter
+from runner.publish.addresses import TEMPLATES, template_page
+from runner.publish.facts import VALUES_EACH, Facts, failure
+from runner.publish.format import quantity, unit_text
+from runner.publish.pages import Page
+from runner.publish.parts import Failure, Link, Trend
+from runner.publish.records import TemplateRecord
+from runner.publish.trends import trend
+from runner.receipts import Scope, Scrap, Subject
+
+COURSE_SHOTS = 60
+COURSE_DAYS = 20
+MAX_FAILURES = 20
+MAX_TRENDS = 8
+SCOPES: dict[Scope, str] = {
+    "shot": "every shot",
+    "day": "every day with shots",
+    "range": "a range of shots, when someone asks for it",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterLine:
+    """A parameter of a template as its page lists it."""
+
+    name: str
+    type: str
+    default: str
+    unit: str
+    range: str
+    meaning: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateLine:
+    """A template in the list of all; ``failed`` counts failures among the last shots."""
+
+    link: Link
+    name: str
+    scope: str
+    description: str
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplatesPage(Page):
+    """``templates/index.html``: all templates in the order in which their reports are shown."""
+
+    template: ClassVar[str] = "pages/templates.html"
+    lines: Sequence[TemplateLine]
+    n_shots: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplatePage(Page):
+    """``templates/langmuir.html``.
+
+    Attributes
+    ----------
+    name
+        Its name in commands; ``title`` is its heading.
+    scope
+        What it is made for, in words.
+    needs, after
+        Signals without which it is skipped; templates whose results it reads.
+    limits
+        (scrap, limits as text).
+    trends
+        Its key results over the last shots (or days).
+    recent
+        Its newest reports.
+    notebook
+        Path of its source in the site; empty where there is none.
+    commands
+        (what it does, command line).
+    """
+
+    template: ClassVar[str] = "pages/template.html"
+    name: str
+    scope: str
+    description: str
+    needs: Sequence[Link]
+    after: Sequence[Link]
+    schedule: str
+    parameters: Sequence[ParameterLine]
+    limits: Sequence[tuple[str, str]]
+    trends: Sequence[Trend]
+    recent: Sequence[Link]
+    failures: Sequence[Failure]
+    notebook: str
+    commands: Sequence[tuple[str, str]]
+
+
+def templates_page(facts: Facts) -> TemplatesPage:
+    """Return ``templates/index.html``."""
+    shots = _last(facts, "shot")
+    facts.ask_for(shots)
+    failed: dict[str, int] = {}
+    for subject in (*shots, *_last(facts, "day")):
+        for report in facts.summaries(subject):
+            if report.state in {"failed", "timeout"}:
+                failed[report.template] = failed.get(report.template, 0) + 1
+    return TemplatesPage(
+        path=TEMPLATES,
+        title="Templates",
+        lines=[
+            TemplateLine(
+                link=Link(href=template_page(t.name), text=t.title or t.name),
+                name=t.name,
+                scope=SCOPES[t.scope],
+                description=t.description,
+                failed=failed.get(t.name, 0),
+            )
+            for t in facts.templates.values()
+        ],
+        n_shots=len(shots),
+    )
+
+
+def template_page_of(
+    facts: Facts, template: TemplateRecord, signals: Sequence[Link]
+) -> TemplatePage:
+    """Return the page of a template.
+
+    Parameters
+    ----------
+    signals
+        The signals that have a page, to link those that it needs.
+    """
+    page = template_page(template.name)
+    subjects = _last(facts, template.scope)
+    facts.ask_for(subjects)
+    known = {link.text: link for link in signals}
+    failures = facts.source.failures(MAX_FAILURES, template=template.name)
+    return TemplatePage(
+        path=page,
+        title=template.title or template.name,
+        name=template.name,
+        scope=SCOPES[template.scope],
+        description=template.description,
+        needs=[known.get(name) or Link(href="", text=name) for name in template.needs],
+        after=[
+            Link(href=template_page(name) if name in facts.templates else "", text=name)
+            for name in template.after
+        ],
+        schedule=template.schedule,
+        parameters=[_parameter(p) for p in template.parameters],
+        limits=[(name, _limits(facts, template, name)) for name in template.limits],
+        trends=_trends(facts, template, subjects),
+        recent=_recent(facts, template, subjects),
+        failures=[failure(facts, f) for f in failures],
+        notebook=page.removesuffix(".html") + ".ipynb" if template.path else "",
+        commands=[
+            ("Make its reports again", f"ishtar run --templates {template.name} --force"),
+            ("Try a change on shots that are there", f"ishtar template test {template.name}"),
+        ],
+    )
+
+
+def _last(facts: Facts, scope: Scope) -> list[Subject]:
+    if scope == "shot":
+        return [Subject.shot(n) for n in facts.numbers[-COURSE_SHOTS:]]
+    if scope == "day":
+        return [Subject.day(d) for d in facts.days[-COURSE_DAYS:]]
+    return list(facts.source.ranges())[-COURSE_DAYS:]
+
+
+def _parameter(p: Parameter) -> ParameterLine:
+    ends = [f"{e:g}" if e is not None else "" for e in (p.low, p.high)]
+    if p.choices:
+        given = ", ".join(repr(c) for c in p.choices)
+    else:
+        given = " … ".join(ends) if any(ends) else ""
+    return ParameterLine(
+        name=p.name,
+        type=p.annotation,
+        default=repr(p.default),
+        unit=unit_text(p.unit),
+        range=given,
+        meaning=p.meaning,
+    )
+
+
+def _limits(facts: Facts, template: TemplateRecord, name: str) -> str:
+    low, high = template.limits[name]
+    unit = next(
+        (
+            s.unit
+            for subject in reversed(_last(facts, template.scope))
+            for report in facts.summaries(subject)
+            if report.template == template.name
+            for s in report.scraps
+            if s.name == name
+        ),
+        "",
+    )
+    ends = [str(quantity(e, None, unit)) if e is not None else "…" for e in (low, high)]
+    return " to ".join(ends)
+
+
+def _of(facts: Facts, subject: Subject, template: str) -> Sequence[Scrap]:
+    reports = facts.summaries(subject)
+    return next((r.scraps for r in reports if r.template == template), ())
+
+
+def _trends(facts: Facts, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Trend]:
+    if template.scope == "range":
+        return []
+    scraps = {s: {x.name: x for x in _of(facts, s, template.name)} for s in subjects}
+    names = list(template.key)
+    if not names:
+        found = [facts.key_names(template.name, list(of.values())) for of in scraps.values()]
+        names = list(dict.fromkeys(n for of in reversed(found) for n in of))[:VALUES_EACH]
+    drawn = (
+        trend(name, [(_label(s), scraps[s].get(name)) for s in subjects])
+        for name in names[:MAX_TRENDS]
+    )
+    return [t for t in drawn if t is not None]
+
+
+def _label(subject: Subject) -> int | str:
+    return subject.number if subject.scope == "shot" else subject.key
+
+
+def _recent(facts: Facts, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Link]:
+    found = [
+        Link(href=mark.href, text=str(subject).removeprefix("shot "))
+        for subject in reversed(subjects)
+        for report in facts.summaries(subject)
+        if report.template == template.name and (mark := facts.summary_mark(report))
+    ]
+    return found[:12]

@@ -1,0 +1,32 @@
+"""``[publish]``: what the site keeps, and how deep its traces go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishSettings:
+    """``[publish]``: what the site keeps, and how deep its traces go.
+
+    Attributes
+    ----------
+    tile_samples : stretches, at most, of the finest level of a trace; a signal with fewer samples
+        can be zoomed to single ones. 0: any signal can.
+    keep_tiles_days : age of a shot at which the finer levels of its traces are let go; 0: never.
+    keep_figures_days : age of a shot at which the figures of its reports are let go, which stay in
+        the notebooks; 0: never.
+    parquet_every_s : how old the file of all scraps may get before the service makes it anew.
+    """
+
+    tile_samples: int = 262_144
+    keep_tiles_days: int = 0
+    keep_figures_days: int = 0
+    parquet_every_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        for name in ("tile_samples", "keep_tiles_days", "keep_figures_days"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
+        if self.parquet_every_s <= 0:
+            raise ValueError(f"parquet_every_s = {self.parquet_every_s} must be above 0")

@@ -1,0 +1,140 @@
+// The columns that the table of shots can show: what is in a cell, how it sorts, and as CSV.
+// @ts-check
+"use strict";
+
+(() => {
+  const ishtar = window.ishtar;
+  const { MISSING, cell, commonPower, scaledUnit, unitText } = ishtar.numbers;
+  const MOST_BY_DEFAULT = 8;
+  const MOST_REPORTS = 12;
+  const LOOKED_AT = 400; // shots that decide on widths and powers of ten
+
+  /** @param {string} id @param {string} title @param {TableColumn["kind"]} kind @returns {TableColumn} */
+  const base = (id, title, kind) => ({ id, title, kind, unit: "", template: "", sorts: kind === "reports" ? "" : id });
+
+  const BASE = [
+    base("date", "Time", "date"), base("gas", "Gas", "text"), base("program", "Program", "text"),
+    base("operator", "Operator", "text"), base("reports", "Reports", "reports"),
+  ];
+  const SHOT = base("shot", "Shot", "shot"), COMMENT = base("comment", "Comment", "text");
+
+  /** All columns, in the order in which they stand. @param {ShotArchive} archive @returns {TableColumn[]} */
+  const all = (archive) => {
+    /** @type {Map<string, number>} */
+    const times = new Map();
+    for (const s of archive.scraps) times.set(s.name, (times.get(s.name) || 0) + 1);
+    const scraps = archive.scraps.map((s) => ({
+      id: s.id, kind: /** @type {const} */ ("scrap"), unit: s.unit, template: s.template, sorts: s.id,
+      title: (times.get(s.name) || 0) > 1 ? s.id : s.name,
+    }));
+    return [SHOT, ...BASE, ...scraps, COMMENT];
+  };
+
+  /**
+   * The columns that are shown where nobody chose any: the key results, as many of each report as there is room for.
+   * @param {ShotArchive} archive @returns {string[]}
+   */
+  const usual = (archive) => {
+    const keys = archive.scraps.filter((s) => s.key);
+    /** @type {Map<string, number>} */
+    const seen = new Map();
+    const ranked = (keys.length ? keys : archive.scraps).map((s, i) => {
+      const rank = seen.get(s.template) || 0;
+      seen.set(s.template, rank + 1);
+      return { id: s.id, rank, i };
+    });
+    ranked.sort((a, b) => a.rank - b.rank || a.i - b.i);
+    const chosen = new Set(ranked.slice(0, MOST_BY_DEFAULT).map((r) => r.id));
+    return ["date", "gas", "program", "reports", ...archive.scraps.map((s) => s.id).filter((id) => chosen.has(id)), "comment"];
+  };
+
+  /** @param {any} value @returns {boolean} */
+  const isMissing = (value) => value === null || value === undefined || value === "" || (typeof value === "number" && Number.isNaN(value));
+
+  /**
+   * Order shots by a column; those without a value come last either way, equals by shot, the newest first.
+   * @param {ShotArchive} archive @param {string} id @param {boolean} down @returns {(a: number, b: number) => number}
+   */
+  const order = (archive, id, down) => {
+    const sign = down ? -1 : 1;
+    if (id === "shot") return (a, b) => sign * (a - b);
+    const value = (/** @type {number} */ i) => {
+      const v = archive.value(id, i);
+      return typeof v === "boolean" ? Number(v) : v;
+    };
+    return (a, b) => {
+      const x = value(a), y = value(b);
+      const gone = Number(isMissing(x)) - Number(isMissing(y));
+      if (gone || isMissing(x)) return gone || b - a;
+      if (typeof x === "number" && typeof y === "number") return sign * (x < y ? -1 : x > y ? 1 : 0) || b - a;
+      if (typeof x !== typeof y) return typeof x === "number" ? -1 : 1;
+      return sign * String(x).localeCompare(String(y), "en", { numeric: true }) || b - a;
+    };
+  };
+
+  /** @param {ShotArchive} archive @returns {ShotTemplate[]} the reports that have a sign in the table */
+  const reports = (archive) => archive.templates.slice(0, MOST_REPORTS);
+
+  /** The power of ten that stands in the head of a column. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @returns {number} */
+  const power = (archive, column, rows) => column.kind !== "scrap" ? 0
+    : commonPower(rows.slice(0, LOOKED_AT).map((i) => archive.value(column.id, i)));
+
+  /** @param {ShotArchive} archive @param {TableColumn} column @param {number} i @param {number} tens @returns {string} */
+  const text = (archive, column, i, tens) => {
+    if (column.kind === "shot") return String(archive.shots[i]);
+    if (column.kind === "date") return (archive.value("date", i) || MISSING).replace("T", " ").slice(0, 19);
+    if (column.kind === "scrap") {
+      const stored = archive.columns.get(column.id);
+      const other = stored?.units.get(i);
+      // another unit than the column's: with its own, and in no plot or comparison
+      if (stored && other !== undefined) return ishtar.numbers.quantity(stored.values[i], stored.sigmas[i] ?? null, other);
+      return cell(archive.value(column.id, i), archive.sigma(column.id, i), tens);
+    }
+    const value = archive.value(column.id, i);
+    return isMissing(value) ? column.id === "comment" ? "" : MISSING : String(value);
+  };
+
+  /** Whether the values of a column are numbers, as far as they are loaded. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows */
+  const isNumeric = (archive, column, rows) => column.kind === "shot" || (column.kind === "scrap"
+    && !rows.slice(0, LOOKED_AT).some((i) => typeof archive.value(column.id, i) === "string"));
+
+  /** How wide a column is, in characters. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @param {number} tens */
+  const width = (archive, column, rows, tens) => {
+    if (column.kind === "shot") return 12;
+    if (column.kind === "reports") return 2.5 + Math.max(7, 3.5 * reports(archive).length);
+    if (column.id === "comment") return 42;
+    const head = Math.max(column.title.length, scaledUnit(tens, column.unit).length) + 2;
+    const lengths = rows.slice(0, LOOKED_AT).map((i) => text(archive, column, i, tens).length);
+    return Math.min(34, Math.max(6, head, ...lengths) + 2.5);
+  };
+
+  /** @param {string} value @returns {string} a cell that no spreadsheet takes for a formula */
+  const csvText = (value) => {
+    const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+
+  /** @param {any} value @returns {string} */
+  const csvCell = (value) => value === null || value === undefined ? "" : typeof value === "number" || typeof value === "boolean" ? String(value) : csvText(String(value));
+
+  /**
+   * What is shown, as CSV: numbers in full with a column of their own for sigma, units in the head.
+   * @param {ShotArchive} archive @param {TableColumn[]} columns @param {number[]} rows @returns {string}
+   */
+  const csv = (archive, columns, rows) => {
+    const states = reports(archive);
+    const head = columns.flatMap((c) => {
+      if (c.kind === "reports") return states.map((t) => csvText(`${t.name} state`));
+      const unit = c.unit ? ` [${c.unit}]` : "";
+      return c.kind === "scrap" ? [csvText(c.id + unit), csvText(`${c.id} sigma${unit}`)] : [csvText(c.id)];
+    });
+    const lines = rows.map((i) => columns.flatMap((c) => {
+      if (c.kind === "reports") return states.map((t) => csvCell(archive.value(`${t.name} state`, i)));
+      if (c.kind === "scrap") return [csvCell(archive.value(c.id, i)), csvCell(archive.sigma(c.id, i))];
+      return [csvCell(archive.value(c.id, i))];
+    }).join(","));
+    return `${head.join(",")}\r\n${lines.map((line) => `${line}\r\n`).join("")}`;
+  };
+
+  ishtar.columns = { all, csv, isMissing, isNumeric, order, power, reports, scaledUnit, text, unitText, usual, width };
+})();

@@ -1,0 +1,273 @@
+// The page of all shots as a table: filter, columns, order, plot, and what of it stands in the address.
+// @ts-check
+"use strict";
+
+(() => {
+  const ishtar = window.ishtar;
+  const { el, cells, columns, place } = ishtar;
+
+  /** @typedef {{filter: string, columns: string[] | null, sort: string, up: boolean, x: string, y: string, c: string}} State */
+
+  const page = {
+    status: /** @type {HTMLElement} */ (document.getElementById("status")),
+    filter: /** @type {HTMLInputElement} */ (document.getElementById("filter")),
+    problem: /** @type {HTMLElement} */ (document.getElementById("filter-problem")),
+    choice: /** @type {HTMLElement} */ (document.getElementById("choice")),
+    box: /** @type {HTMLElement} */ (document.getElementById("grid")),
+    compare: /** @type {HTMLAnchorElement} */ (document.getElementById("compare")),
+    csv: /** @type {HTMLButtonElement} */ (document.getElementById("csv")),
+    plot: /** @type {HTMLElement} */ (document.getElementById("plot")),
+    axes: {
+      x: /** @type {HTMLSelectElement} */ (document.getElementById("axis-x")),
+      y: /** @type {HTMLSelectElement} */ (document.getElementById("axis-y")),
+      c: /** @type {HTMLSelectElement} */ (document.getElementById("axis-c")),
+    },
+  };
+
+  const MOST_COMPARED = Number(page.compare.dataset.most);
+
+  /** @returns {State} */
+  const read = () => {
+    const from = place.read();
+    return {
+      filter: from.text("filter"),
+      columns: from.has("columns") ? from.list("columns") : null,
+      sort: from.text("sort") || "shot",
+      up: from.text("order") === "up",
+      x: from.text("x"),
+      y: from.text("y"),
+      c: from.text("c"),
+    };
+  };
+
+  /** @param {State} state */
+  const asPlace = (state) => ({
+    filter: state.filter, columns: state.columns || [], sort: state.sort === "shot" ? "" : state.sort,
+    order: state.up ? "up" : "", x: state.x, y: state.y, c: state.c,
+  });
+
+  /** @param {any} error */
+  const fail = (error) => {
+    page.status.classList.add("wrong");
+    page.status.textContent = error instanceof Error ? error.message : String(error);
+  };
+
+  /** @param {ShotArchive} archive */
+  const start = (archive) => {
+    const all = columns.all(archive);
+    const byId = new Map(all.map((c) => [c.id, c]));
+    const usual = columns.usual(archive);
+    const find = ishtar.filter.finder(archive);
+    const drawPlot = ishtar.plot.plotOf(page.plot, archive);
+    /** @type {State} */
+    let state = read();
+    let filter = ishtar.filter.parse("", find);
+    /** @type {TableColumn[]} */
+    let shown = [];
+    /** @type {number[]} */
+    let rows = [];
+    /** @type {Map<string, number>} */
+    let powers = new Map();
+    let turn = 0;
+    /** @type {RowBox | null} */
+    let table = null;
+
+    const templateOf = (/** @type {string} */ id) => byId.get(id)?.template || "";
+    const isPlotted = () => byId.has(state.x) && byId.has(state.y);
+    const needed = () => [...new Set([
+      ...shown.map((c) => c.template), templateOf(state.sort), ...filter.fields.map(templateOf),
+      ...(isPlotted() ? [state.x, state.y, state.c].map(templateOf) : []),
+    ])].filter(Boolean);
+    const needsAll = () => filter.conditions.length > 0 || state.sort !== "shot" || isPlotted();
+
+    // what is shown -------------------------------------------------------------------------------
+
+    const choose = () => {
+      const everything = archive.shots.map((_, i) => i);
+      const templates = needed();
+      const loaded = new Map(archive.parts.map((part) => [part, archive.has(part, templates)]));
+      let found = everything;
+      if (needsAll()) {
+        found = everything.filter((i) => {
+          if (!loaded.get(archive.part(i))) return false;
+          const get = (/** @type {string} */ id) => archive.value(id, i);
+          return filter.conditions.every((c) => c.test(get));
+        });
+      }
+      const order = columns.order(archive, state.sort, !state.up);
+      rows = found.sort(order);
+      const known = rows.filter((i) => loaded.get(archive.part(i)));
+      powers = new Map(shown.map((c) => [c.id, columns.power(archive, c, known)]));
+      return known;
+    };
+
+    /** @param {number} i */
+    const makeRow = (i) => archive.has(archive.part(i), needed())
+      ? el("tr", null, shown.map((c) => cells.cell(archive, c, i, powers.get(c.id) || 0)))
+      : el("tr", { class: "wait" }, el("th", { scope: "row" }, el("a", { href: `${ishtar.archive.folder(archive.shots[i])}/index.html` }, archive.shots[i])), el("td", { colSpan: shown.length - 1 }, "…"));
+
+    const seen = (/** @type {number} */ first, /** @type {number} */ last) => {
+      const templates = needed();
+      const parts = [...new Set(rows.slice(first, last).map((i) => archive.part(i)))].filter((part) => !archive.has(part, templates));
+      if (!parts.length || needsAll()) return;
+      archive.load(parts, templates, () => {
+        // widths and powers of ten are taken from the first shots that were there
+        if (!powers.size || ![...powers.values()].some(Boolean)) arrange();
+        else table?.redrawSome((i) => parts.includes(archive.part(i)));
+      }).catch(fail);
+    };
+
+    const sortBy = (/** @type {TableColumn} */ column) => {
+      const same = state.sort === column.sorts;
+      change({ sort: column.sorts, up: same ? !state.up : column.kind === "text" }, true);
+      /** @type {HTMLElement | null} */ (page.box.querySelector(`th[data-id="${CSS.escape(column.id)}"] button`))?.focus();
+    };
+
+    /** Build the table anew: other columns, powers of ten, or widths. */
+    const arrange = () => {
+      const known = choose();
+      const widths = shown.map((c) => columns.width(archive, c, known, powers.get(c.id) || 0));
+      const numeric = shown.map((c) => c.kind === "scrap" && columns.isNumeric(archive, c, known));
+      const cols = widths.map((w) => {
+        const col = el("col");
+        col.style.width = `${w * 0.52}rem`;
+        return col;
+      });
+      const grid = el("table", { class: "grid" }, el("caption", { class: "vh" }, "Shots; the buttons in the head sort them"),
+        el("colgroup", null, cols), el("thead", null, el("tr", { "aria-rowindex": 1 }, shown.map((c, k) => cells.head(c, powers.get(c.id) || 0, numeric[k], state.sort === c.sorts ? (state.up ? "up" : "down") : "", sortBy)))), el("tbody"));
+      grid.style.width = `${widths.reduce((a, b) => a + b, 0) * 0.52}rem`;
+      const { scrollTop, scrollLeft } = page.box;
+      page.box.replaceChildren(grid);
+      table = ishtar.rowBox(page.box, grid, makeRow, seen);
+      table.show(rows);
+      page.box.scrollTop = scrollTop;
+      page.box.scrollLeft = scrollLeft;
+      page.compare.hidden = !(filter.conditions.length && 1 < rows.length && rows.length <= MOST_COMPARED);
+      if (!page.compare.hidden) page.compare.href = `compare.html${place.text({ shots: rows.map((i) => String(archive.shots[i])) })}`;
+      document.documentElement.classList.toggle("plots", isPlotted()); // see plotplace.js
+      drawPlot({ x: state.x, y: state.y, c: state.c }, rows);
+    };
+
+    /** @param {number} done @param {number} of */
+    const say = (done, of) => {
+      page.status.classList.remove("wrong");
+      const total = archive.shots.length;
+      const count = filter.conditions.length ? `${rows.length} of ${total} shots` : `${total} shots`;
+      page.status.textContent = done < of ? `${count} – reading part ${done + 1} of ${of} …` : filter.conditions.length && !rows.length ? "No shot meets the filter." : count;
+    };
+
+    /** Show the state: what is loaded at once, the rest as it comes. */
+    const refresh = async () => {
+      const mine = ++turn;
+      const wanted = state.columns || usual;
+      shown = all.filter((c) => c.id === "shot" || wanted.includes(c.id));
+      const parsed = ishtar.filter.parse(state.filter, find);
+      page.problem.textContent = parsed.problem;
+      page.filter.setAttribute("aria-invalid", String(Boolean(parsed.problem)));
+      if (!parsed.problem) filter = parsed;
+      const templates = needed();
+      const parts = needsAll() ? archive.parts : archive.parts.slice(0, 1);
+      const missing = parts.filter((part) => !archive.has(part, templates)).length;
+      page.box.setAttribute("aria-busy", "true");
+      let drawn = 0;
+      try {
+        if (missing) {
+          say(0, missing);
+          await archive.load(parts, templates, (done, of) => {
+            // drawing anew after each part would cost more than reading them
+            if (mine !== turn || (drawn && performance.now() - drawn < 400)) return;
+            arrange();
+            say(done, of);
+            drawn = performance.now();
+          });
+        }
+        if (mine !== turn) return;
+        arrange();
+        say(1, 1);
+      } catch (error) {
+        if (mine === turn) fail(error);
+      } finally {
+        if (mine === turn) page.box.removeAttribute("aria-busy");
+      }
+    };
+
+    /** @param {Partial<State>} changed @param {boolean} step */
+    const change = (changed, step) => {
+      state = { ...state, ...changed };
+      if ("filter" in changed || "sort" in changed) page.box.scrollTop = 0;
+      place.write(asPlace(state), step);
+      refresh();
+    };
+
+    // controls ------------------------------------------------------------------------------------
+
+    const boxes = () => {
+      const wanted = new Set(state.columns || usual);
+      const row = (/** @type {TableColumn} */ c) => el("label", null,
+        el("input", { type: "checkbox", value: c.id, checked: wanted.has(c.id), onchange: picked }), ` ${c.title}`,
+        columns.unitText(c.unit) ? el("span", { class: "unit" }, ` ${columns.unitText(c.unit)}`) : null);
+      /** @type {Map<string, any[]>} */
+      const groups = new Map([["", []]]);
+      for (const c of all) if (c.kind !== "shot") groups.set(c.template, [...(groups.get(c.template) || []), c]);
+      page.choice.replaceChildren(...[...groups].map(([name, list]) => {
+        const title = archive.index.templates.find((t) => t.name === name)?.title || name || "The shot";
+        return el("fieldset", null, el("legend", null, title), list.map(row));
+      }), el("p", null, el("button", { type: "button", onclick: () => { change({ columns: null }, true); boxes(); } }, "The usual columns")));
+    };
+    const picked = () => {
+      const chosen = [...page.choice.querySelectorAll("input")].filter((b) => b.checked).map((b) => b.value);
+      const same = chosen.length === usual.length && chosen.every((id) => usual.includes(id));
+      // no column at all is a choice as well; the shot is always there
+      change({ columns: same ? null : chosen.length ? chosen : ["shot"] }, true);
+    };
+
+    const pull = () => {
+      page.filter.value = state.filter;
+      for (const [name, select] of Object.entries(page.axes)) select.value = state[/** @type {"x" | "y" | "c"} */ (name)];
+      boxes();
+    };
+
+    const typed = ishtar.afterPause(() => change({ filter: page.filter.value.trim() }, true), 350);
+    page.filter.addEventListener("input", typed);
+    page.filter.form?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      change({ filter: page.filter.value.trim() }, true);
+    });
+    const drawable = all.filter((c) => c.kind === "shot" || c.kind === "date" || c.kind === "scrap");
+    const colourable = all.filter((c) => c.kind !== "reports" && c.id !== "comment");
+    page.axes.x.replaceChildren(...ishtar.plot.options(archive, drawable, "–"));
+    page.axes.y.replaceChildren(...ishtar.plot.options(archive, drawable, "–"));
+    page.axes.c.replaceChildren(...ishtar.plot.options(archive, colourable, "one colour"));
+    for (const [name, select] of Object.entries(page.axes)) {
+      select.addEventListener("change", () => {
+        const next = { [name]: select.value };
+        // one axis alone draws nothing: the other is the shot until it is chosen
+        if (name === "y" && select.value && !state.x) next.x = "shot";
+        change(next, true);
+        pull();
+      });
+    }
+    page.csv.addEventListener("click", async () => {
+      try {
+        await archive.load(archive.parts, needed());
+        choose();
+      } catch (error) {
+        return fail(error);
+      }
+      const text = columns.csv(archive, shown, rows);
+      const url = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+      const link = el("a", { href: url, download: "shots.csv" });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    });
+    place.follow(() => {
+      state = read();
+      pull();
+      refresh();
+    });
+    pull();
+    refresh();
+  };
+
+  ishtar.archive.open().then(start).catch(fail);
+})();

@@ -1,0 +1,168 @@
+// The pages across shots: what their scripts offer each other, and the shapes of their data files.
+
+interface Ishtar {
+  archive: {
+    open(): Promise<ShotArchive>;
+    folder(shot: number): string;
+    reportPage(shot: number, template: string): string;
+    numbersOf(spans: string): number[];
+  };
+  filter: {
+    parse(text: string, find: (name: string) => FilterField | string): ShotFilter;
+    finder(archive: ShotArchive): (name: string) => FilterField | string;
+    folded(text: unknown): string;
+  };
+  columns: {
+    all(archive: ShotArchive): TableColumn[];
+    csv(archive: ShotArchive, columns: TableColumn[], rows: number[]): string;
+    isMissing(value: unknown): boolean;
+    isNumeric(archive: ShotArchive, column: TableColumn, rows: number[]): boolean;
+    order(archive: ShotArchive, id: string, down: boolean): (a: number, b: number) => number;
+    power(archive: ShotArchive, column: TableColumn, rows: number[]): number;
+    reports(archive: ShotArchive): ShotTemplate[];
+    scaledUnit(power: number, unit: string): string;
+    text(archive: ShotArchive, column: TableColumn, i: number, power: number): string;
+    unitText(unit: string): string;
+    usual(archive: ShotArchive): string[];
+    width(archive: ShotArchive, column: TableColumn, rows: number[], power: number): number;
+  };
+  cells: {
+    cell(archive: ShotArchive, column: TableColumn, i: number, power: number): HTMLElement;
+    head(
+      column: TableColumn,
+      power: number,
+      isNumber: boolean,
+      sorted: "" | "up" | "down",
+      sort: (column: TableColumn) => void,
+    ): HTMLElement;
+  };
+  rowBox(
+    box: HTMLElement,
+    table: HTMLTableElement,
+    makeRow: (i: number) => HTMLTableRowElement,
+    seen: (first: number, last: number) => void,
+  ): RowBox;
+  colours: {
+    scale(part: number): string;
+    kind(k: number): Look;
+    isDark(): boolean;
+    MOST_KINDS: number;
+  };
+  scatter(box: HTMLElement): (plot: Scatter | null) => void;
+  plot: {
+    options(archive: ShotArchive, columns: TableColumn[], none: string): HTMLElement[];
+    plotOf(box: HTMLElement, archive: ShotArchive): (axes: { x: string; y: string; c: string }, rows: number[]) => void;
+  };
+  differences: {
+    APART: number;
+    against(a: ShotScrap | undefined, b: ShotScrap | undefined): { by: string; differs: boolean };
+    attributes(shots: ShotData[]): ComparedRow[];
+    components(shots: ShotData[]): { rows: ComparedRow[]; same: number };
+    reports(shots: ShotData[]): ComparedReport[];
+    results(shots: ShotData[], keys: Set<string>): { key: ComparedRow[]; others: ComparedRow[] };
+    wiring(shots: ShotData[]): { rows: ComparedRow[]; same: number };
+  };
+  ranking: {
+    wordsOf(query: string): string[];
+    find(entries: Iterable<SearchEntry>, words: string[]): SearchHit[];
+    cut(text: string, words: string[]): { text: string; found: boolean }[];
+  };
+}
+
+interface ShotTemplate { name: string; title: string; scope: string; slug?: string }
+interface ScrapColumn { id: string; template: string; name: string; unit: string; key: boolean }
+
+/** A column of all shots; undefined where it is not loaded yet, null where a shot has none. */
+interface StoredColumn {
+  values: any[];
+  sigmas: (number | null | undefined)[];
+  /** Units of shots that have another than the column. */
+  units: Map<number, string>;
+}
+
+interface ShotArchive {
+  index: SiteIndex;
+  /** Ascending; the place of a shot in it is its index everywhere else. */
+  shots: number[];
+  at: Map<number, number>;
+  scraps: ScrapColumn[];
+  byId: Map<string, ScrapColumn>;
+  templates: ShotTemplate[];
+  columns: Map<string, StoredColumn>;
+  readonly parts: number[];
+  part(i: number): number;
+  has(part: number, templates: Iterable<string>): boolean;
+  load(parts: number[], templates: string[], progress?: (done: number, of: number) => void): Promise<void>;
+  value(id: string, i: number): any;
+  sigma(id: string, i: number): number | null;
+}
+
+interface FilterField { id: string; unit: string; kind: "number" | "text" | "date" | "state" | "any" }
+interface FilterCondition { fields: FilterField[]; test(get: (id: string) => any): boolean }
+/** `problem` says in plain words what cannot be understood; empty where all can. */
+interface ShotFilter { conditions: FilterCondition[]; fields: string[]; problem: string }
+
+interface TableColumn {
+  id: string;
+  title: string;
+  kind: "shot" | "date" | "text" | "reports" | "scrap";
+  unit: string;
+  template: string;
+  /** What a click on its head sorts by; empty where nothing does. */
+  sorts: string;
+}
+
+interface RowBox {
+  /** Show other rows. */
+  show(rows: number[]): void;
+  /** Draw those of some shots anew, from what is known now. */
+  redrawSome(wanted: (i: number) => boolean): void;
+}
+
+interface Look { colour: string; shape: string }
+interface ScatterPoint extends Look { i: number; x: number; y: number; sx: number | null; sy: number | null }
+interface ScatterAxis { label: string; isTime: boolean; isWhole: boolean }
+interface Scatter {
+  points: ScatterPoint[];
+  x: ScatterAxis;
+  y: ScatterAxis;
+  /** What is drawn, in words. */
+  about: string;
+  read(i: number): string;
+  open(i: number): void;
+}
+
+/** `shots/NNNNN/shot` */
+interface ShotData {
+  shot: number;
+  date: string | null;
+  attributes: Record<string, any>;
+  problems: string[];
+  reports: ShotReport[];
+  wiring: Record<string, string>[];
+  components: { name: string; kind: string; parameters: Record<string, string> }[];
+}
+interface ShotReport {
+  template: string;
+  title?: string;
+  state: string;
+  html: string;
+  figures: { file: string; width: number; height: number; alt: string }[];
+  scraps: ShotScrap[];
+}
+interface ShotScrap { name: string; value: any; sigma: any; unit: string }
+
+interface ComparedCell { text: string; by: string }
+interface ComparedRow { name: string; title: string; cells: ComparedCell[]; differs: boolean }
+interface ComparedReport { template: string; title: string; reports: (ShotReport | undefined)[] }
+
+/** An entry of `data/search`, or a shot. `looks` is what is compared, made when first needed. */
+interface SearchEntry {
+  kind: string;
+  title: string;
+  text: string;
+  href: string;
+  shot?: number;
+  looks?: { title: string; text: string };
+}
+interface SearchHit { entry: SearchEntry; score: number }

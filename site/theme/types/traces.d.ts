@@ -1,0 +1,197 @@
+// The trace viewer: the shapes of its data, and what its scripts offer each other.
+
+type UPlot = import("uplot");
+declare var uPlot: typeof import("uplot");
+
+interface Ishtar {
+  tiles: Tiles;
+  times: Times;
+  view: Views;
+  picker(options: PickerOptions): Picker;
+  tracePlot(options: PlotOptions): TracePlot;
+  readings: Readings;
+  viewer: Viewer;
+  MOST_SHOTS: number;
+  /** the colour of the k-th shot, as a small square */
+  swatch(k: number): HTMLElement;
+}
+
+/** [from, to] in seconds */
+type Span = readonly [number, number];
+
+interface TraceLevel {
+  stride: number;
+  bins: number;
+  tiles: number;
+  /** first time of each tile after t0, where the sampling is irregular */
+  starts?: number[];
+}
+
+/** A signal in `shots/NNNNN/traces/index`. */
+interface TraceSignal {
+  name: string;
+  slug: string;
+  unit: string;
+  t0: number;
+  /** null where the sampling is irregular */
+  dt: number | null;
+  n: number;
+  levels: TraceLevel[];
+  problem: string;
+}
+
+interface TraceIndex { shot: number; tile: number; signals: TraceSignal[] }
+
+interface Tile {
+  lo: number;
+  hi: number;
+  n: number;
+  /** n minima, then n maxima; at a stride of 1 n values */
+  codes: Uint16Array;
+  /** times relative to t0, where the sampling is irregular */
+  times: Float64Array | null;
+}
+
+/** What is known of one signal of one shot, at one level, in one span. */
+interface Piece {
+  stride: number;
+  n: number;
+  /** what one step of the codes is worth */
+  step: number;
+  /** first time of each point and, at n, of the one behind them */
+  time(i: number): number;
+  low(i: number): number;
+  high(i: number): number;
+}
+
+interface Choice {
+  /** index of the level to show */
+  level: number;
+  /** tiles [first, last] of it in the span */
+  first: number;
+  last: number;
+  /** why it is not finer: "" where it is as fine as the screen needs */
+  held: "" | "kept" | "budget";
+}
+
+interface Curve {
+  readonly shot: number;
+  readonly signal: TraceSignal;
+  /** of the whole signal; with irregular sampling right once the coarsest tile is there */
+  span(): Span;
+  /** the level for a view that is so many pixels wide, or one that is coarser by `drop` levels */
+  choose(view: Span, width: number, drop: number): Choice;
+  cost(choice: Choice): number;
+  /** load what a choice needs; resolves when it is there */
+  fetch(choice: Choice): Promise<void>;
+  /** what is loaded of a view, as fine as it is, not finer than a level */
+  best(finest: number, view: Span): { pieces: Piece[]; stride: number };
+}
+
+interface Tiles {
+  /** the index of a shot, null where it has none */
+  index(shot: number): Promise<TraceIndex | null>;
+  curve(index: TraceIndex, signal: TraceSignal): Curve;
+  folder(shot: number): string;
+  /** levels for the curves of each plot that together cost no more than `budget`: all coarser by the same
+   * number of levels, then single plots finer again; shots in one plot are always alike */
+  plan(plots: Curve[][], view: Span, width: number, budget: number): Choice[][];
+}
+
+/** How times are written at some zoom: (t - offset) * scale, in `name`. */
+interface TimeUnit { name: string; scale: number; offset: number; label: string }
+
+interface Times {
+  /** the unit of the axis for a view */
+  unit(view: Span): TimeUnit;
+  /** a time with its unit, with digits that tell neighbours `step` apart */
+  text(seconds: number, step: number): string;
+  /** a view as `0.500 to 0.700 s` */
+  range(view: Span): string;
+  /** a length of time with its unit */
+  length(seconds: number): string;
+}
+
+interface PickerItem { value: string; text: string; note: string; disabled: boolean }
+
+interface PickerOptions {
+  host: Element;
+  label: string;
+  hint: string;
+  items(): PickerItem[];
+  chosen(): ReadonlySet<string>;
+  toggle(value: string): void;
+}
+
+interface Picker { refresh(): void }
+
+interface Drawn { color: string; pieces: Piece[] }
+
+interface PlotOptions {
+  host: HTMLElement;
+  /** what it shows, for those who do not see it */
+  label: string;
+  height: number;
+  /** whether it has the axis of all under it */
+  last: boolean;
+  onSelect(view: Span): void;
+  onWhole(): void;
+  onCursor(time: number): void;
+}
+
+interface TracePlot {
+  /** draw curves; returns the power of ten that the axis left out */
+  draw(view: Span, curves: Drawn[]): number;
+  cursor(time: number): void;
+  /** width of the drawing in CSS pixels */
+  width(): number;
+  resize(height: number): void;
+  over(): HTMLElement;
+  /** the time under a place on the screen */
+  timeAt(clientX: number): number;
+  destroy(): void;
+}
+
+interface Views {
+  /** a view with its middle or `at` held, within the whole, not shorter than `least` */
+  zoom(view: Span, at: number, factor: number, whole: Span, least: number): Span;
+  pan(view: Span, by: number, whole: Span): Span;
+}
+
+/** What a curve is at a time. `low` and `high` are the same at a stride of 1. */
+interface Reading { low: number; high: number; step: number; stride: number }
+
+interface Readings {
+  at(pieces: Piece[], time: number): Reading | null;
+  /** the time of the point `by` points behind that at `time`; null without points */
+  next(pieces: Piece[], time: number, by: number): number | null;
+  /** `12.31`, or `(−0.28 … 34.22) × 10⁻³`, with the digits that it was kept with */
+  text(reading: Reading): string;
+  /** `each point is 64 samples (6.4 µs), minimum and maximum` */
+  level(stride: number, dt: number | null): string;
+}
+
+/** What the keys and the mouse do to the page. */
+interface Viewer {
+  view(): Span;
+  whole(): Span;
+  show(view: Span): void;
+  zoom(at: number, factor: number): void;
+  pan(share: number): void;
+  cursor(): number;
+  /** put the cursor at a time; `say` it to those who listen */
+  point(time: number, say: boolean): void;
+  /** the cursor to another point of the finest curve */
+  step(by: number): void;
+  plots(): TracePlot[];
+
+  shots(): number[];
+  signals(): string[];
+  /** all shots of the site */
+  known(): number[];
+  index(shot: number): TraceIndex | null;
+  /** show other shots and signals */
+  take(shots: number[], signals: string[]): void;
+  /** call when shots or signals have changed */
+  follow(listener: () => void): void;
+}

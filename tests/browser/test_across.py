@@ -1,0 +1,629 @@
+"""All shots as a table, plotted, compared and searched, in a real Chromium."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import math
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.publish import publish
+from runner.publish.format import number, unit_text
+from runner.receipts import Scrap, Subject
+from tests.browser.test_site_browser import DESKTOP, PHONE, SHOTS, Seen, _Quiet, open_page
+from tests.notebook_fakes import MARKUP
+from tests.site_fakes import FIRST, FakeSource, campaign, receipt
+
+pytestmark = pytest.mark.browser
+
+OLD = (7, 450)  # shots of other parts of the data than the campaign's
+NEWEST = FIRST + 14
+ACCENTED = "Première décharge"
+
+
+def te_of(shot: int) -> float:
+    """Return the electron temperature that the campaign gives a shot, in eV."""
+    return 4.1 + 0.4 * math.sin(shot)
+
+
+def across_source(folder: Path) -> FakeSource:
+    """The campaign, two shots long before it, and a comment that a spreadsheet would run."""
+    source = campaign(folder)
+    for n in OLD:
+        record = replace(
+            source.records[FIRST],
+            shot=n,
+            date=datetime(2020, 1, 2, 10, n % 60),
+            attributes={"gas": "H2", "program": "old", "comment": "=1+1" if n == 7 else ACCENTED},
+        )
+        source.records[n] = record
+        te = Scrap(name="Te", value=te_of(n), sigma=0.2, unit="eV")
+        source.add_report(
+            receipt(Subject.shot(n), "langmuir", "Langmuir probe", scraps=(te,)), None
+        )
+    return source
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> FakeSource:
+    return across_source(tmp_path_factory.mktemp("across"))
+
+
+@pytest.fixture(scope="module")
+def site(source: FakeSource) -> Path:
+    out = source.reports_dir.parent / "public"
+    publish(source, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("www")
+    (root / "all shots").symlink_to(site)
+    handler = functools.partial(_Quiet, directory=str(root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/all%20shots/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def seen(site: Path) -> Seen:
+    return Seen(f"{site.as_uri()}/")
+
+
+@pytest.fixture
+def page(chromium: Any, seen: Seen) -> Iterator[Any]:
+    """A page from disk; nothing that it should not do may happen."""
+    page = open_page(chromium, seen, DESKTOP)
+    yield page
+    page.close()
+    assert seen.troubles == []
+
+
+def until(page: Any, true: str) -> None:
+    """Wait for a condition; playwright's own waiting needs an eval that the pages forbid."""
+    end = time.monotonic() + 10
+    while not page.evaluate(true):
+        assert time.monotonic() < end, f"{true} – {page.inner_text('main')[:600]}"
+        page.wait_for_timeout(20)
+
+
+def open_table(page: Any, base: str, state: str = "") -> None:
+    # a change of the fragment alone would not load the page again
+    page.goto("about:blank")
+    page.goto(f"{base}table.html{'#' + state if state else ''}")
+    until_still(page)
+
+
+def until_still(page: Any) -> None:
+    until(
+        page,
+        "document.querySelector('#grid td') !== null"
+        " && !document.querySelector('#grid[aria-busy], #grid .wait')"
+        " || /No shot meets/.test(document.getElementById('status').textContent)",
+    )
+
+
+def shown(page: Any) -> list[int]:
+    """The shots in the table, from its top."""
+    return [int(t) for t in page.locator("#grid tbody th a").all_inner_texts()]
+
+
+def filter_by(page: Any, text: str) -> list[int]:
+    page.fill("#filter", text)
+    page.keyboard.press("Enter")
+    until_still(page)
+    return shown(page)
+
+
+def column(page: Any, name: str) -> dict[int, str]:
+    """The cells of a column by shot."""
+    heads = [t.split("\n")[0] for t in page.locator("#grid thead th").all_inner_texts()]
+    at = heads.index(name)
+    rows = page.locator("#grid tbody tr:not(.space)").all()
+    cells = [row.locator("th, td").all_inner_texts() for row in rows]
+    return {int(c[0].split()[0]): c[at] for c in cells}
+
+
+# the table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["disk", "server"])
+def test_the_table_shows_all_shots_newest_first_with_values_and_units(
+    chromium, site, served, source, way
+):
+    seen = Seen(f"{site.as_uri()}/" if way == "disk" else served)
+    page = open_page(chromium, seen, DESKTOP)
+    open_table(page, seen.base)
+    assert shown(page) == sorted(source.records, reverse=True)
+    te = column(page, "Te")
+    assert te[NEWEST] == number(te_of(NEWEST), 0.2)
+    assert te[FIRST + 10] == "–"
+    head = page.locator("#grid thead th", has_text="ne").first.inner_text()
+    assert "10¹⁷ m⁻³" in head.replace("\xa0", " ")
+    marks = page.locator("#grid tbody tr", has_text=str(FIRST + 11)).locator("a.dot")
+    assert "RF power: failed" in [m.get_attribute("title") for m in marks.all()]
+    for mark in marks.all():
+        assert (site / mark.get_attribute("href")).is_file()
+    page.close()
+    assert seen.troubles == []
+
+
+def test_only_the_newest_part_is_read_until_more_is_needed(chromium, site, served, source):
+    read: list[str] = []
+    seen = Seen(served)
+    page = open_page(chromium, seen, (1280, 500))
+    page.on("request", lambda r: read.append(r.url.split("all%20shots/")[1]))
+    many = range(20_000, 20_120)  # so that the old ones are out of sight
+    page.route(
+        "**/data/index.js",
+        lambda route: route.fulfill(
+            content_type="text/javascript",
+            body=(site / "data/index.js")
+            .read_text()
+            .replace(f"-{NEWEST}", f"-{NEWEST},{many[0]}-{many[-1]}")
+            .replace('"shards":[', '"shards":[100,'),
+        ),
+    )
+    rows = {"shot": list(many), **{k: [None] * 120 for k in ("date", "gas", "program")}}
+    rows |= {"operator": [None] * 120, "comment": ["late"] * 120, "problems": [[]] * 120}
+    body = str(rows).replace("None", "null").replace("'", '"')[:-1] + ', "states": {}}'
+    page.route(
+        "**/data/shots/0100.js",
+        lambda route: route.fulfill(
+            content_type="text/javascript", body=f'ishtar.data("data/shots/0100", {body});'
+        ),
+    )
+    open_table(page, served)
+    assert [r for r in read if "data/shots/" in r] == ["data/shots/0100.js"]
+    assert page.locator("#grid tbody tr:not(.space)").count() < 60
+    page.evaluate("document.getElementById('grid').scrollTop = 1e6")
+    until(page, f"!!document.querySelector('#grid a[href=\"shots/{OLD[0]:05d}/index.html\"]')")
+    until_still(page)
+    assert "data/shots/0000.js" in read
+    assert filter_by(page, "program = old") == [450, 7]
+    page.close()
+    assert seen.troubles == []
+
+
+def test_a_filter_finds_the_shots_that_the_truth_says(page, seen, source):
+    has_te = [n for n in source.records if n not in {FIRST + k for k in (5, 9, 10, 12, 13)}]
+    open_table(page, seen.base)
+    newest = sorted(source.records, reverse=True)
+
+    def those(test: Any) -> list[int]:
+        return [n for n in newest if test(n)]
+
+    gas = {n: r.attributes.get("gas") for n, r in source.records.items()}
+    assert filter_by(page, "gas = Ar") == those(lambda n: gas[n] == "Ar")
+    assert filter_by(page, "gas != Ar") == those(lambda n: gas[n] != "Ar")
+    hot = those(lambda n: n in has_te and te_of(n) > 4.2)
+    assert filter_by(page, "Te > 4.2") == hot
+    assert filter_by(page, "langmuir.Te>4.2 eV") == hot
+    assert filter_by(page, "gas=He; Te ≥ 4.2") == [n for n in hot if gas[n] == "He"]
+    assert filter_by(page, "Te = none") == those(lambda n: n not in has_te)
+    assert filter_by(page, "shot = 1236..1239") == [1239, 1238, 1237, 1236]
+    assert filter_by(page, "date = 2026-11-20") == [FIRST + 5, FIRST + 4]
+    assert filter_by(page, "date < 2026-11-20; gas ~ h") == [1233, 1232, 1231, 1230, 450, 7]
+    assert filter_by(page, "rf_power = failed") == [FIRST + 11, FIRST + 4]
+    assert filter_by(page, "Langmuir probe = timed out") == [FIRST + 12]
+    assert filter_by(page, "problems > 0") == [FIRST + 11]
+    assert filter_by(page, "premiere DECHARGE") == [450]
+    assert filter_by(page, '"strap back in;"; gas = Ar') == [NEWEST]
+    assert filter_by(page, "no such words") == []
+    assert page.inner_text("#status") == "No shot meets the filter."
+    assert filter_by(page, '"<script>"; program ~ ramp') == [FIRST + 11, FIRST + 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Tee > 3", "There is no column “Tee”"),
+        ("Te > much", "“much” is no number"),
+        ("Te > 3 V", "langmuir.Te is in eV, not in “V”"),
+        ("> 3", "names nothing to compare"),
+        ("Te >", "needs a value after it"),
+        ("gas > 3", "gas is a text"),
+        ("date > yesterday", "is no date: write it as 2026-11-22"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_says_so_and_keeps_the_shots(page, seen, text, words):
+    open_table(page, seen.base)
+    before = shown(page)
+    page.fill("#filter", text)
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('filter-problem').textContent !== ''")
+    assert words in page.inner_text("#filter-problem")
+    assert page.get_attribute("#filter", "aria-invalid") == "true"
+    assert shown(page) == before
+
+
+def test_a_column_sorts_both_ways_with_missing_values_last(page, seen, source):
+    open_table(page, seen.base)
+    head = page.get_by_role("button", name=re.compile(r"^Te\b"))
+    missing = {n for n, text in column(page, "Te").items() if text == "–"}
+    have = [n for n in source.records if n not in missing]
+    head.click()
+    until_still(page)
+    assert shown(page)[: len(have)] == sorted(have, key=te_of, reverse=True)
+    head = page.get_by_role("button", name=re.compile(r"^Te\b"))
+    assert head.evaluate("e => e === document.activeElement")
+    head.press("Enter")
+    until_still(page)
+    assert shown(page)[: len(have)] == sorted(have, key=te_of)
+    assert set(shown(page)[len(have) :]) == missing
+    assert page.locator("th[data-id='langmuir.Te']").get_attribute("aria-sort") == "ascending"
+
+
+def test_columns_are_chosen_and_a_link_and_the_back_button_restore_them(page, seen, chromium):
+    open_table(page, seen.base)
+    heads = "[...document.querySelectorAll('#grid thead .name')].map(e => e.textContent)"
+    usual = page.evaluate(heads)
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_role("checkbox", name="Operator").check()
+    page.get_by_role("checkbox", name="Comment").uncheck()
+    filter_by(page, "gas = Ar; Te > 3")
+    page.get_by_role("button", name=re.compile("^Vp")).click()
+    until_still(page)
+    assert "Operator" in page.evaluate(heads)
+    assert "Comment" not in page.evaluate(heads)
+    other = chromium.new_page()
+    other.goto(page.url)
+    until_still(other)
+    assert shown(other) == shown(page)
+    assert other.evaluate(heads) == page.evaluate(heads)
+    assert other.input_value("#filter") == "gas = Ar; Te > 3"
+    other.close()
+    for _ in range(4):
+        page.go_back()
+    until(page, "location.hash === ''")
+    until_still(page)
+    assert page.evaluate(heads) == usual
+    assert page.input_value("#filter") == ""
+
+
+@pytest.mark.parametrize("way", ["disk", "server"])
+def test_what_is_shown_is_downloaded_as_csv(chromium, site, served, source, way):
+    seen = Seen(f"{site.as_uri()}/" if way == "disk" else served)
+    page = open_page(chromium, seen, DESKTOP)
+    open_table(page, seen.base, "columns=gas,langmuir.Te,comment&filter=shot%3C1239")
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Download as CSV").click()
+    text = Path(got.value.path()).read_text(encoding="utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows[0] == ["shot", "gas", "langmuir.Te [eV]", "langmuir.Te sigma [eV]", "comment"]
+    by_shot = {int(r[0]): r for r in rows[1:]}
+    assert list(by_shot) == shown(page)
+    assert float(by_shot[FIRST][2]) == te_of(FIRST)
+    assert float(by_shot[FIRST][3]) == 0.2
+    assert by_shot[FIRST + 8][4] == MARKUP
+    assert by_shot[7][4] == "'=1+1"  # no formula
+    page.close()
+    # a file that is saved is no page that is opened
+    assert [t for t in seen.troubles if "blob:" not in t] == []
+
+
+# the plot ------------------------------------------------------------------------------------
+
+
+def test_a_result_is_plotted_against_another_coloured_by_a_third(page, seen, source):
+    open_table(page, seen.base)
+    page.select_option("#axis-y", "langmuir.Te")
+    until(page, "document.querySelectorAll('.axes .label').length === 2")
+    assert page.input_value("#axis-x") == "shot"
+    page.select_option("#axis-x", "langmuir.ne")
+    page.select_option("#axis-c", "rf_power.max_IC_Pinj")
+    until(page, "!!document.querySelector('.key .bar')")
+    labels = [t.replace("\xa0", " ") for t in page.locator(".axes .label").all_text_contents()]
+    assert labels == ["ne (10¹⁷ m⁻³)", "Te (eV)"]
+    assert "max_IC_Pinj (W)" in page.inner_text(".key")
+    about = page.get_attribute("#plot canvas", "aria-label")
+    n = len([t for t in column(page, "ne").values() if t != "–"])
+    assert f"of {n} shots" in about
+    assert "#" in page.url
+    assert "x=langmuir.ne" in page.url
+    assert f"{len(source.records) - n} of {len(source.records)} shots" in page.inner_text("#plot")
+    filter_by(page, "gas = He")
+    page.select_option("#axis-c", "gas")
+    until(page, "!!document.querySelector('ul.key li svg path')")
+    assert page.locator("ul.key path").first.get_attribute("fill") == "#0072b2"
+    assert page.locator("ul.key li").all_inner_texts() == ["Gas", "He"]
+    assert "of 4 shots" in page.get_attribute("#plot canvas", "aria-label")
+
+
+def test_a_point_is_read_and_opened_by_pointer_and_by_keyboard(page, seen):
+    open_table(page, seen.base, f"x=shot&y=langmuir.Te&filter=shot={FIRST}..{FIRST + 2}")
+    until(page, "document.querySelectorAll('.axes .label').length === 2")
+    page.locator("#plot canvas").press("ArrowRight")
+    reading = page.locator("#plot output")
+    assert f"Shot {FIRST} " in reading.inner_text()
+    assert number(te_of(FIRST), 0.2) in reading.inner_text()
+    assert "eV" in reading.inner_text()
+    page.keyboard.press("ArrowRight")
+    ring = page.locator("#plot circle.chosen")
+    x, y = float(ring.get_attribute("cx")), float(ring.get_attribute("cy"))
+    page.keyboard.press("ArrowRight")
+    assert f"Shot {FIRST + 2} " in reading.inner_text()
+    box = page.locator("#plot canvas").bounding_box()
+    page.mouse.move(box["x"] + x + 3, box["y"] + y - 3)
+    assert f"Shot {FIRST + 1} " in reading.inner_text()
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    page.wait_for_url(f"**/shots/{FIRST + 1:05d}/index.html")
+    page.go_back()
+    until(page, "document.querySelectorAll('.axes .label').length === 2")
+    page.locator("#plot canvas").press("ArrowLeft")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/shots/{FIRST + 2:05d}/index.html")
+
+
+def test_numbers_and_units_read_as_on_the_pages_that_the_server_makes(page, seen):
+    open_table(page, seen.base)
+    chance = random.Random(5)
+    pairs: list[tuple[float, float | None]] = [(0.0, None), (12345, None), (0.0996, 0.0996)]
+    for _ in range(300):
+        value = chance.gauss(0, 1) * 10.0 ** chance.randint(-8, 20)
+        sigma = abs(value) * 10.0 ** chance.uniform(-4, 1) if chance.random() < 0.7 else None
+        pairs.append((value, sigma))
+    theirs = page.evaluate("pairs => pairs.map(([v, s]) => ishtar.numbers.number(v, s))", pairs)
+    assert theirs == [number(v, s) for v, s in pairs]
+    units = ["eV", "1/m^3", "A/V", "W/m^2", "degC", "", "1", "m^-3", "kg*m^2/s^2", "a.u. (old)"]
+    assert page.evaluate("us => us.map(ishtar.numbers.unitText)", units) == [
+        unit_text(u) for u in units
+    ]
+
+
+# comparing -----------------------------------------------------------------------------------
+
+
+def open_compare(page: Any, base: str, shots: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{base}compare.html#shots={shots}")
+    until(page, "document.querySelectorAll('table.beside').length > 0")
+
+
+def row(page: Any, name: str) -> Any:
+    return page.locator("table.beside tbody tr").filter(
+        has=page.locator("th", has_text=re.compile(f"^{re.escape(name)}( ?differs)?$"))
+    )
+
+
+@pytest.mark.parametrize("way", ["disk", "server"])
+def test_shots_are_compared_in_attributes_results_configuration_and_figures(
+    chromium, site, served, way
+):
+    seen = Seen(f"{site.as_uri()}/" if way == "disk" else served)
+    page = open_page(chromium, seen, DESKTOP)
+    a, b = FIRST + 3, FIRST + 6
+    open_compare(page, seen.base, f"{a},{b}")
+    assert "differs" in row(page, "gas").get_attribute("class")
+    assert row(page, "operator").get_attribute("class") is None
+    apart = abs(te_of(b) - te_of(a)) / math.hypot(0.2, 0.2)
+    assert apart > 1
+    assert f"{apart:.1f} σ" in row(page, "Te").inner_text()
+    assert "differs" in row(page, "Te").get_attribute("class")
+    changed = page.get_by_role("region", name="What differs in wiring").inner_text()
+    assert "shunt_1" in changed
+    assert "shunt_2" in changed
+    assert "Lang_U" not in changed
+    figures = page.locator("section.figures", has_text="Overview").locator("img")
+    assert figures.count() == 2
+    for image in figures.all():
+        image.scroll_into_view_if_needed()
+        assert (site / image.get_attribute("src")).is_file()
+    assert page.get_by_role("link", name="Their traces").get_attribute("href") == (
+        f"traces.html#shots={a},{b}"
+    )
+    page.get_by_label("only what differs").check()
+    until(page, "!document.querySelector('main').innerText.includes('M. Usoltceva')")
+    page.close()
+    assert seen.troubles == []
+
+
+def test_results_closer_than_their_sigma_are_not_marked(page, seen):
+    a, b = FIRST + 6, FIRST + 14  # Te nearly the same
+    assert abs(te_of(a) - te_of(b)) / math.hypot(0.2, 0.2) > 1
+    near = FIRST + 7
+    assert abs(te_of(a) - te_of(near)) / math.hypot(0.2, 0.2) < 1
+    open_compare(page, seen.base, f"{a},{near}")
+    assert row(page, "Te").get_attribute("class") is None
+    assert "σ" in row(page, "Te").inner_text()
+
+
+def test_shots_are_added_and_removed_and_the_address_follows(page, seen):
+    open_compare(page, seen.base, str(FIRST))
+    page.get_by_label("Add a shot").fill(f"{FIRST + 2}, {FIRST + 4}")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelectorAll('#chips li').length === 3")
+    assert page.url.endswith(f"#shots={FIRST},{FIRST + 2},{FIRST + 4}")
+    page.get_by_role("button", name=f"Remove shot {FIRST}").click()
+    until(page, "document.querySelectorAll('#chips li').length === 2")
+    page.go_back()
+    until(page, "document.querySelectorAll('#chips li').length === 3")
+    page.get_by_role("button", name="The shot after").click()
+    until(page, "document.querySelectorAll('#chips li').length === 4")
+    assert page.url.endswith(f",{FIRST + 5}")
+    page.get_by_label("Add a shot").fill("99999")
+    page.keyboard.press("Enter")
+    assert f"There is no shot 99999; the nearest is {NEWEST}." in page.inner_text("#problem")
+    page.get_by_label("Add a shot").fill(f"{FIRST + 7} {FIRST + 8} {FIRST + 9}")
+    page.keyboard.press("Enter")
+    assert "6 shots fit side by side" in page.inner_text("#problem")
+
+
+def test_a_filter_of_few_shots_leads_to_their_comparison(page, seen):
+    open_table(page, seen.base, f"filter=shot={FIRST}..{FIRST + 1}")
+    page.get_by_role("link", name="Compare these").click()
+    until(page, "document.querySelectorAll('table.beside').length > 0")
+    assert page.url.endswith(f"compare.html#shots={FIRST + 1},{FIRST}")
+
+
+# the search ----------------------------------------------------------------------------------
+
+
+def search_for(page: Any, text: str) -> list[str]:
+    page.fill("#q", text)
+    page.wait_for_timeout(30)
+    return [t.split("\n")[0] for t in page.locator("[role=option]").all_inner_texts()]
+
+
+@pytest.mark.parametrize("way", ["disk", "server"])
+def test_the_search_finds_shots_templates_signals_devices_and_days(chromium, site, served, way):
+    seen = Seen(f"{site.as_uri()}/" if way == "disk" else served)
+    page = open_page(chromium, seen, DESKTOP)
+    page.goto(f"{seen.base}search.html")
+    until(page, "/shots and/.test(document.getElementById('status').textContent)")
+    assert search_for(page, str(FIRST + 3))[0] == f"Shot {FIRST + 3}"
+    assert search_for(page, "0007")[0] == "Shot 7"
+    assert search_for(page, "decharge PREMIERE") == ["Shot 450"]
+    assert search_for(page, "strap jumps") == [f"Shot {NEWEST}"]
+    assert "Langmuir probe" in search_for(page, "langmuir")
+    assert "Lang_I" in search_for(page, "lang_i")
+    assert "shunt_2" in search_for(page, "shunt")
+    assert "2026-11-20" in search_for(page, "2026-11-20")
+    assert search_for(page, "nothing of that kind") == []
+    assert "0 found" in page.inner_text("#status")
+    search_for(page, "lang")
+    groups = page.locator("#results h2").all_inner_texts()
+    assert "Signals 2" in groups
+    page.close()
+    assert seen.troubles == []
+
+
+def test_the_slash_leads_to_the_search_and_the_keyboard_does_the_rest(page, seen):
+    page.goto(f"{seen.base}shots/{FIRST:05d}/index.html")
+    page.keyboard.press("/")
+    page.wait_for_url("**/search.html")
+    until(page, "document.activeElement.id === 'q'")
+    until(page, "/shots and/.test(document.getElementById('status').textContent)")
+    page.keyboard.type("helium he")
+    page.fill("#q", "helicon_flat")
+    until(page, "document.querySelectorAll('[role=option]').length > 2")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    chosen = page.locator("[aria-selected=true]")
+    assert chosen.count() == 1
+    assert page.get_attribute("#q", "aria-activedescendant") == chosen.get_attribute("id")
+    target = chosen.get_attribute("href")
+    assert target == page.locator("[role=option]").nth(1).get_attribute("href")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/{target}")
+    page.go_back()
+    until(page, "document.getElementById('q').value === 'helicon_flat'")
+    until(page, "document.querySelectorAll('[role=option]').length > 2")
+    page.fill("#q", str(FIRST))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/shots/{FIRST:05d}/index.html")
+
+
+# everywhere ----------------------------------------------------------------------------------
+
+STATES = {
+    "table": "table.html#x=shot&y=langmuir.Te&c=rf_power.max_IC_Pinj",
+    "table_columns": f"table.html#columns=gas,comment,langmuir.note%20{'%3Cscript%3E'}",
+    "compare": f"compare.html#shots={FIRST + 3},{FIRST + 8},{FIRST + 11}",
+    "search": "search.html#q=script",
+}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_pages_fit_the_screen_and_show_markup_as_text(chromium, seen, size, dark):
+    page = open_page(chromium, seen, size, dark=dark)
+    folder = SHOTS / "across"
+    for name, path in STATES.items():
+        page.goto("about:blank")
+        page.goto(seen.base + path)
+        page.wait_for_timeout(250)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        assert (
+            page.evaluate("document.querySelectorAll('main script, main b[onclick]').length") == 0
+        )
+        if name != "table":
+            assert "<script>" in page.inner_text("main"), path
+        look = f"{name}-{size[0]}-{'dark' if dark else 'light'}.png"
+        page.screenshot(path=str(folder / look), full_page=True)
+    page.close()
+    assert seen.troubles == []
+
+
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"  # `make vendor`
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_an_accessibility_checker_finds_nothing(chromium, seen, dark):
+    page = open_page(chromium, seen, DESKTOP, dark=dark)
+    for path in STATES.values():
+        page.goto("about:blank")
+        page.goto(seen.base + path)
+        page.wait_for_timeout(250)
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], path
+    page.close()
+    assert seen.troubles == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_moves_while_a_page_is_filled(chromium, seen, size):
+    page = open_page(chromium, seen, size)
+    page.add_init_script(
+        """window.shift = 0; new PerformanceObserver((list) => {
+        for (const e of list.getEntries()) window.shift += e.value;
+        }).observe({type: 'layout-shift', buffered: true});"""
+    )
+    for path in STATES.values():
+        page.goto("about:blank")
+        page.goto(seen.base + path)
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.shift") < 0.02, path
+    page.close()
+    assert seen.troubles == []
+
+
+def test_heads_and_shot_numbers_stay_in_sight_on_a_phone(chromium, seen):
+    page = open_page(chromium, seen, (390, 500))
+    open_table(page, seen.base)
+    page.evaluate("document.getElementById('grid').scrollTo(300, 200)")
+    page.wait_for_timeout(60)
+    box = page.locator("#grid").bounding_box()
+    head = page.locator("#grid thead th").first.bounding_box()
+    first = page.locator("#grid tbody th").nth(8).bounding_box()
+    assert abs(head["x"] - box["x"]) < 3
+    assert abs(head["y"] - box["y"]) < 3
+    assert abs(first["x"] - box["x"]) < 3
+    page.close()
+    assert seen.troubles == []
+
+
+def test_without_scripts_there_are_the_newest_shots_and_links_to_the_rest(browser, site, source):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "table.html").as_uri())
+    rows = page.locator("table.shots tbody tr")
+    assert rows.count() == len(source.records)
+    assert str(NEWEST) in rows.first.inner_text()
+    assert not page.locator("#filter").is_visible()
+    for name in ("compare", "search"):
+        page.goto((site / f"{name}.html").as_uri())
+        assert "needs scripts" in page.inner_text("main") or "need scripts" in page.inner_text(
+            "main"
+        )
+        for link in page.locator("main a:visible").all():
+            assert (site / link.get_attribute("href")).is_file()
+    context.close()
