@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 
 from runner.coordinator import Coordinator, Event, Listener
-from runner.desk import Desk, Order
+from runner.desk import Desk
 from runner.errors import ClusterError
 from runner.execute import Done
+from runner.lineup import Order
 from runner.receipts import Subject
 from runner.waiting import Priority
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -20,13 +20,14 @@ from typing import Any
 from runner.coordinator import Coordinator, Event, Listener, given_up
 from runner.errors import ClusterError, WorkersLost
 from runner.execute import Done, Job
+from runner.lineup import Key, Lineup, Order
 from runner.logs import about
 from runner.observe import ServiceObserver
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
 from runner.templates import Templates
-from runner.waiting import Priority, Waiting
+from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +44,6 @@ class Running:
     priority: Priority
     since: float
     deaths: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is asked of a desk.
-
-    Attributes
-    ----------
-    names : the templates that count; None for all.
-    force : whether reports are made that are neither missing nor stale.
-    patient : whether what a cluster has lost is due again, for as long as it takes.
-    """
-
-    names: Collection[str] | None = None
-    force: bool = False
-    patient: bool = True
 
 
 class Desk:
@@ -96,21 +81,19 @@ class Desk:
         self._coordinator = coordinator
         self._observer = observer
         self._order = order or Order()
+        self._lineup = Lineup(coordinator, self._order, listener)
         self._listener = listener
         self._wake = wake
         self._workers = coordinator.settings.run.processes if workers is None else workers
         self._pools = ExitStack()
         self._pool = pool or self._open_pool()
         self._running: dict[Future[Done], Running] = {}
-        self._waiting = Waiting()
         self._suspects: list[Running] = []  # whose worker died; one of them may have ended it
         self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
         self._day_templates: set[str] = set()  # due now
-        self._given_up: set[tuple[Subject, str]] = set()
         self._noted: set[Subject] = set()  # whose reports were noted since the last `collect`
         self._trouble = ""  # with the cluster, told last
-        self._took = coordinator.catalogue.durations()
-        self._n_queued = self._n_done = 0
+        self._n_done = 0
         self.errors: list[Exception] = []  # that no report tells of
         self.finished: dict[str, int] = {}  # reports by state, since the start
 
@@ -160,7 +143,7 @@ class Desk:
         templates = self._coordinator.templates()
         while len(self._running) < jobs_at_once(self._pool, self._workers):
             self._look_ahead(templates)
-            taken = self._waiting.take()
+            taken = self._lineup.waiting.take()
             if taken is None:
                 return
             planned, priority = taken
@@ -216,7 +199,7 @@ class Desk:
         """Plan the most urgent of the due shots, unless something as urgent waits already."""
         if self._due:
             priority = min(self._due.values())
-            if not self._waiting.counts()[priority.name.lower()]:
+            if not self._lineup.waiting.counts()[priority.name.lower()]:
                 shots = sorted(n for n, p in self._due.items() if p == priority)[-AT_ONCE:]
                 for number in shots:
                     del self._due[number]
@@ -229,59 +212,14 @@ class Desk:
     @property
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
-        return bool(self._running or self._suspects or self._due or self._waiting)
+        return bool(self._running or self._suspects or self._due or self._lineup.waiting)
 
     def queue(self, plan: Sequence[Planned], priority: Priority) -> None:
-        """Let the planned reports wait for a worker that wait for no other report.
+        """Let the planned reports wait for a worker that wait for no other report."""
+        self._lineup.add(plan, priority, self._keys_at_work())
 
-        The others are looked at again when those are done.
-        """
-        templates = self._coordinator.templates()
-        at_work = {(r.job.subject, r.job.template) for r in self._at_work()}
-        pending = {(p.subject, p.template) for p in plan} | at_work | set(self._waiting)
-        for p in plan:
-            key = (p.subject, p.template)
-            if key in at_work or key in self._given_up:
-                continue
-            before = templates.before(p.template)
-            if any((p.subject, name) in pending for name in before):
-                continue
-            if self._listener and key not in self._waiting:
-                self._n_queued += 1
-                job = self._coordinator.job(p, templates[p.template])
-                self._listener(Event(kind="planned", job=job, total=self._n_queued))
-            self._waiting.put(p, priority, rank=-self._until_end(p.template, templates))
-
-    def _until_end(self, name: str, templates: Templates) -> float:
-        """Return how long a report and what waits for it are expected to take, s."""
-        scope = templates[name].scope
-        following = [f for f in templates.following(name) if templates[f].scope == scope]
-        longest = max((self._took.get(f, 0.0) for f in following), default=0.0)
-        return self._took.get(name, 0.0) + longest
-
-    def _queue_following(self, done: Job, priority: Priority) -> None:
-        """Queue what reads the scraps of a report that is done, where it is due now."""
-        templates, subject = self._coordinator.templates(), done.subject
-        names = {
-            name
-            for name in templates.following(done.template)
-            if templates[name].scope == subject.scope
-            and (self._order.names is None or name in self._order.names)
-        }
-        if not names:
-            return
-        shots: Sequence[int] | None = None
-        ranges: list[Subject] = []
-        if subject.scope == "shot":
-            shots = [subject.number]
-        elif subject.scope == "day":
-            shots = self._coordinator.catalogue.shots(subject.key)
-        else:
-            ranges = [subject]
-        plan = self._coordinator.due(
-            shots=shots, names=names, ranges=ranges, force=self._order.force
-        )
-        self.queue([p for p in plan if p.subject == subject], priority)
+    def _keys_at_work(self) -> set[Key]:
+        return {(r.job.subject, r.job.template) for r in self._at_work()}
 
     def _at_work(self) -> list[Running]:
         return [*self._running.values(), *self._suspects]
@@ -335,11 +273,11 @@ class Desk:
         if self._listener:
             self._n_done += 1
             self._listener(
-                Event(kind="done", job=job, done=done, index=self._n_done, total=self._n_queued)
+                Event(
+                    kind="done", job=job, done=done, index=self._n_done, total=self._lineup.n_queued
+                )
             )
-        self._queue_following(job, running.priority)
-        if all(r.job.subject != job.subject for r in self._at_work()):
-            self._waiting.leave(job.subject)
+        self._lineup.add_following(job, running.priority, self._keys_at_work())
 
     def _put_back(self, running: Running, error: ClusterError) -> None:
         """Make a report due again that the cluster has lost."""
@@ -357,7 +295,7 @@ class Desk:
 
     def _give_up(self, job: Job, why: Exception) -> None:
         """Leave a job alone until the service starts again, rather than fail at it for ever."""
-        self._given_up.add((job.subject, job.template))
+        self._lineup.refused.add((job.subject, job.template))
         self.errors.append(why)
         logger.error(
             "%s could not be made: %s; it is tried again after a restart",
@@ -395,7 +333,7 @@ class Desk:
                 }
                 for r in self._running.values()
             ],
-            "waiting": self._waiting.counts(),
+            "waiting": self._lineup.waiting.counts(),
             "shots_to_plan": len(self._due),
             "finished": dict(self.finished),
         }
