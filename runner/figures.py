@@ -28,12 +28,14 @@ def prepare(shell: Any) -> None:
     """
     if os.environ.get("MPLBACKEND", INLINE) != INLINE:
         return
-    import matplotlib as mpl
     import matplotlib.pyplot as plt
+    from IPython.core.pylabtools import activate_matplotlib
     from matplotlib.figure import Figure
+    from matplotlib_inline.backend_inline import configure_inline_support
 
-    mpl.use(INLINE)
-    plt.switch_backend(INLINE)
+    # what the backend does where it is imported in the kernel, and not before
+    activate_matplotlib(INLINE)
+    configure_inline_support(shell, INLINE)
     plt.uninstall_repl_displayhook()  # draws all open figures after each cell, to no screen
     shell.display_formatter.formatters["image/png"].for_type(Figure, png)
 

@@ -13,14 +13,19 @@ import ishtar
 logger = logging.getLogger(__name__)
 
 # What every report needs, and what a kernel is made of: each imports `ipykernel.debugger`
-# when it starts. The library's own modules follow. Never matplotlib_inline, which looks for its
-# kernel when it is imported.
+# when it starts. The library's own modules follow.
 FIRST = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.debugger",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
     "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
+    "matplotlib_inline",
+    "tornado.platform.asyncio",
     "numpy",
     "matplotlib.backends.backend_agg",
     "matplotlib.pyplot",
@@ -99,11 +104,13 @@ def _first_use() -> None:
 def _draw() -> None:
     """Draw what figures are made of, and let the files of the fonts go."""
     from matplotlib import font_manager, mathtext
+    from matplotlib.backends import backend_registry
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from runner.figures import png
 
+    backend_registry.list_all()  # looks for entry points of installed packages
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
     above, below = figure.subplots(2, sharex=True)
