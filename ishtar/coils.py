@@ -227,13 +227,7 @@ def field(
         return _field_magpylib(coils, currents, r, z)
     if engine != "elliptic":
         raise BadCoils(f"there is no engine {engine!r}: use 'elliptic' or 'magpylib'")
-    b_r, b_z = np.zeros(r.shape), np.zeros(r.shape)
-    for coil, current in _matched(coils, currents):
-        for a, z0, turns in coil.filaments():
-            loop_r, loop_z, _ = _loop(a, r, z - z0)
-            b_r += turns * current * loop_r
-            b_z += turns * current * loop_z
-    return b_r, b_z
+    return _of_filaments(coils, currents, r, z)[:2]
 
 
 def flux(
@@ -244,11 +238,21 @@ def flux(
     The flux through the circle at (r, z) is 2π ψ. Parameters as in :func:`field`.
     """
     r, z = np.broadcast_arrays(np.asarray(r, float), np.asarray(z, float))
-    psi = np.zeros(r.shape)
+    return _of_filaments(coils, currents, r, z)[2]
+
+
+def _of_filaments(
+    coils: Sequence[CoilSet], currents: Mapping[str, float], r: Floats, z: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return b_r, b_z and ψ of all filaments, T and Wb/rad."""
+    b_r, b_z, psi = np.zeros(r.shape), np.zeros(r.shape), np.zeros(r.shape)
     for coil, current in _matched(coils, currents):
         for a, z0, turns in coil.filaments():
-            psi += turns * current * _loop(a, r, z - z0)[2]
-    return psi
+            loop_r, loop_z, loop_psi = _loop(a, r, z - z0)
+            b_r += turns * current * loop_r
+            b_z += turns * current * loop_z
+            psi += turns * current * loop_psi
+    return b_r, b_z, psi
 
 
 def field_map(
@@ -279,12 +283,14 @@ def field_map(
     import xarray as xr
 
     r, z = np.atleast_1d(np.asarray(r, float)), np.atleast_1d(np.asarray(z, float))
-    rr, zz = np.abs(r)[None, :], z[:, None]
-    b_r, b_z = field(coils, currents, rr, zz, engine=engine)
+    rr, zz = np.broadcast_arrays(np.abs(r)[None, :], z[:, None])
+    b_r, b_z, psi_values = _of_filaments(coils, currents, rr, zz)
+    if engine != "elliptic":
+        b_r, b_z = field(coils, currents, rr, zz, engine=engine)
     b_r = b_r * np.where(r < 0.0, -1.0, 1.0)
     names = {"b_r": b_r, "b_z": b_z, "b": np.hypot(b_r, b_z)}
     data = {k: (("z", "r"), v, {"units": "T"}) for k, v in names.items()}
-    psi = {"psi": (("z", "r"), flux(coils, currents, rr, zz), {"units": "Wb/rad"})}
+    psi = {"psi": (("z", "r"), psi_values, {"units": "Wb/rad"})}
     axes = {"r": ("r", r, {"units": "m"}), "z": ("z", z, {"units": "m"})}
     attrs = {"engine": engine, **{f"current_{k}_A": float(i) for k, i in currents.items()}}
     return xr.Dataset(data | psi, coords=axes, attrs=attrs)

@@ -6,9 +6,8 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.testbed import Testbed, is_stored, shot_folders, stored_shots
 from ishtar.workspace import Workspace
 from runner.code import code_parts
-from runner.errors import ClusterError, WorkersLost
+from runner.errors import WorkersLost
 from runner.execute import (
     RERUN_PREFIX,
     Done,
@@ -247,74 +246,39 @@ class Coordinator:
         """Make every report that is missing or stale; return those that were made.
 
         Templates that read scraps of others run after them, on what those have just given.
-        """
-        finished: list[Done] = []
-        templates = self.templates()
-        processes = self.settings.run.processes if workers is None else workers
-        with nullcontext(pool) if pool else self.open_pool(processes) as executor:
-            for level in templates.levels():
-                wanted = {
-                    t.name
-                    for t in level
-                    if t.scope in scopes and (names is None or t.name in names)
-                }
-                if not wanted:
-                    continue
-                plan = self.due(shots=shots, names=wanted, ranges=ranges, force=force)
-                finished += self._run_plan(plan, templates, executor, listener)
-        return finished
 
-    def _run_plan(
-        self,
-        plan: Iterable[Planned],
-        templates: Templates,
-        pool: Executor,
-        listener: Listener | None,
-    ) -> list[Done]:
-        finished: list[Done] = []
-        lost: ClusterError | None = None
-        todo = [(p, self.job(p, templates[p.template])) for p in plan]
-        futures: dict[Future[Done], Job] = {}
-        for planned, job in todo:
-            if listener:
-                listener(Event(kind="planned", job=job, total=len(todo)))
-            futures[self.submit(pool, planned, job)] = job
-        for future in as_completed(futures):
-            job = futures[future]
-            try:
-                done = future.result()
-            except BrokenProcessPool:
-                logger.error("%s: its worker died; running it in a worker of its own", job)
-                done = self._alone(job)
-            except WorkersLost as error:
-                done = given_up(job, error)
-            except ClusterError as error:  # what others have done is still to be noted
-                lost = lost or error
-                continue
-            self.note_report(done)
-            finished.append(done)
-            if listener:
-                listener(
-                    Event(kind="done", job=job, done=done, index=len(finished), total=len(todo))
-                )
-        if lost:
-            raise lost
-        return finished
+        Parameters
+        ----------
+        shots, names, ranges, force
+            As in `make_plan`.
+        workers : int, optional
+            Processes, 0 for this one; those of the settings by default.
+        scopes : collection of {"shot", "day", "range"}
+            Only reports of these.
+        listener : callable, optional
+            Is told of each `Event`.
+        pool : Executor, optional
+            Workers that are there already.
+        """
+        from runner.batch import run_batch  # which works for a coordinator
+
+        return run_batch(
+            self,
+            shots=shots,
+            names=names,
+            ranges=ranges,
+            force=force,
+            workers=workers,
+            scopes=scopes,
+            listener=listener,
+            pool=pool,
+        )
 
     def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
         """Hand a job to a pool: to be run, or to be rendered where only its words changed."""
         if planned.action == "render" and (old := self._receipt(planned.folder)):
             return pool.submit(rerender, job, self.workspace.reports / planned.folder, old)
         return pool.submit(execute, job)
-
-    def _alone(self, job: Job) -> Done:
-        with self.open_pool(1) as pool:
-            try:
-                return pool.submit(execute, job).result()
-            except BrokenProcessPool as error:
-                raise IshtarError(
-                    f"{job}: its worker died twice; look into the system's log for a lack of memory"
-                ) from error
 
     def _receipt(self, folder: str) -> Receipt | None:
         try:

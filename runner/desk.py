@@ -1,30 +1,33 @@
-"""The desk of the service: which reports are due, which run, which come next.
+"""The desk: which reports are due, which run, which come next.
 
 Jobs are handed to the workers one by one, as workers become free, so that a shot that has just
-arrived waits for no more than the report in progress.
+arrived waits for no more than the report in progress, and a report that reads scraps of another
+begins as soon as that is done.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Any
 
-from runner.coordinator import Coordinator, given_up
+from runner.coordinator import Coordinator, Event, Listener, given_up
 from runner.errors import ClusterError, WorkersLost
 from runner.execute import Done, Job
+from runner.lineup import Key, Lineup, Order
 from runner.logs import about
 from runner.observe import ServiceObserver
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
 from runner.templates import Templates
-from runner.waiting import Priority, Waiting
+from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
 
@@ -44,27 +47,73 @@ class Running:
 
 
 class Desk:
-    """Keeps the workers busy with what is due, the urgent first."""
+    """Keeps the workers busy with what is due, the urgent first.
 
-    def __init__(self, coordinator: Coordinator, observer: ServiceObserver | None = None) -> None:
+    Parameters
+    ----------
+    coordinator : Coordinator
+        Plans, and notes what is done.
+    observer : ServiceObserver, optional
+        Counts for those who watch the service.
+    order : Order
+        What is made at all.
+    workers : int, optional
+        Reports at once; those of the settings by default.
+    pool : Executor, optional
+        Workers that someone else has started, and ends.
+    listener : callable, optional
+        Is told what is queued and what is done.
+    wake : callable, optional
+        Is called, in any thread, when a report is done.
+    """
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        observer: ServiceObserver | None = None,
+        *,
+        order: Order | None = None,
+        workers: int | None = None,
+        pool: Executor | None = None,
+        listener: Listener | None = None,
+        wake: Callable[[], None] | None = None,
+    ) -> None:
         self._coordinator = coordinator
         self._observer = observer
-        self._workers = coordinator.settings.run.processes
+        self._order = order or Order()
+        self._lineup = Lineup(coordinator, self._order, listener)
+        self._listener = listener
+        self._wake = wake
+        self._workers = coordinator.settings.run.processes if workers is None else workers
         self._pools = ExitStack()
-        self._pool = self._pools.enter_context(coordinator.open_pool(self._workers))
+        self._pool = pool or self._open_pool()
         self._running: dict[Future[Done], Running] = {}
-        self._waiting = Waiting()
         self._suspects: list[Running] = []  # whose worker died; one of them may have ended it
         self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
         self._day_templates: set[str] = set()  # due now
-        self._given_up: set[tuple[Subject, str]] = set()
         self._noted: set[Subject] = set()  # whose reports were noted since the last `collect`
         self._trouble = ""  # with the cluster, told last
+        self._n_done = 0
+        self.errors: list[Exception] = []  # that no report tells of
         self.finished: dict[str, int] = {}  # reports by state, since the start
+
+    def _open_pool(self) -> Executor:
+        return self._pools.enter_context(self._coordinator.open_pool(self._workers))
 
     def close(self) -> None:
         """End the workers."""
         self._pools.close()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pools.__exit__(kind, error, trace)
 
     @property
     def busy(self) -> bool:
@@ -94,7 +143,7 @@ class Desk:
         templates = self._coordinator.templates()
         while len(self._running) < jobs_at_once(self._pool, self._workers):
             self._look_ahead(templates)
-            taken = self._waiting.take()
+            taken = self._lineup.waiting.take()
             if taken is None:
                 return
             planned, priority = taken
@@ -117,13 +166,15 @@ class Desk:
             self._renew_workers()
             return False
         self._running[future] = running
+        if self._wake:
+            future.add_done_callback(lambda _: self._wake and self._wake())
         return True
 
     def _renew_workers(self) -> None:
         """End the workers and start others; jobs that they had are suspects, each with a death."""
         self._pools.close()  # afterwards every job is done, one way or another
         self._coordinator.clear_unfinished()
-        self._pool = self._pools.enter_context(self._coordinator.open_pool(self._workers))
+        self._pool = self._open_pool()
         for future, running in list(self._running.items()):
             if _broken(future):
                 del self._running[future]
@@ -148,33 +199,30 @@ class Desk:
         """Plan the most urgent of the due shots, unless something as urgent waits already."""
         if self._due:
             priority = min(self._due.values())
-            if not self._waiting.counts()[priority.name.lower()]:
+            if not self._lineup.waiting.counts()[priority.name.lower()]:
                 shots = sorted(n for n, p in self._due.items() if p == priority)[-AT_ONCE:]
                 for number in shots:
                     del self._due[number]
                 names = [t.name for t in templates.values() if t.scope == "shot"]
-                plan = self._coordinator.due(shots=shots, names=names)
-                self._queue(plan, templates, priority)
+                self.queue(self._coordinator.due(shots=shots, names=names), priority)
         if self._day_templates and not self.busy_with_shots:
             of_days, self._day_templates = self._day_templates, set()
-            plan = self._coordinator.due(names=of_days)
-            self._queue(plan, templates, Priority.BACKFILL)
+            self.queue(self._coordinator.due(names=of_days), Priority.BACKFILL)
 
     @property
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
-        return bool(self._running or self._suspects or self._due or self._waiting)
+        return bool(self._running or self._suspects or self._due or self._lineup.waiting)
 
-    def _queue(self, plan: Sequence[Planned], templates: Templates, priority: Priority) -> None:
-        """Let the planned reports wait that read no other; the others come due after those."""
-        at_work = [*self._running.values(), *self._suspects]
-        running = {(r.job.subject, r.job.template) for r in at_work}
-        planned = {(p.subject, p.template) for p in plan} | running | set(self._waiting)
-        for p in plan:
-            key = (p.subject, p.template)
-            waits = any((p.subject, name) in planned for name in templates[p.template].after)
-            if not waits and key not in running and key not in self._given_up:
-                self._waiting.put(p, priority)
+    def queue(self, plan: Sequence[Planned], priority: Priority) -> None:
+        """Let the planned reports wait for a worker that wait for no other report."""
+        self._lineup.add(plan, priority, self._keys_at_work())
+
+    def _keys_at_work(self) -> set[Key]:
+        return {(r.job.subject, r.job.template) for r in self._at_work()}
+
+    def _at_work(self) -> list[Running]:
+        return [*self._running.values(), *self._suspects]
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -192,10 +240,10 @@ class Desk:
             except WorkersLost as error:
                 done = given_up(job, error)
             except ClusterError as error:
-                self._put_back(running, str(error))
+                self._put_back(running, error)
                 continue
             except Exception as error:
-                self._give_up(job, str(error))
+                self._give_up(job, error)
                 continue
             self._note(running, done)
         subjects, self._noted = self._noted, set()
@@ -222,12 +270,21 @@ class Desk:
         if self._observer:
             self._observer.reported(done)
         self._noted.add(job.subject)
-        if job.subject.scope == "shot":
-            self.ask([job.subject.number], running.priority)
+        if self._listener:
+            self._n_done += 1
+            self._listener(
+                Event(
+                    kind="done", job=job, done=done, index=self._n_done, total=self._lineup.n_queued
+                )
+            )
+        self._lineup.add_following(job, running.priority, self._keys_at_work())
 
-    def _put_back(self, running: Running, why: str) -> None:
+    def _put_back(self, running: Running, error: ClusterError) -> None:
         """Make a report due again that the cluster has lost."""
-        job = running.job
+        if not self._order.patient:
+            self.errors.append(error)
+            return
+        job, why = running.job, str(error)
         if why != self._trouble:
             logger.error("%s: %s", running.job, why, extra=about(job.subject, job.template))
         self._trouble = why
@@ -236,9 +293,10 @@ class Desk:
         else:
             self.ask_days([running.job.template])
 
-    def _give_up(self, job: Job, why: str) -> None:
+    def _give_up(self, job: Job, why: Exception) -> None:
         """Leave a job alone until the service starts again, rather than fail at it for ever."""
-        self._given_up.add((job.subject, job.template))
+        self._lineup.refused.add((job.subject, job.template))
+        self.errors.append(why)
         logger.error(
             "%s could not be made: %s; it is tried again after a restart",
             *(job, why),
@@ -246,6 +304,15 @@ class Desk:
         )
         if self._observer:
             self._observer.gave_up(job)
+
+    def wait(self) -> None:
+        """Wait until a report is done."""
+        wait(self._running, return_when=FIRST_COMPLETED)
+
+    @property
+    def has_done(self) -> bool:
+        """Whether a report is done that was not collected."""
+        return any(future.done() for future in self._running)
 
     def finish(self) -> set[Subject]:
         """Wait for the reports in progress and note them; begin no more."""
@@ -266,7 +333,7 @@ class Desk:
                 }
                 for r in self._running.values()
             ],
-            "waiting": self._waiting.counts(),
+            "waiting": self._lineup.waiting.counts(),
             "shots_to_plan": len(self._due),
             "finished": dict(self.finished),
         }

@@ -18,6 +18,9 @@ from runner.warm.folders import private_folder
 from runner.warm.owner import kernel_environment
 from runner.warm.provisioner import WarmProvisioner
 
+# what a cold kernel runs first, so that its figures are drawn as those of a warm one
+START = "from runner.figures import prepare as _; _(get_ipython()); del _"
+
 
 class PrivateKernelManager(AsyncKernelManager):
     """A kernel with this very Python, for one notebook."""
@@ -42,7 +45,10 @@ class PrivateKernelManager(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """The one kernel that reports run on."""
         return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            argv=[
+                *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+                f"--IPKernelApp.exec_lines={START}",
+            ],
             display_name="Python 3",
             language="python",
         )

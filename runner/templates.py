@@ -208,6 +208,35 @@ class Templates(Mapping[str, Template]):
     def __len__(self) -> int:
         return len(self._found)
 
+    def before(self, name: str) -> set[str]:
+        """Return the templates whose scraps one reads, or that lead to such."""
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            template = self._found.get(todo.pop())
+            new = set(template.after) - found if template else set()
+            found |= new
+            todo += new
+        return found
+
+    def following(self, name: str) -> set[str]:
+        """Return the templates that read one's scraps, or those of such."""
+        return {other for other in self._found if name in self.before(other)}
+
+    def phases(self) -> list[set[str]]:
+        """Return the templates in groups; each reads scraps of earlier groups, or of its own scope.
+
+        So a report of a day that reads those of its shots comes when all of these are there.
+        """
+        phase: dict[str, int] = {}
+        for template in (t for level in self.levels() for t in level):
+            known = [self._found[a] for a in template.after if a in self._found]
+            phase[template.name] = max(
+                (phase[a.name] + (a.scope != template.scope) for a in known), default=0
+            )
+        last = max(phase.values(), default=-1)
+        return [{n for n, of in phase.items() if of == k} for k in range(last + 1)]
+
     def levels(self) -> list[list[Template]]:
         """Return the templates in groups; each reads scraps of earlier groups only."""
         done: set[str] = set()

@@ -11,7 +11,8 @@ import json
 import logging
 import signal
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +37,8 @@ from runner.receipts import Subject
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
+
+PUBLISH_EVERY_S = 1.0  # at most, while reports are being made: pages take processor time, too
 
 
 LET_GO_AT = 4  # o'clock: nobody runs shots, and the day's reports are made
@@ -79,17 +82,27 @@ class Watcher:
 
     `look` never waits for a report: it takes new files, hands out jobs to the workers that are free
     and collects those that are done, so that one slow report holds up nothing but its worker.
+
+    ``wake``, if given, is called in any thread when a report is done, and it is time to look.
     """
 
-    def __init__(self, coordinator: Coordinator, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        stop: threading.Event,
+        wake: Callable[[], None] | None = None,
+    ) -> None:
         settings = coordinator.settings
         self._coordinator = coordinator
         self._stop = stop
+        self._wake = wake
         self._day_reports = schedule(coordinator)
         for at in self._day_reports:
             time_of_day(at)  # now, not when they are due
         self.observer = ServiceObserver(coordinator.workspace, settings.watch.metrics)
-        self.desk = Desk(coordinator, self.observer)
+        self.desk = Desk(coordinator, self.observer, wake=wake)
+        self._changed: set[Subject] = set()  # since the last publication
+        self._published = 0.0
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self.later = Later(settings.publish)
@@ -105,7 +118,7 @@ class Watcher:
         self.observer.__exit__(*exc)
 
     def look(self) -> list[Outcome]:
-        """Take new files, collect finished reports, publish both, hand out what is due."""
+        """Take new files, collect finished reports, hand out what is due, publish what is new."""
         outcomes = self._take()
         subjects = {Subject.shot(n) for o in outcomes if o.status == "stored" for n in o.shots}
         self.desk.ask((s.number for s in subjects), Priority.LIVE)
@@ -113,24 +126,34 @@ class Watcher:
             self.desk.ask(asked, Priority.BACKFILL)
             logger.info("backfill of %d shots was asked for", len(asked))
         subjects |= self.desk.collect()
-        if subjects or any(o.status == "quarantined" for o in outcomes):
-            self._publish(sorted(subjects))
-            logger.info(
-                "published %s",
-                ", ".join(map(str, sorted(subjects))) or "the home page",
-                extra={"shots": [s.number for s in sorted(subjects) if s.scope == "shot"]},
-            )
         if not self._stop.is_set():
-            self.desk.hand_out()
-            if not subjects and not outcomes:
-                work_later(self._coordinator, self.later)
+            self.desk.hand_out()  # before pages are written: no worker waits for them
+        self._changed |= subjects
+        in_hurry = any(o.status == "quarantined" for o in outcomes)
+        rested = time.monotonic() - self._published > PUBLISH_EVERY_S
+        if in_hurry or (self._changed and (rested or not self.desk.busy)):
+            self._publish_changed()
+        elif not outcomes and not self._changed and not self._stop.is_set():
+            work_later(self._coordinator, self.later)
         self.observer.looked(self.desk.status(), self._day_reports)
+        if self._wake and self.desk.has_done:
+            self._wake()  # what was done meanwhile
         return outcomes
 
     def _publish(self, subjects: list[Subject] | None = None) -> None:
         with self.observer.publishing():
             done = publish_workspace(self._coordinator, subjects, traces=False)
         self.later.ask(done.lacking)
+
+    def _publish_changed(self) -> None:
+        subjects, self._changed = sorted(self._changed), set()
+        self._publish(subjects)
+        self._published = time.monotonic()
+        logger.info(
+            "published %s",
+            ", ".join(map(str, subjects)) or "the home page",
+            extra={"shots": [s.number for s in subjects if s.scope == "shot"]},
+        )
 
     def catch_up(self, day_summary_at: datetime) -> None:
         """Publish what the site lacks, and make due whatever was left undone."""
@@ -162,8 +185,9 @@ class Watcher:
 
     def finish(self) -> None:
         """Wait for the reports in progress, note and publish them; begin no more."""
-        if subjects := self.desk.finish():
-            self._publish(sorted(subjects))
+        self._changed |= self.desk.finish()
+        if self._changed:
+            self._publish_changed()
         self.observer.looked(self.desk.status(), self._day_reports)
 
     def _take(self) -> list[Outcome]:
@@ -239,18 +263,25 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
         hour, minute = time_of_day(settings.watch.day_summary_at)
         due = datetime.now().replace(hour=hour, minute=minute, second=0, microsecond=0)
         workspace.incoming.mkdir(parents=True, exist_ok=True)
-        with Watcher(coordinator, stop) as watcher:
+        # One thread: jobs never overlap, so the catalogue and the site have one writer.
+        scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+        def wake() -> None:
+            if not stop.is_set():
+                scheduler.add_job(
+                    watcher.look, id="look now", replace_existing=True, max_instances=2
+                )
+
+        with Watcher(coordinator, stop, None if once else wake) as watcher:
             if once:
                 _drain(watcher, due, settings.ingest.settle_s)
                 return
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
-            # One thread: jobs never overlap, so the catalogue and the site have one writer.
-            scheduler = BackgroundScheduler(
-                executors={"default": ThreadPoolExecutor(1)},
-                job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            )
-            logging.getLogger("apscheduler").setLevel(logging.ERROR)
             scheduler.add_job(watcher.catch_up, args=(due,), id="catch up")
             scheduler.add_job(
                 watcher.look, "interval", seconds=settings.watch.poll_s, id="look for files"

@@ -284,6 +284,14 @@ class Catalogue(Lists):
         )
         return [report_of(row) for row in rows]
 
+    def durations(self) -> dict[str, float]:
+        """Return how long reports lately took, by template, s."""
+        rows = self._all(
+            "SELECT template, AVG(duration_s) FROM (SELECT template, duration_s FROM reports "
+            "WHERE state = 'ok' ORDER BY rowid DESC LIMIT 500) GROUP BY template"
+        )
+        return dict(rows)
+
     def doubted(
         self, templates: Collection[str], subjects: Collection[str] | None = None
     ) -> list[ReportRow]:

@@ -153,13 +153,18 @@ def analyse(
     :mod:`ishtar.langmuir.theory`.
     """
     v, i = pair(bias, current)
-    probe = _probe(area, gas, radius, length, reduction)
+    probe = probe_of(area, gas, radius, length, reduction)
     table = analyse_padded(v[None, :], i[None, :], probe, step=resolution(i), reduction=reduction)
+    return SweepResult(**entries(table, probe))
+
+
+def entries(table: Table, probe: Probe) -> dict[str, Any]:
+    """Return the fields of a `SweepResult` for the first sweep of a table."""
     measured = {
         q: Measured(value=float(table.value[q][0]), sigma=float(table.sigma[q][0]), unit=UNITS[q])
         for q in (*QUANTITIES, "reduction")
     }
-    return SweepResult(
+    return dict(
         **measured,
         valid=bool(table.valid[0]),
         reason=table.reason[0],
@@ -217,7 +222,7 @@ def analyse_sweeps(
         Values are NaN where not ``valid``. Units are in ``attrs["units"]``.
     """
     v, i = pair(bias, current)
-    probe = _probe(area, gas, radius, length, reduction)
+    probe = probe_of(area, gas, radius, length, reduction)
     if quiet is not None and background is not None:
         raise SweepError("both quiet and background are given; give one of them")
     if sweeps is None:
@@ -228,7 +233,7 @@ def analyse_sweeps(
         )
     step = resolution(i)
     # A rail is flat only in the record itself: after a background is taken off it no longer is.
-    n_rail = _samples_at_record_limit(sweeps.table(i), i)
+    n_rail = samples_at_record_limit(sweeps.table(i), i)
     if quiet is not None:
         background = background_of(*_window(v, i, t0, dt, quiet), dt=dt)
     if background is not None:
@@ -238,7 +243,7 @@ def analyse_sweeps(
         extra = capacitance_of_ramps(v, i, sweeps)
         i = i - Background(capacitance=extra).current(v, dt)
     table = analyse_padded(sweeps.table(v), sweeps.table(i), probe, step=step, reduction=reduction)
-    _refuse_clipped(table, n_rail)
+    refuse_clipped(table, n_rail)
     dataset = _dataset(table, sweeps)
     used = background or Background()
     dataset.attrs.update(
@@ -252,7 +257,7 @@ def analyse_sweeps(
     return dataset
 
 
-def _samples_at_record_limit(currents: Floats, record: Floats) -> Floats:
+def samples_at_record_limit(currents: Floats, record: Floats) -> Floats:
     """Return how many samples of each sweep lie at the largest or smallest value of the record.
 
     0 where they are too few to be a rail: noise alone puts single samples there.
@@ -263,7 +268,7 @@ def _samples_at_record_limit(currents: Floats, record: Floats) -> Floats:
     return np.where((n_at >= enough) & (np.ptp(record) > 0), n_at, 0)
 
 
-def _refuse_clipped(table: Table, n_rail: Floats) -> None:
+def refuse_clipped(table: Table, n_rail: Floats) -> None:
     """Refuse the sweeps that lie at the record's limit; a dead probe's noise is told as that."""
     for row in np.flatnonzero(n_rail):
         if not table.reason[row].startswith(("clipped", "probe disconnected")):
@@ -332,13 +337,14 @@ def _record(name: str, data: Any, unit: str) -> Floats:
     return values.astype(float)
 
 
-def _probe(
+def probe_of(
     area: float,
     gas: str | Gas,
     radius: float | None,
     length: float | None,
     reduction: float | None,
 ) -> Probe:
+    """Return what the model must know; SweepError for an impossible geometry."""
     if not 1e-9 < area < 0.1:
         raise SweepError(f"area is {area:g}; give the collecting area in m², 1e-9 … 0.1")
     for name, value in (("radius", radius), ("length", length)):

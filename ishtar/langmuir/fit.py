@@ -8,7 +8,7 @@ derivatives, averaged over the spread of the bias inside a bin and over unresolv
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,21 @@ class Probe:
         Of the cylinder, m; None: a sheath thin against the probe, whatever its shape.
     gas : Gas
         Working gas.
+    rho_factor : float or (n,) float64
+        What ρ is multiplied by; with several, one for each sweep of a table: the same samples
+        as another tip would have given them.
     """
 
     area: float
     radius: float | None
     gas: Gas
+    rho_factor: float | Floats = 1.0
+
+    def rows(self, which: NDArray[np.intp] | Flags | slice) -> Probe:
+        """Return the probe of some of the sweeps."""
+        if isinstance(self.rho_factor, float):
+            return self
+        return replace(self, rho_factor=self.rho_factor[which])
 
     @property
     def electron_scale(self) -> float:
@@ -78,11 +88,17 @@ class Probe:
         return ELEMENTARY_CHARGE * self.area * speed
 
     def rho(self, ln_ne: Floats, ln_te: Floats) -> Floats:
-        """Return radius over Debye length; 50, a thin sheath, where the radius is not known."""
+        """Return radius over Debye length; 50, a thin sheath, where the radius is not known.
+
+        Both arguments have the sweeps as their first axis.
+        """
         if not self.radius:
             return np.full_like(ln_ne, 50.0)
         unit = self.radius * math.sqrt(ELEMENTARY_CHARGE / VACUUM_PERMITTIVITY)
-        return np.asarray(unit * np.exp(0.5 * (ln_ne - ln_te)))
+        factor = self.rho_factor
+        if not isinstance(factor, float):
+            factor = factor.reshape(-1, *(1,) * (ln_ne.ndim - 1))
+        return np.asarray(unit * factor * np.exp(0.5 * (ln_ne - ln_te)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +272,7 @@ def solve(
             current[part],
             1.0 / sigma[part],
             variance[part],
-            probe,
+            probe.rows(part),
             prior_mean[part],
             prior_weight[part],
             tolerance,
@@ -292,7 +308,7 @@ def _solve_block(
         return np.asarray((np.linalg.solve(scaled, g[:, :, None])[:, :, 0] * g).sum(1))
 
     def evaluate(t: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-        m, jac, _ = model(t, bias[rows], variance[rows], probe)
+        m, jac, _ = model(t, bias[rows], variance[rows], probe.rows(rows))
         w = root_weight[rows]
         residual = (current[rows] - m) * w
         jac *= w[:, None, :]

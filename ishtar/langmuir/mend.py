@@ -56,7 +56,7 @@ def mend(
         data = bins.bias[rows], bins.current[rows], wide, variance[rows]
         # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
         sharp = theta[rows, BLUR] < 0.0
-        again = fit.solve(theta[rows], *data, probe, reduction=reduction, sharp=sharp)
+        again = fit.solve(theta[rows], *data, probe.rows(rows), reduction=reduction, sharp=sharp)
         theta[rows], cov[rows], converged[rows] = again.theta, again.covariance, again.converged
         return again.chi2 / free(N_SHAPED)
 
@@ -65,16 +65,17 @@ def mend(
         chi2[worse] = refit(worse, sigma[worse])
         stretch[worse] = np.maximum(chi2[worse], _LEAST_STRETCH)
     worse = np.flatnonzero(chi2 > limit)
+    tip = probe.rows(worse)
     for _ in range(3):
         if not worse.size:
             break
-        value, jac, _ = fit.model(theta[worse], bins.bias[worse], variance[worse], probe)
+        value, jac, _ = fit.model(theta[worse], bins.bias[worse], variance[worse], tip)
         size = np.abs(value) + 2.0 * np.abs(value - jac[:, LN_R])
         misfit = bins.current[worse] - value
         model_error[worse] = relative_misfit(misfit, sigma[worse], size)
         wide = np.hypot(sigma[worse], model_error[worse][:, None] * size)
         left = refit(worse, wide)
-        value, _, _ = fit.model(theta[worse], bins.bias[worse], variance[worse], probe)
+        value, _, _ = fit.model(theta[worse], bins.bias[worse], variance[worse], tip)
         z = (bins.current[worse] - value) / wide
         stretch[worse] = np.maximum(left, 1.0) * correlation_length(z)
     return chi2, theta, cov * stretch[:, None, None], converged, model_error

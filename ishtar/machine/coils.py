@@ -50,17 +50,17 @@ class Coils(Component):
             raise BadCoils(f"{self.where}, {error}") from error
 
     def displaced(self) -> Iterator[tuple[CoilSet, CoilSet]]:
-        """Yield the set as thin coils, before and after each uncertain length grew by one sigma.
+        """Yield what of the set an uncertain length moves, before and after it grew by one sigma.
 
-        The field changes with a length as that of a filament does, to a few percent of the sigma.
+        As thin coils: the field changes with a length as that of a filament does, to a few percent
+        of the sigma.
         """
         thin = replace(self.coil_set, width_m=0.0, depth_m=0.0)
         if sigma := self.sigma("radius", "m"):
             yield thin, replace(thin, radius_m=thin.radius_m + sigma)
         if sigma := self.sigma("positions", "m"):
-            for k, z in enumerate(thin.positions_m):
-                moved = (*thin.positions_m[:k], z + sigma, *thin.positions_m[k + 1 :])
-                yield thin, replace(thin, positions_m=moved)
+            for z in thin.positions_m:
+                yield replace(thin, positions_m=(z,)), replace(thin, positions_m=(z + sigma,))
 
     def current(self, t: Time) -> Measured:
         """Return the current at a time (s) or from and until, A, mean over 5 ms or the window."""

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError
-from ishtar.langmuir.analysis import SweepResult
+from ishtar.langmuir.analysis import (
+    SweepResult,
+    entries,
+    probe_of,
+    refuse_clipped,
+    samples_at_record_limit,
+)
+from ishtar.langmuir.bins import resolution
+from ishtar.langmuir.engine import analyse_scaled
 from ishtar.langmuir.sweeps import Sweeps, find_sweeps
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.gas import species
 from ishtar.machine.manipulator import Manipulator, Position
 from ishtar.machine.readings import Time, gain_and_offset
-from ishtar.machine.systematic import Record, Tip, Uncertain, common_sigmas
+from ishtar.machine.systematic import (
+    FACTORS,
+    Record,
+    Tip,
+    Uncertain,
+    common_sigmas,
+    response,
+    response_of_record,
+)
 from ishtar.measured import Measured
 from ishtar.units import factor
 from ishtar.windows import bounds, seconds
@@ -117,8 +133,6 @@ class LangmuirProbe(Component):
         ComponentError
             The bias is not swept at that time, or the gas is not known.
         """
-        from ishtar.langmuir import analyse
-
         working, t = self._gas(gas), seconds(t, f"t={t!r}")
         record, uncertain = self._read((t, t), quiet)
         all_ramps = record.sweeps
@@ -131,19 +145,20 @@ class LangmuirProbe(Component):
                 component=self.name,
             )
         record = Record(**{**vars(record), "sweeps": one})
-        # what only the whole stretch shows: samples at the recorder's limit
-        table = self._table(record, uncertain, working)
         ramp = next(iter(one))
-        clean = record.current - record.background.current(record.bias, record.dt)
-        result = analyse(record.bias[ramp], clean[ramp], gas=working, **uncertain.tip.arguments())
-        known: dict[str, Any] = {f.name: getattr(result, f.name) for f in fields(SweepResult)}
-        if not bool(table["valid"].values[0]):
-            known |= {"valid": False, "reason": str(table["reason"].values[0])}
-        common = {q: float(table[f"{q}_sigma_common"].values[0]) for q in QUANTITIES}
+        bias, current = record.bias[ramp], record.clean(ramp)
+        probe = probe_of(gas=working, reduction=None, **uncertain.tip.arguments())
+        table, *changed = analyse_scaled(
+            bias[None, :], current[None, :], probe, (1.0, *FACTORS), step=resolution(current)
+        )
+        # what only the whole stretch shows: samples at the recorder's limit
+        refuse_clipped(table, samples_at_record_limit(one.table(record.current), record.current))
+        shared = common_sigmas(table.value, table.valid, response(*changed), uncertain)
+        common = {q: float(sigma[0]) for q, sigma in shared.items()}
+        known = entries(table, probe)
         for q in QUANTITIES:
             m = known[q]
-            value = m.value if known["valid"] else math.nan
-            known[q] = Measured(value, math.hypot(m.sigma, common[q]), m.unit)
+            known[q] = Measured(m.value, math.hypot(m.sigma, common[q]), m.unit)
         return ProbeSweep(**known, time=float(one.time[0]), common=common)
 
     def sweeps(
@@ -189,7 +204,10 @@ class LangmuirProbe(Component):
             background=record.background,
             **uncertain.tip.arguments(),
         )
-        for q, common in common_sigmas(found, record, gas, uncertain).items():
+        value = {q: found[q].values for q in QUANTITIES}
+        valid = found["valid"].values
+        change = response_of_record(record, valid, gas, uncertain)
+        for q, common in common_sigmas(value, valid, change, uncertain).items():
             attrs = {
                 "units": found[q].attrs["units"],
                 "long_name": f"standard deviation of {q} that all sweeps share",

@@ -1,36 +1,51 @@
 """What calibration and geometry make a probe's results uncertain by, in all sweeps alike.
 
 A gain that is off by a share ε is off in every sweep of a shot, and no mean over sweeps makes it
-smaller. How much of it reaches a result is found by analysing some sweeps again with bias, current
-and tip changed by 2 % to both sides. To first order in ε, and with V for either potential:
+smaller. To first order in ε, and with V for either potential, it changes the results by
 
-    δ ln q = D ε                  q one of Te, ne, Isat; D the median over those sweeps
+    δ ln q = D ε                  q one of Te, ne, Isat
     δV     = (V + c Te) ε         for the bias, whose scale is that of V; without V for the others
 
-so that each sweep's own sigma follows from its own values. For a probe in the orbital-motion limit
-D is near 1 for Te on the bias, near 1 for ne on the current and −1 on the length of the tip.
+so that each sweep's own sigma follows from its own values.
+
+All causes act in one way. The fitted current is area × ne × √Te × a function of (U − Vp)/Te and of
+ρ, the tip's radius r over the Debye length, ρ ~ r √(ne/Te). A change of scale of bias, current or
+tip therefore changes the results by a known power, and the rest as a change of κ = r/√area would,
+which at the same area is a factor on ρ alone:
+
+    bias × f        Te × f, ne × f^−1/2, V × f      κ × f^−3/4
+    current × f     ne × f, Isat × f                κ × f^1/2
+    area × f        ne × 1/f                        κ × f^−1/2
+    radius × f      that of the area it makes       κ × f, too
+
+How the results follow κ is found by analysing some sweeps again with ρ 2 % higher and lower; of
+these the median is taken. For a probe in the orbital-motion limit they hardly do: D is near 1 for
+Te on the bias, near 1 for ne on the current and −1 on the length of the tip.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ishtar.langmuir.analysis import probe_of
+from ishtar.langmuir.bins import resolution
+from ishtar.langmuir.engine import Table, analyse_scaled
 from ishtar.machine.readings import Floats
 from ishtar.measured import Measured
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from ishtar.gases import Gas
     from ishtar.langmuir import Background, Sweeps
 
 STEP = 0.02  # far above the noise of a fit, and its curvature still far below
+FACTORS = 1.0 + STEP, 1.0 / (1.0 + STEP)  # on ρ
 SAMPLE = 12  # sweeps that are analysed again
+MARGIN = 8  # samples beside a sweep over which the rate of its bias is smoothed, and more
 SCALED, POTENTIALS = ("Te", "ne", "Isat"), ("Vf", "Vp")
 
 
@@ -57,10 +72,15 @@ class Tip:
         by_r = 2.0 * math.pi * (length.value + r.value) * r.sigma
         return Measured(value, math.hypot(by_r, 2.0 * math.pi * r.value * length.sigma), "m^2")
 
-    def arguments(self, radius: float = 1.0, length: float = 1.0) -> Shape:
-        """Return what the analysis takes, radius and length scaled."""
-        r, long = radius * self.radius.value, length * self.length.value
-        return {"area": 2.0 * math.pi * r * long + math.pi * r**2, "radius": r, "length": long}
+    def arguments(self) -> Shape:
+        """Return what the analysis takes."""
+        area, r, length = self.area.value, self.radius.value, self.length.value
+        return {"area": area, "radius": r, "length": length}
+
+    def powers(self) -> tuple[float, float]:
+        """Return d ln area by d ln radius and by d ln length."""
+        side = 2.0 * math.pi * self.radius.value * self.length.value / self.area.value
+        return 2.0 - side, side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,100 +115,105 @@ class Record:
     sweeps: Sweeps
     background: Background
 
+    def clean(self, cut: slice) -> Floats:
+        """Return the current in a stretch, A, the background taken off."""
+        start = max(cut.start - MARGIN, 0)
+        background = self.background.current(self.bias[start : cut.stop + MARGIN], self.dt)
+        return self.current[cut] - background[cut.start - start : cut.stop - start]
+
 
 def common_sigmas(
-    found: xr.Dataset, record: Record, gas: Gas, uncertain: Uncertain
+    value: Mapping[str, Floats],
+    valid: np.ndarray,
+    change: Mapping[str, float],
+    uncertain: Uncertain,
 ) -> dict[str, Floats]:
     """Return the sigma of Vf, Vp, Te, ne and Isat of every sweep that all sweeps share.
 
     Parameters
     ----------
-    found : xarray.Dataset
-        What :func:`ishtar.langmuir.analyse_sweeps` makes of the record.
-    record, gas, uncertain
-        What it was made of, and how well that is known.
+    value : dict of str to (n_sweeps,) float64
+        What the analysis found.
+    valid : (n_sweeps,) bool
+    change : dict of str to float
+        How the results follow κ: that of `response`.
+    uncertain
+        How well it is known what the sweeps were measured with.
 
     Returns
     -------
     dict of str to numpy.ndarray
         (n_sweeps,); NaN where a sweep is not valid, and where no sweep could be analysed again.
     """
-    value = {q: found[q].values for q in (*SCALED, *POTENTIALS)}
-    variance = {q: np.where(found["valid"].values, 0.0, np.nan) for q in value}
-    some = _some(record, found["valid"].values)
+    variance = {q: np.where(valid, 0.0, np.nan) for q in (*SCALED, *POTENTIALS)}
     for cause, share in uncertain.causes():
-        slope = _slopes(some, gas, uncertain.tip, cause)
+        power, known = _scales(uncertain.tip, cause)
         for q in SCALED:
-            variance[q] += (slope[q] * value[q] * share) ** 2
+            variance[q] += ((known.get(q, 0.0) + power * change[q]) * value[q] * share) ** 2
         for q in POTENTIALS:
             own = value[q] if cause == "bias" else 0.0
-            variance[q] += ((own + slope[q] * value["Te"]) * share) ** 2
+            variance[q] += ((own + power * change[q] * value["Te"]) * share) ** 2
     for q in POTENTIALS:
         variance[q] += uncertain.bias_offset**2
     return {q: np.sqrt(v) for q, v in variance.items()}
 
 
-def _some(record: Record, valid: np.ndarray) -> Record:
-    """Return up to `SAMPLE` valid sweeps as a record of their own, the background taken off."""
-    from ishtar.langmuir import Background, Sweeps
+def response(up: Table, down: Table) -> dict[str, float]:
+    """Return d ln q/d ln κ of Te, ne and Isat, and of either potential dV/d ln κ over Te.
 
-    good = np.flatnonzero(valid)
-    chosen = good[np.unique(np.linspace(0, good.size - 1, SAMPLE).astype(int))] if good.size else []
-    cuts = [slice(int(record.sweeps.start[k]), int(record.sweeps.stop[k])) for k in chosen]
-    clean = record.current - record.background.current(record.bias, record.dt)
-    ends = np.cumsum([0, *(cut.stop - cut.start for cut in cuts)])
-    empty = [np.empty(0)]
-    return Record(
-        bias=np.concatenate([record.bias[cut] for cut in cuts] or empty),
-        current=np.concatenate([clean[cut] for cut in cuts] or empty),
-        t0=0.0,
-        dt=record.dt,
-        sweeps=Sweeps(
-            start=ends[:-1].astype(np.intp),
-            stop=ends[1:].astype(np.intp),
-            direction=np.ones(len(cuts), np.int8),
-            t0=0.0,
-            dt=record.dt,
-        ),
-        background=Background(),
-    )
+    Parameters
+    ----------
+    up, down : Table
+        The same sweeps analysed with ρ multiplied by each of `FACTORS`.
 
-
-def _slopes(some: Record, gas: Gas, tip: Tip, cause: str) -> dict[str, float]:
-    """Return D and c of the module for one cause; NaN where no sweep bears the change."""
-    from ishtar.langmuir import analyse_sweeps
-
-    def at(step: float) -> xr.Dataset:
-        factor = 1.0 + step
-        return analyse_sweeps(
-            some.bias * (factor if cause == "bias" else 1.0),
-            some.current * (factor if cause == "current" else 1.0),
-            dt=some.dt,
-            gas=gas,
-            sweeps=some.sweeps,
-            **tip.arguments(
-                radius=factor if cause == "radius" else 1.0,
-                length=factor if cause == "length" else 1.0,
-            ),
-        )
-
-    if not len(some.sweeps):
-        return dict.fromkeys((*SCALED, *POTENTIALS), math.nan)
-    up, down = at(STEP), at(-STEP)
-    both = up["valid"].values & down["valid"].values
+    Returns
+    -------
+    dict of str to float
+        Medians over the sweeps; NaN where no sweep bears the change.
+    """
+    both = up.valid & down.valid
     if not both.any():
         return dict.fromkeys((*SCALED, *POTENTIALS), math.nan)
+    between = math.log(FACTORS[0] / FACTORS[1])
 
     def pair(q: str) -> tuple[Floats, Floats]:
-        return up[q].values[both], down[q].values[both]
+        return up.value[q][both], down.value[q][both]
 
-    slopes = {}
+    change = {}
     for q in SCALED:
         high, low = pair(q)
-        slopes[q] = float(np.median(np.log(high / low))) / (2.0 * STEP)
+        change[q] = float(np.median(np.log(high / low))) / between
     te = sum(pair("Te")) / 2.0
     for q in POTENTIALS:
         high, low = pair(q)
-        own = 0.5 * (high + low) if cause == "bias" else 0.0
-        slopes[q] = float(np.median(((high - low) / (2.0 * STEP) - own) / te))
-    return slopes
+        change[q] = float(np.median((high - low) / te)) / between
+    return change
+
+
+def response_of_record(
+    record: Record, valid: np.ndarray, gas: Gas, uncertain: Uncertain
+) -> dict[str, float]:
+    """Return the `response` of up to `SAMPLE` of a record's valid sweeps."""
+    good = np.flatnonzero(valid)
+    if not good.size:
+        return dict.fromkeys((*SCALED, *POTENTIALS), math.nan)
+    chosen = good[np.unique(np.linspace(0, good.size - 1, SAMPLE).astype(int))]
+    start, stop = record.sweeps.start[chosen], record.sweeps.stop[chosen]
+    bias, current = (np.full((chosen.size, int((stop - start).max())), np.nan) for _ in "UI")
+    for row, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
+        bias[row, : b - a] = record.bias[a:b]
+        current[row, : b - a] = record.clean(slice(a, b))
+    probe = probe_of(gas=gas, reduction=None, **uncertain.tip.arguments())
+    return response(*analyse_scaled(bias, current, probe, FACTORS, step=resolution(current)))
+
+
+def _scales(tip: Tip, cause: str) -> tuple[float, dict[str, float]]:
+    """Return the powers of f in κ and in the results: the table of the module."""
+    by_radius, by_length = tip.powers()
+    scales = {
+        "bias": (-0.75, {"Te": 1.0, "ne": -0.5}),
+        "current": (0.5, {"ne": 1.0, "Isat": 1.0}),
+        "radius": (1.0 - 0.5 * by_radius, {"ne": -by_radius}),
+        "length": (-0.5 * by_length, {"ne": -by_length}),
+    }
+    return scales[cause]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.spectral.welch import BadSpectrum, spectrogram, spectrum
+from ishtar.spectral.welch import BadSpectrum, column_densities, spectrogram
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -105,8 +105,6 @@ def spectrogram_of(
     BadSpectrum
         Irregular sampling, too few samples, samples that are not finite.
     """
-    import xarray as xr
-
     if signal.dt is None:
         raise BadSpectrum("a spectrum needs regular sampling: resample the signal first")
     if columns < 1 or averages < 1:
@@ -124,15 +122,14 @@ def spectrogram_of(
             columns=columns,
         )
         return whole.assign_attrs(covered=1.0)
-    dt, unit = signal.dt, signal.unit
-    rows = [
-        spectrum(signal[a:b].values(), dt, unit=unit, segment=segment, window=window)
-        for a, b in pieces
-    ]
-    time = signal.t0 + signal.dt * (np.array(pieces).sum(axis=1) - 1) / 2
-    psd = np.stack([row["psd"].values for row in rows])
-    return xr.Dataset(
-        {"psd": (("time", "frequency"), psd, rows[0]["psd"].attrs)},
-        coords={"time": ("time", time, {"units": "s"}), "frequency": rows[0]["frequency"]},
-        attrs=rows[0].attrs | {"covered": len(pieces) * length / signal.n},
+    found = column_densities(
+        (signal[a:b].values() for a, b in pieces),
+        length,
+        signal.dt,
+        unit=signal.unit,
+        segment=segment,
+        window=window,
     )
+    time = signal.t0 + signal.dt * (np.array(pieces).sum(axis=1) - 1) / 2
+    found = found.rename(column="time").assign_coords(time=("time", time, {"units": "s"}))
+    return found.assign_attrs(covered=len(pieces) * length / signal.n)

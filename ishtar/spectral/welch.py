@@ -11,7 +11,7 @@ Reference: P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -152,10 +152,7 @@ def spectrum(
     x = _samples(values)
     size = _default_segment(x.size) if segment is None else segment
     plan = _plan(x.size, dt, size, overlap, window)
-    total = np.zeros(plan.segment // 2 + 1)
-    for power in _powers(x, plan):
-        total += power.sum(axis=0)
-    psd = total / plan.n_segments
+    psd = _mean_power(x, plan)
     facts = plan.facts(plan.n_segments)
     squared = f"({unit})^2/Hz" if unit else "1/Hz"
     frequency = ("frequency", plan.frequencies, {"units": "Hz"})
@@ -229,6 +226,41 @@ def spectrogram(
         },
         attrs={"unit": unit, **plan.facts(int(counts.min()))},
     )
+
+
+def column_densities(
+    stretches: Iterable[ArrayLike],
+    n: int,
+    dt: float,
+    *,
+    unit: str,
+    segment: int,
+    window: str,
+) -> xr.Dataset:
+    """Return the power spectral density of each of several stretches of ``n`` samples.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``psd`` (``column``, ``frequency``) with the attributes of :func:`spectrum`.
+    """
+    import xarray as xr
+
+    plan = _plan(n, dt, segment, 0.5, window)
+    psd = np.stack([_mean_power(_samples(x), plan) for x in stretches])
+    units = f"({unit})^2/Hz" if unit else "1/Hz"
+    return xr.Dataset(
+        {"psd": (("column", "frequency"), psd, {"units": units})},
+        coords={"frequency": ("frequency", plan.frequencies, {"units": "Hz"})},
+        attrs={"unit": unit, **plan.facts(plan.n_segments)},
+    )
+
+
+def _mean_power(x: NDArray[Any], plan: _Plan) -> Floats:
+    total = np.zeros(plan.segment // 2 + 1)
+    for power in _powers(x, plan):
+        total += power.sum(axis=0)
+    return total / plan.n_segments
 
 
 def _samples(values: ArrayLike) -> NDArray[Any]:

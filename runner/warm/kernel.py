@@ -18,9 +18,8 @@ import time
 import traceback
 from typing import Any, NoReturn
 
+from runner.figures import INLINE, prepare
 from runner.warm.processes import LINUX, adopt_orphans, die_with
-
-INLINE = "module://matplotlib_inline.backend_inline"
 
 
 def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
@@ -92,6 +91,8 @@ def _start(prefix: str, server: int) -> Any:
     )
     sys.argv = ["ipykernel_launcher", "-f", f"{prefix}.json"]
     app.initialize([])
+    with contextlib.suppress(ImportError):  # the notebook that needs it will say so
+        prepare(app.shell)
     return app
 
 

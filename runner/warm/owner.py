@@ -18,8 +18,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner.figures import INLINE
 from runner.warm.folders import private_folder
-from runner.warm.kernel import INLINE
 
 logger = logging.getLogger(__name__)
 

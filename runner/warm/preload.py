@@ -13,14 +13,19 @@ import ishtar
 logger = logging.getLogger(__name__)
 
 # What every report needs, and what a kernel is made of: each imports `ipykernel.debugger`
-# when it starts. The library's own modules follow. Never matplotlib_inline, which looks for its
-# kernel when it is imported.
+# when it starts. The library's own modules follow.
 FIRST = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.debugger",
     "IPython.core.completer",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
     "IPython.core.pylabtools",
+    "IPython.extensions.storemagic",
+    "matplotlib_inline",
+    "tornado.platform.asyncio",
     "numpy",
     "matplotlib.backends.backend_agg",
     "matplotlib.pyplot",
@@ -31,6 +36,7 @@ FIRST = (
 )
 # What some need, so much of it that the first kernel does not wait for it.
 LATER = (
+    "contourpy",
     "matplotlib._mathtext",
     "pint",
     "xarray",
@@ -83,18 +89,42 @@ def _imported(name: str) -> bool:
 
 
 def _first_use() -> None:
-    """Do once what is slow the first time, as far as it opens no file that kernels would share.
-
-    Nothing is drawn: matplotlib keeps the files of its fonts open.
-    """
-    from matplotlib.font_manager import findfont
-
-    for style in ("normal", "italic"):
-        findfont(f"DejaVu Sans:style={style}")
+    """Do once what is slow the first time, and leave no file open that kernels would share."""
+    import pandas as pd
+    import xarray as xr
 
     from ishtar.units import factor
 
     factor("eV", "J")
+    xr.DataArray([0.0], dims="time").to_series()  # imports every kind of array that there may be
+    pd.DataFrame({"x": [0.0]})._repr_html_()
+    _draw()
+
+
+def _draw() -> None:
+    """Draw what figures are made of, and let the files of the fonts go."""
+    from matplotlib import font_manager, mathtext
+    from matplotlib.backends import backend_registry
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from runner.figures import png
+
+    backend_registry.list_all()  # looks for entry points of installed packages
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, sharex=True)
+    above.errorbar([1, 2], [1, 20], [0.1, 2], fmt="o", label="$n_e$")
+    above.fill_between([1, 2], [1, 2], [2, 3])
+    above.set(yscale="log", ylabel="density $n_e$ [m$^{-3}$]", title="drawn beforehand")
+    above.legend()
+    figure.colorbar(below.pcolormesh([[1, 2], [3, 4]]), ax=below, label="dB")
+    below.set(xlabel="time $t$ [s]")
+    png(figure)
+    # matplotlib keeps fonts, and in them their files; what they are drawn with anew is not kept
+    for owner, name in ((font_manager, "_get_font"), (mathtext.MathTextParser, "_parse_cached")):
+        getattr(owner, name).cache_clear()
+    figure.clear()
 
 
 def _stamp(path: str) -> Stamp:

@@ -1,0 +1,92 @@
+"""Figures of kernels, each drawn once.
+
+As Jupyter sets a kernel up, every figure of a cell is drawn three times: for a window that is not
+there when the cell ends, to measure what the picture must hold, and for the picture. Where a
+layout engine has put everything inside the figure already, one drawing will do, and what is empty
+around it is cut off the picture. Other figures are left to Jupyter's way.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
+def prepare(shell: Any) -> None:
+    """Make the inline backend that of the running kernel, unless its environment names another.
+
+    ``shell`` is the kernel's IPython.
+    """
+    if os.environ.get("MPLBACKEND", INLINE) != INLINE:
+        return
+    import matplotlib.pyplot as plt
+    from IPython.core.pylabtools import activate_matplotlib
+    from matplotlib.figure import Figure
+    from matplotlib_inline.backend_inline import configure_inline_support
+
+    # what the backend does where it is imported in the kernel, and not before
+    activate_matplotlib(INLINE)
+    configure_inline_support(shell, INLINE)
+    plt.uninstall_repl_displayhook()  # draws all open figures after each cell, to no screen
+    shell.display_formatter.formatters["image/png"].for_type(Figure, png)
+
+
+def png(figure: Figure) -> str | None:
+    """Return a figure as Jupyter shows it, a PNG in base64; None where nothing is drawn in it."""
+    from IPython.core.pylabtools import print_figure
+
+    picture = _drawn_once(figure)
+    if picture is None:
+        shown: str | None = print_figure(figure, base64=True)
+        return shown
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="png", dpi=(figure.dpi, figure.dpi))
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _drawn_once(figure: Figure) -> NDArray[np.uint8] | None:
+    """Return the pixels of a figure with its margin; None where one drawing does not show all.
+
+    That is so without a layout engine, with something that the engine does not know of (text at
+    the figure's edge), and where the engine found no room.
+    """
+    import matplotlib as mpl
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import to_rgba
+
+    canvas = figure.canvas
+    *colour, alpha = to_rgba(figure.get_facecolor())
+    if (
+        figure.get_layout_engine() is None
+        or not figure.axes
+        or type(canvas) is not FigureCanvasAgg
+        or alpha < 1
+    ):
+        return None
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    ground = np.round(255 * np.array(colour)).astype(np.uint8)
+    filled = (pixels != ground).any(axis=2)
+    rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
+    if not len(rows):
+        return None
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    if top == 0 or left == 0 or bottom == filled.shape[0] or right == filled.shape[1]:
+        return None  # it may go on outside
+    pad = round(mpl.rcParams["savefig.pad_inches"] * figure.dpi)
+    picture = np.empty((bottom - top + 2 * pad, right - left + 2 * pad, 3), np.uint8)
+    picture[:] = ground
+    picture[pad:-pad, pad:-pad] = pixels[top:bottom, left:right]
+    return picture

@@ -1,0 +1,160 @@
+"""Running what is due: in which order, what waits for what, and what a dead worker does to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+import pytest
+
+from ishtar.workspace import Workspace
+from runner.coordinator import Coordinator, Event
+from runner.execute import Done, Job
+from runner.plan import Planned
+from runner.templates import read_templates
+
+READS = """
+import ishtar
+from ishtar.report import glue
+table = ishtar.open().range(shot, shot).table(["{name}.{name}"])
+glue({own!r}, 2 * float(table.iloc[0, 0]))"""
+FIRST = "from ishtar.report import glue\nglue('first', 3 * shot)"
+
+
+@pytest.fixture
+def three(factory):
+    """Templates `first`, `second` on its scraps, `third` on those of it, and `alone`."""
+    factory.template("first", FIRST)
+    factory.template("second", READS.format(name="first", own="second"), sidecar="after=['first']")
+    factory.template(
+        "third", READS.format(name="second", own="third"), sidecar="after=['second']\norder=1"
+    )
+    factory.template("alone", "x = 1")
+    return factory
+
+
+def told(coordinator: Coordinator, **asked: object) -> list[tuple[str, str, int]]:
+    """Run what is due in this process; return what the listener was told, in order."""
+    events: list[Event] = []
+    coordinator.run(workers=0, listener=events.append, **asked)  # type: ignore[arg-type]
+    return [(e.kind, e.job.template, e.job.subject.number) for e in events]
+
+
+def test_a_chain_of_templates_is_made_in_one_run_on_what_each_has_just_given(three, coordinator):
+    made = coordinator.run(workers=0)
+    assert [d.receipt.template for d in made if d.receipt.template != "alone"] == [
+        "first",
+        "second",
+        "third",
+    ]
+    values = {s.name: s.value for s in coordinator.catalogue.scraps(["00001"])}
+    assert values == {"first": 3, "second": 6, "third": 12}
+    assert coordinator.plan() == []
+
+
+def test_a_shot_is_finished_before_the_next_is_begun(three, coordinator):
+    three.shot(2)
+    coordinator.sync_shots()
+    done = [(number, name) for kind, name, number in told(coordinator) if kind == "done"]
+    assert [number for number, _ in done] == [1, 1, 1, 1, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("alone_s", "begins"), [(2.0, "first"), (9.0, "alone")])
+def test_what_has_most_before_it_begins_first(three, coordinator, monkeypatch, alone_s, begins):
+    took = {"first": 1.0, "second": 5.0, "third": 1.0, "alone": alone_s}
+    monkeypatch.setattr(coordinator.catalogue, "durations", lambda: took)
+    done = [name for kind, name, _ in told(coordinator) if kind == "done"]
+    assert done[0] == begins
+    assert sorted(done) == ["alone", "first", "second", "third"]
+
+
+def test_what_reads_unchanged_scraps_is_not_made_again(three, coordinator):
+    coordinator.run(workers=0)
+    three.template("second", READS.format(name="first", own="second").replace("2 *", "1 + 1 *"))
+    three.template("first", FIRST + "\nsame = 1")
+    made = {name for kind, name, _ in told(coordinator) if kind == "done"}
+    assert made == {"first", "second", "third"}
+    three.template("first", FIRST + "\nother = 1")
+    assert {name for kind, name, _ in told(coordinator) if kind == "done"} == {"first"}
+
+
+def test_with_force_each_report_is_made_once_and_in_order(three, coordinator):
+    coordinator.run(workers=0)
+    done = [name for kind, name, _ in told(coordinator, force=True) if kind == "done"]
+    assert sorted(done) == ["alone", "first", "second", "third"]
+    assert [name for name in done if name != "alone"] == ["first", "second", "third"]
+
+
+def test_only_the_templates_that_are_asked_for_are_made(three, coordinator):
+    coordinator.run(workers=0)
+    three.template("first", FIRST.replace("3", "5"))
+    done = [name for kind, name, _ in told(coordinator, names=["first"]) if kind == "done"]
+    assert done == ["first"]
+    assert {p.template for p in coordinator.plan()} == {"second"}
+
+
+def test_reports_of_days_come_after_those_of_their_shots(three, coordinator):
+    three.shot(2)
+    coordinator.sync_shots()
+    three.template(
+        "daily",
+        "import ishtar\ntable = ishtar.open().day(day).table(['third.third'])",
+        parameters="day: str = '2026-11-22'",
+        sidecar="scope = 'day'\nafter = ['third']",
+    )
+    phases = read_templates(three.workspace.templates).phases()
+    assert phases == [{"first", "second", "third", "alone"}, {"daily"}]
+    made = coordinator.run(workers=0)
+    assert [d.receipt.template for d in made].index("daily") == len(made) - 1 == 8
+
+
+def test_what_a_template_waits_for_and_what_waits_for_it_is_known_along_the_chain(three):
+    templates = read_templates(three.workspace.templates)
+    assert templates.before("third") == {"first", "second"}
+    assert templates.following("first") == {"second", "third"}
+    assert templates.before("alone") == templates.following("alone") == set()
+
+
+class Deadly(Coordinator):
+    """Hands out work that ends its worker, instead of the first report ``bad``, ``times`` times."""
+
+    times = 1
+
+    def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+        """Hand a job to a pool."""
+        if planned.template == "bad" and self.times:
+            self.times -= 1
+            return pool.submit(os._exit, 1)  # type: ignore[arg-type]
+        return super().submit(pool, planned, job)
+
+
+def cold(root: Path) -> Workspace:
+    (root / "ishtar.toml").write_text("[run]\nworkers = 2\nkernels = 'cold'\n")
+    return Workspace.at(root)
+
+
+@pytest.mark.parametrize(("times", "state"), [(1, "skipped"), (3, "failed")])
+def test_a_run_outlives_workers_that_die(factory, times, state):
+    for name in ("good", "bad", "other"):
+        factory.template(name, "x = 1", sidecar="needs = ['nothing']")
+    with Deadly(cold(factory.workspace.root)) as coordinator:
+        coordinator.times = times
+        coordinator.sync_shots()
+        made = coordinator.run(workers=2)
+    states = {d.receipt.template: d.receipt.state for d in made}
+    assert states == {"good": "skipped", "bad": state, "other": "skipped"}
+
+
+def test_an_error_that_no_report_can_tell_of_ends_the_run_and_is_told(
+    factory, coordinator, monkeypatch: pytest.MonkeyPatch
+):
+    factory.template("first", "x = 1")
+
+    def full(*_: object) -> Callable[..., None]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("runner.coordinator.execute", full)
+    with pytest.raises(OSError, match="No space left"):
+        coordinator.run(workers=0)

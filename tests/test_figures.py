@@ -1,0 +1,94 @@
+"""Figures of kernels: what is shown is what Jupyter shows, from one drawing where that will do."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from IPython.core.pylabtools import print_figure
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from runner.figures import png
+
+
+def new(layout: str | None = "constrained", **given: object) -> Figure:
+    figure = Figure(figsize=(4, 3), dpi=100, layout=layout, **given)  # type: ignore[arg-type]
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def curve(figure: Figure) -> Figure:
+    axes = figure.add_subplot(xlabel="time $t$ [s]", ylabel="$P$ [W]", title="a curve")
+    axes.plot([0, 1, 2], [0, 3, 1])
+    return figure
+
+
+def pixels(text: str | bytes) -> np.ndarray:
+    data = base64.b64decode(text) if isinstance(text, str) else text
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+@pytest.fixture
+def drawings(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that were drawn, one entry for each time."""
+    drawn: list[Figure] = []
+    draw = Figure.draw
+
+    def counted(self: Figure, renderer: object) -> None:
+        drawn.append(self)
+        draw(self, renderer)
+
+    monkeypatch.setattr(Figure, "draw", counted)
+    return drawn
+
+
+def test_a_figure_with_a_layout_is_drawn_once_and_looks_as_jupyter_shows_it(drawings):
+    ours = pixels(png(curve(new())) or "")
+    assert len(drawings) == 1
+    jupyters = pixels(print_figure(curve(new())))
+    assert np.abs(np.subtract(ours.shape, jupyters.shape)).max() <= 6
+    dark = [(p.sum(axis=2) < 300).sum() for p in (ours, jupyters)]
+    assert dark[0] == pytest.approx(dark[1], rel=0.1)
+
+
+def test_around_a_picture_is_the_margin_in_the_colour_of_the_figure():
+    found = pixels(png(curve(new(facecolor="#ffeecc"))) or "")
+    pad = round(100 * mpl.rcParams["savefig.pad_inches"])
+    ground = np.array([0xFF, 0xEE, 0xCC])
+    filled = (found != ground).any(axis=2)
+    rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
+    assert (rows[0], columns[0]) == (pad, pad)
+    assert (found.shape[0] - rows[-1], found.shape[1] - columns[-1]) == (pad + 1, pad + 1)
+
+
+def test_text_beyond_the_edge_is_not_cut_off():
+    figure = curve(new())
+    figure.text(0.9, 0.5, "text that goes on beyond the edge of the figure")
+    assert pixels(png(figure) or "").shape[1] > 500
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [curve(new(layout=None)), curve(new(facecolor="none")), curve(new(layout="tight"))],
+    ids=["no layout", "transparent", "tight"],
+)
+def test_every_figure_is_shown(figure):
+    assert pixels(png(figure) or "").std() > 1
+
+
+def test_a_figure_without_room_for_its_axes_is_shown_as_jupyter_does():
+    figure = new()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the layout engine says that it has no room
+        figure.subplots(20, 20)
+        assert pixels(png(figure) or "").std() > 1
+
+
+def test_an_empty_figure_is_not_shown():
+    assert png(new()) is None
