@@ -39,8 +39,6 @@ from runner.waiting import Priority
 logger = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 1.0  # at most, while reports are being made: pages take processor time, too
-
-
 LET_GO_AT = 4  # o'clock: nobody runs shots, and the day's reports are made
 
 
@@ -134,7 +132,8 @@ class Watcher:
         if in_hurry or (self._changed and (rested or not self.desk.busy)):
             self._publish_changed()
         elif not outcomes and not self._changed and not self._stop.is_set():
-            work_later(self._coordinator, self.later)
+            done = work_later(self._coordinator, self.later)
+            self._changed |= {Subject.shot(n) for n in done}
         self.observer.looked(self.desk.status(), self._day_reports)
         if self._wake and self.desk.has_done:
             self._wake()  # what was done meanwhile

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ishtar.workspace import MARKER, Workspace
-from runner.demo import make_demo
+from runner.demo import make_campaign_demo, make_demo
 from runner.starter import make_workspace
 
 
@@ -24,15 +24,24 @@ def init(folder: Path, name: str) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--campaign", is_flag=True, help="60 shots in three weeks, with faults in them.")
 @click.option("--workers", type=click.IntRange(0), default=None, help="Processes.")
-def demo(folder: Path, workers: int | None) -> int:
+def demo(folder: Path, campaign: bool, workers: int | None) -> int:
     """Make a workspace of 12 synthetic shots in FOLDER, with all reports and the site.
 
     A second call only does what is missing or stale.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
         raise click.UsageError(f"{folder} holds other files: name an empty or new folder")
-    failed = make_demo(folder, workers=workers, tell=lambda text: click.echo(text, err=True))
+    failed = False  # in a campaign reports are meant to fail
+    if campaign:
+        make_campaign_demo(folder, workers=workers, tell=_tell)
+    else:
+        failed = make_demo(folder, workers=workers, tell=_tell)
     site = Workspace.at(folder).site / "index.html"
     click.echo(f"open {site}\nor  cd {folder} && ishtar serve")
     return int(failed)
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from runner.receipts import Receipt, Subject
@@ -120,5 +121,9 @@ def relative_url(page: str, target: str) -> str:
     path, hash_, place = target.partition("#")
     if not path:
         return target
-    relative = posixpath.relpath(path, posixpath.dirname(page) or ".")
-    return quote(relative) + hash_ + place
+    return _relative(posixpath.dirname(page) or ".", path) + hash_ + place
+
+
+@lru_cache(maxsize=4096)  # a page asks for the same few addresses again and again
+def _relative(folder: str, path: str) -> str:
+    return quote(posixpath.relpath(path, folder))

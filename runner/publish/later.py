@@ -67,8 +67,11 @@ class Later:
         return update_parquet(writer.out)
 
 
-def work_later(coordinator: Coordinator, later: Later) -> None:
-    """Do what waits, for a while: to be called when there is nothing better to do."""
+def work_later(coordinator: Coordinator, later: Later) -> list[int]:
+    """Do what waits, for a while: to be called when there is nothing better to do.
+
+    Returns the shots whose traces and downloads are there now, which their pages do not say yet.
+    """
     from runner.publish.source import WorkspaceSource
 
     writer = Writer.plain(coordinator.workspace.site)
@@ -76,8 +79,10 @@ def work_later(coordinator: Coordinator, later: Later) -> None:
         source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
         done = later.work(source, writer)
         logger.info("traces of shots %s; %d wait", ", ".join(map(str, done)), len(later))
-    elif later.scraps(writer):
+        return done
+    if later.scraps(writer):
         logger.info("the file of all scraps is new")
+    return []
 
 
 def old_shots(coordinator: Coordinator) -> list[Subject]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ishtar.store import atomic_path, fsync_dir, write_atomic
-from ishtar.store.atomic import TEMPORARY_PREFIX
+from ishtar.store import fsync_dir, write_atomic
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_beside
 from runner.publish.addresses import relative_url
 from runner.publish.data.encode import json_bytes, script_bytes
 from runner.publish.pages import Page
@@ -31,6 +31,7 @@ _FOLDERS = (
     "templates",
     "weeks",
 )
+MOST_WAITING = 256  # new files that are made durable together: the disk waits only once
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Writer:
     removed: list[str] = field(default_factory=list)
     mentioned: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
+    new: list[tuple[str, Path]] = field(default_factory=list)
     staged: list[tuple[int, str, Path]] = field(default_factory=list)
 
     @classmethod
@@ -104,16 +106,15 @@ class Writer:
             if target.read_bytes() == content:
                 self.unchanged += 1
                 return
+            is_new = False
         except FileNotFoundError:
-            write_atomic(target, content)
-            self.written.append(path)
-            return
-        temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{target.name[-80:]}"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        self.staged.append((rank, path, temporary))
+            is_new = True
+        temporary = self._beside(target)
+        temporary.write_bytes(content)
+        if is_new:
+            self._add(path, temporary)
+        else:
+            self.staged.append((rank, path, temporary))
 
     def copy(self, path: str, source: Path, *, by_name: bool = False) -> None:
         """Copy a file that differs; ``by_name`` where the name says what is in it."""
@@ -123,9 +124,9 @@ class Writer:
         if same_size and (by_name or target.read_bytes() == source.read_bytes()):
             self.unchanged += 1
             return
-        with atomic_path(target) as temporary:
-            shutil.copyfile(source, temporary)
-        self.written.append(path)
+        temporary = self._beside(target)
+        shutil.copyfile(source, temporary)
+        self._add(path, temporary)
 
     def remove(self, path: str) -> None:
         """Remove a file that is known to be out of use."""
@@ -134,22 +135,45 @@ class Writer:
             target.unlink()
             self.removed.append(path)
 
+    def settle(self) -> None:
+        """Put the new files in place, in the order in which they came."""
+        self._place(self.new)
+        self.new.clear()
+
     def switch(self) -> None:
-        """Put the changed pages in place, leaves before indexes."""
-        self.staged.sort(reverse=True)
-        folders = set()
-        while self.staged:
-            _, path, temporary = self.staged.pop()
+        """Put the new files in place, then the changed pages, leaves before indexes."""
+        self.settle()
+        self.staged.sort()
+        self._place([(path, temporary) for _, path, temporary in self.staged])
+        self.staged.clear()
+
+    def _beside(self, target: Path) -> Path:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return temporary_beside(target)
+
+    def _add(self, path: str, temporary: Path) -> None:
+        """Take a file that nothing links to yet."""
+        self.new.append((path, temporary))
+        if len(self.new) >= MOST_WAITING:
+            self.settle()
+
+    def _place(self, files: Iterable[tuple[str, Path]]) -> None:
+        """Give files their names once all of them are on the disk."""
+        files = list(files)
+        if not files:
+            return
+        fsync_files(temporary for _, temporary in files)
+        for path, temporary in files:
             os.replace(temporary, self.out / path)
-            folders.add(temporary.parent)
             self.written.append(path)
-        for folder in folders:
-            fsync_dir(folder)
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(fsync_dir, {temporary.parent for _, temporary in files}))
 
     def drop_staged(self) -> None:
-        """Remove what was prepared and never switched to, after an error."""
-        for _, _, temporary in self.staged:
+        """Remove what was prepared and has no name yet, after an error."""
+        for temporary in (*(t for _, t in self.new), *(t for _, _, t in self.staged)):
             temporary.unlink(missing_ok=True)
+        self.new.clear()
         self.staged.clear()
 
     def remove_unmentioned(self, folders: set[str] | None, pages: set[str]) -> None:

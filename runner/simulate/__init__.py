@@ -9,6 +9,7 @@
 from runner.simulate.campaign import FLAWS, Campaign, SimulationError, demo_campaign
 from runner.simulate.other_formats import archive_of, write_archive, write_lvm
 from runner.simulate.tdms import truncate
+from runner.simulate.weeks import three_weeks
 from runner.simulate.write import simulate, simulate_shot
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "demo_campaign",
     "simulate",
     "simulate_shot",
+    "three_weeks",
     "truncate",
     "write_archive",
     "write_lvm",

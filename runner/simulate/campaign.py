@@ -61,6 +61,10 @@ class Campaign:
         The day (local time).
     gas : str, optional
         ``"Ar"`` or ``"He"`` for all shots; by default the day's programme chooses.
+    line : int
+        Line of the programme that the first shot runs, counted from 0.
+    pressure : float
+        Pressure of the gas as a share of what the programme asks for.
     size_mb : float
         Size of a shot's TDMS file in MB (1e6 bytes), from 1 to 15000. Up to about 12 MB the DAQ
         samples faster, beyond it the scope records longer.
@@ -77,6 +81,8 @@ class Campaign:
     seed: int = 20261122
     date: dt.date = dt.date(2026, 11, 22)
     gas: str | None = None
+    line: int = 0
+    pressure: float = 1.0
     size_mb: float = 5.0
     interleaved: bool = False
     flaws: Mapping[int, str] = field(default_factory=dict)
@@ -93,6 +99,14 @@ class Campaign:
             raise SimulationError(f"{self.size_mb} MB for a shot: ask for 1 to 15000 MB")
         if self.seed < 0:
             raise SimulationError(f"seed {self.seed} is negative: give a number from 0 up")
+        if not 0 <= self.line < len(_DAY):
+            raise SimulationError(
+                f"the programme has no line {self.line}: choose from 0..{len(_DAY) - 1}"
+            )
+        if not 0.3 <= self.pressure <= 3.0:
+            raise SimulationError(
+                f"{self.pressure} of the programme's pressure: ask for 0.3 to 3 of it"
+            )
         if self.gas not in (None, "Ar", "He"):
             raise SimulationError(f"gas {self.gas!r} is not known: use 'Ar' or 'He'")
         for number, flaw in self.flaws.items():
@@ -178,7 +192,7 @@ def setup_of(campaign: Campaign, number: int) -> Setup:
             f"{campaign.numbers.start}..{campaign.numbers.stop - 1}"
         )
     place = number - campaign.first
-    program, gas, helicon_w, triangle, icrf_w = _DAY[place % len(_DAY)]
+    program, gas, helicon_w, triangle, icrf_w = _DAY[(campaign.line + place) % len(_DAY)]
     gas = campaign.gas or gas
     rng = campaign.random(number, "setup")
     start = dt.datetime.combine(campaign.date, _FIRST_TRIGGER)
@@ -197,7 +211,9 @@ def setup_of(campaign: Campaign, number: int) -> Setup:
         helicon_hz=11.76e6 * (1.0 + 1e-6 * float(rng.uniform(20.0, 80.0))),
         icrf_w=icrf_w * float(rng.normal(1.0, 0.006)),
         icrf_hz=5.86e6 * (1.0 + 1e-6 * float(rng.uniform(20.0, 80.0))),
-        pressure_pa=(0.15 if gas == "Ar" else 1.0) * float(rng.normal(1.0, 0.02)),
+        pressure_pa=(0.15 if gas == "Ar" else 1.0)
+        * campaign.pressure
+        * float(rng.normal(1.0, 0.02)),
         big_coil_a=400.0 * float(rng.normal(1.0, 0.002)),
         small_coil_a=200.0 * float(rng.normal(1.0, 0.002)),
         probe_cm=30.0,
