@@ -19,9 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from ishtar.langmuir import fit
 from ishtar.langmuir.analysis import SweepResult, pair
 from ishtar.langmuir.bins import bin_edges, bin_samples, resolution, sort_by_bias
-from ishtar.langmuir.fit import BLUR, ION_SLOPE, LN_NE, LN_R, LN_TE, SATURATION, VP
+from ishtar.langmuir.fit import ION_SLOPE, LN_NE, LN_R, LN_TE, SATURATION, VP
 from ishtar.langmuir.noise import bin_sigma
 from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE
+from ishtar.langmuir.two_maxwellians import TwoMaxwellians
 from ishtar.measured import Measured
 
 __all__ = ["EnergyDistribution", "TwoTemperatures", "energy_distribution", "two_temperatures"]
@@ -279,29 +280,7 @@ def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -
     sigma = np.hypot(sigma, 0.003 * scale)
     shaped = probe.radius is None or bool(np.any(single[0, [ION_SLOPE, SATURATION]]))
 
-    def unpack(p: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return theta of the cold, of the hot, and of the ions."""
-        theta = single.copy()
-        theta[0, [LN_NE, VP, LN_R]] = p[0], p[2], p[3]
-        if shaped:
-            theta[0, [ION_SLOPE, SATURATION]] = p[6:8]
-        theta[0, BLUR] = 0.0
-        hot_fraction = 1.0 / (1.0 + math.exp(-p[5]))
-        cold_te, hot_te = math.exp(p[1]), math.exp(p[1] + p[4])
-        cold, hot, ions = theta.copy(), theta.copy(), theta.copy()
-        cold[0, [LN_NE, LN_TE]] = p[0] + math.log1p(-hot_fraction), p[1]
-        hot[0, [LN_NE, LN_TE]] = p[0] + math.log(hot_fraction), p[1] + p[4]
-        ions[0, LN_TE] = -math.log((1.0 - hot_fraction) / cold_te + hot_fraction / hot_te)
-        return cold, hot, ions
-
-    def residual(p: Floats) -> Floats:
-        parts = unpack(p)
-        cold, hot = (fit.model(t, bins.bias, bins.spread, probe)[1][:, LN_R] for t in parts[:2])
-        total, jac, _ = fit.model(parts[2], bins.bias, bins.spread, probe)
-        value = cold + hot - (jac[:, LN_R] - total)
-        prior = [p[3], 0.3 * (p[5] + 2.0)] + ([p[6] / 0.1, p[7] / 0.2] if shaped else [])
-        return np.concatenate([((bins.current - value) / sigma)[0], prior])
-
+    curve = TwoMaxwellians(bins=bins, sigma=sigma, probe=probe)
     t = single[0]
     tail = list(t[[ION_SLOPE, SATURATION]]) if shaped else []
     one = np.array([t[LN_NE], t[LN_TE], t[VP], t[LN_R], 1e-3, -12.0, *tail])
@@ -314,18 +293,23 @@ def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -
     lower[4:6], upper[4:6] = (0.0, -8.0), (2.5, 3.0)
 
     # the same curve with one temperature, under the same errors
-    def single_residual(p: Floats) -> Floats:
-        return residual(np.concatenate([p[:4], [1e-6, -12.0], p[4:]]))
-
     alone = least_squares(
-        single_residual,
+        curve.residual_of_one,
         np.concatenate([one[:4], one[6:]]),
+        curve.jacobian_of_one,
         x_scale="jac",
         max_nfev=_MOST_STEPS,
     )
     fits = [
-        least_squares(residual, s, bounds=(lower, upper), x_scale="jac", max_nfev=_MOST_STEPS)
-        for s in starts
+        least_squares(
+            curve.residual,
+            start,
+            curve.jacobian,
+            bounds=(lower, upper),
+            x_scale="jac",
+            max_nfev=_MOST_STEPS,
+        )
+        for start in starts
     ]
     best = min(fits, key=lambda f: f.cost)
     m = bins.bias.shape[1]

@@ -20,7 +20,7 @@ from ishtar.langmuir.bins import (
 )
 from ishtar.langmuir.checks import Verdicts, judge, refuse_unusable
 from ishtar.langmuir.fit import LN_NE, LN_R, LN_TE, VP, Probe
-from ishtar.langmuir.mend import mend, with_shape
+from ishtar.langmuir.mend import hopeless_chi2, mend, with_shape
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of, stuck_variance
 from ishtar.langmuir.pickup import find_pickup
 from ishtar.langmuir.theory import _ion
@@ -240,7 +240,7 @@ def _fit_block(
     if probe.radius:
         start = start[:, : fit.N_BLURRED]
     args = bins.bias, bins.current, sigma, variance, probe
-    best = fit.solve(start, *args, reduction=reduction)
+    best = fit.solve(start, *args, reduction=reduction, hopeless=hopeless_chi2(bins))
 
     chi2, theta, cov, converged, model_error = mend(best, bins, sigma, variance, probe, reduction)
     blur2 = np.maximum(theta[:, fit.BLUR], 0.0) * np.exp(2.0 * theta[:, LN_TE])

@@ -19,8 +19,8 @@ from ishtar.langmuir.theory import (
     ELEMENTARY_CHARGE,
     VACUUM_PERMITTIVITY,
     _electron,
-    _ion,
-    _softplus,
+    _ion_of,
+    _softened,
 )
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,7 @@ _PRIOR_WEIGHT = np.array([0.0, 0.0, 0.0, 1.0, 1.0 / 0.5**2, 1.0 / 0.1**2, 1.0 / 
 _LONGEST_STEP = np.array([1.0, 0.7, np.inf, 1.0, 0.3, 0.1, 0.2])
 _BLUR_RANGE = (-0.5, 4.0)
 _PINNED = 1e8  # weight of what is known
+_PATIENCE = 12  # steps for what is hopeless
 
 _BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
 _BOHM = math.exp(-0.5) * math.sqrt(2.0 * math.pi)  # 0.61 n c_s in units of n √(e Te / 2π mᵢ)
@@ -123,32 +124,40 @@ def electrons_and_ions(
     (1 + slope η) below.
     """
     f, fx, f_rho = _electron(x, rho)
-    eta = -x
-    small = np.exp(-2.0 * np.abs(eta))
-    soft = _softplus(eta, small)
+    soft, dsoft = _softened(-x)
     if probe.radius:
-        g, g_eta, g_rho = _ion(eta, rho)
+        g, g_eta, g_rho = _ion_of(soft, dsoft, rho)
     else:
         # Bohm's flux; it sets in within about one Te below Vp
         gate = soft / (soft + 0.5)
-        dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
         g, g_eta = _BOHM * gate, _BOHM * dsoft * 0.5 / (soft + 0.5) ** 2
         f_rho, g_rho = np.zeros_like(f), np.zeros_like(g)
     if theta.shape[1] == N_SHAPED:
         slope, power = theta[:, ION_SLOPE, None], theta[:, SATURATION, None]
-        above = np.maximum(x, 0.0)
+        some = np.flatnonzero((x > 0.0).any(0))
+        over = x[:, some]
+        above = np.maximum(over, 0.0)
         grow = np.exp(power * np.log1p(above))
-        fx = grow * (fx + np.where(x > 0.0, f * power / (1.0 + above), 0.0))
-        f, f_rho = f * grow, f_rho * grow
-        dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
+        f_over = f[:, some]
+        more = np.where(over > 0.0, f_over * power / (1.0 + above), 0.0)
+        fx[:, some] = grow * (fx[:, some] + more)
+        f[:, some] = f_over * grow
+        f_rho[:, some] *= grow
         expand = np.maximum(1.0 + slope * soft, 0.05)
-        g_eta = g_eta * expand + g * slope * dsoft
-        g, g_rho = g * expand, g_rho * expand
+        g_eta *= expand
+        g_eta += slope * g * dsoft
+        g *= expand
+        g_rho *= expand
     return f, fx, f_rho, g, g_eta, g_rho, soft
 
 
 def model(
-    theta: Floats, bias: Floats, variance: Floats, probe: Probe
+    theta: Floats,
+    bias: Floats,
+    variance: Floats,
+    probe: Probe,
+    *,
+    shares: tuple[Floats, Floats] | None = None,
 ) -> tuple[Floats, Floats, Floats]:
     """Return current, its derivatives by theta, and its slope.
 
@@ -163,6 +172,8 @@ def model(
         taken at the two points ± its root (Gauss' rule, exact to third order). A blur below
         zero, which noise can make of none, is continued by 2 I(V) − mean: no edge to the fit.
     probe : Probe
+    shares : ((n,), (n,)) float64, optional
+        What each sweep has of the electrons and of the ions; all of both.
 
     Returns
     -------
@@ -177,6 +188,8 @@ def model(
     thermal = np.exp(ln_ne + 0.5 * ln_te)
     ce = probe.electron_scale * thermal * np.exp(ln_r)
     ci = probe.ion_scale * thermal
+    if shares is not None:
+        ce, ci = shares[0][:, None] * ce, shares[1][:, None] * ci
     rho = probe.rho(ln_ne, ln_te)
 
     centre = (bias - vp) / te
@@ -188,18 +201,21 @@ def model(
     below = spread < 0.0
     centred = bool(below.any())
     nodes = [centre - half, centre + half, centre] if centred else [centre - half, centre + half]
-    x = np.clip(np.concatenate(nodes, axis=1), -500.0, 500.0)
+    x = np.concatenate(nodes, axis=1)
+    np.minimum(np.maximum(x, -500.0, out=x), 500.0, out=x)
     f, fx, f_rho, g, g_eta, g_rho, soft = electrons_and_ions(x, rho, theta, probe)
 
     def mean(values: Floats) -> Floats:
-        two = 0.5 * (values[:, :m] + values[:, m : 2 * m])
+        two = values[:, :m] + values[:, m : 2 * m]
+        two *= 0.5
         if centred:
             two = np.where(below, 2.0 * values[:, 2 * m :] - two, two)
         return np.asarray(two)
 
     electrons = ce * mean(f)
     current = electrons - ci * mean(g)
-    steep = ce * fx + ci * g_eta  # dI/dx
+    steep = ce * fx
+    steep += ci * g_eta  # dI/dx
     slope_x = mean(steep)
     jac = np.empty((n, p, m))
     jac[:, LN_NE] = current
@@ -208,7 +224,7 @@ def model(
     jac[:, VP] = -slope_x / te
     jac[:, LN_R] = electrons
     if probe.radius:
-        by_rho = 0.5 * mean(ce * f_rho - ci * g_rho)  # ρ ~ √(ne/Te)
+        by_rho = (0.5 * ce) * mean(f_rho) - (0.5 * ci) * mean(g_rho)  # ρ ~ √(ne/Te)
         jac[:, LN_NE] += by_rho
         jac[:, LN_TE] -= by_rho
     if blurred:
@@ -218,7 +234,10 @@ def model(
     if p == N_SHAPED:
         expand = np.maximum(1.0 + theta[:, ION_SLOPE, None] * soft, 0.05)
         jac[:, ION_SLOPE] = -ci * mean(g * soft / expand)
-        jac[:, SATURATION] = ce * mean(f * np.log1p(np.maximum(x, 0.0)))
+        above = np.flatnonzero((x > 0.0).any(0))
+        by_power = np.zeros_like(x)
+        by_power[:, above] = f[:, above] * np.log1p(np.maximum(x[:, above], 0.0))
+        jac[:, SATURATION] = ce * mean(by_power)
     return current, jac, slope_x / te
 
 
@@ -234,6 +253,7 @@ def solve(
     sharp: Flags | None = None,
     tolerance: float = 1e-3,
     max_iterations: int = 60,
+    hopeless: float = np.inf,
 ) -> Solution:
     """Fit all sweeps by weighted least squares.
 
@@ -250,6 +270,9 @@ def solve(
         Sweeps to fit without blur.
     tolerance : float
         What χ² may still fall by at the end: 0.001 is 3 % of a standard deviation.
+    hopeless : float
+        χ² from which a sweep is given up soon, as the caller then fits it in another way: where the
+        model cannot be bent to the data, steps may go to and fro for long.
     """
     n, p = start.shape
     theta = start.copy()
@@ -277,6 +300,7 @@ def solve(
             prior_weight[part],
             tolerance,
             max_iterations,
+            hopeless,
         )
     return Solution(theta=theta, covariance=cov, chi2=chi2, converged=done)
 
@@ -292,6 +316,7 @@ def _solve_block(
     prior_weight: Floats,
     tolerance: float,
     max_iterations: int,
+    hopeless: float,
 ) -> tuple[Floats, Floats, Floats, Flags]:
     n, p = theta.shape
     best = theta.copy()
@@ -323,7 +348,7 @@ def _solve_block(
     cost, grad, hess = evaluate(best, rows)
     out_cost[:], out_h[:], out_grad = cost, hess, grad.copy()
     damping = np.full(n, 1e-3)
-    for _ in range(max_iterations):
+    for iteration in range(max_iterations):
         diag = np.einsum("npp->np", hess)
         scale = np.sqrt(np.maximum(diag, 1e-300))
         scaled = hess / (scale[:, :, None] * scale[:, None, :])
@@ -346,7 +371,10 @@ def _solve_block(
         converged[rows[finished]] = True
         damping = np.where(better, damping * 0.1, damping * 8.0)
         keep = ~finished & (damping < 1e6)
-        cost = np.where(better, t_cost, cost)[keep]
+        cost = np.where(better, t_cost, cost)
+        if iteration >= _PATIENCE:
+            keep &= cost < hopeless
+        cost = cost[keep]
         grad = np.where(better[:, None], t_grad, grad)[keep]
         hess = np.where(better[:, None, None], t_hess, hess)[keep]
         damping, rows = np.maximum(damping[keep], 1e-8), rows[keep]
@@ -356,7 +384,7 @@ def _solve_block(
     # half a standard deviation from it, that is no reason to refuse a sweep.
     late = np.flatnonzero(~converged)
     converged[late] = undamped_gain(out_grad[late], out_h[late]) < 0.2
-    diag = np.sqrt(np.maximum(np.einsum("npp->np", out_h), 1e-300))
+    diag = np.sqrt(np.maximum(np.einsum("npp->np", out_h), 1e-200))
     scaled = out_h / (diag[:, :, None] * diag[:, None, :])
     # a direction that the data do not know gets a huge error, not an exception
     scaled[:, range(p), range(p)] += 1e-12

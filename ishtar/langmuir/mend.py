@@ -19,6 +19,11 @@ Flags = NDArray[np.bool_]
 _LEAST_STRETCH = 0.3
 
 
+def hopeless_chi2(bins: Bins) -> float:
+    """Return a χ² far above that from which `mend` fits a sweep again, under wider errors."""
+    return 4.0 * bins.bias.shape[1]
+
+
 def with_shape(theta: Floats) -> Floats:
     """Return theta (n, 7): with the columns that it has not got, zero."""
     missing = N_SHAPED - theta.shape[1]
@@ -52,17 +57,24 @@ def mend(
     stretch, model_error = np.maximum(chi2, _LEAST_STRETCH), np.zeros(n)
     limit = 1.0 + 4.0 * math.sqrt(2.0 / m)
 
-    def refit(rows: NDArray[np.intp], wide: Floats) -> Floats:
+    def refit(rows: NDArray[np.intp], wide: Floats, hopeless: float = np.inf) -> Floats:
         data = bins.bias[rows], bins.current[rows], wide, variance[rows]
         # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
         sharp = theta[rows, BLUR] < 0.0
-        again = fit.solve(theta[rows], *data, probe.rows(rows), reduction=reduction, sharp=sharp)
+        again = fit.solve(
+            theta[rows],
+            *data,
+            probe.rows(rows),
+            reduction=reduction,
+            sharp=sharp,
+            hopeless=hopeless,
+        )
         theta[rows], cov[rows], converged[rows] = again.theta, again.covariance, again.converged
         return again.chi2 / free(N_SHAPED)
 
     worse = np.flatnonzero(chi2 > limit)
     if worse.size and p < N_SHAPED:
-        chi2[worse] = refit(worse, sigma[worse])
+        chi2[worse] = refit(worse, sigma[worse], hopeless_chi2(bins))
         stretch[worse] = np.maximum(chi2[worse], _LEAST_STRETCH)
     worse = np.flatnonzero(chi2 > limit)
     tip = probe.rows(worse)

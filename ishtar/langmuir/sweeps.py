@@ -162,10 +162,20 @@ def _smooth(values: Floats, width: int) -> Floats:
     half = width // 2
     if half < 1:
         return values
-    total = np.concatenate([[0.0], np.cumsum(values - values[0])])
-    index = np.arange(values.size)
-    lo, hi = np.maximum(index - half, 0), np.minimum(index + half + 1, values.size)
-    return np.asarray((total[hi] - total[lo]) / (hi - lo) + values[0])
+    n = values.size
+    total = np.zeros(n + 1)
+    np.cumsum(values - values[0], out=total[1:])
+    mean = np.empty(n)
+    if n > 2 * half:
+        inner = mean[half : n - half]
+        np.subtract(total[2 * half + 1 :], total[: n - 2 * half], out=inner)
+        inner /= 2 * half + 1
+    near = np.arange(min(half, n))
+    ends = np.unique(np.concatenate([near, n - 1 - near]))
+    lo, hi = np.maximum(ends - half, 0), np.minimum(ends + half + 1, n)
+    mean[ends] = (total[hi] - total[lo]) / (hi - lo)
+    mean += values[0]
+    return mean
 
 
 def _range(smooth: Floats) -> tuple[float, float]:
@@ -199,6 +209,6 @@ def _extend(
     left = sign * smooth[before : a + 1]
     right = sign * smooth[b : after + 1]
     # last sample still at the end that the ramp leaves, first at the end that it reaches
-    start = before + int(np.flatnonzero(left <= left.min() + trim * span)[-1])
-    stop = b + int(np.flatnonzero(right >= right.max() - trim * span)[0])
+    start = a - int((left[::-1] <= left.min() + trim * span).argmax())
+    stop = b + int((right >= right.max() - trim * span).argmax())
     return start, stop + 1

@@ -110,36 +110,68 @@ def electron_factor(x: ArrayLike, rho: ArrayLike) -> Floats:
 
 def _electron(x: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     """Return F, dF/dx and dF/d ln ρ of :func:`electron_factor`."""
+    if x.ndim != 2 or rho.shape != (x.shape[0], 1):
+        return _electron_branches(x, rho)
+    f = np.exp(np.minimum(x, 0.0))
+    fx, f_rho = f.copy(), np.zeros_like(f)
+    # sweeps of one shot are alike: at most biases none of them is above Vp
+    some = np.flatnonzero((x > 0.0).any(0))
+    f[:, some], fx[:, some], f_rho[:, some] = _electron_branches(x[:, some], rho)
+    return f, fx, f_rho
+
+
+def _electron_branches(x: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     up = np.maximum(x, 0.0)
     down = np.exp(np.minimum(x, 0.0))
-    q = 1.0 / (1.0 + _OML2 * up)
-    u2 = 1.0 + up * (_OML0 + _OML1 * q)
     tail = _S1 * rho**-_S2
     s = _S0 + tail
     b = _B0 / (1.0 + rho / _B1)
     s6 = s**-_JOIN
-    log1p = np.log(1.0 + up)  # np.log is vectorised by the processor, np.log1p is not
-    u6 = 1.0 / (u2 * u2 * u2)
-    v6 = s6 * np.exp(-_JOIN * b * log1p)
-    total = u6 + v6
-    f = np.exp((np.log(1.0 + s6) - np.log(total)) / _JOIN)
-    # logarithmic derivatives: F₀ = ((1 + s6)/(u6 + v6))^(1/6)
-    dlnu = 0.5 * (_OML0 + _OML1 * q * q) / u2
-    dlnv = b / (1.0 + up)
-    dx = f * (u6 * dlnu + v6 * dlnv) / total
+    part = s6 / (1.0 + s6)
     dlns = -_S2 * tail / s
     db = -b * b * rho / (_B0 * _B1)
-    drho = f * (v6 * (dlns + log1p * db) / total - s6 / (1.0 + s6) * dlns)
+    one = 1.0 + up
+    q = 1.0 / (1.0 + _OML2 * up)
+    u2 = 1.0 + up * (_OML0 + _OML1 * q)
+    log1p = np.log(one)  # np.log is vectorised by the processor, np.log1p is not
+    # F₀ = ((1 + s6)/(u6 + v6))^(1/6), v6 = r u6, and of u6 + v6 the share of v6 is w
+    r = np.exp((-_JOIN * b) * log1p)
+    r *= s6
+    r *= u2 * u2 * u2
+    total = 1.0 + r
+    w = r / total
+    f = np.exp((0.5 * np.log(u2)) + (np.log(1.0 + s6) - np.log(total)) / _JOIN)
+    # logarithmic derivatives by x and by ln ρ
+    dlnu = (0.5 * _OML1) * q
+    dlnu *= q
+    dlnu += 0.5 * _OML0
+    dlnu /= u2
+    dx = b / one
+    dx -= dlnu
+    dx *= w
+    dx += dlnu
+    log1p *= db
+    log1p += dlns
+    drho = log1p
+    drho *= w
+    drho -= part * dlns
     # F = F₀ (1 + c h), h = x/(1 + 3 x)², c what the slope of F₀ at 0 lacks to one
-    part = s6 / (1.0 + s6)
     c = part * (1.0 - b)
     dc = -6.0 * part * (1.0 - part) * dlns * (1.0 - b) - part * db
     t = 1.0 / (1.0 + 3.0 * up)
-    h = up * t * t
+    t2 = t * t
+    h = up * t2
     more = 1.0 + c * h
-    dx = dx * more + f * c * (1.0 - 3.0 * up) * t * t * t
-    drho = drho * more + f * dc * h
-    f = f * more
+    dx *= more
+    t2 *= 2.0 * t - 1.0  # dh/dx = (1 − 3 x)/(1 + 3 x)³
+    t2 *= c
+    dx += t2
+    dx *= f
+    drho *= more
+    h = dc * h
+    drho += h
+    drho *= f
+    f *= more
     above = x > 0.0
     return down * f, np.where(above, dx, down), np.where(above, drho, 0.0)
 
@@ -197,21 +229,34 @@ def ion_factor(eta: ArrayLike, rho: ArrayLike) -> Floats:
 
 def _ion(eta: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     """Return G, dG/dη and dG/d ln ρ of :func:`ion_factor`."""
+    return _ion_of(*_softened(eta), rho)
+
+
+def _ion_of(soft: Floats, dsoft: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the same of what `_softened` returns."""
     a, da, b, db = _ion_coefficients(rho)
-    small = np.exp(-2.0 * np.abs(eta))
-    soft = _softplus(eta, small)
     soft = np.maximum(soft, 1e-200)  # far above Vp: no ions, and no log of zero
     log = np.log(soft)
     shape = np.exp(b * log)
-    dsoft = np.where(eta > 0.0, 1.0, small) / (1.0 + small)
-    return a * shape, a * b * shape / soft * dsoft, shape * (da + a * log * db)
+    steep = (a * b) * shape
+    steep /= soft
+    steep *= dsoft
+    log = (a * db) * log
+    log += da
+    log *= shape
+    return a * shape, steep, log
 
 
-def _softplus(eta: Floats, small: Floats) -> Floats:
-    """Return ½ ln(1 + exp 2η), ``small`` being exp(−2|η|), to full precision for any η."""
-    return np.asarray(
-        np.maximum(eta, 0.0) + 0.5 * np.where(small < 1e-8, small, np.log(1.0 + small))
-    )
+def _softened(eta: Floats) -> tuple[Floats, Floats]:
+    """Return ½ ln(1 + exp 2η), to full precision for any η, and its derivative."""
+    small = np.exp(-2.0 * np.abs(eta))
+    soft = np.log1p(small)
+    soft *= 0.5
+    soft += np.maximum(eta, 0.0)
+    dsoft = np.where(eta > 0.0, 1.0, small)
+    small += 1.0
+    dsoft /= small
+    return soft, dsoft
 
 
 def _rf_nodes(rms: ArrayLike, n: int = 8) -> tuple[Floats, int]:
