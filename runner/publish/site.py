@@ -138,10 +138,10 @@ def publish(
         write_across(facts, writer)
         gone = write_beside(facts, writer, _days(facts, subjects) if only is not None else None)
         writer.page(days_page(facts), rank=2)
-        writer.page(latest_page(facts), rank=3)
-        writer.page(home_page(facts), rank=3)
-        writer.page(not_found_page(), rank=3)
         writer.page(traces_page(looks.assets), rank=3)
+        writer.page(not_found_page(), rank=3)
+        writer.page(latest_page(facts), rank=3)
+        writer.page(home_page(facts), rank=3)  # at last: it leads to all others
         writer.switch()
     finally:
         writer.drop_staged()
