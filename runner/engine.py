@@ -152,15 +152,16 @@ class LimitedClient(PapermillNotebookClient):
 
     async def _answered(self, deadline: float) -> None:
         """Wait for the kernel's answer on both channels: an output before would be lost."""
+        asked: set[str] = set()  # a slow kernel answers what was asked before, too
         while time.monotonic() < deadline:
-            asked = self.kc.kernel_info()
+            asked.add(self.kc.kernel_info())
             try:
                 reply = await self.kc.shell_channel.get_msg(timeout=5.0)
                 await self.kc.iopub_channel.get_msg(timeout=0.2)
             except Empty:
                 await self._async_check_alive()
                 continue
-            if reply["parent_header"].get("msg_id") == asked:
+            if reply["parent_header"].get("msg_id") in asked:
                 self.nb.metadata["language_info"] = reply["content"]["language_info"]
                 return
         raise RuntimeError(f"the kernel did not answer within {self.startup_timeout} s")

@@ -27,6 +27,14 @@ generator_tolerance_s = {tolerance}
 # workers = 0                  # 0: one for each core
 # timeout_s = 300.0            # of a report, where its sidecar gives none
 # output_mb = 50.0             # what a report may print and show
+# memory_mb = 0.0              # what it may take; 0: an equal share of three quarters of all
+# kernels = "warm"             # or "cold": ordinary ones, slow to start
+
+[pool]
+# kind = "local"               # or "inline", or "dask" for workers on other machines
+# scheduler = ""               # of dask, "tcp://host:8786"; empty: a cluster on this machine
+# workers = 0                  # reports at once on that scheduler's workers; 0: one for each
+# root_on_workers = ""         # where they see this workspace; empty: at the same path
 
 [watch]
 # folders = []                 # further folders to watch, network shares too; only read
