@@ -36,18 +36,18 @@ generator_tolerance_s = {tolerance}
 # workers = 0                  # reports at once on that scheduler's workers; 0: one for each
 # root_on_workers = ""         # where they see this workspace; empty: at the same path
 
+[publish]
+# tile_samples = 262144        # how far traces on the site can be zoomed; 0: to single samples
+# keep_tiles_days = 0          # then the finer levels of a shot's traces are let go; 0: never
+# keep_figures_days = 0        # then the figures of its reports are; notebooks and scraps stay
+# parquet_every_s = 600.0      # how old the file of all scraps may get
+
 [watch]
 # folders = []                 # further folders to watch, network shares too; only read
 # poll_s = 1.0
 # day_summary_at = "21:00"
 # metrics = ""                 # "127.0.0.1:9464" for Prometheus, or "file"
 # log = "text"                 # or "json"
-
-[publish]
-# tile_samples = 262144        # how far traces on the site can be zoomed; 0: to single samples
-# keep_tiles_days = 0          # then the finer levels of a shot's traces are let go; 0: never
-# keep_figures_days = 0        # then the figures of its reports are; notebooks and scraps stay
-# parquet_every_s = 600.0      # how old the file of all scraps may get
 """
 IGNORED = "data/\nreports/\nsite/public/\n.ipynb_checkpoints/\n"
 
