@@ -31,7 +31,7 @@ from runner.progress import Telling, following
 from runner.publish.ahead import Ahead
 from runner.publish.notebook import render_report, write_plainly
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
-from runner.templates import Template, read_template
+from runner.templates import Template, file_stamp, read_template
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class KernelKilled(Exception):
 
 
 def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = False) -> Done:
-    template = _template(workspace.templates / f"{job.template}.ipynb")
+    template = read_template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
     started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
     reports = Path(job.reports) if job.reports else workspace.reports
@@ -218,8 +218,8 @@ def _declarations(folder: Path, files: object) -> Declarations:
     return load_declarations(folder)
 
 
-def _files(folder: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    return tuple((str(path), _stamp(path)) for path in sorted(folder.rglob("*")))
+def _files(folder: Path) -> tuple[tuple[str, object], ...]:
+    return tuple((str(path), file_stamp(path)) for path in sorted(folder.rglob("*")))
 
 
 def _run(
@@ -282,24 +282,6 @@ def _environment() -> Mapping[str, str]:
         "system": platform.platform(),
         "host": platform.node(),
     } | {name: version(name) for name in packages}
-
-
-def _template(path: Path) -> Template:
-    """Return a template; one that lies there unchanged is not taken apart again."""
-    return _template_as_of(path, _stamp(path), _stamp(path.with_suffix(".toml")))
-
-
-@lru_cache(maxsize=64)
-def _template_as_of(path: Path, notebook: object, sidecar: object) -> Template:
-    return read_template(path)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        stat = path.stat()
-    except OSError:
-        return ()
-    return (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def _finish(job: Job, reports: Path, temporary: Path, folder: Path, receipt: Receipt) -> Done:

@@ -81,6 +81,21 @@ class Template:
 
 def read_template(path: Path) -> Template:
     """Read one template with its sidecar; `TemplateError` says what is wrong with it."""
+    return _read(path, file_stamp(path), file_stamp(path.with_suffix(".toml")))
+
+
+def file_stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what changes with a file; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@lru_cache(maxsize=512)
+def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
+    """Read a template anew where its files are not what they were: it is asked for all the time."""
     cells = _cells(path)
     title, description = _title(cells, path.stem)
     sidecar = _sidecar(path)
