@@ -56,14 +56,17 @@ vendor: $(VENDOR)/uplot.js  ## the scripts of others that the site uses, into si
 demo: .venv/ready vendor  ## twelve synthetic shots through the whole factory, into demo/
 	@$(ISHTAR) demo demo
 
+campaign: .venv/ready vendor  ## sixty synthetic shots in three weeks, with faults in them, into campaign/
+	@$(ISHTAR) demo --campaign campaign
+
 serve: demo  ## the demo's site on http://127.0.0.1:8000/
 	@cd demo && ../$(ISHTAR) serve
 
 test: .venv/ready vendor  ## the tests (no browser)
 	@$(PYTEST) -q -n 2 -m "not browser"
 
-test-browser: .venv/browser demo  ## the site in headless Chromium (needs `chromium` on the path)
-	@ISHTAR_TEST_SITE=demo/site/public $(PYTEST) -q -m browser tests/browser
+test-browser: .venv/browser campaign  ## the campaign's site in headless Chromium (needs `chromium` on the path)
+	@$(PYTEST) -q -m browser tests/browser
 
 check: .venv/ready vendor  ## format, lint, types (also of the scripts), import direction
 	@$(BIN)/ruff format --check .
@@ -91,6 +94,9 @@ bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars against the tr
 	@$(BIN)/python bench/langmuir.py
 	@$(BIN)/python bench/langmuir_speed.py
 
+bench-site: campaign  ## one more shot among 100, 1,000 and 10,000; a full build; weight of pages
+	@$(BIN)/python bench/site.py campaign
+
 leaks: .venv/ready  ## 500 reports: does a process, thread or file stay?
 	@$(BIN)/python bench/leaks.py
 
@@ -114,6 +120,6 @@ wheel: .venv/ready vendor  ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
 
 clean:  ## remove what was made (not .venv/ and node_modules/)
-	rm -rf demo dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
+	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo serve test test-browser check format bench bench-library bench-langmuir leaks crash lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-browser check format bench bench-library bench-langmuir bench-site leaks crash lock wheel clean

@@ -169,7 +169,7 @@ def _workspace(demo: Path, root: Path) -> Workspace:
 
 
 def _models(demo: Path, place: Path, renderer: str) -> tuple[list[Model], Model]:
-    """Return the shots of DEMO whose reports are all there, and one of its days."""
+    """Return the shots of DEMO whose reports are all ok, and one of its days."""
     source = Workspace.at(demo)
     with Catalogue(source.catalogue) as catalogue:
         rows = catalogue.reports(current=True)
@@ -178,17 +178,20 @@ def _models(demo: Path, place: Path, renderer: str) -> tuple[list[Model], Model]
             if row.scope != "range":
                 found = _model_report(source.reports / row.folder, place / row.folder, renderer)
                 reports.setdefault(row.subject, []).append(found)
-        most = max(len(found) for found in reports.values())
+        good = [
+            key
+            for key, found in sorted(reports.items())
+            if key.isdigit() and all(r.state == "ok" for _, r in found)
+        ]
         shots = [
             Model(
                 key=key,
                 files=tuple(sorted(source.shot_folder(int(key)).resolve().glob("*.h5"))),
                 attributes=catalogue.attributes(int(key)) or {},
                 channels=catalogue.channels(int(key)),
-                reports=tuple(found),
+                reports=tuple(reports[key]),
             )
-            for key, found in sorted(reports.items())
-            if key.isdigit() and len(found) == most
+            for key in good
         ]
     day = next(key for key in reports if not key.isdigit())
     empty: dict[str, Any] = {}

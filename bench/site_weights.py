@@ -56,7 +56,11 @@ def weights(archive: Archive) -> None:
 
 def beside_nbconvert(archive: Archive) -> None:
     """Print our page and nbconvert's of each report of the newest shot."""
+    import warnings
+
     from nbconvert import HTMLExporter
+
+    warnings.filterwarnings("ignore", category=UserWarning)  # scraps are nothing to draw
 
     key = Subject.shot(archive.size).key
     print(f"  {'a report, gzipped':22s} {'ours':>9} {'+ figures':>9} {'nbconvert':>9}")

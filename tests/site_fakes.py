@@ -77,6 +77,7 @@ class FakeSource:
     shown_templates: list[TemplateRecord] = field(default_factory=list)
     trouble_texts: list[str] = field(default_factory=list)
     references: str = ""
+    damaged: dict[str, str] = field(default_factory=dict)
     all_reports: dict[Subject, list[ReportRecord]] = field(default_factory=dict)
 
     def shots(self) -> Sequence[int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.publish.parts import Change
 from runner.publish.records import ShotRecord
 
 _ABSENT = "absent"
+MOST_SIGNALS = 6  # that came or went and are told one by one
 # told apart from shot to shot, but no change of the testbed
 _NOT_SETTINGS = frozenset({"date", "comment", "useful"})
 
@@ -20,6 +21,7 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
     )
     wiring_before = {w.signal: w for w in before.wiring}
     wiring_after = {w.signal: w for w in after.wiring}
+    flips: dict[bool, list[Change]] = {True: [], False: []}  # those that came, those that went
     for signal in _union(wiring_before, wiring_after):
         old, new = wiring_before.get(signal), wiring_after.get(signal)
         if old is None or new is None:
@@ -29,6 +31,16 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
                     name=signal,
                     before=_ABSENT if old is None else "declared",
                     after=_ABSENT if new is None else "declared",
+                )
+            )
+            continue
+        if bool(old.problem) != bool(new.problem):  # what it was made of came or went with it
+            flips[bool(old.problem)].append(
+                Change(
+                    what="signal",
+                    name=signal,
+                    before=old.problem or "available",
+                    after=new.problem or "available",
                 )
             )
             continue
@@ -42,17 +54,21 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
                         after=getattr(new, what) or "none",
                     )
                 )
-        if bool(old.problem) != bool(new.problem):
-            found.append(
-                Change(
-                    what="signal",
-                    name=signal,
-                    before=old.problem or "available",
-                    after=new.problem or "available",
-                )
-            )
+    for came, many in flips.items():
+        found += [_together(many, came)] if len(many) > MOST_SIGNALS else many
     found += _differences("component", _parts(before), _parts(after), absent=_ABSENT)
     return found
+
+
+def _together(many: Sequence[Change], came: bool) -> Change:
+    """Return one change for a shot whose data are not there, or are there again."""
+    states = ("not available", "available")
+    return Change(
+        what="signal",
+        name=f"{len(many)} signals: " + ", ".join(c.name for c in many),
+        before=states[not came],
+        after=states[came],
+    )
 
 
 def _settings(attributes: Mapping[str, Any]) -> dict[str, str]:

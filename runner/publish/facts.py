@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,10 @@ class Facts:
             line = read_line(self.out, number) if stays and self.out is not None else None
             self._lines[number] = line or line_of(self.shot(number))
         return self._lines[number]
+
+    def take_lines(self, lines: Mapping[int, ShotLine]) -> None:
+        """Take what lists say of shots whose pages another process has written."""
+        self._lines.update(lines)
 
     def summaries(self, subject: Subject) -> Sequence[ReportSummary]:
         """Return what lists say of the official reports of a subject, in their order."""
@@ -353,6 +357,23 @@ def failure(facts: Facts, summary: ReportSummary) -> Failure:
         subject=Link(href=subject_page(summary.subject), text=subject_text(summary.subject)),
         started=summary.started,
     )
+
+
+def alike(failures: Iterable[Failure]) -> list[Failure]:
+    """Return failures with those of one template and one reason together, in their order."""
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
+    for one in failures:
+        key = (one.mark.template, one.mark.state, one.mark.reason)
+        groups.setdefault(key, []).append(one)
+    return [
+        replace(
+            first,
+            alike=[
+                Link(href=o.mark.href, text=o.subject.text.removeprefix("Shot ")) for o in others
+            ],
+        )
+        for first, *others in groups.values()
+    ]
 
 
 def is_number(scrap: Scrap) -> bool:

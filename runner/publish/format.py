@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 MISSING = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -80,6 +81,7 @@ def quantity(value: object, sigma: float | None = None, unit: str = "") -> Quant
     return Quantity(number=number(value, sigma), unit=unit_text(unit))
 
 
+@lru_cache(maxsize=16384, typed=True)  # the same results are in many lists
 def number(value: float, sigma: float | None = None) -> str:
     """Return ``4.10 ± 0.20``, ``(1.20 ± 0.10) × 10¹⁷``, ``3.142`` or ``12345``."""
     if not math.isfinite(value):
@@ -125,14 +127,22 @@ def _scientific(value: float, digits: int) -> str:
 def range_text(low: float, high: float) -> str:
     """Return the ends of a range with one power and equal decimals: ``(0.96 … 1.44) × 10¹⁷``."""
     power = common_power([low, high])
-    ends = " … ".join(range_ends(low / 10.0**power, high / 10.0**power))
+    ends = " … ".join(dict.fromkeys(range_ends(low / 10.0**power, high / 10.0**power)))
     return f"({ends}) ×{NO_BREAK}10{superscript(power)}" if power else ends
 
 
 def range_ends(low: float, high: float) -> tuple[str, str]:
-    """Return both ends with the decimals that give the larger one three digits."""
+    """Return both ends with the decimals that give the larger one three digits.
+
+    Where these are the same and the ends are not, there are as many as tell them apart.
+    """
     decimals = min(max(2 - _exponent(max(abs(low), abs(high))), 0), 12)
-    return _plain(low, decimals, strip=True), _plain(high, decimals, strip=True)
+    while low < high and decimals < 12 and _plain(low, decimals) == _plain(high, decimals):
+        decimals += 1
+    ends = _plain(low, decimals), _plain(high, decimals)
+    while "." in ends[0] and ends[0].endswith(("0", ".")) and ends[1].endswith(("0", ".")):
+        ends = ends[0][:-1], ends[1][:-1]
+    return ("0" if low == 0 else ends[0]), ("0" if high == 0 else ends[1])
 
 
 def common_power(values: Iterable[float]) -> int:
@@ -170,6 +180,7 @@ def superscript(power: int | str) -> str:
     return str(power).translate(_SUPERSCRIPTS)
 
 
+@lru_cache(maxsize=1024)
 def unit_text(unit: str) -> str:
     """Return a unit as it is printed: ``1/m^3`` → ``m⁻³``, ``A/V``, ``W/m²``, ``degC`` → ``°C``.
 

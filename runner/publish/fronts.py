@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, report_stem, subject_page
 from runner.publish.calendars import heat, years
 from runner.publish.describe import attributes, subject_text
-from runner.publish.facts import Facts, failure
+from runner.publish.facts import Facts, alike, failure
 from runner.publish.history import key_values
 from runner.publish.pages import DaysPage, HomePage, LatestPage, LatestShot, NotFoundPage
 from runner.publish.parts import Failure, Image, Link
@@ -38,7 +38,7 @@ def home_page(facts: Facts) -> HomePage:
         ]
         if newest
         else [],
-        failures=list(_failures(facts))[:MAX_FAILURES],
+        failures=alike(_failures(facts))[:MAX_FAILURES],
         troubles=list(facts.source.troubles())[:MAX_TROUBLES],
         stretches=stretches_of(newest) if newest else [],
         heat=heat(facts.counts, newest) if newest else None,

@@ -223,11 +223,15 @@ class Trend:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A report that failed or ran out of time, with the reason."""
+    """A report that failed or ran out of time, with the reason.
+
+    ``alike`` are other reports of its template that failed for the same reason.
+    """
 
     mark: Mark
     subject: Link
     started: str
+    alike: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -180,9 +180,13 @@ class DeviceRecord:
 
 
 class SiteSource(Protocol):
-    """Where the pages get their facts."""
+    """Where the pages get their facts.
+
+    ``damaged`` gets the folders of reports whose receipt cannot be read, and why.
+    """
 
     facility: Facility
+    damaged: dict[str, str]
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of shots of each day that has any, the days ascending."""

@@ -78,6 +78,7 @@ class Document:
     headings: list[Heading] = field(default_factory=list)
     title: str = ""
     ids: set[str] = field(default_factory=set)
+    tables: int = 0  # so far
 
     def heading_id(self, text: str) -> str:
         """Return an id for a heading that no other element of the page has."""
@@ -176,6 +177,7 @@ class _Finisher(HTMLParser):
         self.parts: list[str] = []
         self.tables = self.rows = 0
         self.skip_until, self.skip_depth = "", 0  # the end tag that ends what is left out
+        self.head_at = 0  # where the open head of a row or column began in `parts`
         self.heading_at: int | None = None  # where the open heading began in `parts`
         self.heading_text = ""
 
@@ -211,9 +213,13 @@ class _Finisher(HTMLParser):
             if tag == "table":
                 self.tables += 1
                 if self.tables == 1:
+                    self.document.tables += 1
+                    label = f"Table {self.document.tables}"
                     self.parts.append(
-                        '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+                        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
                     )
+            if tag == "th":
+                self.head_at = len(self.parts)
             self._start(tag, given)
 
     def handle_endtag(self, tag: str) -> None:
@@ -224,6 +230,10 @@ class _Finisher(HTMLParser):
             return
         if tag in _HEADINGS:
             self._heading(int(tag[1]))
+        elif tag == "th" and not "".join(self.parts[self.head_at + 1 :]).strip():
+            # a head of nothing misleads those who have tables read to them
+            self.parts[self.head_at] = "<td" + self.parts[self.head_at].removeprefix("<th")
+            self.parts.append("</td>")
         elif tag not in _VOID:
             self.parts.append(f"</{tag}>")
             if tag == "table":

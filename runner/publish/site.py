@@ -11,39 +11,32 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.publish.across import write_across
-from runner.publish.addresses import (
-    report_stem,
-    subject_folder,
-    subject_page,
-)
+from runner.publish.addresses import subject_folder, subject_page
 from runner.publish.beside import write_beside
-from runner.publish.compose import day_page, report_page, shot_page
-from runner.publish.daily import daily_json, daily_path, work_out
-from runner.publish.data.after import keep_of_shot, make_traces
-from runner.publish.data.encode import json_bytes
+from runner.publish.compose import shot_page
+from runner.publish.crew import FEW, Crew, Work, crew_of
+from runner.publish.data.after import make_traces
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
-from runner.publish.data.shot import scraps_data, shot_data
 from runner.publish.facts import Facts
-from runner.publish.fragment import read_fragment
 from runner.publish.fronts import days_page, home_page, latest_page, not_found_page
-from runner.publish.notebook import THUMBNAIL, render_report, renderer_version
+from runner.publish.notebook import renderer_version
 from runner.publish.parts import Site
-from runner.publish.records import ReportRecord, SiteSource
-from runner.publish.sanitise import FIGURES
+from runner.publish.records import SiteSource
+from runner.publish.subjects import render_missing, write_subject
 from runner.publish.theme import Theme
 from runner.publish.viewer import traces_page
 from runner.publish.writer import Writer
-from runner.receipts import NOTEBOOK, Subject
+from runner.receipts import Subject
 from runner.site_settings import PublishSettings
 
 log = logging.getLogger(__name__)
@@ -82,6 +75,7 @@ def publish(
     only: Collection[Subject] | None = None,
     theme: Path | None = None,
     workers: int = 1,
+    opener: Callable[[], SiteSource] | None = None,
     settings: PublishSettings = DEFAULTS,
     traces: bool = True,
 ) -> Published:
@@ -99,6 +93,8 @@ def publish(
         A workspace's own theme, searched before the packaged one.
     workers
         Processes that render reports which have no page body yet.
+    opener
+        Gives another process the same source; then a build of everything is shared by ``workers``.
     settings
         How deep traces go, and what is let go of old shots.
     traces
@@ -121,39 +117,58 @@ def publish(
     subjects = list(_everything(facts) if only is None else _mentioning(facts, only, out))
     if only is not None:
         facts.changing = frozenset(s.number for s in subjects if s.scope == "shot")
-    _render_missing(facts, subjects, theme, workers)
     shared = _with_logo(looks.site(source.facility, CSP), source)
-    writer = Writer(out, looks, shared)
-    data = SiteData(facts, writer, settings, full=only is None)
-    try:
-        writer.assets()
-        if shared.logo:
-            writer.copy(shared.logo, source.logo(), by_name=True)
-        for subject in subjects:
-            _write_subject(facts, subject, writer)
-            if subject.scope == "shot":
-                data.take(subject.number)
-            facts.forget(subject)
-        data.write()
-        write_across(facts, writer)
-        gone = write_beside(facts, writer, _days(facts, subjects) if only is not None else None)
-        writer.page(days_page(facts), rank=2)
-        writer.page(traces_page(looks.assets), rank=3)
-        writer.page(not_found_page(), rank=3)
-        writer.page(latest_page(facts), rank=3)
-        writer.page(home_page(facts), rank=3)  # at last: it leads to all others
-        writer.switch()
-    finally:
-        writer.drop_staged()
-    kept = None if only is None else {subject_folder(s) for s in subjects}
-    writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | gone)
-    if only is None:
-        update_parquet(out)
-    if traces:
-        make_traces(source, data.lacking, writer, settings)
-        for number in data.lacking:  # now there is more to download
-            writer.page(shot_page(facts, number), rank=1)
-        writer.switch()
+    many = only is None and workers > 1 and len(facts.numbers) >= FEW
+    if opener and many:
+        work = Work(open=opener, out=out, shared=shared, theme=theme, settings=settings)
+        shared_work: AbstractContextManager[Crew | None] = crew_of(workers, work)
+    else:
+        shared_work = nullcontext()
+    with shared_work as crew:
+        writer = Writer(out, looks, shared)
+        data = SiteData(facts, writer, settings, full=only is None)
+        try:
+            writer.assets()
+            if shared.logo:
+                writer.copy(shared.logo, source.logo(), by_name=True)
+            alone = subjects
+            if crew:
+                alone = [s for s in subjects if s.scope != "shot"]
+                for part in crew.pages(facts.numbers):
+                    writer.take(part.written)
+                    facts.take_lines(part.lines)
+                    data.put(part.collected)
+                    source.damaged.update(part.damaged)
+            render_missing(facts, [*alone, *_newest(facts)], theme, workers=workers)
+            for subject in alone:
+                write_subject(facts, subject, writer)
+                if subject.scope == "shot":
+                    data.take(subject.number)
+                facts.forget(subject)
+            data.write()
+            write_across(facts, writer)
+            gone = write_beside(facts, writer, _days(facts, subjects) if only is not None else None)
+            writer.page(days_page(facts), rank=2)
+            writer.page(traces_page(looks.assets), rank=3)
+            writer.page(not_found_page(), rank=3)
+            writer.page(latest_page(facts), rank=3)
+            writer.page(home_page(facts), rank=3)  # at last: it leads to all others
+            writer.switch()
+        finally:
+            writer.drop_staged()
+        kept = None if only is None else {subject_folder(s) for s in subjects}
+        writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | gone)
+        if only is None:
+            update_parquet(out)
+        if traces:
+            if crew:
+                for part_done in crew.traces(data.lacking):
+                    writer.take(part_done)
+            else:
+                make_traces(source, data.lacking, writer, settings)
+                for number in data.lacking:  # now there is more to download
+                    writer.page(shot_page(facts, number), rank=1)
+                writer.switch()
     done = Published(
         written=tuple(writer.written),
         unchanged=writer.unchanged,
@@ -226,78 +241,7 @@ def _mentioning(facts: Facts, only: Collection[Subject], out: Path) -> Iterator[
     yield from sorted(s for s in only if s.scope == "range")
 
 
-def _exists(facts: Facts, subject: Subject) -> bool:
-    if subject.scope == "shot":
-        return subject.number in facts.known
-    return subject.scope == "range" or subject.key in facts.counts
-
-
-# rendering of reports ------------------------------------------------------------------------
-
-
-def _render_missing(
-    facts: Facts, subjects: Iterable[Subject], theme: Path | None, workers: int
-) -> None:
-    """Render the reports whose body is missing or was made by another renderer."""
-    newest = [Subject.shot(n) for n in facts.numbers[-1:]]
-    newest += [Subject.day(d) for d in facts.days[-1:]]
-    folders: dict[Path, None] = {}
-    for subject in dict.fromkeys([*subjects, *newest]):
-        if not _exists(facts, subject):
-            continue
-        for report in (*facts.reports(subject), *facts.reruns(subject)):
-            has_notebook = (report.folder / NOTEBOOK).is_file()
-            if has_notebook and read_fragment(report.folder, facts.renderer) is None:
-                folders[report.folder] = None
-        facts.forget(subject)
-    if workers > 1 and len(folders) > 2 * workers:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        # not a fork of this process: it may have threads, and the source open files
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            list(pool.map(partial(_render, theme=theme), folders, chunksize=4))
-    else:
-        for folder in folders:
-            _render(folder, theme=theme)
-
-
-def _render(folder: Path, *, theme: Path | None) -> None:
-    render_report(folder / NOTEBOOK, folder, theme=theme)
-
-
-# writing -------------------------------------------------------------------------------------
-
-
-def _write_subject(facts: Facts, subject: Subject, writer: Writer) -> None:
-    if not _exists(facts, subject):
-        return
-    for report in (*facts.reports(subject), *facts.reruns(subject)):
-        _write_files(facts, report, writer)
-        writer.page(report_page(facts, report), rank=0)
-    if subject.scope == "shot":
-        folder, number = subject_folder(subject), subject.number
-        writer.data(f"{folder}/shot", shot_data(facts, number))
-        writer.bytes(f"{folder}/scraps.json", json_bytes(scraps_data(facts, number)))
-        keep_of_shot(number, writer)
-        writer.page(shot_page(facts, subject.number), rank=1)
-    elif subject.scope == "day":
-        numbers = daily_json(subject.key, work_out(facts, subject.key))
-        writer.bytes(daily_path(subject.key), numbers, rank=1)
-        writer.page(day_page(facts, subject.key), rank=2)
-
-
-def _write_files(facts: Facts, report: ReportRecord, writer: Writer) -> None:
-    stem = report_stem(report.receipt)
-    notebook = report.folder / NOTEBOOK
-    if not notebook.is_file():
-        return
-    writer.copy(f"{stem}.ipynb", notebook)
-    fragment = facts.fragment(report)
-    if fragment is None:
-        return
-    for picture in fragment.figures:
-        writer.copy(f"{stem}/{picture.file}", report.folder / FIGURES / picture.file, by_name=True)
-    if fragment.thumbnail and not report.receipt.rerun and report.receipt.scope != "range":
-        writer.copy(f"{stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
+def _newest(facts: Facts) -> list[Subject]:
+    """Return the subjects whose reports the home page and the latest one show."""
+    shots = [Subject.shot(n) for n in facts.numbers[-1:]]
+    return shots + [Subject.day(d) for d in facts.days[-1:]]

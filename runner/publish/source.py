@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,7 @@ def publish_workspace(
         only=only,
         theme=theme,
         workers=workers,
+        opener=partial(opened, workspace.root),
         settings=coordinator.settings.publish,
         traces=traces,
     )
@@ -75,6 +76,12 @@ def publish_workspace(
         logger.warning("%s: %s", folder, why)
         coordinator.catalogue.forget_report(folder)
     return published
+
+
+def opened(root: Path) -> WorkspaceSource:
+    """Return the source of a workspace in another process."""
+    workspace = Workspace.at(root)
+    return WorkspaceSource(workspace, Catalogue(workspace.catalogue))
 
 
 def made_of(inputs: Iterable[Input]) -> str:

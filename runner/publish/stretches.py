@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from runner.publish.addresses import month_page, subject_page, week_page
 from runner.publish.calendars import month_of
 from runner.publish.daily import daily
-from runner.publish.facts import Daily, Facts, Key, failure
+from runner.publish.facts import Daily, Facts, Key, alike, failure
 from runner.publish.format import MONTHS, common_power, day_text, quantity, scaled_unit
 from runner.publish.pages import Page
 from runner.publish.parts import Column, Failure, Link, Month, Trend
@@ -49,8 +49,8 @@ class StretchPage(Page):
         Its days with shots, and the results whose medians they show.
     trends
         The medians of the results over the days.
-    failures, n_failed
-        What failed, the newest first, and how much in all.
+    failures, n_told, n_failed
+        What failed, the newest first; how much of it is told here, and how much it was in all.
     others
         The weeks of a month; the months of a week.
     """
@@ -63,6 +63,7 @@ class StretchPage(Page):
     lines: Sequence[DayLine]
     trends: Sequence[Trend]
     failures: Sequence[Failure]
+    n_told: int
     n_failed: int
     others: Sequence[Link]
     previous: Link | None
@@ -144,7 +145,8 @@ def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage
             for day in days
         ],
         trends=[t for t in drawn if t is not None],
-        failures=[failure(facts, f) for f in failed[:MAX_FAILURES]],
+        failures=alike(failure(facts, f) for f in failed[:MAX_FAILURES]),
+        n_told=min(len(failed), MAX_FAILURES),
         n_failed=len(failed),
         others=[stretch_link(k) for k in keys_of("month" if kind == "week" else "week", days)],
         previous=stretch_link(all_keys[i - 1]) if i > 0 else None,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from runner.parameters import Parameter
 from runner.publish.addresses import TEMPLATES, template_page
-from runner.publish.facts import VALUES_EACH, Facts, failure
+from runner.publish.facts import VALUES_EACH, Facts, alike, failure
 from runner.publish.format import quantity, unit_text
 from runner.publish.pages import Page
 from runner.publish.parts import Failure, Link, Trend
@@ -156,7 +156,7 @@ def template_page_of(
         limits=[(name, _limits(facts, template, name)) for name in template.limits],
         trends=_trends(facts, template, subjects),
         recent=_recent(facts, template, subjects),
-        failures=[failure(facts, f) for f in failures],
+        failures=alike(failure(facts, f) for f in failures),
         notebook=page.removesuffix(".html") + ".ipynb" if template.path else "",
         commands=[
             ("Make its reports again", f"ishtar run --templates {template.name} --force"),

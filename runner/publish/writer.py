@@ -34,6 +34,18 @@ _FOLDERS = (
 MOST_WAITING = 256  # new files that are made durable together: the disk waits only once
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a `Writer` did, as one process hands it to another."""
+
+    written: list[str]
+    unchanged: int
+    removed: list[str]
+    mentioned: set[str]
+    kept: set[str]
+    staged: list[tuple[int, str, Path]]
+
+
 @dataclass
 class Writer:
     """Puts files into the site and remembers which."""
@@ -53,6 +65,26 @@ class Writer:
     def plain(cls, out: Path) -> Writer:
         """Return one that puts files, and no pages."""
         return cls(out, None, None)
+
+    def handed(self) -> Written:
+        """Return what was done so far; changed pages are left to whoever takes it."""
+        return Written(
+            written=self.written,
+            unchanged=self.unchanged,
+            removed=self.removed,
+            mentioned=self.mentioned,
+            kept=self.kept,
+            staged=self.staged,
+        )
+
+    def take(self, other: Written) -> None:
+        """Take over what another one did, and the changed pages that it leaves to be switched."""
+        self.written += other.written
+        self.unchanged += other.unchanged
+        self.removed += other.removed
+        self.mentioned |= other.mentioned
+        self.kept |= other.kept
+        self.staged += other.staged
 
     def assets(self) -> None:
         """Write the assets under their hashed names."""

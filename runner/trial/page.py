@@ -139,6 +139,7 @@ def write_pages(trial: Trial, folder: Path, *, facility: Facility, theme: Theme)
         code=_code_parts(trial.subjects),
     )
     writer.page(page, rank=1)
+    writer.switch()
 
 
 def _report_page(trial: SubjectTrial, folder: Path, theme: Theme) -> TrialReportPage:

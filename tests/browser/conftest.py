@@ -1,13 +1,22 @@
-"""The one browser that all browser tests share: a second cannot be started beside it."""
+"""The one browser that all browser tests share (a second cannot be started beside it), and sites.
+
+``ISHTAR_TEST_SITE`` names the built site of the demo campaign, where it is not that of
+``make campaign``; ``ISHTAR_CHROMIUM`` the browser, where it is not ``chromium`` on the path.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from runner.publish import publish
+from tests.browser.looking import ROOT, serving
+from tests.site_fakes import campaign as fake_campaign
 
 FLAGS = (
     "--headless",
@@ -41,3 +50,34 @@ def chromium(browser: Any) -> Iterator[Any]:
     context.set_default_timeout(10_000)
     yield context
     context.close()
+
+
+@pytest.fixture(scope="session")
+def campaign() -> Path:
+    """The site of the demo campaign: sixty shots in three weeks, with faults."""
+    default = ROOT / "campaign" / "site" / "public"
+    site = Path(os.environ.get("ISHTAR_TEST_SITE", default)).resolve()
+    assert (site / "index.html").is_file(), f"no site in {site}: `make campaign` first"
+    return site
+
+
+@pytest.fixture(scope="session")
+def fakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of fakes: what no real campaign has, hostile outputs above all."""
+    folder = tmp_path_factory.mktemp("fakes")
+    publish(fake_campaign(folder, plots=True), folder / "public")
+    return folder / "public"
+
+
+@pytest.fixture(scope="session", params=["campaign", "fakes"])
+def site(request: pytest.FixtureRequest) -> Path:
+    """Both sites, one after the other."""
+    found: Path = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The site below a path of a server."""
+    with serving(site, tmp_path_factory.mktemp("www")) as address:
+        yield address

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import csv
-import functools
 import io
 import math
 import random
 import re
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,7 @@ import pytest
 from runner.publish import publish
 from runner.publish.format import number, unit_text
 from runner.receipts import Scrap, Subject
-from tests.browser.test_site_browser import DESKTOP, PHONE, SHOTS, Seen, _Quiet, open_page
+from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, serving, violations
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, campaign, receipt
 
@@ -70,15 +67,8 @@ def site(source: FakeSource) -> Path:
 
 @pytest.fixture(scope="module")
 def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("www")
-    (root / "all shots").symlink_to(site)
-    handler = functools.partial(_Quiet, directory=str(root))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/all%20shots/"
-        server.shutdown()
-        thread.join()
+    with serving(site, tmp_path_factory.mktemp("www")) as address:
+        yield address
 
 
 @pytest.fixture
@@ -562,9 +552,6 @@ def test_pages_fit_the_screen_and_show_markup_as_text(chromium, seen, size, dark
     assert seen.troubles == []
 
 
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"  # `make vendor`
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_an_accessibility_checker_finds_nothing(chromium, seen, dark):
     page = open_page(chromium, seen, DESKTOP, dark=dark)
@@ -572,9 +559,7 @@ def test_an_accessibility_checker_finds_nothing(chromium, seen, dark):
         page.goto("about:blank")
         page.goto(seen.base + path)
         page.wait_for_timeout(250)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], path
+        assert violations(page) == [], path
     page.close()
     assert seen.troubles == []
 

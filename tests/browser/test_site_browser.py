@@ -1,145 +1,34 @@
-"""Every page of a built site in a real Chromium: from disk, and over HTTP under a sub-path.
-
-``ISHTAR_TEST_SITE`` names a built site to look at besides that of the fakes, ``ISHTAR_CHROMIUM``
-the browser where it is not ``chromium`` on the path. Screenshots go to ``tests/browser/shots/``.
-"""
+"""Built sites in a real Chromium, from disk and over HTTP under a sub-path: how they behave."""
 
 from __future__ import annotations
 
-import functools
-import os
-import re
-import shutil
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from runner.publish import publish
-from tests.site_fakes import campaign
+from tests.browser.looking import (
+    DESKTOP,
+    PHONE,
+    SHOTS,
+    Seen,
+    follow,
+    open_page,
+    pages_of,
+    samples,
+)
 
 pytestmark = pytest.mark.browser
 
-SHOTS = Path(__file__).parent / "shots"
-PHONE, DESKTOP = (390, 844), (1280, 900)
-MAX_PAGES = 150  # of a large site; every kind of page comes first
 
-
-def _given_site() -> list[str]:
-    return ["fakes", "given"] if os.environ.get("ISHTAR_TEST_SITE") else ["fakes"]
-
-
-@pytest.fixture(scope="session", params=_given_site())
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built site: of the fakes, which hold every fault, and the one that was given."""
-    if request.param == "given":
-        return Path(os.environ["ISHTAR_TEST_SITE"]).resolve()
-    folder = tmp_path_factory.mktemp("campaign")
-    publish(campaign(folder, plots=True), folder / "public")
-    return folder / "public"
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="session")
-def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site below ``/lab/shots of 2026/`` of a server of its own."""
-    root = tmp_path_factory.mktemp("www")
-    (root / "lab").mkdir()
-    (root / "lab" / "shots of 2026").symlink_to(site)
-    handler = functools.partial(_Quiet, directory=str(root))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/lab/shots%20of%202026/"
-        server.shutdown()
-        thread.join()
-
-
-@dataclass
-class Seen:
-    """What a page did that it should not."""
-
-    base: str
-    troubles: list[str] = field(default_factory=list)
-
-    def watch(self, page: Any) -> None:
-        page.on("console", lambda m: self._note(page, f"console: {m.text}"))
-        page.on("pageerror", lambda e: self._note(page, f"error: {e}"))
-        page.on("requestfailed", lambda r: self._failed(page, r))
-        page.on("request", lambda r: self._request(page, r.url))
-        page.on("dialog", lambda d: (self._note(page, f"dialog: {d.message}"), d.dismiss()))
-        page.on(
-            "response",
-            lambda r: self._note(page, f"{r.status}: {r.url}") if r.status >= 400 else None,
-        )
-
-    def _failed(self, page: Any, request: Any) -> None:
-        # a lazy picture is given up when the next page is opened
-        if request.failure != "net::ERR_ABORTED":
-            self._note(page, f"failed request: {request.url} ({request.failure})")
-
-    def _request(self, page: Any, url: str) -> None:
-        if not url.startswith((self.base, "data:")):
-            self._note(page, f"asked elsewhere: {url}")
-
-    def _note(self, page: Any, text: str) -> None:
-        self.troubles.append(f"{unquote(page.url).removeprefix(unquote(self.base))}: {text}")
-
-
-def paths_of(site: Path) -> list[str]:
-    """Return the pages of a site, one of each kind first."""
-    paths = sorted(p.relative_to(site).as_posix() for p in site.rglob("*.html"))
-    kinds: dict[str, str] = {}
-    for path in reversed(paths):
-        kinds[re.sub(r"\d+|[0-9a-f]{10}", "#", path)] = path
-    first = sorted(kinds.values())
-    return [*first, *(p for p in paths if p not in first)][:MAX_PAGES]
-
-
-def open_page(chromium: Any, seen: Seen, size: tuple[int, int], *, dark: bool = False) -> Any:
-    page = chromium.new_page()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.emulate_media(color_scheme="dark" if dark else "light")
-    seen.watch(page)
-    return page
-
-
-def check_links(page: Any, site: Path, base: str, path: str) -> list[str]:
-    """Return the links of the page that lead nowhere."""
-    broken = []
-    for address in page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)"):
-        if not address.startswith(base):
-            if address.startswith(("file:", "http://127.")):
-                broken.append(f"{path}: {address} leaves the site")
-            continue
-        parts = urlsplit(address.removeprefix(base))
-        target = site / unquote(parts.path or path)
-        if not target.is_file():
-            broken.append(f"{path}: {address}")
-        elif parts.fragment and "=" not in parts.fragment and target.suffix == ".html":
-            ids = re.findall(r'\bid="([^"]+)"', target.read_text(encoding="utf-8"))
-            if unquote(parts.fragment) not in ids:
-                broken.append(f"{path}: {address} has no such place")
-    return broken
-
-
-def crawl(chromium: Any, site: Path, base: str, shots: Path | None = None) -> list[str]:
-    """Load every page at both widths; return everything that is wrong."""
+def crawl(chromium: Any, site: Path, base: str, each: int) -> list[str]:
+    """Load pages of every kind at both widths; return everything that is wrong."""
     seen = Seen(base)
     wrong: list[str] = []
-    kinds: set[str] = set()
     for size in (DESKTOP, PHONE):
         page = open_page(chromium, seen, size)
-        for path in paths_of(site):
+        for path in samples(site, each):
+            page.goto("about:blank")
             page.goto(base + path, wait_until="load")
             wide, n_broken, title = page.evaluate(
                 """() => [document.documentElement.scrollWidth - innerWidth,
@@ -152,38 +41,22 @@ def crawl(chromium: Any, site: Path, base: str, shots: Path | None = None) -> li
                 wrong.append(f"{path}: {n_broken} pictures are not there")
             if "pwned" in title:
                 wrong.append(f"{path}: an output changed the title")
-            if size is DESKTOP:
-                wrong += check_links(page, site, base, path)
-            kind = f"{size[0]}-{re.sub(r'[0-9]+|[0-9a-f]{10}', '#', path)}"
-            if shots and kind not in kinds:
-                kinds.add(kind)
-                picture = shots / f"{path.replace('/', '_').removesuffix('.html')}-{size[0]}.png"
-                page.screenshot(path=str(picture), full_page=True)
         page.close()
     return wrong + seen.troubles
 
 
-def test_from_disk_no_page_has_an_error_a_broken_link_or_a_request_elsewhere(chromium, site):
-    shots = SHOTS / site.parent.name.rstrip("0123456789")
-    shutil.rmtree(shots, ignore_errors=True)
-    assert crawl(chromium, site, f"{site.as_uri()}/", shots) == []
+def test_from_disk_no_page_has_an_error_or_a_request_elsewhere(chromium, site):
+    assert crawl(chromium, site, f"{site.as_uri()}/", each=3) == []
 
 
 def test_under_a_sub_path_no_page_has_one_either(chromium, site, served):
-    assert crawl(chromium, site, served) == []
+    assert crawl(chromium, site, served, each=1) == []
 
 
-def test_in_the_dark_every_kind_of_page_is_drawn(chromium, site):
-    seen = Seen(f"{site.as_uri()}/")
-    page = open_page(chromium, seen, DESKTOP, dark=True)
-    for path in ("index.html", "latest.html", newest(site, "index.html")):
-        page.goto(seen.base + path)
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert sum(int(c) for c in re.findall(r"\d+", background)[:3]) < 120
-        name = path.replace("/", "_").removesuffix(".html")
-        page.screenshot(path=str(SHOTS / "dark" / f"{name}.png"), full_page=True)
-    page.close()
-    assert seen.troubles == []
+def test_every_page_is_reached_by_links_and_no_link_is_broken(site):
+    reached, broken = follow(site)
+    assert broken == []
+    assert set(pages_of(site)) - reached == {"404.html"}
 
 
 def newest(site: Path, name: str) -> str:
@@ -280,7 +153,7 @@ def test_without_scripts_every_report_reads(browser, site):
     assert page.locator("details.code[open] pre").first.is_visible()
     page.goto((site / "index.html").as_uri())
     assert not page.locator("form.jump").is_visible()
-    assert page.locator(".month a").count() >= 1
+    assert page.locator("main a[href^='days/2026-']").count() >= 1
     context.close()
 
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.publish import publish
-from tests.browser.test_site_browser import (
-    DESKTOP,
-    PHONE,
-    SHOTS,
-    Seen,
-    _Quiet,
-    open_page,
-)
+from tests.browser.looking import AXE, DESKTOP, PHONE, SHOTS, Seen, open_page, serving
 from tests.notebook_fakes import MARKUP
 from tests.trace_fakes import (
     DT,
@@ -36,7 +26,6 @@ from tests.trace_fakes import (
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 FIRST_VIEW, ZOOM = 300_000, 150_000  # bytes
 TILE_DIGITS = 1 / 65534
 
@@ -52,16 +41,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The site below a sub-path of a server."""
-    root = tmp_path_factory.mktemp("www")
-    (root / "lab").mkdir()
-    (root / "lab" / "shots of 2026").symlink_to(built)
-    handler = functools.partial(_Quiet, directory=str(root))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/lab/shots%20of%202026/"
-        server.shutdown()
-        thread.join()
+    with serving(built, tmp_path_factory.mktemp("www")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -137,4 +137,5 @@ def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
         content[name] = values | facts
     out = io.BytesIO()
     savemat(out, content, do_compression=True, oned_as="column", long_field_names=True)
-    return out.getvalue()
+    # it begins with 116 characters for people, where scipy writes the time
+    return b"MATLAB 5.0 MAT-file, written by ishtar".ljust(116) + out.getvalue()[116:]

@@ -37,6 +37,37 @@ class _Gathered:
     devices: dict[str, list[str]] = field(default_factory=dict)
     """Calibrations of each device."""
 
+    def add(self, more: _Gathered) -> None:
+        """Add what was found of other shots."""
+        self.units = {**more.units, **self.units}
+        self.keys |= more.keys
+        self.signals |= more.signals
+        for device, calibrations in more.devices.items():
+            known = self.devices.setdefault(device, [])
+            known += [c for c in calibrations if c not in known]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """The data of some shots; ``lacking`` are those whose traces are to be made."""
+
+    rows: Mapping[int, Row]
+    gathered: _Gathered
+    lacking: Sequence[int]
+
+
+def collect(
+    facts: Facts, numbers: Sequence[int], writer: Writer, settings: PublishSettings
+) -> Collected:
+    """Return the data of some shots whose pages are written."""
+    gathered = _Gathered()
+    rows = {}
+    for number in numbers:
+        rows[number] = row_of(facts, number)
+        _gather(facts, number, gathered)
+    lacking = [n for n in numbers if lacks_traces(facts.shot(n), writer, settings)]
+    return Collected(rows=rows, gathered=gathered, lacking=lacking)
+
 
 class SiteData:
     """The data of the site, collected shot by shot while its pages are written.
@@ -61,15 +92,24 @@ class SiteData:
 
     def take(self, number: int) -> None:
         """Take a shot whose page is written; one that is gone leaves its shard."""
+        if number in self._facts.known:
+            self.put(collect(self._facts, [number], self._writer, self._settings))
+        else:
+            self._rows(number)
+
+    def put(self, part: Collected) -> None:
+        """Put in the data of some shots that come after those before."""
+        for number, row in part.rows.items():
+            self._rows(number)[number] = row
+        self._gathered.add(part.gathered)
+        self.lacking += part.lacking
+
+    def _rows(self, number: int) -> dict[int, Row]:
+        """Return what is known of the shard of a shot."""
         shard = shard_of(number)
         if self._full and shard not in self._shards:
             self._write_shards()  # the one before is whole
-        rows = self._shards.setdefault(shard, {})
-        if number in self._facts.known:
-            rows[number] = row_of(self._facts, number)
-            _gather(self._facts, number, self._gathered)
-            if lacks_traces(self._facts.shot(number), self._writer, self._settings):
-                self.lacking.append(number)
+        return self._shards.setdefault(shard, {})
 
     def write(self, entries: Sequence[Entry] = ()) -> None:
         """Write what is left, the index and the search; ``entries`` are more for that to find."""

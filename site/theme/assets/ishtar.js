@@ -57,6 +57,10 @@
     // storage may be forbidden; the page then opens at its top
   }
 
+  // The screen on the wall loads itself anew; without scripts the page does so by itself.
+  const refresh = document.querySelector('meta[name="refresh-s"]');
+  if (refresh instanceof HTMLMetaElement) setTimeout(() => location.reload(), 1000 * Number(refresh.content));
+
   // Jump to a shot by its number.
   /** @param {string} text @returns {[number, number][]} */
   const spans = (text) => text.split(",").filter(Boolean).map((span) => {

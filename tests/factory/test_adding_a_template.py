@@ -1,0 +1,90 @@
+"""The page on adding a template does what it says: its cells and commands, run in their order."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from ishtar.workspace import Workspace
+from runner.cli import main
+from runner.coordinator import Coordinator
+from runner.simulate import Campaign, simulate
+from runner.starter import make_workspace
+
+PAGE = Path(__file__).parents[2] / "docs" / "adding-a-template.md"
+BLOCK = re.compile(r"^```(sh|markdown|python parameters|python|toml)\n(.*?)^```$", re.M | re.S)
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Return the blocks of the page that are to be done, in their order."""
+    return BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+
+
+def done(arguments: list[str]) -> bool:
+    """Run a command; whether it ended well."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return end.value.code == 0
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A fresh workspace with one shot, and no template but ours."""
+    (tmp_path / "ws" / "templates_nb").mkdir(parents=True)
+    made = make_workspace(tmp_path / "ws", facility="Tutorial")
+    monkeypatch.chdir(made.root)
+    monkeypatch.delenv("ISHTAR_WORKSPACE", raising=False)
+    simulate(Campaign(first=7, shots=1, size_mb=1.0), made.root / "raw")
+    files = sorted(str(p) for p in (made.root / "raw").glob("00007_*"))
+    assert done(["ingest", *files])
+    return made
+
+
+def test_the_steps_lead_from_an_empty_notebook_to_its_pages(workspace, capsys):
+    notebook = workspace.templates / "bdot.ipynb"
+    cells = []
+    for kind, text in blocks():
+        if kind == "sh":
+            if cells:  # what was written since the last command
+                found = nbformat.read(notebook, as_version=4)
+                found.cells = cells
+                nbformat.write(found, notebook)
+            for line in text.splitlines():
+                name, *arguments = shlex.split(line)
+                assert name == "ishtar"
+                assert done(arguments), f"{line}\n{capsys.readouterr()}"
+        elif kind == "toml":
+            notebook.with_suffix(".toml").write_text(text, encoding="utf-8")
+        elif kind == "markdown":
+            cells.append(new_markdown_cell(text.strip()))
+        else:
+            tags = {"tags": ["parameters"]} if kind.endswith("parameters") else {}
+            cells.append(new_code_cell(text.strip(), metadata=tags))
+
+    with Coordinator(workspace) as coordinator:
+        (row,) = coordinator.catalogue.reports(subject="00007", template="bdot")
+        (scrap,) = coordinator.catalogue.scraps(["00007"], "Bdot_P")
+    assert row.state == "ok", row.reason
+    assert scrap.unit == "mW"
+    assert scrap.sigma is not None
+    report = (workspace.site / "shots/00007/bdot.html").read_text(encoding="utf-8")
+    assert "<h1>B-dot probe</h1>" in report
+    assert "Bdot_P" in report
+    assert 'alt="Figure: power at the B-dot probe' in report or "power at the B-dot probe" in report
+    assert len(list((workspace.site / "shots/00007/bdot").glob("*.png"))) >= 1
+    about = (workspace.site / "templates/bdot.html").read_text(encoding="utf-8")
+    assert "Power at the B-dot probe against time" in about
+    assert "end of the window" in about
+    assert (workspace.root / "trials/bdot/index.html").is_file()
+
+
+def test_the_table_of_pages_names_pages_that_exist_in_every_site():
+    text = PAGE.read_text(encoding="utf-8")
+    assert [kind for kind, _ in blocks()].count("sh") == 3
+    for page in ("shots/00007/bdot.html", "templates/bdot.html", "table.html"):
+        assert f"`{page}" in text

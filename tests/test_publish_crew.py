@@ -1,0 +1,49 @@
+"""A build of everything that several processes share is the one that a single process makes."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from runner.publish import crew, publish
+from runner.publish import site as publisher
+from tests.site_fakes import FIRST, FakeSource, campaign
+
+
+def given(source: FakeSource) -> FakeSource:
+    return source
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+def test_processes_that_share_a_build_write_what_one_writes(tmp_path, monkeypatch):
+    source = campaign(tmp_path)
+    alone = publish(source, tmp_path / "alone", traces=False)
+    monkeypatch.setattr(publisher, "FEW", 1)
+    opener = partial(given, source)
+    together = publish(source, tmp_path / "together", workers=2, opener=opener, traces=False)
+    assert files(tmp_path / "alone") == files(tmp_path / "together")
+    assert sorted(together.written) == sorted(alone.written)
+    assert together.lacking == alone.lacking
+
+    record = source.records[FIRST + 3]
+    record.attributes["comment"] = "something else"  # type: ignore[index]
+    again = publish(
+        source, tmp_path / "together", workers=2, opener=partial(given, source), traces=False
+    )
+    publish(source, tmp_path / "alone", traces=False)
+    assert files(tmp_path / "alone") == files(tmp_path / "together")
+    assert f"shots/{FIRST + 3:05d}/index.html" in again.written
+    assert not [p for p in again.written if p.endswith(f"{FIRST + 8:05d}/index.html")]
+    assert not list((tmp_path / "together").rglob(".tmp-*"))
+
+
+def test_shots_are_shared_out_in_their_order_and_none_twice():
+    numbers = list(range(1, 1008))
+    shares = crew.Crew(pool=None, processes=2)._shares(numbers)  # type: ignore[arg-type]
+    assert [n for share in shares for n in share] == numbers
+    assert max(len(share) for share in shares) == crew.AT_ONCE
+    few = crew.Crew(pool=None, processes=2)._shares(numbers[:20])  # type: ignore[arg-type]
+    assert len(few) > 2
