@@ -26,7 +26,7 @@ from runner.publish.records import (
     TemplateRecord,
     WiringRow,
 )
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject
+from runner.receipts import DamagedReceipt, Receipt, Subject
 from runner.settings import read_settings
 from runner.templates import Templates, read_templates
 
@@ -112,7 +112,7 @@ class WorkspaceSource:
     def _record(self, row: ReportRow) -> ReportRecord | None:
         folder = self.workspace.reports / row.folder
         try:
-            receipt = Receipt.from_json((folder / RECEIPT).read_text(encoding="utf-8"))
+            receipt = Receipt.read(folder)
         except (DamagedReceipt, FileNotFoundError, UnicodeDecodeError) as error:
             self.damaged[row.folder] = str(error)  # counts as missing; the plan makes it again
             return None
