@@ -44,10 +44,11 @@ def run_batch(
         if listener:
             listener(event)
 
-    order = Order(names=wanted, force=force, patient=False)
+    order = Order(force=force, patient=False)
     with Desk(coordinator, order=order, workers=workers, pool=pool, listener=tell) as desk:
         for phase in templates.phases():
             if now := phase & wanted:
+                desk.only(now)
                 plan = coordinator.due(shots=shots, names=now, ranges=ranges, force=force)
                 desk.queue(plan, Priority.PERSON)
                 _work_off(desk)

@@ -31,7 +31,7 @@ from runner.execute import (
 from runner.ingest import index_days, remove_leftovers
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject, read_receipts
+from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject, read_receipts
 from runner.settings import Settings, read_settings
 from runner.templates import Template, Templates, read_templates
 
@@ -276,15 +276,18 @@ class Coordinator:
 
     def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
         """Hand a job to a pool: to be run, or to be rendered where only its words changed."""
-        if planned.action == "render" and (old := self._receipt(planned.folder)):
+        executed = self.workspace.reports / planned.folder / NOTEBOOK
+        if (
+            planned.action == "render"
+            and executed.is_file()
+            and (old := self._receipt(planned.folder))
+        ):
             return pool.submit(rerender, job, self.workspace.reports / planned.folder, old)
         return pool.submit(execute, job)
 
     def _receipt(self, folder: str) -> Receipt | None:
         try:
-            return Receipt.from_json(
-                (self.workspace.reports / folder / RECEIPT).read_text(encoding="utf-8")
-            )
+            return Receipt.read(self.workspace.reports / folder)
         except (DamagedReceipt, FileNotFoundError):
             return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -213,6 +213,10 @@ class Desk:
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
         return bool(self._running or self._suspects or self._due or self._lineup.waiting)
+
+    def only(self, names: Collection[str]) -> None:
+        """Make reports of these templates from now on, and of no others."""
+        self._lineup.names = names
 
     def queue(self, plan: Sequence[Planned], priority: Priority) -> None:
         """Let the planned reports wait for a worker that wait for no other report."""

@@ -246,12 +246,15 @@ class LimitedClient(PapermillNotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def _size(content: dict[str, Any]) -> int:
-    size = len(content.get("text", "") or "")
-    data = content.get("data")
-    if isinstance(data, dict):
-        size += sum(len(v) if isinstance(v, str) else 100 for v in data.values())
-    return size
+def _size(value: Any) -> int:
+    """Return about how much of a notebook something will take: the length of all its texts."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(str(k)) + _size(v) for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return 8
 
 
 def _shortened(output: Any, most: int = 20_000) -> Any:

@@ -32,11 +32,13 @@ from runner.publish.ahead import Ahead
 from runner.publish.notebook import render_report, write_plainly
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
 from runner.templates import Template, file_stamp, read_template
+from runner.warm.processes import no_orphans
 
 logger = logging.getLogger(__name__)
 
 INPUTS = "inputs.jsonl"
 RERUN_PREFIX = f"{TEMPORARY_PREFIX}rerun-"  # of what a person makes, beside a service at work
+LONGEST_REASON = 2000  # characters
 MOST_KILLS = 3  # of kernels, by somebody else, until their report has failed
 
 
@@ -103,13 +105,14 @@ def execute(job: Job) -> Done:
     from nbclient.exceptions import DeadKernelError
 
     workspace = Workspace.at(Path(job.root))
-    with following(workspace, job) as telling:
+    with following(workspace, job) as telling, no_orphans():
         for _ in range(1, MOST_KILLS):
             try:
                 return _execute(workspace, job, telling)
             except (KernelKilled, DeadKernelError):  # the latter before the first cell
                 logger.warning("%s: its kernel was killed; trying again", job)
-        return _execute(workspace, job, telling, last=True)
+        # Whatever else a server of kernels may have ended it with, now it has one of its own.
+        return _execute(workspace, replace(job, kernels="cold"), telling, last=True)
 
 
 class KernelKilled(Exception):
@@ -170,7 +173,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             parameters=values,
             rerun=job.rerun,
             state=state,
-            reason=reason,
+            reason=reason if len(reason) <= LONGEST_REASON else reason[:LONGEST_REASON] + " …",
             digest=identity(template, values, inputs, job.rerun),
             inputs=inputs,
             scraps=tuple(scraps),

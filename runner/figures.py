@@ -76,6 +76,8 @@ def _drawn_once(figure: Figure) -> NDArray[np.uint8] | None:
     ):
         return None
     canvas.draw()
+    if _leaves_the_frame(figure):
+        return None
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     ground = np.round(255 * np.array(colour)).astype(np.uint8)
     filled = (pixels != ground).any(axis=2)
@@ -88,5 +90,33 @@ def _drawn_once(figure: Figure) -> NDArray[np.uint8] | None:
     pad = round(mpl.rcParams["savefig.pad_inches"] * figure.dpi)
     picture = np.empty((bottom - top + 2 * pad, right - left + 2 * pad, 3), np.uint8)
     picture[:] = ground
-    picture[pad:-pad, pad:-pad] = pixels[top:bottom, left:right]
+    picture[pad : pad + bottom - top, pad : pad + right - left] = pixels[top:bottom, left:right]
     return picture
+
+
+def _leaves_the_frame(figure: Figure) -> bool:
+    """Tell whether something that was drawn lies outside of the figure, where no ink is seen.
+
+    A layout engine finds room for axes with their titles, labels and legends, and for nothing else.
+    """
+    from matplotlib.text import Text
+
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    own = [a for a in figure.get_children() if a not in figure.axes and a is not figure.patch]
+    of_axes = [
+        artist
+        for axes in figure.axes
+        for artist in axes.get_children()
+        if isinstance(artist, Text) or not artist.get_clip_on()
+    ]
+    kept = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis, axes.patch)]
+    for artist in (*own, *of_axes):
+        if artist in kept or not artist.get_visible() or not artist.get_in_layout():
+            continue
+        box = artist.get_tightbbox(renderer)
+        if box is None or (box.width <= 0 and box.height <= 0):
+            continue  # nothing of it is drawn
+        (x0, y0), (x1, y1) = box.min, box.max
+        if x0 < -1 or y0 < -1 or x1 > figure.bbox.width + 1 or y1 > figure.bbox.height + 1:
+            return True
+    return False

@@ -19,12 +19,10 @@ class Order:
 
     Attributes
     ----------
-    names : the templates that count; None for all.
     force : whether reports are made that are neither missing nor stale.
     patient : whether what a cluster has lost is due again, for as long as it takes.
     """
 
-    names: Collection[str] | None = None
     force: bool = False
     patient: bool = True
 
@@ -50,6 +48,7 @@ class Lineup:
         self._listener = listener
         self._took = coordinator.catalogue.durations()
         self.waiting = Waiting()
+        self.names: Collection[str] | None = None  # of the templates that count; None for all
         self.refused: set[Key] = set()  # reports that cannot be made here
         self.n_queued = 0  # that the listener was told of
 
@@ -78,8 +77,7 @@ class Lineup:
         names = {
             name
             for name in templates.following(done.template)
-            if templates[name].scope == subject.scope
-            and (self._order.names is None or name in self._order.names)
+            if templates[name].scope == subject.scope and (self.names is None or name in self.names)
         }
         if names:
             plan = self._plan_of(subject, names)

@@ -173,8 +173,6 @@ class RunObserver:
         key = (event.job.subject.key, event.job.template, kind_of(event.job))
         with self._lock:
             if event.done is None:
-                if not self._open:
-                    self.began, self.done = time.time(), 0  # another level of templates
                 self.total = event.total
                 self._open.add(key)
             else:

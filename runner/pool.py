@@ -24,6 +24,7 @@ from runner import logs
 from runner.settings import PoolSettings
 from runner.warm import owner
 from runner.warm.folders import private_folder
+from runner.warm.processes import adopt_orphans
 
 PRELOADED = ["runner.worker"]
 
@@ -76,6 +77,7 @@ def _keep_sockets_private() -> None:
 def _begin(address: str | None, log: logs.Form | None) -> None:
     """Let this worker end when the coordinator is killed; it would wait for jobs for ever."""
     owner.use(address)
+    adopt_orphans()
     if log is not None:
         logs.configure(log)
     coordinator = multiprocessing.parent_process()

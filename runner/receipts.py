@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ishtar.errors import IshtarError
 from ishtar.lineage import Input
@@ -135,6 +136,25 @@ class Receipt:
         return json.dumps(asdict(self), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
     @classmethod
+    def read(cls, folder: Path) -> Receipt:
+        """Read the receipt of a report; `DamagedReceipt` for anything that is not one.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is none.
+        """
+        path = folder / RECEIPT
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except DamagedReceipt as damage:
+            raise DamagedReceipt(f"{path}: {damage}") from damage
+        except FileNotFoundError:
+            raise
+        except (UnicodeDecodeError, OSError) as error:
+            raise DamagedReceipt(f"{path}: {error}: run the report again") from error
+
+    @classmethod
     def from_json(cls, text: str) -> Receipt:
         """Read a receipt; `DamagedReceipt` for anything that is not one."""
         try:
@@ -145,11 +165,42 @@ class Receipt:
             data["inputs"] = tuple(Input(**i) for i in data["inputs"])
             data["scraps"] = tuple(Scrap(**s) for s in data["scraps"])
             data["figures"] = tuple(data["figures"])
-            return cls(**data)
+            receipt = cls(**data)
+            _check_types(receipt)
+            return receipt
         except DamagedReceipt:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedReceipt(f"not a receipt ({error}): run the report again") from error
+
+
+_STATES = get_args(State)
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "str": str,
+    "bool": bool,
+    "float": (int, float),
+    "int": int,
+    "float | None": (int, float, type(None)),
+    "float | int | str | bool | None": (int, float, str, type(None)),
+}
+
+
+def _check_types(receipt: Receipt) -> None:
+    """Raise TypeError where a field holds something else than it says."""
+    records: list[Receipt | Input | Scrap] = [receipt, *receipt.inputs, *receipt.scraps]
+    for record in records:
+        for f in fields(record):
+            value, kind = getattr(record, f.name), str(f.type)
+            wanted = _KINDS.get(kind, Mapping if kind.startswith("Mapping") else object)
+            if not isinstance(value, wanted):
+                raise TypeError(f"{f.name} is {value!r:.40}")
+    if receipt.state not in _STATES:
+        raise TypeError(f"there is no state {receipt.state!r:.40}")
+    if not all(isinstance(name, str) for name in receipt.figures):
+        raise TypeError("a figure has no name")
+    if Subject.parse(receipt.subject).scope != receipt.scope:
+        raise TypeError(f"{receipt.subject} is no {receipt.scope}")
+    datetime.fromisoformat(receipt.started)
 
 
 def report_folder(reports: Path, subject: Subject, template: str, digest: str) -> Path:
@@ -166,8 +217,6 @@ def read_receipts(
         if any(part.startswith(".") for part in path.relative_to(reports).parts):
             continue
         try:
-            yield path.parent, Receipt.from_json(path.read_text(encoding="utf-8"))
+            yield path.parent, Receipt.read(path.parent)
         except DamagedReceipt as damage:
-            yield path.parent, DamagedReceipt(f"{path}: {damage}")
-        except UnicodeDecodeError as error:
-            yield path.parent, DamagedReceipt(f"{path}: {error}: run the report again")
+            yield path.parent, damage

@@ -73,6 +73,28 @@ def test_text_beyond_the_edge_is_not_cut_off():
     assert pixels(png(figure) or "").shape[1] > 500
 
 
+@pytest.mark.parametrize("layout", ["constrained", "tight", "compressed"])
+@pytest.mark.parametrize("place", [(1.2, 0.5), (0.5, -0.3)])
+def test_text_wholly_outside_is_shown(layout, place):
+    inside, outside = curve(new(layout=layout)), curve(new(layout=layout))
+    outside.text(*place, "FAR")
+    more = np.subtract(pixels(png(outside) or "").shape, pixels(png(inside) or "").shape)
+    assert more.max() > 40
+
+
+def test_a_note_outside_of_the_axes_is_shown():
+    inside, outside = curve(new()), curve(new())
+    outside.axes[0].annotate("FAR", (1.6, 0.5), xycoords="axes fraction", annotation_clip=False)
+    assert pixels(png(outside) or "").shape[1] > pixels(png(inside) or "").shape[1] + 15
+
+
+def test_a_figure_may_have_no_margin():
+    with mpl.rc_context({"savefig.pad_inches": 0.0}):
+        found = pixels(png(curve(new())) or "")
+    assert (found[0] != 255).any()
+    assert (found[:, 0] != 255).any()
+
+
 @pytest.mark.parametrize(
     "figure",
     [curve(new(layout=None)), curve(new(facecolor="none")), curve(new(layout="tight"))],

@@ -33,7 +33,7 @@ from runner.publish.records import (
     WiringRow,
 )
 from runner.publish.summary_source import Summaries
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Scope, Scrap, Subject
+from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings import read_settings
 from runner.templates import Templates, read_templates
 from runner.world import world_of
@@ -198,10 +198,9 @@ class WorkspaceSource:
 
     def _receipt(self, row: ReportRow) -> Receipt | None:
         """Return the receipt of a report; one that is damaged or gone counts as missing."""
-        path = self.workspace.reports / row.folder / RECEIPT
         try:
-            return Receipt.from_json(path.read_text(encoding="utf-8"))
-        except (DamagedReceipt, FileNotFoundError, UnicodeDecodeError) as error:
+            return Receipt.read(self.workspace.reports / row.folder)
+        except (DamagedReceipt, FileNotFoundError) as error:
             self.damaged[row.folder] = str(error)  # the plan makes it again
             return None
 

@@ -23,7 +23,7 @@ from runner.execute import Done, Job, execute
 from runner.publish.raw import UnreadableNotebook
 from runner.publish.theme import Theme
 from runner.ranges import range_of
-from runner.receipts import NOTEBOOK, RECEIPT, DamagedReceipt, Receipt, Subject
+from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.templates import Template
 from runner.trial.code import code_difference
 from runner.trial.compare import compare_inputs, compare_scraps
@@ -180,7 +180,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectTr
     trouble, before = "", None
     if published is not None:
         try:
-            before = Receipt.from_json((published / RECEIPT).read_text(encoding="utf-8"))
+            before = Receipt.read(published)
         except (DamagedReceipt, OSError, UnicodeDecodeError) as error:
             trouble = f"The published report cannot be read ({error}): `ishtar run` makes it again."
     if before is None or published is None:

@@ -14,6 +14,8 @@ from typing import Any
 
 from ishtar.errors import IshtarError
 
+LONGEST_S = 60.0  # that a server may be silent when it is asked for something
+
 
 class WarmKernelError(IshtarError, RuntimeError):
     """The server of warm kernels gave none; an ordinary kernel does the same, later."""
@@ -54,7 +56,10 @@ class Lease:
             await loop.sock_sendall(self._socket, text.encode() + b"\n")
         except OSError as error:
             raise WarmKernelError(_ENDED) from error
-        info = await self._next()
+        try:
+            info = await asyncio.wait_for(self._next(), LONGEST_S)
+        except TimeoutError as error:
+            raise WarmKernelError(_SILENT) from error
         if info is None or "pid" not in info:
             raise WarmKernelError(_ENDED)
         self.pid = info.pop("pid")
@@ -118,5 +123,9 @@ class Lease:
 
 _ENDED = (
     "the server of kernels ended before it gave one: try again, "
+    'or use ordinary kernels, `kernels = "cold"` under [run]'
+)
+_SILENT = (
+    f"the server of kernels has not answered for {LONGEST_S:g} s: look what it waits for, "
     'or use ordinary kernels, `kernels = "cold"` under [run]'
 )

@@ -12,12 +12,14 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 LINUX = sys.platform == "linux"
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_adopts = False  # orphans from below
 
 
 def _prctl(option: int, value: int) -> None:
@@ -37,7 +39,25 @@ def die_with(parent: int) -> None:
 
 def adopt_orphans() -> None:
     """Become the parent of all descendants whose own parent ends."""
+    global _adopts
     _prctl(_SET_CHILD_SUBREAPER, 1)
+    _adopts = True
+
+
+@contextlib.contextmanager
+def no_orphans() -> Iterator[None]:
+    """Kill what is left below this process at the end, if it adopts orphans and has nothing else.
+
+    That is so in a worker: what a notebook on an ordinary kernel leaves running falls to it.
+    """
+    try:
+        yield
+    finally:
+        if _adopts:
+            for pid in children(os.getpid()):
+                kill_tree(pid)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
 
 
 def children(pid: int) -> set[int]:

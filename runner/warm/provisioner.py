@@ -8,6 +8,8 @@ A kernel specification asks for it by name::
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -17,7 +19,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerBase
 
 from runner.warm import owner
-from runner.warm.lease import Lease
+from runner.warm.lease import LONGEST_S, Lease
 from runner.warm.processes import kill_tree
 
 
@@ -83,7 +85,8 @@ class WarmProvisioner(KernelProvisionerBase):
         if self.lease and self.lease.poll() is None:
             kill_tree(self.lease.pid)
             self.lease.send_signal(signal.SIGKILL)
-            await self.lease.ended()
+            with contextlib.suppress(TimeoutError):  # a server that hangs tells nothing
+                await asyncio.wait_for(self.lease.ended(), LONGEST_S)
 
     async def terminate(self, restart: bool = False) -> None:
         """Ask the kernel to end."""

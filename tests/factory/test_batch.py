@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ishtar.workspace import Workspace
@@ -14,6 +15,7 @@ from runner.coordinator import Coordinator, Event
 from runner.execute import Done, Job
 from runner.plan import Planned
 from runner.templates import read_templates
+from runner.warm.processes import LINUX
 
 READS = """
 import ishtar
@@ -110,6 +112,26 @@ def test_reports_of_days_come_after_those_of_their_shots(three, coordinator):
     assert [d.receipt.template for d in made].index("daily") == len(made) - 1 == 8
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_shot_that_reads_what_its_day_gave_is_made_after_it_and_once(three, coordinator, force):
+    three.template(
+        "daily", "x = 1", parameters="day: str = ''", sidecar="scope='day'\nafter=['first']"
+    )
+    three.template("late", "x = 1", sidecar="after = ['daily', 'first']")
+    made = [d.receipt.template for d in coordinator.run(workers=0, force=force)]
+    assert made.index("first") < made.index("daily") < made.index("late")
+    assert sorted(made) == ["alone", "daily", "first", "late", "second", "third"]
+
+
+def test_a_report_without_its_notebook_is_executed_anew_when_words_change(three, coordinator):
+    made = {d.receipt.template: d for d in coordinator.run(workers=0)}
+    (three.workspace.reports / made["alone"].folder / "report.ipynb").unlink()
+    path = three.workspace.templates / "alone.ipynb"
+    path.write_text(path.read_text().replace("Some words", "Other words"))
+    assert [name for kind, name, _ in told(coordinator) if kind == "done"] == ["alone"]
+    assert (three.workspace.reports / made["alone"].folder / "report.ipynb").is_file()
+
+
 def test_what_a_template_waits_for_and_what_waits_for_it_is_known_along_the_chain(three):
     templates = read_templates(three.workspace.templates)
     assert templates.before("third") == {"first", "second"}
@@ -158,3 +180,25 @@ def test_an_error_that_no_report_can_tell_of_ends_the_run_and_is_told(
     monkeypatch.setattr("runner.coordinator.execute", full)
     with pytest.raises(OSError, match="No space left"):
         coordinator.run(workers=0)
+
+
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open({path!r}, "w").write(str(os.getpid()))
+        time.sleep(600)
+    os._exit(0)
+while not os.path.exists({path!r}) or not open({path!r}).read(): time.sleep(0.01)"""
+
+
+@pytest.mark.skipif(not LINUX, reason="orphans are adopted on Linux only")
+def test_a_daemon_that_an_ordinary_kernel_left_ends_with_the_report(factory):
+    path = factory.workspace.root / "pid"
+    factory.template("daemon", DAEMON.format(path=str(path)))
+    with Coordinator(cold(factory.workspace.root)) as coordinator:
+        coordinator.sync_shots()
+        (made,) = coordinator.run(workers=1)
+    assert made.receipt.state == "ok"
+    assert not psutil.pid_exists(int(path.read_text()))
