@@ -30,7 +30,7 @@ generator_tolerance_s = {tolerance}
 # memory_mb = 0.0              # what it may take; 0: an equal share of three quarters of all
 # kernels = "warm"             # or "cold": ordinary ones, slow to start
 
-[pool]
+# [pool]
 # kind = "local"               # or "inline", or "dask" for workers on other machines
 # scheduler = ""               # of dask, "tcp://host:8786"; empty: a cluster on this machine
 # workers = 0                  # reports at once on that scheduler's workers; 0: one for each

@@ -47,7 +47,9 @@ def theme(tmp_path: Path) -> Theme:
 
 def linked(theme: Theme, page: Page, out: Path) -> list[str]:
     """Return the assets that a page links, in order, without what says their content."""
-    Writer(out, theme, theme.site(Facility(name="Lab"), CSP)).page(page, rank=0)
+    writer = Writer(out, theme, theme.site(Facility(name="Lab"), CSP))
+    writer.page(page, rank=0)
+    writer.switch()
     html = (out / page.path).read_text()
     found = re.findall(r'(?:<script defer src|rel="stylesheet" href)="([^"]+)"', html)
     return [re.sub(r"\.[0-9a-f]{10}\.", ".", address) for address in found]

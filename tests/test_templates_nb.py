@@ -211,12 +211,12 @@ def test_a_template_imports_no_machinery_and_reads_nothing_but_the_workspace(nam
 
 
 def test_the_guide_describes_the_parameters_cell_by_an_example_that_parses():
-    page = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(shot: int.*?)```", page, re.DOTALL)
+    page = (ROOT / "docs" / "adding-a-template.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python parameters\n(shot: int.*?)```", page, re.DOTALL)
     parameters = {p.name: p for p in parse_parameters(example)}
-    assert (parameters["t_start"].low, parameters["t_start"].high) == (0.0, 10.0)
+    assert (parameters["t_start"].low, parameters["t_start"].high) == (-1.0, 10.0)
     assert parameters["t_start"].unit == "s"
-    assert parameters["ramp"].choices == ("up", "down", "both")
+    assert parameters["t_end"].default is None
 
 
 def test_the_guide_names_every_key_of_a_sidecar_and_every_template():
