@@ -158,7 +158,7 @@ def test_only_the_newest_part_is_read_until_more_is_needed(chromium, site, serve
     read: list[str] = []
     seen = Seen(served)
     page = open_page(chromium, seen, (1280, 500))
-    page.on("request", lambda r: read.append(r.url.split("all%20shots/")[1]))
+    page.on("request", lambda r: read.append(r.url.removeprefix(served)))
     many = range(20_000, 20_120)  # so that the old ones are out of sight
     page.route(
         "**/data/index.js",
