@@ -63,6 +63,17 @@ class Workers(ProcessPoolExecutor):
             self._server.start()
         return super().submit(fn, *args, **kwargs)
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers.
+
+        Where one has died, the executor ends the others; but one that was just being started then
+        is overlooked, and would be waited for without end.
+        """
+        if getattr(self, "_broken", False):
+            for process in list((self._processes or {}).values()):
+                process.kill()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
 
 @cache
 def _keep_sockets_private() -> None:
