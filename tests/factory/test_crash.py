@@ -31,13 +31,13 @@ def test_whatever_is_killed_every_shot_has_its_reports_and_readers_see_whole_pag
     with scene(tmp_path, shots=len(targets), seed=SEED) as crash:
         for target in targets:
             crash.stream.deliver()
-            crash.kill(target, patience_s=20.0)
+            crash.kill(target, patience_s=60.0)
             time.sleep(chance.uniform(0.0, 0.3))
-        crash.settle()  # by itself: the service has not been started again
+        crash.settle(120.0)  # by itself: the service has not been started again
         assert crash.service.starts == 1
         assert crash.service.strays() == []
         crash.kill("service")
-        crash.wait(lambda: "caught up" in crash.service.log.read_text()[-400:], str, 20.0)
+        crash.wait(lambda: "caught up" in crash.service.log.read_text()[-400:], str, 60.0)
         assert crash.service.stop() == 0
         crash.reader.stop()
         assert crash.reader.pages > 50
