@@ -61,9 +61,10 @@ def test_a_report_that_sleeps_for_ever_ends_at_its_time_limit_with_all_that_it_s
 
 def test_a_report_that_prints_without_end_is_ended(factory):
     factory.template("floods", "line = 'x' * 1_000_000\nwhile True: print(line)")
-    # what the kernel cannot get rid of fast enough fills its memory
-    done = factory.run("floods", output_mb=2.0, memory_mb=1000.0, timeout_s=60.0)
-    assert done.receipt.reason.startswith(("OutputLimit", "MemoryLimit"))
+    # what the kernel cannot get rid of fast enough fills its memory, or takes its time
+    done = factory.run("floods", output_mb=2.0, memory_mb=1000.0, timeout_s=20.0)
+    ends = ("OutputLimit", "MemoryLimit", "the report took over 20 s")
+    assert done.receipt.reason.startswith(ends)
     folder = factory.workspace.reports / done.folder
     assert (folder / "report.ipynb").stat().st_size < 1_500_000
 
