@@ -302,7 +302,7 @@ class Coordinator:
         return done
 
 
-def given_up(job: Job, error: WorkersLost) -> Done:
+def given_up(job: Job, error: Exception) -> Done:
     """Make the failed report of a job that no worker survives; it is not run for that."""
     logger.error("%s: %s", job, error)
     return execute(replace(job, given_up=str(error)))

@@ -19,7 +19,7 @@ from typing import Any
 
 from runner.coordinator import Coordinator, Event, Listener, given_up
 from runner.errors import ClusterError, WorkersLost
-from runner.execute import Done, Job
+from runner.execute import Done, Job, KernelKilled
 from runner.lineup import Key, Lineup, Order
 from runner.logs import about
 from runner.observe import ServiceObserver
@@ -32,18 +32,24 @@ from runner.waiting import Priority
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 200  # shots that are planned together, the newest first
-MOST_DEATHS = 3  # of workers, until the report that they were at has failed
+MOST_DEATHS = 3  # of workers, until the report that they were at is left for later
+MOST_ROUNDS = 3  # of a report whose workers or kernels are killed, until it has failed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A job that a worker has; ``deaths`` counts the workers that died while they had it."""
+    """A job that a worker has.
+
+    ``deaths`` counts the workers that died while they had it, ``rounds`` how often it was left for
+    later because they all did, or all its kernels.
+    """
 
     planned: Planned
     job: Job
     priority: Priority
     since: float
     deaths: int = 0
+    rounds: int = 0
 
 
 class Desk:
@@ -89,6 +95,7 @@ class Desk:
         self._pool = pool or self._open_pool()
         self._running: dict[Future[Done], Running] = {}
         self._suspects: list[Running] = []  # whose worker died; one of them may have ended it
+        self._unlucky: list[Running] = []  # killed again and again: for when all else is done
         self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
         self._day_templates: set[str] = set()  # due now
         self._noted: set[Subject] = set()  # whose reports were noted since the last `collect`
@@ -145,7 +152,7 @@ class Desk:
             self._look_ahead(templates)
             taken = self._lineup.waiting.take()
             if taken is None:
-                return
+                break
             planned, priority = taken
             if planned.template not in templates:
                 continue  # it was taken away while its report waited
@@ -153,10 +160,13 @@ class Desk:
             running = Running(planned=planned, job=job, priority=priority, since=time.time())
             if not self._hand_to_worker(running):
                 return
+        if self._unlucky and not self._running and not self._lineup.waiting:
+            self._hand_to_worker(self._unlucky.pop(0))  # what lacked memory may have it alone
 
     def _hand_to_worker(self, running: Running) -> bool:
         """Hand out a job; where no worker can be had, it comes first with the next ones."""
-        running = replace(running, since=time.time())
+        patient = self._order.patient and running.rounds + 1 < MOST_ROUNDS
+        running = replace(running, since=time.time(), job=replace(running.job, patient=patient))
         try:
             future = self._coordinator.submit(self._pool, running.planned, running.job)
         except (BrokenProcessPool, EOFError, ConnectionError, FileNotFoundError) as error:
@@ -193,7 +203,23 @@ class Desk:
             f"{deaths} workers died while they ran it: look into the system's log for a lack of "
             "memory"
         )
-        self._note(running, given_up(job, error))
+        self._leave_for_later(running, error)
+
+    def _leave_for_later(self, running: Running, why: WorkersLost | KernelKilled) -> None:
+        """Try a report again that is killed again and again when nothing else is to be done.
+
+        Nothing is known of it yet: somebody else may have killed what ran it. But not for ever.
+        """
+        job, rounds = running.job, running.rounds + 1
+        if self._order.patient and rounds < MOST_ROUNDS:
+            logger.warning(
+                "%s: %s; trying it again once nothing else is to be done",
+                *(job, why),
+                extra=about(job.subject, job.template),
+            )
+            self._unlucky.append(replace(running, deaths=0, rounds=rounds))
+        else:
+            self._note(running, given_up(job, why))
 
     def _look_ahead(self, templates: Templates) -> None:
         """Plan the most urgent of the due shots, unless something as urgent waits already."""
@@ -212,7 +238,7 @@ class Desk:
     @property
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
-        return bool(self._running or self._suspects or self._due or self._lineup.waiting)
+        return bool(self._at_work() or self._due or self._lineup.waiting)
 
     def only(self, names: Collection[str]) -> None:
         """Make reports of these templates from now on, and of no others."""
@@ -226,7 +252,7 @@ class Desk:
         return {(r.job.subject, r.job.template) for r in self._at_work()}
 
     def _at_work(self) -> list[Running]:
-        return [*self._running.values(), *self._suspects]
+        return [*self._running.values(), *self._suspects, *self._unlucky]
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -241,8 +267,9 @@ class Desk:
                 continue
             try:
                 done = future.result()
-            except WorkersLost as error:
-                done = given_up(job, error)
+            except (WorkersLost, KernelKilled) as error:
+                self._leave_for_later(running, error)
+                continue
             except ClusterError as error:
                 self._put_back(running, error)
                 continue

@@ -60,6 +60,7 @@ class Job:
     code_of: str = ""  # the code digest of the template that it is of
     staged: bool = False  # leave it under its temporary name, for `place`
     given_up: str = ""  # why it is not run any more; its report says so
+    patient: bool = False  # kernels killed again and again are no failed report: it comes again
     reports: str = ""  # folder to put the report below; empty for that of the workspace
 
     def __str__(self) -> str:
@@ -112,7 +113,13 @@ def execute(job: Job) -> Done:
             except (KernelKilled, DeadKernelError):  # the latter before the first cell
                 logger.warning("%s: its kernel was killed; trying again", job)
         # Whatever else a server of kernels may have ended it with, now it has one of its own.
-        return _execute(workspace, replace(job, kernels="cold"), telling, last=True)
+        alone = replace(job, kernels="cold")
+        try:
+            return _execute(workspace, alone, telling, last=not job.patient)
+        except (KernelKilled, DeadKernelError) as error:
+            if not job.patient:
+                raise
+            raise KernelKilled(f"{MOST_KILLS} kernels were killed while they ran it") from error
 
 
 class KernelKilled(Exception):

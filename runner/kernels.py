@@ -20,6 +20,7 @@ from runner.warm.provisioner import WarmProvisioner
 
 # what a cold kernel runs first, so that its figures are drawn as those of a warm one
 START = "from runner.figures import prepare as _; _(get_ipython()); del _"
+STREAMS = "runner.streams.PromptStream"
 
 
 class PrivateKernelManager(AsyncKernelManager):
@@ -48,6 +49,7 @@ class PrivateKernelManager(AsyncKernelManager):
             argv=[
                 *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
                 f"--IPKernelApp.exec_lines={START}",
+                f"--IPKernelApp.outstream_class={STREAMS}",
             ],
             display_name="Python 3",
             language="python",

@@ -20,7 +20,8 @@ class Order:
     Attributes
     ----------
     force : whether reports are made that are neither missing nor stale.
-    patient : whether what a cluster has lost is due again, for as long as it takes.
+    patient : whether what a cluster has lost is due again, for as long as it takes, and what
+        was killed again and again is tried once more when nothing else is to be done.
     """
 
     force: bool = False

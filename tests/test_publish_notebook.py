@@ -170,6 +170,12 @@ def test_code_is_folded_but_there_and_tags_are_respected(tmp_path):
     assert "gone" not in body
 
 
+def test_a_line_of_millions_of_characters_is_cut_as_any_long_text(tmp_path):
+    body = body_of([code("run", prints("xy" * 5_000_000))], tmp_path)
+    assert len(body) < 1_000_000
+    assert "characters more are in the notebook." in body
+
+
 def test_a_glued_value_is_no_output_and_a_progress_bar_only_its_end(tmp_path):
     body = body_of(
         [

@@ -72,10 +72,15 @@ def _exception(output: Mapping[str, Any]) -> Output:
 
 
 def _text(text: str, stream: str = "") -> TextOutput:
-    # a progress bar rewrites its line: what a terminal would show in the end
-    text = re.sub(r"[^\n]*\r(?!\n)(?=[^\n])", "", text.replace("\r\n", "\n"))
-    head, tail, note = _cut(text)
+    head, tail, note = _cut(_rewritten(text.replace("\r\n", "\n")))
     return TextOutput(html=ansi_to_html(head), tail=ansi_to_html(tail), note=note, stream=stream)
+
+
+def _rewritten(text: str) -> str:
+    """Return what a terminal would show in the end, where a progress bar rewrites its line."""
+    if "\r" not in text:
+        return text
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _cut(text: str) -> tuple[str, str, str]:

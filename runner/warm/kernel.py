@@ -85,6 +85,7 @@ def _start(prefix: str, server: int) -> Any:
     config = Config()
     config.HistoryManager.enabled = False  # a database and a thread that nobody asks
     config.IPKernelApp.exec_PYTHONSTARTUP = False
+    config.IPKernelApp.outstream_class = "runner.streams.PromptStream"
     config.IPKernelApp.parent_handle = 0 if LINUX else server
     app = IPKernelApp.instance(
         config=config, transport="ipc", ip=prefix, connection_file=f"{prefix}.json"

@@ -25,6 +25,7 @@ FIRST = (
     "IPython.core.pylabtools",
     "IPython.extensions.storemagic",
     "matplotlib_inline",
+    "runner.streams",
     "tornado.platform.asyncio",
     "numpy",
     "matplotlib.backends.backend_agg",

@@ -91,8 +91,9 @@ def kill(pid: int) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process that leads its group, the group, and all that is below it."""
+    """Kill a process, the group where it leads one, and all that is below it."""
     below = descendants(pid)
+    kill(pid)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     for process in below:

@@ -10,9 +10,9 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
-from runner.desk import Desk
-from runner.execute import RERUN_PREFIX, Done, Job, execute
+from runner.coordinator import Coordinator, Event
+from runner.desk import MOST_ROUNDS, Desk
+from runner.execute import MOST_KILLS, RERUN_PREFIX, Done, Job, execute
 from runner.outcome import was_killed
 from runner.plan import Planned
 from runner.waiting import Priority
@@ -54,6 +54,51 @@ def test_a_report_whose_kernel_is_killed_is_tried_thrice_and_then_has_failed(fac
     assert [p.name for p in factory.workspace.reports.glob(".*")] == []
 
 
+def made_by_a_desk(coordinator: Coordinator, **kinds: object) -> list[tuple[str, str, str]]:
+    """Let a desk make what is due for shot 1; return what it made, in order, and how it went."""
+    events: list[Event] = []
+    with Desk(coordinator, listener=events.append, **kinds) as desk:  # type: ignore[arg-type]
+        desk.ask([1], Priority.LIVE)
+        while desk.busy:
+            desk.hand_out()
+            desk.collect()
+            time.sleep(0.02)
+    receipts = [e.done.receipt for e in events if e.done]
+    return [(r.template, r.state, r.reason) for r in receipts]
+
+
+KILLED = """
+import os
+tries = open({path!r}, "a+")
+tries.write(".")
+tries.close()
+if os.path.getsize({path!r}) <= {times}:
+    os.kill(os.getpid(), 9)"""
+
+
+def test_what_was_killed_again_and_again_is_made_when_nothing_else_is_to_be_done(
+    factory, coordinator
+):
+    path = str(factory.workspace.root / "tries")
+    factory.template("unlucky", KILLED.format(path=path, times=4))
+    factory.template("reader", "x = 1", sidecar="after = ['unlucky']")
+    factory.template("other", "x = 1")
+    made = made_by_a_desk(coordinator, workers=0)
+    assert made == [("other", "ok", ""), ("unlucky", "ok", ""), ("reader", "ok", "")]
+    folder = factory.workspace.reports / "00001" / "unlucky"
+    assert len(list(folder.iterdir())) == 1
+    assert coordinator.plan() == []
+
+
+def test_what_is_killed_for_ever_has_failed_in_the_end_and_is_left_alone(factory, coordinator):
+    path = factory.workspace.root / "tries"
+    factory.template("doomed", KILLED.format(path=str(path), times=100))
+    ((name, state, reason),) = made_by_a_desk(coordinator, workers=0)
+    assert (name, was_killed(state, reason)) == ("doomed", True)
+    assert path.stat().st_size == MOST_ROUNDS * MOST_KILLS
+    assert coordinator.plan() == []
+
+
 def test_a_report_that_was_made_and_never_noted_is_noted_instead_of_made_again(
     factory, coordinator
 ):
@@ -77,25 +122,17 @@ class Deadly(Coordinator):
         return super().submit(pool, planned, job)
 
 
-def test_a_report_that_ends_its_worker_fails_after_three_and_harms_no_other(factory):
+def test_a_report_that_ends_its_workers_fails_in_the_end_and_harms_no_other(factory):
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
     settings = factory.workspace.root / "ishtar.toml"
     settings.write_text("[run]\nworkers = 2\nkernels = 'cold'\n")
     with Deadly(Workspace.at(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
-        desk = Desk(coordinator)
-        try:
-            desk.ask([1], Priority.LIVE)
-            while desk.busy:
-                desk.hand_out()
-                desk.collect()
-                time.sleep(0.02)
-        finally:
-            desk.close()
-        states = {r.template: (r.state, r.reason) for r in coordinator.catalogue.reports()}
+        made = made_by_a_desk(coordinator)
+    states = {name: (state, reason) for name, state, reason in made}
     assert (states["good"][0], states["other"][0]) == ("skipped", "skipped")
-    assert states["bad"][0] == "failed"
+    assert made[-1][:2] == ("bad", "failed")
     assert states["bad"][1].startswith("3 workers died while they ran it")
 
 

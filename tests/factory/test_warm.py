@@ -19,6 +19,7 @@ import pytest
 from runner.warm import owner
 from runner.warm.lease import Lease, WarmKernelError
 from runner.warm.owner import WarmServer
+from runner.warm.processes import kill_tree
 from tests.factory.warm_fakes import alive, execute, printed, soon
 
 pytestmark = pytest.mark.skipif(not owner.available(), reason="kernels are not forked here")
@@ -223,6 +224,18 @@ def test_kernels_die_with_a_server_that_is_killed_and_its_owner_starts_it_again(
         finally:
             owner.use(None)
     assert first != second
+
+
+def test_a_process_that_leads_no_group_is_killed_with_what_is_below_it():
+    below = "import subprocess; p = subprocess.Popen(['sleep', '600']); print(p.pid, flush=True); "
+    with subprocess.Popen(
+        [sys.executable, "-c", below + "p.wait()"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        kill_tree(process.pid)
+        assert process.wait(20) == -signal.SIGKILL
+    assert soon(lambda: not alive(child))
 
 
 def test_where_no_server_can_run_notebooks_run_on_ordinary_kernels(tmp_path, caplog):
