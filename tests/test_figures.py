@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from contextlib import nullcontext
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from IPython.core.pylabtools import print_figure
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from runner.drawing import remembering
 from runner.figures import png
 
 
@@ -114,3 +117,62 @@ def test_a_figure_without_room_for_its_axes_is_shown_as_jupyter_does():
 
 def test_an_empty_figure_is_not_shown():
     assert png(new()) is None
+
+
+def shared_offsets(figure: Figure) -> None:
+    above, below = figure.subplots(2, sharex=True, height_ratios=[1, 3])
+    above.plot([1.0e6, 1.000004e6], [1e-7, 3e-7], label="$n_e$ [m$^{-3}$]")
+    below.plot([1.0e6, 1.000002e6], [2e9, 2.0000004e9])
+    above.legend(title="a legend\nof two lines")
+    other = below.twinx()
+    other.semilogy([1.0e6, 1.000004e6], [1e-3, 5e4])
+    other.set_ylabel("the other axis")
+
+
+def dates_and_colours(figure: Figure) -> None:
+    left, right = figure.subplots(1, 2)
+    left.plot(np.arange("2026-11-21", "2026-11-24", dtype="datetime64[h]"), np.arange(72))
+    left.tick_params(axis="x", rotation=30)
+    figure.colorbar(right.pcolormesh(np.arange(12).reshape(3, 4)), ax=right, label="dB")
+    right.text(0.1, 0.1, "a long text that is wrapped where it meets an end", wrap=True)
+    right.annotate("here", (2, 1), (3, 2), arrowprops={"arrowstyle": "->"}, va="center_baseline")
+
+
+def round_and_deep(figure: Figure) -> None:
+    figure.add_subplot(121, projection="polar").plot([0, 1, 2], [1, 2, 3])
+    figure.add_subplot(122, projection="3d").plot([0, 1], [0, 1], [0, 1e5])
+
+
+@pytest.mark.parametrize("fill", [shared_offsets, dates_and_colours, round_and_deep])
+@pytest.mark.parametrize("layout", ["constrained", "tight"])
+def test_what_is_remembered_of_ticks_and_texts_changes_no_pixel(fill, layout):
+    drawn = []
+    for remember in (remembering, nullcontext):
+        figure = Figure(figsize=(7, 4), dpi=100, layout=layout)
+        canvas = FigureCanvasAgg(figure)
+        fill(figure)
+        with remember():
+            canvas.draw()
+            canvas.draw()
+        drawn.append(np.asarray(canvas.buffer_rgba()).copy())
+    assert (drawn[0] == drawn[1]).all()
+
+
+def test_ticks_are_looked_for_once_for_each_size_of_their_axes(monkeypatch):
+    looked = []
+    look = Axis._update_ticks
+    monkeypatch.setattr(Axis, "_update_ticks", lambda axis: [looked.append(axis), look(axis)][1])
+    png(curve(new()))
+    assert len(looked) <= 2 * 3  # two axes; before, between and after the layout
+    assert Axis._update_ticks is not look
+
+
+def test_what_a_cell_changes_between_two_drawings_is_drawn():
+    figure = curve(new())
+    png(figure)
+    figure.axes[0].set_xlim(0, 1e6)
+    figure.axes[0].set_title("another title")
+    fresh = curve(new())
+    fresh.axes[0].set_xlim(0, 1e6)
+    fresh.axes[0].set_title("another title")
+    assert png(figure) == png(fresh)
