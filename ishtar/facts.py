@@ -6,7 +6,7 @@ whether the report still holds), so that the two cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ishtar.calibration import Calibration, ComponentDeclaration, Declarations, Wiring
@@ -17,6 +17,7 @@ from ishtar.store import Channel
 
 # Not one component but what many say together: these begin the name of such an input.
 ALL, OF_KIND, PART_OF, SINCE = "all components", "all of kind ", "all parts of ", "changes since "
+ALL_SCRAPS = ".*"  # ends the name of the list of a template's scraps
 
 
 def wiring_at(declarations: Declarations, signal: str, shot: int) -> Wiring | None:
@@ -169,6 +170,18 @@ def scrap_fact(row: ScrapRow | None, name: str, subject: str) -> Input:
         subject=subject,
         version=_short(row.value if row else None),
         digest=ABSENT if value is None else digest(value),
+    )
+
+
+def scraps_fact(rows: Iterable[ScrapRow], template: str, subject: str) -> Input:
+    """Identity of the list of a template's scraps, by name; their values are facts of their own."""
+    names = sorted(row.name for row in rows if row.template == template)
+    return Input(
+        kind="scraps",
+        name=f"{template}{ALL_SCRAPS}",
+        subject=subject,
+        version=", ".join(names) or "none",
+        digest=digest(names) if names else ABSENT,
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 VARIABLE = "ISHTAR_LINEAGE"
+REPORT = "ISHTAR_REPORT"  # names the running template and those that it follows, between slashes
 ABSENT = "absent"
 WHERE = "where "  # begins the subject of a list of shots that a query has given
 
@@ -98,6 +99,12 @@ def record(item: Input) -> None:
         recorder.add(item)
     if path := os.environ.get(VARIABLE):
         _from_environment.setdefault(path, Recorder(Path(path))).add(item)
+
+
+def this_report() -> tuple[str, tuple[str, ...]]:
+    """Return the template that runs here, and those that it follows; empty outside of a report."""
+    template, *after = os.environ.get(REPORT, "").split("/")
+    return template, tuple(after)
 
 
 def subject_of(shot: int) -> str:

@@ -17,7 +17,7 @@ from ishtar import facts
 from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, WorkspaceError, did_you_mean
-from ishtar.lineage import WHERE, record, subject_of
+from ishtar.lineage import WHERE, record, subject_of, this_report
 from ishtar.numbers import no_such_shot
 from ishtar.shot import Shot
 from ishtar.units import factor
@@ -266,11 +266,15 @@ class Testbed:
         return Shots(self, numbers)
 
     def scraps(self, shot: int) -> list[ScrapRow]:
-        """Return all scraps of a shot's current reports."""
+        """Return all scraps of a shot's current reports; to a report, not those of its own."""
+        subject = subject_of(shot)
+        running, followed = this_report()
         with closing(self.catalogue()) as catalogue:
-            rows = catalogue.scraps([subject_of(shot)])
+            rows = [r for r in catalogue.scraps([subject]) if r.template != running]
         for row in rows:
             record(facts.scrap_fact(row, f"{row.template}.{row.name}", row.subject))
+        for template in followed:
+            record(facts.scraps_fact(rows, template, subject))
         return rows
 
     def __repr__(self) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 
 import ishtar
 from ishtar.calibration import Declarations, load_declarations
+from ishtar.lineage import REPORT, Input, digest, read_records, recording
 from ishtar.lineage import VARIABLE as LINEAGE
-from ishtar.lineage import Input, digest, read_records, recording
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
@@ -150,7 +150,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         else:
             with phases.phase("execute"):
                 prepared, state, reason = _run(
-                    prepared, notebook, work, job, phases, telling, ahead
+                    prepared, template, notebook, work, job, phases, telling, ahead
                 )
             if was_killed(state, reason) and not last:
                 raise KernelKilled
@@ -234,6 +234,7 @@ def _files(folder: Path) -> tuple[tuple[str, object], ...]:
 
 def _run(
     prepared: Any,
+    template: Template,
     notebook: Path,
     work: Path,
     job: Job,
@@ -254,6 +255,7 @@ def _run(
         kernel_env={
             WORKSPACE: job.root,
             LINEAGE: str(notebook.with_name(INPUTS)),
+            REPORT: "/".join((template.name, *template.after)),
             **library_environment(Path(job.root)),
         },
     )

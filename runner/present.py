@@ -63,6 +63,10 @@ class Present:
                 return facts.component_fact(declared, name, int(item.subject))
             case "channel" | "attribute":
                 return self._of_shot(item)
+            case "scraps" if name.endswith(facts.ALL_SCRAPS):
+                template = name.removesuffix(facts.ALL_SCRAPS)
+                rows = self._catalogue.scraps([item.subject])
+                return facts.scraps_fact(rows, template, item.subject)
             case "scraps":
                 return facts.scrap_fact(self._scrap(item), name, item.subject)
             case "shots":
@@ -122,6 +126,9 @@ def reason(then: Input, now: Input) -> str:
     if then.kind == "shots":
         of = "" if then.subject.startswith(WHERE) else "of "
         what = f"shots {of}{then.subject or 'the testbed'}"
+    elif then.name.endswith(facts.ALL_SCRAPS):
+        template = then.name.removesuffix(facts.ALL_SCRAPS)
+        what = f"the list of scraps of {template} of {Subject.parse(then.subject)}"
     elif then.kind in ("scraps", "attribute"):
         what = f"{then.kind.removesuffix('s')} {then.name} of {Subject.parse(then.subject)}"
     was, is_now = then.version or "?", now.version or "?"

@@ -14,6 +14,7 @@ import ishtar
 from ishtar.catalogue import Catalogue
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.coordinator import Coordinator, rebuild
+from runner.outcome import was_killed
 from runner.receipts import DamagedReceipt, read_receipts
 from tests.crash.harness import TEMPLATES, Crash
 from tests.crash.reader import read_all
@@ -47,19 +48,22 @@ def problems(crash: Crash) -> Iterator[str]:
 def _reports(crash: Crash) -> Iterator[str]:
     """Each shot and template has one current report, and one folder for each identity."""
     with Catalogue(crash.workspace.catalogue) as catalogue:
-        current = [(r.subject, r.template) for r in catalogue.reports(current=True)]
-        states = {r.folder: r.state for r in catalogue.reports()}
+        rows = catalogue.reports()
+    current = [(r.subject, r.template) for r in rows if r.current]
     wanted = [(f"{n:05d}", t) for n in range(1, crash.stream.shots + 1) for t in TEMPLATES]
     if sorted(current) != sorted(wanted):
         yield f"current reports are not one for each shot and template: {sorted(current)}"
-    yield from (f"{folder} is {state}" for folder, state in states.items() if state != "ok")
+    # one that was begun when its shot's data had not all arrived may have failed for that
+    yield from (f"{r.folder} is {r.state}" for r in rows if r.state != "ok" and r.current)
+    yield from (f"{r.folder}: {r.reason}" for r in rows if was_killed(r.state, r.reason))
+    noted = {r.folder for r in rows}
     made_from: dict[object, str] = {}
     for folder, receipt in read_receipts(crash.workspace.reports):
         name = folder.relative_to(crash.workspace.reports).as_posix()
         if isinstance(receipt, DamagedReceipt):
             yield str(receipt)
             continue
-        if name not in states:
+        if name not in noted:
             yield f"{name} is not in the catalogue"
         if folder.name != receipt.digest:
             yield f"{name} holds the report {receipt.digest}"

@@ -132,6 +132,38 @@ def test_a_report_without_its_notebook_is_executed_anew_when_words_change(three,
     assert (three.workspace.reports / made["alone"].folder / "report.ipynb").is_file()
 
 
+ALL = """
+import ishtar
+from ishtar.report import glue
+given = ishtar.open().scraps(shot)
+glue("said", ", ".join(f"{s.name} {s.value}" for s in given))"""
+
+
+def test_a_report_of_all_scraps_is_stale_when_one_arrives_and_not_by_its_own(factory, coordinator):
+    first = factory.template("first", "raise ValueError('not yet')")
+    factory.template("all", ALL, sidecar="after = ['first']")
+
+    def said() -> list[str]:
+        return [s.value for s in coordinator.catalogue.scraps(["00001"]) if s.name == "said"]
+
+    coordinator.run(workers=0)
+    assert said() == [""]
+    assert coordinator.plan() == []
+    first.unlink()
+    factory.template("first", FIRST)
+    coordinator.run(names=["first"], workers=0)
+    (planned,) = coordinator.plan()
+    assert planned.template == "all"
+    assert planned.reasons == ("stale: the list of scraps of first of shot 1 arrived",)
+    coordinator.run(workers=0)
+    assert said() == ["first 3"]
+    assert coordinator.plan() == []
+    factory.template("first", FIRST + "\nglue('second', 4)")
+    coordinator.run(workers=0)
+    assert said() == ["first 3, second 4"]
+    assert coordinator.plan() == []
+
+
 def test_what_a_template_waits_for_and_what_waits_for_it_is_known_along_the_chain(three):
     templates = read_templates(three.workspace.templates)
     assert templates.before("third") == {"first", "second"}
