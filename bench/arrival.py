@@ -3,7 +3,8 @@
     python bench/arrival.py [--size-mb 50] [--workers 2]
 
 The service's own functions, with its workers warm, on a fresh workspace with the standard
-templates. The wait that proves the file whole is a setting and is told apart. What the reports
+templates. The wait that proves the file whole is a setting and is told apart, and so are the
+traces to zoom into, which the service makes once the pages are there. What the reports
 computed is compared with the simulation's truth, so that a fast wrong answer does not count.
 """
 
@@ -22,6 +23,7 @@ import numpy as np
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.pool import open_pool
+from runner.publish.later import Later, work_later
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.simulate import Campaign, simulate
@@ -65,8 +67,13 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
             done = coordinator.run(shots=[number], scopes=("shot",), pool=pool)
             assert {d.receipt.state for d in done} == {"ok"}, done
             times["reports"] = time.perf_counter()
-            publish_workspace(coordinator, [Subject.shot(number)])
+            lacking = publish_workspace(coordinator, [Subject.shot(number)], traces=False).lacking
             times["publish"] = time.perf_counter()
+            later = Later(coordinator.settings.publish)
+            later.ask(lacking)
+            while len(later):
+                work_later(coordinator, later)
+            traces_s = time.perf_counter() - times["publish"]
         truth_error(coordinator, raw, number)
     assert (workspace.site / f"shots/{number:05d}/langmuir.html").exists()
     size = sum(f.stat().st_size for f in files) / 1e6
@@ -89,6 +96,7 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
             f"    {r.template:<18} from {began:5.2f} to {began + r.duration_s:5.2f} s,"
             f" {beside:4.0f} ms beside its cells"
         )
+    print(f"  besides, when nothing else is to be done: traces to zoom into, {traces_s:.2f} s")
     settle = coordinator.settings.ingest.settle_s
     print(
         f"  besides, the proof that the file is whole: {settle:g} s (settle_s) and up to one poll"

@@ -9,7 +9,7 @@ import platform
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -18,7 +18,7 @@ from typing import Any
 
 import ishtar
 from ishtar.calibration import Declarations, load_declarations
-from ishtar.lineage import REPORT, Input, digest, read_records, recording
+from ishtar.lineage import REPORT, Input, read_records, recording
 from ishtar.lineage import VARIABLE as LINEAGE
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
@@ -30,7 +30,16 @@ from runner.outcome import was_killed
 from runner.progress import Telling, following
 from runner.publish.ahead import Ahead
 from runner.publish.notebook import render_report, write_plainly
-from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, State, Subject, report_folder
+from runner.receipts import (
+    NOTEBOOK,
+    RECEIPT,
+    Receipt,
+    Scrap,
+    State,
+    Subject,
+    identity,
+    report_folder,
+)
 from runner.templates import Template, file_stamp, read_template
 from runner.warm.processes import no_orphans
 
@@ -170,7 +179,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             code = job.code if known else code_parts(template.code)
             inputs = tuple(sorted({*records, *recorder.inputs, input_of(code)}))
             environment = dict(_environment())
-        receipt = Receipt(
+        made = Receipt(
             scope=job.subject.scope,
             subject=job.subject.key,
             template=template.name,
@@ -181,7 +190,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             rerun=job.rerun,
             state=state,
             reason=reason if len(reason) <= LONGEST_REASON else reason[:LONGEST_REASON] + " …",
-            digest=identity(template, values, inputs, job.rerun),
+            digest="",
             inputs=inputs,
             scraps=tuple(scraps),
             figures=figures,
@@ -191,6 +200,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             environment=environment,
             code=code,
         )
+        receipt = replace(made, digest=identity(made))
         shutil.rmtree(work, ignore_errors=True)
         folder = report_folder(reports, job.subject, template.name, receipt.digest)
         (temporary / RECEIPT).write_text(receipt.to_json(), encoding="utf-8")
@@ -200,15 +210,6 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         raise
     finally:
         ahead.close()
-
-
-def identity(
-    template: Template, values: Mapping[str, Any], inputs: Sequence[Input], rerun: bool
-) -> str:
-    """Return the digest of what a report was made from; a re-run never meets the official one."""
-    read = [[i.kind, i.name, i.subject, i.digest] for i in inputs]
-    made_from = [template.name, template.code_digest, dict(values), read]
-    return digest([*made_from, "rerun"] if rerun else made_from)
 
 
 def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:

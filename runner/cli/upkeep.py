@@ -18,8 +18,9 @@ from runner.cli.output import Progress, json_option, print_rows
 from runner.coordinator import Coordinator
 from runner.coordinator import rebuild as rebuild_catalogue
 from runner.lock import coordinator_lock
-from runner.receipts import DamagedReceipt, read_receipts
+from runner.receipts import receipts
 from runner.settings import read_settings
+from runner.soundness import damage_within
 from runner.templates import read_templates
 
 
@@ -38,9 +39,9 @@ def rebuild() -> int:
 @click.command()
 @json_option
 def verify(as_json: bool) -> int:
-    """Read every stored file and receipt again and compare them with their digests.
+    """Read every stored file and report again and compare them with their digests.
 
-    A report whose receipt is damaged counts as missing from then on: `ishtar run` makes it again.
+    A report that is damaged counts as missing from then on: `ishtar run` makes it again.
     """
     workspace = Workspace.find()
     rows: list[dict[str, str]] = []
@@ -54,18 +55,16 @@ def verify(as_json: bool) -> int:
             name = str(path.relative_to(workspace.root))
             rows += [{"file": name, "problem": problem} for problem in store_problems(path)]
             progress.to(k)
-    n_receipts, damaged = 0, []
-    for folder, receipt in read_receipts(workspace.reports):
-        n_receipts += 1
-        if isinstance(receipt, DamagedReceipt):
-            name = str(folder.relative_to(workspace.root))
-            rows.append({"file": name, "problem": str(receipt)})
-            damaged.append(folder.relative_to(workspace.reports).as_posix())
-    if damaged:
-        with Coordinator(workspace) as coordinator:
-            for folder_name in damaged:
-                coordinator.catalogue.forget_report(folder_name)
-    good = f"{len(files)} stored files and {n_receipts} receipts are as they were written"
+    with Coordinator(workspace) as coordinator:
+        noted = {row.folder for row in coordinator.catalogue.reports()}
+        on_disk = receipts(workspace.reports)
+        made = {path.parent.relative_to(workspace.reports).as_posix() for path in on_disk}
+        for name in sorted(noted | made):
+            if problem := damage_within(workspace.reports / name):
+                folder = (workspace.reports / name).relative_to(workspace.root)
+                rows.append({"file": str(folder), "problem": problem})
+                coordinator.catalogue.forget_report(name)
+    good = f"{len(files)} stored files and {len(made)} reports are as they were written"
     print_rows(rows, as_json, none=good)
     return int(bool(rows))
 

@@ -58,13 +58,15 @@ class NotASite(IshtarError, FileExistsError):
 class Published:
     """What a publication did: paths in the site that were written and removed.
 
-    ``lacking`` are the shots whose traces are still to be made.
+    ``lacking`` are the shots whose traces are still to be made, ``damaged`` the folders of reports
+    whose receipts could not be read.
     """
 
     written: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
     lacking: tuple[int, ...] = ()
+    damaged: tuple[str, ...] = ()
     seconds: float
 
 

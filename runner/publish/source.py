@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,7 +76,7 @@ def publish_workspace(
     for folder, why in source.damaged.items():
         logger.warning("%s: %s", folder, why)
         coordinator.catalogue.forget_report(folder)
-    return published
+    return replace(published, damaged=tuple(source.damaged))
 
 
 def opened(root: Path) -> WorkspaceSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,10 +14,9 @@ from runner import code
 from runner.cli import main
 from runner.code import code_input, code_parts
 from runner.coordinator import Coordinator, rebuild
-from runner.execute import Done, identity
-from runner.publish.source import publish_workspace
+from runner.execute import Done
 from runner.reach import Package
-from runner.receipts import RECEIPT, Receipt, Scrap, Subject, report_folder
+from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
 
@@ -38,19 +38,32 @@ def make(factory, coordinator, planned, reader, state="ok", scraps=()):
         prose_digest=template.prose_digest,
         parameters=values,
         state=state,
-        digest=identity(template, values, inputs, False),
+        digest="",
         inputs=inputs,
         code=code_parts(template.code),
         scraps=tuple(scraps),
         started=f"2026-11-22T12:00:{len(coordinator.catalogue.reports()):02d}+00:00",
         duration_s=1.0,
     )
+    receipt = replace(receipt, digest=identity(receipt))
     folder = report_folder(workspace.reports, planned.subject, template.name, receipt.digest)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECEIPT).write_text(receipt.to_json())
+    (folder / NOTEBOOK).write_text(json.dumps({"cells": [glued(scrap) for scrap in scraps]}))
     done = Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=receipt)
     coordinator.note_report(done)
     return done
+
+
+def glued(scrap):
+    """Return the cell of an executed notebook that has glued a result."""
+    payload = {"name": scrap.name, "data": scrap.value, "encoder": "json", "version": 1}
+    output = {
+        "output_type": "display_data",
+        "data": {"application/scrapbook.scrap.json+json": payload},
+        "metadata": {"ishtar": {"sigma": scrap.sigma, "unit": scrap.unit}},
+    }
+    return {"cell_type": "code", "outputs": [output]}
 
 
 READERS = {
@@ -188,19 +201,59 @@ def test_a_damaged_receipt_counts_as_missing_after_a_rebuild(factory, made):
         assert planned(again)["00001", PROBE] == ("missing: never made",)
 
 
-@pytest.mark.parametrize("how", ["verify", "publish"])
-def test_a_damaged_receipt_that_is_met_makes_its_report_missing(factory, made, how, monkeypatch):
+def remove_notebook(folder):
+    (folder / NOTEBOOK).unlink()
+
+
+def cut_receipt(folder):
+    (folder / RECEIPT).write_text('{"format": 1')
+
+
+def remove_receipt(folder):
+    (folder / RECEIPT).unlink()
+
+
+def alter_input(folder):
+    data = json.loads((folder / RECEIPT).read_text())
+    data["inputs"][0]["digest"] = "0" * 20
+    (folder / RECEIPT).write_text(json.dumps(data))
+
+
+def alter_result(folder):
+    data = json.loads((folder / RECEIPT).read_text())
+    data["scraps"][0]["value"] = 4.1
+    (folder / RECEIPT).write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize("command", ["verify", "publish", "plan", "plan --shots 1"])
+@pytest.mark.parametrize("harm", [cut_receipt, remove_receipt])
+def test_a_damaged_receipt_that_is_met_makes_its_report_missing(
+    factory, made, command, harm, monkeypatch, capsys
+):
     row = made.catalogue.reports(subject="00001", template=PROBE)[0]
-    (factory.workspace.reports / row.folder / RECEIPT).write_text('{"format": 1')
-    assert planned(made) == {}
-    if how == "verify":
-        monkeypatch.chdir(factory.workspace.root)
-        with pytest.raises(SystemExit):
-            main(["verify"])
-    else:
-        publish_workspace(made)
+    harm(factory.workspace.reports / row.folder)
+    assert planned(made) == {}  # which reads no receipts
+    monkeypatch.chdir(factory.workspace.root)
+    with pytest.raises(SystemExit) as end:
+        main(command.split())
+    assert end.value.code == (command == "verify")
     assert planned(made)["00001", PROBE] == ("missing: never made",)
     assert {key for key in planned(made) if key[1] == GAUGE} == set()
+
+
+@pytest.mark.parametrize("harm", [remove_notebook, alter_input, alter_result])
+def test_verify_finds_a_report_that_is_not_what_it_was(factory, made, harm, monkeypatch, capsys):
+    row = made.catalogue.reports(subject="00001", template=PROBE)[0]
+    monkeypatch.chdir(factory.workspace.root)
+    with pytest.raises(SystemExit) as end:
+        main(["verify"])
+    assert end.value.code == 0
+    harm(factory.workspace.reports / row.folder)
+    with pytest.raises(SystemExit) as end:
+        main(["verify"])
+    assert end.value.code == 1
+    assert row.folder in capsys.readouterr().out
+    assert set(planned(made)) == {("00001", PROBE), ("2026-11-22", DAY)}
 
 
 def test_a_rebuilt_catalogue_equals_the_live_one(factory, made):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -144,6 +145,17 @@ def test_what_a_killed_service_made_and_did_not_publish_is_published_when_it_sta
     shutil.rmtree(watched.site / "shots")
     watch(watched, once=True)
     assert page(watched, "shots/00001/gas.html").exists()
+
+
+def test_a_report_whose_receipt_is_found_damaged_is_made_again(watched, raw):
+    for path in raw.glob("00001*"):
+        shutil.copy(path, watched.incoming)
+    watch(watched, once=True)
+    (receipt,) = watched.reports.glob("00001/gas/*/receipt.json")
+    whole = receipt.read_bytes()
+    receipt.write_bytes(whole[:100])
+    watch(watched, once=True)
+    assert json.loads(receipt.read_bytes())["digest"] == json.loads(whole)["digest"]
 
 
 def test_after_a_downtime_everything_is_caught_up(watched, raw):
