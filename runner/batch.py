@@ -45,13 +45,18 @@ def run_batch(
             listener(event)
 
     order = Order(force=force, patient=False)
-    with Desk(coordinator, order=order, workers=workers, pool=pool, listener=tell) as desk:
-        for phase in templates.phases():
-            if now := phase & wanted:
-                desk.only(now)
-                plan = coordinator.due(shots=shots, names=now, ranges=ranges, force=force)
-                desk.queue(plan, Priority.PERSON)
-                _work_off(desk)
+    try:
+        with Desk(coordinator, order=order, workers=workers, pool=pool, listener=tell) as desk:
+            for phase in templates.phases():
+                if now := phase & wanted:
+                    desk.only(now)
+                    plan = coordinator.due(shots=shots, names=now, ranges=ranges, force=force)
+                    desk.queue(plan, Priority.PERSON)
+                    _work_off(desk)
+    except BaseException:
+        if pool is None:  # all who made reports have ended
+            coordinator.clear_unfinished()
+        raise
     return made
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -212,6 +214,31 @@ def test_an_error_that_no_report_can_tell_of_ends_the_run_and_is_told(
     monkeypatch.setattr("runner.coordinator.execute", full)
     with pytest.raises(OSError, match="No space left"):
         coordinator.run(workers=0)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from runner.cli import main
+def interrupt():
+    while not any(name.startswith(".tmp-") for name in os.listdir("reports")):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+os.makedirs("reports", exist_ok=True)
+threading.Thread(target=interrupt, daemon=True).start()
+main(["run", "--workers", "1"])
+"""
+
+
+def test_a_run_that_is_interrupted_leaves_no_half_report(factory):
+    factory.template("slow", "import time; time.sleep(600)")
+    root = cold(factory.workspace.root).root
+    environment = {k: v for k, v in os.environ.items() if k != "ISHTAR_WORKSPACE"}
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=root, env=environment, check=False, timeout=60
+    )
+    assert ended.returncode != 0
+    assert list(factory.workspace.reports.iterdir()) == []
 
 
 DAEMON = """
