@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,7 +22,7 @@ from runner import logs
 from runner.settings import PoolSettings
 from runner.warm import owner
 from runner.warm.folders import private_folder
-from runner.warm.processes import adopt_orphans
+from runner.warm.processes import adopt_orphans, end_with_parent
 
 PRELOADED = ["runner.worker"]
 
@@ -91,15 +89,7 @@ def _begin(address: str | None, log: logs.Form | None) -> None:
     adopt_orphans()
     if log is not None:
         logs.configure(log)
-    coordinator = multiprocessing.parent_process()
-    if coordinator is None:
-        return
-
-    def wait() -> None:
-        coordinator.join()
-        os._exit(1)  # its kernel goes with it
-
-    threading.Thread(target=wait, daemon=True, name="end with the coordinator").start()
+    end_with_parent()  # its kernel goes with it
 
 
 @dataclass(frozen=True, kw_only=True)

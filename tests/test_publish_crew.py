@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 from runner.publish import crew, publish
 from runner.publish import site as publisher
+from tests.factory.warm_fakes import alive, soon
 from tests.site_fakes import FIRST, FakeSource, campaign
 
 
@@ -47,3 +51,37 @@ def test_shots_are_shared_out_in_their_order_and_none_twice():
     assert max(len(share) for share in shares) == crew.AT_ONCE
     few = crew.Crew(pool=None, processes=2)._shares(numbers[:20])  # type: ignore[arg-type]
     assert len(few) > 2
+
+
+OWNER = """
+import os, sys, time
+from functools import partial
+from pathlib import Path
+from runner.publish.crew import Work, crew_of
+from runner.site_settings import PublishSettings
+from tests.site_fakes import FakeSource
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    work = Work(
+        open=partial(FakeSource, out), out=out, shared=None, theme=None, settings=PublishSettings()
+    )
+    with crew_of(1, work) as crew:
+        print(crew.pool.submit(os.getpid).result(), flush=True)
+        time.sleep(600)
+"""
+
+
+def test_its_processes_end_with_the_one_that_started_them(tmp_path):
+    script = tmp_path / "owner.py"
+    script.write_text(OWNER)
+    root = str(Path(__file__).parents[1])
+    with subprocess.Popen(
+        [sys.executable, script, tmp_path / "site"],
+        env={**os.environ, "PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        process.kill()
+    assert soon(lambda: not alive(worker))

@@ -26,6 +26,7 @@ from runner.publish.theme import Theme
 from runner.publish.writer import Writer, Written
 from runner.receipts import Subject
 from runner.site_settings import PublishSettings
+from runner.warm.processes import end_with_parent
 
 AT_ONCE = 25  # shots that a process takes; fewer where there are few
 FEW = 20  # shots that are not worth starting processes for
@@ -104,6 +105,7 @@ _bench: list[_Bench] = []
 
 
 def _begin(work: Work) -> None:
+    end_with_parent()
     looks = Theme.load(work.theme)
     facts = Facts(
         work.open(),
