@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, identity
 
 logger = logging.getLogger(__name__)
 
+REPLACED_S = 0.2  # in which one that is being replaced just now is there again
 NEWEST = 200  # shots whose reports are looked at where nobody names any
 
 
@@ -58,9 +60,12 @@ def forget_damaged(coordinator: Coordinator, shots: Sequence[int] | None = None)
     rows: list[ReportRow] = catalogue.reports_of([subject_of(n) for n in numbers])
     for scope in ("day", "range"):
         rows += catalogue.reports(scope=scope, current=True)
-    found = []
-    for row in rows:
-        if why := damage(coordinator.workspace.reports / row.folder):
+    reports, found = coordinator.workspace.reports, []
+    doubtful = [row for row in rows if damage(reports / row.folder)]
+    if doubtful:
+        time.sleep(REPLACED_S)
+    for row in doubtful:
+        if why := damage(reports / row.folder):
             logger.warning("%s", why)
             catalogue.forget_report(row.folder)
             found.append(why)
