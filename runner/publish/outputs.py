@@ -73,7 +73,7 @@ def _exception(output: Mapping[str, Any]) -> Output:
 
 def _text(text: str, stream: str = "") -> TextOutput:
     # a progress bar rewrites its line: what a terminal would show in the end
-    text = re.sub(r"[^\n]*\r(?!\n)(?=[^\n])", "", text.replace("\r\n", "\n"))
+    text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     head, tail, note = _cut(text)
     return TextOutput(html=ansi_to_html(head), tail=ansi_to_html(tail), note=note, stream=stream)
 
