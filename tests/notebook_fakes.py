@@ -176,6 +176,19 @@ HOSTILE_SVG = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www
 <text x="9" y="30">safe text</text></svg>"""
 
 
+# Addresses that a search for `url(` does not see, and a frame that covers the page.
+SLY_SVG = r"""<svg xmlns="http://www.w3.org/2000/svg" width="1.2.3" viewBox="0 0 nan nan"
+ xml:base="https://evil.example/" style="background: \75 rl(https://evil.example/a)">
+<style>rect { mask-image: image-set("https://evil.example/b" 1x) }</style>
+<rect width="9" height="9" filter="u\72l(https://evil.example/c)"/><text>sly text</text></svg>"""
+COVER = """<div style="position: fixed; inset: 0; background: red" class="full" id="main" popover>
+over</div><dialog open>dialog</dialog><p accesskey="x" contenteditable autofocus tabindex="1">p</p>
+<a href="&#106;avascript:alert(1)">j</a><a href="//evil.example" ping="https://evil.example">n</a>
+<a href="data:text/html,<script>alert(1)</script>">d</a><img srcset="https://evil.example/1 1x">
+<table background="https://evil.example"><tr><td background="//evil.example">cell</td></tr></table>
+"""
+
+
 def hostile_cells() -> list[dict[str, Any]]:
     """Return a notebook whose every part tries to reach the page around it."""
     return [
@@ -193,6 +206,14 @@ def hostile_cells() -> list[dict[str, Any]]:
         code("Latex(...)", shows({"text/latex": "$\\text{</math><script>alert(1)</script>}$"})),
         code("no picture", shows({"image/png": "bm90IGEgcGljdHVyZQ=="})),
         code("print('line\\n' * 100000)", prints("line of a long output\n" * 20_000)),
+        code("display(SVG(...))", shows({"image/svg+xml": SLY_SVG})),
+        code("display(HTML(...))", shows({"text/html": COVER})),
+        code("JSON(...)", shows({"application/json": {"a": MARKUP}, f"text/{MARKUP}": MARKUP})),
+        words(
+            r"$\href{javascript:alert(1)}{x}$ [a](<javascript:alert(1)>) "
+            "[b](data:text/html;base64,xx) <vbscript:x> [c](//evil.example) [d](file:///etc/passwd)"
+            '\n\n<math><maction xlink:href="javascript:alert(1)">x</maction></math>'
+        ),
         code("raise", raises(MARKUP, MARKUP, ["\x1b[31m" + MARKUP])),
     ]
 

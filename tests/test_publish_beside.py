@@ -181,6 +181,9 @@ def test_a_course_with_gaps_is_a_broken_line_and_two_points_are_none():
     assert found is not None
     assert found.path.count("M") == 2
     assert spark(scraps[:2]) is None
+    alone = spark([scraps[0], (1, None), scraps[2], (3, None), scraps[3]])
+    assert alone is not None
+    assert alone.path.count("h") == 3  # a value without neighbours is seen, too
     assert usual(scraps) == ""
     assert usual(_course([float(i) for i in range(20)])) == "2 … 17"
 

@@ -300,10 +300,53 @@ def test_a_hostile_notebook_reaches_nothing_around_it(tmp_path):
     assert "evil.example" not in body.replace("print", "")
     assert "characters more are in the notebook" in body
     assert len(body) < 60_000
-    svg = next((tmp_path / "figures").glob("*.svg")).read_text()
+    svg = "".join(p.read_text() for p in (tmp_path / "figures").glob("*.svg"))
     assert "safe text" in svg
+    assert "sly text" in svg
     for word in ("script", "onload", "foreignObject", "evil", "javascript"):
         assert word not in svg
+
+
+DEEP = 5000
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        code("", prints(f"\x1b[{'1' * DEEP}mpast it")),
+        code("", raises("Error", "past it", [f"\x1b[{'9' * DEEP}m"])),
+        code("", prints("x" * 3_000_000), prints("past it", "stderr")),
+        code("", shows({"image/svg+xml": "<g>" * DEEP + "</g>" * DEEP})),
+        words("$" + r"\sqrt{" * 500 + "}" * 500 + "$ past it"),
+        words("$" + "{" * DEEP + "}" * DEEP + "$ past it"),
+        words("$" + r"\bigl(" * 40 + "$ past it"),
+    ],
+    ids=["colour", "traceback", "line", "svg", "formula", "braces", "brackets"],
+)
+def test_what_is_made_to_choke_on_is_no_more_than_badly_shown(cell, tmp_path):
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9">{}</svg>'
+    for output in cell.get("outputs", []):
+        if drawing := output.get("data", {}).get("image/svg+xml"):
+            output["data"]["image/svg+xml"] = svg.format(drawing)
+            cell["outputs"].append(prints("past it"))
+            break
+    assert "past it" in body_of([cell], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "size",
+    ['width="1.2.3" height="4"', 'viewBox="0 0 nan nan"', 'viewBox="0 0 -inf inf"', 'width="9"'],
+)
+def test_a_drawing_whose_size_is_none_gets_the_usual_one(size):
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}></svg>'
+    picture = Gallery().add("image/svg+xml", svg)
+    assert (picture.width, picture.height) == (640, 480)
+
+
+def test_a_line_that_was_written_over_shows_what_a_terminal_would(tmp_path):
+    bar = "".join(f"{i} %\r" for i in range(100)) + "done\r\nnext"
+    body = body_of([code("", prints(bar))], tmp_path)
+    assert ">done\nnext<" in body
 
 
 PIECES = st.sampled_from(

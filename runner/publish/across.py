@@ -25,6 +25,7 @@ SEARCH = "search.html"
 NEWEST = 20  # shots in the plain table: as many as other pages look at anyway
 LINKED = 6
 COMPARED = 6  # side by side; more do not fit on a screen
+_ARCHIVE = ("data.js", "dom.js", "numbers.js", "archive.js")  # what reads the data of all shots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +45,13 @@ class TablePage(Page):
     template: ClassVar[str] = "pages/table.html"
     styles: ClassVar[Sequence[str]] = ("across.css",)
     scripts: ClassVar[Sequence[str]] = (
-        "data.js",
-        "dom.js",
-        "numbers.js",
-        "archive.js",
+        *_ARCHIVE,
         "filter.js",
         "columns.js",
         "cells.js",
         "rows.js",
         "colours.js",
+        "axis.js",
         "scatter.js",
         "plot.js",
         "table.js",
@@ -69,10 +68,7 @@ class ComparePage(Page):
     template: ClassVar[str] = "pages/compare.html"
     styles: ClassVar[Sequence[str]] = ("across.css",)
     scripts: ClassVar[Sequence[str]] = (
-        "data.js",
-        "dom.js",
-        "numbers.js",
-        "archive.js",
+        *_ARCHIVE,
         "differences.js",
         "compare.js",
     )
@@ -87,10 +83,7 @@ class SearchPage(Page):
     template: ClassVar[str] = "pages/search.html"
     styles: ClassVar[Sequence[str]] = ("across.css",)
     scripts: ClassVar[Sequence[str]] = (
-        "data.js",
-        "dom.js",
-        "numbers.js",
-        "archive.js",
+        *_ARCHIVE,
         "filter.js",
         "ranking.js",
         "search.js",

@@ -42,7 +42,8 @@ def _span(text: str, color: int, bold: bool) -> str:
 
 
 def _apply(codes: str, color: int, bold: bool) -> tuple[int, bool]:
-    numbers = [int(c) if c else 0 for c in codes.replace(":", ";").split(";")]
+    # a number that no terminal knows is 0; thousands of digits are no number to Python either
+    numbers = [int(c) if 0 < len(c) < 4 else 0 for c in codes.replace(":", ";").split(";")]
     while numbers:
         code = numbers.pop(0)
         if code == 0:

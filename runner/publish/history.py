@@ -123,11 +123,14 @@ def spark(course: Course) -> Spark | None:
     span = (high - low) or 1.0
     dx = (SPARK_WIDTH - 2 * SPARK_MARGIN) / max(1, len(course) - 1)
     path, last, x, y = "", -2, 0.0, 0.0
+    there = {i for i, _, _ in found}
     for i, _, value in found:
         x = round(SPARK_MARGIN + i * dx, 1)
         level = (value - low) / span if high > low else 0.5
         y = round(SPARK_HEIGHT - SPARK_MARGIN - level * (SPARK_HEIGHT - 2 * SPARK_MARGIN), 1)
         path += f"{'L' if i == last + 1 else 'M'}{x:g} {y:g}"
+        if not {i - 1, i + 1} & there:
+            path += "m-1 0h2"  # between two gaps: a dot, as a line of one point is not drawn
         last = i
     return Spark(
         path=path,

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import io
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -160,7 +161,13 @@ _SVG_TAGS = frozenset(
         "symbol clipPath mask marker pattern linearGradient radialGradient stop style image"
     )
 )
-_SVG_BAD_STYLE = re.compile(r"@|expression|javascript|url\s*\(\s*['\"]?\s*(?!['\"]?#)", re.I)
+# What leads out of the drawing: addresses, also without url() around them, and ways to hide one.
+_SVG_BAD_STYLE = re.compile(
+    r"[@\\]|//|expression|javascript|(?:image|src|cross-fade|element)[\w-]*\s*\("
+    r"|url\s*\(\s*['\"]?\s*(?!['\"]?#)",
+    re.I,
+)
+SVG_DEPTH = 100
 
 
 def _svg(content: str | bytes) -> bytes:
@@ -175,10 +182,19 @@ def _svg(content: str | bytes) -> bytes:
         raise UnusableImage(f"the SVG cannot be read ({error})") from error
     if root.tag != f"{{{_SVG}}}svg":
         raise UnusableImage("it is no SVG")
+    if _is_deeper(root, SVG_DEPTH):
+        raise UnusableImage(f"an SVG with elements more than {SVG_DEPTH} deep is not shown")
     _clean_svg(root)
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def _is_deeper(root: ElementTree.Element, most: int) -> bool:
+    level = [root]
+    for _ in range(most):
+        level = [child for element in level for child in element]
+    return bool(level)
 
 
 def _clean_svg(element: ElementTree.Element) -> None:
@@ -193,7 +209,7 @@ def _clean_svg(element: ElementTree.Element) -> None:
     for name, value in list(element.attrib.items()):
         local = name.rpartition("}")[2].lower()
         keeps = _SVG_ATTRIBUTES.get(local, _plain_attribute)
-        if local.startswith("on") or not keeps(value):
+        if local.startswith("on") or local == "base" or not keeps(value):
             del element.attrib[name]
 
 
@@ -206,7 +222,7 @@ def _plain_attribute(value: str) -> bool:
 
 
 _SVG_ATTRIBUTES: dict[str, Callable[[str], bool]] = {"href": _local_link, "src": _local_link}
-_LENGTH = re.compile(r"([\d.]+)\s*(pt|px|in|cm|mm)?")
+_LENGTH = re.compile(r"(\d{1,9}(?:\.\d*)?|\.\d+)\s*(pt|px|in|cm|mm)?")
 _CSS_PIXELS = {"pt": 4 / 3, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, None: 1.0}
 
 
@@ -220,5 +236,7 @@ def _svg_size(data: bytes) -> tuple[int, int]:
         try:
             w, h = float(box[2]), float(box[3])
         except (IndexError, ValueError):
+            w, h = math.nan, math.nan
+        if not (math.isfinite(w) and math.isfinite(h)):
             w, h = 640, 480
     return max(1, round(min(w, 20_000))), max(1, round(min(h, 20_000)))

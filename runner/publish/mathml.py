@@ -39,6 +39,11 @@ _STYLE_CLASSES = {
     "width:100%": "m-wide",
     "width:50%": "m-half",
 }
+# The converter descends by recursion: what is nested some thousand deep would end the process.
+MAX_TEX = 4000
+# For each of these that is never closed it tries twice as much.
+MAX_BIG = 16
+_BIG = re.compile(r"\\[bB]igg?l")
 _NUMBERED = re.compile(r"\\(?:label|tag\*?)\s*\{[^{}]*\}")
 
 
@@ -61,10 +66,16 @@ def to_mathml(tex: str, *, display: bool) -> Markup:
     """
     source = tex.strip()
     try:
-        return _convert(source, display)
-    except (_unreadable(), ElementTree.ParseError):
-        shown = Markup('<code class="tex">{}</code>').format(escape(source))
-        return Markup('<span class="formula">{}</span>').format(shown) if display else shown
+        if len(source) <= MAX_TEX and len(_BIG.findall(source)) <= MAX_BIG:
+            return _convert(source, display)
+    except (_unreadable(), ElementTree.ParseError, RecursionError):
+        pass  # its source says what it should be
+    return _as_source(source, display)
+
+
+def _as_source(source: str, display: bool) -> Markup:
+    shown = Markup('<code class="tex">{}</code>').format(escape(source))
+    return Markup('<span class="formula">{}</span>').format(shown) if display else shown
 
 
 @cache

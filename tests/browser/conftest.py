@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from runner.publish import publish
-from tests.browser.looking import ROOT, serving
+from tests.browser.looking import DESKTOP, ROOT, Seen, open_page, serving
 from tests.site_fakes import campaign as fake_campaign
 
 FLAGS = (
@@ -76,8 +76,19 @@ def site(request: pytest.FixtureRequest) -> Path:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site below a path of a server."""
+    """The site below a path of a server; a module with a `site` of its own has that one."""
     with serving(site, tmp_path_factory.mktemp("www")) as address:
         yield address
+
+
+@pytest.fixture
+def page(chromium: Any, served: str) -> Iterator[Any]:
+    """A page of the served site that must not log, fail or ask elsewhere."""
+    seen = Seen(served)
+    page = open_page(chromium, seen, DESKTOP)
+    page.base = served
+    yield page
+    page.close()
+    assert seen.troubles == []

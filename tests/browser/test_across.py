@@ -19,7 +19,7 @@ import pytest
 from runner.publish import publish
 from runner.publish.format import number, unit_text
 from runner.receipts import Scrap, Subject
-from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, serving, violations
+from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, violations
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, campaign, receipt
 
@@ -63,12 +63,6 @@ def site(source: FakeSource) -> Path:
     out = source.reports_dir.parent / "public"
     publish(source, out)
     return out
-
-
-@pytest.fixture(scope="module")
-def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(site, tmp_path_factory.mktemp("www")) as address:
-        yield address
 
 
 @pytest.fixture
@@ -336,6 +330,37 @@ def test_a_result_is_plotted_against_another_coloured_by_a_third(page, seen, sou
     assert "of 4 shots" in page.get_attribute("#plot canvas", "aria-label")
 
 
+def test_an_axis_is_logarithmic_where_asked_and_the_address_says_so(page, seen):
+    open_table(page, seen.base, "x=shot&y=rf_power.max_IC_Pinj")
+    until(page, "document.querySelectorAll('.axes .label').length === 2")
+    assert page.is_disabled("#log-x")  # numbers of shots have no zero to count from
+    page.check("#log-y")
+    until(page, "/logarithmic/.test(document.querySelector('#plot canvas').ariaLabel)")
+    assert page.url.endswith("&log=y")
+    ticks = page.locator(".axes text[text-anchor=end]")
+    values = [math.log10(float(t)) for t in ticks.all_text_contents()]
+    places = [float(t.get_attribute("y")) for t in ticks.all()]
+    assert len(values) > 1
+    decade = (places[-1] - places[0]) / (values[-1] - values[0])
+    for place, value in zip(places, values, strict=True):
+        assert place == pytest.approx(places[0] + decade * (value - values[0]), abs=0.5)
+    open_table(page, seen.base, "x=langmuir.Te&y=langmuir.ne&log=x,y")
+    until(page, "document.querySelectorAll('.axes .label').length === 2")
+    assert page.is_checked("#log-x")
+    assert page.is_checked("#log-y")
+
+
+def test_zero_has_no_place_on_a_logarithmic_axis(page, seen):
+    open_table(page, seen.base)
+    drawn = page.evaluate(
+        """() => { const of = {label: '', isTime: false, isWhole: false, isLog: true};
+        const axis = ishtar.axis(of, [{at: 1e-6, sigma: 1e-5}, {at: 1e4, sigma: null}]);
+        return [axis.part(0), axis.part(-1), axis.part(1e-6) < 0.2, axis.part(1e4) > 0.8,
+                axis.ticks(6).map(t => t.text)]; }"""
+    )
+    assert drawn == [0, 0, True, True, ["10⁻⁶", "0.001", "1", "1000"]]
+
+
 def test_a_point_is_read_and_opened_by_pointer_and_by_keyboard(page, seen):
     open_table(page, seen.base, f"x=shot&y=langmuir.Te&filter=shot={FIRST}..{FIRST + 2}")
     until(page, "document.querySelectorAll('.axes .label').length === 2")
@@ -422,6 +447,22 @@ def test_shots_are_compared_in_attributes_results_configuration_and_figures(
     until(page, "!document.querySelector('main').innerText.includes('M. Usoltceva')")
     page.close()
     assert seen.troubles == []
+
+
+def test_long_names_break_between_their_words(page, seen):
+    open_compare(page, seen.base, str(FIRST))
+    parts = page.evaluate(
+        """['plasma_detection.n_missing', 'T_e', 'Bdot_U, device', '__'].map(name => {
+        const box = ishtar.el('span', null, ishtar.breakable(name));
+        return [box.textContent === name, box.innerHTML]; })"""
+    )
+    assert parts == [
+        [True, "plasma_<wbr>detection.<wbr>n_<wbr>missing"],
+        [True, "T_<wbr>e"],
+        [True, "Bdot_<wbr>U, device"],
+        [True, "__"],
+    ]
+    assert page.locator(".beside tbody th wbr").count() > 0
 
 
 def test_results_closer_than_their_sigma_are_not_marked(page, seen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from runner.campaign import (
 from runner.simulate import three_weeks
 from runner.simulate.campaign import setup_of
 from runner.simulate.weeks import HELIUM, NO_LOG
-from tests.browser.looking import DESKTOP, Seen, open_page, serving
+from tests.browser.looking import DESKTOP, Seen, open_page
 
 pytestmark = pytest.mark.browser
 
@@ -32,20 +32,8 @@ FIRST_VIEW, ZOOM = 300_000, 150_000  # bytes
 
 
 @pytest.fixture(scope="module")
-def address(campaign, tmp_path_factory) -> Iterator[str]:
-    with serving(campaign, tmp_path_factory.mktemp("www")) as found:
-        yield found
-
-
-@pytest.fixture
-def page(chromium: Any, address: str) -> Iterator[Any]:
-    """A page that must not log, fail or ask elsewhere."""
-    seen = Seen(address)
-    page = open_page(chromium, seen, DESKTOP)
-    page.base = address
-    yield page
-    page.close()
-    assert seen.troubles == []
+def site(campaign: Path) -> Path:
+    return campaign
 
 
 def until(page: Any, true: str) -> None:
@@ -144,12 +132,12 @@ def test_a_log_that_was_never_delivered_is_no_source_of_its_shots(page):
     assert "GENERATOR_" in text_of(page, shot(without - 1))
 
 
-def test_traces_of_two_shots_are_zoomed_for_few_bytes(chromium, address, campaign):
-    seen = Seen(address)
+def test_traces_of_two_shots_are_zoomed_for_few_bytes(chromium, served):
+    seen = Seen(served)
     page = open_page(chromium, seen, DESKTOP)
     got: list[int] = []
     page.on("response", lambda r: got.append(len(r.body())))
-    page.goto(f"{address}traces.html#shots=1199,1200&signals=Lang_I,H_Pfwd")
+    page.goto(f"{served}traces.html#shots=1199,1200&signals=Lang_I,H_Pfwd")
     page.wait_for_timeout(300)
     page.wait_for_selector("#viewer[aria-busy=false]")
     assert 0 < sum(got) < FIRST_VIEW

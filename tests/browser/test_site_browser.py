@@ -167,3 +167,26 @@ def test_a_report_prints_on_paper(chromium, site):
     SHOTS.mkdir(exist_ok=True)
     page.screenshot(path=str(SHOTS / "print.png"), full_page=True)
     page.close()
+
+
+@pytest.mark.parametrize("screen", [(1920, 1080), (1280, 720), (3840, 2160)])
+def test_the_screen_on_the_wall_shows_all_of_the_newest_shot_without_scrolling(
+    chromium, campaign, screen
+):
+    seen = Seen(f"{campaign.as_uri()}/")
+    page = open_page(chromium, seen, screen)
+    page.goto(f"{seen.base}latest.html")
+    page.wait_for_timeout(50)
+    tall, picture = page.evaluate(
+        """() => [document.documentElement.scrollHeight - innerHeight,
+        document.querySelector('.picture').getBoundingClientRect().bottom - innerHeight]"""
+    )
+    smallest = page.evaluate(
+        """() => Math.min(...[...document.querySelectorAll('main dt, main dd, main .usual,'
+        + 'main .states li')].map(e => parseFloat(getComputedStyle(e).fontSize)))"""
+    )
+    page.close()
+    assert tall <= 0
+    assert picture <= 0
+    assert smallest >= screen[1] / 45  # 15 mm on a screen 1.2 m wide
+    assert seen.troubles == []

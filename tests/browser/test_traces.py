@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.publish import publish
-from tests.browser.looking import AXE, DESKTOP, PHONE, SHOTS, Seen, open_page, serving
+from tests.browser.looking import AXE, DESKTOP, PHONE, SHOTS, Seen, open_page
 from tests.notebook_fakes import MARKUP
 from tests.trace_fakes import (
     DT,
@@ -31,29 +30,11 @@ TILE_DIGITS = 1 / 65534
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of a few shots, with their traces."""
     folder = tmp_path_factory.mktemp("traced")
     publish(trace_source(folder), folder / "public")
     return folder / "public"
-
-
-@pytest.fixture(scope="module")
-def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The site below a sub-path of a server."""
-    with serving(built, tmp_path_factory.mktemp("www")) as found:
-        yield found
-
-
-@pytest.fixture
-def viewer(chromium: Any, address: str) -> Iterator[Any]:
-    """A page that must not log, fail or ask elsewhere."""
-    seen = Seen(address)
-    page = open_page(chromium, seen, DESKTOP)
-    page.base = address
-    yield page
-    page.close()
-    assert seen.troubles == []
 
 
 def show(page: Any, base: str, fragment: str) -> None:
@@ -126,8 +107,8 @@ def inked(page: Any, variable: str) -> int:
 
 
 @pytest.mark.parametrize("way", ["disk", "server"])
-def test_a_shot_is_drawn_and_zoomed_to_samples_that_equal_the_truth(chromium, built, address, way):
-    base = f"{built.as_uri()}/" if way == "disk" else address
+def test_a_shot_is_drawn_and_zoomed_to_samples_that_equal_the_truth(chromium, site, served, way):
+    base = f"{site.as_uri()}/" if way == "disk" else served
     seen = Seen(base)
     page = open_page(chromium, seen, DESKTOP)
     show(page, base, f"shots={FIRST}&signals=Lang_U")
@@ -147,82 +128,82 @@ def test_a_shot_is_drawn_and_zoomed_to_samples_that_equal_the_truth(chromium, bu
     assert seen.troubles == []
 
 
-def test_one_sample_among_millions_is_seen_from_far_and_the_page_says_what_was_not_kept(viewer):
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Lang_I")
-    put_cursor(viewer, SPIKE * 1e-6)
-    assert number(rows(viewer)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
-    assert rows(viewer)[0][4] == "least and greatest of 4096"
+def test_one_sample_among_millions_is_seen_from_far_and_the_page_says_what_was_not_kept(page):
+    show(page, page.base, f"shots={FIRST}&signals=Lang_I")
+    put_cursor(page, SPIKE * 1e-6)
+    assert number(rows(page)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
+    assert rows(page)[0][4] == "least and greatest of 4096"
     t = SPIKE * 1e-6
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Lang_I&t={t - 1e-4},{t + 1e-4}")
-    assert levels(viewer) == [
+    show(page, page.base, f"shots={FIRST}&signals=Lang_I&t={t - 1e-4},{t + 1e-4}")
+    assert levels(page) == [
         "each point is 16 samples (16 µs), minimum and maximum; finer data was not kept"
     ]
-    put_cursor(viewer, t)
-    assert number(rows(viewer)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
+    put_cursor(page, t)
+    assert number(rows(page)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
 
 
-def test_shots_lie_over_each_other_and_keep_their_own_values(viewer):
+def test_shots_lie_over_each_other_and_keep_their_own_values(page):
     fragment = f"shots={FIRST},{FIRST + 1}&signals=Lang_U&t=1,1.002"
-    show(viewer, viewer.base, fragment)
+    show(page, page.base, fragment)
     i = 75_040
-    put_cursor(viewer, -0.5 + i * DT)
-    table = rows(viewer)
+    put_cursor(page, -0.5 + i * DT)
+    table = rows(page)
     assert [row[1] for row in table] == [str(FIRST), str(FIRST + 1)]
     for shot, row in zip((FIRST, FIRST + 1), table, strict=True):
         assert math.isclose(number(row[2]), float(fine(shot, i)), abs_tol=90 * TILE_DIGITS)
-    assert inked(viewer, "--trace-1") > 100
-    assert inked(viewer, "--trace-2") > 100
-    viewer.screenshot(path=str(SHOTS / "traces-two.png"), full_page=True)
+    assert inked(page, "--trace-1") > 100
+    assert inked(page, "--trace-2") > 100
+    page.screenshot(path=str(SHOTS / "traces-two.png"), full_page=True)
 
 
-def test_uneven_samples_are_drawn_at_their_own_times(viewer):
+def test_uneven_samples_are_drawn_at_their_own_times(page):
     times = uneven_times()
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Ngas_P")
-    assert levels(viewer) == ["each point is 4 samples, minimum and maximum"]
-    assert view_of(viewer)[1] == pytest.approx(times[-1], rel=1e-3)
+    show(page, page.base, f"shots={FIRST}&signals=Ngas_P")
+    assert levels(page) == ["each point is 4 samples, minimum and maximum"]
+    assert view_of(page)[1] == pytest.approx(times[-1], rel=1e-3)
     t = float(times[3210])
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Ngas_P&t={t - 0.004},{t + 0.004}")
-    assert levels(viewer) == ["single samples"]
-    put_cursor(viewer, t)
-    assert number(rows(viewer)[0][2]) == pytest.approx(0.1 + 3.21, abs=1e-3)
+    show(page, page.base, f"shots={FIRST}&signals=Ngas_P&t={t - 0.004},{t + 0.004}")
+    assert levels(page) == ["single samples"]
+    put_cursor(page, t)
+    assert number(rows(page)[0][2]) == pytest.approx(0.1 + 3.21, abs=1e-3)
 
 
-def test_a_link_shows_the_same_view_again(viewer, chromium):
-    show(viewer, viewer.base, f"shots={FIRST},{FIRST + 2}&signals=Lang_U,Ngas_P")
-    plot = viewer.locator(".trace .u-over").first
+def test_a_link_shows_the_same_view_again(page, chromium):
+    show(page, page.base, f"shots={FIRST},{FIRST + 2}&signals=Lang_U,Ngas_P")
+    plot = page.locator(".trace .u-over").first
     box = plot.bounding_box()
-    viewer.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 40)
-    viewer.mouse.down()
-    viewer.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 60, steps=4)
-    viewer.mouse.up()
-    settle(viewer)
-    begin, end = view_of(viewer)
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 60, steps=4)
+    page.mouse.up()
+    settle(page)
+    begin, end = view_of(page)
     whole = 3.5 - -0.5
     assert begin == pytest.approx(-0.5 + whole / 4, abs=0.02)
     assert end == pytest.approx(-0.5 + whole / 2, abs=0.02)
-    link = viewer.url
+    link = page.url
     assert f"shots={FIRST},{FIRST + 2}&signals=Lang_U,Ngas_P&t=" in link
     other = chromium.new_page()
     other.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
     other.goto(link)
     settle(other)
     assert view_of(other) == (begin, end)
-    put_cursor(viewer, 1.0)
+    put_cursor(page, 1.0)
     put_cursor(other, 1.0)
-    assert rows(other) == rows(viewer)
+    assert rows(other) == rows(page)
     other.close()
-    viewer.mouse.dblclick(box["x"] + 300, box["y"] + 50)
-    settle(viewer)
-    assert view_of(viewer) == (-0.5, 3.5)
-    assert "t=" not in viewer.url.split("#")[1]
+    page.mouse.dblclick(box["x"] + 300, box["y"] + 50)
+    settle(page)
+    assert view_of(page) == (-0.5, 3.5)
+    assert "t=" not in page.url.split("#")[1]
 
 
-def test_bytes_of_the_first_view_and_of_each_zoom_are_few(chromium, address):
-    seen = Seen(address)
+def test_bytes_of_the_first_view_and_of_each_zoom_are_few(chromium, served):
+    seen = Seen(served)
     page = open_page(chromium, seen, DESKTOP)
     sizes: list[int] = []
     page.on("response", lambda r: sizes.append(len(r.body())))
-    page.goto(f"{address}traces.html#shots={FIRST}")
+    page.goto(f"{served}traces.html#shots={FIRST}")
     settle(page)
     page.wait_for_load_state("networkidle")
     assert len(rows(page)) == 3
@@ -231,7 +212,7 @@ def test_bytes_of_the_first_view_and_of_each_zoom_are_few(chromium, address):
     page.goto("about:blank")
     signals = "Lang_U,Lang_I,Ngas_P"
     shots = ",".join(str(FIRST + k) for k in range(4))
-    show(page, address, f"shots={shots}&signals={signals}")
+    show(page, served, f"shots={shots}&signals={signals}")
     for _ in range(10):
         sizes.clear()
         page.keyboard.press("+")
@@ -245,111 +226,109 @@ def test_bytes_of_the_first_view_and_of_each_zoom_are_few(chromium, address):
     assert seen.troubles == []
 
 
-def test_keys_zoom_move_and_read_the_values(viewer):
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Lang_U&t=1,2")
-    press = viewer.keyboard.press
-    put_cursor(viewer, 1.5)
-    viewer.locator("#trace-plots").focus()
+def test_keys_zoom_move_and_read_the_values(page):
+    show(page, page.base, f"shots={FIRST}&signals=Lang_U&t=1,2")
+    press = page.keyboard.press
+    put_cursor(page, 1.5)
+    page.locator("#trace-plots").focus()
     press("+")
-    assert view_of(viewer) == (1.25, 1.75)
+    assert view_of(page) == (1.25, 1.75)
     press("ArrowRight")
-    assert view_of(viewer) == (1.375, 1.875)
+    assert view_of(page) == (1.375, 1.875)
     press("Shift+ArrowLeft")
-    assert view_of(viewer) == (0.875, 1.375)
+    assert view_of(page) == (0.875, 1.375)
     press("-")
-    assert view_of(viewer)[1] - view_of(viewer)[0] == 1
+    assert view_of(page)[1] - view_of(page)[0] == 1
     for _ in range(14):
         press("+")
-    settle(viewer)
-    before = float(viewer.input_value("#trace-cursor"))
+    settle(page)
+    before = float(page.input_value("#trace-cursor"))
     press(".")
     press(".")
-    assert float(viewer.input_value("#trace-cursor")) == pytest.approx(before + 2 * DT, abs=DT / 2)
+    assert float(page.input_value("#trace-cursor")) == pytest.approx(before + 2 * DT, abs=DT / 2)
     press("Shift+<")
-    after = float(viewer.input_value("#trace-cursor"))
+    after = float(page.input_value("#trace-cursor"))
     assert after == pytest.approx(before - 8 * DT, abs=DT / 2)
-    said = viewer.inner_text("#trace-said")
-    assert f"Lang_U, shot {FIRST}: {rows(viewer)[0][2]} V" in said
+    said = page.inner_text("#trace-said")
+    assert f"Lang_U, shot {FIRST}: {rows(page)[0][2]} V" in said
     i = round((after + 0.5) / DT)
-    assert number(rows(viewer)[0][2]) == pytest.approx(float(fine(FIRST, i)), abs=2e-3)
+    assert number(rows(page)[0][2]) == pytest.approx(float(fine(FIRST, i)), abs=2e-3)
     press("Escape")
-    assert view_of(viewer) == (-0.5, 3.5)
+    assert view_of(page) == (-0.5, 3.5)
 
 
-def test_the_wheel_zooms_a_plot_that_was_clicked_and_else_scrolls_the_page(viewer):
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Lang_U")
-    box = viewer.locator(".trace .u-over").first.bounding_box()
-    viewer.mouse.move(box["x"] + box["width"] / 4, box["y"] + 60)
-    viewer.mouse.wheel(0, -240)
-    settle(viewer)
-    assert view_of(viewer) == (-0.5, 3.5)
-    viewer.mouse.down()
-    viewer.mouse.up()
-    viewer.mouse.wheel(0, -120)
-    settle(viewer)
-    begin, end = view_of(viewer)
+def test_the_wheel_zooms_a_plot_that_was_clicked_and_else_scrolls_the_page(page):
+    show(page, page.base, f"shots={FIRST}&signals=Lang_U")
+    box = page.locator(".trace .u-over").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 60)
+    page.mouse.wheel(0, -240)
+    settle(page)
+    assert view_of(page) == (-0.5, 3.5)
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.wheel(0, -120)
+    settle(page)
+    begin, end = view_of(page)
     assert end - begin == pytest.approx(4 / 2**0.5, rel=1e-3)
     assert (0.5 - begin) / (end - begin) == pytest.approx(0.25, abs=0.01)
 
 
-def test_signals_and_shots_are_found_among_many(viewer):
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Lang_U")
-    viewer.locator("summary", has_text="Signals").click()
-    boxes = viewer.locator(".pick[open] li")
+def test_signals_and_shots_are_found_among_many(page):
+    show(page, page.base, f"shots={FIRST}&signals=Lang_U")
+    page.locator("summary", has_text="Signals").click()
+    boxes = page.locator(".pick[open] li")
     boxes.first.wait_for()
     assert boxes.count() == MANY + 5
     assert STATED in boxes.filter(has_text="n_line").inner_text()
-    viewer.keyboard.type("probe_17")
+    page.keyboard.type("probe_17")
     assert boxes.count() == 1
-    viewer.keyboard.press("Enter")
-    settle(viewer)
-    assert [row[0] for row in rows(viewer)] == ["Lang_U", "probe_17"]
-    viewer.keyboard.press("Escape")
-    assert viewer.locator(".pick[open]").count() == 0
-    viewer.locator("summary", has_text="Shots").click()
-    viewer.get_by_role("checkbox", name=str(FIRST + 1)).check()
-    settle(viewer)
-    assert [row[:2] for row in rows(viewer)][1] == ["Lang_U", str(FIRST + 1)]
-    viewer.keyboard.press("Escape")
-    viewer.get_by_role("button", name=f"Leave out shot {FIRST}").click()
-    settle(viewer)
-    assert f"shots={FIRST + 1}&" in viewer.url
-    viewer.get_by_role("button", name=f"{FIRST + 2} ›").click()
-    settle(viewer)
-    assert f"shots={FIRST + 2}&" in viewer.url
+    page.keyboard.press("Enter")
+    settle(page)
+    assert [row[0] for row in rows(page)] == ["Lang_U", "probe_17"]
+    page.keyboard.press("Escape")
+    assert page.locator(".pick[open]").count() == 0
+    page.locator("summary", has_text="Shots").click()
+    page.get_by_role("checkbox", name=str(FIRST + 1)).check()
+    settle(page)
+    assert [row[:2] for row in rows(page)][1] == ["Lang_U", str(FIRST + 1)]
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name=f"Leave out shot {FIRST}").click()
+    settle(page)
+    assert f"shots={FIRST + 1}&" in page.url
+    page.get_by_role("button", name=f"{FIRST + 2} ›").click()
+    settle(page)
+    assert f"shots={FIRST + 2}&" in page.url
 
 
-def test_what_a_link_names_and_is_not_there_is_told(viewer):
-    show(viewer, viewer.base, f"shots={FIRST},7777&signals=Lang_U,n_line,nothing")
-    told = viewer.locator("#trace-problems li").all_inner_texts()
+def test_what_a_link_names_and_is_not_there_is_told(page):
+    show(page, page.base, f"shots={FIRST},7777&signals=Lang_U,n_line,nothing")
+    told = page.locator("#trace-problems li").all_inner_texts()
     assert told == [
         "There is no shot 7777 on this site.",
         f"n_line of shot {FIRST} cannot be drawn: {STATED}.",
         f"Shot {FIRST} has no signal nothing.",
     ]
-    assert len(rows(viewer)) == 1
+    assert len(rows(page)) == 1
 
 
-def test_a_name_with_markup_is_text(viewer):
-    viewer.goto(f"{viewer.base}shots/{FIRST:05d}/index.html")
-    viewer.get_by_role("link", name=MARKUP, exact=True).click()
-    settle(viewer)
-    assert rows(viewer)[0][0] == MARKUP
-    assert viewer.locator(".trace-head b").inner_text() == MARKUP
-    assert viewer.locator("main img, main script").count() == 0
+def test_a_name_with_markup_is_text(page):
+    page.goto(f"{page.base}shots/{FIRST:05d}/index.html")
+    page.get_by_role("link", name=MARKUP, exact=True).click()
+    settle(page)
+    assert rows(page)[0][0] == MARKUP
+    assert page.locator(".trace-head b").inner_text() == MARKUP
+    assert page.locator("main img, main script").count() == 0
 
 
-def test_nothing_flickers_or_moves_while_a_view_is_refined(viewer):
-    viewer.add_init_script(
+def test_nothing_flickers_or_moves_while_a_view_is_refined(page):
+    page.add_init_script(
         """window.shift = 0; new PerformanceObserver((list) => {
         for (const e of list.getEntries()) if (!e.hadRecentInput) window.shift += e.value;
         }).observe({type: 'layout-shift', buffered: true});"""
     )
-    show(viewer, viewer.base, f"shots={FIRST}&signals=Lang_U")
-    viewer.route(
-        "**/traces/Lang_U*/3-*.js", lambda r: (viewer.wait_for_timeout(300), r.continue_())
-    )
-    blank = viewer.evaluate(
+    show(page, page.base, f"shots={FIRST}&signals=Lang_U")
+    page.route("**/traces/Lang_U*/3-*.js", lambda r: (page.wait_for_timeout(300), r.continue_()))
+    blank = page.evaluate(
         """async () => { let least = Infinity;
         const canvas = document.querySelector('.trace canvas');
         const copy = new OffscreenCanvas(canvas.width, canvas.height)
@@ -367,19 +346,19 @@ def test_nothing_flickers_or_moves_while_a_view_is_refined(viewer):
         return least; }"""
     )
     assert blank > 500
-    settle(viewer)
-    viewer.unroute("**/traces/Lang_U*/3-*.js")
-    assert viewer.evaluate("window.shift") < 0.05
+    settle(page)
+    page.unroute("**/traces/Lang_U*/3-*.js")
+    assert page.evaluate("window.shift") < 0.05
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_it_fits_a_phone_light_and_dark_and_fingers_move_it(browser, address, dark):
+def test_it_fits_a_phone_light_and_dark_and_fingers_move_it(browser, served, dark):
     context = browser.new_context(
         has_touch=True, is_mobile=True, viewport={"width": PHONE[0], "height": PHONE[1]}
     )
-    seen = Seen(address)
+    seen = Seen(served)
     page = open_page(context, seen, PHONE, dark=dark)
-    show(page, address, f"shots={FIRST},{FIRST + 1}&signals=Lang_U,Ngas_P&t=1,2")
+    show(page, served, f"shots={FIRST},{FIRST + 1}&signals=Lang_U,Ngas_P&t=1,2")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
     SHOTS.mkdir(exist_ok=True)
     word = "dark" if dark else "light"
@@ -414,9 +393,9 @@ def test_it_fits_a_phone_light_and_dark_and_fingers_move_it(browser, address, da
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_wrong_with_it(chromium, address, dark):
-    page = open_page(chromium, Seen(address), DESKTOP, dark=dark)
-    show(page, address, f"shots={FIRST},{FIRST + 1}&signals=Lang_U,n_line")
+def test_axe_finds_nothing_wrong_with_it(chromium, served, dark):
+    page = open_page(chromium, Seen(served), DESKTOP, dark=dark)
+    show(page, served, f"shots={FIRST},{FIRST + 1}&signals=Lang_U,n_line")
     page.locator("summary", has_text="Keys").click()
     page.locator("summary", has_text="Signals").click()
     page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -426,10 +405,10 @@ def test_axe_finds_nothing_wrong_with_it(chromium, address, dark):
     assert len(found["passes"]) > 30
 
 
-def test_without_scripts_the_page_says_what_it_needs_and_where_the_data_is(browser, built):
+def test_without_scripts_the_page_says_what_it_needs_and_where_the_data_is(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto((built / "traces.html").as_uri())
+    page.goto((site / "traces.html").as_uri())
     assert "draws with scripts" in page.inner_text("main")
     assert page.locator("button:visible").count() == 0
     context.close()

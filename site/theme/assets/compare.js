@@ -56,7 +56,7 @@
       const beside = el("table", { class: "beside" }, el("caption", { class: "vh" }, caption), el("colgroup", null, cols),
           el("thead", null, el("tr", null, el("td"), data.map((d) => el("th", { scope: "col" }, el("a", { href: `${addresses.folder(d.shot)}/index.html` }, `Shot ${d.shot}`))))),
           el("tbody", null, shown.map((r) => el("tr", { class: r.differs ? "differs" : undefined },
-            el("th", { scope: "row", title: r.title || undefined }, r.name, r.differs ? el("span", { class: "vh" }, " differs") : null),
+            el("th", { scope: "row", title: r.title || undefined }, ishtar.breakable(r.name), r.differs ? el("span", { class: "vh" }, " differs") : null),
             r.cells.map((/** @type {any} */ c) => el("td", null, c.text, c.by ? el("span", { class: "by" }, c.by) : null))))));
       beside.style.minWidth = `${8 + 9.5 * data.length}rem`;
       return el("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": `${caption}: table` }, beside);

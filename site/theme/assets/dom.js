@@ -45,6 +45,12 @@
     return element;
   };
 
+  /**
+   * A name that breaks after its dots, dashes and underscores before it breaks within a word.
+   * @param {string} name @returns {(string | HTMLElement)[]}
+   */
+  ishtar.breakable = (name) => name.split(/(?<=[._,-])(?=[^\s._,-])/).flatMap((part, k) => k ? [ishtar.el("wbr"), part] : [part]);
+
   const WORDS = /** @type {Record<string, string>} */ ({
     ok: "ok", failed: "failed", skipped: "skipped", timeout: "timed out", stale: "out of date", missing: "not made yet",
   });

@@ -21,6 +21,9 @@
     return text.replace("-", MINUS);
   };
 
+  /** Return `10⁻⁶`, `2 × 10⁻⁶`. @param {number} factor @param {number} power @returns {string} */
+  const powerOfTen = (factor, power) => `${factor === 1 ? "" : `${factor} ${TIMES}${NO_BREAK}`}10${superscript(power)}`;
+
   /** @param {number} value @param {number} digits @returns {string} */
   const scientific = (value, digits) => {
     const [mantissa, power] = value.toExponential(digits - 1).split("e");
@@ -136,5 +139,5 @@
     return { at, decimals };
   };
 
-  ishtar.numbers = { MISSING, cell, commonPower, fromData, number, plain, quantity, scaledUnit, ticks, unitText };
+  ishtar.numbers = { MISSING, cell, commonPower, fromData, number, plain, powerOfTen, quantity, scaledUnit, ticks, unitText };
 })();

@@ -22,6 +22,9 @@
     return unit ? `${column.title} (${unit})` : column.id === "date" ? "Time (of the testbed)" : column.title;
   };
 
+  /** Numbers and times of shots are counted from nowhere. @param {TableColumn | undefined} column @returns {boolean} */
+  const canBeLog = (column) => column?.kind === "scrap";
+
   /** Options of a list of columns, results below the name of their report. @param {ShotArchive} archive @param {TableColumn[]} given @param {string} none */
   const options = (archive, given, none) => {
     const plain = given.filter((c) => c.kind !== "scrap").map((c) => el("option", { value: c.id }, c.title));
@@ -101,7 +104,7 @@
 
   /**
    * @param {HTMLElement} box @param {ShotArchive} archive
-   * @returns {(axes: {x: string, y: string, c: string}, rows: number[]) => void} draws the shots given
+   * @returns {(axes: PlotAxes, rows: number[]) => void} draws the shots given
    */
   const plotOf = (box, archive) => {
     const all = new Map(columns.all(archive).map((/** @type {any} */ c) => [c.id, c]));
@@ -118,7 +121,13 @@
         return;
       }
       const xTens = columns.power(archive, x, rows), yTens = columns.power(archive, y, rows);
-      const places = rows.map((i) => [place(x.id, archive.value(x.id, i)), place(y.id, archive.value(y.id, i))]);
+      const isLog = { x: axes.log.includes("x") && canBeLog(x), y: axes.log.includes("y") && canBeLog(y) };
+      // what is not above zero has no place on a logarithmic axis
+      const on = (/** @type {any} */ column, /** @type {boolean} */ log, /** @type {number} */ i) => {
+        const at = place(column.id, archive.value(column.id, i));
+        return log && at <= 0 ? NaN : at;
+      };
+      const places = rows.map((i) => [on(x, isLog.x, i), on(y, isLog.y, i)]);
       const drawn = rows.filter((_, k) => !Number.isNaN(places[k][0]) && !Number.isNaN(places[k][1]));
       const colour = colouring(archive, c, drawn);
       key.replaceChildren(...(colour.key ? [colour.key] : []));
@@ -134,22 +143,23 @@
         });
       }
       const left = rows.length - points.length;
+      const above = isLog.x || isLog.y ? " (above zero, as an axis is logarithmic)" : "";
       note.textContent = points.length
-        ? left ? `${left} of ${rows.length} shots have no number for both axes and are not drawn.` : ""
-        : `No shot has a number for both ${y.title} and ${x.title}.`;
+        ? left ? `${left} of ${rows.length} shots have no number${above} for both axes and are not drawn.` : ""
+        : `No shot has a number${above} for both ${y.title} and ${x.title}.`;
       const said = (/** @type {any} */ column, /** @type {number} */ i) => column.kind === "scrap"
         ? `${column.title} ${numbers.quantity(archive.value(column.id, i), archive.sigma(column.id, i), column.unit)}`
         : column.id === "shot" ? "" : `${column.title} ${columns.text(archive, column, i, 0)}`;
       draw({
         points,
-        x: { label: label(x, xTens), isTime: x.id === "date", isWhole: x.id === "shot" },
-        y: { label: label(y, yTens), isTime: y.id === "date", isWhole: y.id === "shot" },
-        about: `${label(y, yTens)} against ${label(x, xTens)} of ${points.length} shots${colour.words}. The table below has the values.`,
+        x: { label: label(x, xTens), isTime: x.id === "date", isWhole: x.id === "shot", isLog: isLog.x },
+        y: { label: label(y, yTens), isTime: y.id === "date", isWhole: y.id === "shot", isLog: isLog.y },
+        about: `${label(y, yTens)}${isLog.y ? ", logarithmic," : ""} against ${label(x, xTens)}${isLog.x ? ", logarithmic," : ""} of ${points.length} shots${colour.words}. The table below has the values.`,
         read: (/** @type {number} */ i) => [`Shot ${archive.shots[i]}`, ...[...new Set([y, x, c])].filter(Boolean).map((column) => said(column, i)).filter(Boolean)].join(" · "),
         open: (/** @type {number} */ i) => { location.href = `${ishtar.archive.folder(archive.shots[i])}/index.html`; },
       });
     };
   };
 
-  ishtar.plot = { options, plotOf };
+  ishtar.plot = { canBeLog, options, plotOf };
 })();

@@ -9,46 +9,6 @@
   const NEAR = 24; // px around the pointer in which a point is found
   const HEIGHT = 380;
 
-  /** @param {number[]} ends @returns {[number, number]} a range with some room around it */
-  const range = (ends) => {
-    let low = Infinity, high = -Infinity;
-    for (const v of ends) {
-      if (v < low) low = v;
-      if (v > high) high = v;
-    }
-    if (low === Infinity) return [0, 1];
-    const room = high > low ? (high - low) * 0.06 : Math.abs(high) * 0.1 || 1;
-    return [low - room, high + room];
-  };
-
-  /** Round places of a time axis, days or parts of a day. @param {number} low @param {number} high @param {number} most */
-  const timeTicks = (low, high, most) => {
-    const MINUTE = 60e3, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
-    const steps = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 91 * DAY, 365 * DAY, 3650 * DAY];
-    const fits = steps.findIndex((s) => (high - low) / s <= most);
-    let k = fits < 0 ? steps.length - 1 : fits, step = steps[k];
-    /** @type {number[]} */
-    let at = [];
-    // one place alone says nothing of how long the axis is
-    for (; k >= 0 && at.length < 2; k--) {
-      step = steps[k];
-      at = [];
-      for (let t = Math.ceil(low / step) * step; t <= high; t += step) at.push(t);
-    }
-    return at.map((t) => {
-      const iso = new Date(t).toISOString();
-      return { at: t, text: step >= DAY || iso.slice(11, 16) === "00:00" ? iso.slice(0, 10) : iso.slice(11, 16) };
-    });
-  };
-
-  /** @param {ScatterAxis} axis @param {number} low @param {number} high @param {number} most */
-  const places = (axis, low, high, most) => {
-    if (axis.isTime) return timeTicks(low, high, most);
-    const { at, decimals } = ishtar.numbers.ticks(low, high, most);
-    return at.filter((/** @type {number} */ v) => !axis.isWhole || Number.isInteger(Math.round(v * 1e9) / 1e9))
-      .map((/** @type {number} */ v) => ({ at: v, text: ishtar.numbers.plain(v, decimals) }));
-  };
-
   /** @param {CanvasRenderingContext2D} pen @param {string} shape @param {number} x @param {number} y @param {number} r */
   const mark = (pen, shape, x, y, r) => {
     pen.beginPath();
@@ -111,13 +71,13 @@
       py = [];
       if (!plot) return;
       const { points } = plot;
-      const [x0, x1] = range(points.flatMap((p) => p.sx === null ? [p.x] : [p.x - p.sx, p.x + p.sx]));
-      const [y0, y1] = range(points.flatMap((p) => p.sy === null ? [p.y] : [p.y - p.sy, p.y + p.sy]));
-      const yTicks = places(plot.y, y0, y1, 6);
+      const across = ishtar.axis(plot.x, points.map((p) => ({ at: p.x, sigma: p.sx })));
+      const upward = ishtar.axis(plot.y, points.map((p) => ({ at: p.y, sigma: p.sy })));
+      const yTicks = upward.ticks(6);
       const left = 26 + 7.2 * Math.max(3, ...yTicks.map((/** @type {{text: string}} */ t) => t.text.length)), right = width - 14, top = 10, bottom = height - 50;
-      const xTicks = places(plot.x, x0, x1, Math.max(2, Math.floor((right - left) / (plot.x.isTime ? 110 : 80))));
-      const xAt = (/** @type {number} */ v) => left + (v - x0) / (x1 - x0) * (right - left);
-      const yAt = (/** @type {number} */ v) => bottom - (v - y0) / (y1 - y0) * (bottom - top);
+      const xTicks = across.ticks(Math.max(2, Math.floor((right - left) / (plot.x.isTime ? 110 : 80))));
+      const xAt = (/** @type {number} */ v) => left + across.part(v) * (right - left);
+      const yAt = (/** @type {number} */ v) => bottom - upward.part(v) * (bottom - top);
       for (const { at, text } of xTicks) {
         const x = xAt(at);
         under.append(svg("path", { class: "gridline", d: `M${x} ${top}V${bottom}` }),

@@ -6,7 +6,7 @@
   const ishtar = window.ishtar;
   const { el, cells, columns, place } = ishtar;
 
-  /** @typedef {{filter: string, columns: string[] | null, sort: string, up: boolean, x: string, y: string, c: string}} State */
+  /** @typedef {{filter: string, columns: string[] | null, sort: string, up: boolean, x: string, y: string, c: string, log: string[]}} State */
 
   const page = {
     status: /** @type {HTMLElement} */ (document.getElementById("status")),
@@ -21,6 +21,10 @@
       x: /** @type {HTMLSelectElement} */ (document.getElementById("axis-x")),
       y: /** @type {HTMLSelectElement} */ (document.getElementById("axis-y")),
       c: /** @type {HTMLSelectElement} */ (document.getElementById("axis-c")),
+    },
+    log: {
+      x: /** @type {HTMLInputElement} */ (document.getElementById("log-x")),
+      y: /** @type {HTMLInputElement} */ (document.getElementById("log-y")),
     },
   };
 
@@ -37,13 +41,14 @@
       x: from.text("x"),
       y: from.text("y"),
       c: from.text("c"),
+      log: from.list("log"),
     };
   };
 
   /** @param {State} state */
   const asPlace = (state) => ({
     filter: state.filter, columns: state.columns || [], sort: state.sort === "shot" ? "" : state.sort,
-    order: state.up ? "up" : "", x: state.x, y: state.y, c: state.c,
+    order: state.up ? "up" : "", x: state.x, y: state.y, c: state.c, log: state.log,
   });
 
   /** @param {any} error */
@@ -145,7 +150,7 @@
       page.compare.hidden = !(filter.conditions.length && 1 < rows.length && rows.length <= MOST_COMPARED);
       if (!page.compare.hidden) page.compare.href = `compare.html${place.text({ shots: rows.map((i) => String(archive.shots[i])) })}`;
       document.documentElement.classList.toggle("plots", isPlotted()); // see plotplace.js
-      drawPlot({ x: state.x, y: state.y, c: state.c }, rows);
+      drawPlot({ x: state.x, y: state.y, c: state.c, log: state.log }, rows);
     };
 
     /** @param {number} done @param {number} of */
@@ -224,6 +229,10 @@
     const pull = () => {
       page.filter.value = state.filter;
       for (const [name, select] of Object.entries(page.axes)) select.value = state[/** @type {"x" | "y" | "c"} */ (name)];
+      for (const [name, box] of Object.entries(page.log)) {
+        box.checked = state.log.includes(name);
+        box.disabled = !ishtar.plot.canBeLog(byId.get(state[/** @type {"x" | "y"} */ (name)]));
+      }
       boxes();
     };
 
@@ -246,6 +255,9 @@
         change(next, true);
         pull();
       });
+    }
+    for (const [name, box] of Object.entries(page.log)) {
+      box.addEventListener("change", () => change({ log: [...state.log.filter((n) => n !== name), ...(box.checked ? [name] : [])].sort() }, true));
     }
     page.csv.addEventListener("click", async () => {
       try {

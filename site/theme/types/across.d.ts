@@ -48,10 +48,12 @@ interface Ishtar {
     isDark(): boolean;
     MOST_KINDS: number;
   };
+  axis(of: ScatterAxis, values: { at: number; sigma: number | null }[]): Axis;
   scatter(box: HTMLElement): (plot: Scatter | null) => void;
   plot: {
+    canBeLog(column: TableColumn | undefined): boolean;
     options(archive: ShotArchive, columns: TableColumn[], none: string): HTMLElement[];
-    plotOf(box: HTMLElement, archive: ShotArchive): (axes: { x: string; y: string; c: string }, rows: number[]) => void;
+    plotOf(box: HTMLElement, archive: ShotArchive): (axes: PlotAxes, rows: number[]) => void;
   };
   differences: {
     APART: number;
@@ -121,7 +123,11 @@ interface RowBox {
 
 interface Look { colour: string; shape: string }
 interface ScatterPoint extends Look { i: number; x: number; y: number; sx: number | null; sy: number | null }
-interface ScatterAxis { label: string; isTime: boolean; isWhole: boolean }
+interface ScatterAxis { label: string; isTime: boolean; isWhole: boolean; isLog: boolean }
+/** `part` is where on the axis a value is, from 0 to 1. */
+interface Axis { part(v: number): number; ticks(most: number): { at: number; text: string }[] }
+/** Ids of columns; `log` has the names of the axes that are logarithmic. */
+interface PlotAxes { x: string; y: string; c: string; log: string[] }
 interface Scatter {
   points: ScatterPoint[];
   x: ScatterAxis;

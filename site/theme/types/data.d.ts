@@ -12,6 +12,7 @@ interface Ishtar {
   // dom.js
   el(tag: string, properties?: Record<string, any> | null, ...children: any[]): any;
   svg(tag: string, attributes: Record<string, string | number>, ...children: (Node | string)[]): SVGElement;
+  breakable(name: string): (string | HTMLElement)[];
   stateMark(state: string, title: string, href?: string): HTMLElement;
   place: {
     read(): { text(name: string): string; list(name: string): string[]; has(name: string): boolean };
