@@ -142,7 +142,7 @@ class Watcher:
     def _publish(self, subjects: list[Subject] | None = None) -> None:
         with self.observer.publishing():
             done = publish_workspace(self._coordinator, subjects, traces=False)
-        self.later.ask(done.lacking)
+        self.later.ask(done.lacking, done.behind)
         damaged = {Subject.parse(folder.split("/")[0]) for folder in done.damaged}
         self.desk.ask((s.number for s in damaged if s.scope == "shot"), Priority.BACKFILL)
         if any(s.scope == "day" for s in damaged):

@@ -365,7 +365,8 @@ def test_a_changed_report_touches_only_the_pages_that_mention_it(site):
         "shots/01238/index.html",
         "shots/01238/scraps.json",
         "shots/01238/shot.json",
-        "shots/01239/index.html",  # the courses of its results hold this shot's
+        # the courses of their results hold this shot's
+        *(f"shots/{n:05d}/index.html" for n in (1239, 1242, 1243, 1244)),
         "days/2026-11-22.html",
         "days/2026-11-22/day.json",
         "weeks/2026-W47.html",
@@ -382,6 +383,24 @@ def test_a_changed_report_touches_only_the_pages_that_mention_it(site):
         *(set(done.written) & before.keys()),
         *done.removed,
     }
+
+
+def test_the_courses_of_later_shots_may_follow_when_there_is_time(site):
+    source, out = site
+    subject = Subject.shot(1238)
+    old = next(r for r in source.reports(subject) if r.receipt.template == "rf_power")
+    scraps = (Scrap(name="max_IC_Pinj", value=1234.0, sigma=10.0, unit="W"),)
+    new = replace(old.receipt, digest="f" * 16, scraps=scraps)
+    source.add_report(new, plain_cells("RF power", tiny_png(seed=77), "Now with another figure."))
+    done = publish(source, out, only={subject}, traces=False)
+    assert "shots/01243/index.html" not in done.written
+    assert 1243 in done.behind
+    assert subject.number not in done.behind
+    again = publish(source, out, only={Subject.shot(n) for n in done.behind}, traces=False)
+    assert "shots/01243/index.html" in again.written
+    publish(source, out, only={Subject.shot(n) for n in again.behind}, traces=False)
+    assert snapshot(out) == snapshot_of_full_build(source, out)
+    assert publish(source, out, only={subject}, traces=False).behind == ()
 
 
 def test_a_new_shot_touches_its_own_pages_and_those_that_lead_to_it(site):

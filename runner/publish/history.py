@@ -21,6 +21,7 @@ from runner.receipts import Scrap, Subject
 
 EARLY, LATE, LEAST, FAR = 20, 5, 10, 3.0
 MAD_TO_SIGMA = 1.4826
+COURSE = EARLY + LATE  # shots that a course goes over, the last one among them
 USUAL_SHOTS = 20
 USUAL_LEAST = 5
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 96, 22, 3
@@ -32,7 +33,7 @@ def key_values(facts: Facts, number: int) -> list[Value]:
     """Return the key results of a shot with their courses over the shots up to it."""
     subject = Subject.shot(number)
     i = bisect.bisect_right(facts.numbers, number)
-    shots = facts.numbers[max(0, i - EARLY - LATE) : i]
+    shots = facts.numbers[max(0, i - COURSE) : i]
     facts.ask_for(Subject.shot(n) for n in shots)
     values = []
     for (template, name), scrap in facts.key_scraps(subject).items():
@@ -51,6 +52,12 @@ def key_values(facts: Facts, number: int) -> list[Value]:
             )
         )
     return values
+
+
+def shots_after(facts: Facts, number: int) -> Sequence[int]:
+    """Return the shots whose pages show the course of results over this one, too."""
+    i = bisect.bisect_right(facts.numbers, number)
+    return facts.numbers[i : i + COURSE - 1]
 
 
 def usual(before: Course) -> str:

@@ -1,7 +1,8 @@
 """What the service makes of the site while nothing else is to be done.
 
-Pages come first. The traces of a shot, the file of all scraps and what is let go with age wait for
-a quiet moment; a service that was killed finds out anew what is lacking when it starts.
+Pages come first. The traces of a shot, the courses of results on the pages of later ones, the file
+of all scraps and what is let go with age wait for a quiet moment; a service that was killed finds
+out anew what is lacking when it starts.
 """
 
 from __future__ import annotations
@@ -26,23 +27,32 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PAGES = 10  # of shots at a time
 STRETCH_S = 1.0  # of such work at a time; new files are not looked at meanwhile
 
 
 class Later:
-    """The shots whose traces wait; the newest are made first."""
+    """The shots whose traces wait, or whose pages are behind; the newest are made first."""
 
     def __init__(self, settings: PublishSettings) -> None:
         self._settings = settings
         self._waiting: set[int] = set()
+        self._behind: set[int] = set()
         self._parquet_at = 0.0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._behind)
 
-    def ask(self, shots: Iterable[int]) -> None:
-        """Let the traces of some shots be made."""
-        self._waiting |= set(shots)
+    def ask(self, traces_of: Iterable[int], pages_of: Iterable[int] = ()) -> None:
+        """Let the traces of some shots be made, and the pages of some written."""
+        self._waiting |= set(traces_of)
+        self._behind |= set(pages_of)
+
+    def take_pages(self) -> list[int]:
+        """Return some shots whose pages are to be written now."""
+        taken = sorted(self._behind)[-PAGES:]
+        self._behind -= set(taken)
+        return taken
 
     def work(self, source: SiteSource, writer: Writer) -> list[int]:
         """Make traces for a while; return the shots that are done."""
@@ -70,10 +80,13 @@ class Later:
 def work_later(coordinator: Coordinator, later: Later) -> list[int]:
     """Do what waits, for a while: to be called when there is nothing better to do.
 
-    Returns the shots whose traces and downloads are there now, which their pages do not say yet.
+    Returns the shots whose pages do not say yet what they should: of which there are traces and
+    downloads now, or other results in the course up to them.
     """
     from runner.publish.source import WorkspaceSource
 
+    if pages := later.take_pages():
+        return pages
     writer = Writer.plain(coordinator.workspace.site)
     if len(later):
         source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
 from runner.publish.facts import Facts
 from runner.publish.fronts import days_page, home_page, latest_page, not_found_page
+from runner.publish.history import shots_after
 from runner.publish.notebook import renderer_version
 from runner.publish.parts import Site
 from runner.publish.records import SiteSource
@@ -58,14 +59,16 @@ class NotASite(IshtarError, FileExistsError):
 class Published:
     """What a publication did: paths in the site that were written and removed.
 
-    ``lacking`` are the shots whose traces are still to be made, ``damaged`` the folders of reports
-    whose receipts could not be read.
+    ``lacking`` are the shots whose traces are still to be made, ``behind`` those whose pages show
+    the course of results over a shot that has changed, and do not say so yet; ``damaged`` are the
+    folders of reports whose receipts could not be read.
     """
 
     written: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
     lacking: tuple[int, ...] = ()
+    behind: tuple[int, ...] = ()
     damaged: tuple[str, ...] = ()
     seconds: float
 
@@ -100,7 +103,8 @@ def publish(
     settings
         How deep traces go, and what is let go of old shots.
     traces
-        Make the traces of the shots that lack them, once the pages are in place.
+        Make the traces of the shots that lack them, once the pages are in place, and bring the
+        courses of results on the pages of later shots up to date.
 
     Raises
     ------
@@ -162,7 +166,10 @@ def publish(
         writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | gone)
         if only is None:
             update_parquet(out)
+        behind = _behind(facts, subjects, writer.written) if only is not None else ()
         if traces:
+            for number in behind:
+                writer.page(shot_page(facts, number), rank=1)
             if crew:
                 for part_done in crew.traces(data.lacking):
                     writer.take(part_done)
@@ -170,12 +177,13 @@ def publish(
                 make_traces(source, data.lacking, writer, settings)
                 for number in data.lacking:  # now there is more to download
                     writer.page(shot_page(facts, number), rank=1)
-                writer.switch()
+            writer.switch()
     done = Published(
         written=tuple(writer.written),
         unchanged=writer.unchanged,
         removed=tuple(writer.removed),
         lacking=() if traces else tuple(data.lacking),
+        behind=() if traces else tuple(behind),
         seconds=time.perf_counter() - began,
     )
     log.info(
@@ -241,6 +249,14 @@ def _mentioning(facts: Facts, only: Collection[Subject], out: Path) -> Iterator[
     yield from shots
     yield from days
     yield from sorted(s for s in only if s.scope == "range")
+
+
+def _behind(facts: Facts, subjects: Iterable[Subject], written: Collection[str]) -> Sequence[int]:
+    """Return the shots that show results of those of ``subjects`` whose pages have changed."""
+    shots = [s for s in subjects if s.scope == "shot"]
+    changed = [s.number for s in shots if subject_page(s) in written]
+    later = {n for number in changed for n in shots_after(facts, number)}
+    return sorted(later - {s.number for s in shots})
 
 
 def _newest(facts: Facts) -> list[Subject]:
