@@ -12,7 +12,7 @@ from runner.publish.parts import DayCell, Heat, Month, Year
 from runner.receipts import Subject
 
 # shots a day at which a day gets darker; fixed, so that a busy day leaves all others as they were
-LEVELS = (1, 10, 30, 60)
+LEVELS = (1, 5, 20, 50)
 
 
 def month_of(year: int, month: int, counts: Mapping[str, int]) -> Month:
