@@ -33,6 +33,7 @@ from runner.plan import Planned, make_plan
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject, read_receipts
 from runner.settings import Settings, read_settings
+from runner.soundness import damage_within
 from runner.templates import Template, Templates, read_templates
 
 logger = logging.getLogger(__name__)
@@ -200,8 +201,8 @@ class Coordinator:
             noted = {row.folder for row in rows}
             for path in sorted(place.iterdir()):
                 folder = path.relative_to(self.workspace.reports).as_posix()
-                if folder not in noted and (receipt := self._receipt(folder)):
-                    self.note_report(Done(folder=folder, receipt=receipt))
+                if folder not in noted and not damage_within(path):
+                    self.note_report(Done(folder=folder, receipt=Receipt.read(path)))
                     n_noted += 1
         return n_noted
 

@@ -143,7 +143,7 @@ class Desk:
         if self._suspects:
             # One by one and alone: whose worker dies then has ended it, and harms no other.
             if not self._running:
-                self._hand_to_worker(self._suspects.pop(0))
+                self._hand_out_again(self._suspects.pop(0))
             return
         if any(running.deaths for running in self._running.values()):
             return
@@ -160,8 +160,15 @@ class Desk:
             running = Running(planned=planned, job=job, priority=priority, since=time.time())
             if not self._hand_to_worker(running):
                 return
-        if self._unlucky and not self._running and not self._lineup.waiting:
-            self._hand_to_worker(self._unlucky.pop(0))  # what lacked memory may have it alone
+        if self._unlucky and not (self._running or self._due or self._lineup.waiting):
+            self._hand_out_again(self._unlucky.pop(0))  # what lacked memory may have it alone
+
+    def _hand_out_again(self, running: Running) -> None:
+        """Hand out what a worker has had, with the limits that hold now."""
+        templates = self._coordinator.templates()
+        if template := templates.get(running.planned.template):
+            job = self._coordinator.job(running.planned, template)
+            self._hand_to_worker(replace(running, job=job))
 
     def _hand_to_worker(self, running: Running) -> bool:
         """Hand out a job; where no worker can be had, it comes first with the next ones."""

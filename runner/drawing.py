@@ -9,27 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.text import Text
 
-Ticks = tuple[Hashable, list[Any], list[tuple[Any, Any]]]
+Ticks = tuple[Hashable, list[Any]]
+
+
+_alone = RLock()  # of the threads that draw: what is put in place of matplotlib's is for one
 
 
 @contextmanager
 def remembering() -> Iterator[None]:
     """Draw faster within the block; what is drawn is the same to the last pixel."""
+    with _alone, _remembering():
+        yield
+
+
+@contextmanager
+def _remembering() -> Iterator[None]:
     found: dict[Axis, Ticks] = {}
     measured: dict[Hashable, Any] = {}
     look, measure = getattr(Axis, "_update_ticks", None), getattr(Text, "_get_layout", None)
     if look is None or measure is None:  # another matplotlib, which calls them something else
         yield
         return
-    Axis._update_ticks = _remembered_ticks(look, found)  # type: ignore[attr-defined]
-    Text._get_layout = _remembered_layout(measure, measured)  # type: ignore[attr-defined]
     try:
+        Axis._update_ticks = _remembered_ticks(look, found)  # type: ignore[attr-defined]
+        Text._get_layout = _remembered_layout(measure, measured)  # type: ignore[attr-defined]
         yield
     finally:
         Axis._update_ticks = look  # type: ignore[attr-defined]
@@ -39,21 +49,19 @@ def remembering() -> Iterator[None]:
 def _remembered_ticks(
     look: Callable[[Axis], list[Any]], found: dict[Axis, Ticks]
 ) -> Callable[[Axis], list[Any]]:
+    served: dict[Any, Axis] = {}  # formatters, and the axis whose numbers each holds
+
     def update(axis: Axis) -> list[Any]:
         if axis.axes.name != "rectilinear":
             return look(axis)
+        formatters = axis.get_major_formatter(), axis.get_minor_formatter()
         state = (*axis.axes.bbox.bounds, *axis.get_view_interval(), _dpi(axis))
         known = found.get(axis)
-        if known is not None and known[0] == state:
-            for formatter, locations in known[2]:
-                formatter.set_locs(locations)  # axes that share it may have left theirs there
+        if known and known[0] == state and all(served.get(f) is axis for f in formatters):
             return list(known[1])
         ticks = look(axis)
-        locations = [
-            (axis.get_major_formatter(), axis.get_majorticklocs()),
-            (axis.get_minor_formatter(), axis.get_minorticklocs()),
-        ]
-        found[axis] = (state, list(ticks), locations)
+        found[axis] = (state, list(ticks))
+        served.update(dict.fromkeys(formatters, axis))
         return ticks
 
     return update

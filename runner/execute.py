@@ -309,6 +309,7 @@ def place(reports: Path, done: Done) -> Done:
     """Rename a whole report to where it belongs, over one of the same identity."""
     temporary, folder = reports / done.staged, reports / done.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    replaced: list[Path] = []
     while True:
         try:
             os.rename(temporary, folder)
@@ -316,9 +317,10 @@ def place(reports: Path, done: Done) -> Done:
         except OSError:
             if not folder.is_dir() or not temporary.is_dir():
                 raise
-            aside = temporary.with_name(f"{temporary.name}-old")
-            os.rename(folder, aside)
-            shutil.rmtree(aside, ignore_errors=True)
+            replaced.append(temporary.with_name(f"{temporary.name}-old-{len(replaced)}"))
+            os.rename(folder, replaced[-1])
+    for aside in replaced:  # when the report is there again, not before
+        shutil.rmtree(aside, ignore_errors=True)
     fsync_dir(folder.parent)
     return replace(done, staged="")
 

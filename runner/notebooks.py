@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,20 @@ def scraps_in(cells: Sequence[Mapping[str, Any]]) -> tuple[Scrap, ...]:
                 if kind.startswith(SCRAP) and isinstance(payload, Mapping) and "name" in payload:
                     name = str(payload["name"])
                     extra = output.get("metadata", {}).get("ishtar", {})
+                    extra = extra if isinstance(extra, Mapping) else {}
+                    sigma, unit = extra.get("sigma"), extra.get("unit")
                     found[name] = Scrap(
                         name=name,
                         value=_plain(_decoded(payload)),
-                        sigma=extra.get("sigma"),
-                        unit=extra.get("unit", ""),
+                        sigma=sigma if _is_finite(sigma) else None,
+                        unit=unit if isinstance(unit, str) else "",
                     )
     return tuple(found.values())
+
+
+def _is_finite(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
 
 
 def _decoded(payload: Mapping[str, Any]) -> Any:

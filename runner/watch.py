@@ -101,6 +101,7 @@ class Watcher:
         self.desk = Desk(coordinator, self.observer, wake=wake)
         self._changed: set[Subject] = set()  # since the last publication
         self._published = 0.0
+        self._remade: set[str] = set()  # folders of reports that were found damaged
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self.later = Later(settings.publish)
@@ -131,7 +132,11 @@ class Watcher:
         rested = time.monotonic() - self._published > PUBLISH_EVERY_S
         if in_hurry or (self._changed and (rested or not self.desk.busy)):
             self._publish_changed()
-        elif not outcomes and not self._changed and not self._stop.is_set():
+        elif (
+            all(o.status == "waiting" for o in outcomes)
+            and not self._changed
+            and not self._stop.is_set()
+        ):
             done = work_later(self._coordinator, self.later)
             self._changed |= {Subject.shot(n) for n in done}
         self.observer.looked(self.desk.status(), self._day_reports)
@@ -143,7 +148,9 @@ class Watcher:
         with self.observer.publishing():
             done = publish_workspace(self._coordinator, subjects, traces=False)
         self.later.ask(done.lacking, done.behind)
-        damaged = {Subject.parse(folder.split("/")[0]) for folder in done.damaged}
+        fresh = set(done.damaged) - self._remade  # one that is damaged again would be so for ever
+        self._remade |= fresh
+        damaged = {Subject.parse(folder.split("/")[0]) for folder in fresh}
         self.desk.ask((s.number for s in damaged if s.scope == "shot"), Priority.BACKFILL)
         if any(s.scope == "day" for s in damaged):
             self.make_days()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import matplotlib as mpl
@@ -13,7 +14,10 @@ import pytest
 from IPython.core.pylabtools import print_figure
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MultipleLocator
 from PIL import Image
 
 from runner.drawing import remembering
@@ -143,7 +147,19 @@ def round_and_deep(figure: Figure) -> None:
     figure.add_subplot(122, projection="3d").plot([0, 1], [0, 1], [0, 1e5])
 
 
-@pytest.mark.parametrize("fill", [shared_offsets, dates_and_colours, round_and_deep])
+def one_formatter_for_two_axes(figure: Figure) -> None:
+    axes = figure.add_subplot()
+    axes.plot(np.arange("2024-01-01", "2024-01-05", dtype="datetime64[h]"), np.arange(96))
+    other = axes.twiny()
+    other.plot(np.arange("2026-03-01", "2026-03-05", dtype="datetime64[h]"), np.arange(96))
+    formatter = ConciseDateFormatter(AutoDateLocator())
+    axes.xaxis.set_major_formatter(formatter)
+    other.xaxis.set_major_formatter(formatter)
+
+
+@pytest.mark.parametrize(
+    "fill", [shared_offsets, dates_and_colours, round_and_deep, one_formatter_for_two_axes]
+)
 @pytest.mark.parametrize("layout", ["constrained", "tight"])
 def test_what_is_remembered_of_ticks_and_texts_changes_no_pixel(fill, layout):
     drawn = []
@@ -165,6 +181,31 @@ def test_ticks_are_looked_for_once_for_each_size_of_their_axes(monkeypatch):
     png(curve(new()))
     assert len(looked) <= 2 * 3  # two axes; before, between and after the layout
     assert Axis._update_ticks is not look
+
+
+def test_ticks_that_are_not_shown_are_not_looked_for():
+    figure = new()
+    axes = figure.add_subplot()
+    axes.plot([0, 1e4])
+    axes.tick_params(axis="y", left=False, labelleft=False)
+    asked = []
+
+    class Fine(MultipleLocator):
+        def __call__(self):
+            asked.append(self)
+            return super().__call__()
+
+    axes.yaxis.set_major_locator(Fine(5000))
+    png(figure)
+    assert asked == []
+
+
+def test_threads_that_draw_leave_matplotlib_as_it_was():
+    look, measure = Axis._update_ticks, Text._get_layout
+    with ThreadPoolExecutor(3) as threads:
+        pictures = list(threads.map(lambda _: png(curve(new())), range(6)))
+    assert len(set(pictures)) == 1
+    assert (Axis._update_ticks, Text._get_layout) == (look, measure)
 
 
 def test_what_a_cell_changes_between_two_drawings_is_drawn():

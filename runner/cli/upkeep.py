@@ -20,7 +20,7 @@ from runner.coordinator import rebuild as rebuild_catalogue
 from runner.lock import coordinator_lock
 from runner.receipts import receipts
 from runner.settings import read_settings
-from runner.soundness import damage_within
+from runner.soundness import damage_within, damaged_still
 from runner.templates import read_templates
 
 
@@ -59,11 +59,11 @@ def verify(as_json: bool) -> int:
         noted = {row.folder for row in coordinator.catalogue.reports()}
         on_disk = receipts(workspace.reports)
         made = {path.parent.relative_to(workspace.reports).as_posix() for path in on_disk}
-        for name in sorted(noted | made):
-            if problem := damage_within(workspace.reports / name):
-                folder = (workspace.reports / name).relative_to(workspace.root)
-                rows.append({"file": str(folder), "problem": problem})
-                coordinator.catalogue.forget_report(name)
+        found = damaged_still(workspace.reports, sorted(noted | made), damage_within)
+        for name, problem in found.items():
+            folder = (workspace.reports / name).relative_to(workspace.root)
+            rows.append({"file": str(folder), "problem": problem})
+            coordinator.catalogue.forget_report(name)
     good = f"{len(files)} stored files and {len(made)} reports are as they were written"
     print_rows(rows, as_json, none=good)
     return int(bool(rows))

@@ -43,6 +43,11 @@ class Later:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._behind)
 
+    @property
+    def n_traces(self) -> int:
+        """How many shots wait for their traces."""
+        return len(self._waiting)
+
     def ask(self, traces_of: Iterable[int], pages_of: Iterable[int] = ()) -> None:
         """Let the traces of some shots be made, and the pages of some written."""
         self._waiting |= set(traces_of)
@@ -85,14 +90,14 @@ def work_later(coordinator: Coordinator, later: Later) -> list[int]:
     """
     from runner.publish.source import WorkspaceSource
 
-    if pages := later.take_pages():
-        return pages
     writer = Writer.plain(coordinator.workspace.site)
-    if len(later):
+    if later.n_traces:
         source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
         done = later.work(source, writer)
-        logger.info("traces of shots %s; %d wait", ", ".join(map(str, done)), len(later))
+        logger.info("traces of shots %s; %d wait", ", ".join(map(str, done)), later.n_traces)
         return done
+    if pages := later.take_pages():
+        return pages
     if later.scraps(writer):
         logger.info("the file of all scraps is new")
     return []

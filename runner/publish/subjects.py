@@ -19,6 +19,7 @@ from runner.publish.records import ReportRecord
 from runner.publish.sanitise import FIGURES
 from runner.publish.writer import Writer
 from runner.receipts import NOTEBOOK, Subject
+from runner.warm.processes import end_with_parent
 
 
 def exists(facts: Facts, subject: Subject) -> bool:
@@ -47,7 +48,7 @@ def render_missing(
 
         # not a fork of this process: it may have threads, and the source open files
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
             list(pool.map(partial(_render, theme=theme), folders, chunksize=4))
     else:
         for folder in folders:

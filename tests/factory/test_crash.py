@@ -90,6 +90,28 @@ def test_what_was_killed_again_and_again_is_made_when_nothing_else_is_to_be_done
     assert coordinator.plan() == []
 
 
+def test_a_template_that_is_taken_away_while_its_report_is_left_for_later_can_come_back(
+    factory, coordinator
+):
+    path = factory.workspace.root / "tries"
+    template = factory.template("unlucky", KILLED.format(path=str(path), times=3))
+    whole = template.read_text()
+    with Desk(coordinator, workers=0) as desk:
+        desk.ask([1], Priority.LIVE)
+        desk.hand_out()
+        desk.collect()  # it is left for later
+        template.unlink()
+        while desk.busy:
+            desk.hand_out()
+            desk.collect()
+        template.write_text(whole)
+        desk.ask([1], Priority.LIVE)
+        while desk.busy:
+            desk.hand_out()
+            desk.collect()
+    assert [r.state for r in coordinator.catalogue.reports()] == ["ok"]
+
+
 def test_what_is_killed_for_ever_has_failed_in_the_end_and_is_left_alone(factory, coordinator):
     path = factory.workspace.root / "tries"
     factory.template("doomed", KILLED.format(path=str(path), times=100))

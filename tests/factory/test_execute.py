@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from runner.receipts import Receipt
+from runner.soundness import damage_within
 
 READ = """\
 import ishtar
@@ -72,6 +73,18 @@ def test_a_report_carries_its_scraps_its_figures_and_all_that_it_read(factory):
     assert counts == [1, 2, 3, 4, 5]
     assert r.parameters == {"shot": 1, "t_start": 0.5}
     assert not list(factory.workspace.reports.glob(".tmp*"))
+
+
+def test_a_report_that_glued_anything_is_as_it_was(factory):
+    factory.template(
+        "glues",
+        "import scrapbook as sb\nsb.glue('d', {'b': 1, 'a': [2, {'d': 3, 'c': 4}]})\n"
+        "sb.glue('l', [{'b': 1, 'a': 2}])\nsb.glue('t', 'a text\\nof two lines')",
+        "from ishtar.report import glue\nglue('x', float('nan'), sigma=1.0, unit='eV')",
+    )
+    done = factory.run("glues")
+    assert done.receipt.state == "ok"
+    assert damage_within(factory.workspace.reports / done.folder) == ""
 
 
 def test_scrapbook_reads_what_was_glued(factory):

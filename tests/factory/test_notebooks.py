@@ -16,6 +16,7 @@ from runner.notebooks import read_scraps, scraps_in, write
 from runner.publish.ahead import Ahead
 from runner.publish.images import draw_thumbnail
 from runner.publish.notebook import render_report, write_plainly
+from runner.receipts import Scrap
 
 
 def glued(name: str, data: object, encoder: str = "json"):
@@ -69,6 +70,16 @@ def test_sigma_and_unit_lie_beside_a_scrap_and_a_picture_is_none():
     cell.outputs[0].metadata["ishtar"] = {"sigma": 0.2, "unit": "eV"}
     (scrap,) = scraps_in([new_markdown_cell("words"), cell, shown(picture())])
     assert (scrap.name, scrap.value, scrap.sigma, scrap.unit) == ("Te", 4.0, 0.2, "eV")
+
+
+@pytest.mark.parametrize(
+    "extra", [{"sigma": "x", "unit": None}, {"sigma": True}, {"sigma": float("inf")}, 3]
+)
+def test_what_is_no_sigma_or_unit_is_none(extra):
+    payload = {"name": "x", "data": 1.0, "encoder": "json"}
+    data = {"application/scrapbook.scrap.json+json": payload}
+    output = {"output_type": "display_data", "data": data, "metadata": {"ishtar": extra}}
+    assert scraps_in([{"outputs": [output]}]) == (Scrap(name="x", value=1.0),)
 
 
 def test_a_notebook_is_written_as_jupyter_does(tmp_path):

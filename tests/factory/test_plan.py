@@ -241,7 +241,11 @@ def test_a_damaged_receipt_that_is_met_makes_its_report_missing(
     assert {key for key in planned(made) if key[1] == GAUGE} == set()
 
 
-@pytest.mark.parametrize("harm", [remove_notebook, alter_input, alter_result])
+def nest_deeply(folder):
+    (folder / NOTEBOOK).write_text("[" * 100_000)
+
+
+@pytest.mark.parametrize("harm", [remove_notebook, alter_input, alter_result, nest_deeply])
 def test_verify_finds_a_report_that_is_not_what_it_was(factory, made, harm, monkeypatch, capsys):
     row = made.catalogue.reports(subject="00001", template=PROBE)[0]
     monkeypatch.chdir(factory.workspace.root)
@@ -253,7 +257,9 @@ def test_verify_finds_a_report_that_is_not_what_it_was(factory, made, harm, monk
         main(["verify"])
     assert end.value.code == 1
     assert row.folder in capsys.readouterr().out
-    assert set(planned(made)) == {("00001", PROBE), ("2026-11-22", DAY)}
+    due = {("00001", PROBE), ("2026-11-22", DAY)}
+    assert set(planned(made)) == due
+    assert {(p.subject.key, p.template) for p in made.due()} == due  # not taken for a new one
 
 
 def test_a_rebuilt_catalogue_equals_the_live_one(factory, made):

@@ -158,6 +158,17 @@ def test_a_report_whose_receipt_is_found_damaged_is_made_again(watched, raw):
     assert json.loads(receipt.read_bytes())["digest"] == json.loads(whole)["digest"]
 
 
+def test_traces_are_made_while_a_file_waits(watched, raw):
+    settings = watched.root / "ishtar.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace("truncated_wait_s = 1.5", "truncated_wait_s = 600"))
+    (watched.incoming / "00003_Data.tdms").write_bytes(b"")
+    with Service(Workspace.at(watched.root)) as service:
+        shutil.copy(raw / "00001_Data.tdms", watched.incoming)
+        service.wait_for(lambda: any(watched.site.glob("shots/00001/traces/*")))
+        assert service.stop() == 0
+
+
 def test_after_a_downtime_everything_is_caught_up(watched, raw):
     for path in raw.glob("0000[12]*"):
         shutil.copy(path, watched.incoming)
