@@ -224,6 +224,7 @@ def interrupt():
         time.sleep(0.05)
     time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background ignores it
 os.makedirs("reports", exist_ok=True)
 threading.Thread(target=interrupt, daemon=True).start()
 main(["run", "--workers", "1"])
