@@ -347,13 +347,19 @@ def test_publishing_again_writes_nothing(site):
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()} == before
 
 
-def test_a_changed_report_touches_only_the_pages_that_mention_it(site):
-    source, out = site
+def with_another_result(source: FakeSource) -> Subject:
+    """Let a report of a shot in the middle have another result and figure; return the shot."""
     subject = Subject.shot(1238)
     old = next(r for r in source.reports(subject) if r.receipt.template == "rf_power")
     scraps = (Scrap(name="max_IC_Pinj", value=1234.0, sigma=10.0, unit="W"),)
     new = replace(old.receipt, digest="f" * 16, scraps=scraps)
     source.add_report(new, plain_cells("RF power", tiny_png(seed=77), "Now with another figure."))
+    return subject
+
+
+def test_a_changed_report_touches_only_the_pages_that_mention_it(site):
+    source, out = site
+    subject = with_another_result(source)
     before = snapshot(out)
     done = publish(source, out, only={subject})
     figure = next((out / "shots/01238/rf_power").glob("figure-*")).name
@@ -387,11 +393,7 @@ def test_a_changed_report_touches_only_the_pages_that_mention_it(site):
 
 def test_the_courses_of_later_shots_may_follow_when_there_is_time(site):
     source, out = site
-    subject = Subject.shot(1238)
-    old = next(r for r in source.reports(subject) if r.receipt.template == "rf_power")
-    scraps = (Scrap(name="max_IC_Pinj", value=1234.0, sigma=10.0, unit="W"),)
-    new = replace(old.receipt, digest="f" * 16, scraps=scraps)
-    source.add_report(new, plain_cells("RF power", tiny_png(seed=77), "Now with another figure."))
+    subject = with_another_result(source)
     done = publish(source, out, only={subject}, traces=False)
     assert "shots/01243/index.html" not in done.written
     assert 1243 in done.behind
