@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ishtar.errors import IshtarError
-from ishtar.store.digest import ChannelDigest, dtype_name
+from ishtar.store.digest import SECONDS, ChannelDigest, dtype_name
 from ishtar.store.envelope import BASE, Level, add_coarser_levels, block_minmax
 from ishtar.store.h5_names import set_text, to_json
 from ishtar.store.lane import Lane
@@ -72,6 +72,7 @@ class ChannelWriter:
         unit: str,
         t0: float,
         dt: float | None,
+        x_unit: str,
         scale: list[Step],
         properties: dict[str, Any],
         lanes: Lanes,
@@ -87,6 +88,7 @@ class ChannelWriter:
         self._dtype = np.dtype(dtype).newbyteorder("<")
         if self._dtype.kind not in "iuf" or self._dtype.itemsize > 8:
             raise StoreError(f"channel {path!r} holds {self._dtype}, not numbers: leave it out")
+        self._x_unit = x_unit
         self._unit, self._t0, self._dt = unit, float(t0), None if dt is None else float(dt)
         options: dict[str, Any] = {
             "shape": (0,),
@@ -235,9 +237,12 @@ class ChannelWriter:
                 unit=self._unit,
                 t0=self._t0,
                 dt=self._dt,
+                x_unit=self._x_unit,
                 scale=self._scale,
             ),
         }
+        if self._x_unit != SECONDS:
+            plain["x_unit"] = self._x_unit
         if self._dt is not None:
             plain["dt"] = self._dt
         if self._n_sent:

@@ -15,6 +15,8 @@ from typing import Any
 from ishtar.store.scale import Step
 
 DIGITS = 40
+SECONDS = "s"
+COUNTED = ""  # the unit of a place that is only the number of a sample
 
 
 class ChannelDigest:
@@ -25,10 +27,20 @@ class ChannelDigest:
         self.times = hashlib.sha256()
 
     def hexdigest(
-        self, *, dtype: str, unit: str, t0: float, dt: float | None, scale: Sequence[Step]
+        self,
+        *,
+        dtype: str,
+        unit: str,
+        t0: float,
+        dt: float | None,
+        x_unit: str,
+        scale: Sequence[Step],
     ) -> str:
         """Return the digest of the samples so far together with their meaning."""
-        meaning = json.dumps([dtype, unit, t0, dt, list(scale)], sort_keys=True)
+        facts: list[Any] = [dtype, unit, t0, dt, list(scale)]
+        if x_unit not in (SECONDS, COUNTED):  # files from before units of x have neither in it
+            facts.append(x_unit)
+        meaning = json.dumps(facts, sort_keys=True)
         whole = hashlib.sha256(self.values.digest() + self.times.digest() + meaning.encode())
         return whole.hexdigest()[:DIGITS]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
 from ishtar.store.blocks import LONG, filling, in_blocks, looking_up
+from ishtar.store.digest import COUNTED, SECONDS
 from ishtar.store.h5_names import get_text, group_name
 from ishtar.store.h5_read import (
     damage_told,
@@ -32,7 +33,11 @@ from ishtar.store.writer import FORMAT, Origin
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """One channel of one stored file. Holding it costs nothing; reading is a verb."""
+    """One channel of one stored file. Holding it costs nothing; reading is a verb.
+
+    ``t0``, ``dt`` and `time` are in ``x_unit``: ``"s"`` on the shot's clock; ``""`` where samples
+    are only counted; else what the samples lie along is no time at all, ``"Hz"``.
+    """
 
     file: Path
     path: str
@@ -41,6 +46,7 @@ class Channel:
     dtype: np.dtype[Any]
     t0: float
     dt: float | None
+    x_unit: str
     scale: list[Step] = field(repr=False)
     properties: dict[str, Any] = field(repr=False)
     n_clipped: int
@@ -65,7 +71,7 @@ class Channel:
             return read_rows(open_dataset(f, f"{group_name(self.path)}/data"), start, stop)
 
     def time(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
-        """Return the times of samples ``start … stop``, s on the shot's clock."""
+        """Return where samples ``start … stop`` lie, in ``x_unit``."""
         stop = self.n if stop is None else min(stop, self.n)
         if self.dt is not None:
             return self.t0 + self.dt * np.arange(start, stop, dtype=np.float64)
@@ -185,15 +191,20 @@ class SourceFile:
         dtype: str,
         levels: list[int],
         dt: float | None = None,
+        x_unit: str | None = None,
         raw_min: float = np.nan,
         raw_max: float = np.nan,
         **facts: Any,
     ) -> Channel:
+        if x_unit is None:  # files from before units of x say it in a property
+            counted = facts["properties"].get("time_base") == "samples"
+            x_unit = COUNTED if counted else SECONDS
         return Channel(
             file=self.path,
             dtype=np.dtype(dtype),
             levels=tuple(levels),
             dt=dt,
+            x_unit=x_unit,
             raw_min=raw_min,
             raw_max=raw_max,
             **facts,

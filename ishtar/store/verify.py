@@ -55,5 +55,6 @@ def recomputed_digest(channel: Channel) -> str:
         unit=channel.unit,
         t0=channel.t0,
         dt=channel.dt,
+        x_unit=channel.x_unit,
         scale=channel.scale,
     )

@@ -109,6 +109,7 @@ class SourceWriter:
         t0: float = 0.0,
         dt: float | None = None,
         irregular: bool = False,
+        x_unit: str = "s",
         scale: list[Step] | None = None,
         properties: dict[str, Any] | None = None,
     ) -> ChannelWriter:
@@ -123,10 +124,13 @@ class SourceWriter:
         unit : str
             Of the scaled values, as the source says it.
         t0, dt : float
-            Time of the first sample and sampling interval, s, on the shot's clock; of an irregular
-            channel ``t0`` becomes the time of its first sample.
+            Place of the first sample and step to the next, in ``x_unit``: s on the shot's clock;
+            of an irregular channel ``t0`` becomes the place of its first sample.
         irregular : bool
-            Times are given with the samples instead of ``dt``.
+            A place is given with each sample instead of ``dt``.
+        x_unit : str
+            What the samples lie along: ``"s"`` for time, ``"Hz"`` for frequency, another unit,
+            ``""`` where they are only counted and nothing says when they were taken.
         scale : list of steps
             See :func:`ishtar.store.apply_scale`.
         """
@@ -145,6 +149,7 @@ class SourceWriter:
             unit=unit,
             t0=t0,
             dt=dt,
+            x_unit=x_unit,
             scale=list(scale or []),
             properties=dict(properties or {}),
             lanes=self._lanes,
