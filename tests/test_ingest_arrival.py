@@ -123,7 +123,8 @@ def test_incoming_files_stay_where_the_settings_say_so(ws: Workspace) -> None:
         ("99999_Data.tdms", None, 99999),
         ("nothing.tdms", 12, 12),
         ("00007_Data.tdms", 12, 12),
-        ("Data_00007.tdms", None, None),
+        ("Data_00007.tdms", None, 7),
+        ("Data.tdms", None, None),
         ("00000_Data.tdms", None, None),
         ("100000_Data.tdms", None, None),
         ("20261122_Data.tdms", None, None),
@@ -366,10 +367,10 @@ def test_a_full_disk_stops_ingest_and_loses_nothing(ws: Workspace) -> None:
 def test_ingest_does_not_begin_what_will_not_fit(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.ingest.arrival.SPACE_TO_SPARE", 1 << 60)
+    monkeypatch.setattr("runner.ingest.conversion.SPACE_TO_SPARE", 1 << 60)
     path = ws.tdms("00001_Data.tdms")
     with pytest.raises(IngestStopped, match=r"MB free on .* free some space, then start again"):
-        ws.ingest(path)
+        ws.ingest(path, apart=False)
     assert path.exists()
 
 
@@ -470,7 +471,7 @@ def test_scanning_leaves_out_what_is_not_a_file_yet(ws: Workspace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     found = [str(p.relative_to(ws.layout.incoming)) for p in scan([ws.layout.incoming])]
-    assert found == ["00001_a.tdms", "00002_b.tdms", "day/00003_c.csv"]
+    assert found == ["00001_a.tdms", "00002_b.tdms", "day/00003_c.csv", "day/deeper/00004_d.csv"]
     assert list(scan([ws.root / "a share that is away"])) == []
 
 

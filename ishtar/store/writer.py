@@ -76,6 +76,11 @@ class SourceWriter:
         self._channels: dict[str, ChannelWriter] = {}
 
     @property
+    def temporary(self) -> Path:
+        """The file while it is being written; who kills the writing process removes it."""
+        return self._temporary
+
+    @property
     def channels(self) -> dict[str, ChannelWriter]:
         """The channels begun so far, by path."""
         return dict(self._channels)

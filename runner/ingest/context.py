@@ -23,6 +23,8 @@ class Context:
         The shot that the source belongs to.
     settings : IngestSettings
         Of the workspace.
+    salvage : bool
+        Take the whole part of a recording that was cut, and mark it as such.
     notes : list of str
         What a reader should hear of, though the file could be stored.
     """
@@ -31,6 +33,7 @@ class Context:
     settings: IngestSettings
     writer: SourceWriter
     report: Callable[[int], None]
+    salvage: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property

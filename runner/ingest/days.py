@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ishtar.errors import DamagedFile
 from ishtar.store import atomic_path
@@ -24,16 +25,17 @@ from runner.ingest.errors import Rejected
 from runner.ingest.generatorlog import GeneratorLog
 from runner.ingest.layout import DataFolders
 from runner.ingest.matching import Followed, match_log
-from runner.ingest.outcome import Status
 from runner.ingest.settings import IngestSettings
 from runner.ingest.source_hash import sha256_of
+
+LogStatus = Literal["stored", "known", "pending"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogOutcome:
     """What became of an arrived log; ``kept_sha256`` is that of the copy kept and verified."""
 
-    status: Status
+    status: LogStatus
     shots: list[int]
     stored: list[Path]
     notes: list[str]
@@ -72,7 +74,7 @@ def ingest_day_log(
         index_once(layout)
         found = match_log(kept, converter, layout, settings)
     verified = sha256 == sha256_of(source) or _begins_with(kept, source)
-    status: Status = "stored" if found.shots else "pending"
+    status: LogStatus = "stored" if found.shots else "pending"
     if not grown and not found.stored:
         status = "known"
     return LogOutcome(
