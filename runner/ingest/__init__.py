@@ -12,6 +12,7 @@ from runner.ingest.day_index import index_days, shot_times
 from runner.ingest.days import match_day
 from runner.ingest.errors import IngestStopped, NotWhole, Rejected, SourceMissing
 from runner.ingest.incoming import Settling, scan
+from runner.ingest.intake import Intake
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.leftovers import remove_leftovers
 from runner.ingest.outcome import Outcome
@@ -25,6 +26,7 @@ __all__ = [
     "DataFolders",
     "IngestSettings",
     "IngestStopped",
+    "Intake",
     "Layout",
     "NotWhole",
     "Outcome",
