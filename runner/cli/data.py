@@ -86,7 +86,11 @@ def _flaw(text: str) -> tuple[int, str]:
 
 
 def ingest_files(
-    coordinator: Coordinator, files: Iterable[Path], shot: int | None = None
+    coordinator: Coordinator,
+    files: Iterable[Path],
+    shot: int | None = None,
+    *,
+    salvage: bool = False,
 ) -> list[Any]:
     """Ingest files one after the other with progress; note the shots; return the outcomes."""
     from runner.ingest import ingest_file
@@ -106,6 +110,7 @@ def ingest_files(
                 layout=coordinator.workspace,
                 settings=coordinator.settings.ingest,
                 shot=shot,
+                salvage=salvage,
                 incoming=incoming in path.resolve().parents,
                 progress=show,
             )
@@ -122,18 +127,22 @@ def ingest_files(
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--shot", type=click.IntRange(1), help="The shot number, over that in the name.")
+@click.option(
+    "--salvage", is_flag=True, help="Take the whole part of a recording that was cut, marked so."
+)
 @json_option
-def ingest(files: tuple[Path, ...], shot: int | None, as_json: bool) -> int:
+def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bool) -> int:
     """Take raw FILES into data/shots; the files themselves stay where they are.
 
-    What cannot be taken goes to data/quarantine with its reason.
+    What cannot be taken goes to data/quarantine with its reason; what is taken from there moves
+    to data/quarantine/taken.
     """
     missing = [str(f) for f in files if not f.exists()]
     if missing:
         raise click.UsageError(f"there is no {', '.join(missing)}: check the path")
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
-        outcomes = ingest_files(coordinator, files, shot)
+        outcomes = ingest_files(coordinator, files, shot, salvage=salvage)
     if as_json:
         print_json(
             [

@@ -23,7 +23,7 @@ from runner.ingest.incoming import lies_in
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.outcome import Outcome
 from runner.ingest.processes import ConversionDied, convert_apart
-from runner.ingest.quarantine import quarantine
+from runner.ingest.quarantine import quarantine, taken
 from runner.ingest.settings import IngestSettings
 
 Progress = Callable[[int, int], None]
@@ -149,6 +149,8 @@ class _Job:
             return self._quarantine(verdict)
         if verdict.verified and not self._take_away(verdict):
             return self._outcome("waiting", reason="it changed while it was read")
+        if self.path.parent.resolve() == self.layout.quarantine.resolve():
+            taken(self.path)
         return self._outcome(
             verdict.status, shots=verdict.shots, stored=verdict.stored, reason=verdict.reason
         )

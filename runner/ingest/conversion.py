@@ -251,23 +251,31 @@ class _Conversion:
         try:
             stored = SourceFile(target).origin
         except DamagedFile as error:
-            self._replace_damaged(target, str(error))
+            self._set_aside(target, f"damaged: {error}")
             return None
         self.sha256 = self.sha256 or sha256_of(self.path)
         if stored.size != self.size or stored.sha256 != self.sha256:
+            if self._completes(target, stored):
+                self._set_aside(target, f"the whole {self.path.name} came after a part of it")
+                return None
             raise Rejected(
                 f"shot {shot} has another {self.path.name} already, stored {stored.arrived}; the "
                 "first stays: give this one another name if it is wanted too"
             )
         if found := list(problems(target)):
-            self._replace_damaged(target, found[0])
+            self._set_aside(target, f"damaged: {found[0]}")
             return None
         return self._done("known", shot, target, [], ["stored before"])
 
-    def _replace_damaged(self, target: Path, reason: str) -> None:
-        """Make room for a file that is stored again, because the stored one is damaged."""
-        log.warning("%s is damaged and stored again: %s", target, reason)
-        quarantine(target, self.layout.quarantine, f"damaged: {reason}", move=True)
+    def _completes(self, target: Path, stored: Origin) -> bool:
+        """Say whether a part of this file is stored, that was salvaged when it was cut."""
+        salvaged = "salvaged" in SourceFile(target).properties and not self.request.salvage
+        return salvaged and stored.sha256 == sha256_of(self.path, stored.size)
+
+    def _set_aside(self, target: Path, reason: str) -> None:
+        """Make room for a file that is stored again: the stored one is damaged, or a part of it."""
+        log.warning("%s is set aside, and %s stored again: %s", target, self.path.name, reason)
+        quarantine(target, self.layout.quarantine, reason, move=True)
 
     def _want_space(self, target: Path) -> None:
         self.layout.shots.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ishtar.signal import Signal
 from ishtar.testbed import Testbed
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
+from runner.ingest.quarantine import held
 from runner.present import Present
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
@@ -214,18 +214,8 @@ class WorkspaceSource:
     def troubles(self) -> Sequence[str]:
         """Return quarantined files, templates that cannot be used, and wrong calibrations."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
-        notes = sorted(
-            self.workspace.quarantine.glob("*.reason.json"),
-            key=lambda p: p.stat().st_mtime,
-            reverse=True,
-        )
-        for note in notes[:20]:
-            try:
-                facts = json.loads(note.read_text(encoding="utf-8"))
-                name = note.name.removesuffix(".reason.json")
-                found.append(f"{name} is in quarantine: {facts.get('reason', 'no reason noted')}")
-            except (ValueError, AttributeError, OSError):
-                found.append(f"{note.name} cannot be read: look into data/quarantine")
+        for file in held(self.workspace.quarantine)[:20]:
+            found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 
     def _shot(self, number: int) -> ShotRecord:
