@@ -28,7 +28,7 @@ from runner.ingest.errors import IngestStopped
 
 logger = logging.getLogger(__name__)
 
-BYTES_PER_S = 1e6  # a file may take longer by its size over this
+BYTES_PER_S = 5e6  # a file may take longer by its size over this
 _KILLED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP)
 _TRIES = 2
 LOOK_EVERY_S = 0.5

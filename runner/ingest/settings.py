@@ -32,7 +32,7 @@ class IngestSettings:
         computer's.
     timeout_s : float
         The conversion of a file is ended when it came no further for so long, s, and a second more
-        for each MB that the file has.
+        for each 5 MB that the file has.
     memory_mb : int
         The conversion of a file may take so much memory, MB.
     generator_clock_offset_s : float
