@@ -113,7 +113,7 @@ def short(error: BaseException) -> str:
     """Return what HDF5 says in one line, without its own preface."""
     if isinstance(error, MemoryError):
         return "it wants more memory than there is"
-    text = " ".join(str(error).split())
+    text = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
     inner = text.partition(" (")[2].removesuffix(")")
     text = inner if text.startswith(("Unable to ", "Can't ")) and inner else text
     return text[:200] or type(error).__name__

@@ -17,7 +17,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5p, h5s, h5t, h5z
+from h5py import h5d, h5i, h5p, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from runner.ingest import h5_packed
@@ -43,7 +43,7 @@ class ChunkDecoder:
     def __init__(self, dataset: h5d.DatasetID, chunk: tuple[int, ...]) -> None:
         creation, kind = dataset.get_create_plist(), dataset.get_type()
         if kind.get_class() in (h5t.VLEN, h5t.STRING, h5t.REFERENCE):
-            kind = h5t.create(h5t.OPAQUE, kind.get_size())  # only the bytes are wanted
+            kind = h5t.create(h5t.OPAQUE, stored_size(dataset))  # only the bytes are wanted
         self._kind, self._chunk, self._itemsize = kind, chunk, kind.get_size()
         self._size = math.prod(chunk) * self._itemsize
         if self._size > LARGEST_CHUNK:
@@ -94,17 +94,31 @@ class ChunkDecoder:
 
     def _check_packed(self, raw: bytes, mask: int) -> None:
         """Look at a packed chunk before it is unpacked: see `h5_packed`."""
-        i = self._packing
-        if i is None or mask >> i & 1:
-            return
+        i = self._packing if self._packing is not None else -1
         sums = [k for k, (code, *_) in enumerate(self._filters) if code == FLETCHER32]
         sums = [k for k in sums if not mask >> k & 1]
+        # of data shorter than its sum HDF5 would read what lies before it
+        if len(raw) <= 4 * sum(k > i for k in sums):
+            raise self._wrong_length(-1)
+        if i < 0 or mask >> i & 1:
+            return
         data = memoryview(raw)[: len(raw) - 4 * sum(k > i for k in sums)]
         due = self._size + 4 * sum(k < i for k in sums)
         code, _, settings, _ = self._filters[i]
-        length = h5_packed.unpacked_length(code, settings, data, due)
+        length = h5_packed.unpacked_length(
+            code, settings, data, due, always=any(k < i for k in sums)
+        )
         if length is not None and length != due:
             raise self._wrong_length(length)
+
+
+def stored_size(dataset: h5d.DatasetID) -> int:
+    """Return how many bytes one value takes in the file."""
+    kind = dataset.get_type()
+    if kind.get_class() == h5t.STRING and kind.is_variable_str():
+        # its length, and where it lies: an address and a number there
+        return 8 + int(h5i.get_file_id(dataset).get_create_plist().get_sizes()[0])
+    return int(kind.get_size())
 
 
 def _packing(filters: Sequence[Any]) -> int | None:
@@ -125,7 +139,10 @@ def _packing(filters: Sequence[Any]) -> int | None:
     packing = [i for i, code in enumerate(codes) if code in h5_packed.KNOWN]
     if len(packing) > 1:
         raise LeftOut("it is compressed more than once")
-    if packing and any(code != FLETCHER32 for code in codes[packing[0] + 1 :]):
+    before, after = (codes[: packing[0]], codes[packing[0] + 1 :]) if packing else (codes, [])
+    if any(code != FLETCHER32 for code in after) or (
+        FLETCHER32 in before and packing and codes[packing[0]] not in h5_packed.COUNTED
+    ):
         raise LeftOut("its filters come in an order that cannot be checked")
     return packing[0] if packing else None
 

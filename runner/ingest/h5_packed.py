@@ -16,12 +16,15 @@ from typing import Any
 DEFLATE, BZIP2, LZF, BLOSC, LZ4, BITSHUFFLE = 1, 307, 32000, 32001, 32004, 32008
 ZSTD, BLOSC2 = 32015, 32026
 KNOWN = {DEFLATE, BZIP2, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD, BLOSC2}
+COUNTED = KNOWN - {LZF, BLOSC2}  # of these the length can be told
 SAFE = 1 << 30  # bytes of memory
 _DEFLATE_GROWS = 1032  # at most so many bytes from one
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def unpacked_length(code: int, settings: Sequence[int], data: memoryview, due: int) -> int | None:
+def unpacked_length(
+    code: int, settings: Sequence[int], data: memoryview, due: int, *, always: bool = False
+) -> int | None:
     """Return how many bytes packed data becomes; None where unpacking it is harmless.
 
     Parameters
@@ -34,6 +37,8 @@ def unpacked_length(code: int, settings: Sequence[int], data: memoryview, due: i
         What is packed.
     due : int
         The right length: more than a little over it is never unpacked.
+    always : bool
+        Wanted where unpacking is harmless, too; for `COUNTED`.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def unpacked_length(code: int, settings: Sequence[int], data: memoryview, due: i
         return -1
     if code == BZIP2:
         return _counted(bz2.BZ2Decompressor(), data, due)
-    if code == DEFLATE and len(data) * _DEFLATE_GROWS > SAFE:
+    if code == DEFLATE and (always or len(data) * _DEFLATE_GROWS > SAFE):
         return _counted(zlib.decompressobj(), data, due)
     return None
 

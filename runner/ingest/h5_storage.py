@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from runner.ingest.errors import Rejected
 from runner.ingest.h5_errors import BLOCK_BYTES, LeftOut, Unreadable, reading
-from runner.ingest.h5_filters import LARGEST_CHUNK, ChunkDecoder
+from runner.ingest.h5_filters import LARGEST_CHUNK, ChunkDecoder, stored_size
 from runner.ingest.h5_structure import Found
 
 FREE_CLAIM = 1 << 30  # bytes that any file may become
@@ -95,7 +95,8 @@ class Values:
             if layout == h5d.VIRTUAL:
                 raise LeftOut("it is a virtual dataset: its values lie in other files")
             self.shape = self._id.shape
-            self.n_bytes = math.prod(self.shape) * kind.get_size()
+            self._itemsize = stored_size(self._id)
+            self.n_bytes = math.prod(self.shape) * self._itemsize
             claims.want(self.n_bytes)
             is_enum = kind.get_class() == h5t.ENUM and dtype.kind in "iu"
             self._kind = kind.get_super() if is_enum else kind
@@ -131,7 +132,7 @@ class Values:
         self._corners, self._facts = self._chunk_table(claims.file_size)
         if not len(self._corners):
             raise LeftOut("its values were never written")
-        size = math.prod(chunk) * self._kind.get_size()
+        size = math.prod(chunk) * self._itemsize
         wrong = self._facts[:, 2] != size
         if self._decoder is None and np.any(wrong):
             short = int(self._facts[wrong][0, 2])
