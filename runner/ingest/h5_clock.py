@@ -39,7 +39,9 @@ class Clock:
         if values.n_missing:
             raise LeftOut(f"{values.n_missing} of its values were never written")
         self._pick = parts[0].pick
-        self._meaning = meaning_of(found.attributes, parts[0].dtype, None, found.path, notes)
+        self._meaning = meaning_of(
+            found.attributes, parts[0].dtype, None, found.path, notes, exact=False
+        )
         self._per_unit = unit.per_second or Fraction(1)
         self._first: Any = 0
         self._held: NDArray[np.float64] | None = None
@@ -93,11 +95,14 @@ class Clock:
             yield i, self._pick(block)
 
     def _as_places(self, raw: NDArray[Any]) -> NDArray[np.float64]:
-        values = self._meaning.apply(raw)
         slope, offset = self._scale()
         if self._from_first:  # large counts keep their digits where they are subtracted first
-            values, offset = values - raw.dtype.type(self._first), 0.0
-        places = values.astype(np.float64)
+            whole = raw.astype(np.int64) if raw.dtype.kind in "iu" else raw.astype(np.float64)
+            places, offset = (whole - self._first).astype(np.float64), 0.0
+        else:
+            places = raw.astype(np.float64)
+        if (gone := self._meaning.gone(raw)) is not None:
+            places[gone] = np.nan
         if self._meaning.scale:
             places = places * slope + offset
         return places / float(self._per_unit)

@@ -175,16 +175,20 @@ class Meaning:
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return raw values with NaN for those that stand for none, and count them."""
-        if not self.has_missing:
+        gone = self.gone(values)
+        if gone is None:
             return values
-        gone = (
-            np.isin(values, np.array(self.missing)) if self.missing else np.zeros(len(values), bool)
-        )
-        gone |= (values < self.low) | (values > self.high)
         out = values.astype(self.dtype(values.dtype))
         out[gone] = np.nan
         self.n_missing += int(np.count_nonzero(gone))
         return out
+
+    def gone(self, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Return which raw values stand for none; None: none can."""
+        if not self.has_missing:
+            return None
+        gone = np.isin(values, np.array(self.missing or [np.nan]))
+        return gone | (values < self.low) | (values > self.high)
 
 
 def unit_of(attributes: Attributes) -> str:
@@ -195,7 +199,13 @@ def unit_of(attributes: Attributes) -> str:
 
 
 def meaning_of(
-    attributes: Attributes, dtype: np.dtype[Any], fill: Any, path: str, notes: Notes
+    attributes: Attributes,
+    dtype: np.dtype[Any],
+    fill: Any,
+    path: str,
+    notes: Notes,
+    *,
+    exact: bool = True,
 ) -> Meaning:
     """Return what the numbers of a dataset mean; what is not understood leaves them raw.
 
@@ -203,6 +213,8 @@ def meaning_of(
     ----------
     fill : number or None
         The fill value that the dataset itself defines.
+    exact : bool
+        64-bit integers must not become floats: of those none is missing.
     """
     meaning = Meaning(unit=unit_of(attributes))
     odd: list[str] = [key for key in ("scale_factor", "add_offset") if key in attributes]
@@ -221,7 +233,7 @@ def meaning_of(
             return Meaning(unit="")
         meaning.scale = [{"kind": "linear", "slope": slope, "intercept": offset}]
     if plain:
-        _read_missing(meaning, attributes, dtype, fill, path, notes)
+        _read_missing(meaning, attributes, dtype, fill, path, notes, exact)
     return meaning
 
 
@@ -232,6 +244,7 @@ def _read_missing(
     fill: Any,
     path: str,
     notes: Notes,
+    exact: bool,
 ) -> None:
     missing: list[float] = []
     for key in ("_FillValue", "missing_value"):
@@ -247,11 +260,8 @@ def _read_missing(
     low, high = limits if isinstance(limits, list) and len(limits) == 2 else (None, None)
     low, high = attributes.get("valid_min", low), attributes.get("valid_max", high)
     low, high = number_of(low), number_of(high)
-    if (
-        dtype.kind in "iu"
-        and dtype.itemsize == 8
-        and (missing or low is not None or high is not None)
-    ):
+    some = bool(missing) or low is not None or high is not None
+    if some and exact and dtype.kind in "iu" and dtype.itemsize == 8:
         notes.add(f"{path} has 64-bit numbers: those that it calls missing are stored as they are")
         return
     meaning.missing = tuple(missing)
