@@ -142,7 +142,12 @@ def follow_shot(layout: DataFolders, settings: IngestSettings, shot: int, stored
     stored : Path
         The new file; one that states no date changes no clock.
     """
-    days = note_time(layout, shot)
+    try:
+        days = note_time(layout, shot)
+    except (FileExistsError, NotADirectoryError) as error:
+        problem = f"the time of shot {shot} is not noted, so no log finds it: {error}"
+        log.warning("%s", problem)
+        return Followed(notes=[problem], problems=[problem])
     return _follow(layout, settings, {shot}, days if states_date(stored) else set())
 
 
