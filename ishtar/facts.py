@@ -150,6 +150,18 @@ def channel_fact(channel: Channel | None, path: str, shot: int) -> Input:
     )
 
 
+def sources_fact(stored: Iterable[tuple[str, str]], shot: int) -> Input:
+    """Identity of the list of a shot's stored files; each is its name and its source's SHA-256."""
+    found = sorted(stored)
+    return Input(
+        kind="sources",
+        name="sources",
+        subject=subject_of(shot),
+        version=f"{len(found)} files",
+        digest=digest(found),
+    )
+
+
 def attribute_fact(name: str, value: object, shot: int) -> Input:
     """Identity of a shot's attribute (gas, date …); None where it has no such attribute."""
     return Input(

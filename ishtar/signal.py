@@ -69,6 +69,7 @@ class Signal:
     @property
     def t0(self) -> float:
         """Time of the first selected sample, s on the shot's clock."""
+        self._on_raw()  # what is matched by clock has other times when the clock is corrected
         base, (start, stop) = self._samples.base, self._window
         if stop <= start:
             return float("nan")
@@ -293,6 +294,7 @@ class Signal:
 
     def times(self) -> NDArray[np.float64]:
         """Return the times of the selected samples, (n,) float64, s on the shot's clock."""
+        self._on_raw()
         return self._samples.base.times(*self._window)
 
     def envelope(self, n: int = 2000, *, quality: bool = False) -> xarray.Dataset:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ishtar.errors import IshtarError
 from ishtar.quality import timing
+from ishtar.quality.dating import dating
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.quality.look import Look
 from ishtar.store import Channel
@@ -87,8 +88,8 @@ def examine(shot: Shot, *, trigger: str = "trigger") -> Quality:
     -------
     Quality
         Findings of samples, times, declared rates, trigger and coverage, missing signals, notes of
-        the sources. Whether recorders agree with each other needs to be told what both saw: see
-        `ishtar.quality.clocks`.
+        the sources, dates on which these differ. Whether recorders agree with each other needs to
+        be told what both saw: see `ishtar.quality.clocks`.
     """
     found: list[Finding] = []
     groups: dict[str, list[Look]] = defaultdict(list)
@@ -103,7 +104,7 @@ def examine(shot: Shot, *, trigger: str = "trigger") -> Quality:
         found += _of_times(name, looks, trigger)
     found += _declared(shot, groups)
     found += _covered(recorders, groups, trigger)
-    found += _missing(shot) + _noted(shot)
+    found += _missing(shot) + _noted(shot) + dating(shot)
     return Quality(findings=sorted_findings(found), recorders=recorders, noise=noise)
 
 

@@ -17,6 +17,7 @@ from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_rows
 from runner.coordinator import Coordinator
 from runner.coordinator import rebuild as rebuild_catalogue
+from runner.ingest import day_problems
 from runner.lock import coordinator_lock
 from runner.receipts import receipts
 from runner.settings import read_settings
@@ -26,7 +27,11 @@ from runner.templates import read_templates
 
 @click.command()
 def rebuild() -> int:
-    """Make the catalogue anew from the files; nothing but the catalogue is touched."""
+    """Make the catalogue anew from the files.
+
+    Notes of when shots were are made anew too, and pulses of the generator that lie otherwise than
+    the clocks of shots say are brought to where they belong.
+    """
     workspace = Workspace.find()
     with coordinator_lock(workspace):
         shots, reports, problems = rebuild_catalogue(workspace)
@@ -56,6 +61,8 @@ def verify(as_json: bool) -> int:
             rows += [{"file": name, "problem": problem} for problem in store_problems(path)]
             progress.to(k)
     with Coordinator(workspace) as coordinator:
+        for path, problem in day_problems(workspace, coordinator.settings.ingest):
+            rows.append({"file": str(path.relative_to(workspace.root)), "problem": problem})
         noted = {row.folder for row in coordinator.catalogue.reports()}
         on_disk = receipts(workspace.reports)
         made = {path.parent.relative_to(workspace.reports).as_posix() for path in on_disk}

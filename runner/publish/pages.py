@@ -158,6 +158,8 @@ class ShotPage(Page):
         Addresses of the trace viewer, and of the comparison with the shot before.
     downloads
         Files of this shot for other programs.
+    notes
+        What should be known of its raw files: the name of each, and a sentence.
     data
         Path of the same facts as JSON.
     """
@@ -178,6 +180,7 @@ class ShotPage(Page):
     traces: str
     compare: str
     downloads: Sequence[Link]
+    notes: Sequence[tuple[str, str]]
     sources: Sequence[SourceRecord]
     previous: Link | None
     next: Link | None

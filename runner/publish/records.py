@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRecord:
-    """One source file of a shot."""
+    """One source file of a shot.
+
+    ``notes`` say what of it was stored otherwise than a reader would think, and that its clock
+    differs from the shot's.
+    """
 
     name: str
     size: int
@@ -31,6 +35,7 @@ class SourceRecord:
     writer: str
     arrived: str
     n_channels: int
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

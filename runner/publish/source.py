@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.catalogue import Catalogue, ReportRow
+from ishtar.clocks import clock_differences
 from ishtar.errors import DamagedFile, IshtarError
 from ishtar.lineage import Input, digest, recording
 from ishtar.machine.component import shown
@@ -221,6 +222,7 @@ class WorkspaceSource:
     def _shot(self, number: int) -> ShotRecord:
         shot = self._testbed[number]
         try:
+            clocks = clock_differences(shot)
             sources = [
                 SourceRecord(
                     name=s.source,
@@ -230,6 +232,7 @@ class WorkspaceSource:
                     writer=s.writer,
                     arrived=s.arrived,
                     n_channels=s.n_channels,
+                    notes=[str(d) for d in clocks if d.date.by == s.source and d.is_rounding],
                 )
                 for s in self._catalogue.sources(number)
             ]
@@ -240,7 +243,7 @@ class WorkspaceSource:
                 sources=sources,
                 wiring=self._wiring(shot),
                 components=self._components(shot),
-                marks=self._marks(shot),
+                marks=[*(str(d) for d in clocks if not d.is_rounding), *self._marks(shot)],
             )
         except DamagedFile as damage:
             return ShotRecord(
