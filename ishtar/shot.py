@@ -8,9 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ishtar import facts
 from ishtar.attributes import History, current, read_edits, stated
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile
+from ishtar.lineage import is_recording, record
 from ishtar.machine import Machine
 from ishtar.resolve import Resolver
 from ishtar.shot_attributes import Attributes
@@ -70,7 +72,10 @@ class Shot:
 
     def channels(self) -> list[str]:
         """Return the paths of all channels that the raw files hold."""
-        return self._names.paths()
+        paths = self._names.paths()
+        if is_recording():
+            record(facts.channels_fact(paths, self.number))
+        return paths
 
     def find_channel(self, path: str) -> Channel:
         """Return the stored channel; an error names the nearest ones."""
@@ -82,6 +87,7 @@ class Shot:
 
     def signals(self) -> list[str]:
         """Return the names of the signals that can be read at this shot."""
+        self._note_list()
         return [name for name in self._declarations.signals if self.problem(name) is None]
 
     def problem(self, name: str) -> str | None:
@@ -91,8 +97,14 @@ class Shot:
 
     def missing(self) -> dict[str, str]:
         """Return the declared signals that cannot be read at this shot, each with the reason."""
+        self._note_list()
         problems = {name: self.problem(name) for name in self._declarations.signals}
         return {name: problem for name, problem in problems.items() if problem is not None}
+
+    def _note_list(self) -> None:
+        """Record that all declared signals were asked for: one more is news to who asked."""
+        if is_recording():
+            record(facts.signal_fact(self._declarations, facts.ALL_SIGNALS))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.problem(name) is None

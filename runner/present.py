@@ -98,6 +98,8 @@ class Present:
         attributes, channels = self._shot(number)
         if item.kind == "attribute":
             return facts.attribute_fact(item.name, attributes.get(item.name), number)
+        if item.name == facts.ALL_CHANNELS:
+            return facts.channels_fact(channels, number)
         file, identity = channels.get(item.name, ("absent", ABSENT))
         return Input(
             kind="channel", name=item.name, subject=item.subject, version=file, digest=identity

@@ -220,7 +220,7 @@ def test_asking_what_there_is_asks_for_every_declared_signal(testbed):
         with recording() as recorder:
             ask()
         names = {name for kind, name in kinds(recorder) if kind == "signal"}
-        assert names == set(testbed.declarations.signals)
+        assert names == {"all signals", *testbed.declarations.signals}
         assert ("channel", "DAQ/Probe_U") in kinds(recorder)
     with recording() as recorder:
         repr(testbed[LAMED])

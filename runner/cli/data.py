@@ -15,6 +15,7 @@ from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
 from ishtar.testbed import Shots, Testbed
 from ishtar.workspace import Workspace
+from runner.cli.names import name_rows
 from runner.cli.output import Progress, json_option, print_json, print_rows
 from runner.cli.selection import choose_shots
 from runner.coordinator import Coordinator
@@ -218,11 +219,14 @@ def _plain(value: Any) -> Any:
 
 @click.command()
 @click.argument("shot")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--at", nargs=2, type=float, metavar="T0 T1", help="Also the values, T0 to T1 in s.")
 @json_option
-def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) -> None:
-    """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'."""
+def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json: bool) -> None:
+    """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'.
+
+    Without NAME, list the signals and channels of the shot, and the signals that it lacks.
+    """
     workspace = Workspace.find()
     with Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
@@ -230,6 +234,11 @@ def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) 
     if len(numbers) != 1:
         raise click.UsageError(f"{shot!r} names {len(numbers)} shots: give one")
     this = Testbed(workspace)[numbers[0]]
+    if name is None:
+        if at is not None:
+            raise click.UsageError("--at needs a NAME: a signal or a channel")
+        print_rows(list(name_rows(this)), as_json, none="the shot has no channel")
+        return
     s = this.channel(name) if name in this.channels() else this[name]
     story = s.explain()
     if at is not None and not at[0] < at[1]:
