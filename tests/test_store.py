@@ -464,7 +464,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
 def test_a_writer_that_wrote_something_else_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ishtar.store.verify.recomputed_digest", lambda channel: "0" * 40)
+    monkeypatch.setattr("ishtar.store.verify.recomputed_digest", lambda *_: "0" * 40)
     with pytest.raises(DamagedFile, match="reads back otherwise than it was written"):
         stored(tmp_path / "x.h5", np.zeros(3))
     assert not list(tmp_path.iterdir())
