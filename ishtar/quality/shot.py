@@ -13,6 +13,7 @@ from ishtar.errors import IshtarError
 from ishtar.quality import timing
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.quality.look import Look
+from ishtar.quality.samples import Noise
 from ishtar.store import Channel
 
 if TYPE_CHECKING:
@@ -139,24 +140,26 @@ def _of_samples(looks: list[Look], noise: dict[str, float]) -> list[Finding]:
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     broken = {f.where for f in found}
+    kin: dict[tuple[Any, str], list[Noise]] = defaultdict(list)
     for look in looks:
-        path, dtype = look.channel.path, look.channel.dtype
-        if path in broken:
+        if look.channel.path in loud:
+            kin[_converter(look.channel)].append(loud[look.channel.path])
+    for look in looks:
+        if look.channel.path in broken:
             continue
-        alike = [
-            loud[other.channel.path]
-            for other in looks
-            if other is not look
-            and other.channel.path in loud
-            and other.channel.dtype == dtype
-            and other.channel.scale == look.channel.scale
-        ]
+        own = loud.get(look.channel.path)
+        alike = [noise for noise in kin[_converter(look.channel)] if noise is not own]
         try:
             found += look.findings(alike)
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     noise |= {path: n.sigma for path, n in loud.items()}
     return found
+
+
+def _converter(channel: Channel) -> tuple[Any, str]:
+    """Return what channels have in common that were digitised alike."""
+    return channel.dtype, str(channel.scale)
 
 
 def _unreadable(channel: Channel, error: IshtarError) -> Finding:

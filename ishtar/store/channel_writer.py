@@ -189,9 +189,10 @@ class ChannelWriter:
             self._last_time = float(t[-1])
 
     def _take(self, x: NDArray[Any], t: NDArray[np.float64] | None, block: int) -> None:
-        self._values.append(x)
+        waits = self._n_pending + len(x) < block
+        self._values.append(_alone(x) if waits else x)
         if t is not None:
-            self._times.append(t)
+            self._times.append(_alone(t) if waits else t)
         self._n_pending += len(x)
         if self._n_pending >= block:
             self._send(self._n_pending // self._chunk * self._chunk)
@@ -309,3 +310,10 @@ def _split(parts: list[NDArray[Any]], count: int) -> tuple[NDArray[Any], list[ND
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     rest = whole[count:]
     return whole[:count], [rest.copy()] if len(rest) else []
+
+
+def _alone(x: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of a small part of an array, which would keep all of it in memory."""
+    base = x.base
+    whole = base is None or (isinstance(base, np.ndarray) and base.nbytes <= 2 * x.nbytes)
+    return x if whole else x.copy()

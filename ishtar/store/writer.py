@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5g
+from h5py import h5f, h5g
 from numpy.typing import DTypeLike
 
 from ishtar.errors import DamagedFile
@@ -28,6 +28,7 @@ from ishtar.store.lane import Lane
 from ishtar.store.scale import Step
 
 FORMAT = 1
+METADATA_BYTES = 16 << 20  # 3 kB a channel; from 2 MB on HDF5 would write and read them again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ class SourceWriter:
             libver=("v110", "v110"),  # readable by every HDF5 since 1.10
             rdcc_nbytes=0,  # whole chunks are written: a cache would only hold memory
         )
+        _keep_metadata(self._file.id)
         return self
 
     def _begin_file(self) -> ForgivingFile:
@@ -227,3 +229,11 @@ class SourceWriter:
                 f"{self.path.name} reads back otherwise than it was written ({problem}): "
                 "check disk and memory of this computer, then ingest its source again"
             )
+
+
+def _keep_metadata(file: h5f.FileID) -> None:
+    """Let HDF5 hold what it knows of channels that are written side by side."""
+    cache = file.get_mdc_config()
+    cache.set_initial_size = True
+    cache.initial_size = cache.min_size = METADATA_BYTES
+    file.set_mdc_config(cache)
