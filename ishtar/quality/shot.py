@@ -13,7 +13,6 @@ from ishtar.errors import IshtarError
 from ishtar.quality import timing
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.quality.look import Look
-from ishtar.quality.samples import Noise
 from ishtar.store import Channel
 
 if TYPE_CHECKING:
@@ -140,17 +139,18 @@ def _of_samples(looks: list[Look], noise: dict[str, float]) -> list[Finding]:
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     broken = {f.where for f in found}
-    kin: dict[tuple[Any, str], list[Noise]] = defaultdict(list)
+    kin: dict[tuple[Any, str], list[str]] = defaultdict(list)
     for look in looks:
         if look.channel.path in loud:
-            kin[_converter(look.channel)].append(loud[look.channel.path])
+            kin[_converter(look.channel)].append(look.channel.path)
+    sigmas = {key: np.array([loud[path].sigma for path in paths]) for key, paths in kin.items()}
+    place = {path: (sigmas[key], i) for key, paths in kin.items() for i, path in enumerate(paths)}
     for look in looks:
         if look.channel.path in broken:
             continue
-        own = loud.get(look.channel.path)
-        alike = [noise for noise in kin[_converter(look.channel)] if noise is not own]
+        others = np.delete(*place[path]) if (path := look.channel.path) in place else np.empty(0)
         try:
-            found += look.findings(alike)
+            found += look.findings(others)
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     noise |= {path: n.sigma for path, n in loud.items()}

@@ -107,7 +107,8 @@ class ChannelWriter:
         self._data: h5d.DatasetID | None = None
         self._time: h5d.DatasetID | None = None
         self._sample_bytes = self._dtype.itemsize + (8 if dt is None else 0)
-        self._chunk = CHUNK  # until the first samples are written
+        self._chunk = self._block = CHUNK  # until the first samples are written
+        self._sized_for = 0
         self._finest: Level | None = None
         self._digest = ChannelDigest()
         self._rails = Rails(self._dtype)
@@ -159,9 +160,13 @@ class ChannelWriter:
             self._take(x[i : i + block], t[i : i + block], block)
 
     def _block_length(self) -> int:
-        if not self._n_sent:
-            self._chunk = self._lanes.chunk_length(self._sample_bytes)
-        return self._lanes.block_length(self._sample_bytes, self._chunk)
+        """Return how many samples make a block, as the channels begun so far allow."""
+        if self._sized_for != self._lanes.n_channels:
+            self._sized_for = self._lanes.n_channels
+            if not self._n_sent:
+                self._chunk = self._lanes.chunk_length(self._sample_bytes)
+            self._block = self._lanes.block_length(self._sample_bytes, self._chunk)
+        return self._block
 
     def _exactly(self, x: NDArray[Any], owned: bool) -> NDArray[Any]:
         """Return the values as the channel's dtype, refusing what would change them."""
