@@ -41,7 +41,7 @@ NOISE = np.random.default_rng(0).normal(0, 300, 1000).astype(np.int16)
 RAMP = np.arange(200_000) * 37 % 5000 - 2500
 
 
-def write_channels(path: Path, count: int, values: np.ndarray = NOISE) -> Path:
+def write_channels(path: Path, count: int, values: np.ndarray = NOISE, comment: str = "") -> Path:
     with SourceWriter(path, ORIGIN) as w:
         channels = [
             w.channel(
@@ -51,7 +51,7 @@ def write_channels(path: Path, count: int, values: np.ndarray = NOISE) -> Path:
                 t0=-0.3,
                 dt=1e-3,
                 scale=[{"kind": "linear", "slope": 1e-3, "intercept": 0.0}],
-                properties={"unit_string": "V", "wf_increment": 1e-3},
+                properties={"unit_string": "V", "wf_increment": 1e-3, "comment": comment},
             )
             for i in range(count)
         ]
@@ -78,15 +78,46 @@ class CountingFile(ForgivingFile):
         return super().readinto(buffer)
 
 
+class FullDisk(ForgivingFile):
+    """Takes the beginning of a file and nothing more."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() > 1 << 20:
+            self.error = OSError(28, "No space left on device")
+        return super().write(data)
+
+
+def test_a_channel_that_the_disk_no_longer_takes_is_not_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "ForgivingFile", FullDisk)
+    block = np.random.default_rng(1).integers(-30000, 30000, 1 << 20).astype(np.int16)
+    taken = 0
+
+    def write() -> None:
+        nonlocal taken
+        with SourceWriter(tmp_path / "x.h5", ORIGIN) as w:
+            channel = w.channel("g/c", dtype=np.int16, dt=1.0)
+            for _ in range(100):
+                channel.append(block)
+                taken += 1
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
+    assert taken < 30  # some blocks wait for the disk; the rest is never asked for
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_channel_is_written_in_as_many_strokes_however_many_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "ForgivingFile", CountingFile)
     each = []
-    for count in (FEW, 1000):  # so many do not fit into what HDF5 keeps of a file by itself
+    for count in (FEW, MANY):
         monkeypatch.setattr(CountingFile, "writes", 0)
         monkeypatch.setattr(CountingFile, "reads", 0)
-        write_channels(tmp_path / f"{count}.h5", count)
+        # MANY of these texts are more than HDF5 would keep of a file by itself
+        write_channels(tmp_path / f"{count}.h5", count, comment="x" * 20_000)
         assert CountingFile.reads == 0
         each.append(CountingFile.writes / count)
     assert each[1] <= each[0] <= 8
@@ -287,6 +318,7 @@ def test_any_program_reads_the_groups_of_a_stored_file(stored: Path) -> None:
         assert isinstance(facts["unit"], str)
         assert short["envelope/128"].shape == (8, 2)
         assert (f.attrs["format"], f.attrs["size"]) == (1, 1)
+        assert [a.dtype.kind for a in (f.attrs["format"], facts["n"], facts["t0"])] == list("iif")
         long = f["channels/DAQ/long"]
         assert sorted(long["envelope"]) == ["128", "512"]
         np.testing.assert_array_equal(long["data"][-5:], RAMP[-5:])

@@ -51,7 +51,7 @@ class Lanes:
     def chunk_length(self, sample_bytes: int) -> int:
         """Return how many samples make a chunk: fewer where many channels wait to fill theirs."""
         room = PENDING_BYTES // max(1, self.n_channels) // sample_bytes
-        return min(CHUNK, max(SMALLEST_CHUNK, 1 << room.bit_length() - 1))
+        return min(CHUNK, max(SMALLEST_CHUNK, 1 << max(room, 1).bit_length() - 1))
 
     def block_length(self, sample_bytes: int, chunk: int) -> int:
         """Return how many samples make a block: whole chunks, long where channels are few.
