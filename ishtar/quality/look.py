@@ -108,7 +108,7 @@ class Look:
             float(c.time(fall, fall + 1)[0]) if fall < c.n else np.nan,
         )
 
-    def findings(self, neighbours: list[Noise]) -> list[Finding]:
+    def findings(self, neighbours: Floats) -> list[Finding]:
         """Return what its samples tell; ``neighbours``: the noise of its recorder's channels."""
         c = self.channel
         if c.n == 0:

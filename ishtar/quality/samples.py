@@ -205,7 +205,7 @@ def noise_of(quiet: Raw, low: float, high: float) -> Noise | None:
     return Noise(sigma=sigma, span=float(high) - float(low))
 
 
-def noisy(where: str, noise: Noise, neighbours: Sequence[Noise]) -> Finding | None:
+def noisy(where: str, noise: Noise, neighbours: Floats) -> Finding | None:
     """Tell whether a channel hardly rises out of its noise, or is far louder than its neighbours.
 
     Parameters
@@ -214,13 +214,13 @@ def noisy(where: str, noise: Noise, neighbours: Sequence[Noise]) -> Finding | No
         The channel.
     noise : Noise
         Its own.
-    neighbours : sequence of Noise
-        Of the other channels of the same recorder and converter.
+    neighbours : (n,) float, as recorded
+        The noise of the other channels of the same recorder and converter.
     """
     if noise.sigma <= 0.0 or noise.span <= 0.0:
         return None
     share = noise.sigma / noise.span
-    usual = float(np.median([n.sigma for n in neighbours])) if len(neighbours) >= 3 else 0.0
+    usual = float(np.median(neighbours)) if neighbours.size >= 3 else 0.0
     if usual > 0.0 and noise.sigma > LOUDER * usual:
         text = (
             f"noise of {noise.sigma:.3g} counts before the trigger, {noise.sigma / usual:.0f} "

@@ -140,24 +140,27 @@ def _of_samples(looks: list[Look], noise: dict[str, float]) -> list[Finding]:
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     broken = {f.where for f in found}
+    kin: dict[tuple[Any, str], list[str]] = defaultdict(list)
     for look in looks:
-        path, dtype = look.channel.path, look.channel.dtype
-        if path in broken:
+        if look.channel.path in loud:
+            kin[_converter(look.channel)].append(look.channel.path)
+    sigmas = {key: np.array([loud[path].sigma for path in paths]) for key, paths in kin.items()}
+    place = {path: (sigmas[key], i) for key, paths in kin.items() for i, path in enumerate(paths)}
+    for look in looks:
+        if look.channel.path in broken:
             continue
-        alike = [
-            loud[other.channel.path]
-            for other in looks
-            if other is not look
-            and other.channel.path in loud
-            and other.channel.dtype == dtype
-            and other.channel.scale == look.channel.scale
-        ]
+        others = np.delete(*place[path]) if (path := look.channel.path) in place else np.empty(0)
         try:
-            found += look.findings(alike)
+            found += look.findings(others)
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     noise |= {path: n.sigma for path, n in loud.items()}
     return found
+
+
+def _converter(channel: Channel) -> tuple[Any, str]:
+    """Return what channels have in common that were digitised alike."""
+    return channel.dtype, str(channel.scale)
 
 
 def _unreadable(channel: Channel, error: IshtarError) -> Finding:
