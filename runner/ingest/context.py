@@ -25,6 +25,8 @@ class Context:
         Of the workspace.
     notes : list of str
         What a reader should hear of, though the file could be stored.
+    salvage : bool
+        Take the whole parts of a file that ends too early, and mark it as such for ever.
     """
 
     shot: int
@@ -32,6 +34,7 @@ class Context:
     writer: SourceWriter
     report: Callable[[int], None]
     notes: list[str] = field(default_factory=list)
+    salvage: bool = False
 
     @property
     def attributes(self) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def follow_shot(layout: DataFolders, settings: IngestSettings, shot: int, stored
         return Followed()
     try:
         return match_day(layout, settings, day)
-    except DamagedFile as error:  # of another shot, perhaps: no reason to refuse this one
+    except (DamagedFile, Rejected) as error:  # of another shot, or a log: none to refuse this one
         return Followed(notes=[f"the generator's log of {day} could not be matched: {error}"])
 
 

@@ -78,7 +78,7 @@ def match_log(
     return Followed(
         shots=sorted({m["shot"] for m in matched}),
         stored=stored,
-        notes=[*_notes(log, len(matched), unmatched, ambiguous), *moved],
+        notes=[*_notes(log, len(matched), unmatched, ambiguous), *day_log.notes, *moved],
         moved=bool(moved),
     )
 
