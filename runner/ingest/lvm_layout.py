@@ -80,21 +80,38 @@ def _value_columns(file: LvmFile, segment: Segment, columns: list[str]) -> list[
     if n > MOST_COLUMNS:
         raise Rejected(f"it has {n} channels; at most {MOST_COLUMNS} can be stored")
     values = [step * i + 1 for i in range(n)]
-    rest = columns[values[-1] + 1 :] if values else columns[1:]
-    xs = [columns[v - 1] for v in values] if step == 2 else columns[:1]
-    short = bool(values) and values[-1] >= len(columns)
-    known = all(x == X_VALUE for x in xs)
-    odd = not known and bool(values) and _named(columns) != values[-1] + 1
-    odd = odd or X_VALUE in [columns[v] for v in values if v < len(columns)]
-    odd = odd or comment_column(segment) in values
-    if short or odd or [name for name in rest if name] not in ([], [COMMENT]):
+    if not _fit(columns, values, step, comment_column(segment)):
         raise Rejected(
             f"segment {segment.number} states {n} channels, but its columns are "
-            f"{', '.join(columns[:8])}{' …' if len(columns) > 8 else ''}"
+            f"{', '.join(c[:20] for c in columns[:8])}{' …' if len(columns) > 8 else ''}"
         )
-    if stated is None and not known:
+    if stated is None and columns[0] != X_VALUE:
         raise Rejected(f"the columns of segment {segment.number} do not begin with {X_VALUE}")
     return values
+
+
+def _fit(columns: list[str], values: list[int], step: int, comments: int | None) -> bool:
+    """Say whether columns are those of some values, each or all with an x before."""
+    if not values:
+        return True
+    if values[-1] >= len(columns) or comments in values:
+        return False
+    rest = [name for name in columns[values[-1] + 1 :] if name]
+    if rest not in ([], [COMMENT]) or X_VALUE in [columns[v] for v in values]:
+        return False
+    xs = [columns[v - 1] for v in values] if step == 2 else columns[:1]
+    # another name than LabVIEW's is one if nothing is left over, and if it is no row
+    return all(x == X_VALUE for x in xs) or (
+        _named(columns) == values[-1] + 1 and not any(map(_is_number, columns))
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _stated_channels(segment: Segment) -> int | None:

@@ -56,6 +56,18 @@ def begins_header(line: bytes) -> bool:
     return _HEADER_LINE.match(line) is not None
 
 
+def begins_row(line: bytes, separator: bytes, decimal: str, *, x_is_read: bool) -> bool:
+    """Say whether a line begins as rows do, with a number or with no x."""
+    if line.startswith(separator) or (x_is_read and line[:1] in b"0123456789-+"):
+        return True  # whether it goes on as a number is seen where it is read
+    cell = line.split(separator, 1)[0].replace(decimal.encode(), b".").strip()
+    try:
+        float(cell or b"0")
+    except ValueError:
+        return False
+    return True
+
+
 def settings_line(line: str) -> tuple[str, str]:
     """Return tag and value of a line of the file's header, whatever parts them."""
     match = _SETTING.match(line)

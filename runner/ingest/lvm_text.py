@@ -22,6 +22,7 @@ from runner.ingest.lvm_lines import (
     MOST_COLUMNS,
     HeaderLines,
     begins_header,
+    begins_row,
     repeated,
     settings_line,
     text_of,
@@ -276,6 +277,7 @@ def _share(segment: Segment, before: Segment) -> None:
 def _pass_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
     position = segment.start
     separator, most = found.separator.encode(), len(segment.columns) - 1
+    x_is_read = found.x_columns != "No"
     may_be_long = "Comment" in (c.strip() for c in segment.columns)  # which may hold anything
     while line := next_line(lines.file, found.path.name):
         if begins_header(line):
@@ -284,6 +286,11 @@ def _pass_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
         if line.strip():
             segment.n_rows += 1
             found.line_before, found.last_line = found.last_line, line
+            if not begins_row(line, separator, found.decimal, x_is_read=x_is_read):
+                raise Rejected(
+                    f"row {segment.n_rows} of segment {segment.number} begins with "
+                    f"{text_of(line[:40]).strip()!r}, which is neither a number nor a header"
+                )
             if not may_be_long and line.count(separator) > most:
                 _refuse_long(line.split(separator), segment)
     segment.stop = position
