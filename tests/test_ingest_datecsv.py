@@ -68,6 +68,8 @@ def test_the_date_is_what_the_cells_say(tmp_path: Path, text: str, date: str) ->
         ("Date;2026-11-22 00:00\nTime;late\n", "Time is 'late', which is no time of day"),
         ("Date;2026-11-22 25:00\n", "no date that can be read: Date '2026-11-22 25:00'"),
         ("Date;2026-11-22 15:30 or so\n", "Date '2026-11-22 15:30 or so'"),
+        ("Date;2026-11-22 10:00:0\x1e\n", "no date that can be read"),
+        ("Date;2026-11-22 10:00\x1e\n", "no date that can be read"),
         ("Date;05/06/2026 10:00\n", "Date '05/06/2026 10:00'"),
         ("Date;1904-01-01 00:00:00\n", "no date that can be read"),
         ("Date;2026-11-22 10:00:00\nTime;15:00:00\n", "contradict each other"),

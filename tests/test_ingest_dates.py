@@ -57,7 +57,7 @@ def test_a_time_of_day_is_read_as_people_write_it(text: str, seconds: float) -> 
         *("", "15", "25:00", "24:00:01", "23:58:60", "15:60", "15:30:61", "9:4", "-1:00"),
         *("15.30", "15,5", "15:30,5", "15:30:12.", "15h", "0:30 PM", "13:00 AM", "24:00 PM"),
         *("15:30:12 or so", "at 15:30", "15:30:12Z", "153012", "T15:30", "quarter past three"),
-        *("٣:٠٠:٠٠", "15:30:12 PM AM", "15:30\x00", "15:30:12 XM", "nan", "1e3"),
+        *("٣:٠٠:٠٠", "15:30:12 PM AM", "15:30\x00", "15:30:12 XM", "nan", "1e3", "15:30:12.7\x1e"),
     ],
 )
 def test_what_is_no_time_of_day_is_none_and_never_midnight(text: str) -> None:

@@ -101,6 +101,7 @@ def test_midnight_is_passed_whatever_the_clock(tmp_path: Path, times: list[str])
         ("09:00:02\t500.0\t5.0\t7", "at row 3 below its header: it has 4 cells for 3 columns"),
         ("09:00:02\r09:00:03\t500.0\t5.0", "cannot be read"),
         ("09:00:02\t50\x000\t5.0", "is no number"),
+        ("09:00:02\t500.\x1e\t5.0", "is no number"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, row: str, reason: str) -> None:

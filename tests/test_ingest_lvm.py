@@ -321,7 +321,7 @@ def test_an_x_that_is_no_number_begins_no_header(tmp_path: Path) -> None:
     refused(tmp_path, Lvm(segments=[Part(rows=rows)]), "row 2 of segment 1 has no x for a")
 
 
-@pytest.mark.parametrize("cell", ["1_5", "1.2.3", "1,5", "0x1p3", "1.5 V", "1.5\0"])
+@pytest.mark.parametrize("cell", ["1_5", "1.2.3", "1,5", "0x1p3", "1.5 V", "1.5\0", "1.5\x1e"])
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
     rows = [ROWS[0], f"0.5\t{cell}\t-3.0", ROWS[2]]
     refused(

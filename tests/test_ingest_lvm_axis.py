@@ -215,7 +215,7 @@ def test_without_a_step_the_x_column_counts(tmp_path: Path, delta: str | None) -
     assert times(source) == [0.0, 0.5, 1.0]
 
 
-@pytest.mark.parametrize("delta", ["half", "1_0", "0.5 s", "1,000"])
+@pytest.mark.parametrize("delta", ["half", "1_0", "0.5 s", "1,000", "0.\x1e"])
 def test_a_step_that_is_no_number_is_refused(tmp_path: Path, delta: str) -> None:
     lvm = Lvm(segments=[Part(rows=ROWS, entries=entries(Delta_X=delta))])
     refused(tmp_path, lvm, f"{delta!r} in a header is no number")

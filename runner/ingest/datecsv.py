@@ -36,6 +36,7 @@ _YES_NO = {"yes": True, "ja": True, "true": True, "1": True, "y": True, "j": Tru
 _LIKE_A_DATE = re.compile(r"\d{1,4}[-./_ ]{1,2}\w{1,9}\.?[-./_, ]{1,2}\d|\d{8}", re.ASCII)
 _NUMBER = re.compile(r"#? ?(\d{1,18})(?:[.,]0+)?", re.ASCII)
 _SEARCHED = 40  # lines that a key must be in
+_BLANK = " \t\r\n\xa0\u202f"  # what Python takes for blank, too, are damaged letters
 _END = "end of the file"
 
 Entry = tuple[str, list[str]]
@@ -198,7 +199,7 @@ def _cells(lines: list[str], separator: str) -> list[list[str]]:
         rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error:  # its cells are too long: a strict reader says so
         return []
-    return [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
+    return [[c.strip(_BLANK) for c in row] for row in rows if any(c.strip(_BLANK) for c in row)]
 
 
 def _decoded(path: Path) -> str:

@@ -15,6 +15,8 @@ LONGEST = 64  # characters; no date with its time is longer
 _NOT_SET = 1904  # the year that LabVIEW gives to a time that nobody has set
 _TOO_LATE = 2200
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
 _MONTHS = {
     name: number
     for number, names in enumerate(
@@ -164,7 +166,10 @@ def parse_moment(text: str) -> dt.datetime | None:
 
 def _plain(text: str) -> str:
     """Return a text in small letters with single spaces: some programs write other blanks."""
-    return " ".join(text.casefold().split()) if len(text) <= LONGEST else ""
+    # a control character is a damaged digit, though Python takes some for blanks
+    if len(text) > LONGEST or _CONTROL.search(text):
+        return ""
+    return " ".join(text.casefold().split())
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:

@@ -22,8 +22,8 @@ from runner.ingest.context import Context
 from runner.ingest.dates import iso
 from runner.ingest.errors import Rejected
 from runner.ingest.lvm_axis import Starts, complaints, looks_like_a_unit
-from runner.ingest.lvm_layout import Place, comment_column, places_of
-from runner.ingest.lvm_lines import text_of
+from runner.ingest.lvm_layout import Place, places_of
+from runner.ingest.lvm_lines import comment_column, text_of
 from runner.ingest.lvm_plan import Part, Plan, Planner, places
 from runner.ingest.lvm_text import MAGIC, LvmFile, Segment, scan_lvm
 from runner.ingest.text_table import empty_cells
@@ -245,8 +245,8 @@ def _comments(file: LvmFile) -> tuple[list[tuple[int, str]], int]:
     found: list[tuple[int, str]] = []
     row = n = length = 0
     for segment in file.segments:
-        place = comment_column(segment)
-        if place is None:
+        place = comment_column(segment.columns)
+        if place is None or not segment.has_comments:
             row += segment.n_rows
             continue
         for lines in file.lines(segment):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.ingest.errors import Rejected
-from runner.ingest.lvm_lines import MOST_COLUMNS
+from runner.ingest.lvm_lines import COMMENT, MOST_COLUMNS, comment_column
 from runner.ingest.lvm_text import LvmFile, Segment
 
 X_VALUE = "X_Value"
-COMMENT = "Comment"
 _OF_CHANNELS = (
     *("Samples", "Date", "Time", "Y_Unit_Label", "Y_Dimension"),
     *("X_Unit_Label", "X_Dimension", "X0", "Delta_X"),
@@ -61,14 +60,6 @@ def places_of(file: LvmFile, segment: Segment) -> dict[str, Place]:
     return places
 
 
-def comment_column(segment: Segment) -> int | None:
-    """Return the column of the comments, the last one that has a name."""
-    columns = [name.strip() for name in segment.columns]
-    while columns and not columns[-1]:
-        columns.pop()
-    return len(columns) - 1 if columns and columns[-1] == COMMENT else None
-
-
 def _value_columns(file: LvmFile, segment: Segment, columns: list[str]) -> list[int]:
     """Return the columns of values: as many as the header states, or all but comments."""
     step = 2 if file.x_columns == "Multi" else 1
@@ -80,7 +71,7 @@ def _value_columns(file: LvmFile, segment: Segment, columns: list[str]) -> list[
     if n > MOST_COLUMNS:
         raise Rejected(f"it has {n} channels; at most {MOST_COLUMNS} can be stored")
     values = [step * i + 1 for i in range(n)]
-    if not _fit(columns, values, step, comment_column(segment)):
+    if not _fit(columns, values, step, comment_column(columns)):
         raise Rejected(
             f"segment {segment.number} states {n} channels, but its columns are "
             f"{', '.join(c[:20] for c in columns[:8])}{' …' if len(columns) > 8 else ''}"

@@ -11,11 +11,14 @@ from runner.ingest.errors import Rejected
 from runner.ingest.text_table import next_line
 
 END_OF_HEADER = "***End_of_Header***"
+COMMENT = "Comment"
 MOST_COLUMNS = 10_000
 MOST_LINES = 10_000  # of one header
 LONGEST_SPECIAL = 64_000  # characters
 _SPECIAL = ("***Start_Special***", "***End_Special***")
-_HEADER_LINE = re.compile(rb"(?!(?:nan|inf|infinity)\b)[a-z*][\w* /().-]*[\t,;\r\n]", re.IGNORECASE)
+_HEADER_LINE = re.compile(
+    rb"(?!(?:nan|inf|infinity)\b)[a-z*][\w* /().-]*(?:[\t,;\r\n]|\Z)", re.IGNORECASE
+)
 _SETTING = re.compile(r"([^\t,;]*)[\t,;]?(.*)", re.DOTALL)
 _STATED_ONCE = {
     *("Separator", "Decimal_Separator", "Multi_Headings", "X_Columns", "Time_Pref", "Date", "Time"),
@@ -56,16 +59,20 @@ def begins_header(line: bytes) -> bool:
     return _HEADER_LINE.match(line) is not None
 
 
-def begins_row(line: bytes, separator: bytes, decimal: str, *, x_is_read: bool) -> bool:
+def begins_row(line: bytes, separator: bytes, decimal: str) -> bool:
     """Say whether a line begins as rows do, with a number or with no x."""
-    if line.startswith(separator) or (x_is_read and line[:1] in b"0123456789-+"):
-        return True  # whether it goes on as a number is seen where it is read
     cell = line.split(separator, 1)[0].replace(decimal.encode(), b".").strip()
     try:
         float(cell or b"0")
     except ValueError:
         return False
     return True
+
+
+def comment_column(columns: list[str]) -> int | None:
+    """Return the column of the comments, the last one that has a name."""
+    named = [i for i, name in enumerate(columns) if name.strip()]
+    return named[-1] if named and columns[named[-1]].strip() == COMMENT else None
 
 
 def settings_line(line: str) -> tuple[str, str]:

@@ -23,17 +23,20 @@ from runner.ingest.lvm_lines import (
     HeaderLines,
     begins_header,
     begins_row,
+    comment_column,
     repeated,
     settings_line,
     text_of,
 )
 from runner.ingest.text_table import (
+    LONGEST_LINE,
     BadCell,
     ends_lines_with_cr,
     float_columns,
     line_blocks,
     next_line,
     open_lines,
+    too_long,
 )
 
 MAGIC = b"LabVIEW Measurement"
@@ -65,6 +68,8 @@ class Segment:
         Bytes of the file that hold its rows.
     n_rows : int
         How many they are.
+    has_comments : bool
+        Whether a row may have one.
     """
 
     number: int
@@ -73,11 +78,12 @@ class Segment:
     start: int
     stop: int = 0
     n_rows: int = 0
+    has_comments: bool = False
 
     def entry(self, tag: str, place: int) -> str:
         """Return a cell of the header, empty if there is none; ``place`` 0 is behind the tag."""
         entries = self.header.get(tag, [])
-        return entries[place].strip() if place < len(entries) else ""
+        return entries[place].strip(" \t") if place < len(entries) else ""
 
     def samples(self, place: int) -> int | None:
         """Return how many samples the header promises, if it does.
@@ -138,7 +144,7 @@ class LvmFile:
     def number(self, text: str) -> float:
         """Return a number of a header."""
         try:
-            if "_" not in text:
+            if "_" not in text and text.isascii() and text.isprintable():
                 return float(text.replace(self.decimal, "."))
         except ValueError:
             pass
@@ -275,23 +281,34 @@ def _share(segment: Segment, before: Segment) -> None:
 
 
 def _pass_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
+    """Count the rows of a segment, looking closely only at lines that are not like most."""
     position = segment.start
-    separator, most = found.separator.encode(), len(segment.columns) - 1
-    x_is_read = found.x_columns != "No"
-    may_be_long = "Comment" in (c.strip() for c in segment.columns)  # which may hold anything
-    while line := next_line(lines.file, found.path.name):
-        if begins_header(line):
-            break
-        position += len(line)
-        if line.strip():
-            segment.n_rows += 1
-            found.line_before, found.last_line = found.last_line, line
-            if not begins_row(line, separator, found.decimal, x_is_read=x_is_read):
+    separator, decimal = found.separator.encode(), found.decimal
+    most = comment_column(segment.columns)
+    may_hold_anything = most is not None
+    most = len(segment.columns) if most is None else most
+    plain = separator if found.x_columns == "No" else b"0123456789-" + separator
+    readline = lines.file.readline
+    while line := readline(LONGEST_LINE + 1):
+        if line[:1] not in plain:
+            if begins_header(line):
+                break
+            if line.strip() and not begins_row(line, separator, decimal):
                 raise Rejected(
-                    f"row {segment.n_rows} of segment {segment.number} begins with "
+                    f"row {segment.n_rows + 1} of segment {segment.number} begins with "
                     f"{text_of(line[:40]).strip()!r}, which is neither a number nor a header"
                 )
-            if not may_be_long and line.count(separator) > most:
+        if len(line) > LONGEST_LINE:
+            raise Rejected(too_long(found.path.name))
+        position += len(line)
+        if line.isspace():
+            continue
+        segment.n_rows += 1
+        found.line_before, found.last_line = found.last_line, line
+        if line.count(separator) >= most:
+            if may_hold_anything:
+                segment.has_comments = True
+            else:
                 _refuse_long(line.split(separator), segment)
     segment.stop = position
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from runner.ingest.errors import Rejected
 
 BLOCK_BYTES = 4 << 20
 LONGEST_LINE = 16 << 20  # bytes; what has none shorter is no table
+_ODD = re.compile(rb"[\x00-\x08\x0e-\x1f\x85\xa0]")
+_ODD_TEXT = re.compile(r"[^\x20-\x7e]")
 _BLANK = " \t\r\n\v\f"  # what bytes take for blank, and no more
 
 
@@ -63,7 +66,7 @@ def next_line(f: io.BufferedReader, name: str) -> bytes:
     """
     line = f.readline(LONGEST_LINE + 1)
     if len(line) > LONGEST_LINE:
-        raise Rejected(_too_long(name))
+        raise Rejected(too_long(name))
     return line
 
 
@@ -92,7 +95,7 @@ def line_blocks(
             if newline:
                 yield head + newline
             if len(tail) > LONGEST_LINE:
-                raise Rejected(_too_long(path.name))
+                raise Rejected(too_long(path.name))
         if tail.strip() and not open_end:
             yield tail
 
@@ -124,8 +127,9 @@ def float_columns(
         lines = lines.replace(decimal.encode(), b".")
     if not lines.strip():
         return np.empty((len(columns), 0))
-    # a CR inside a line would end it for numpy, and only there
-    if lines.count(b"\r") == lines.count(b"\r\n"):
+    # a CR inside a line would end it for numpy, and only there; and numpy takes for a blank
+    # whatever Python does, which hides a damaged digit
+    if lines.count(b"\r") == lines.count(b"\r\n") and not _ODD.search(lines):
         try:
             table: Any = np.loadtxt(
                 io.BytesIO(lines),
@@ -143,7 +147,7 @@ def float_columns(
     for line in text_lines(lines):
         cells = line.split(separator)
         for i, c in enumerate(columns):
-            found[i, n] = _number(cells[c].strip() if c < len(cells) else "", n)
+            found[i, n] = _number(cells[c].strip(_BLANK) if c < len(cells) else "", n)
         n += 1
     return found[:, :n]
 
@@ -151,7 +155,9 @@ def float_columns(
 def empty_cells(lines: bytes, columns: Sequence[int], *, separator: str) -> NDArray[np.bool_]:
     """Return which cells of some columns are empty or missing, (len(columns), n)."""
     rows = [line.split(separator) for line in text_lines(lines)]
-    return np.array([[c >= len(r) or not r[c].strip() for r in rows] for c in columns], dtype=bool)
+    return np.array(
+        [[c >= len(r) or not r[c].strip(_BLANK) for r in rows] for c in columns], dtype=bool
+    )
 
 
 def text_lines(lines: bytes) -> list[str]:
@@ -164,12 +170,13 @@ def _number(cell: str, row: int) -> float:
     if not cell:
         return float("nan")
     try:
-        if "_" not in cell:  # which Python takes for a number
+        if "_" not in cell and not _ODD_TEXT.search(cell):  # which Python takes for numbers
             return float(cell)
     except ValueError:
         pass
     raise BadCell(row, cell)
 
 
-def _too_long(name: str) -> str:
+def too_long(name: str) -> str:
+    """Return the reason to refuse a file with an endless line."""
     return f"{name} has a line of more than {LONGEST_LINE >> 20} MB: it is no table of numbers"
