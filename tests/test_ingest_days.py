@@ -224,7 +224,7 @@ def test_logs_are_read_as_generators_write_them(
 def test_a_log_with_a_line_that_is_no_row_is_not_kept(place: Place) -> None:
     outcome = place.log([*pulse("09:10:00.3"), "09:11:00.000\tbroken\t1.0"])
     assert outcome.status == "quarantined"
-    assert "a line after row 0 that is no row" in outcome.reason
+    assert "at row 21 below its header: 'broken' is no number" in outcome.reason
     assert not (place.layout.days / "2026-11-22" / NAME).exists()
 
 

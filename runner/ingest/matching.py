@@ -140,7 +140,7 @@ def match_log(
         shots=sorted({*holders, *(change.shot for change in changes)}),
         stored=stored,
         removed=removed,
-        notes=[*_said(path, match.assigned), *notes],
+        notes=[*_said(path, match.assigned), *match.kept.log.notes, *notes],
     )
 
 
