@@ -15,6 +15,7 @@ from ishtar.machine import Machine
 from ishtar.resolve import Resolver
 from ishtar.shot_attributes import Attributes
 from ishtar.signal import Signal
+from ishtar.source_notes import salvaged_names
 from ishtar.store import Channel, SourceFile
 
 if TYPE_CHECKING:
@@ -133,5 +134,7 @@ class Shot:
         for name in ("gas", "program"):
             if name in known:
                 head += f", {known[name]}"
+        if cut := salvaged_names(self.sources):
+            head += f"; salvaged: the recording was cut ({', '.join(cut)})"
         missing = [n for n in self._declarations.signals if self._names.problem(n) is not None]
         return head + (f"; missing: {', '.join(missing)}>" if missing else ">")

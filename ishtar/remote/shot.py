@@ -16,7 +16,9 @@ from ishtar.remote.numbers import number_of
 from ishtar.remote.samples import TileSamples
 from ishtar.remote.signal import RemoteSignal
 from ishtar.shot_attributes import Attributes
+from ishtar.source_notes import time_base_missing
 from ishtar.story import Story
+from ishtar.timebase import SECONDS
 
 
 class RemoteShot:
@@ -136,6 +138,9 @@ class RemoteShot:
             span=row["span"],
             source=self._site.address,
             lack=row["problem"] or row["lack"],
+            # sites from before these were told do not have them
+            time_base=time_base_missing(row.get("x_unit", SECONDS)),
+            salvaged=row.get("salvaged", ""),
         )
 
     def __repr__(self) -> str:
@@ -144,4 +149,7 @@ class RemoteShot:
         for name in ("gas", "program"):
             if name in known:
                 head += f", {known[name]}"
+        cut = [s["name"] for s in self.facts["sources"] if s.get("salvaged")]
+        if cut:
+            head += f"; salvaged: the recording was cut ({', '.join(cut)})"
         return f"{head}; from {self._site.address}>"
