@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date as Date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from ishtar.attributes import History, current, read_edits, stated
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile
 from ishtar.machine import Machine
+from ishtar.moments import moment_of
 from ishtar.resolve import Resolver
 from ishtar.shot_attributes import Attributes
 from ishtar.signal import Signal
@@ -49,11 +50,14 @@ class Shot:
         return read_edits(self._folder)
 
     @property
-    def date(self) -> datetime | None:
-        """When the shot was triggered (local time), None where no source says it."""
+    def date(self) -> Date | None:
+        """When the shot was triggered (local time), None where no source says it.
+
+        A `datetime.datetime`; a `datetime.date` where no source says at what time of the day.
+        """
         text = self.attributes.get("date")
         try:
-            return None if text is None else datetime.fromisoformat(str(text))
+            return None if text is None else moment_of(str(text))
         except ValueError as error:
             raise DamagedFile(
                 f"shot {self.number} has the date {text!r}, which is none: correct its source and "

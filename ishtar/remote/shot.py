@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date as Date
 from functools import cached_property, partial
 from typing import Any
 
 from ishtar.catalogue import ScrapRow
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
 from ishtar.lineage import subject_of
+from ishtar.moments import moment_of
 from ishtar.numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.numbers import number_of
@@ -50,10 +51,13 @@ class RemoteShot:
         return Attributes(stated, self.number)
 
     @property
-    def date(self) -> datetime | None:
-        """When the shot was triggered (local time), None where no source says it."""
+    def date(self) -> Date | None:
+        """When the shot was triggered (local time), None where no source says it.
+
+        As of a workspace: a day alone where no time of day is known.
+        """
         text = self.facts["date"]
-        return None if text is None else datetime.fromisoformat(text)
+        return None if text is None else moment_of(text)
 
     @property
     def problems(self) -> list[str]:
