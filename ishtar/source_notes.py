@@ -22,7 +22,7 @@ def salvaged(source: SourceFile) -> str:
         return ""
     text = "the recording was cut"
     if "bytes" in facts and "of" in facts:
-        text += f": {facts['bytes']} of {facts['of']} bytes were kept"
+        text += f", {facts['bytes']} of {facts['of']} bytes were kept"
     return text + (f" ({facts['reason']})" if facts.get("reason") else "")
 
 

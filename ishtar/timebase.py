@@ -210,7 +210,7 @@ class Along:
     @property
     def dim(self) -> str:
         """What they lie along, as far as the unit tells: ``frequency``, or ``x``."""
-        return "frequency" if self.unit.endswith("Hz") else "x"
+        return dim_of(self.unit)
 
     @property
     def x0(self) -> float:
@@ -247,6 +247,13 @@ class Along:
 
 
 Axis = TimeBase | Counted | Along
+
+
+def dim_of(unit: str) -> str:
+    """Return the name of what samples lie along, by its unit."""
+    if unit.endswith("Hz"):
+        return "frequency"
+    return {SECONDS: "time", COUNTED: "sample"}.get(unit, "x")
 
 
 def in_seconds(axis: Axis, name: str) -> TimeBase:

@@ -302,7 +302,7 @@ def _noted(shot: Shot) -> list[Finding]:
     for source in shot.sources:
         where = source.origin.source
         if text := salvaged(source):
-            text = f"{text}; what came after is lost"
+            text = f"was salvaged: {text}"
             found.append(Finding(kind="salvaged", severity=Severity.BAD, where=where, text=text))
         found += [
             Finding(kind="source", severity=Severity.SUSPECT, where=where, text=note)
