@@ -349,6 +349,11 @@ class Resolver:
             for part in parts.values():
                 part.note_read()
 
+        story = replace(
+            story,
+            time_base=time_base_missing(samples.base.unit),
+            salvaged=next((s.salvaged for s in stories if s.salvaged), ""),
+        )
         return Signal(samples, story, on_read=note)
 
 

@@ -89,10 +89,18 @@ class Shot:
         """Return the names of the signals that can be read at this shot."""
         return [name for name in self._declarations.signals if self.problem(name) is None]
 
-    def problem(self, name: str) -> str | None:
-        """Return why a signal cannot be read at this shot, None where it can."""
+    def problem(self, name: str, *, in_time: bool = False) -> str | None:
+        """Return why a signal cannot be read at this shot, None where it can.
+
+        ``in_time``: also why it cannot be read against time, as its samples lie in none.
+        """
         self._names.note(name)
-        return self._names.problem(name)
+        why = self._names.problem(name)
+        if why is None and in_time:
+            signal = self._names.signal(name)
+            if why := signal.lack_of_time:
+                signal.note_read()  # who goes by what it lies along depends on its channel
+        return why
 
     def missing(self) -> dict[str, str]:
         """Return the declared signals that cannot be read at this shot, each with the reason."""

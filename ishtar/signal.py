@@ -18,8 +18,9 @@ from ishtar.measured import Measured
 from ishtar.sample_flags import ATTRIBUTES
 from ishtar.sampled import Sampled, ScaledSamples
 from ishtar.story import Story
-from ishtar.timebase import Along, Counted, TimeBase, in_seconds, step_text
+from ishtar.timebase import Along, Counted, TimeBase, in_seconds, lack_of_time, step_text
 from ishtar.units import factor
+from ishtar.windows import slice_bound
 
 if TYPE_CHECKING:
     import xarray
@@ -70,6 +71,11 @@ class Signal:
     def time_base(self) -> TimeBase:
         """Where the samples of the record lie in time; `TimeBaseError` where they do not."""
         return in_seconds(self._samples.base, self.name)
+
+    @property
+    def lack_of_time(self) -> str | None:
+        """Why the samples have no seconds, and what to do; None where they have."""
+        return lack_of_time(self._samples.base, self.name)
 
     @property
     def dt(self) -> float | None:
@@ -148,7 +154,7 @@ class Signal:
             first, last, _ = key.indices(self.n)
             window = (start + first, start + max(first, last))
         else:
-            t = [None if b is None else self._time(b) for b in (key.start, key.stop)]
+            t = [None if b is None else slice_bound(b, self.name) for b in (key.start, key.stop)]
             clock = in_seconds(base, self.name)
             first, last = (
                 edge if bound is None else clock.index(bound)
@@ -166,14 +172,6 @@ class Signal:
 
     def __array__(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
         raise TypeError(f"{self.name} is not read yet: take its load() or values()")
-
-    def _time(self, bound: Any) -> float:
-        try:
-            if not isinstance(bound, str):
-                return float(bound)
-        except (TypeError, ValueError):
-            pass
-        raise TypeError(f"{self.name}: {bound!r} is no time; give seconds, s[2.0:2.1]")
 
     def to(self, unit: str) -> Signal:
         """Return the signal in another unit; nothing is read.

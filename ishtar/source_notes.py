@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ishtar.store import Channel, SourceFile
-from ishtar.timebase import COUNTED, SECONDS
+from ishtar.timebase import COUNTED, SECONDS, dim_of
 
 
 def notes_of(source: SourceFile) -> list[str]:
@@ -40,4 +40,7 @@ def time_base_missing(x_unit: str) -> str:
     """Return why samples have no time base, by the unit of what they lie along; empty for s."""
     if x_unit == COUNTED:
         return "none: samples are only counted, nothing says when they were taken"
-    return "" if x_unit == SECONDS else f"none: samples lie along {x_unit}"
+    if x_unit == SECONDS:
+        return ""
+    what = "frequency in " if dim_of(x_unit) == "frequency" else ""
+    return f"none: samples lie along {what}{x_unit}"

@@ -273,8 +273,15 @@ def in_seconds(axis: Axis, name: str) -> TimeBase:
     """
     if isinstance(axis, Regular | Irregular):
         return axis
+    raise TimeBaseError(str(lack_of_time(axis, name)))
+
+
+def lack_of_time(axis: Axis, name: str) -> str | None:
+    """Return why samples have no seconds, and what to do; None where they have."""
+    if isinstance(axis, Regular | Irregular):
+        return None
     whose = name if name == axis.name else f"{name} ({axis.name})"
-    raise TimeBaseError(f"{whose} {axis.lack}")
+    return f"{whose} {axis.lack}"
 
 
 def step_text(axis: Axis, regular: str = "every {:g} s") -> str:

@@ -71,10 +71,10 @@ class Manipulator(Component):
         try:
             signal = self.signal("signal")
             signal.check()
-            if t is not None:
-                signal.time_base  # noqa: B018  where it went may be known, and not when
         except (NotFoundError, MissingCalibration, TimeBaseError) as error:
             return str(error)
+        if t is not None and (lack := signal.lack_of_time):  # where it went, and not when
+            return lack
         part = stretch(signal, t)
         values = part.values()
         good = np.isfinite(values)

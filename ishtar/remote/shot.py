@@ -97,10 +97,10 @@ class RemoteShot:
         """Return the declared signals that it does not, each with the reason."""
         return {name: e["problem"] for name, e in self._index[1].items() if not e["levels"]}
 
-    def problem(self, name: str) -> str | None:
-        """Return why a signal cannot be read, None where it can."""
+    def problem(self, name: str, *, in_time: bool = False) -> str | None:
+        """Return why a signal cannot be read, None where it can; ``in_time``: against time."""
         if name in self.signals():
-            return None
+            return self[name].lack_of_time if in_time else None
         return self.missing().get(name) or f"there is no signal {name!r}"
 
     def __contains__(self, name: object) -> bool:

@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from ishtar.catalogue import Catalogue
-from ishtar.errors import NotFoundError, TimeBaseError, did_you_mean
+from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
-from ishtar.signal import Signal
 from ishtar.testbed import Shots, Testbed
 from ishtar.timebase import step_text
 from ishtar.workspace import Workspace
@@ -227,7 +226,7 @@ def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) 
     story = s.explain()
     if at is not None and not at[0] < at[1]:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
-    lack = _no_seconds(s)
+    lack = s.lack_of_time
     if at is not None and lack:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g}: {lack}")
     part = None if at is None else s[at[0] : at[1]]
@@ -261,12 +260,3 @@ def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) 
     if part is not None:
         for t, value in zip(part.times(), part.values(), strict=True):
             click.echo(f"{t:.9g}\t{value:.9g}")
-
-
-def _no_seconds(s: Signal) -> str:
-    """Return why a signal has no seconds; empty where it has."""
-    try:
-        s.time_base  # noqa: B018
-    except TimeBaseError as error:
-        return str(error)
-    return ""
