@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.store import SourceWriter
+from ishtar.store import SourceFile, SourceWriter
 from ishtar.workspace import Workspace
 from tests.library_fakes import MOVED, SCALE, origin, raw_of, slow_times, write_workspace
 
@@ -129,3 +129,33 @@ def write_counted(workspace: Workspace) -> None:
             raw["Gas"], slow_times(COUNTED)
         )
         w.channel("PLC/Position", dtype=np.int32, dt=1.0, x_unit="").append(raw["Position"])
+
+
+def store_again(path: Path, x_units: dict[str, str]) -> None:
+    """Store a file anew with channels that lie in no time: by path, what they lie along.
+
+    ``""`` makes their samples counted; ``"Hz"`` takes their seconds for frequencies.
+    """
+    source = SourceFile(path)
+    temporary = path.with_name(f"again-{path.name}")
+    with SourceWriter(temporary, source.origin) as w:
+        w.attributes.update(source.attributes)
+        w.properties.update(source.properties)
+        for channel in source.channels.values():
+            unit = x_units.get(channel.path, channel.x_unit)
+            where: dict[str, Any] = {"t0": channel.t0, "dt": channel.dt}
+            if unit == "":
+                where = {"t0": 0.0, "dt": 1.0}
+            elif channel.dt is None:
+                where = {"irregular": True}
+            written = w.channel(
+                channel.path,
+                dtype=channel.dtype,
+                unit=channel.unit,
+                x_unit=unit,
+                scale=channel.scale,
+                properties=channel.properties,
+                **where,
+            )
+            written.append(channel.raw(), *([channel.time()] if "irregular" in where else []))
+    temporary.replace(path)
