@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.timebase import Along, Axis, Counted, Regular
+from ishtar.timebase import Axis, Counted, Regular
 
 if TYPE_CHECKING:
     import xarray
@@ -18,17 +18,20 @@ __all__ = ["array_over", "envelope_over"]
 def array_over(
     axis: Axis, window: tuple[int, int], values: NDArray[Any], name: str, attrs: dict[str, Any]
 ) -> xarray.DataArray:
-    """Return samples ``window`` over what they lie along; a constant step takes no memory."""
+    """Return samples ``window`` over what they lie along.
+
+    Times of a constant step take no memory, and are found by ``method="nearest"`` only; frequencies
+    are written out, so that ``.sel(frequency=slice(a, b))`` finds them, as `TimeBaseError` says.
+    """
     import xarray as xr
 
     start, stop = window
-    regular = axis.base if isinstance(axis, Along) else axis
-    if isinstance(regular, Regular) and stop > start:
+    if isinstance(axis, Regular) and stop > start:
         from xarray.indexes import RangeIndex
 
-        x0 = float(regular.t0 + regular.dt * start)
+        t0 = float(axis.t0 + axis.dt * start)
         index = RangeIndex.linspace(
-            x0, x0 + regular.dt * (stop - start), stop - start, endpoint=False, dim=axis.dim
+            t0, t0 + axis.dt * (stop - start), stop - start, endpoint=False, dim=axis.dim
         )
         coords: Any = xr.Coordinates.from_xindex(index)
     elif isinstance(axis, Counted):

@@ -5,7 +5,7 @@
 
 (() => {
   const ishtar = window.ishtar;
-  const LEFT = 64, RIGHT = 20, BOTTOM = 28, ROOM = 0.06;
+  const LEFT = 64, RIGHT = 24, BOTTOM = 28, ROOM = 0.06;
   const POINTS_FROM = 7; // CSS pixels between samples from which each is marked
   const ALONE = 0.9, AMONG = 0.6; // opacity of a band between minimum and maximum
 
