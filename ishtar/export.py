@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ishtar.errors import IshtarError, NoSuchSignal, TimeBaseError, did_you_mean, nearest
+from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
 from ishtar.export_files import FORMATS, Export, ExportError, Format, Series, write_all
 from ishtar.signal import Signal, Story
 from ishtar.windows import bounds
@@ -97,13 +97,12 @@ def export(
         raise ExportError(f"n = {n} values are none: give one at least")
     signals, left_out = choose(shot, names)
     series = []
+    windowed = bounds(t) != (None, None)
     for signal in signals:
-        try:
-            one = _series(signal, t, n)
-        except TimeBaseError as error:  # no window of time is a window of its samples
-            left_out[signal.name] = str(error)
+        if windowed and (lack := signal.lack_of_time):  # no window of time is one of its samples
+            left_out[signal.name] = lack
             continue
-        if one.n:
+        if (one := _series(signal, t, n)).n:
             series.append(one)
         else:
             left_out[signal.name] = "it has no samples in the window"
