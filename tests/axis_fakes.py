@@ -104,7 +104,8 @@ def write_counted(workspace: Workspace) -> None:
     path = workspace.shot_folder(COUNTED) / f"{SOURCE}.h5"
     with SourceWriter(path, origin(COUNTED, SOURCE)) as w:
         w.attributes.update(gas="Ar", program="scan")
-        w.properties.update(notes=NOTES, salvaged=SALVAGED)
+        groups = {"DAQ": {"SampleTime": 1e-3, "Tstart": -0.5, "Nchannel": 7}}
+        w.properties.update(notes=NOTES, salvaged=SALVAGED, groups=groups)
         scale = {"kind": "linear", "slope": SCALE, "intercept": 0.0}
         for channel in ("Probe_U", "Coil", "Fwd", "Ref", "trigger"):
             in_mv = channel in ("Fwd", "Ref")
@@ -128,6 +129,7 @@ def write_counted(workspace: Workspace) -> None:
         w.channel("PLC/Gas", dtype=np.float64, unit="V", irregular=True).append(
             raw["Gas"], slow_times(COUNTED)
         )
+        w.channel("DAQ/Noise", dtype=np.float64, unit="V", dt=DF, x_unit="Hz").append(spectrum())
         w.channel("PLC/Position", dtype=np.int32, dt=1.0, x_unit="").append(raw["Position"])
 
 

@@ -25,6 +25,7 @@ from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.data.after import depth_of
+from runner.publish.data.downloads import Coarse, _groups
 from runner.publish.data.traces import is_current
 from runner.publish.source import WorkspaceSource, publish_workspace
 from runner.receipts import Subject
@@ -121,6 +122,17 @@ def test_tables_have_a_column_of_numbers_or_frequencies_for_what_has_no_times(wo
     assert found["Probe_U"]["x_unit"].size == 0  # an empty text
     np.testing.assert_allclose(found["Spectrum"]["frequency"], lines())
     assert "time" in found["Gas_P"]
+
+
+def test_samples_and_seconds_that_are_the_same_numbers_have_a_column_each():
+    one, other = (
+        Coarse(
+            name="a", unit="V", x_unit=unit, places=np.arange(3.0), low=np.zeros(3), high=None,
+            stride=1,
+        )
+        for unit in ("s", "")
+    )  # fmt: skip
+    assert _groups([one, other, one]) == [[one, one], [other]]
 
 
 def test_an_index_from_before_units_of_x_is_still_read(workspace, tmp_path):

@@ -19,11 +19,13 @@ from ishtar.calibration.load import load_declarations
 from ishtar.derived import DerivedSamples
 from ishtar.errors import MissingCalibration, MissingScale, TimeBaseError
 from ishtar.export import ExportError
+from ishtar.export_files import Series
 from ishtar.lineage import recording
 from ishtar.quality import examine
 from ishtar.quality.look import Look
 from ishtar.sampled import ChannelSamples, axis_of
 from ishtar.shot import Shot
+from ishtar.signal import Signal, Story
 from ishtar.source_notes import notes_of, salvaged
 from ishtar.spectral import spectrogram_of
 from ishtar.store import SourceFile
@@ -143,6 +145,15 @@ def test_whatever_needs_seconds_is_refused_with_the_reason(shot, name, reason):
     assert reason in signal.lack_of_time
     assert shot.problem(name) is None
     assert reason in shot.problem(name, in_time=True)
+
+
+def test_who_asks_whether_there_are_seconds_goes_by_the_channel(shot):
+    with recording() as read:
+        assert shot.problem("Probe_U", in_time=True)
+    assert ("channel", "DAQ/Probe_U") in {(i.kind, i.name) for i in read.inputs}
+    with recording() as read:
+        assert shot.problem("Gas_P", in_time=True) is None
+    assert "channel" not in {i.kind for i in read.inputs}
 
 
 def test_a_signal_in_time_is_as_it_was(testbed):
@@ -376,6 +387,24 @@ def test_a_parquet_file_names_its_columns_by_what_they_are(shot, tmp_path):
     assert firsts[2].metadata[b"dx"] == b"2500.0"
 
 
+def test_samples_and_seconds_that_are_the_same_numbers_are_not_one_column(tmp_path):
+    one, other, third = (
+        Series(
+            signal=Signal(
+                ChannelSamples(memory_channel(np.arange(5.0), dt=1.0, path=unit, x_unit=unit)),
+                Story(signal=unit, shot=1, unit="V"),
+                on_read=lambda: None,
+            ),
+            story=Story(signal=unit, shot=1, unit="V"),
+        )
+        for unit in ("s", "", "Hz")
+    )
+    assert one.same_places(one)
+    assert not one.same_places(other)
+    assert not other.same_places(third)
+    assert not third.same_places(one)
+
+
 def test_a_window_of_time_leaves_out_what_has_none_and_says_why(shot, tmp_path):
     done = shot.export(tmp_path / "x.csv", ["Gas_P", "Probe_U", "Spectrum"], t=(0.0, 2.0))
     assert done.signals == (("Gas_P",),)
@@ -391,7 +420,7 @@ def test_a_window_of_time_leaves_out_what_has_none_and_says_why(shot, tmp_path):
 def test_quality_has_no_rates_and_no_seconds_of_what_has_none(shot):
     found = examine(shot)
     daq, scope = found.recorders["DAQ"], found.recorders["Scope"]
-    assert daq.time_base == "none of Coil, Fwd, Probe_U, Ref, trigger"
+    assert daq.time_base == "none of Coil, Fwd, Noise, Probe_U, Ref, trigger"
     assert daq.dt == DT  # of its one channel that has a time base
     assert (scope.dt, scope.time_base) == (None, "none")
     assert np.isnan([scope.start, scope.end]).all()
@@ -400,7 +429,7 @@ def test_quality_has_no_rates_and_no_seconds_of_what_has_none(shot):
     assert "only counted" in told["DAQ/Fwd"]
     assert "(Spectrum, Uneven) are along Hz, not along time" in told["Scope"]
     timeless = [f for f in found.findings if f.where in ("DAQ/trigger", "DAQ/Fwd", "Scope")]
-    assert {f.kind for f in timeless} == {"time base"}  # no gaps, trigger, coverage
+    assert {f.kind for f in timeless} == {"time base"}  # no gaps, rate, trigger, coverage
     assert [f.where for f in found.of_kind("scale")] == ["DAQ/Spare"]
 
 
@@ -411,6 +440,19 @@ def test_quality_shows_all_notes_and_that_a_recording_was_cut(shot):
     assert cut.where == SOURCE
     assert "4096 of 10000 bytes were kept" in cut.text
     assert cut.severity.word == "bad"
+
+
+def test_noise_before_the_trigger_is_that_of_a_time():
+    x = np.random.default_rng(1).normal(size=500)
+    assert Look(memory_channel(x, t0=-0.4)).noise is not None
+    assert Look(memory_channel(x, t0=-0.4, x_unit="Hz")).noise is None
+    assert Look(memory_channel(x, t0=-0.4, x_unit="Hz")).span == pytest.approx(
+        (np.nan, np.nan), nan_ok=True
+    )
+
+
+def test_a_spectrum_is_not_short_for_being_shorter_than_what_lies_in_time(shot):
+    assert examine(shot).of_kind("short") == []
 
 
 def test_places_of_faults_are_numbers_of_samples():
