@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
-from runner.ingest import IngestSettings, Rejected, shot_in
+from runner.ingest import IngestSettings, Layout, Rejected, ingest_file, shot_in
 
 DEFAULT = IngestSettings()
 
@@ -138,3 +138,17 @@ def test_a_facility_with_many_shots_a_year_keeps_room_for_them() -> None:
 def test_a_pattern_that_cannot_work_is_said_before_any_file(pattern: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         by(pattern)
+
+
+def test_a_csv_may_state_the_number_of_a_shot_within_its_year(tmp_path: Path) -> None:
+    layout = Layout.of(tmp_path / "workspace")
+    results = []
+    for name, shot in (("shot_2026_0042.csv", 42), ("shot_2027_42.csv", 20270042)):
+        path = tmp_path / name
+        path.write_text(f"Date;2026-11-22 15:00:00\nShot;{shot}\n")
+        outcome = ingest_file(path, layout=layout, settings=by(YEARLY))
+        results.append((outcome.status, outcome.shots))
+    assert results == [("stored", [20260042]), ("stored", [20270042])]
+    path = tmp_path / "shot_2026_0043.csv"
+    path.write_text("Date;2026-11-22 15:00:00\nShot;42\n")
+    assert ingest_file(path, layout=layout, settings=by(YEARLY)).status == "quarantined"

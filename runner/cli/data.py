@@ -14,6 +14,7 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
 from ishtar.testbed import Shots, Testbed
+from ishtar.timebase import step_text
 from ishtar.workspace import Workspace
 from runner.cli.names import name_rows
 from runner.cli.output import Progress, json_option, print_json, print_rows
@@ -243,14 +244,20 @@ def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json:
     story = s.explain()
     if at is not None and not at[0] < at[1]:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
+    lack = s.lack_of_time
+    if at is not None and lack:
+        raise click.UsageError(f"--at {at[0]:g} {at[1]:g}: {lack}")
     part = None if at is None else s[at[0] : at[1]]
     if as_json:
         document: dict[str, Any] = {
             "shot": numbers[0],
             "signal": s.name,
             "unit": s.unit,
-            "dt": s.dt,
-            "t0": s.t0,
+            "dt": None if lack else s.dt,
+            "t0": None if lack else s.t0,
+            "x_unit": s.x_unit,
+            "x0": s.x0,
+            "dx": s.dx,
             "n": s.n,
             "channel": story.channel or None,
             "device": story.device or None,
@@ -258,15 +265,16 @@ def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json:
             "span": story.span or None,
             "source": story.source or None,
             "derived": story.derived or None,
+            "scale_missing": story.scale_missing or None,
+            "salvaged": story.salvaged or None,
         }
         if part is not None:
             document |= {"times": part.times().tolist(), "values": part.values().tolist()}
         print_json(document)
         return
     click.echo(story)
-    click.echo(
-        f"  {'samples':<16}{s.n}, first at {s.t0:g} s" + (f", every {s.dt:g} s" if s.dt else "")
-    )
+    where = f"first at {s.x0:g} {s.x_unit}, " if s.x0 is not None else ""
+    click.echo(f"  {'samples':<16}{s.n}, {where}{step_text(s.samples.base)}")
     if part is not None:
         for t, value in zip(part.times(), part.values(), strict=True):
             click.echo(f"{t:.9g}\t{value:.9g}")

@@ -16,7 +16,9 @@ from ishtar.lineage import Input, digest, recording
 from ishtar.machine.component import shown
 from ishtar.shot import Shot
 from ishtar.signal import Signal
+from ishtar.source_notes import notes_of, salvaged
 from ishtar.testbed import Testbed
+from ishtar.timebase import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.quarantine import held
@@ -127,6 +129,10 @@ class WorkspaceSource:
         """Return the shots of a day, ascending."""
         return self._catalogue.shots(day)
 
+    def undated(self) -> Sequence[int]:
+        """Return the shots without a date, ascending."""
+        return self._catalogue.undated()
+
     def counts(self) -> Mapping[str, int]:
         """Return the number of shots of each day, the days ascending."""
         return self._catalogue.shots_by_day()
@@ -223,6 +229,7 @@ class WorkspaceSource:
         shot = self._testbed[number]
         try:
             clocks = clock_differences(shot)
+            files = {source.path.name: source for source in shot.sources}
             sources = [
                 SourceRecord(
                     name=s.source,
@@ -232,7 +239,11 @@ class WorkspaceSource:
                     writer=s.writer,
                     arrived=s.arrived,
                     n_channels=s.n_channels,
-                    notes=[str(d) for d in clocks if d.date.by == s.source and d.is_rounding],
+                    notes=[
+                        *(notes_of(files[s.file]) if s.file in files else ()),
+                        *(str(d) for d in clocks if d.date.by == s.source and d.is_rounding),
+                    ],
+                    salvaged=salvaged(files[s.file]) if s.file in files else "",
                 )
                 for s in self._catalogue.sources(number)
             ]
@@ -261,7 +272,8 @@ class WorkspaceSource:
         for name, declared in self._testbed.declarations.signals.items():
             try:
                 with recording() as read:
-                    story = shot[name].explain()
+                    signal = shot[name]
+                    story = signal.explain()
             except IshtarError as error:
                 rows.append(WiringRow(signal=name, unit=declared.unit, problem=str(error)))
                 continue
@@ -275,6 +287,8 @@ class WorkspaceSource:
                     span=story.span,
                     lack=story.lack,
                     made="" if story.lack else made_of(read.inputs),
+                    x_unit=signal.x_unit,
+                    salvaged=story.salvaged,
                 )
             )
         return rows
@@ -296,7 +310,11 @@ class WorkspaceSource:
 
     def _marks(self, shot: Shot) -> list[str]:
         """Return what is wrong with the data of a shot, a plain sentence each."""
-        marks = []
+        marks = [
+            f"{source.origin.source} was salvaged: {text}"
+            for source in shot.sources
+            if (text := salvaged(source))
+        ]
         for name, declared in self._testbed.declarations.signals.items():
             if declared.derived:
                 continue
@@ -304,7 +322,10 @@ class WorkspaceSource:
             if problem is not None:
                 marks.append(f"{name} is missing: {problem}")
                 continue
-            channel = shot.find_channel(shot[name].explain().channel)
+            signal = shot[name]
+            channel = shot.find_channel(signal.explain().channel)
+            if signal.x_unit == COUNTED:
+                marks.append(f"{name} has no time base: its samples are only counted")
             share = channel.n_clipped / channel.n if channel.n else 0.0
             if not channel.n:
                 marks.append(f"{name} is empty: its channel holds no sample")
