@@ -100,6 +100,9 @@ bench-site: campaign  ## one more shot among 100, 1,000 and 10,000; a full build
 leaks: .venv/ready  ## 500 reports: does a process, thread or file stay?
 	@$(BIN)/python bench/leaks.py
 
+fuzz: .venv/ready  ## damaged and crafted raw files against ingest, for five minutes
+	@$(BIN)/python -m tests.fuzz --seconds 300
+
 crash: .venv/ready  ## the service killed at 200 random moments, under a stream of shots (about 15 minutes)
 	@$(BIN)/python -m tests.crash --kills 200
 
@@ -122,4 +125,4 @@ wheel: .venv/ready vendor  ## build the wheel into dist/
 clean:  ## remove what was made (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-browser check format bench bench-library bench-langmuir bench-site leaks crash lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-browser check format bench bench-library bench-langmuir bench-site leaks fuzz crash lock wheel clean

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError, UnitError
 from ishtar.signal import Signal
+from ishtar.timebase import step_text
 from ishtar.windows import seconds
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def align(
     Raises
     ------
     TimeBaseError
-        The times cannot be used, or bins are narrower than a signal's samples are apart.
+        The times cannot be used, or bins are narrower than a signal's samples are apart; a signal's
+        samples do not lie in time.
     UnitError
         A signal has different units at different shots.
     """
@@ -76,6 +78,8 @@ def align(
         raise TypeError('align takes a list of signals, [shot["Lang_I"], shot["Ngas_P"]]')
     if not signals:
         raise TimeBaseError("no signals to align: give at least one")
+    for signal in signals:
+        signal.time_base  # noqa: B018  refuses what has no seconds
     times = _times(signals, dt, t)
     shots = sorted({s.story.shot for s in signals})
     found: dict[str, dict[int, Signal]] = {}
@@ -148,9 +152,7 @@ def resample(signal: Signal, dt: float, method: Method = "mean") -> xarray.DataA
 
 def _times(signals: Sequence[Signal], dt: float | None, t: Any) -> Array:
     if (dt is None) == (t is None):
-        steps = ", ".join(
-            f"{s.name} {'irregular' if s.dt is None else f'{s.dt:g} s'}" for s in signals
-        )
+        steps = ", ".join(f"{s.name} {step_text(s.samples.base, '{:g} s')}" for s in signals)
         raise TimeBaseError(f"give either dt in s or the times t; the signals have: {steps}")
     extents = [_extent(s) for s in signals if s.n]
     if not extents:

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.errors import IshtarError, did_you_mean
+from ishtar.stated_dates import by_weight, stated_dates
 from ishtar.store import SourceFile, fsync_dir
 
 logger = logging.getLogger(__name__)
 
 FILE = "attributes.jsonl"
-DATE_CONVERTER = "datecsv"  # the PLC's own record of a shot wins over what other files say
 LONGEST = 10_000  # characters of a text
 
 
@@ -84,14 +84,15 @@ def _bool(value: Any) -> bool:
 
 
 def _date(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
     try:
         if isinstance(value, str) and len(value) > 10:  # a day alone is no moment
-            return datetime.fromisoformat(value).isoformat()
+            value = datetime.fromisoformat(value)
     except ValueError:
         pass
-    raise ValueError("a date with its time, '2026-11-22T10:30:00'")
+    # dates of shots are local times of the facility: one with a zone would not compare with others
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.isoformat()
+    raise ValueError("a date with its time, local and without a zone: '2026-11-22T10:30:00'")
 
 
 def _text(value: Any) -> str:
@@ -196,9 +197,15 @@ def check(
 
 
 def stated(sources: Iterable[SourceFile]) -> dict[str, Any]:
-    """Return what the sources of a shot state, the PLC's date file above the others."""
-    ordered = sorted(sources, key=lambda s: s.origin.converter.startswith(DATE_CONVERTER))
-    return {k: v for s in ordered for k, v in s.attributes.items() if v is not None}
+    """Return what the sources of a shot state, the PLC's date file above the others.
+
+    Which of their dates counts is the rule of `ishtar.stated_dates`.
+    """
+    ordered = by_weight(sources)
+    found = {k: v for s in ordered for k, v in s.attributes.items() if v is not None}
+    if dates := stated_dates(ordered):
+        found["date"] = dates[0].text
+    return found
 
 
 def stated_in(folder: Path) -> dict[str, Any]:

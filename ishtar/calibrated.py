@@ -28,7 +28,7 @@ from ishtar.means import Mean, mean_of
 from ishtar.sample_flags import Flags, Mask, flags
 from ishtar.sampled import Changes, ChannelSamples, clipped_walk
 from ishtar.store import Channel, apply_scale
-from ishtar.timebase import Regular
+from ishtar.timebase import Along, Counted, Regular, TimeBase, in_seconds
 from ishtar.units import factor
 
 Array = NDArray[np.float64]
@@ -56,6 +56,8 @@ class CalibratedSamples:
         self.source = ChannelSamples(channel)
         self.calibration = calibration
         self.base = self.source.base
+        if isinstance(self.base, Counted | Along):
+            self._refuse_time(self.base)
         self.itemsize = self.source.itemsize
         self.n_clipped = self.source.n_clipped
         self.assumed_unit = "" if channel.unit else calibration.input_unit
@@ -67,6 +69,20 @@ class CalibratedSamples:
             for step in calibration.transforms:
                 if isinstance(step, QuietOffset):
                     self._quiet_window(step.t_start_s, step.t_end_s)
+
+    def _refuse_time(self, base: Counted | Along) -> None:
+        """Refuse steps that need seconds: samples are none."""
+        for step in self.calibration.transforms:
+            if isinstance(step, QuietOffset | Filter):
+                need = "a quiet time" if isinstance(step, QuietOffset) else "a sampling interval"
+                raise TimeBaseError(
+                    f"{self.calibration.label} needs {need}, and {base.name!r} {base.lack}; or "
+                    f"correct {self.calibration.where}"
+                )
+
+    @property
+    def _clock(self) -> TimeBase:
+        return in_seconds(self.base, self.source.channel.path)
 
     def check(self) -> None:
         """It has a calibration."""
@@ -171,7 +187,7 @@ class CalibratedSamples:
         """Take a stretch through a filter, which leaves ``start … stop`` of it."""
         if stop <= start:
             return
-        dt = self.base.dt or np.nan
+        dt = self._clock.dt or np.nan
         pad = (max(margin - (start - part.start), 0), max(margin - (part.stop - stop), 0))
 
         def through(x: Array) -> Array:
@@ -218,7 +234,7 @@ class CalibratedSamples:
         return step.margin(self.base.dt)
 
     def _quiet_window(self, t_start: float, t_end: float) -> tuple[int, int]:
-        start, stop = self.base.index(t_start), self.base.index(t_end)
+        start, stop = self._clock.index(t_start), self._clock.index(t_end)
         if stop <= start:
             raise TimeBaseError(
                 f"{self.calibration.label} takes its offset from {t_start} … {t_end} s, where "

@@ -15,14 +15,14 @@ from ishtar.errors import TimeBaseError
 from ishtar.extremes import Edges, even_edges, walk
 from ishtar.sample_flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
 from ishtar.sampled import Changes, Sampled, clipped_walk
-from ishtar.timebase import TimeBase
+from ishtar.timebase import Along, Axis, Counted, step_text
 
 Array = NDArray[np.float64]
 
 
 @dataclass
 class DerivedSamples:
-    """A formula of other signals on the same time base.
+    """A formula of other signals on the same time base, or of samples that are counted alike.
 
     ``scale`` takes the formula's own unit to that of the signal.
     """
@@ -35,15 +35,24 @@ class DerivedSamples:
     def __post_init__(self) -> None:
         first, *rest = self.parts
         for other in rest:
-            if not self.parts[first].base.same_as(self.parts[other].base):
-                raise TimeBaseError(
-                    f"{self.name} = {self.expression}: {first} and {other} are on different time "
-                    "bases; load them and interpolate one onto the other yourself"
-                )
+            bases = {name: self.parts[name].base for name in (first, other)}
+            if bases[first].same_as(bases[other]):
+                continue
+            for name, base in bases.items():
+                if isinstance(base, Counted | Along):
+                    told = (f"{k} ({b.n} samples, {step_text(b)})" for k, b in bases.items())
+                    raise TimeBaseError(
+                        f"{self.name} = {self.expression}: {' and '.join(told)} do not go "
+                        f"together: {name} {base.lack}"
+                    )
+            raise TimeBaseError(
+                f"{self.name} = {self.expression}: {first} and {other} are on different time "
+                "bases; load them and interpolate one onto the other yourself"
+            )
 
     @property
-    def base(self) -> TimeBase:
-        """The common time base."""
+    def base(self) -> Axis:
+        """What all of its parts lie along."""
         return next(iter(self.parts.values())).base
 
     @property

@@ -10,11 +10,14 @@
     │   ├── NoSuchSignal
     │   └── NoSuchComponent
     ├── MissingCalibration (LookupError) a signal whose device has no calibration at that shot
+    │   └── MissingScale                 a calibration that cannot be used: the channel was stored
+    │                                    without the scale that its file states
     ├── CalibrationFileError (ValueError) a calibration text that cannot be used
     ├── UnitError (ValueError)           a unit that is unknown or does not fit
     ├── DamagedFile (OSError)            a stored file that cannot be read
     └── TimeBaseError (ValueError)       times that cannot be used: of signals that do not match,
-                                         that run backwards, that hold no sample
+                                         that run backwards, that hold no sample; and samples that
+                                         do not lie in time
 
 Each is one line that ends by saying what to do next; those that a program can act on keep their
 facts as fields too.
@@ -76,6 +79,10 @@ class MissingCalibration(IshtarError, LookupError):
     ) -> None:
         super().__init__(message)
         self.signal, self.device, self.shot = signal, device, shot
+
+
+class MissingScale(MissingCalibration):
+    """The channel of a ``signal`` was stored without the scale that its file states."""
 
 
 class CalibrationFileError(IshtarError, ValueError):

@@ -6,6 +6,9 @@
 ``.csv``      a table with the units in its head; a file for each time base
 ``.parquet``  the same as columns, with metadata
 
+Where samples do not lie in time there is no time in the file: ``sample`` (their numbers) or
+``frequency`` stands in its place, ``x0`` and ``dx`` in that of ``t0`` and ``dt``.
+
 Signals on different time bases are never brought onto one here (`ishtar.align` does that when
 asked). ``.mat`` and ``.h5`` hold each with its own times; a table has one column of times, so that
 two time bases make two files, ``x.1.csv`` and ``x.2.csv``.
@@ -25,7 +28,6 @@ import numpy as np
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
 from ishtar.export_files import FORMATS, Export, ExportError, Format, Series, write_all
 from ishtar.signal import Signal, Story
-from ishtar.timebase import Regular
 from ishtar.windows import bounds
 
 if TYPE_CHECKING:
@@ -95,13 +97,18 @@ def export(
         raise ExportError(f"n = {n} values are none: give one at least")
     signals, left_out = choose(shot, names)
     series = []
+    windowed = bounds(t) != (None, None)
     for signal in signals:
+        if windowed and (lack := signal.lack_of_time):  # no window of time is one of its samples
+            left_out[signal.name] = lack
+            continue
         if (one := _series(signal, t, n)).n:
             series.append(one)
         else:
             left_out[signal.name] = "it has no samples in the window"
     if not series:
-        raise ExportError(f"there are no samples from {_window(t)}: choose another window")
+        why = "; ".join(left_out.values())
+        raise ExportError(f"there are no samples from {_window(t)} ({why}): choose another window")
     groups = _by_time_base(series)
     what = Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
     paths = _paths(path, form, len(groups))
@@ -171,22 +178,12 @@ def _by_time_base(series: Sequence[Series]) -> tuple[tuple[Series, ...], ...]:
     groups: list[list[Series]] = []
     for one in series:
         for group in groups:
-            if _same_times(one, group[0]):
+            if one.same_places(group[0]):
                 group.append(one)
                 break
         else:
             groups.append([one])
     return tuple(tuple(group) for group in groups)
-
-
-def _same_times(a: Series, b: Series) -> bool:
-    if (a.n, a.every) != (b.n, b.every):
-        return False
-    if a.dt is None or b.dt is None:
-        if a.dt is not None or b.dt is not None:
-            return False
-        return all(np.array_equal(x, y) for x, y in zip(a.times(), b.times(), strict=True))
-    return Regular(a.t0, a.dt, a.n).same_as(Regular(b.t0, b.dt, b.n))
 
 
 def _paths(path: Path, form: Format, n: int) -> tuple[Path, ...]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import IshtarError
+from ishtar.matlab import ascii_signs, fields, identifiers, set_class, struct
 from ishtar.signal import Signal, Story
+from ishtar.timebase import COUNTED, SECONDS, Regular
 
 Array = NDArray[np.float64]
 
@@ -58,29 +59,58 @@ class Series:
         return self.signal.n // self.every
 
     @property
-    def dt(self) -> float | None:
-        """Step in s; None where times are irregular."""
-        return None if self.signal.dt is None else self.signal.dt * self.every
+    def x_name(self) -> str:
+        """What the values lie along: ``time``, ``frequency``, or only ``sample``."""
+        return self.signal.x_name
 
     @property
-    def t0(self) -> float:
-        """Time of the first value, s."""
-        if self.signal.dt is None:
-            return float(next(self.times())[0])
-        return self.signal.t0 + self.signal.dt * (self.every - 1) / 2
+    def x_unit(self) -> str:
+        """Its unit; empty where samples are only counted."""
+        return self.signal.x_unit
+
+    @property
+    def x_title(self) -> str:
+        """Both, as the head of a column."""
+        return f"{self.x_name} [{self.x_unit}]" if self.x_unit else self.x_name
+
+    @property
+    def dx(self) -> float | None:
+        """Step, in `x_unit` or samples; None where there is no constant one."""
+        step = 1.0 if self.x_unit == COUNTED else self.signal.dx
+        return None if step is None else step * self.every
+
+    @property
+    def x0(self) -> float:
+        """Where the first value lies, in `x_unit` or samples."""
+        first = float(self.signal[0:1].places()[0])
+        if self.dx is None:
+            return float(next(self.places())[0])
+        return first + self.dx / self.every * (self.every - 1) / 2
+
+    def same_places(self, other: Series) -> bool:
+        """Tell whether values of the same index lie at the same place."""
+        if (self.n, self.every, self.x_unit) != (other.n, other.every, other.x_unit):
+            return False
+        if self.dx is None or other.dx is None:
+            if self.dx is not None or other.dx is not None:
+                return False
+            places = zip(self.places(), other.places(), strict=True)
+            return all(np.array_equal(x, y) for x, y in places)
+        return Regular(self.x0, self.dx, self.n).same_as(Regular(other.x0, other.dx, other.n))
 
     def values(self) -> Iterator[Array]:
         """Give the values block by block."""
         return self._blocks(Signal.values)
 
-    def times(self) -> Iterator[Array]:
-        """Give the times in the same blocks, s."""
-        if self.signal.dt is None:
-            yield from self._blocks(Signal.times)
+    def places(self) -> Iterator[Array]:
+        """Give where they lie in the same blocks: times in s, numbers of samples, frequencies."""
+        step = self.dx
+        if step is None:
+            yield from self._blocks(Signal.places)
             return
-        t0, step = self.t0, self.signal.dt * self.every
+        x0 = self.x0
         for i, j in self._stretches():
-            yield t0 + step * np.arange(i // self.every, j // self.every, dtype=np.float64)
+            yield x0 + step * np.arange(i // self.every, j // self.every, dtype=np.float64)
 
     def _stretches(self) -> Iterator[tuple[int, int]]:
         step = max(BLOCK // self.every, 1) * self.every
@@ -110,9 +140,30 @@ class Series:
             "derived": s.derived,
             "description": s.description,
             "averaged": self.every,
-            "t0": self.t0,
-            "dt": np.nan if self.dt is None else self.dt,
+            "x_unit": self.x_unit,
+            **self.where(),
         }
+
+    def where(self) -> dict[str, float]:
+        """Return start and step under their names; none where samples are only counted."""
+        if self.x_unit == COUNTED:
+            return {}
+        names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
+        return dict(zip(names, (self.x0, np.nan if self.dx is None else self.dx), strict=True))
+
+    def step_text(self) -> str:
+        """Return what they lie along as a sentence for a file's head."""
+        if self.x_unit == COUNTED:
+            return f"samples are only counted, nothing says when they were taken; {self.n} values"
+        names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
+        of = " on the shot's clock" if self.x_unit == SECONDS else ""
+        step = (
+            "irregular"
+            if self.dx is None
+            else f"{names[0]} = {self.x0:.15g} {self.x_unit}, "
+            f"{names[1]} = {self.dx:.15g} {self.x_unit}"
+        )
+        return f"{self.x_name} in {self.x_unit}{of}: {step}, {self.n} values"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +192,8 @@ def write_csv(export: Export, paths: Sequence[Path]) -> None:
     for series, path in zip(export.groups, paths, strict=True):
         with path.open("w", encoding="utf-8", newline="\n") as f:
             _write_head(f, export, series)
-            for blocks in zip(series[0].times(), *(s.values() for s in series), strict=True):
-                times = map(regular if series[0].dt else repr, blocks[0].tolist())
+            for blocks in zip(series[0].places(), *(s.values() for s in series), strict=True):
+                times = map(regular if series[0].dx else repr, blocks[0].tolist())
                 columns = [map(_written, x.tolist()) for x in blocks[1:]]
                 f.writelines(",".join(row) + "\n" for row in zip(times, *columns, strict=True))
 
@@ -153,12 +204,11 @@ def _written(x: float) -> str:
 
 def _write_head(f: TextIO, export: Export, series: Sequence[Series]) -> None:
     p, first = export.provenance, series[0]
-    step = "irregular" if first.dt is None else f"t0 = {first.t0:.15g} s, dt = {first.dt:.15g} s"
     known = ", ".join(f"{k}: {v}" for k, v in p["attributes"].items())
     lines = [
         f"shot {p['shot']}" + (f" ({known})" if known else ""),
         f"{p['software']}, {p['exported']}",
-        f"time in s on the shot's clock: {step}, {first.n} values",
+        first.step_text(),
     ]
     if first.every > 1:
         lines.append(f"each value is the mean of {first.every} samples")
@@ -167,7 +217,7 @@ def _write_head(f: TextIO, export: Export, series: Sequence[Series]) -> None:
     f.writelines(f"# {' '.join(line.split())}\n" for line in lines)
     out = io.StringIO()
     names = [f"{s.name} [{s.unit or '1'}]" for s in series]
-    csv.writer(out, lineterminator="\n").writerow(["time [s]", *names])
+    csv.writer(out, lineterminator="\n").writerow([first.x_title, *names])
     f.write(out.getvalue())
 
 
@@ -181,14 +231,17 @@ def write_parquet(export: Export, paths: Sequence[Path]) -> None:
             f"Parquet needs pyarrow ({error}): install it with `pip install pyarrow`, or write .h5"
         ) from error
     for series, path in zip(export.groups, paths, strict=True):
-        time = {"unit": "s", "t0": repr(series[0].t0), "dt": repr(series[0].dt)}
-        fields = [pa.field("time", pa.float64(), metadata=time)]
+        first = series[0]
+        where = {k: "None" if v != v else repr(v) for k, v in first.where().items()}
+        fields = [
+            pa.field(first.x_name, pa.float64(), metadata={"unit": first.x_unit or "1"} | where)
+        ]
         for s in series:
             facts = {k: str(v) for k, v in s.facts().items()}
             fields.append(pa.field(s.name, pa.float64(), metadata=facts))
         schema = pa.schema(fields, metadata={"ishtar": export.text})
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for blocks in zip(series[0].times(), *(s.values() for s in series), strict=True):
+            for blocks in zip(first.places(), *(s.values() for s in series), strict=True):
                 writer.write_table(pa.table([pa.array(x) for x in blocks], schema=schema))
 
 
@@ -199,27 +252,32 @@ def write_h5(export: Export, paths: Sequence[Path]) -> None:
     """Write a data set for each signal, at its name, and one for each time base."""
     import h5py
 
-    _refuse_names_in_names([s.name for series in export.groups for s in series])
+    folders = {_places_folder(series[0]) for series in export.groups}
+    _refuse_names_in_names([s.name for series in export.groups for s in series], folders)
     with h5py.File(paths[0], "w") as f:
         f.attrs["provenance"] = export.text
         f.attrs["shot"] = export.provenance["shot"]
         for k, series in enumerate(export.groups, 1):
-            base = f"time_bases/{k}"
-            time = _dataset(f, base, (series[0].n,), series[0].times())
-            time.attrs.update({"unit": "s", "t0": series[0].t0, "dt": series[0].facts()["dt"]})
-            time.make_scale("time")
+            first = series[0]
+            base = f"{_places_folder(first)}/{k}"
+            place = _dataset(f, base, (first.n,), first.places())
+            place.attrs.update({"unit": first.x_unit or "1"} | first.where())
+            place.make_scale(first.x_name)
             for s in series:
                 data = _dataset(f, s.name, (s.n,), s.values())
-                data.attrs.update(s.facts() | {"time": f"/{base}", "story": str(s.story)})
-                data.dims[0].attach_scale(time)
+                data.attrs.update(s.facts() | {s.x_name: f"/{base}", "story": str(s.story)})
+                data.dims[0].attach_scale(place)
 
 
-def _refuse_names_in_names(names: Sequence[str]) -> None:
+def _places_folder(series: Series) -> str:
+    return "time_bases" if series.x_name == "time" else "axes"
+
+
+def _refuse_names_in_names(names: Sequence[str], folders: Collection[str]) -> None:
     """Refuse a name that would have to be a data set and the group of another one."""
-    taken = [*names, "time_bases"]
     for name in names:
-        inner = [other for other in taken if other.startswith(f"{name}/")]
-        if name == "time_bases" or inner:
+        inner = [other for other in names if other.startswith(f"{name}/")]
+        if name.partition("/")[0] in folders or inner:
             other = inner[0] if inner else "the times"
             raise ExportError(
                 f"an .h5 file cannot hold both {name!r} and {other!r}, which would lie inside it: "
@@ -242,32 +300,12 @@ def _dataset(where: Any, name: str, shape: tuple[int, ...], blocks: Iterator[Arr
 
 # --- MATLAB --------------------------------------------------------------------------------------
 
-TAKEN = (  # what MATLAB keeps for itself, and we
-    "break case catch classdef continue else elseif end for function global if otherwise parfor "
-    "persistent return spmd switch try while ishtar"
-)
-
 
 def write_mat(export: Export, paths: Sequence[Path]) -> None:
     """Write a struct for each signal: ``Lang_I.value``, ``.time``, ``.unit`` … and ``ishtar``."""
     size = sum(16 * s.n for series in export.groups for s in series)
     write = _write_mat5 if size <= MAT5_MOST else _write_mat73
     write(export, paths[0])
-
-
-def identifiers(names: Sequence[str]) -> list[str]:
-    """Return names that MATLAB takes, each once: ``DAQ/Lang I`` becomes ``DAQ_Lang_I``."""
-    found: list[str] = []
-    for name in names:
-        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:56]
-        if not plain[:1].isalpha() or plain in TAKEN.split():
-            plain = f"x_{plain}"
-        unique, k = plain, 1
-        while unique in found:
-            k += 1
-            unique = f"{plain}_{k}"
-        found.append(unique)
-    return found
 
 
 def _named(export: Export) -> Iterator[tuple[str, Series, int]]:
@@ -278,12 +316,8 @@ def _named(export: Export) -> Iterator[tuple[str, Series, int]]:
 
 
 def _mat_facts(s: Series) -> dict[str, Any]:
-    """Return the facts with our own signs in ASCII: Octave cuts other texts of a .mat short."""
-    facts = s.facts() | {"story": str(s.story)}
-    signs = str.maketrans(
-        {"…": "..", "—": "-", "−": "-", "·": "*", "→": "->", "±": "+-", "²": "^2", "³": "^3"}
-    )
-    return {k: v.translate(signs) if isinstance(v, str) else v for k, v in facts.items()}
+    """Return the facts of a series and its story."""
+    return ascii_signs(s.facts() | {"story": str(s.story)})
 
 
 def _about(export: Export) -> dict[str, Any]:
@@ -297,8 +331,8 @@ def _write_mat5(export: Export, path: Path) -> None:
 
     content: dict[str, Any] = {"ishtar": _about(export)}
     for name, s, _ in _named(export):
-        value, time = (np.concatenate(list(x)) for x in (s.values(), s.times()))
-        content[name] = {"value": value, "time": time} | _mat_facts(s)
+        value, place = (np.concatenate(list(x)) for x in (s.values(), s.places()))
+        content[name] = {"value": value, s.x_name: place} | _mat_facts(s)
     with path.open("wb") as f:  # given a name, savemat would add .mat to it
         savemat(f, content, do_compression=True, oned_as="column", long_field_names=True)
 
@@ -307,51 +341,21 @@ def _write_mat73(export: Export, path: Path) -> None:
     import h5py
 
     with h5py.File(path, "w", userblock_size=512) as f:
-        _struct(f, "ishtar", _about(export))
+        struct(f, "ishtar", _about(export))
         times: dict[int, Any] = {}
         for name, s, k in _named(export):
             group = f.create_group(name)
             # MATLAB's axes run the other way round: (1, n) here is a column there
-            _class(_dataset(group, "value", (1, s.n), s.values()), "double")
+            set_class(_dataset(group, "value", (1, s.n), s.values()), "double")
             if k in times:
-                group["time"] = times[k]  # a second name of the same numbers
+                group[s.x_name] = times[k]  # a second name of the same numbers
             else:
-                times[k] = _dataset(group, "time", (1, s.n), s.times())
-                _class(times[k], "double")
-            _fields(group, _mat_facts(s), first=("value", "time"))
+                times[k] = _dataset(group, s.x_name, (1, s.n), s.places())
+                set_class(times[k], "double")
+            fields(group, _mat_facts(s), first=("value", s.x_name))
     head = f"MATLAB 7.3 MAT-file, Platform: {sys.platform}, written by ishtar HDF5 schema 1.00 ."
     with path.open("r+b") as raw:
         raw.write(head.encode().ljust(116) + bytes(8) + (0x0200).to_bytes(2, "little") + b"IM")
-
-
-def _struct(where: Any, name: str, content: Mapping[str, Any]) -> None:
-    _fields(where.create_group(name), content)
-
-
-def _fields(group: Any, content: Mapping[str, Any], first: tuple[str, ...] = ()) -> None:
-    """Fill a group with numbers and texts as MATLAB keeps a struct's fields."""
-    import h5py
-
-    for name, value in content.items():
-        if not isinstance(value, str):
-            _class(group.create_dataset(name, data=np.float64(value).reshape(1, 1)), "double")
-        elif value:
-            letters = np.frombuffer(value.encode("utf-16-le"), "<u2").reshape(-1, 1)
-            _class(group.create_dataset(name, data=letters), "char", MATLAB_int_decode=np.int32(2))
-        else:  # an empty array is its size, and a mark
-            none = np.zeros(2, np.uint64)
-            _class(group.create_dataset(name, data=none), "char", MATLAB_empty=np.uint8(1))
-    _class(group, "struct")
-    names = [*first, *content]
-    order = np.empty(len(names), dtype=object)
-    order[:] = [np.frombuffer(name.encode(), "S1") for name in names]
-    group.attrs.create("MATLAB_fields", order, dtype=h5py.vlen_dtype(np.dtype("S1")))
-
-
-def _class(item: Any, name: str, **attributes: Any) -> None:
-    item.attrs["MATLAB_class"] = np.bytes_(name)
-    for key, value in attributes.items():
-        item.attrs[key] = value
 
 
 @dataclass(frozen=True)

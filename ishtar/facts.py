@@ -17,6 +17,7 @@ from ishtar.store import Channel
 
 # Not one component but what many say together: these begin the name of such an input.
 ALL, OF_KIND, PART_OF, SINCE = "all components", "all of kind ", "all parts of ", "changes since "
+ALL_SIGNALS, ALL_CHANNELS = "all signals", "all channels"  # the lists of their names
 ALL_SCRAPS = ".*"  # ends the name of the list of a template's scraps
 
 
@@ -48,7 +49,13 @@ def _known(declarations: Declarations, item: Input) -> Input:
 
 
 def signal_fact(declarations: Declarations, name: str) -> Input:
-    """Identity of a signal's declaration."""
+    """Identity of a signal's declaration, or of the list of all that are declared."""
+    if name == ALL_SIGNALS:
+        names = sorted(declarations.signals)
+        listed = Input(
+            kind="signal", name=name, version=f"{len(names)} signals", digest=digest(names)
+        )
+        return _known(declarations, listed)
     declared = declarations.signals.get(name)
     found = Input(kind="signal", name=name, digest=declared.digest if declared else ABSENT)
     return _known(declarations, found)
@@ -147,6 +154,30 @@ def channel_fact(channel: Channel | None, path: str, shot: int) -> Input:
         subject=subject_of(shot),
         version=channel.file.stem if channel else "absent",
         digest=channel.digest if channel else ABSENT,
+    )
+
+
+def sources_fact(stored: Iterable[tuple[str, str]], shot: int) -> Input:
+    """Identity of the list of a shot's stored files; each is its name and its source's SHA-256."""
+    found = sorted(stored)
+    return Input(
+        kind="sources",
+        name="sources",
+        subject=subject_of(shot),
+        version=f"{len(found)} files",
+        digest=digest(found),
+    )
+
+
+def channels_fact(paths: Iterable[str], shot: int) -> Input:
+    """Identity of the list of a shot's channels; their samples are facts of their own."""
+    names = sorted(paths)
+    return Input(
+        kind="channel",
+        name=ALL_CHANNELS,
+        subject=subject_of(shot),
+        version=f"{len(names)} channels",
+        digest=digest(names),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ishtar.derived import DerivedSamples
 from ishtar.errors import (
     IshtarError,
     MissingCalibration,
+    MissingScale,
     NoSuchChannel,
     NoSuchSignal,
     NotFoundError,
@@ -27,6 +29,7 @@ from ishtar.errors import (
 from ishtar.lineage import is_recording, record
 from ishtar.sampled import ChannelSamples
 from ishtar.signal import Signal, Story
+from ishtar.source_notes import salvaged, scale_missing, time_base_missing
 from ishtar.store import Channel, SourceFile
 
 NEIGHBOURS = 10  # shots on either side that are asked whether they have what is not there
@@ -107,7 +110,18 @@ class Resolver:
             source=channel.file.stem,
             description=str(channel.properties.get("description", "")),
         )
+        story = self._with_flaws(story, channel)
         return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path))
+
+    def _with_flaws(self, story: Story, channel: Channel) -> Story:
+        """Add to a story what of its channel a reader must not overlook."""
+        source = next((s for s in self._sources if s.path == channel.file), None)
+        return replace(
+            story,
+            time_base=time_base_missing(channel.x_unit),
+            scale_missing=scale_missing(channel),
+            salvaged=salvaged(source) if source else "",
+        )
 
     def _told(self, error: NoSuchChannel) -> NoSuchChannel:
         """Add to an error which of the neighbouring shots have the channel that this one lacks."""
@@ -167,8 +181,11 @@ class Resolver:
         row = facts.wiring_at(self.declarations, name, self.number)
         if row is not None and len(self.channels.get(row.channel, ())) != 1:
             record(facts.channel_fact(None, row.channel, self.number))
-        elif row is not None and self._calibration(row) is None:
+        elif row is not None and (self._calibration(row) is None or self.problem(name)):
+            # a calibration that does not go with the channel: each of the two may be mended
             record(facts.calibration_fact(self.declarations, _port(row), self.number))
+            if self._calibration(row) is not None:
+                record(facts.channel_fact(self.find_channel(row.channel), row.channel, self.number))
 
     def _on_read(
         self, channel: Channel, path: str, calibration: Calibration | None = None
@@ -223,6 +240,15 @@ class Resolver:
                 device=_port(row),
                 shot=self.number,
             )
+        if why := scale_missing(channel):
+            raise MissingScale(
+                f"{channel.path!r} was stored without the scale that its file states ({why}), so "
+                f"{calibration.label} cannot take it: read {name}'s raw(), or shot.channel("
+                f"{row.channel!r})",
+                signal=name,
+                device=_port(row),
+                shot=self.number,
+            )
         try:
             samples = CalibratedSamples(channel, calibration, declared.unit)
         except IshtarError as error:
@@ -245,7 +271,7 @@ class Resolver:
         )
         return Signal(
             samples,
-            story,
+            self._with_flaws(story, channel),
             on_read=self._on_read(channel, row.channel, calibration),
             on_raw=self._on_read(channel, row.channel),
         )
@@ -282,6 +308,7 @@ class Resolver:
             lack=str(lack),
         )
         on_read = self._on_read(channel, row.channel)
+        story = self._with_flaws(story, channel)
         return Signal(UncalibratedSamples(channel, lack), story, on_read=on_read)
 
     def _derived(self, declared: SignalDeclaration) -> Signal:
@@ -294,7 +321,7 @@ class Resolver:
                 told = f"{formula}: {error}"
                 raise type(error)(told, name=error.name, nearest=error.nearest) from error
             except MissingCalibration as error:
-                raise MissingCalibration(
+                raise type(error)(
                     f"{formula}: {error}",
                     signal=declared.name,
                     device=error.device,
@@ -322,6 +349,11 @@ class Resolver:
             for part in parts.values():
                 part.note_read()
 
+        story = replace(
+            story,
+            time_base=time_base_missing(samples.base.unit),
+            salvaged=next((s.salvaged for s in stories if s.salvaged), ""),
+        )
         return Signal(samples, story, on_read=note)
 
 

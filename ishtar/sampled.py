@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ishtar.extremes import Curve, Edges, channel_blocks, clipped_blocks, image, scale_turns, walk
 from ishtar.sample_flags import Flags, Mask, at_rails, flags
 from ishtar.store import Channel, apply_scale
-from ishtar.timebase import Irregular, Regular, TimeBase
+from ishtar.timebase import COUNTED, SECONDS, Along, Axis, Counted, Irregular, Regular, TimeBase
 
 Array = NDArray[np.float64]
 Changes = Mapping[str, Array]
@@ -28,8 +28,8 @@ class Sampled(Protocol):
     """A source of samples."""
 
     @property
-    def base(self) -> TimeBase:
-        """Where the samples lie in time."""
+    def base(self) -> Axis:
+        """What the samples lie along: time, if it is known."""
         ...
 
     @property
@@ -75,11 +75,16 @@ class Sampled(Protocol):
         ...
 
 
-def time_base(channel: Channel) -> TimeBase:
-    """Return the time base of a stored channel."""
-    if channel.dt is not None:
-        return Regular(channel.t0, channel.dt, channel.n)
-    return Irregular(channel.time, channel.n, channel.t0, channel.path)
+def axis_of(channel: Channel) -> Axis:
+    """Return what the samples of a stored channel lie along."""
+    if channel.x_unit == COUNTED:
+        return Counted(channel.n, channel.path)
+    base: TimeBase = (
+        Irregular(channel.time, channel.n, channel.t0, channel.path)
+        if channel.dt is None
+        else Regular(channel.t0, channel.dt, channel.n)
+    )
+    return base if channel.x_unit == SECONDS else Along(base, channel.x_unit, channel.path)
 
 
 def clipped_walk(samples: Sampled, edges: Edges) -> Mask:
@@ -98,7 +103,7 @@ class ChannelSamples:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.base: TimeBase = time_base(channel)
+        self.base: Axis = axis_of(channel)
         self.itemsize = channel.dtype.itemsize
         self.n_clipped: int | None = channel.n_clipped
 
@@ -156,7 +161,7 @@ class ScaledSamples:
     factor: float
 
     @property
-    def base(self) -> TimeBase:
+    def base(self) -> Axis:
         """The same."""
         return self.source.base
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date as Date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ishtar import facts
 from ishtar.attributes import History, current, read_edits, stated
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile
+from ishtar.lineage import is_recording, record
 from ishtar.machine import Machine
+from ishtar.moments import moment_of
 from ishtar.resolve import Resolver
 from ishtar.shot_attributes import Attributes
 from ishtar.signal import Signal
+from ishtar.source_notes import salvaged_names
 from ishtar.store import Channel, SourceFile
 
 if TYPE_CHECKING:
@@ -48,11 +52,14 @@ class Shot:
         return read_edits(self._folder)
 
     @property
-    def date(self) -> datetime | None:
-        """When the shot was triggered (local time), None where no source says it."""
+    def date(self) -> Date | None:
+        """When the shot was triggered (local time), None where no source says it.
+
+        A `datetime.datetime`; a `datetime.date` where no source says at what time of the day.
+        """
         text = self.attributes.get("date")
         try:
-            return None if text is None else datetime.fromisoformat(str(text))
+            return None if text is None else moment_of(str(text))
         except ValueError as error:
             raise DamagedFile(
                 f"shot {self.number} has the date {text!r}, which is none: correct its source and "
@@ -70,7 +77,10 @@ class Shot:
 
     def channels(self) -> list[str]:
         """Return the paths of all channels that the raw files hold."""
-        return self._names.paths()
+        paths = self._names.paths()
+        if is_recording():
+            record(facts.channels_fact(paths, self.number))
+        return paths
 
     def find_channel(self, path: str) -> Channel:
         """Return the stored channel; an error names the nearest ones."""
@@ -82,17 +92,32 @@ class Shot:
 
     def signals(self) -> list[str]:
         """Return the names of the signals that can be read at this shot."""
+        self._note_list()
         return [name for name in self._declarations.signals if self.problem(name) is None]
 
-    def problem(self, name: str) -> str | None:
-        """Return why a signal cannot be read at this shot, None where it can."""
+    def problem(self, name: str, *, in_time: bool = False) -> str | None:
+        """Return why a signal cannot be read at this shot, None where it can.
+
+        ``in_time``: also why it cannot be read against time, as its samples lie in none.
+        """
         self._names.note(name)
-        return self._names.problem(name)
+        why = self._names.problem(name)
+        if why is None and in_time:
+            signal = self._names.signal(name)
+            if why := signal.lack_of_time:
+                signal.note_read()  # who goes by what it lies along depends on its channel
+        return why
 
     def missing(self) -> dict[str, str]:
         """Return the declared signals that cannot be read at this shot, each with the reason."""
+        self._note_list()
         problems = {name: self.problem(name) for name in self._declarations.signals}
         return {name: problem for name, problem in problems.items() if problem is not None}
+
+    def _note_list(self) -> None:
+        """Record that all declared signals were asked for: one more is news to who asked."""
+        if is_recording():
+            record(facts.signal_fact(self._declarations, facts.ALL_SIGNALS))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.problem(name) is None
@@ -133,5 +158,7 @@ class Shot:
         for name in ("gas", "program"):
             if name in known:
                 head += f", {known[name]}"
+        if cut := salvaged_names(self.sources):
+            head += f"; salvaged: the recording was cut ({', '.join(cut)})"
         missing = [n for n in self._declarations.signals if self._names.problem(n) is not None]
         return head + (f"; missing: {', '.join(missing)}>" if missing else ">")

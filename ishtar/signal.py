@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.arrays import array_over, envelope_over
 from ishtar.errors import TimeBaseError, UnitError
 from ishtar.extremes import BLOCK
 from ishtar.means import mean_of, root_sum_square
@@ -17,7 +18,9 @@ from ishtar.measured import Measured
 from ishtar.sample_flags import ATTRIBUTES
 from ishtar.sampled import Sampled, ScaledSamples
 from ishtar.story import Story
+from ishtar.timebase import Along, Counted, TimeBase, in_seconds, lack_of_time, step_text
 from ishtar.units import factor
+from ishtar.windows import slice_bound
 
 if TYPE_CHECKING:
     import xarray
@@ -34,6 +37,9 @@ class Signal:
     sample. Two whole numbers are samples; one bound that is not makes both of them times. To select
     by time where sampling is irregular, the times are read. ``load``, ``raw``, ``values`` and
     ``envelope`` read.
+
+    Where samples do not lie in time (`x_unit` is not ``"s"``), whatever needs seconds raises
+    `TimeBaseError`: ``dt``, ``t0``, ``times()``, ``s[2.0:2.1]``. All else works, by sample.
     """
 
     def __init__(
@@ -62,17 +68,54 @@ class Signal:
         return self._story.unit
 
     @property
+    def time_base(self) -> TimeBase:
+        """Where the samples of the record lie in time; `TimeBaseError` where they do not."""
+        return in_seconds(self._samples.base, self.name)
+
+    @property
+    def lack_of_time(self) -> str | None:
+        """Why the samples have no seconds, and what to do; None where they have."""
+        return lack_of_time(self._samples.base, self.name)
+
+    @property
     def dt(self) -> float | None:
         """Sampling interval in s; None where sampling is irregular."""
-        return self._samples.base.dt
+        return self.time_base.dt
 
     @property
     def t0(self) -> float:
         """Time of the first selected sample, s on the shot's clock."""
-        base, (start, stop) = self._samples.base, self._window
+        return self._first(self.time_base)
+
+    @property
+    def x_unit(self) -> str:
+        """What the samples lie along: ``"s"``; another unit, ``"Hz"``; ``""`` only counted."""
+        return self._samples.base.unit
+
+    @property
+    def x_name(self) -> str:
+        """The name of that in loaded arrays: ``time``, ``frequency``, ``x`` or ``sample``."""
+        return self._samples.base.dim
+
+    @property
+    def x0(self) -> float | None:
+        """Where the first selected sample lies, in `x_unit`; None where they are only counted."""
+        base = self._samples.base
+        if isinstance(base, Counted):
+            return None
+        return self._first(base.base if isinstance(base, Along) else base)
+
+    def _first(self, base: TimeBase) -> float:
+        self._on_raw()  # what is matched by clock has other times when the clock is corrected
+        start, stop = self._window
         if stop <= start:
             return float("nan")
         return base.t0 if start == 0 else float(base.times(start, start + 1)[0])
+
+    @property
+    def dx(self) -> float | None:
+        """How far samples are apart, in `x_unit`; None where irregular, or only counted."""
+        return self._samples.base.dx
 
     @property
     def n(self) -> int:
@@ -112,8 +155,12 @@ class Signal:
             first, last, _ = key.indices(self.n)
             window = (start + first, start + max(first, last))
         else:
-            first = start if key.start is None else base.index(self._time(key.start))
-            last = stop if key.stop is None else base.index(self._time(key.stop))
+            t = [None if b is None else slice_bound(b, self.name) for b in (key.start, key.stop)]
+            clock = in_seconds(base, self.name)
+            first, last = (
+                edge if bound is None else clock.index(bound)
+                for edge, bound in zip((start, stop), t, strict=True)
+            )
             first = min(max(first, start), stop)
             window = (first, max(first, min(last, stop)))
         return Signal(
@@ -126,14 +173,6 @@ class Signal:
 
     def __array__(self, *args: Any, **kwargs: Any) -> NDArray[np.float64]:
         raise TypeError(f"{self.name} is not read yet: take its load() or values()")
-
-    def _time(self, bound: Any) -> float:
-        try:
-            if not isinstance(bound, str):
-                return float(bound)
-        except (TypeError, ValueError):
-            pass
-        raise TypeError(f"{self.name}: {bound!r} is no time; give seconds, s[2.0:2.1]")
 
     def to(self, unit: str) -> Signal:
         """Return the signal in another unit; nothing is read.
@@ -181,7 +220,8 @@ class Signal:
         xarray.DataArray
             (time,) float64 in `unit`, coordinate ``time`` in s on the shot's clock;
             ``attrs["n_clipped"]`` says how many samples are clipped. With ``sigma`` an
-            xarray.Dataset of ``value`` and ``sigma``.
+            xarray.Dataset of ``value`` and ``sigma``. Where samples do not lie in time the
+            dimension is `x_name`: ``sample`` (their numbers), ``frequency`` (in `x_unit`).
 
         Raises
         ------
@@ -293,7 +333,13 @@ class Signal:
 
     def times(self) -> NDArray[np.float64]:
         """Return the times of the selected samples, (n,) float64, s on the shot's clock."""
-        return self._samples.base.times(*self._window)
+        self._on_raw()
+        return self.time_base.times(*self._window)
+
+    def places(self) -> NDArray[Any]:
+        """Return where the selected samples lie, (n,): in `x_unit`, or their numbers."""
+        self._on_raw()
+        return self._samples.base.places(*self._window)
 
     def envelope(self, n: int = 2000, *, quality: bool = False) -> xarray.Dataset:
         """Read minimum and maximum over at most ``n`` stretches, from the pyramid.
@@ -303,10 +349,8 @@ class Signal:
         xarray.Dataset
             ``min`` and ``max`` (time,) float64 in `unit`; ``time`` is the middle of a stretch, s.
             With ``quality`` also ``clipped`` (time,) bool: whether a stretch holds a sample at the
-            end of the recorder's range.
+            end of the recorder's range. Where samples do not lie in time, over `x_name`.
         """
-        import xarray as xr
-
         try:
             n = operator.index(n)
         except TypeError:
@@ -315,24 +359,8 @@ class Signal:
             raise ValueError(f"envelope({n}): ask for one stretch at least")
         self._on_read()
         edges, blocks = self._samples.minmax(*self._window, n)
-        base = self._samples.base
-        if base.dt is not None:
-            time = base.t0 + base.dt * (edges[:-1] + edges[1:] - 1) / 2
-        else:
-            all_times = base.times(0, base.n)
-            time = (all_times[edges[:-1]] + all_times[edges[1:] - 1]) / 2
-        attrs = self._attributes()
-        found: dict[str, Any] = {
-            "min": ("time", blocks[:, 0], attrs),
-            "max": ("time", blocks[:, 1], attrs),
-        }
-        if quality:
-            found["clipped"] = ("time", self._samples.clipped_in(edges, n))
-        return xr.Dataset(
-            found,
-            coords={"time": ("time", time, {"units": "s"})},
-            attrs=attrs,
-        )
+        clipped = self._samples.clipped_in(edges, n) if quality else None
+        return envelope_over(self._samples.base, edges, blocks, clipped, self._attributes())
 
     @property
     def story(self) -> Story:
@@ -352,33 +380,21 @@ class Signal:
             "calibration": s.calibration,
             "derived": s.derived,
             "uncertainty": s.uncertainty,
+            "scale_missing": s.scale_missing,
+            "salvaged": s.salvaged,
         }
         known = {name: value for name, value in facts.items() if value}
         return {"shot": s.shot, "long_name": s.description or s.signal, "units": s.unit} | known
 
     def _array(self, values: NDArray[Any], attrs: dict[str, Any]) -> xarray.DataArray:
-        import xarray as xr
-
-        start, stop = self._window
-        base = self._samples.base
-        if base.dt is not None and stop > start:
-            from xarray.indexes import RangeIndex
-
-            t0 = float(base.t0 + base.dt * start)
-            index = RangeIndex.linspace(
-                t0, t0 + base.dt * (stop - start), stop - start, endpoint=False, dim="time"
-            )
-            coords: Any = xr.Coordinates.from_xindex(index)
-        else:
-            coords = {"time": base.times(start, stop)}
-        array = xr.DataArray(values, dims="time", coords=coords, name=self.name, attrs=attrs)
-        array["time"].attrs["units"] = "s"
-        return array
+        return array_over(self._samples.base, self._window, values, self.name, attrs)
 
     def __repr__(self) -> str:
         s = self._story
-        step = "irregular" if self.dt is None else f"dt {self.dt:.4g} s"
+        step = step_text(self._samples.base, "dt {:.4g} s")
         via = f", {s.calibration}" if s.calibration else ""
+        less = ", scale missing" * bool(s.scale_missing) + ", salvaged" * bool(s.salvaged)
         return (
-            f"<Signal {s.signal} [{s.shown_unit}] of shot {s.shot}: {self.n} samples, {step}{via}>"
+            f"<Signal {s.signal} [{s.shown_unit}] of shot {s.shot}: {self.n} samples, "
+            f"{step}{via}{less}>"
         )

@@ -10,6 +10,8 @@ class Story:
     """Where a signal's numbers come from, for people and for receipts.
 
     ``uncertainty`` says what of the calibration has a sigma; ``lack`` why there is no calibration.
+    ``time_base`` says where there is none, ``scale_missing`` why the scale that the file states is
+    not applied, ``salvaged`` that the recording was cut.
     """
 
     signal: str
@@ -28,6 +30,9 @@ class Story:
     assumed: str = ""
     uncertainty: str = ""
     lack: str = ""
+    time_base: str = ""
+    scale_missing: str = ""
+    salvaged: str = ""
 
     @property
     def shown_unit(self) -> str:
@@ -43,6 +48,8 @@ class Story:
             "derived": self.derived,
             "channel": self.channel,
             "assumed": self.assumed,
+            "time base": self.time_base,
+            "scale missing": self.scale_missing,
             "device": self.device,
             "calibration": self.calibration or (f"none: {self.lack}" if self.lack else ""),
             "valid for shots": self.span,
@@ -50,6 +57,7 @@ class Story:
             "uncertainty": self.uncertainty,
             "reference": self.reference,
             "source": self.source,
+            "salvaged": self.salvaged,
         }
         lines += [f"  {name:<16}{value}" for name, value in facts.items() if value]
         for part in self.parts:

@@ -1,4 +1,15 @@
-"""Where samples lie in time: a start and a step, or a time for each."""
+"""What samples lie along: time, where a file gives it; else a count, or another quantity.
+
+::
+
+    TimeBase   seconds on the shot's clock
+    ├── Regular     a start and a step
+    └── Irregular   a time for each sample
+    Counted    nothing says when the samples were taken; they are only counted
+    Along      another quantity, a spectrum's frequency
+
+Only a `TimeBase` has seconds. Who needs them asks `in_seconds`, which refuses the others.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +25,11 @@ from numpy.typing import NDArray
 from ishtar.errors import TimeBaseError
 
 Times = NDArray[np.float64]
+Places = NDArray[Any]
+"""Times in s; numbers of samples; or places in the unit of what they lie along."""
 
+SECONDS = "s"
+COUNTED = ""
 NEAR = 1e-6  # of a sampling interval: a time this much behind a sample means that sample
 ULPS = 8.0  # roundings between a sample's index and a time that was computed from it
 
@@ -25,6 +41,19 @@ class Regular:
     t0: float
     dt: float
     n: int
+
+    unit = SECONDS
+    dim = "time"
+
+    @property
+    def x0(self) -> float:
+        """Where the first sample lies."""
+        return self.t0
+
+    @property
+    def dx(self) -> float:
+        """How far samples are apart."""
+        return self.dt
 
     def index(self, t: float) -> int:
         """Return the first sample at or after ``t``."""
@@ -42,7 +71,15 @@ class Regular:
         """Return the times of samples ``start … stop``."""
         return self.t0 + self.dt * np.arange(start, stop, dtype=np.float64)
 
-    def same_as(self, other: TimeBase) -> bool:
+    def places(self, start: int, stop: int) -> Places:
+        """Return the times of samples ``start … stop``."""
+        return self.times(start, stop)
+
+    def middles(self, edges: NDArray[np.int64]) -> Times:
+        """Return the middles of stretches of samples with these edges, (m,)."""
+        return np.asarray(self.t0 + self.dt * (edges[:-1] + edges[1:] - 1) / 2)
+
+    def same_as(self, other: Axis) -> bool:
         """Tell whether samples of the same index lie at the same time."""
         return (
             isinstance(other, Regular)
@@ -65,8 +102,21 @@ class Irregular:
     t0: float
     name: str
 
+    unit = SECONDS
+    dim = "time"
+
     @property
     def dt(self) -> None:
+        """There is no constant step."""
+        return None
+
+    @property
+    def x0(self) -> float:
+        """Where the first sample lies."""
+        return self.t0
+
+    @property
+    def dx(self) -> None:
         """There is no constant step."""
         return None
 
@@ -93,7 +143,15 @@ class Irregular:
         """Return the times of samples ``start … stop``."""
         return self._all[start:stop]
 
-    def same_as(self, other: TimeBase) -> bool:
+    def places(self, start: int, stop: int) -> Places:
+        """Return the times of samples ``start … stop``."""
+        return self.times(start, stop)
+
+    def middles(self, edges: NDArray[np.int64]) -> Times:
+        """Return the middles of stretches of samples with these edges, (m,)."""
+        return np.asarray((self._all[edges[:-1]] + self._all[edges[1:] - 1]) / 2)
+
+    def same_as(self, other: Axis) -> bool:
         """Tell whether samples of the same index lie at the same time; compares all of them."""
         if not isinstance(other, Irregular) or self.n != other.n:
             return False
@@ -101,6 +159,139 @@ class Irregular:
 
 
 TimeBase = Regular | Irregular
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Samples that are only counted: nothing says when they were taken. ``name``: whose."""
+
+    n: int
+    name: str
+
+    unit = COUNTED
+    dim = "sample"
+    x0 = None
+    dx = None
+
+    @property
+    def lack(self) -> str:
+        """Why there are no seconds, and what to do."""
+        return (
+            "is only counted: nothing says when its samples were taken; select by sample, "
+            "s[100:200], and have its recorder write the sampling interval"
+        )
+
+    def places(self, start: int, stop: int) -> Places:
+        """Return the numbers of samples ``start … stop``."""
+        return np.arange(start, stop, dtype=np.int64)
+
+    def middles(self, edges: NDArray[np.int64]) -> Times:
+        """Return the middles of stretches of samples with these edges, (m,)."""
+        return np.asarray((edges[:-1] + edges[1:] - 1) / 2)
+
+    def same_as(self, other: Axis) -> bool:
+        """Tell whether the other is counted too, and as long."""
+        return isinstance(other, Counted) and self.n == other.n
+
+
+@dataclass(frozen=True)
+class Along:
+    """Samples along something that is no time: ``base`` holds their places, in ``unit``."""
+
+    base: TimeBase
+    unit: str
+    name: str
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return self.base.n
+
+    @property
+    def dim(self) -> str:
+        """What they lie along, as far as the unit tells: ``frequency``, or ``x``."""
+        return dim_of(self.unit)
+
+    @property
+    def x0(self) -> float:
+        """Where the first sample lies."""
+        return self.base.t0
+
+    @property
+    def dx(self) -> float | None:
+        """How far samples are apart; None where they lie irregularly."""
+        return self.base.dt
+
+    @property
+    def lack(self) -> str:
+        """Why there are no seconds, and what to do."""
+        what = "frequency" if self.dim == "frequency" else "something else"
+        return (
+            f"lies along {what} in {self.unit}, not along time: select by sample, s[100:200], or "
+            f"load() it and .sel({self.dim}=slice(a, b))"
+        )
+
+    def places(self, start: int, stop: int) -> Places:
+        """Return the places of samples ``start … stop``, in ``unit``."""
+        return self.base.times(start, stop)
+
+    def middles(self, edges: NDArray[np.int64]) -> Times:
+        """Return the middles of stretches of samples with these edges, (m,)."""
+        return self.base.middles(edges)
+
+    def same_as(self, other: Axis) -> bool:
+        """Tell whether samples of the same index lie at the same place, in the same unit."""
+        return (
+            isinstance(other, Along) and self.unit == other.unit and self.base.same_as(other.base)
+        )
+
+
+Axis = TimeBase | Counted | Along
+
+
+def dim_of(unit: str) -> str:
+    """Return the name of what samples lie along, by its unit."""
+    if unit.endswith("Hz"):
+        return "frequency"
+    return {SECONDS: "time", COUNTED: "sample"}.get(unit, "x")
+
+
+def in_seconds(axis: Axis, name: str) -> TimeBase:
+    """Return where samples lie in time.
+
+    Parameters
+    ----------
+    axis : Axis
+        What they lie along.
+    name : str
+        Whose, for the error.
+
+    Raises
+    ------
+    TimeBaseError
+        They do not lie in time, or nobody knows where.
+    """
+    if isinstance(axis, Regular | Irregular):
+        return axis
+    raise TimeBaseError(str(lack_of_time(axis, name)))
+
+
+def lack_of_time(axis: Axis, name: str) -> str | None:
+    """Return why samples have no seconds, and what to do; None where they have."""
+    if isinstance(axis, Regular | Irregular):
+        return None
+    whose = name if name == axis.name else f"{name} ({axis.name})"
+    return f"{whose} {axis.lack}"
+
+
+def step_text(axis: Axis, regular: str = "every {:g} s") -> str:
+    """Return how samples follow each other, in a few words."""
+    if isinstance(axis, Counted):
+        return "only counted, no time base"
+    if isinstance(axis, Along):
+        step = "irregular" if axis.dx is None else f"every {axis.dx:.4g} {axis.unit}"
+        return f"along {axis.dim} in {axis.unit}, {step}"
+    return "irregular" if axis.dt is None else regular.format(axis.dt)
 
 
 def _check(t: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ishtar.errors import TimeBaseError
 from ishtar.signal import Signal
+from ishtar.timebase import Along, Counted, step_text
 from ishtar.windows import bounds
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def load_together(
     Raises
     ------
     TimeBaseError
-        They are not on one time base; those that are not are named.
+        They are not on one time base; those that are not are named, and those that have none.
     NoSuchSignal
         A name, or a pattern that nothing matches.
     MissingCalibration
@@ -56,6 +57,12 @@ def load_together(
         signals = [signal[start:stop] for signal in signals]
     first, *others = signals
     apart = [s for s in others if not s.samples.base.same_as(first.samples.base)]
+    timeless = [s for s in signals if isinstance(s.samples.base, Counted | Along)]
+    if apart and timeless:
+        raise TimeBaseError(
+            f"{', '.join(map(_clock, signals))} do not go together: load "
+            f"{', '.join(s.name for s in timeless)} apart"
+        )
     if apart:
         raise TimeBaseError(
             f"{', '.join(map(_clock, apart))} are on other time bases than {_clock(first)}: load "
@@ -67,10 +74,9 @@ def load_together(
     found = xr.Dataset({first.name: first.load()}, attrs={"shot": shot.number})
     for signal in others:
         values = signal.load()
-        found[signal.name] = ("time", values.values, values.attrs)
+        found[signal.name] = (signal.x_name, values.values, values.attrs)
     return found.assign_attrs(left_out=left_out) if left_out else found
 
 
 def _clock(signal: Signal) -> str:
-    step = "irregular" if signal.dt is None else f"every {signal.dt:g} s"
-    return f"{signal.name} ({signal.n} samples, {step})"
+    return f"{signal.name} ({signal.n} samples, {step_text(signal.samples.base)})"

@@ -51,3 +51,19 @@ def seconds(value: Any, what: str) -> float:
     except (TypeError, ValueError):
         pass
     raise TimeBaseError(f"{what} is no time: give seconds as a number, 2.0")
+
+
+def slice_bound(bound: Any, name: str) -> float:
+    """Return a bound of ``s[2.0:2.1]``, s; ``name`` says in the error whose it is.
+
+    Raises
+    ------
+    TypeError
+        It is no number.
+    """
+    try:
+        if not isinstance(bound, str):
+            return float(bound)
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"{name}: {bound!r} is no time; give seconds, s[2.0:2.1]")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FOLDERS = {"templates_nb": "templates_nb", "calibrations": "calibrations", "theme": "site/theme"}
+FOLDERS = {
+    "templates_nb": "templates_nb",
+    "calibrations": "calibrations",
+    "theme": "site/theme",
+    "empty": "runner/empty",  # lies inside the package, in a wheel too
+}
 
 
 def bundled(name: str) -> Path:
-    """Return the folder ``templates_nb``, ``calibrations`` or ``theme`` of this installation.
+    """Return a folder of this installation, one of `FOLDERS`.
 
     In a wheel they lie inside the package; in a checkout at its root.
     """

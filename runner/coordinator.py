@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import shutil
 import time
@@ -28,7 +29,7 @@ from runner.execute import (
     library_environment,
     rerender,
 )
-from runner.ingest import index_days, remove_leftovers
+from runner.ingest import follow_shots, index_days, match_days, remove_leftovers
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject, read_receipts
@@ -123,12 +124,23 @@ class Coordinator:
             for number, when in shot_folders(self.workspace).items()
             if seen.get(number) != when
         ]
-        noted = []
-        for number in sorted(changed):
-            if number in seen or is_stored(self.workspace, number):
-                self.note_shot(number)
-                noted.append(number)
-        return noted
+        wanted = [n for n in sorted(changed) if n in seen or is_stored(self.workspace, n)]
+        wanted += self.follow_clocks(wanted)
+        for number in wanted:
+            self.note_shot(number)
+        return wanted
+
+    def follow_clocks(self, numbers: Iterable[int]) -> list[int]:
+        """Let what is matched by clock follow the dates of shots that may have changed.
+
+        Return the other shots whose files are others now; they are to be noted, too.
+        """
+        before = {n: self.catalogue.attributes(n) or {} for n in numbers}
+        days = {n: _day(attributes.get("date")) for n, attributes in before.items()}
+        found = follow_shots(self.workspace, self.settings.ingest, days)
+        for note in found.notes:
+            logger.info("%s", note)
+        return [n for n in found.shots if n not in days]
 
     def clear_leftovers(self) -> int:
         """Remove what runs and ingests that were killed left behind; return how much it was.
@@ -303,6 +315,14 @@ class Coordinator:
         return done
 
 
+def _day(date: object) -> list[datetime.date]:
+    """Return the day of a date that the catalogue has, as a list; none of what is no date."""
+    try:
+        return [datetime.datetime.fromisoformat(str(date)).date()]
+    except ValueError:
+        return []
+
+
 def given_up(job: Job, error: Exception) -> Done:
     """Make the failed report of a job that no worker survives; it is not run for that."""
     logger.error("%s: %s", job, error)
@@ -334,6 +354,7 @@ def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
     n_reports = 0
     index_days(workspace)
     with Coordinator(workspace, catalogue=fresh) as coordinator:
+        problems += match_days(workspace, coordinator.settings.ingest).problems
         numbers = stored_shots(workspace)
         for number in numbers:
             try:

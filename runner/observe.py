@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.workspace import Workspace
 from runner.ingest.outcome import Outcome
+from runner.ingest.quarantine import held
 from runner.metrics import Metrics, serve
 from runner.progress import AtWork, kind_of, read_progress, write_passing
 from runner.settings import METRICS_FILE, address_of
-from runner.status import Board, LastFile, count_quarantined
+from runner.status import Board, LastFile
 
 if TYPE_CHECKING:
     from runner.coordinator import Event
@@ -43,7 +44,7 @@ class ServiceObserver:
     def __enter__(self) -> ServiceObserver:
         """Begin to tell; where metrics cannot be served, the service works all the same."""
         self.metrics.put("ishtar_start_time_seconds", self.board.holder.since)
-        self._quarantined = count_quarantined(self._workspace)
+        self._quarantined = len(held(self._workspace.quarantine))
         where = ""
         if self._where == METRICS_FILE:
             where = str(self._workspace.root / "data" / "metrics.prom")
@@ -74,7 +75,7 @@ class ServiceObserver:
         if outcome.status == "stored":
             self.metrics.observe("ishtar_ingest_duration_seconds", outcome.seconds)
         if outcome.status == "quarantined":
-            self._quarantined = count_quarantined(self._workspace)
+            self._quarantined = len(held(self._workspace.quarantine))
         last = LastFile(
             name=outcome.source.name, status=outcome.status, shots=tuple(outcome.shots), when=now
         )

@@ -63,6 +63,9 @@ class Present:
                 return facts.component_fact(declared, name, int(item.subject))
             case "channel" | "attribute":
                 return self._of_shot(item)
+            case "sources":
+                stored = self._catalogue.sources(int(item.subject))
+                return facts.sources_fact([(s.file, s.sha256) for s in stored], int(item.subject))
             case "scraps" if name.endswith(facts.ALL_SCRAPS):
                 template = name.removesuffix(facts.ALL_SCRAPS)
                 rows = self._catalogue.scraps([item.subject])
@@ -95,6 +98,8 @@ class Present:
         attributes, channels = self._shot(number)
         if item.kind == "attribute":
             return facts.attribute_fact(item.name, attributes.get(item.name), number)
+        if item.name == facts.ALL_CHANNELS:
+            return facts.channels_fact(channels, number)
         file, identity = channels.get(item.name, ("absent", ABSENT))
         return Input(
             kind="channel", name=item.name, subject=item.subject, version=file, digest=identity
@@ -126,6 +131,8 @@ def reason(then: Input, now: Input) -> str:
     if then.kind == "shots":
         of = "" if then.subject.startswith(WHERE) else "of "
         what = f"shots {of}{then.subject or 'the testbed'}"
+    elif then.kind == "sources":
+        what = f"the list of files of {Subject.parse(then.subject)}"
     elif then.name.endswith(facts.ALL_SCRAPS):
         template = then.name.removesuffix(facts.ALL_SCRAPS)
         what = f"the list of scraps of {template} of {Subject.parse(then.subject)}"

@@ -1,28 +1,35 @@
-"""Making a workspace: its folders, settings, templates and calibrations to start from."""
+"""Making a workspace: its folders, settings, templates and calibrations to start from.
+
+It begins as the reference testbed, or empty: what works for any facility, and nothing that names a
+signal. Templates of the reference testbed can be added one by one.
+"""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from ishtar.calibration.edit import toml
+from ishtar.errors import did_you_mean
 from ishtar.workspace import MARKER, Workspace
 from runner.bundled import bundled
+from runner.errors import NoSuchTemplate, TemplateError
 
 SETTINGS = """\
 # The settings of this workspace. What is commented out shows the default.
 
 [facility]
-name = {facility!r}
+name = {facility}
 # tagline = ""
 # jupyterhub = ""              # address of a JupyterHub that sees this workspace
 
 [ingest]
+# shot_pattern = ""            # how a file's name tells its shot, where it is not 01234_Data.tdms
+# shots_per_year = 10000       # where shots count anew each year: 20260042 is shot 42 of 2026
 # settle_s = 2.0               # a file is whole when it has not changed for so long
 # truncated_wait_s = 60.0      # a file that is not whole goes to quarantine after so long
 # keep_incoming = false        # leave files in data/incoming after they were stored and verified
-generator_clock_offset_s = {offset}
-generator_tolerance_s = {tolerance}
-
+{generator}
 [run]
 # workers = 0                  # 0: one for each core
 # timeout_s = 300.0            # of a report, where its sidecar gives none
@@ -52,19 +59,72 @@ generator_tolerance_s = {tolerance}
 IGNORED = "data/\nreports/\nsite/public/\n.ipynb_checkpoints/\n"
 
 
+GENERATOR = """\
+generator_clock_offset_s = {offset}
+generator_tolerance_s = {tolerance}
+"""
+
+
 def make_workspace(
-    folder: Path, *, facility: str, clock_offset_s: float = 0.0, tolerance_s: float = 10.0
+    folder: Path,
+    *,
+    facility: str,
+    empty: bool = False,
+    clock_offset_s: float = 0.0,
+    tolerance_s: float = 10.0,
 ) -> Workspace:
-    """Make a workspace in ``folder``; files that are there already are left as they are."""
+    """Make a workspace in ``folder``; files that are there already are left as they are.
+
+    Parameters
+    ----------
+    folder : Path
+        Where.
+    facility : str
+        Its name, at the head of the pages.
+    empty : bool
+        Without signals, wiring, devices, machine and templates of the reference testbed.
+    clock_offset_s, tolerance_s : float
+        Of the generator's clock, s; not for an empty one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = SETTINGS.format(facility=facility, offset=clock_offset_s, tolerance=tolerance_s)
+    generator = GENERATOR.format(offset=clock_offset_s, tolerance=tolerance_s)
+    settings = SETTINGS.format(facility=toml(facility), generator="" if empty else generator)
     for name in ("templates_nb", "calibrations"):
         if not (folder / name).exists():
             ignore = shutil.ignore_patterns(".*", "__pycache__")
-            shutil.copytree(bundled(name), folder / name, ignore=ignore)
+            source = bundled("empty") / name if empty else bundled(name)
+            shutil.copytree(source, folder / name, ignore=ignore)
     for part in ("data/incoming", "reports", "site"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for name, text in ((".gitignore", IGNORED), (MARKER, settings)):
         if not (folder / name).exists():
             (folder / name).write_text(text, encoding="utf-8")
     return Workspace.at(folder)
+
+
+def add_template(workspace: Workspace, name: str) -> Path:
+    """Copy a template of the reference testbed, with its sidecar, into a workspace.
+
+    Raises
+    ------
+    NoSuchTemplate
+        There is none of this name.
+    TemplateError
+        The workspace has one of this name.
+    """
+    folders = [bundled("templates_nb"), bundled("empty") / "templates_nb"]
+    standard = {path.stem: path for folder in folders for path in sorted(folder.glob("*.ipynb"))}
+    if name not in standard:
+        hint = did_you_mean(name, standard)
+        raise NoSuchTemplate(
+            f"no standard template {name!r}{hint} (there are {', '.join(standard)})"
+        )
+    path = workspace.templates / f"{name}.ipynb"
+    if path.exists():
+        raise TemplateError(f"{path} is there already: move it away first")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in (".toml", ".ipynb"):  # the notebook last: without it, there is no template
+        source = standard[name].with_suffix(suffix)
+        if source.exists():
+            shutil.copyfile(source, path.with_suffix(suffix))
+    return path

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import psutil
 
 from ishtar.workspace import Workspace
-from runner.ingest.quarantine import REASON
+from runner.ingest.quarantine import Held, held
 from runner.progress import AtWork, clear_progress, read_progress, write_passing
 
 logger = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Status:
     holder: Holder | None = None
     running: tuple[Report, ...] = ()
     last_shot: int | None = None
-    quarantined: int = 0
+    quarantine: tuple[Held, ...] = ()
     disk_free: int = 0
 
 
@@ -214,7 +214,7 @@ def read_status(workspace: Workspace) -> Status:
         holder=holder,
         running=tuple(_running(workspace, holder if state in ("working", "silent") else None)),
         last_shot=_last_shot(workspace),
-        quarantined=count_quarantined(workspace),
+        quarantine=tuple(held(workspace.quarantine)),
         disk_free=shutil.disk_usage(workspace.root).free,
     )
 
@@ -222,11 +222,6 @@ def read_status(workspace: Workspace) -> Status:
 def status_file(workspace: Workspace) -> Path:
     """Return where the holder of a workspace tells what it does."""
     return workspace.root / "data" / "status.json"
-
-
-def count_quarantined(workspace: Workspace) -> int:
-    """Return how many files are in quarantine."""
-    return sum(1 for _ in workspace.quarantine.glob(f"*{REASON}"))
 
 
 def _read_holder(path: Path) -> Holder | None:

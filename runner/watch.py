@@ -15,19 +15,19 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.workspace import Workspace
 from runner.backfill import take_requests
 from runner.coordinator import Coordinator
 from runner.desk import Desk
 from runner.errors import SettingsError
-from runner.ingest import Outcome, Settling, ingest_file, scan
+from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
 from runner.lock import coordinator_lock
 from runner.logs import about
 from runner.observe import ServiceObserver
@@ -106,6 +106,8 @@ class Watcher:
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self.later = Later(settings.publish)
         self._settling = Settling(settings.ingest.settle_s)
+        self.intake = Intake(self._ingest, wake)
+        self._to_note: dict[int, bool] = {}  # shots to go into the catalogue: has one a new file?
         self._seen = Seen(coordinator.workspace.root / "data" / "watched.json")
 
     def __enter__(self) -> Watcher:
@@ -119,7 +121,7 @@ class Watcher:
     def look(self) -> list[Outcome]:
         """Take new files, collect finished reports, hand out what is due, publish what is new."""
         outcomes = self._take()
-        subjects = {Subject.shot(n) for o in outcomes if o.status == "stored" for n in o.shots}
+        subjects = {Subject.shot(n) for n in self._note_shots()}
         self.desk.ask((s.number for s in subjects), Priority.LIVE)
         if asked := take_requests(self._coordinator.workspace, self._coordinator.catalogue.shots):
             self.desk.ask(asked, Priority.BACKFILL)
@@ -195,53 +197,71 @@ class Watcher:
 
     def finish(self) -> None:
         """Wait for the reports in progress, note and publish them; begin no more."""
+        self._note(self.intake.close())
+        self._changed |= {Subject.shot(n) for n in self._note_shots()}
         self._changed |= self.desk.finish()
         if self._changed:
             self._publish_changed()
         self.observer.looked(self.desk.status(), self._day_reports)
 
     def _take(self) -> list[Outcome]:
-        fresh = [path for path in scan(self.folders) if path not in self._seen]
-        outcomes: list[Outcome] = []
-        for path in self._settling.whole(fresh):
-            if self._stop.is_set():
-                break
-            if (outcome := self._ingest(path)) is not None:
-                outcomes.append(outcome)
+        """Begin with new files as there is room, and note those that are done."""
+        if not self._stop.is_set():
+            fresh = [path for path in scan(self.folders) if path not in self._seen]
+            self.intake.offer(
+                (path, self._settling.unchanged_for_s(path)) for path in self._settling.whole(fresh)
+            )
+        return self._note(self.intake.collect())
+
+    def _ingest(self, path: Path, **how: Any) -> Outcome:
+        """Store a file; called in threads."""
+        return ingest_file(
+            path,
+            layout=self._coordinator.workspace,
+            settings=self._coordinator.settings.ingest,
+            incoming=self._incoming in path.parents,
+            roots=self.folders,
+            **how,
+        )
+
+    def _note(self, outcomes: list[Outcome]) -> list[Outcome]:
+        for outcome in outcomes:
+            if outcome.status == "waiting":
+                logger.debug("%s waits: %s", outcome.source, outcome.reason)
+                continue
+            new = sum(not self._coordinator.catalogue.sources(n) for n in outcome.shots)
+            for number in outcome.shots:
+                stored = outcome.status == "stored" or self._to_note.get(number, False)
+                self._to_note[number] = stored
+            self._seen.add(outcome.source)
+            _log(outcome)
+            self.observer.ingested(outcome, new)
         return outcomes
 
-    def _ingest(self, path: Path) -> Outcome | None:
-        try:
-            outcome = ingest_file(
-                path,
-                layout=self._coordinator.workspace,
-                settings=self._coordinator.settings.ingest,
-                incoming=self._incoming in path.parents,
-                unchanged_for_s=self._settling.unchanged_for_s(path),
-            )
-        except IshtarError as error:
-            logger.error("%s: %s", path, error, extra={"file": path.name})
-            return None
-        if outcome.status == "waiting":
-            logger.debug("%s waits: %s", path, outcome.reason)
-            return outcome
-        self._seen.add(path)
-        level = logging.WARNING if outcome.status == "quarantined" else logging.INFO
-        shots = f" as shot {', '.join(map(str, outcome.shots))}" if outcome.shots else ""
-        note = f"; {outcome.reason}" if outcome.reason else ""
-        fields: dict[str, object] = {
-            "file": path.name,
-            "state": outcome.status,
-            "shots": outcome.shots,
-        }
-        if len(outcome.shots) == 1:
-            fields |= about(Subject.shot(outcome.shots[0]))
-        logger.log(level, "%s: %s%s%s", *(path.name, outcome.status, shots, note), extra=fields)
-        known = [n for n in outcome.shots if self._coordinator.catalogue.sources(n)]
-        for number in outcome.shots:
-            self._coordinator.note_shot(number)
-        self.observer.ingested(outcome, len(outcome.shots) - len(known))
-        return outcome
+    def _note_shots(self) -> list[int]:
+        """Bring the catalogue up to date; return the shots that have a new file."""
+        fresh: list[int] = []
+        for number, stored in sorted(self._to_note.items()):
+            try:
+                self._coordinator.note_shot(number)
+            except Exception:  # it stays to be noted; the others are
+                logger.exception("shot %d could not be noted: it will be tried again", number)
+                continue
+            del self._to_note[number]
+            if stored:
+                fresh.append(number)
+        return fresh
+
+
+def _log(outcome: Outcome) -> None:
+    level = logging.WARNING if outcome.status == "quarantined" else logging.INFO
+    shots = f" as shot {', '.join(map(str, outcome.shots))}" if outcome.shots else ""
+    note = f"; {outcome.reason}" if outcome.reason else ""
+    name = outcome.source.name
+    fields: dict[str, object] = {"file": name, "state": outcome.status, "shots": outcome.shots}
+    if len(outcome.shots) == 1:
+        fields |= about(Subject.shot(outcome.shots[0]))
+    logger.log(level, "%s: %s%s%s", name, outcome.status, shots, note, extra=fields)
 
 
 def time_of_day(text: str) -> tuple[int, int]:
@@ -322,6 +342,7 @@ def _drain(watcher: Watcher, due: datetime, settle_s: float) -> None:
     while True:
         outcomes = watcher.look()
         waiting = all(o.status == "waiting" for o in outcomes)
-        if datetime.now() > end and waiting and not watcher.desk.busy and not len(watcher.later):
+        busy = watcher.intake.busy or watcher.desk.busy or len(watcher.later)
+        if datetime.now() > end and waiting and not busy:
             return
         pause.wait(0.1)

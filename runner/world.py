@@ -45,6 +45,7 @@ def world_of(declarations: Declarations, templates: Templates) -> dict[tuple[str
     found |= {("machine", name): identity for name, identity in machine.items()}
     found["machine*", "all "] = digest(machine)
     found["machine*", facts.SINCE] = digest(sorted([*key, value] for key, value in found.items()))
+    found["signal", facts.ALL_SIGNALS] = digest(sorted(d.signals))
     for template in templates.values():
         found["template", template.name] = template_identity(template)
         found["code", template.name] = code_input(template.code).digest

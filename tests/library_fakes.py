@@ -370,6 +370,7 @@ def memory_channel(
     scale: list[Any] | None = None,
     levels: tuple[int, ...] = (4, 16, 64),
     path: str = "DAQ/x",
+    x_unit: str = "s",
 ) -> MemoryChannel:
     """Return a channel of these raw values; with ``times``, an irregular one."""
     x = np.asarray(values)
@@ -382,6 +383,7 @@ def memory_channel(
         dtype=x.dtype,
         t0=t0 if t is None or not len(t) else float(t[0]),
         dt=None if t is not None else dt,
+        x_unit=x_unit,
         scale=scale or [],
         properties={},
         n_clipped=0,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from runner.ingest import (
 )
 from runner.ingest.errors import stopped
 from runner.ingest.incoming import open_for_writing
+from runner.ingest.matching import Followed
 from runner.ingest.quarantine import reason_of
 from runner.ingest.source_hash import BLOCK, FollowingHash, sha256_of
 
@@ -123,7 +125,8 @@ def test_incoming_files_stay_where_the_settings_say_so(ws: Workspace) -> None:
         ("99999_Data.tdms", None, 99999),
         ("nothing.tdms", 12, 12),
         ("00007_Data.tdms", 12, 12),
-        ("Data_00007.tdms", None, None),
+        ("Data_00007.tdms", None, 7),
+        ("Data.tdms", None, None),
         ("00000_Data.tdms", None, None),
         ("100000_Data.tdms", None, None),
         ("20261122_Data.tdms", None, None),
@@ -366,10 +369,10 @@ def test_a_full_disk_stops_ingest_and_loses_nothing(ws: Workspace) -> None:
 def test_ingest_does_not_begin_what_will_not_fit(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.ingest.arrival.SPACE_TO_SPARE", 1 << 60)
+    monkeypatch.setattr("runner.ingest.conversion.SPACE_TO_SPARE", 1 << 60)
     path = ws.tdms("00001_Data.tdms")
     with pytest.raises(IngestStopped, match=r"MB free on .* free some space, then start again"):
-        ws.ingest(path)
+        ws.ingest(path, apart=False)
     assert path.exists()
 
 
@@ -457,6 +460,194 @@ def test_a_killed_ingest_is_done_again(ws: Workspace) -> None:
     assert not path.exists()
 
 
+# Removal: an original goes only when its stored copy is sure
+
+
+@pytest.fixture
+def meanwhile(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Give an ingest during which something happens when the copy is stored and compared."""
+
+    def ingest(path: Path, act: Callable[[], Any]) -> Outcome:
+        def follow(*_: Any) -> Followed:
+            act()
+            return Followed()
+
+        with monkeypatch.context() as patched:
+            patched.setattr("runner.ingest.conversion.follow_shot", follow)
+            return ws.ingest(path, apart=False)
+
+    return ingest
+
+
+def test_a_source_that_changes_after_it_was_stored_stays(
+    ws: Workspace, meanwhile: Callable[..., Outcome]
+) -> None:
+    path = ws.tdms("00001_Data.tdms")
+    whole = path.read_bytes()
+    outcome = meanwhile(path, lambda: path.write_bytes(whole + b"more"))
+    assert (outcome.status, outcome.reason) == ("waiting", "it changed while it was read")
+    assert path.read_bytes() == whole + b"more"
+
+
+def test_another_file_of_the_same_name_size_and_time_stays(
+    ws: Workspace, meanwhile: Callable[..., Outcome]
+) -> None:
+    path = ws.tdms("00001_Data.tdms")
+    whole, stat = path.read_bytes(), path.stat()
+
+    def exchange() -> None:
+        other = path.with_name("other")
+        other.write_bytes(bytes(len(whole)))
+        os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        other.replace(path)
+
+    assert meanwhile(path, exchange).status == "waiting"
+    assert path.read_bytes() == bytes(len(whole))
+
+
+def test_a_source_stays_when_its_stored_copy_is_of_another(
+    ws: Workspace, meanwhile: Callable[..., Outcome]
+) -> None:
+    path, other = ws.tdms("00001_Data.tdms"), ws.tdms("00002_Data.tdms", seed=2, incoming=False)
+    whole = path.read_bytes()
+    assert ws.ingest(other).status == "stored"
+    mine, its = (ws.layout.shots / f"0000{n}" / f"0000{n}_Data.tdms.h5" for n in (1, 2))
+    assert meanwhile(path, lambda: mine.write_bytes(its.read_bytes())).status == "waiting"
+    assert path.read_bytes() == whole
+
+
+def test_a_source_stays_when_its_stored_copy_went_away(
+    ws: Workspace, meanwhile: Callable[..., Outcome]
+) -> None:
+    path = ws.tdms("00001_Data.tdms")
+    stored = ws.layout.shots / "00001" / "00001_Data.tdms.h5"
+    with pytest.raises(IngestStopped):
+        meanwhile(path, stored.unlink)
+    assert path.exists()
+
+
+def test_a_source_stays_when_the_disk_wrote_something_else(
+    ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ws.tdms("00001_Data.tdms", n=200_000)
+    write = os.pwrite
+
+    def forgetful(fd: int, data: Any, position: int) -> int:
+        damaged = bytearray(data)
+        if len(damaged) > 10_000:
+            damaged[5_000] ^= 0x10
+        return write(fd, damaged, position)
+
+    monkeypatch.setattr(os, "pwrite", forgetful)
+    with pytest.raises(IngestStopped, match="reads back otherwise than it was written"):
+        ws.ingest(path, apart=False)
+    assert path.exists()
+    assert not list(ws.layout.shots.rglob("*.h5"))
+    monkeypatch.undo()
+    assert ws.ingest(path).status == "stored"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("link", ["folder", "file"])
+def test_what_lies_behind_a_link_in_incoming_is_never_removed(ws: Workspace, link: str) -> None:
+    good = ws.tdms("00001_Data.tdms", incoming=False)
+    bad = ws.file("00002_Data.tdms", b"what is this", incoming=False)
+    whole = [good.read_bytes(), bad.read_bytes()]
+    if link == "folder":
+        (ws.layout.incoming / "disk").symlink_to(ws.elsewhere)
+    else:
+        for path in (good, bad):
+            (ws.layout.incoming / path.name).symlink_to(path)
+    found = list(scan([ws.layout.incoming]))
+    assert len(found) == 2
+    assert [ws.ingest(p, incoming=True).status for p in found] == ["stored", "quarantined"]
+    assert [good.read_bytes(), bad.read_bytes()] == whole
+    assert ws.quarantined == ["00002_Data.tdms"]
+    assert not (ws.layout.quarantine / "00002_Data.tdms").is_symlink()
+
+
+def test_files_in_an_incoming_folder_that_is_a_link_itself_are_taken_away(ws: Workspace) -> None:
+    ws.layout.incoming.rmdir()
+    ws.layout.incoming.symlink_to(ws.elsewhere)
+    path = ws.tdms("00001_Data.tdms")
+    assert ws.ingest(path).status == "stored"
+    assert not path.exists()
+
+
+# Salvaged recordings, and files from quarantine
+
+
+PARTS = """
+import numpy as np
+from runner.ingest import NotWhole
+
+class Parts:
+    name, version = "parts", "1"
+
+    def matches(self, path, head):
+        return head.startswith(b"PARTS")
+
+    def convert(self, path, context):
+        *lines, rest = path.read_text().split("\\n")
+        if rest != "END":
+            if not context.salvage:
+                raise NotWhole("it is truncated: ishtar ingest --salvage FILE takes its whole part")
+            context.properties["salvaged"] = {"bytes": 0, "of": 0, "reason": "cut"}
+        context.channel("g/a", dtype=np.int64, dt=1.0).append(np.array(lines[1:], dtype=np.int64))
+"""
+
+
+@pytest.fixture
+def parts(ws: Workspace) -> IngestSettings:
+    """Give settings with a converter that can salvage."""
+    (ws.root / "parts.py").write_text(PARTS)
+    return replace(SETTINGS, converters=("parts:Parts",), truncated_wait_s=0.0)
+
+
+def samples(ws: Workspace, name: str = "00001_x.txt") -> list[int]:
+    source = SourceFile(ws.layout.shots / "00001" / f"{name}.h5")
+    return source.channels["g/a"].raw().tolist()
+
+
+def test_the_whole_part_of_a_cut_file_is_taken_when_asked_and_marked(
+    ws: Workspace, parts: IngestSettings
+) -> None:
+    path = ws.file("00001_x.txt", b"PARTS\n1\n2\n3")
+    assert ws.ingest(path, parts).status == "quarantined"
+    held = ws.layout.quarantine / "00001_x.txt"
+    assert ws.ingest(held, parts, salvage=True).status == "stored"
+    assert samples(ws) == [1, 2]
+    stored = SourceFile(ws.layout.shots / "00001" / "00001_x.txt.h5")
+    assert stored.properties["salvaged"]["reason"] == "cut"
+    # the cut file is kept whole, and nobody has to look after it any more
+    assert ws.quarantined == ["taken/00001_x.txt"]
+    assert reason_of(ws.layout.quarantine / "taken" / "00001_x.txt")["reason"]
+
+
+def test_the_whole_recording_replaces_the_part_that_was_salvaged(
+    ws: Workspace, parts: IngestSettings
+) -> None:
+    cut = b"PARTS\n1\n2\n3"
+    assert ws.ingest(ws.file("00001_x.txt", cut), parts, salvage=True).status == "stored"
+    other = ws.file("00001_x.txt", b"PARTS\n1\n7\n3\nEND")
+    assert ws.ingest(other, parts).status == "quarantined"  # it is no continuation
+    assert samples(ws) == [1, 2]
+    whole = ws.file("00001_x.txt", cut + b"4\n5\nEND")
+    assert ws.ingest(whole, parts).status == "stored"
+    assert samples(ws) == [1, 2, 34, 5]
+    assert "salvaged" not in SourceFile(ws.layout.shots / "00001" / "00001_x.txt.h5").properties
+    assert "00001_x.txt.h5" in ws.quarantined
+
+
+def test_a_salvaged_part_never_replaces_what_is_stored(
+    ws: Workspace, parts: IngestSettings
+) -> None:
+    assert ws.ingest(ws.file("00001_x.txt", b"PARTS\n1\n2\nEND"), parts).status == "stored"
+    cut = ws.file("00001_x.txt", b"PARTS\n1\n2\nEN")
+    assert ws.ingest(cut, parts, salvage=True).status == "quarantined"
+    assert samples(ws) == [1, 2]
+
+
 # Arriving
 
 
@@ -470,7 +661,7 @@ def test_scanning_leaves_out_what_is_not_a_file_yet(ws: Workspace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     found = [str(p.relative_to(ws.layout.incoming)) for p in scan([ws.layout.incoming])]
-    assert found == ["00001_a.tdms", "00002_b.tdms", "day/00003_c.csv"]
+    assert found == ["00001_a.tdms", "00002_b.tdms", "day/00003_c.csv", "day/deeper/00004_d.csv"]
     assert list(scan([ws.root / "a share that is away"])) == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,76 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.store import SourceFile, problems
-from runner.ingest import (
-    IngestSettings,
-    Layout,
-    Outcome,
-    index_days,
-    ingest_file,
-    match_day,
-    shot_times,
-    text_table,
-)
+from runner.ingest import IngestSettings, index_days, match_day, shot_times, text_table
 from runner.ingest.generatorlog import DayLog, GeneratorLog
 from runner.simulate import Campaign, simulate
-
-DAY = dt.date(2026, 11, 22)
-NAME = "GENERATOR_2026-11-22.txt"
-HEADER = "Time\tForwardPower[W]\tReflectedPower[W]"
-# the generator's clock is 37.4 s ahead
-SETTINGS = IngestSettings(generator_clock_offset_s=-37.4, generator_tolerance_s=10.0)
-
-
-def clock(text: str, seconds: float = 0.0) -> str:
-    """Return a time of day so many seconds later, as the generator writes it."""
-    moment = dt.datetime.fromisoformat(f"2026-11-22T{text}") + dt.timedelta(seconds=seconds)
-    return moment.time().isoformat(timespec="milliseconds")
-
-
-def pulse(start: str, n: int = 20, power: float = 500.0) -> list[str]:
-    return [f"{clock(start, 37.4 + 0.1 * i)}\t{power + i:.1f}\t{i:.1f}" for i in range(n)]
-
-
-def idle(start: str, n: int = 3) -> list[str]:
-    return [f"{clock(start, 37.4 + i)}\t0.4\t0.1" for i in range(n)]
-
-
-class Place:
-    """A workspace whose shots get their times from date CSVs."""
-
-    def __init__(self, root: Path, settings: IngestSettings = SETTINGS) -> None:
-        self.root, self.settings = root, settings
-        self.layout = Layout.of(root / "workspace")
-
-    def ingest(self, path: Path, **options: object) -> Outcome:
-        return ingest_file(path, layout=self.layout, settings=self.settings, **options)  # type: ignore[arg-type]
-
-    def shot(self, number: int, time: str) -> Outcome:
-        path = self.root / f"{number:05d}_Date.csv"
-        path.write_text(f"Shot;{number}\nDate;2026-11-22 {time}\n")
-        return self.ingest(path)
-
-    def log(self, rows: list[str], name: str = NAME, end: str = "\r\n") -> Outcome:
-        path = self.root / name
-        path.write_bytes("\r\n".join([HEADER, *rows]).encode() + end.encode())
-        return self.ingest(path)
-
-    def forward(self, shot: int, number: int = 1) -> list[float]:
-        suffix = "" if number == 1 else f" {number}"
-        source = SourceFile(self.layout.shots / f"{shot:05d}" / f"{NAME}{suffix}.h5")
-        return source.channels[f"Generator{suffix}/ForwardPower"].raw().tolist()
-
-    def state(self) -> dict[str, list]:
-        return json.loads((self.layout.days / str(DAY) / f"{NAME}.json").read_text())
+from tests.generator_fakes import DAY, HEADER, NAME, Place, clock, idle, powers, pulse
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
-
-
-def powers(rows: list[str]) -> list[float]:
-    return [float(row.split("\t")[1]) for row in rows]
 
 
 def test_a_pulse_is_stored_for_its_shot_on_the_shot_s_clock(place: Place) -> None:
@@ -196,19 +134,6 @@ def test_what_is_stored_is_never_given_to_another_shot(place: Place) -> None:
     assert not (place.layout.shots / "00004" / f"{NAME}.h5").exists()
 
 
-def test_a_trigger_that_a_better_clock_corrects_is_told(place: Place) -> None:
-    lvm = place.root / "00003_x.lvm"
-    lvm.write_text(
-        "LabVIEW Measurement\t\nSeparator\tTab\nDate\t2026/11/22\nTime\t09:10:01\n"
-        "***End_of_Header***\t\n\t\nChannels\t1\t\nDelta_X\t1\n***End_of_Header***\t\n"
-        "X_Value\ta\tComment\n0\t1.0\n1\t2.0\n"
-    )
-    assert place.ingest(lvm).status == "stored"
-    place.log(pulse("09:10:00.3"))
-    outcome = place.shot(3, "09:10:00.000")
-    assert "was placed by the trigger 2026-11-22T09:10:01.000, which is now" in outcome.reason
-
-
 def test_midnight_belongs_to_the_night_before(place: Place) -> None:
     path = place.root / "00009_Date.csv"
     path.write_text("Date;2026-11-23 00:00:01\n")
@@ -299,7 +224,7 @@ def test_logs_are_read_as_generators_write_them(
 def test_a_log_with_a_line_that_is_no_row_is_not_kept(place: Place) -> None:
     outcome = place.log([*pulse("09:10:00.3"), "09:11:00.000\tbroken\t1.0"])
     assert outcome.status == "quarantined"
-    assert "a line after row 0 that is no row" in outcome.reason
+    assert "at row 21 below its header: 'broken' is no number" in outcome.reason
     assert not (place.layout.days / "2026-11-22" / NAME).exists()
 
 

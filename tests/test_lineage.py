@@ -220,7 +220,7 @@ def test_asking_what_there_is_asks_for_every_declared_signal(testbed):
         with recording() as recorder:
             ask()
         names = {name for kind, name in kinds(recorder) if kind == "signal"}
-        assert names == set(testbed.declarations.signals)
+        assert names == {"all signals", *testbed.declarations.signals}
         assert ("channel", "DAQ/Probe_U") in kinds(recorder)
     with recording() as recorder:
         repr(testbed[LAMED])
@@ -341,3 +341,10 @@ def test_what_a_commit_says_can_never_become_stale(workspace, monkeypatch):
     assert repr(tb).endswith("with calibrations of v1>")
     with pytest.raises(NotFoundError, match="no tag or commit 'v2'"):
         open_testbed(workspace.root, calib="v2")
+
+
+def test_times_depend_on_the_channel_and_on_no_calibration(testbed):
+    for read in (lambda s: s.times(), lambda s: s.t0):
+        with recording() as seen:
+            read(testbed[1249]["Probe_U"])
+        assert [i.kind for i in seen.inputs if i.kind in ("channel", "calibration")] == ["channel"]

@@ -34,6 +34,7 @@ from ishtar.store import Channel, Origin, SourceFile, SourceWriter
 DT, T0, N = 1e-4, -0.5, 50_000
 RNG = np.random.default_rng(5)
 T = T0 + DT * np.arange(N)
+ALONE = np.empty(0)  # no neighbours
 
 
 def signal(noise: float = 3.0) -> np.ndarray:
@@ -71,7 +72,7 @@ def write(path: Path, channels: dict[str, np.ndarray], *, dt: float = DT, t0: fl
 
 def kinds(channel: Channel, neighbours: tuple[Noise, ...] = ()) -> list[str]:
     """Return what is found in a channel."""
-    return [f.kind for f in Look(channel).findings(list(neighbours))]
+    return [f.kind for f in Look(channel).findings(np.array([n.sigma for n in neighbours]))]
 
 
 # --- samples ----------------------------------------------------------------------------------
@@ -89,13 +90,13 @@ def test_a_digital_line_without_noise_is_no_flaw(stored):
 def test_clipped_samples_are_counted_and_placed(stored):
     x = signal()
     x[20_000:22_000] = 32767
-    (finding,) = Look(stored(x)).findings([])
+    (finding,) = Look(stored(x)).findings(ALONE)
     assert (finding.kind, finding.severity) == ("clipped", Severity.BAD)
     assert finding.share == pytest.approx(2000 / N)
     assert "between 1.5" in finding.text
     x = signal()
     x[20_000] = -32768
-    assert Look(stored(x)).findings([])[0].severity == Severity.SUSPECT
+    assert Look(stored(x)).findings(ALONE)[0].severity == Severity.SUSPECT
 
 
 def test_a_limiter_before_the_recorder_is_told_from_clipping(stored):
@@ -114,7 +115,7 @@ def test_a_dead_channel_is_all_one_value(stored, value):
 def test_a_stretch_that_stands_still_is_found_with_its_times(stored, n):
     x = signal()[:n]
     x[8_000:10_500] = 0
-    found = Look(stored(x)).findings([])
+    found = Look(stored(x)).findings(ALONE)
     assert [f.kind for f in found] == ["held"]
     assert "from 0.3" in found[0].text
     assert found[0].share == pytest.approx(2500 / n, rel=0.1)
@@ -141,7 +142,7 @@ def test_no_bit_of_noise_is_stuck(seed):
 
 
 def test_twelve_bits_in_sixteen_are_worth_a_note(stored):
-    found = Look(stored((signal() // 16 * 16).astype(np.int16))).findings([])
+    found = Look(stored((signal() // 16 * 16).astype(np.int16))).findings(ALONE)
     assert [(f.kind, f.severity) for f in found] == [("stuck", Severity.NOTE)]
     assert "resolves 12 bits" in found[0].text
 

@@ -377,14 +377,14 @@ def test_an_atomic_file_appears_whole_or_stays_as_it_was(tmp_path: Path) -> None
 
 
 FULL_DISK = """
-import resource, signal, sys
+import json, resource, signal, sys
 from pathlib import Path
 import numpy as np
 from ishtar.store import Origin, SourceWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-origin = Origin(shot=1, source="s", size=1, sha256="", converter="c", writer="w", arrived="")
+origin = Origin(**json.loads(sys.argv[3]))
 noise = np.random.default_rng(0).integers(-30000, 30000, 1 << 19).astype(np.int16)
 try:
     with SourceWriter(Path(sys.argv[1]), origin) as w:
@@ -395,12 +395,19 @@ except OSError as error:
 
 
 # early in the data, among the last of it, and when HDF5 closes the file
-@pytest.mark.parametrize("limit", [300_000, 1_060_000, 1_084_000])
+@pytest.mark.parametrize("missing", [780_000, 24_000, 1])
 def test_a_disk_that_takes_no_more_is_an_error_and_leaves_nothing(
-    tmp_path: Path, limit: int
+    tmp_path: Path, missing: int
 ) -> None:
+    whole = tmp_path / "whole.h5"
+    noise = np.random.default_rng(0).integers(-30000, 30000, 1 << 19).astype(np.int16)
+    with SourceWriter(whole, ORIGIN) as w:
+        w.channel("g/c", dtype=np.int16, dt=1.0).append(noise)
+    limit = whole.stat().st_size - missing
+    whole.unlink()
+    origin = json.dumps(vars(ORIGIN))
     done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(tmp_path / "x.h5"), str(limit)],
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "x.h5"), str(limit), origin],
         capture_output=True,
         text=True,
         check=False,
@@ -464,7 +471,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
 def test_a_writer_that_wrote_something_else_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ishtar.store.verify.recomputed_digest", lambda channel: "0" * 40)
+    monkeypatch.setattr("ishtar.store.verify.recomputed_digest", lambda *_: "0" * 40)
     with pytest.raises(DamagedFile, match="reads back otherwise than it was written"):
         stored(tmp_path / "x.h5", np.zeros(3))
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ishtar.errors import DamagedFile
 from ishtar.store import Origin, SourceFile, SourceWriter, blocks, reader
-from ishtar.store.h5_names import LONGEST_ATTRIBUTE, group_name
+from ishtar.store.h5_names import group_name
+from ishtar.store.h5_write import LONGEST_ATTRIBUTE
 
 N = 5000
 KINDS = ("int8", "uint8", "int16", "uint16", "int32", "float32", "float64")

@@ -18,15 +18,18 @@ from runner.templates import SCOPE_PARAMETERS, SIDECAR, Template, read_template,
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "templates_nb"
-NAMES = list(read_templates(FOLDER))
-OF_SHOTS = [n for n in NAMES if read_template(FOLDER / f"{n}.ipynb").scope == "shot"]
+OF_EMPTY = ROOT / "runner" / "empty" / "templates_nb"  # what `ishtar init --empty` begins with
+REFERENCE = list(read_templates(FOLDER))
+PATHS = {p.stem: p for folder in (FOLDER, OF_EMPTY) for p in sorted(folder.glob("*.ipynb"))}
+NAMES = [*REFERENCE, *read_templates(OF_EMPTY)]
+OF_SHOTS = [n for n in NAMES if read_template(PATHS[n]).scope == "shot"]
 MAX_LINES = 14  # of a code cell, its title and blank lines counted
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$", re.DOTALL)
 
 
 def notebook(name: str) -> nbformat.NotebookNode:
     """Return a template as a notebook."""
-    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    return nbformat.read(PATHS[name], as_version=4)
 
 
 def cells(name: str, kind: str) -> list[Any]:
@@ -41,7 +44,7 @@ def code(name: str) -> list[Any]:
 
 def template(name: str) -> Template:
     """Return a template as the factory reads it."""
-    return read_template(FOLDER / f"{name}.ipynb")
+    return read_template(PATHS[name])
 
 
 def test_the_folder_holds_the_templates_in_the_order_of_the_pages():
@@ -58,7 +61,7 @@ def test_a_plasma_is_found_before_others_ask_when_it_was():
     assert level["profile"] == level["langmuir"] + 1
     for name in NAMES:
         source = "\n".join(c.source for c in code(name))
-        read = {other for other in NAMES if f"{other}." in source} - {name}
+        read = {other for other in REFERENCE if f"{other}." in source} - {name}
         assert read <= {*template(name).after}, name
 
 

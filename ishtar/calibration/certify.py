@@ -12,10 +12,12 @@ from ishtar.calibration.edit import (
     Edit,
     Entry,
     Text,
+    first_read,
     history_note,
     one_line,
     sound_declarations,
 )
+from ishtar.calibration.history import rewritten
 from ishtar.errors import CalibrationFileError, NotFoundError, did_you_mean, nearest
 from ishtar.spans import Span, valid_at
 
@@ -52,7 +54,8 @@ def certify(
     reference : str
         Where the numbers come from: one line.
     stored : sequence of int
-        The shots that are there; what would change one of them is refused …
+        The shots that are there; what would change what could be read at one of them
+        (`ishtar.calibration.history.rewritten`) is refused …
     rewrite_history : str, optional
         … without this reason, which goes into the text.
 
@@ -77,25 +80,30 @@ def certify(
             name=device_name,
             nearest=nearest(device_name, declared.devices),
         )
-    text = Text(folder, device.where, "calibration")
     new = _bodies(device, port, first, body)
-    comments = _take_over(text, new, first)
-    until = _end(text, set(new), first)
-    span = Span(first, until)
-    shots = [n for n in stored if n in span]
-    comments.insert(0, history_note(first, shots, rewrite_history, f"a calibration of {name}"))
     version = 1 + max((c.version for c in device.calibrations), default=0)
 
-    notes = _close(text, set(new), first, shots, rewrite_history, version)
-    entry: Entry = {"version": version, "from": first}
-    entry |= {} if until is None else {"until": until}
-    entry |= {"reference": reference}
-    entry |= new.get("", {"ports": new})
-    history, *taken_over = comments
-    said = [f"{history.rstrip('.')}."] if history else []
-    text.append(entry, " ".join([*said, *taken_over]))
-    notes.insert(0, f"{device_name} version {version} holds for shots {span}")
-    return text.edit([*notes, *comments[1:]], shots)
+    def draft(why: str, history: str = "", shots: Sequence[int] = ()) -> tuple[Span, Edit]:
+        text, bodies = Text(folder, device.where, "calibration"), dict(new)
+        taken_over = _take_over(text, bodies, first)
+        until = _end(text, set(bodies), first)
+        span = Span(first, until)
+        notes = [f"{device_name} version {version} holds for shots {span}"]
+        notes += _close(text, set(bodies), first, why, version)
+        entry: Entry = {"version": version, "from": first}
+        entry |= {} if until is None else {"until": until}
+        entry |= {"reference": reference}
+        entry |= bodies.get("", {"ports": bodies})
+        said = [f"{history.rstrip('.')}."] if history else []
+        text.append(entry, " ".join([*said, *taken_over]))
+        return span, text.edit([*notes, *taken_over], shots)
+
+    span, edit = draft("no number of a stored shot changes")
+    shots = rewritten(declared, edit.declared, stored)
+    history = history_note(first, shots, rewrite_history, f"a calibration of {name}")
+    if history:
+        return draft(rewrite_history.strip(), history, shots)[1]
+    return edit.told(first_read(span, stored))
 
 
 def with_gain(folder: Path, name: str, *, first: int, gain: float, sigma: float) -> Entry:
@@ -215,9 +223,7 @@ def _end(text: Text, ports: set[str], first: int) -> int | None:
     return min(ends, default=None)
 
 
-def _close(
-    text: Text, ports: set[str], first: int, shots: Sequence[int], reason: str, version: int
-) -> list[str]:
+def _close(text: Text, ports: set[str], first: int, why: str, version: int) -> list[str]:
     notes = []
     for k, entry in enumerate(text.entries):
         if not _meets(entry, ports, first):
@@ -226,7 +232,6 @@ def _close(
             text.close(k, first)
             notes.append(f"version {entry['version']} ends with shot {first - 1}")
         else:
-            why = reason.strip() if shots else "no shot had been taken with it"
             text.withdraw(k, f"version {version} holds instead ({why}).")
             notes.append(f"version {entry['version']} is withdrawn")
     return notes

@@ -15,7 +15,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ishtar.calibration.declared import Declarations
 from ishtar.calibration.gaps import ranges
 from ishtar.calibration.load import read_declarations
 from ishtar.errors import IshtarError
+from ishtar.spans import Span
 
 Entry = dict[str, Any]
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -63,6 +64,10 @@ class Edit:
         before, after = (text.splitlines() for text in (self.before, self.after))
         lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm="")
         return "\n".join(lines)
+
+    def told(self, notes: Sequence[str]) -> Edit:
+        """Return the same change with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def write(self) -> Path:
         """Replace the file; one that somebody else changed meanwhile is left alone."""
@@ -232,6 +237,14 @@ def history_note(first: int, shots: Sequence[int], reason: str, what: str) -> st
         )
     reason = one_line(reason, "the reason")
     return f"Rewrites history (stored shots {ranges(shots)}): {reason}"
+
+
+def first_read(span: Span, stored: Sequence[int]) -> list[str]:
+    """Return the note on stored shots of a change that rewrites no history."""
+    shots = [n for n in stored if n in span]
+    return [f"it holds for stored shots {ranges(shots)}, none of whose numbers change"] * bool(
+        shots
+    )
 
 
 def toml(value: Any) -> str:

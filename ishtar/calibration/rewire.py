@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ishtar.calibration.declared import Declarations
@@ -11,11 +11,13 @@ from ishtar.calibration.edit import (
     Edit,
     Entry,
     Text,
+    first_read,
     history_note,
     one_line,
     sound_declarations,
 )
 from ishtar.calibration.gaps import shared_channels
+from ishtar.calibration.history import rewritten
 from ishtar.errors import NoSuchSignal, did_you_mean, nearest
 from ishtar.spans import Span
 
@@ -54,41 +56,51 @@ def rewire(
     """
     declared = sound_declarations(folder)
     _check_signal(declared, signal)
-    rows = list(_rows(folder, signal))
-    now = next(((t, k) for t, k in rows if first in _span(t.entries[k])), None)
-    later = [t.entries[k]["from"] for t, k in rows if t.entries[k]["from"] > first]
-    ends = later + ([now[0].entries[now[1]].get("until")] if now else [])
-    until = min((end for end in ends if end is not None), default=None)
-    span = Span(first, until)
-    shots = [n for n in stored if n in span]
-    note = history_note(first, shots, rewrite_history, f"a wiring of {signal}")
     if unplugged and (channel or device or port):
         raise CalibrationEditError("what is unplugged has no channel, device or port: leave it out")
-    if unplugged and now is None:
-        raise CalibrationEditError(
-            f"{signal} is not wired at shot {first}: there is nothing to unplug"
-        )
-    text = now[0] if now else _file(folder, declared, channel)
-    entry = _entry(declared, signal, now, channel, device, port)
-    before = {told: entry[told] for told in ("channel", "device", "port") if told in entry}
-    there = now[0].entries[now[1]] if now else {}
-    if not unplugged and all(there.get(k) == v for k, v in before.items()):
-        raise CalibrationEditError(f"{signal} is wired so already: give another channel or device")
 
-    ended = there.get("unplugged") if until is not None and until == there.get("until") else None
-    notes = []
-    if now is not None:
-        notes.append(_close(*now, first, note, unplugged))
-    if not unplugged:
-        entry |= {"from": first} | ({} if until is None else {"until": until})
-        entry |= {"comment": one_line(comment, "the comment")} if comment else {}
-        if ended:
-            entry["unplugged"] = ended  # what was said of that end still holds
-        text.append(entry, note)
-        notes.insert(0, f"{signal} is wired to {entry['channel']} at shots {span}")
-    edit = text.edit(notes, shots)
-    doubts = [d for d in shared_channels(edit.declared) if signal in d.split()]
-    return Edit(**{**vars(edit), "notes": (*edit.notes, *doubts)}) if doubts else edit
+    def draft(history: str = "", shots: Sequence[int] = ()) -> tuple[Span, Edit]:
+        rows = list(_rows(folder, signal))
+        now = next(((t, k) for t, k in rows if first in _span(t.entries[k])), None)
+        if unplugged and now is None:
+            raise CalibrationEditError(
+                f"{signal} is not wired at shot {first}: there is nothing to unplug"
+            )
+        there = now[0].entries[now[1]] if now else {}
+        span = Span(first, _end(rows, there.get("until"), first))
+        notes = []
+        if unplugged and now is not None:
+            text = now[0]
+            notes.append(_close(*now, first, history, unplugged))
+        else:
+            text = now[0] if now else _file(folder, declared, channel)
+            entry = _entry(declared, signal, there, channel, device, port)
+            if there.items() >= entry.items():
+                raise CalibrationEditError(
+                    f"{signal} is wired so already: give another channel or device"
+                )
+            ended = there.get("unplugged") if span.until == there.get("until") else None
+            notes.append(f"{signal} is wired to {entry['channel']} at shots {span}")
+            if now is not None:
+                notes.append(_close(*now, first, history, unplugged))
+            entry |= {"from": first} | ({} if span.until is None else {"until": span.until})
+            entry |= {"comment": one_line(comment, "the comment")} if comment else {}
+            if ended:
+                entry["unplugged"] = ended  # what was said of that end still holds
+            text.append(entry, history)
+        return span, text.edit(notes, shots)
+
+    span, edit = draft()
+    shots = rewritten(declared, edit.declared, stored)
+    history = history_note(first, shots, rewrite_history, f"a wiring of {signal}")
+    edit = draft(history, shots)[1] if history else edit.told(first_read(span, stored))
+    return edit.told([d for d in shared_channels(edit.declared) if signal in d.split()])
+
+
+def _end(rows: Iterable[tuple[Text, int]], until: int | None, first: int) -> int | None:
+    """Return where a new entry ends: where another begins, or where the one before it did."""
+    later = [t.entries[k]["from"] for t, k in rows if t.entries[k]["from"] > first]
+    return min([*later, *([] if until is None else [until])], default=None)
 
 
 def _check_signal(declared: Declarations, signal: str) -> None:
@@ -132,12 +144,11 @@ def _file(folder: Path, declared: Declarations, channel: str | None) -> Text:
 def _entry(
     declared: Declarations,
     signal: str,
-    now: tuple[Text, int] | None,
+    before: Entry,
     channel: str | None,
     device: str | None,
     port: str | None,
 ) -> Entry:
-    before = now[0].entries[now[1]] if now else {}
     entry: Entry = {
         "signal": signal,
         "channel": channel or before.get("channel"),

@@ -42,6 +42,10 @@ class Lists:
         query = "SELECT day, count(*) FROM shots WHERE day IS NOT NULL GROUP BY day ORDER BY day"
         return dict(self._all(query))
 
+    def undated(self) -> list[int]:
+        """Return the shots without a date, ascending."""
+        return [n for (n,) in self._all("SELECT shot FROM shots WHERE day IS NULL ORDER BY shot")]
+
     def reports_of(self, subjects: Sequence[str]) -> list[ReportRow]:
         """Return the current reports of some subjects, by subject and template."""
         return [report_of(row) for row in self._all(REPORTS_OF, [json.dumps(list(subjects))])]

@@ -231,6 +231,7 @@ class LangmuirProbe(Component):
     def _read(self, t: tuple[float, float] | None, quiet: Quiet) -> tuple[Record, Uncertain]:
         """Read bias and current around a time, with the ramps that have their middles in it."""
         bias, current = self.signal("bias"), self.signal("current")
+        current.time_base  # noqa: B018  refuses what has no seconds, as bias.dt does
         if bias.dt is None or not bias.samples.base.same_as(current.samples.base):
             raise TimeBaseError(
                 f"{self.name}: {bias.name} and {current.name} are on different time bases; align "

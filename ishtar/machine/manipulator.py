@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ishtar.errors import MissingCalibration, NotFoundError
+from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.readings import Time, stretch
 from ishtar.measured import Measured
@@ -43,37 +43,45 @@ class Manipulator(Component):
         -------
         Position
             Mean of the signal; its sigma holds the calibration's and the full spread of the
-            samples, within which the tip may have moved. Where the signal is missing, or half of
-            it lies outside the calibration's table, the declared position; ``source`` says so.
+            samples, within which the tip may have moved. Where the signal is missing, half of it
+            lies outside the calibration's table, or it has no time base and ``t`` is asked for, the
+            declared position; ``source`` says so.
 
         Raises
         ------
         ComponentError
             Neither signal nor a declared position.
         """
-        problem = "no signal is declared"
-        if self.has("signal"):
-            try:
-                signal = self.signal("signal")
-                signal.check()
-            except (NotFoundError, MissingCalibration) as error:
-                problem = str(error)
-            else:
-                part = stretch(signal, t)
-                values = part.values()
-                good = np.isfinite(values)
-                if 2 * good.sum() >= values.size:
-                    scale = factor(signal.unit, "m")
-                    spread = float(values[good].std()) * scale
-                    common = float(part.sigma().values[good].mean()) * scale
-                    mean = float(values[good].mean()) * scale
-                    return Position(mean, math.hypot(spread, common), "m", signal.name)
-                problem = f"{signal.name} lies outside its calibration"
+        found = self._measured(t)
+        if isinstance(found, Position):
+            return found
         if not self.has("position"):
             raise ComponentError(
-                f"{self.name} does not know where it is ({problem.rstrip('.')}): declare a "
+                f"{self.name} does not know where it is ({found.rstrip('.')}): declare a "
                 f"position to fall back on at {self.where}",
                 component=self.name,
             )
         stated = self.quantity("position", "m")
-        return Position(stated.value, stated.sigma, "m", f"declared at {self.where}; {problem}")
+        return Position(stated.value, stated.sigma, "m", f"declared at {self.where}; {found}")
+
+    def _measured(self, t: Time | None) -> Position | str:
+        """Return where its signal says that the tip is, or why it does not."""
+        if not self.has("signal"):
+            return "no signal is declared"
+        try:
+            signal = self.signal("signal")
+            signal.check()
+        except (NotFoundError, MissingCalibration, TimeBaseError) as error:
+            return str(error)
+        if t is not None and (lack := signal.lack_of_time):  # where it went, and not when
+            return lack
+        part = stretch(signal, t)
+        values = part.values()
+        good = np.isfinite(values)
+        if 2 * good.sum() < values.size:
+            return f"{signal.name} lies outside its calibration"
+        scale = factor(signal.unit, "m")
+        spread = float(values[good].std()) * scale
+        common = float(part.sigma().values[good].mean()) * scale
+        mean = float(values[good].mean()) * scale
+        return Position(mean, math.hypot(spread, common), "m", signal.name)

@@ -34,7 +34,7 @@ class Finding:
     kind : str
         ``clipped``, ``limited``, ``dead``, ``held``, ``stuck``, ``noisy``, ``idle``, ``gaps``,
         ``backwards``, ``rate``, ``count``, ``short``, ``trigger``, ``coverage``, ``clocks``,
-        ``missing``, ``unreadable`` or ``source``.
+        ``time base``, ``scale``, ``missing``, ``unreadable``, ``source`` or ``salvaged``.
     severity : Severity
         How bad it is.
     where : str

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from ishtar.quality import samples
 from ishtar.quality.findings import Finding
 from ishtar.quality.samples import Noise
+from ishtar.sampled import axis_of
 from ishtar.store import Channel
+from ishtar.timebase import Along, Axis, Counted, Regular
 
 __all__ = ["Look"]
 
@@ -48,19 +50,32 @@ class Look:
         return np.stack([raw, raw], axis=1)
 
     @cached_property
-    def time(self) -> Floats:
-        """Middles of the blocks (m,), s."""
-        c, k, m = self.channel, self._level, len(self.rows)
-        if c.dt is not None:
-            return np.asarray(c.t0 + c.dt * (k * np.arange(m) + 0.5 * (k - 1)))
-        times = c.time()
-        return np.asarray(times[np.minimum(k * np.arange(m) + k // 2, c.n - 1)])
+    def axis(self) -> Axis:
+        """What its samples lie along."""
+        return axis_of(self.channel)
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether its samples lie in time."""
+        return not isinstance(self.axis, Counted | Along)
+
+    @cached_property
+    def places(self) -> Floats:
+        """Middles of the blocks (m,), in the unit of the axis: s; or numbers of samples."""
+        k, m, axis = self._level, len(self.rows), self.axis
+        base = axis.base if isinstance(axis, Along) else axis
+        if isinstance(base, Counted):
+            return np.asarray(k * np.arange(m) + 0.5 * (k - 1))
+        if isinstance(base, Regular):
+            return np.asarray(base.t0 + base.dt * (k * np.arange(m) + 0.5 * (k - 1)))
+        times = base.times(0, base.n)
+        return np.asarray(times[np.minimum(k * np.arange(m) + k // 2, base.n - 1)])
 
     @cached_property
     def span(self) -> tuple[float, float]:
-        """First and last time, s; NaN where there are no samples."""
+        """First and last time, s; NaN where there are no samples, or none that lie in time."""
         c = self.channel
-        if c.n == 0:
+        if c.n == 0 or not self.has_seconds:
             return np.nan, np.nan
         if c.dt is not None:
             return c.t0, c.t0 + (c.n - 1) * c.dt
@@ -81,7 +96,7 @@ class Look:
     def noise(self) -> Noise | None:
         """Noise before the trigger; None where the record has no such time."""
         c = self.channel
-        if c.dt is None or c.t0 >= 0.0:
+        if not self.has_seconds or c.dt is None or c.t0 >= 0.0:
             return None
         stop = min(int(-c.t0 / c.dt), c.n)
         quiet = c.raw(max(stop - QUIET, 0), stop)
@@ -108,7 +123,7 @@ class Look:
             float(c.time(fall, fall + 1)[0]) if fall < c.n else np.nan,
         )
 
-    def findings(self, neighbours: list[Noise]) -> list[Finding]:
+    def findings(self, neighbours: Floats) -> list[Finding]:
         """Return what its samples tell; ``neighbours``: the noise of its recorder's channels."""
         c = self.channel
         if c.n == 0:
@@ -120,11 +135,14 @@ class Look:
         limits = (int(np.iinfo(c.dtype).min), int(np.iinfo(c.dtype).max)) if whole else (0, 0)
         found: list[Finding | None] = []
         if whole:
-            found.append(samples.clipped(c.path, self.rows, c.n_clipped, c.n, limits, self.time))
+            places, unit = self.places, self.axis.unit
+            found.append(samples.clipped(c.path, self.rows, c.n_clipped, c.n, limits, places, unit))
             found += samples.stuck_bits(c.path, self._values())
             if c.n_clipped == 0:
                 found.append(samples.limited(c.path, self.pieces, c.raw_min, c.raw_max))
-        found.append(samples.held(c.path, self.rows, self._level, self.time, limits))
+        found.append(
+            samples.held(c.path, self.rows, self._level, self.places, limits, self.axis.unit)
+        )
         if self.noise is not None:
             found.append(samples.noisy(c.path, self.noise, neighbours))
         return [f for f in found if f is not None]

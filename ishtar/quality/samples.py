@@ -31,7 +31,13 @@ LOUDER = 30.0  # than the median of the neighbours
 
 
 def clipped(
-    where: str, rows: Raw, n_clipped: int, n: int, limits: tuple[int, int], time: Floats
+    where: str,
+    rows: Raw,
+    n_clipped: int,
+    n: int,
+    limits: tuple[int, int],
+    time: Floats,
+    unit: str = "s",
 ) -> Finding | None:
     """Tell whether samples sat at the ends of the converter's range.
 
@@ -47,6 +53,8 @@ def clipped(
         The rails.
     time : (m,) float64
         Middle of each block, s.
+    unit : str
+        Of ``time`` where that is none: ``"Hz"``; ``""`` for numbers of samples.
     """
     if n_clipped == 0 or n == 0:
         return None
@@ -54,7 +62,7 @@ def clipped(
     share = n_clipped / n
     span = ""
     if touched.size:
-        span = f", between {time[touched[0]]:.4g} and {time[touched[-1]]:.4g} s"
+        span = f", between {_from_to(time[touched[0]], time[touched[-1]], unit, 'and')}"
     severity = Severity.BAD if share > 1e-3 else Severity.SUSPECT
     text = f"{n_clipped} samples ({_percent(share)}) are at the end of the recorder's range{span}"
     return Finding(kind="clipped", severity=severity, where=where, text=text, share=share)
@@ -68,7 +76,9 @@ def dead(where: str, low: float, high: float, n: int) -> Finding | None:
     return Finding(kind="dead", severity=Severity.BAD, where=where, text=text, share=1.0)
 
 
-def held(where: str, rows: Raw, block: int, time: Floats, rails: Sequence[float]) -> Finding | None:
+def held(
+    where: str, rows: Raw, block: int, time: Floats, rails: Sequence[float], unit: str = "s"
+) -> Finding | None:
     """Tell whether a channel that otherwise moves stands still: lost samples, filled up.
 
     Parameters
@@ -83,6 +93,8 @@ def held(where: str, rows: Raw, block: int, time: Floats, rails: Sequence[float]
         Middle of each block, s.
     rails : sequence of float
         Values at which standing still means something else: clipping.
+    unit : str
+        As of `clipped`.
     """
     m = len(rows)
     if m < 2:
@@ -102,8 +114,9 @@ def held(where: str, rows: Raw, block: int, time: Floats, rails: Sequence[float]
     share = 1.0 - float(outside.mean())
     a, b = max(long, key=lambda r: r[1] - r[0])
     text = (
-        f"stands still at {float(rows[a, 0]):g} (as recorded) from {time[a]:.4g} to "
-        f"{time[b - 1]:.4g} s and moves otherwise: samples were lost there, or it was off"
+        f"stands still at {float(rows[a, 0]):g} (as recorded) from "
+        f"{_from_to(time[a], time[b - 1], unit, 'to')} and moves otherwise: samples were lost "
+        "there, or it was off"
     )
     return Finding(kind="held", severity=Severity.BAD, where=where, text=text, share=share)
 
@@ -205,7 +218,7 @@ def noise_of(quiet: Raw, low: float, high: float) -> Noise | None:
     return Noise(sigma=sigma, span=float(high) - float(low))
 
 
-def noisy(where: str, noise: Noise, neighbours: Sequence[Noise]) -> Finding | None:
+def noisy(where: str, noise: Noise, neighbours: Floats) -> Finding | None:
     """Tell whether a channel hardly rises out of its noise, or is far louder than its neighbours.
 
     Parameters
@@ -214,13 +227,13 @@ def noisy(where: str, noise: Noise, neighbours: Sequence[Noise]) -> Finding | No
         The channel.
     noise : Noise
         Its own.
-    neighbours : sequence of Noise
-        Of the other channels of the same recorder and converter.
+    neighbours : (n,) float, as recorded
+        The noise of the other channels of the same recorder and converter.
     """
     if noise.sigma <= 0.0 or noise.span <= 0.0:
         return None
     share = noise.sigma / noise.span
-    usual = float(np.median([n.sigma for n in neighbours])) if len(neighbours) >= 3 else 0.0
+    usual = float(np.median(neighbours)) if neighbours.size >= 3 else 0.0
     if usual > 0.0 and noise.sigma > LOUDER * usual:
         text = (
             f"noise of {noise.sigma:.3g} counts before the trigger, {noise.sigma / usual:.0f} "
@@ -248,6 +261,10 @@ def _repeats(x: Raw) -> Iterator[tuple[int, int]]:
     """Yield the stretches of equal samples."""
     for a, b in _runs(x[1:] == x[:-1]):
         yield a, b + 1
+
+
+def _from_to(a: float, b: float, unit: str, word: str) -> str:
+    return f"{a:.4g} {word} {b:.4g} {unit}" if unit else f"sample {a:.0f} {word} {b:.0f}"
 
 
 def _percent(share: float) -> str:

@@ -11,9 +11,12 @@ import numpy as np
 
 from ishtar.errors import IshtarError
 from ishtar.quality import timing
+from ishtar.quality.dating import dating
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.quality.look import Look
+from ishtar.source_notes import notes_of, salvaged, scale_missing
 from ishtar.store import Channel
+from ishtar.timebase import COUNTED, SECONDS
 
 if TYPE_CHECKING:
     from ishtar.shot import Shot
@@ -34,11 +37,13 @@ class Recorder:
     samples : int
         Of the channel with most.
     dt : float or None
-        Sampling interval, s; None where it is irregular, or differs within the group.
+        Sampling interval, s; None where it is irregular, differs within the group, or is not known.
     start, end : float
-        First and last time, s.
+        First and last time, s; NaN where no channel has samples that lie in time.
     nbytes : int
         Of all its samples as recorded.
+    time_base : str
+        Which of its channels have none, ``"none"`` where it is all of them; empty otherwise.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Recorder:
     start: float
     end: float
     nbytes: int
+    time_base: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +92,9 @@ def examine(shot: Shot, *, trigger: str = "trigger") -> Quality:
     Returns
     -------
     Quality
-        Findings of samples, times, declared rates, trigger and coverage, missing signals, notes of
-        the sources. Whether recorders agree with each other needs to be told what both saw: see
-        `ishtar.quality.clocks`.
+        Findings of samples, times, declared rates, trigger and coverage, time bases and scales that
+        are not known, missing signals, notes of the sources, dates on which these differ. Whether
+        recorders agree with each other needs to be told what both saw: see `ishtar.quality.clocks`.
     """
     found: list[Finding] = []
     groups: dict[str, list[Look]] = defaultdict(list)
@@ -101,15 +107,18 @@ def examine(shot: Shot, *, trigger: str = "trigger") -> Quality:
         recorders[name] = _recorder(name, looks)
         found += _of_samples(looks, noise)
         found += _of_times(name, looks, trigger)
+        found += _unknown(name, looks)
     found += _declared(shot, groups)
     found += _covered(recorders, groups, trigger)
-    found += _missing(shot) + _noted(shot)
+    found += _missing(shot) + _noted(shot) + dating(shot)
     return Quality(findings=sorted_findings(found), recorders=recorders, noise=noise)
 
 
 def _recorder(name: str, looks: list[Look]) -> Recorder:
     channels = [look.channel for look in looks]
-    steps = {c.dt for c in channels}
+    timed = [look.channel for look in looks if look.has_seconds]
+    steps = {c.dt for c in timed}
+    timeless = [c.path.rpartition("/")[2] for c in channels if c not in timed]
     spans = [s for s in (_span(look) for look in looks) if np.isfinite(s).all()]
     return Recorder(
         name=name,
@@ -119,6 +128,7 @@ def _recorder(name: str, looks: list[Look]) -> Recorder:
         start=min((s[0] for s in spans), default=np.nan),
         end=max((s[1] for s in spans), default=np.nan),
         nbytes=sum(c.nbytes for c in channels),
+        time_base="" if not timeless else "none" if not timed else f"none of {_listed(timeless)}",
     )
 
 
@@ -139,24 +149,27 @@ def _of_samples(looks: list[Look], noise: dict[str, float]) -> list[Finding]:
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     broken = {f.where for f in found}
+    kin: dict[tuple[Any, str], list[str]] = defaultdict(list)
     for look in looks:
-        path, dtype = look.channel.path, look.channel.dtype
-        if path in broken:
+        if look.channel.path in loud:
+            kin[_converter(look.channel)].append(look.channel.path)
+    sigmas = {key: np.array([loud[path].sigma for path in paths]) for key, paths in kin.items()}
+    place = {path: (sigmas[key], i) for key, paths in kin.items() for i, path in enumerate(paths)}
+    for look in looks:
+        if look.channel.path in broken:
             continue
-        alike = [
-            loud[other.channel.path]
-            for other in looks
-            if other is not look
-            and other.channel.path in loud
-            and other.channel.dtype == dtype
-            and other.channel.scale == look.channel.scale
-        ]
+        others = np.delete(*place[path]) if (path := look.channel.path) in place else np.empty(0)
         try:
-            found += look.findings(alike)
+            found += look.findings(others)
         except IshtarError as error:
             found.append(_unreadable(look.channel, error))
     noise |= {path: n.sigma for path, n in loud.items()}
     return found
+
+
+def _converter(channel: Channel) -> tuple[Any, str]:
+    """Return what channels have in common that were digitised alike."""
+    return channel.dtype, str(channel.scale)
 
 
 def _unreadable(channel: Channel, error: IshtarError) -> Finding:
@@ -167,7 +180,8 @@ def _unreadable(channel: Channel, error: IshtarError) -> Finding:
 
 def _of_times(name: str, looks: list[Look], trigger: str) -> list[Finding]:
     found: list[Finding] = []
-    irregular = [look for look in looks if look.channel.irregular and look.channel.n]
+    timed = [look for look in looks if look.has_seconds]
+    irregular = [look for look in timed if look.channel.irregular and look.channel.n]
     if irregular:  # the channels of a group share their times
         longest = max(irregular, key=lambda look: look.channel.n)
         try:
@@ -175,22 +189,56 @@ def _of_times(name: str, looks: list[Look], trigger: str) -> list[Finding]:
         except IshtarError as error:
             found.append(_unreadable(longest.channel, error))
     regular = [look for look in looks if not look.channel.irregular]
-    most = max((look.channel.n for look in regular), default=0)
+    most: dict[str, int] = {}
     for look in regular:
-        c = look.channel
-        if c.n < most:
-            share = 1.0 - c.n / most
-            text = f"has {c.n} samples, its recorder's other channels up to {most}"
+        unit = look.axis.unit
+        most[unit] = max(most.get(unit, 0), look.channel.n)
+    for look in regular:
+        c, n = look.channel, most[look.axis.unit]
+        if c.n < n:
+            share = 1.0 - c.n / n
+            text = f"has {c.n} samples, its recorder's other channels up to {n}"
             severity = Severity.BAD if c.n == 0 else Severity.SUSPECT
             found.append(
                 Finding(kind="short", severity=severity, where=c.path, text=text, share=share)
             )
-        if c.n and trigger.lower() in c.path.rpartition("/")[2].lower():
+        if look.has_seconds and c.n and trigger.lower() in c.path.rpartition("/")[2].lower():
             try:
                 found += timing.trigger(c.path, look.edges(), c.dt or 0.0, look.span[1])
             except IshtarError as error:
                 found.append(_unreadable(c, error))
     return found
+
+
+def _unknown(name: str, looks: list[Look]) -> list[Finding]:
+    """Tell of channels without time base, together where a recorder has none, and without scale."""
+    found = [
+        Finding(kind="scale", severity=Severity.BAD, where=look.channel.path, text=text, share=1.0)
+        for look in looks
+        if (why := scale_missing(look.channel))
+        for text in (f"is stored as recorded, without the scale that its file states: {why}",)
+    ]
+    for unit in sorted({look.axis.unit for look in looks if not look.has_seconds}):
+        paths = [look.channel.path for look in looks if look.axis.unit == unit]
+        what, severity = f"along {unit}, not along time", Severity.NOTE
+        if unit == COUNTED:
+            what = "without a time base: they are only counted, nothing says when they were taken"
+            severity = Severity.SUSPECT
+        if len(paths) == len(looks) > 1:
+            names = _listed([path.rpartition("/")[2] for path in paths])
+            places = [(name, f"the samples of all its channels ({names}) are {what}")]
+        else:
+            places = [(path, f"its samples are {what}") for path in paths]
+        found += [
+            Finding(kind="time base", severity=severity, where=where, text=text)
+            for where, text in places
+        ]
+    return found
+
+
+def _listed(names: list[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _declared(shot: Shot, groups: Mapping[str, list[Look]]) -> list[Finding]:
@@ -210,7 +258,7 @@ def _declared(shot: Shot, groups: Mapping[str, list[Look]]) -> list[Finding]:
                 said = facts.get(key)
                 if not isinstance(said, int | float):
                     continue
-                for c in channels:
+                for c in (c for c in channels if c.x_unit == SECONDS):
                     true = getattr(c, member)
                     if true is not None and abs(true - said) > 1e-3 * (c.dt or 0.0):
                         text = f"its group says {key} = {said:g} s, its own properties {true:g} s"
@@ -226,7 +274,9 @@ def _covered(
     """Tell of records that do not cover the discharge, as the trigger's line shows it."""
     ends, triggered = [], set()
     for name, look in ((name, look) for name, looks in groups.items() for look in looks):
-        if trigger.lower() in look.channel.path.rpartition("/")[2].lower() and look.channel.n:
+        if not look.has_seconds or not look.channel.n:
+            continue
+        if trigger.lower() in look.channel.path.rpartition("/")[2].lower():
             triggered.add(name)
             try:
                 ends += [e for e in look.edges()[1:] if np.isfinite(e)]
@@ -252,8 +302,14 @@ def _missing(shot: Shot) -> list[Finding]:
 
 def _noted(shot: Shot) -> list[Finding]:
     """Return what was noted when the sources arrived."""
-    return [
-        Finding(kind="source", severity=Severity.SUSPECT, where=s.origin.source, text=str(note))
-        for s in shot.sources
-        for note in s.properties.get("notes") or ()
-    ]
+    found = []
+    for source in shot.sources:
+        where = source.origin.source
+        if text := salvaged(source):
+            text = f"was salvaged: {text}"
+            found.append(Finding(kind="salvaged", severity=Severity.BAD, where=where, text=text))
+        found += [
+            Finding(kind="source", severity=Severity.SUSPECT, where=where, text=note)
+            for note in notes_of(source)
+        ]
+    return found

@@ -17,7 +17,7 @@ from ishtar.remote.fetch import RemoteError, Site
 from ishtar.sample_flags import Flags, Mask
 from ishtar.sampled import Changes
 from ishtar.store.envelope import block_minmax
-from ishtar.timebase import Irregular, Regular, TimeBase
+from ishtar.timebase import COUNTED, SECONDS, Along, Axis, Counted, Irregular, Regular, TimeBase
 
 Array = NDArray[np.float64]
 NO_VALUE = 65535
@@ -72,20 +72,36 @@ class TileSamples:
         return self.levels[-1].stride
 
     @cached_property
-    def base(self) -> TimeBase:
-        """Where the samples lie in time."""
-        t0, dt, n = self.entry["t0"], self.entry["dt"], self.entry["n"]
-        if dt is not None:
-            return Regular(t0, dt, n)
-        return Irregular(self._times, n, t0, self.name)
+    def base(self) -> Axis:
+        """What the samples lie along: time, if it is known."""
+        unit, n = self.x_unit, self.entry["n"]
+        if unit == COUNTED:
+            return Counted(n, self.name)
+        x0, dx = self._where
+        base: TimeBase = (
+            Irregular(self._places, n, x0, self.name) if dx is None else Regular(x0, dx, n)
+        )
+        return base if unit == SECONDS else Along(base, unit, self.name)
 
-    def _times(self) -> Array:
-        self._samples_are_kept("the times of single samples")
+    @property
+    def x_unit(self) -> str:
+        """What the samples lie along; sites from before this was told say nothing: seconds."""
+        return str(self.entry.get("x_unit", SECONDS))
+
+    @property
+    def _where(self) -> tuple[float, float | None]:
+        """Start and step, in `x_unit`."""
+        names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
+        return self.entry[names[0]], self.entry[names[1]]
+
+    def _places(self) -> Array:
+        what = "times" if self.x_unit == SECONDS else "places"
+        self._samples_are_kept(f"the {what} of single samples")
         finest = self.levels[-1]
         count = -(-finest.bins // self.tile)
         tiles = [self._tile(finest, k) for k in range(count)]
         parts = [np.frombuffer(base64.b64decode(t["t"]), "<f8") for t in tiles]
-        return np.asarray(np.concatenate(parts) + self.entry["t0"])
+        return np.asarray(np.concatenate(parts) + self._where[0])
 
     def check(self) -> None:
         """It has a calibration."""
@@ -135,8 +151,8 @@ class TileSamples:
     def _samples_are_kept(self, what: str) -> None:
         if self.stride == 1:
             return
-        dt = self.entry["dt"]
-        length = "" if dt is None else f" ({dt * self.stride:.4g} s)"
+        dx = self.base.dx
+        length = "" if dx is None else f" ({dx * self.stride:.4g} {self.x_unit})"
         raise NotKept(
             f"{self.name} of shot {self.shot}: the site keeps minimum and maximum of every "
             f"{self.stride} samples{length}, not {what}: take its envelope(), or open the workspace"

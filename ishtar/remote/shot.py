@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date as Date
 from functools import cached_property, partial
 from typing import Any
 
 from ishtar.catalogue import ScrapRow
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
 from ishtar.lineage import subject_of
+from ishtar.moments import moment_of
 from ishtar.numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.numbers import number_of
 from ishtar.remote.samples import TileSamples
 from ishtar.remote.signal import RemoteSignal
 from ishtar.shot_attributes import Attributes
+from ishtar.source_notes import time_base_missing
 from ishtar.story import Story
+from ishtar.timebase import SECONDS
 
 
 class RemoteShot:
@@ -48,10 +51,13 @@ class RemoteShot:
         return Attributes(stated, self.number)
 
     @property
-    def date(self) -> datetime | None:
-        """When the shot was triggered (local time), None where no source says it."""
+    def date(self) -> Date | None:
+        """When the shot was triggered (local time), None where no source says it.
+
+        As of a workspace: a day alone where no time of day is known.
+        """
         text = self.facts["date"]
-        return None if text is None else datetime.fromisoformat(text)
+        return None if text is None else moment_of(text)
 
     @property
     def problems(self) -> list[str]:
@@ -91,10 +97,10 @@ class RemoteShot:
         """Return the declared signals that it does not, each with the reason."""
         return {name: e["problem"] for name, e in self._index[1].items() if not e["levels"]}
 
-    def problem(self, name: str) -> str | None:
-        """Return why a signal cannot be read, None where it can."""
+    def problem(self, name: str, *, in_time: bool = False) -> str | None:
+        """Return why a signal cannot be read, None where it can; ``in_time``: against time."""
         if name in self.signals():
-            return None
+            return self[name].lack_of_time if in_time else None
         return self.missing().get(name) or f"there is no signal {name!r}"
 
     def __contains__(self, name: object) -> bool:
@@ -136,6 +142,9 @@ class RemoteShot:
             span=row["span"],
             source=self._site.address,
             lack=row["problem"] or row["lack"],
+            # sites from before these were told do not have them
+            time_base=time_base_missing(row.get("x_unit", SECONDS)),
+            salvaged=row.get("salvaged", ""),
         )
 
     def __repr__(self) -> str:
@@ -144,4 +153,7 @@ class RemoteShot:
         for name in ("gas", "program"):
             if name in known:
                 head += f", {known[name]}"
+        cut = [s["name"] for s in self.facts["sources"] if s.get("salvaged")]
+        if cut:
+            head += f"; salvaged: the recording was cut ({', '.join(cut)})"
         return f"{head}; from {self._site.address}>"

@@ -6,21 +6,31 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import h5py
 import numpy as np
+from h5py import h5d, h5g
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ishtar.errors import IshtarError
 from ishtar.store.digest import SECONDS, ChannelDigest, dtype_name
-from ishtar.store.envelope import BASE, Level, add_coarser_levels, block_minmax
-from ishtar.store.h5_names import set_text, to_json
-from ishtar.store.lane import Lane
+from ishtar.store.envelope import BASE, ROWS, Level, add_coarser_levels, block_minmax
+from ishtar.store.h5_names import to_json
+from ishtar.store.h5_write import (
+    create_chunked,
+    create_group,
+    set_number,
+    set_text,
+    write_rows,
+    write_small,
+)
+from ishtar.store.lane import Here, Lane
 from ishtar.store.rails import Rails
 from ishtar.store.scale import Step, check_scale
 
 CHUNK = 1 << 16  # samples; 128 kB of int16: a 100 ms slice of a fast channel is a few chunks
+SMALLEST_CHUNK = 1 << 12  # where very many channels are written side by side
 BLOCK_BYTES = 4 << 20  # at most so much goes to hash and disk at a time
-PENDING_BYTES = 48 << 20  # and so much of all channels together waits to become a block
+PENDING_BYTES = 64 << 20  # and so much of all channels together waits to become a block
+SHORT_BYTES = 64 << 10  # a whole channel up to here is not worth the way to another thread
 
 
 class StoreError(IshtarError, ValueError):
@@ -38,13 +48,18 @@ class Lanes:
         self.hashing, self.writing = Lane("store-hash"), Lane("store-write")
         self.n_channels = 0
 
-    def block_length(self, itemsize: int) -> int:
+    def chunk_length(self, sample_bytes: int) -> int:
+        """Return how many samples make a chunk: fewer where many channels wait to fill theirs."""
+        room = PENDING_BYTES // max(1, self.n_channels) // sample_bytes
+        return min(CHUNK, max(SMALLEST_CHUNK, 1 << max(room, 1).bit_length() - 1))
+
+    def block_length(self, sample_bytes: int, chunk: int) -> int:
         """Return how many samples make a block: whole chunks, long where channels are few.
 
         Long blocks save the hand-over between threads, which costs more than hashing a chunk.
         """
         n_bytes = min(BLOCK_BYTES, PENDING_BYTES // max(1, self.n_channels))
-        return max(CHUNK, n_bytes // itemsize // CHUNK * CHUNK)
+        return max(chunk, n_bytes // sample_bytes // chunk * chunk)
 
     def join(self) -> None:
         """Wait until every block is hashed and written; raise what went wrong."""
@@ -65,7 +80,8 @@ class ChannelWriter:
 
     def __init__(
         self,
-        group: h5py.Group,
+        parent: h5g.GroupID,
+        name: str,
         path: str,
         *,
         dtype: DTypeLike,
@@ -77,31 +93,23 @@ class ChannelWriter:
         properties: dict[str, Any],
         lanes: Lanes,
     ) -> None:
-        import hdf5plugin
-
         check_scale(scale)
         self.path = path
         self.properties = properties
         # numbers as JSON keeps them, so that writer and reader digest the same text
         self._scale: list[Step] = json.loads(to_json(scale))
-        self._group = group
         self._dtype = np.dtype(dtype).newbyteorder("<")
         if self._dtype.kind not in "iuf" or self._dtype.itemsize > 8:
             raise StoreError(f"channel {path!r} holds {self._dtype}, not numbers: leave it out")
         self._x_unit = x_unit
         self._unit, self._t0, self._dt = unit, float(t0), None if dt is None else float(dt)
-        options: dict[str, Any] = {
-            "shape": (0,),
-            "maxshape": (None,),
-            "chunks": (CHUNK,),
-            "fletcher32": True,  # a disk that forgets is told when it is read, not believed
-            **hdf5plugin.Bitshuffle(cname="lz4"),
-        }
-        self._data = group.create_dataset("data", dtype=self._dtype, **options)
-        self._time = None
-        if dt is None:
-            self._time = group.create_dataset("time", dtype=np.float64, **options)
-        self._finest = Level(group.create_group("envelope"), BASE, self._dtype)
+        self._group = create_group(parent, name)
+        self._data: h5d.DatasetID | None = None
+        self._time: h5d.DatasetID | None = None
+        self._sample_bytes = self._dtype.itemsize + (8 if dt is None else 0)
+        self._chunk = self._block = CHUNK  # until the first samples are written
+        self._sized_for = 0
+        self._finest: Level | None = None
         self._digest = ChannelDigest()
         self._rails = Rails(self._dtype)
         self._lanes = lanes
@@ -133,11 +141,11 @@ class ChannelWriter:
             The caller will not change the array again: no copy is made.
         """
         x = self._exactly(np.asarray(values), owned)
-        if self._time is None and time_s is not None:
+        if self._dt is not None and time_s is not None:
             raise StoreError(f"channel {self.path!r} is regular; give no time_s")
-        if self._time is not None and time_s is None:
+        if self._dt is None and time_s is None:
             raise StoreError(f"channel {self.path!r} is irregular; give time_s with the values")
-        block = self._lanes.block_length(self._dtype.itemsize)
+        block = self._block_length()
         if time_s is None:
             for i in range(0, len(x), block):
                 self._take(x[i : i + block], None, block)
@@ -150,6 +158,15 @@ class ChannelWriter:
         self._watch_clock(t)
         for i in range(0, len(x), block):
             self._take(x[i : i + block], t[i : i + block], block)
+
+    def _block_length(self) -> int:
+        """Return how many samples make a block, as the channels begun so far allow."""
+        if self._sized_for != self._lanes.n_channels:
+            self._sized_for = self._lanes.n_channels
+            if not self._n_sent:
+                self._chunk = self._lanes.chunk_length(self._sample_bytes)
+            self._block = self._lanes.block_length(self._sample_bytes, self._chunk)
+        return self._block
 
     def _exactly(self, x: NDArray[Any], owned: bool) -> NDArray[Any]:
         """Return the values as the channel's dtype, refusing what would change them."""
@@ -177,23 +194,27 @@ class ChannelWriter:
             self._last_time = float(t[-1])
 
     def _take(self, x: NDArray[Any], t: NDArray[np.float64] | None, block: int) -> None:
-        self._values.append(x)
+        waits = self._n_pending + len(x) < block
+        self._values.append(_alone(x) if waits else x)
         if t is not None:
-            self._times.append(t)
+            self._times.append(_alone(t) if waits else t)
         self._n_pending += len(x)
         if self._n_pending >= block:
-            self._send(self._n_pending // CHUNK * CHUNK)
+            self._send(self._n_pending // self._chunk * self._chunk)
 
-    def _send(self, count: int) -> None:
+    def _send(self, count: int, *, last: bool = False) -> None:
         """Give ``count`` samples, whole chunks but at the end, to hash, envelope and disk."""
         block, self._values = _split(self._values, count)
-        times, self._times = _split(self._times, count) if self._time is not None else (None, [])
+        times, self._times = _split(self._times, count) if self._dt is None else (None, [])
+        start, whole = self._n_sent, last and not self._n_sent
         self._n_pending -= count
         self._n_sent += count
         rows = block_minmax(block, BASE)
         self._rails.add(block, rows)
-        self._lanes.hashing.put(lambda: self._hash(block, times))
-        self._lanes.writing.put(lambda: self._store(block, times, rows))
+        short = whole and count * self._sample_bytes <= SHORT_BYTES
+        hashing, writing = (Here(), Here()) if short else (self._lanes.hashing, self._lanes.writing)
+        hashing.put(lambda: self._hash(block, times))
+        writing.put(lambda: self._store(start, block, times, rows, whole=whole))
 
     def _hash(self, block: NDArray[Any], times: NDArray[np.float64] | None) -> None:
         self._digest.values.update(block.data)
@@ -201,18 +222,36 @@ class ChannelWriter:
             self._digest.times.update(times.data)
 
     def _store(
-        self, block: NDArray[Any], times: NDArray[np.float64] | None, rows: NDArray[Any]
+        self,
+        start: int,
+        block: NDArray[Any],
+        times: NDArray[np.float64] | None,
+        rows: NDArray[Any],
+        *,
+        whole: bool,
     ) -> None:
-        _extend(self._data, block)
+        """Write a block; ``whole``: the channel has no other."""
+        n, chunk = (len(block), min(len(block), self._chunk)) if whole else (None, self._chunk)
+        if self._data is None:
+            self._data = self._create("data", self._dtype, n, chunk)
+            if times is not None:
+                self._time = self._create("time", times.dtype, n, chunk)
+            envelope = create_group(self._group, "envelope")
+            self._finest = Level(envelope, BASE, self._dtype, ROWS * self._chunk // CHUNK)
+        write_rows(self._data, start, block)
         if times is not None:
-            _extend(self._time, times)
+            write_rows(self._time, start, times)
+        assert self._finest is not None
         self._finest.add(rows)
         self._lanes.check()
+
+    def _create(self, name: str, dtype: np.dtype[Any], n: int | None, chunk: int) -> h5d.DatasetID:
+        return create_chunked(self._group, name, dtype, chunk=chunk, n=n, packed=True)
 
     def flush(self) -> None:
         """Send what is pending; nothing may be appended after it."""
         if self._n_pending:
-            self._send(self._n_pending)
+            self._send(self._n_pending, last=True)
 
     def finish(self) -> dict[str, Any]:
         """Write what is known at the end: levels, counts, digest. The lanes have been joined.
@@ -222,8 +261,7 @@ class ChannelWriter:
         dict
             All that a reader wants to know of the channel, for the index of the file.
         """
-        self._finest.finish()
-        add_coarser_levels(self._finest)
+        levels = self._finish_levels()
         if self._steps_back:
             self.properties["time_steps_back"] = self._steps_back
         plain: dict[str, Any] = {
@@ -248,15 +286,28 @@ class ChannelWriter:
         if self._n_sent:
             plain["raw_min"], plain["raw_max"] = float(self._rails.low), float(self._rails.high)
         for key, value in plain.items():
-            self._group.attrs[key] = value
+            (set_text if isinstance(value, str) else set_number)(self._group, key, value)
         set_text(self._group, "scale", to_json(self._scale))
         set_text(self._group, "properties", to_json(self.properties))
+        # h5py looks at every object that is open whenever a file is closed
+        del self._group, self._data, self._time, self._finest
         return plain | {
             "dtype": self._dtype.str,
-            "levels": sorted(int(factor) for factor in self._group["envelope"]),
+            "levels": levels,
             "scale": self._scale,
             "properties": self.properties,
         }
+
+    def _finish_levels(self) -> list[int]:
+        """Complete the envelope and return the factors of its levels."""
+        if self._finest is None:  # of a channel without samples: empty, not absent
+            create_group(self._group, "envelope")
+            write_small(self._group, "data", np.empty(0, self._dtype))
+            if self._dt is None:
+                write_small(self._group, "time", np.empty(0, "<f8"))
+            return []
+        self._finest.finish()
+        return add_coarser_levels(self._finest)
 
 
 def _split(parts: list[NDArray[Any]], count: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
@@ -266,7 +317,8 @@ def _split(parts: list[NDArray[Any]], count: int) -> tuple[NDArray[Any], list[ND
     return whole[:count], [rest.copy()] if len(rest) else []
 
 
-def _extend(dataset: Any, values: NDArray[Any]) -> None:
-    n = dataset.shape[0]
-    dataset.resize((n + len(values),))
-    dataset[n:] = values
+def _alone(x: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of a small part of an array, which would keep all of it in memory."""
+    base = x.base
+    whole = base is None or (isinstance(base, np.ndarray) and base.nbytes <= 2 * x.nbytes)
+    return x if whole else x.copy()

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.store.h5_read import read_rows
+from ishtar.store.h5_write import create_chunked, write_rows, write_small
+
 if TYPE_CHECKING:
-    import h5py
+    from h5py import h5d, h5g
 
 BASE = 128
 STEP = 4
@@ -43,62 +46,60 @@ def block_minmax(x: NDArray[Any], factor: int) -> NDArray[Any]:
 
 
 class Level:
-    """One level of a pyramid, appended to the file as it grows: constant memory."""
+    """One level of a pyramid, appended to the file as it grows: constant memory.
 
-    def __init__(self, group: h5py.Group, factor: int, dtype: np.dtype[Any]) -> None:
-        self.factor = factor
+    ``rows`` blocks are kept in memory, and lie in one chunk of a long level.
+    """
+
+    def __init__(
+        self, group: h5g.GroupID, factor: int, dtype: np.dtype[Any], rows: int = ROWS
+    ) -> None:
+        self.factor, self.dtype, self.rows = factor, dtype, rows
         self.n = 0
-        self._group = group
-        self._dtype = dtype
-        self._rows: list[NDArray[Any]] = []
-        self._n_rows = 0
-        self._dataset: h5py.Dataset | None = None
+        self.group = group
+        self._pending: list[NDArray[Any]] = []
+        self._n_pending = 0
+        self._dataset: h5d.DatasetID | None = None
 
     def add(self, rows: NDArray[Any]) -> None:
         """Take the next blocks: (m, 2) minimum and maximum."""
-        self._rows.append(rows)
-        self._n_rows += len(rows)
+        self._pending.append(rows)
+        self._n_pending += len(rows)
         self.n += len(rows)
-        if self._n_rows >= ROWS:
-            self._flush(self._n_rows // ROWS * ROWS)
+        if self._n_pending >= self.rows:
+            self._flush(self._n_pending // self.rows * self.rows)
 
     def _flush(self, count: int) -> None:
-        rows = np.concatenate(self._rows)
+        rows = np.concatenate(self._pending)
         if self._dataset is None:
-            self._dataset = self._group.create_dataset(
-                str(self.factor),
-                shape=(0, 2),
-                maxshape=(None, 2),
-                chunks=(ROWS, 2),
-                dtype=self._dtype,
+            self._dataset = create_chunked(
+                self.group, str(self.factor), self.dtype, chunk=self.rows, n=None, width=(2,)
             )
-        n = self._dataset.shape[0]
-        self._dataset.resize((n + count, 2))
-        self._dataset[n:] = rows[:count]
-        self._rows, self._n_rows = [rows[count:].copy()], len(rows) - count
+        write_rows(self._dataset, self.n - self._n_pending, rows[:count])
+        self._pending, self._n_pending = [rows[count:].copy()], len(rows) - count
 
     def finish(self) -> None:
         """Write what is left."""
         if self._dataset is not None:
-            if self._n_rows:
-                self._flush(self._n_rows)
-        elif self._n_rows:
-            self._dataset = self._group.create_dataset(
-                str(self.factor), data=np.concatenate(self._rows)
-            )
+            if self._n_pending:
+                self._flush(self._n_pending)
+        elif self._n_pending:
+            rows = np.concatenate(self._pending)
+            self._dataset = write_small(self.group, str(self.factor), rows)
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return blocks ``start … stop`` of a finished level."""
-        assert self._dataset is not None
-        return self._dataset[start:stop]
+        return read_rows(self._dataset, start, stop)
 
 
-def add_coarser_levels(finest: Level) -> None:
-    """Write the levels above a finished one, each from the one below."""
-    level = finest
+def add_coarser_levels(finest: Level) -> list[int]:
+    """Write the levels above a finished one, each from the one below; return all factors."""
+    level, factors = finest, [finest.factor] if finest.n else []
     while level.n > SMALLEST_LEVEL * STEP:
-        coarser = Level(level._group, level.factor * STEP, level._dtype)
+        coarser = Level(level.group, level.factor * STEP, level.dtype, level.rows)
         for start in range(0, level.n, STEP * ROWS):
             coarser.add(block_minmax(level.read(start, start + STEP * ROWS), STEP))
         coarser.finish()
         level = coarser
+        factors.append(level.factor)
+    return factors

@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5p, h5s
+from h5py import h5a, h5d, h5f, h5g, h5p, h5s
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
@@ -93,14 +93,34 @@ def _text() -> np.dtype[Any]:
 
 def read_text(group: Any, name: str) -> str:
     """Return a text that `ishtar.store.h5_names.set_text` kept."""
-    if not h5a.exists(group, name.encode()):
+    if not has(group, name):
         return bytes(read_rows(open_dataset(group, f"text_{name}")).data).decode()
     return _attribute(group, name, _text()).decode()
+
+
+def open_group(loc: Any, name: str | bytes) -> h5g.GroupID:
+    """Open a group below an open group or file."""
+    return h5g.open(loc, name.encode() if isinstance(name, str) else name)
+
+
+def names_in(group: h5g.GroupID) -> list[bytes]:
+    """Return the names of what a group holds."""
+    return list(group)
+
+
+def has(group: Any, name: str) -> bool:
+    """Say whether an object has an attribute."""
+    return bool(h5a.exists(group, name.encode()))
 
 
 def read_integer(group: Any, name: str) -> int:
     """Return an attribute that is an integer."""
     return int(_attribute(group, name, np.dtype(np.int64)))
+
+
+def read_float(group: Any, name: str) -> float:
+    """Return an attribute that is a number."""
+    return float(_attribute(group, name, np.dtype(np.float64)))
 
 
 def _attribute(group: Any, name: str, dtype: np.dtype[Any]) -> Any:

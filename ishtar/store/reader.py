@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
+from h5py import h5f, h5g
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
 from ishtar.store.blocks import LONG, filling, in_blocks, looking_up
 from ishtar.store.digest import COUNTED, SECONDS
-from ishtar.store.h5_names import get_text, group_name
+from ishtar.store.h5_names import CHANNELS, group_name
 from ishtar.store.h5_read import (
     damage_told,
+    has,
+    names_in,
     open_dataset,
+    open_group,
     open_h5,
     opened,
+    read_float,
     read_integer,
     read_rows,
     read_text,
@@ -158,30 +162,17 @@ class SourceFile:
         index = sorted(self._index, key=lambda facts: facts["path"])
         return {facts["path"]: self._channel(**facts) for facts in index}
 
-    def read_channels(self) -> dict[str, Channel]:
-        """Read the channels from their own groups; the index only repeats them, in one read."""
-        found: list[dict[str, Any]] = []
-        with open_h5(self.path) as opened:
-            f = h5py.File(opened)
+    def read_channels(self, file: h5f.FileID | None = None) -> dict[str, Channel]:
+        """Read the channels from their own groups; the index only repeats them, in one read.
 
-            def visit(name: str, group: Any) -> None:
-                if isinstance(group, h5py.Group) and "path" in group.attrs:
-                    facts = {
-                        key: value.item() if isinstance(value, np.generic) else value
-                        for key, value in group.attrs.items()
-                    }
-                    found.append(
-                        facts
-                        | {
-                            "dtype": group["data"].dtype.str,
-                            "levels": sorted(int(factor) for factor in group["envelope"]),
-                            "scale": json.loads(get_text(group, "scale")),
-                            "properties": json.loads(get_text(group, "properties")),
-                        }
-                    )
-
-            if "channels" in f:
-                f["channels"].visititems(visit)
+        Parameters
+        ----------
+        file : FileID, optional
+            This file, where it is open already.
+        """
+        with ExitStack() as stack, damage_told(self.path):
+            file = file or stack.enter_context(opened(self.path))
+            found = [_facts(group) for group in _channel_groups(file)]
         found.sort(key=lambda facts: facts["path"])
         return {facts["path"]: self._channel(**facts) for facts in found}
 
@@ -209,3 +200,25 @@ class SourceFile:
             raw_max=raw_max,
             **facts,
         )
+
+
+def _channel_groups(file: h5f.FileID) -> Iterator[h5g.GroupID]:
+    if CHANNELS.encode() in file:
+        top = open_group(file, CHANNELS)
+        for group_name in names_in(top):
+            group = open_group(top, group_name)
+            for name in names_in(group):
+                yield open_group(group, name)
+
+
+def _facts(group: h5g.GroupID) -> dict[str, Any]:
+    """Return what the group of a channel says of it, as the index does."""
+    facts: dict[str, Any] = {key: read_text(group, key) for key in ("path", "unit", "digest")}
+    facts |= {key: read_integer(group, key) for key in ("n", "n_clipped")}
+    facts["t0"] = read_float(group, "t0")
+    facts |= {k: read_float(group, k) for k in ("dt", "raw_min", "raw_max") if has(group, k)}
+    if has(group, "x_unit"):
+        facts["x_unit"] = read_text(group, "x_unit")
+    facts["dtype"] = open_dataset(group, "data").dtype.str
+    facts["levels"] = sorted(int(factor) for factor in names_in(open_group(group, "envelope")))
+    return facts | {key: json.loads(read_text(group, key)) for key in ("scale", "properties")}

@@ -15,17 +15,20 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5f, h5g
 from numpy.typing import DTypeLike
 
 from ishtar.errors import DamagedFile
 from ishtar.store.atomic import fsync_dir, fsync_file, rename_exclusive, temporary_beside
 from ishtar.store.channel_writer import ChannelWriter, Lanes, StoreError
 from ishtar.store.forgiving_file import ForgivingFile
-from ishtar.store.h5_names import group_name, set_text, to_json
+from ishtar.store.h5_names import CHANNELS, group_parts, to_json
+from ishtar.store.h5_write import create_group, set_number, set_text
 from ishtar.store.lane import Lane
 from ishtar.store.scale import Step
 
 FORMAT = 1
+METADATA_BYTES = 16 << 20  # 3 kB a channel; from 2 MB on HDF5 would write and read them again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +77,12 @@ class SourceWriter:
         self.properties: dict[str, Any] = {}
         self._exclusive, self._verify = exclusive, verify
         self._channels: dict[str, ChannelWriter] = {}
+        self._groups: dict[str, h5g.GroupID] = {}
+
+    @property
+    def temporary(self) -> Path:
+        """The file while it is being written; who kills the writing process removes it."""
+        return self._temporary
 
     @property
     def channels(self) -> dict[str, ChannelWriter]:
@@ -90,6 +99,7 @@ class SourceWriter:
             libver=("v110", "v110"),  # readable by every HDF5 since 1.10
             rdcc_nbytes=0,  # whole chunks are written: a cache would only hold memory
         )
+        _keep_metadata(self._file.id)
         return self
 
     def _begin_file(self) -> ForgivingFile:
@@ -142,8 +152,10 @@ class SourceWriter:
             raise StoreError(f"channel {path!r}: dt is {dt} s; it must be positive")
         if not np.isfinite(t0):
             raise StoreError(f"channel {path!r}: t0 is {t0} s; it must be finite")
+        group, name = group_parts(path)
         writer = ChannelWriter(
-            self._file.require_group(group_name(path)),
+            self._parent(group),
+            name,
             path,
             dtype=dtype,
             unit=unit,
@@ -156,6 +168,14 @@ class SourceWriter:
         )
         self._channels[path] = writer
         return writer
+
+    def _parent(self, group: str) -> h5g.GroupID:
+        """Return the HDF5 group of a group of channels."""
+        if not self._groups:
+            self._groups[""] = create_group(self._file.id, CHANNELS)
+        if group not in self._groups:
+            self._groups[group] = create_group(self._groups[""], group)
+        return self._groups[group]
 
     def __exit__(
         self,
@@ -182,14 +202,14 @@ class SourceWriter:
             channel.flush()
         self._lanes.join()
         index = [channel.finish() for channel in self._channels.values()]
-        set_text(self._file, "index", to_json(index))
-        attrs = self._file.attrs
-        attrs["format"] = FORMAT
+        root = self._file.id
+        set_text(root, "index", to_json(index))
+        set_number(root, "format", FORMAT)
         late = {"sha256": self.origin_sha256, "writer": self.origin_writer}
         for key, value in (asdict(self.origin) | late).items():
-            attrs[key] = value
-        set_text(self._file, "attributes", to_json(self.attributes))
-        set_text(self._file, "properties", to_json(self.properties))
+            (set_text if isinstance(value, str) else set_number)(root, key, value)
+        set_text(root, "attributes", to_json(self.attributes))
+        set_text(root, "properties", to_json(self.properties))
 
     def _publish(self) -> None:
         flushing = Lane("store-fsync")  # the disk works while the processor verifies
@@ -214,3 +234,11 @@ class SourceWriter:
                 f"{self.path.name} reads back otherwise than it was written ({problem}): "
                 "check disk and memory of this computer, then ingest its source again"
             )
+
+
+def _keep_metadata(file: h5f.FileID) -> None:
+    """Let HDF5 hold what it knows of channels that are written side by side."""
+    cache = file.get_mdc_config()
+    cache.set_initial_size = True
+    cache.initial_size = cache.min_size = METADATA_BYTES
+    file.set_mdc_config(cache)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from ishtar.calibration.changes import changes, changes_of_texts
 from ishtar.calibration.edit import Edit
 from ishtar.calibration.gaps import check_folder
 from ishtar.calibration.pinned import declarations_at
+from ishtar.errors import DamagedFile, did_you_mean
 from ishtar.numbers import select
-from ishtar.testbed import stored_shots
+from ishtar.testbed import Testbed, stored_shots
 from ishtar.workspace import Workspace
 from runner.cli.calib_text import (
     FOLDER,
@@ -239,27 +241,43 @@ def wire(
     from ishtar.calibration.rewire import rewire
 
     workspace = Workspace.find()
-    _finish(
-        rewire(
-            workspace.calibrations,
-            signal,
-            first=first,
-            channel=channel,
-            device=device,
-            port=port,
-            comment=comment,
-            unplugged=unplugged,
-            stored=stored_shots(workspace),
-            rewrite_history=rewrite,
-        ),
-        dry_run,
+    stored = stored_shots(workspace)
+    edit = rewire(
+        workspace.calibrations,
+        signal,
+        first=first,
+        channel=channel,
+        device=device,
+        port=port,
+        comment=comment,
+        unplugged=unplugged,
+        stored=stored,
+        rewrite_history=rewrite,
     )
+    _finish(edit.told(_unheard_of(workspace, stored, first, channel)), dry_run)
 
 
 def _declared(workspace: Workspace, revision: str | None) -> Declarations:
     if revision is None or revision == NOW:
         return load_declarations(workspace.calibrations)
     return declarations_at(workspace.calibrations, revision)
+
+
+def _unheard_of(
+    workspace: Workspace, stored: Sequence[int], first: int, channel: str | None
+) -> list[str]:
+    """Return the doubt that the newest stored shot has no such channel: a slip of the pen."""
+    shots = [n for n in stored if n >= first]
+    if channel is None or not shots:
+        return []
+    try:
+        known = Testbed(workspace)[shots[-1]].channels()
+    except DamagedFile:  # no matter of the wiring: `ishtar verify` tells
+        return []
+    if channel in known:
+        return []
+    hint = did_you_mean(channel, known) or f": `ishtar signal {shots[-1]}` lists what it has"
+    return [f"shot {shots[-1]} has no channel {channel!r}{hint}"]
 
 
 def _shot(workspace: Workspace, text: str) -> int:

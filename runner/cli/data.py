@@ -14,7 +14,9 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
 from ishtar.testbed import Shots, Testbed
+from ishtar.timebase import step_text
 from ishtar.workspace import Workspace
+from runner.cli.names import name_rows
 from runner.cli.output import Progress, json_option, print_json, print_rows
 from runner.cli.selection import choose_shots
 from runner.coordinator import Coordinator
@@ -86,7 +88,11 @@ def _flaw(text: str) -> tuple[int, str]:
 
 
 def ingest_files(
-    coordinator: Coordinator, files: Iterable[Path], shot: int | None = None
+    coordinator: Coordinator,
+    files: Iterable[Path],
+    shot: int | None = None,
+    *,
+    salvage: bool = False,
 ) -> list[Any]:
     """Ingest files one after the other with progress; note the shots; return the outcomes."""
     from runner.ingest import ingest_file
@@ -106,6 +112,7 @@ def ingest_files(
                 layout=coordinator.workspace,
                 settings=coordinator.settings.ingest,
                 shot=shot,
+                salvage=salvage,
                 incoming=incoming in path.resolve().parents,
                 progress=show,
             )
@@ -122,18 +129,22 @@ def ingest_files(
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--shot", type=click.IntRange(1), help="The shot number, over that in the name.")
+@click.option(
+    "--salvage", is_flag=True, help="Take the whole part of a recording that was cut, marked so."
+)
 @json_option
-def ingest(files: tuple[Path, ...], shot: int | None, as_json: bool) -> int:
+def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bool) -> int:
     """Take raw FILES into data/shots; the files themselves stay where they are.
 
-    What cannot be taken goes to data/quarantine with its reason.
+    What cannot be taken goes to data/quarantine with its reason; what is taken from there moves
+    to data/quarantine/taken.
     """
     missing = [str(f) for f in files if not f.exists()]
     if missing:
         raise click.UsageError(f"there is no {', '.join(missing)}: check the path")
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
-        outcomes = ingest_files(coordinator, files, shot)
+        outcomes = ingest_files(coordinator, files, shot, salvage=salvage)
     if as_json:
         print_json(
             [
@@ -209,11 +220,14 @@ def _plain(value: Any) -> Any:
 
 @click.command()
 @click.argument("shot")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--at", nargs=2, type=float, metavar="T0 T1", help="Also the values, T0 to T1 in s.")
 @json_option
-def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) -> None:
-    """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'."""
+def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json: bool) -> None:
+    """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'.
+
+    Without NAME, list the signals and channels of the shot, and the signals that it lacks.
+    """
     workspace = Workspace.find()
     with Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
@@ -221,18 +235,29 @@ def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) 
     if len(numbers) != 1:
         raise click.UsageError(f"{shot!r} names {len(numbers)} shots: give one")
     this = Testbed(workspace)[numbers[0]]
+    if name is None:
+        if at is not None:
+            raise click.UsageError("--at needs a NAME: a signal or a channel")
+        print_rows(list(name_rows(this)), as_json, none="the shot has no channel")
+        return
     s = this.channel(name) if name in this.channels() else this[name]
     story = s.explain()
     if at is not None and not at[0] < at[1]:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
+    lack = s.lack_of_time
+    if at is not None and lack:
+        raise click.UsageError(f"--at {at[0]:g} {at[1]:g}: {lack}")
     part = None if at is None else s[at[0] : at[1]]
     if as_json:
         document: dict[str, Any] = {
             "shot": numbers[0],
             "signal": s.name,
             "unit": s.unit,
-            "dt": s.dt,
-            "t0": s.t0,
+            "dt": None if lack else s.dt,
+            "t0": None if lack else s.t0,
+            "x_unit": s.x_unit,
+            "x0": s.x0,
+            "dx": s.dx,
             "n": s.n,
             "channel": story.channel or None,
             "device": story.device or None,
@@ -240,15 +265,16 @@ def signal(shot: str, name: str, at: tuple[float, float] | None, as_json: bool) 
             "span": story.span or None,
             "source": story.source or None,
             "derived": story.derived or None,
+            "scale_missing": story.scale_missing or None,
+            "salvaged": story.salvaged or None,
         }
         if part is not None:
             document |= {"times": part.times().tolist(), "values": part.values().tolist()}
         print_json(document)
         return
     click.echo(story)
-    click.echo(
-        f"  {'samples':<16}{s.n}, first at {s.t0:g} s" + (f", every {s.dt:g} s" if s.dt else "")
-    )
+    where = f"first at {s.x0:g} {s.x_unit}, " if s.x0 is not None else ""
+    click.echo(f"  {'samples':<16}{s.n}, {where}{step_text(s.samples.base)}")
     if part is not None:
         for t, value in zip(part.times(), part.values(), strict=True):
             click.echo(f"{t:.9g}\t{value:.9g}")

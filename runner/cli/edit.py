@@ -71,10 +71,11 @@ def edit(
         except AttributeEditError as error:
             raise click.UsageError(str(error).replace("new=True adds", "--new adds")) from error
         changed = [n for n, folder in folders.items() if done[folder] is not None]
-        for number in changed:
+        followed = coordinator.follow_clocks(changed) if "date" in changes else []
+        for number in [*changed, *followed]:
             coordinator.note_shot(number)
         if workspace.site.is_dir():
-            _publish(coordinator, changed)
+            _publish(coordinator, [*changed, *followed])
     rows = [
         {"shot": n, "attribute": name, "before": c.before, "after": c.after}
         for n in changed

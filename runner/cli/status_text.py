@@ -10,6 +10,7 @@ from runner.cli.narrator import seconds
 from runner.receipts import Subject
 from runner.status import Holder, Report, Status
 
+SHOWN = 5  # files in quarantine, by name
 PRIORITIES = ("live", "person", "backfill")
 
 
@@ -34,7 +35,8 @@ def document(status: Status) -> dict[str, Any]:
             "shots": list(last.shots),
             "when": _time(last.when),
         },
-        "quarantined": status.quarantined,
+        "quarantined": len(status.quarantine),
+        "quarantine": [vars(h) for h in status.quarantine],
         "disk_free_bytes": status.disk_free,
         "day_reports": [dict(d) for d in holder.day_reports] if holder and works else [],
         "metrics": holder.metrics or None if holder and works else None,
@@ -105,7 +107,11 @@ def lines(status: Status) -> Iterator[str]:
     if last:
         yield f"last file    {last.name}, {last.status}, {seconds(status.now - last.when)} ago"
     yield f"last shot    {'none' if status.last_shot is None else status.last_shot}"
-    yield f"quarantine   {status.quarantined} files"
+    yield f"quarantine   {len(status.quarantine)} files"
+    for h in status.quarantine[:SHOWN]:
+        yield f"  {h.name}: {h.reason}"
+    if len(status.quarantine) > SHOWN:
+        yield f"  … and {len(status.quarantine) - SHOWN} more in data/quarantine"
     yield f"disk         {status.disk_free / 1e9:.1f} GB free"
 
 

@@ -1,4 +1,4 @@
-"""Commands on templates: new, check, list, test."""
+"""Commands on templates: new, add, check, list, test."""
 
 from __future__ import annotations
 
@@ -17,26 +17,6 @@ from runner.templates import read_templates
 
 if TYPE_CHECKING:
     from runner.trial.result import Trial
-
-STARTER_PARAMETERS = """\
-shot: int = 7  # number of the shot
-t_start: float = 0.0  # [s] start of the window, 0 .. 10
-t_end: float = 5.0  # [s] end of the window, 0 .. 10"""
-
-STARTER_CODE = """\
-import ishtar
-import matplotlib.pyplot as plt
-from ishtar.report import glue
-
-this_shot = ishtar.open()[shot]
-power = this_shot["H_Pfwd"][t_start:t_end]
-power"""
-
-STARTER_FIGURE = """\
-envelope = power.envelope(1000)
-fig, ax = plt.subplots(figsize=(9, 3), layout="constrained")
-ax.fill_between(envelope.time, envelope["min"], envelope["max"])
-ax.set(xlabel="t [s]", ylabel="$P_{fwd}$ [W]", title="Helicon forward power");"""
 
 
 @click.group()
@@ -68,20 +48,12 @@ def list_(as_json: bool) -> None:
 @template.command()
 def check() -> int:
     """Check every template and its sidecar; all problems at once."""
+    from runner.doctor import undeclared_needs
+
     workspace = Workspace.find()
     templates = read_templates(workspace.templates)
-    signals = set()
-    from ishtar.calibration import read_declarations
-
-    declared, _ = read_declarations(workspace.calibrations)
-    signals = set(declared.signals)
     problems = [f"{name}: {why}" for name, why in templates.problems.items()]
-    problems += [
-        f"{t.name}: needs {name!r}, which calibrations/signals.toml does not declare"
-        for t in templates.values()
-        for name in t.needs
-        if name not in signals
-    ]
+    problems += undeclared_needs(workspace, templates)
     for problem in problems:
         click.echo(problem, err=True)
     if not problems:
@@ -92,34 +64,42 @@ def check() -> int:
 @template.command()
 @click.argument("name")
 def new(name: str) -> None:
-    """Write a first notebook NAME into templates_nb, to be filled in Jupyter."""
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+    """Write a first notebook NAME into templates_nb, to be filled in Jupyter.
+
+    It draws the first signal that the workspace declares, or the first channel of the shot.
+    """
+    from runner.scaffold import write_scaffold
 
     if not name.isidentifier():
         raise click.UsageError(f"{name!r}: a template's name is letters, digits and _")
-    path = Workspace.find().templates / f"{name}.ipynb"
+    workspace = Workspace.find()
+    path = workspace.templates / f"{name}.ipynb"
     if path.exists():
         raise click.UsageError(f"{path} is there already: choose another name")
-    title = name.replace("_", " ").capitalize()
-    notebook = new_notebook(
-        cells=[
-            new_markdown_cell(f"# {title}\n\nWhat this report shows, in one sentence."),
-            new_code_cell(STARTER_PARAMETERS, metadata={"tags": ["parameters"]}),
-            new_code_cell(STARTER_CODE),
-            new_code_cell(STARTER_FIGURE),
-            new_markdown_cell("The result of the report, with its unit:"),
-            new_code_cell('glue("max_power", float(envelope["max"].max()), unit="W")'),
-        ],
-        metadata={
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        },
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, path)
-    path.with_suffix(".toml").write_text('needs = ["H_Pfwd"]\n', encoding="utf-8")
+    write_scaffold(workspace, path)
     click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")
+
+
+@template.command()
+@click.argument("name")
+def add(name: str) -> None:
+    """Copy the standard template NAME, of the reference testbed, into templates_nb.
+
+    What it needs beside that, signals and other templates, is told.
+    """
+    from runner.doctor import undeclared_needs
+    from runner.starter import add_template
+
+    workspace = Workspace.find()
+    path = add_template(workspace, name)
+    templates = read_templates(workspace.templates)
+    lacking = [
+        text for text in undeclared_needs(workspace, templates) if text.startswith(f"{name}:")
+    ]
+    lacking += [f"{name}: {why}" for n, why in templates.problems.items() if n == name]
+    click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")
+    for text in lacking:
+        click.echo(text, err=True)
 
 
 @template.command()

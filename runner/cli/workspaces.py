@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from ishtar.workspace import MARKER, Workspace
+from ishtar.workspace import MARKER, VARIABLE, Workspace
 from runner.demo import make_campaign_demo, make_demo
 from runner.starter import make_workspace
 
@@ -14,12 +15,19 @@ from runner.starter import make_workspace
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="", help="Name of the facility.")
-def init(folder: Path, name: str) -> None:
-    """Make a workspace in FOLDER, with the reference templates and calibrations to start from."""
+@click.option("--empty", is_flag=True, help="Without the reference testbed: no signals yet.")
+def init(folder: Path, name: str, empty: bool) -> None:
+    """Make a workspace in FOLDER, with the reference templates and calibrations to start from.
+
+    With --empty it declares no signal and has one template, which shows the channels of any shot.
+    """
     if (folder / MARKER).exists():
         raise click.UsageError(f"{folder} is a workspace already")
-    make_workspace(folder, facility=name or folder.resolve().name)
+    make_workspace(folder, facility=name or folder.resolve().name, empty=empty)
     click.echo(f"{folder}: put raw files into {folder / 'data' / 'incoming'} and `ishtar watch`")
+    named = os.environ.get(VARIABLE)
+    if named and Path(named).resolve() != folder.resolve():
+        click.echo(f"{VARIABLE} names {named}: unset it to work in this one", err=True)
 
 
 @click.command()

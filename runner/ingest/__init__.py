@@ -9,9 +9,10 @@
 from runner.ingest.arrival import ingest_file
 from runner.ingest.context import Context
 from runner.ingest.day_index import index_days, shot_times
-from runner.ingest.days import match_day
+from runner.ingest.days import day_problems, follow_shots, match_day, match_days
 from runner.ingest.errors import IngestStopped, NotWhole, Rejected, SourceMissing
 from runner.ingest.incoming import Settling, scan
+from runner.ingest.intake import Intake
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.leftovers import remove_leftovers
 from runner.ingest.outcome import Outcome
@@ -25,6 +26,7 @@ __all__ = [
     "DataFolders",
     "IngestSettings",
     "IngestStopped",
+    "Intake",
     "Layout",
     "NotWhole",
     "Outcome",
@@ -32,9 +34,12 @@ __all__ = [
     "Settling",
     "SourceMissing",
     "converters",
+    "day_problems",
+    "follow_shots",
     "index_days",
     "ingest_file",
     "match_day",
+    "match_days",
     "remove_leftovers",
     "scan",
     "shot_in",

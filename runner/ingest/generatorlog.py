@@ -11,19 +11,32 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.errors import UnitError
+from ishtar.units import factor
 from runner.ingest.context import Context
-from runner.ingest.dates import parse_date, parse_moment, parse_time
+from runner.ingest.dates import find_date, parse_moment
 from runner.ingest.errors import Rejected
-from runner.ingest.text_table import float_columns, line_blocks, text_lines
+from runner.ingest.generator_clock import BadTime, Clock, StepsBack
+from runner.ingest.text_table import (
+    BadCell,
+    ends_lines_with_cr,
+    float_columns,
+    line_blocks,
+    text_lines,
+)
 
 FORWARD = "ForwardPower"
+MOST_COLUMNS = 1000
+_HEAD_BYTES = 65536
+_LONGEST_NAME = 200  # characters of a column's name and unit
 _BOM = "\xef\xbb\xbf"  # as latin-1 reads it
-_DAY_IN_NAME = re.compile(r"(?<!\d)(20\d\d)(\d\d)(\d\d)(?!\d)")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UNIT = re.compile(r"^(?P<name>.*?)\s*(?:[\[(](?P<unit>[^\])]*)[\])])?$")
 
 
@@ -31,12 +44,12 @@ class GeneratorLog:
     """``GENERATOR_2026-11-22.txt``; matched to shots by :mod:`runner.ingest.days`."""
 
     name = "generatorlog"
-    version = "1"
+    version = "2"
     scope = "day"
 
     def matches(self, path: Path, head: bytes) -> bool:
         """Say whether a line of the head names the columns of such a log."""
-        return _header(head.decode("latin-1").split("\n")) is not None
+        return _header(_head_lines(head)) is not None
 
     def convert(self, path: Path, context: Context) -> None:
         """Refuse: the log of a day belongs to many shots."""
@@ -108,6 +121,8 @@ class DayLog:
     separator: str
     header_bytes: int
     decimal: str  # a comma where it can be one; a point is one, too
+    cr: bool = False  # its lines end with CR alone
+    watt: float = 1.0  # one watt in the unit of its forward power
 
     @classmethod
     def of(cls, path: Path) -> DayLog:
@@ -119,35 +134,44 @@ class DayLog:
             There is no header, or no day.
         """
         with path.open("rb") as f:
-            head = f.read(16384)
-        lines = head.decode("latin-1").split("\n")
+            head = f.read(_HEAD_BYTES)
+        if head.startswith(_UTF_16):
+            raise Rejected(f"{path.name} is UTF-16 text: save it as UTF-8, as the generator does")
+        lines = _head_lines(head)
         found = _header(lines)
-        if found is None:
+        if found is None or found[0] + 1 == len(lines):
             raise Rejected(f"{path.name} has no line that names Time and {FORWARD}[W]")
         number, separator = found
-        day = _day_in(path.name)
-        above = (parse_date(line) for line in lines[:number])
-        day = day or next((d for d in above if d is not None), None)
-        first = lines[number + 1].split(separator) if len(lines) > number + 1 else [""]
-        if day is None:
-            moment = parse_moment(first[0])
-            day = moment.date() if moment is not None else None
-        if day is None:
-            raise Rejected(
-                f"{path.name} does not say its day: put it into the name, as in "
-                "GENERATOR_2026-11-22.txt"
-            )
+        first = lines[number + 1].split(separator)[0]
+        columns = _columns(lines[number].split(separator))
         return cls(
             path=path,
-            day=day,
-            columns=tuple(_column(cell) for cell in lines[number].split(separator)),
+            day=_day(path.name, lines[:number], first),
+            columns=columns,
             separator=separator,
             header_bytes=_bytes_of(head, number + 1),
             decimal="." if separator == "," else ",",
+            cr=ends_lines_with_cr(head),
+            watt=_watt(next(c.unit for c in columns if c.name == FORWARD)),
         )
+
+    @cached_property
+    def steps_back(self) -> StepsBack:
+        """Where the generator's clock was set back."""
+        clock = Clock(self.day)
+        for first_row, lines in self._line_blocks():
+            self._times(clock, lines, first_row)
+        return clock.steps_back
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must hear of the log."""
+        return [f"{self.path.name}: {note}" for note in self.steps_back.notes()]
 
     def pulses(self, *, threshold_w: float, gap_s: float) -> Iterator[Pulse]:
         """Yield the pulses of the log, in their order; one pulse is held in memory.
+
+        Rows of a time that the log has twice, because its clock was set back, are in none.
 
         Parameters
         ----------
@@ -156,84 +180,117 @@ class DayLog:
         gap_s : float
             Rows with power on that are further apart belong to two pulses.
         """
+        cut = partial(
+            _cut, threshold=threshold_w * self.watt, gap_s=gap_s, steps_back=self.steps_back
+        )
         rest: Pulse | None = None
         for block in self._blocks():
             if rest is not None:
                 block = _joined(rest, block)
-            pulses = _cut(block, threshold_w, gap_s)
+            pulses = cut(block)
             rest = None
             if pulses and (block.end - pulses[-1].end).total_seconds() <= gap_s:
                 rest = block.part(pulses.pop().first_row, block.rows[1])  # it may go on
             yield from pulses
         if rest is not None:
-            yield from _cut(rest, threshold_w, gap_s)
+            yield from cut(rest)
 
     def _blocks(self) -> Iterator[Pulse]:
         """Yield all rows, a block at a time."""
-        clock, first_row = _Clock(self.day), 0
-        # a last line without an end is left out: the generator is still writing it
-        for lines in line_blocks(self.path, self.header_bytes, open_end=True):
+        clock = Clock(self.day)
+        names = [c.name for c in self.columns[1:]]
+        for first_row, lines in self._line_blocks():
+            time = self._times(clock, lines, first_row)
             try:
-                times = [line.split(self.separator, 1)[0] for line in text_lines(lines)]
-                time = clock.times(times)
                 values = float_columns(
                     lines,
                     range(1, len(self.columns)),
                     separator=self.separator,
                     decimal=self.decimal,
                 )
-            except ValueError as error:
-                raise Rejected(
-                    f"{self.path.name} has a line after row {first_row} that is no row: {error}"
-                ) from error
-            names = [c.name for c in self.columns[1:]]
+            except BadCell as error:
+                raise self._no_row(first_row + error.row, str(error)) from error
             yield Pulse(
                 first_row=first_row, time=time, values=dict(zip(names, values, strict=True))
             )
-            first_row += len(time)
 
+    def _line_blocks(self) -> Iterator[tuple[int, bytes]]:
+        first_row = 0
+        # a last line without an end is left out: the generator is still writing it
+        for lines in line_blocks(self.path, self.header_bytes, open_end=True, cr=self.cr):
+            yield first_row, lines
+            first_row += len(text_lines(lines))
 
-class _Clock:
-    """Turns times of day into moments; a step back by half a day or more is midnight."""
-
-    def __init__(self, day: dt.date) -> None:
-        self._midnight = np.datetime64(day, "us")
-        self._last: np.datetime64 | None = None
-
-    def times(self, texts: list[str]) -> NDArray[np.datetime64]:
-        """Return the moments of the next rows."""
+    def _times(self, clock: Clock, lines: bytes, first_row: int) -> NDArray[np.datetime64]:
+        texts = []
+        for i, line in enumerate(text_lines(lines)):
+            if line.count(self.separator) >= len(self.columns):
+                cells = line.split(self.separator)
+                if any(cell.strip() for cell in cells[len(self.columns) :]):
+                    raise self._no_row(
+                        first_row + i, f"it has {len(cells)} cells for {len(self.columns)} columns"
+                    )
+            texts.append(line.split(self.separator, 1)[0])
         try:
-            after = np.array([_microseconds(t) for t in texts], dtype="timedelta64[us]")
-        except ValueError:  # with a date, or without seconds
-            return np.array([self._moment(text) for text in texts], dtype="datetime64[us]")
-        moments = self._midnight + after
-        before = moments[:1] if self._last is None else np.array([self._last])
-        nights = np.cumsum(np.diff(moments, prepend=before) < -np.timedelta64(12, "h"))
-        moments = moments + nights * np.timedelta64(1, "D")
-        if len(nights):
-            self._midnight += nights[-1] * np.timedelta64(1, "D")
-            self._last = moments[-1]
-        return moments
+            return clock.times(texts)
+        except BadTime as error:
+            raise self._no_row(first_row + error.row, str(error)) from error
 
-    def _moment(self, text: str) -> np.datetime64:
-        moment = parse_moment(text)
-        if moment is not None:
-            return np.datetime64(moment.replace(tzinfo=None), "us")
-        after = parse_time(text)
-        if after is None:
-            raise ValueError(f"{text!r} is no time")
-        return self._midnight + np.timedelta64(after)
+    def _no_row(self, row: int, why: str) -> Rejected:
+        return Rejected(f"{self.path.name} cannot be read at row {row + 1} below its header: {why}")
+
+
+def _head_lines(head: bytes) -> list[str]:
+    if head.startswith(_UTF_16):
+        return head.decode("utf-16", errors="replace").split("\n")
+    return head.decode("latin-1").split("\r" if ends_lines_with_cr(head) else "\n")
+
+
+def _day(name: str, above: list[str], first_time: str) -> dt.date:
+    """Return the day of a log, by its name, the lines above its columns or its first row."""
+    moment = parse_moment(first_time)
+    days = [find_date(name), *map(find_date, above), moment.date() if moment else None]
+    day = next((d for d in days if d is not None), None)
+    if day is None:
+        raise Rejected(
+            f"{name} does not say its day: put it into the name, as in GENERATOR_2026-11-22.txt"
+        )
+    if moment is not None and abs(moment.date() - day) > dt.timedelta(days=1):
+        raise Rejected(
+            f"{name} is of {day}, but its first row says {first_time.strip()}: correct its name"
+        )
+    return day
+
+
+def _columns(cells: list[str]) -> tuple[Column, ...]:
+    """Return the columns; a header may end with separators."""
+    while not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) > MOST_COLUMNS:
+        raise Rejected(f"it names {len(cells)} columns; a log of a generator has a few")
+    columns = tuple(_column(cell) for cell in cells)
+    names = [c.name for c in columns]
+    for i, name in enumerate(names):
+        if not name:
+            raise Rejected(f"its column {i + 1} has no name")
+        if name in names[:i]:
+            raise Rejected(f"it names the column {name} twice")
+    return columns
+
+
+def _watt(unit: str) -> float:
+    """Return one watt in the unit of the forward power; without a unit it is watts."""
+    try:
+        return factor("W", unit) if unit else 1.0
+    except UnitError as error:
+        raise Rejected(
+            f"its {FORWARD} is in {unit!r}, which is no multiple of W: {error}"
+        ) from error
 
 
 def _bytes_of(head: bytes, n_lines: int) -> int:
-    return sum(len(line) + 1 for line in head.split(b"\n")[:n_lines])
-
-
-def _microseconds(text: str) -> int:
-    """Return HH:MM:SS.fff as µs since midnight."""
-    hours, minutes, seconds = text.split(":")
-    whole = 3600 * int(hours) + 60 * int(minutes)
-    return whole * 1_000_000 + round(float(seconds.replace(",", ".")) * 1e6)
+    end = b"\r" if ends_lines_with_cr(head) else b"\n"
+    return sum(len(line) + 1 for line in head.split(end)[:n_lines])
 
 
 def _header(lines: list[str]) -> tuple[int, str] | None:
@@ -247,18 +304,9 @@ def _header(lines: list[str]) -> tuple[int, str] | None:
 
 
 def _column(cell: str) -> Column:
-    match = _UNIT.match(cell.strip().removeprefix(_BOM))
+    match = _UNIT.match(cell[:_LONGEST_NAME].strip().removeprefix(_BOM))
     assert match is not None
     return Column(name=match["name"], unit=match["unit"] or "")
-
-
-def _day_in(name: str) -> dt.date | None:
-    if match := _DAY_IN_NAME.search(name):
-        try:
-            return dt.date(*map(int, match.groups()))
-        except ValueError:
-            pass
-    return parse_date(name)
 
 
 def _joined(a: Pulse, b: Pulse) -> Pulse:
@@ -269,13 +317,15 @@ def _joined(a: Pulse, b: Pulse) -> Pulse:
     )
 
 
-def _cut(rows: Pulse, threshold_w: float, gap_s: float) -> list[Pulse]:
+def _cut(rows: Pulse, *, threshold: float, gap_s: float, steps_back: StepsBack) -> list[Pulse]:
     """Return the pulses in some rows, each from its first row with power on to its last."""
-    on = np.flatnonzero(rows.values[FORWARD] > threshold_w)
+    twice = steps_back.twice(rows.time)
+    on = np.flatnonzero((rows.values[FORWARD] > threshold) & ~twice)
     if not len(on):
         return []
     gap = np.timedelta64(round(gap_s * 1e6), "us")
-    cuts = np.flatnonzero(np.diff(rows.time[on]) > gap) + 1
+    apart = (np.diff(rows.time[on]) > gap) | (np.diff(np.cumsum(twice)[on]) > 0)
+    cuts = np.flatnonzero(apart) + 1
     return [
         rows.part(rows.first_row + int(group[0]), rows.first_row + int(group[-1]) + 1)
         for group in np.split(on, cuts)

@@ -1,188 +1,245 @@
-"""Archive files ``NNNNN_Data.h5`` of older shots: the groups of the TDMS files as HDF5 groups.
+"""HDF5 files: archive files ``NNNNN_Data.h5`` of older shots, and those of anybody else.
 
-Times: the group's attribute ``sampling`` in Hz, from ``Tstart`` where it is there (else from 0);
-or a dataset ``Time`` of the same length: minutes in ``Generator``, ms in ``S7``, else by its
-attribute ``unit``; or none, and ``time_base`` says ``samples``.
+Every dataset of numbers becomes channels. Nothing in such a file is believed: see `h5_storage`
+for what is checked before a value is read. Who adds a kind of odd file asks: is one thing odd,
+then it is left out with a note (`LeftOut`); or is the file damaged, then it is refused
+(`Unreadable`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
+from h5py import h5d, h5f, h5p, h5s
 
 from ishtar.store import ChannelWriter
 from runner.ingest.context import Context
-from runner.ingest.errors import NotWhole, Rejected
-from runner.ingest.tdms import LONGEST_TEXTS
-from runner.ingest.tdms_time import SECONDS
+from runner.ingest.errors import Rejected
+from runner.ingest.h5_attributes import plain
+from runner.ingest.h5_errors import LeftOut, NoHdf5, Notes, Unreadable, reading, verdict
+from runner.ingest.h5_shot import tell_shot
+from runner.ingest.h5_storage import Claims, Values
+from runner.ingest.h5_structure import Contents, Found, survey
+from runner.ingest.h5_texts import is_text, text_of_dataset
+from runner.ingest.h5_time import Axes, Axis, is_coordinate
+from runner.ingest.h5_values import Meaning, Part, is_wide, meaning_of, number_type, parts_of
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-BLOCK_BYTES = 4 << 20
-TIME_UNITS = {"Generator": "min", "S7": "ms"}
-ATTRIBUTES = ("date", "gas", "program", "operator", "comment", "useful")
+MOST_CHANNELS = 10_000
+RESERVED = {"groups", "links", "notes", "scalars", "texts"}  # properties that this converter makes
 
 
 class H5Archive:
-    """``NNNNN_Data.h5``."""
+    """``NNNNN_Data.h5``, ``.mat`` of MATLAB 7.3, ``.nc`` of netCDF-4."""
 
     name = "h5archive"
-    version = "1"
+    version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether the file begins as HDF5 does."""
-        return head.startswith(MAGIC)
+        """Say whether the file begins as HDF5 does, behind a block of others if need be."""
+        return any(head.startswith(MAGIC, start) for start in (0, 512, 1024, 2048))
 
     def convert(self, path: Path, context: Context) -> None:
         """Copy every dataset of numbers, a block at a time."""
-        import hdf5plugin  # noqa: F401  an archive may be compressed with its filters
+        import hdf5plugin  # noqa: F401  a file may be compressed with its filters
 
+        notes = Notes(context)
         try:
-            with h5py.File(path, "r", locking=False) as f:
-                if "format" in f.attrs and "converter" in f.attrs:
-                    raise Rejected("it is a stored file of this archive already: ingest its source")
-                _describe(f, context)
-                done = 0
-                for dataset in _datasets(f):
-                    done = _copy(dataset, context, done)
-        except (OSError, RuntimeError, KeyError) as error:
-            if isinstance(error, OSError) and error.errno is not None and not _is_format(error):
-                raise
-            if "truncated file" in str(error):
-                raise NotWhole(f"{path.name} is truncated: {error}") from error
-            raise Rejected(f"{path.name} is no HDF5 file that can be read: {error}") from error
+            with reading("it", NoHdf5):
+                file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=_access())
+            try:
+                _Archive(file, path.stat().st_size, context, notes).store()
+            finally:
+                file.close()
+        except Unreadable as error:
+            raise verdict(path, error) from error
+        finally:
+            notes.tell()
 
 
-def _is_format(error: OSError) -> bool:
-    """Say whether HDF5 complains of the file, not of the disk or of permissions."""
-    text = str(error)
-    return "truncated file" in text or "signature" in text or "superblock" in text
-
-
-def _describe(f: h5py.File, context: Context) -> None:
-    properties = {key: _plain(value) for key, value in f.attrs.items()}
-    context.properties.update(properties)
-    context.properties["groups"] = {
-        name: {key: _plain(value) for key, value in group.attrs.items()}
-        for name, group in f.items()
-        if isinstance(group, h5py.Group)
-    }
-    context.written_by("archive")
-    for key, value in properties.items():
-        if key.casefold() in ATTRIBUTES:
-            context.attributes[key.casefold()] = value
-
-
-def _datasets(f: h5py.File) -> Iterator[h5py.Dataset]:
-    found: list[h5py.Dataset] = []
-    f.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-    yield from found
-
-
-def _copy(dataset: h5py.Dataset, context: Context, done: int) -> int:
-    path = dataset.name.lstrip("/")
-    if dataset.dtype.kind not in "iufb":
-        _keep_text(dataset, path, context)
-        return done
-    if dataset.dtype.itemsize > 8:
-        raise Rejected(f"{path} holds {dataset.dtype}, which is wider than 64 bits")
-    if dataset.ndim == 0:
-        context.properties.setdefault("scalars", {})[path] = _plain(dataset[()])
-        return done
-    if dataset.ndim > 2 or (dataset.ndim == 2 and 1 not in dataset.shape):
-        context.note(f"{path} has the shape {dataset.shape} and is not stored")
-        return done
-    base = _time_base(dataset, path, context)
-    properties = {key: _plain(value) for key, value in dataset.attrs.items()}
-    kind = np.uint8 if dataset.dtype.kind == "b" else dataset.dtype
-    writer = context.channel(
-        path,
-        dtype=np.float32 if dataset.dtype == np.float16 else kind,
-        unit=str(_plain(dataset.attrs.get("unit", dataset.attrs.get("units", "")))),
-        properties=properties | {"time_base": base.name},
-        **({"irregular": True} if base.time is not None else {"t0": base.t0, "dt": base.dt}),
-    )
-    return _copy_values(dataset, base, writer, context, done)
-
-
-def _copy_values(
-    dataset: h5py.Dataset, base: _TimeBase, writer: ChannelWriter, context: Context, done: int
-) -> int:
-    step = max(1, BLOCK_BYTES // dataset.dtype.itemsize)
-    for i in range(0, dataset.size, step):
-        values = _slice(dataset, i, i + step)
-        times = None
-        if base.time is not None:
-            times = _slice(base.time, i, i + step).astype(np.float64) / base.per_second
-        writer.append(values, times, owned=True)
-        done += values.nbytes
-        context.progress(done)
-    return done
-
-
-def _slice(dataset: h5py.Dataset, start: int, stop: int) -> Any:
-    """Read samples of a dataset of shape (n,), (n, 1) or (1, n)."""
-    if dataset.ndim == 1:
-        return dataset[start:stop]
-    return dataset[0, start:stop] if dataset.shape[0] == 1 else dataset[start:stop, 0]
+def _access() -> h5p.PropFAID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_file_locking(False, ignore_when_disabled=True)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)  # no object outlives its file
+    return access
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TimeBase:
-    name: str
-    t0: float = 0.0
-    dt: float | None = None
-    time: h5py.Dataset | None = None
-    per_second: float = 1.0
+class _Plan:
+    """How one dataset is stored."""
+
+    found: Found
+    values: Values
+    parts: list[Part]
+    axis: Axis
+    meaning: Meaning
 
 
-def _time_base(dataset: h5py.Dataset, path: str, context: Context) -> _TimeBase:
-    group = dataset.parent
-    rate = _number(group.attrs.get("sampling"))
-    if rate > 0:
-        return _TimeBase(name="sampling", t0=_number(group.attrs.get("Tstart")), dt=1.0 / rate)
-    time = group.get("Time")
-    if isinstance(time, h5py.Dataset) and time.dtype.kind in "iuf" and time.ndim <= 2:
-        stated = time.attrs.get("unit", time.attrs.get("units"))
-        name = group.name.strip("/").split("/")[-1]
-        unit = str(_plain(stated)) if stated is not None else TIME_UNITS.get(name, "")
-        if time.size != dataset.size:
-            context.note(
-                f"{path} has {dataset.size} values but {time.name} {time.size}: "
-                "stored by sample number"
+class _Archive:
+    """One file on its way into the store."""
+
+    def __init__(self, file: h5f.FileID, size: int, context: Context, notes: Notes) -> None:
+        self._file, self._context, self._notes = file, context, notes
+        self._claims = Claims(file_size=size)
+        self._values: dict[int, Values | LeftOut] = {}
+        self._left_out: list[str] = []
+        self._paths: set[str] = set()
+
+    def store(self) -> None:
+        contents = survey(self._file, self._notes)
+        root = contents.groups[""]
+        if "format" in root and "converter" in root:
+            raise Rejected("it is a stored file of this archive already: ingest its source")
+        self._describe(contents)
+        date, is_local = tell_shot(root, self._context, self._notes)
+        self._axes = Axes(
+            contents,
+            self._values_of,
+            self._context,
+            self._notes,
+            date=date,
+            date_is_local=is_local,
+        )
+        plans = [plan for found in contents.datasets if (plan := self._plan(found)) is not None]
+        with reading("the places of its values"):
+            self._claims.check_overlap()
+        self._axes.settle()
+        if not plans and self._left_out:
+            raise Rejected(f"nothing in it can be stored: {'; '.join(self._left_out[:3])}")
+        if sum(len(plan.parts) for plan in plans) > MOST_CHANNELS:
+            raise Rejected(
+                f"it holds more than {MOST_CHANNELS} channels, which is no shot: give one file "
+                "for each shot"
             )
-        elif unit in SECONDS:
-            stored = time.name.lstrip("/")
-            return _TimeBase(name=stored, time=time, per_second=SECONDS[unit])
-        else:
-            context.note(f"{time.name} does not say its unit: {path} is stored by sample number")
-    return _TimeBase(name="samples", dt=1.0)
+        done = 0
+        for plan in plans:
+            done = self._copy(plan, done)
+
+    def _describe(self, contents: Contents) -> None:
+        context = self._context
+        for name, value in contents.groups[""].items():
+            context.properties[f"{name} (attribute)" if name in RESERVED else name] = value
+        context.properties["groups"] = {
+            path: attributes
+            for path, attributes in contents.groups.items()
+            if path and (attributes or "/" not in path)
+        }
+        context.written_by("archive")
+        if contents.links:
+            context.properties["links"] = contents.links
+            named = [f"{link} → {target or '/'}" for link, target in contents.links.items()]
+            more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+            self._notes.add(f"stored once under the first name: {', '.join(named[:3])}{more}")
+
+    def _plan(self, found: Found) -> _Plan | None:
+        if not is_coordinate(found):
+            return None
+        try:
+            with reading(found.path):
+                if found.id.shape is None:
+                    self._properties("scalars")[found.path] = None
+                elif is_text(found):
+                    text = text_of_dataset(found, self._claims)
+                    self._properties("texts")[found.path] = text
+                elif not found.id.shape:
+                    self._properties("scalars")[found.path] = _scalar(found, self._claims)
+                else:
+                    return self._numbers(found)
+        except LeftOut as error:
+            text = str(error)
+            note = text if text.startswith(found.path) else f"{found.path} is left out: {text}"
+            self._left_out.append(note)
+            self._notes.add(note)
+        return None
+
+    def _properties(self, name: str) -> dict[str, Any]:
+        return self._context.properties.setdefault(name, {})
+
+    def _values_of(self, found: Found) -> Values:
+        """Open the values of a dataset, once."""
+        if found.address not in self._values:
+            try:
+                self._values[found.address] = Values(
+                    found, number_type(found.id.get_type()), self._claims
+                )
+            except LeftOut as error:
+                self._values[found.address] = error
+        opened = self._values[found.address]
+        if isinstance(opened, LeftOut):
+            raise opened
+        return opened
+
+    def _numbers(self, found: Found) -> _Plan:
+        values = self._values_of(found)
+        i, n_columns, axis = self._axes.lay(found, values.shape)
+        values.turn(i)
+        parts = parts_of(values.dtype, n_columns, found.path, self._notes)
+        single = values.dtype if values.dtype.names is None else np.dtype(object)
+        meaning = meaning_of(found.attributes, single, values.fill, found.path, self._notes)
+        if values.n_missing:
+            self._notes.add(
+                f"{values.n_missing} of {values.n} samples of {found.path} were never written: "
+                + (f"they have its fill value {values.fill}" if values.filled else "left out")
+            )
+        if is_wide(values.dtype):
+            self._notes.add(f"{found.path} has numbers wider than 64 bits: rounded to 64")
+        return _Plan(found=found, values=values, parts=parts, axis=axis, meaning=meaning)
+
+    def _copy(self, plan: _Plan, done: int) -> int:
+        with_places = plan.axis.clock is not None or plan.values.has_gaps
+        writers = [self._channel(plan, part, with_places) for part in plan.parts]
+        for start, block in plan.values.blocks():
+            places = plan.axis.places(start, start + len(block)) if with_places else None
+            for part, writer in zip(plan.parts, writers, strict=True):
+                writer.append(plan.meaning.apply(part.pick(block)), places, owned=True)
+            done += block.nbytes
+            self._context.progress(done)
+        if plan.meaning.n_missing:
+            self._notes.add(
+                f"{plan.meaning.n_missing} values of {plan.found.path} are missing by its "
+                "_FillValue, missing_value or valid range: stored as NaN"
+            )
+        return done
+
+    def _channel(self, plan: _Plan, part: Part, with_places: bool) -> ChannelWriter:
+        axis, properties = plan.axis, dict(plan.found.attributes)
+        path = self._free_path(plan.found.path + part.suffix)
+        return self._context.channel(
+            path,
+            dtype=plan.meaning.dtype(part.dtype),
+            unit=plan.meaning.unit,
+            scale=plan.meaning.scale,
+            x_unit=axis.x_unit,
+            properties=properties | {"time_base": axis.base},
+            **({"irregular": True} if with_places else {"t0": axis.t0, "dt": axis.step}),
+        )
+
+    def _free_path(self, path: str) -> str:
+        """Return a path that no other channel of the file has."""
+        free, number = path, 2
+        while free in self._paths:
+            free, number = f"{path} {number}", number + 1
+        self._paths.add(free)
+        return free
 
 
-def _number(value: Any) -> float:
-    try:
-        number = float(np.asarray(value).reshape(-1)[0]) if value is not None else 0.0
-    except (TypeError, ValueError):
-        return 0.0
-    return number if np.isfinite(number) else 0.0
-
-
-def _keep_text(dataset: h5py.Dataset, path: str, context: Context) -> None:
-    is_text = h5py.check_string_dtype(dataset.dtype) is not None or dataset.dtype.kind == "S"
-    if not is_text or dataset.size * max(8, dataset.dtype.itemsize) > 8 * LONGEST_TEXTS:
-        context.note(f"{path} holds {dataset.dtype}, {dataset.shape}, which is not stored")
-        return
-    context.properties.setdefault("texts", {})[path] = _plain(dataset[()])
-
-
-def _plain(value: Any) -> Any:
-    """Return an HDF5 value as text, number or list."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
-    return value.item() if isinstance(value, np.generic) else value
+def _scalar(found: Found, claims: Claims) -> Any:
+    """Return the one value of a dataset without axes."""
+    dtype = number_type(found.id.get_type())
+    layout = found.id.get_create_plist().get_layout()
+    if layout not in (h5d.COMPACT, h5d.CONTIGUOUS):
+        raise LeftOut("its one value lies in another file")
+    if layout == h5d.CONTIGUOUS:
+        if (place := found.id.get_offset()) is None:
+            raise LeftOut("its value was never written")
+        size = found.id.get_type().get_size()
+        claims.add(found.path, size, np.array([place]), np.array([size]))
+    value = np.zeros((), dtype=dtype)
+    found.id.read(h5s.ALL, h5s.ALL, value)
+    if dtype.names is not None:
+        return {name: plain(value[name]) for name in dtype.names}
+    return plain(value[()])

@@ -3,42 +3,74 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 IGNORED_PREFIXES = (".", "~", ".tmp-")
-IGNORED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".tmp", ".tdms_index")
+IGNORED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".tmp", ".tdms_index", ".lnk")
+JUNK = {  # files and folders that Windows, macOS and file servers leave everywhere
+    *("desktop.ini", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "icon\r", "autorun.inf"),
+    *("$recycle.bin", "system volume information", "recycler", "@eadir", "#recycle", "#snapshot"),
+    *("lost+found", "__macosx", "network trash folder", "temporary items"),
+}
 
 
 def scan(folders: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files in incoming folders and the folders right below them, by name.
+    """Yield the files in incoming folders and in all folders below them, by name.
 
-    Hidden and temporary names are left out, and so are TDMS index files, which only repeat what
-    the file beside them says. A folder that is away (a share) has no files.
+    Hidden and temporary names and what file servers leave behind are left out, and so are TDMS
+    index files, which only repeat what the file beside them says. A folder that is away (a share)
+    has no files. Links are followed, each folder once.
     """
     for folder in folders:
-        for entry in _entries(folder):
-            if entry.is_dir():
-                for below in _entries(Path(entry.path)):
-                    if below.is_file():
-                        yield Path(below.path)
-            elif entry.is_file():
-                yield Path(entry.path)
+        yield from _files_below(folder, set())
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def lies_in(path: Path, folder: Path) -> bool:
+    """Say whether a file really lies in a folder, not behind a link that lies there.
+
+    Only such a file may ever be removed: behind a link it is somebody's original.
+    """
+    folder = folder.resolve()
+    # the parent is compared, because the file itself may be a link, too
+    return path.parent.resolve().is_relative_to(folder) and not path.is_symlink()
+
+
+def _files_below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     try:
+        stat = folder.stat()
+        if (stat.st_dev, stat.st_ino) in seen:  # a link that leads back to where it lies
+            return
+        seen.add((stat.st_dev, stat.st_ino))
         with os.scandir(folder) as found:
-            return sorted((e for e in found if _wanted(e.name)), key=lambda e: e.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+            entries = sorted((e for e in found if _wanted(e.name)), key=lambda e: e.name)
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            log.warning("%s cannot be looked into (%s): files in it wait", folder, error.strerror)
+        return
+    for entry in entries:
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:  # a link that leads to itself
+            continue
+        if is_folder:
+            yield from _files_below(Path(entry.path), seen)
+        elif is_file:
+            yield Path(entry.path)
 
 
 def _wanted(name: str) -> bool:
     lower = name.casefold()
-    return not lower.startswith(IGNORED_PREFIXES) and not lower.endswith(IGNORED_SUFFIXES)
+    return (
+        not lower.startswith(IGNORED_PREFIXES)
+        and not lower.endswith(IGNORED_SUFFIXES)
+        and lower not in JUNK
+    )
 
 
 class Settling:

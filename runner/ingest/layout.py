@@ -47,6 +47,16 @@ class Layout:
             days=data / "days",
         )
 
+    @classmethod
+    def like(cls, folders: DataFolders) -> Layout:
+        """Return the folders of anything that has them, as plain data."""
+        return cls(
+            incoming=folders.incoming,
+            quarantine=folders.quarantine,
+            shots=folders.shots,
+            days=folders.days,
+        )
+
 
 def shot_folder(layout: DataFolders, shot: int) -> Path:
     """Return the folder of a shot: ``data/shots/01234``."""

@@ -1,35 +1,46 @@
 """LabVIEW measurement text (``.lvm``): the text is the truth, its columns become channels.
 
-Channels are called ``<file>/<column>``, the file's name without shot number. A column is regular
-where its x values are what ``X0`` and ``Delta_X`` say, to the digits printed; else each sample
-keeps the x that the text gives. Time zero is the earliest start that the headers state.
+Channels are called ``<file>/<column>``, the file's name without shot number, date and time. How
+samples lie in time is said by :mod:`runner.ingest.lvm_plan`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ishtar.errors import UnitError
 from ishtar.store import ChannelWriter
+from ishtar.units import factor
 from runner.ingest.context import Context
 from runner.ingest.dates import iso
 from runner.ingest.errors import Rejected
+from runner.ingest.lvm_axis import Starts, complaints, looks_like_a_unit
+from runner.ingest.lvm_layout import Place, places_of
+from runner.ingest.lvm_lines import comment_column, text_of
+from runner.ingest.lvm_plan import Part, Plan, Planner, places
 from runner.ingest.lvm_text import MAGIC, LvmFile, Segment, scan_lvm
+from runner.ingest.text_table import empty_cells
 
 LONGEST_COMMENTS = 64_000
-_SHOT = re.compile(r"^\d+[_\-. ]*")
+_SHOT = re.compile(r"^#?\d+[_\-. ]*")
+_STAMP = re.compile(
+    r"(?<!\d)(?:20\d\d([-_.]?)\d\d\1\d\d|\d\d\.\d\d\.20\d\d)"
+    r"(?:[T_\- ]+\d\d([-_.]?)\d\d(?:\2\d\d)?)?(?!\d)[_\-. ]*"
+)
 
 
 class Lvm:
     """``NNNNN_name.lvm``."""
 
     name = "lvm"
-    version = "1"
+    version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
         """Say whether the file begins as a LabVIEW measurement does."""
@@ -37,41 +48,104 @@ class Lvm:
 
     def convert(self, path: Path, context: Context) -> None:
         """Store every column as a channel."""
-        file = scan_lvm(path)
-        first = file.segments[0]
-        labels = _labels(first)
-        for segment in file.segments[1:]:
-            if _labels(segment) != labels:
-                raise Rejected(
-                    "its segments have different channels: save them in files of their own"
-                )
-        starts = [
-            s for g in file.segments for c in range(len(labels)) if (s := file.start_of(g, c))
-        ]
-        zero = min(starts, default=None)
-        _describe(file, zero, context)
-        group = _SHOT.sub("", path.stem) or "LVM"
-        seen: dict[Any, bool] = {}
-        plans = [_plan(file, channel, zero, seen) for channel in range(len(labels))]
-        writers = [
-            _begin(file, group, label, channel, plan, context)
-            for channel, (label, plan) in enumerate(zip(labels, plans, strict=True))
-        ]
-        for segment in file.segments:
-            _copy(file, segment, plans, writers, zero)
+        file = scan_lvm(path, salvage=context.salvage)
+        layouts = [places_of(file, segment) for segment in file.segments]
+        labels = list(layouts[0])
+        if any(layout.keys() != layouts[0].keys() for layout in layouts):
+            raise Rejected("its segments have different channels: save them in files of their own")
+        starts = Starts.of(file, layouts)
+        _describe(file, starts, context)
+        group = group_of(path.stem)
+        planner = Planner(file=file, starts=starts)
+        sinks = []
+        for label in labels:
+            found = [layout[label] for layout in layouts]
+            plan = planner.plan(found)
+            units = list(_units(file, found))
+            writer = _begin(f"{group}/{label}", plan, units[0], starts, context)
+            sinks.append(_Sink(writer=writer, plan=plan, units=units))
+        for i, segment in enumerate(file.segments):
+            _copy(file, segment, i, sinks)
             context.progress(segment.stop)
+        _tell(file, starts, planner, sinks, context)
+
+
+def group_of(stem: str) -> str:
+    """Return a file's name without the number of the shot in front, and without date and time."""
+    return _SHOT.sub("", _STAMP.sub("", stem)).rstrip("_-. ") or "LVM"
+
+
+@dataclass(kw_only=True)
+class _Sink:
+    """A channel on its way: what was noticed of it, and the unit of each segment."""
+
+    writer: ChannelWriter
+    plan: Plan
+    units: list[_Unit]
+    n_empty: int = 0
+    n_back: int = 0
+    last: float = -np.inf
+
+    def take(
+        self, number: int, values: NDArray[np.float64], x: NDArray[np.float64] | None, first: int
+    ) -> None:
+        """Take the next values of a segment."""
+        at = None
+        if self.plan.dt is None:
+            at = places(self.plan.parts[number], self.plan.axis, first, x, len(values))
+            if len(at):
+                self.n_back += int(at[0] < self.last) + int(np.count_nonzero(np.diff(at) < 0))
+                self.last = float(at[-1])
+        self.writer.append(self.units[number].convert(values), at)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """How the samples of a channel lie in time: regular from ``t0``, or with times of their own."""
+class _Unit:
+    """The unit of a segment, and how its values become those of the first segment's."""
 
-    t0: float = 0.0
-    dt: float | None = None
-    base: str = "X_Value"
+    text: str
+    times: float = 1.0
+
+    def convert(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        whole = round(1 / self.times) if self.times < 1 else 0
+        if whole and abs(whole * self.times - 1) < 1e-12:
+            return values / whole  # a thousandth is no double, a thousand is
+        return values if self.times == 1.0 else values * self.times
 
 
-def _describe(file: LvmFile, zero: dt.datetime | None, context: Context) -> None:
+def _units(file: LvmFile, found: list[Place]) -> Iterator[_Unit]:
+    """Yield the unit of a channel in each segment.
+
+    Raises
+    ------
+    Rejected
+        One cannot be converted to the first.
+    """
+    first: tuple[str, str] | None = None
+    for segment, place in zip(file.segments, found, strict=True):
+        unit = segment.entry("Y_Unit_Label", place.entry)
+        dimension = segment.entry("Y_Dimension", place.entry)
+        if first is None:
+            first = unit, dimension
+        # a header without the tag goes on with what was said before
+        unit = unit if "Y_Unit_Label" in segment.header else first[0]
+        dimension = dimension if "Y_Dimension" in segment.header else first[1]
+        if (unit, dimension) == first:
+            yield _Unit(text=unit)
+            continue
+        try:
+            if dimension != first[1] or not all(map(looks_like_a_unit, (unit, first[0]))):
+                raise UnitError("nothing says how one becomes the other")
+            yield _Unit(text=unit, times=factor(unit, first[0]))
+        except UnitError as error:
+            stated, before = (" ".join(filter(None, pair)) for pair in ((unit, dimension), first))
+            raise Rejected(
+                f"segment {segment.number} has {place.label} in {stated!r}, the first in "
+                f"{before!r} ({error}): save them in files of their own"
+            ) from error
+
+
+def _describe(file: LvmFile, starts: Starts, context: Context) -> None:
     context.written_by(f"LabVIEW measurement file {file.header.get('Writer_Version', '')}".strip())
     context.properties.update(
         header=file.header,
@@ -79,182 +153,111 @@ def _describe(file: LvmFile, zero: dt.datetime | None, context: Context) -> None
         first_segment=file.segments[0].header,
     )
     if file.special:
-        context.properties["special"] = "\n".join(file.special)[:LONGEST_COMMENTS]
-    if zero is not None:
-        context.attributes["date"] = iso(zero)
+        context.properties["special"] = "\n".join(file.special)
+    if starts.zero is not None:
+        context.attributes["date"] = iso(starts.zero)
     for attribute, tag in (("operator", "Operator"), ("comment", "Description")):
         if file.header.get(tag):
             context.attributes[attribute] = file.header[tag]
-    comments = _comments(file)
-    if sum(len(text) for _, text in comments) > LONGEST_COMMENTS:
-        context.note(f"{len(comments)} comments are too long to be stored")
+    comments, n = _comments(file)
+    if n > len(comments):
+        context.note(f"{n} comments are too long to be stored")
     elif comments:
         context.properties["comments"] = comments
 
 
-def _has_own_x(file: LvmFile) -> bool:
-    return file.header.get("X_Columns", "One") == "Multi"
-
-
-def _has_x(file: LvmFile) -> bool:
-    return file.header.get("X_Columns", "One") != "No"
-
-
-def _labels(segment: Segment) -> list[str]:
-    """Return the names of the channels, made different where the file repeats one."""
-    names = [n.strip() for n in segment.columns]
-    if names and names[-1] in ("Comment", ""):
-        names = names[:-1]
-    labels: list[str] = []
-    for name in (n for n in names if n != "X_Value"):
-        label, number = name or "Untitled", 2
-        while label in labels:
-            label, number = f"{name or 'Untitled'} {number}", number + 1
-        labels.append(label)
-    return labels
-
-
-def _columns(file: LvmFile, channel: int) -> tuple[int, int]:
-    """Return the columns of a channel's x and of its values."""
-    return (2 * channel, 2 * channel + 1) if _has_own_x(file) else (0, channel + 1)
-
-
-def _plan(file: LvmFile, channel: int, zero: dt.datetime | None, seen: dict[Any, bool]) -> _Plan:
-    """Say whether the samples of all segments make one regular row."""
-    t0: float | None = None
-    step: float | None = None
-    n = 0
-    for segment in file.segments:
-        delta = segment.of_channel("Delta_X", channel)
-        dt_s = file.number(delta) if delta else 0.0
-        if not dt_s > 0:
-            return _Plan() if _has_x(file) else _Plan(dt=1.0, base="samples")
-        start = _offset(file, segment, channel, zero) + _x0(file, segment, channel)
-        if t0 is None or step is None:
-            t0, step = start, dt_s
-        # headers give times to the µs at best
-        late = abs(start - (t0 + n * step)) > max(1e-3 * step, 2e-6)
-        if dt_s != step or late or not _x_as_promised(file, segment, channel, dt_s, seen):
-            return _Plan()
-        n += _n_samples(file, segment, channel)
-    return _Plan(t0=t0 or 0.0, dt=step, base="Delta_X")
-
-
-def _offset(file: LvmFile, segment: Segment, channel: int, zero: dt.datetime | None) -> float:
-    start = file.start_of(segment, channel)
-    return (start - zero).total_seconds() if start is not None and zero is not None else 0.0
-
-
-def _x0(file: LvmFile, segment: Segment, channel: int) -> float:
-    text = segment.of_channel("X0", channel)
-    return file.number(text) if text else 0.0
-
-
-def _n_samples(file: LvmFile, segment: Segment, channel: int) -> int:
-    """Return how many samples of a channel a segment has: short channels leave cells empty."""
-    text = segment.of_channel("Samples", channel).strip()
-    if file.many_headings and text.isdigit():
-        return min(int(text), segment.n_rows)
-    return segment.n_rows
-
-
-def _x_as_promised(
-    file: LvmFile, segment: Segment, channel: int, dt_s: float, seen: dict[Any, bool]
-) -> bool:
-    """Say whether the x column is X0 + i Delta_X, to the digits it is printed with."""
-    if not _has_x(file):
-        return True
-    x0, n = _x0(file, segment, channel), _n_samples(file, segment, channel)
-    x_column, _ = _columns(file, channel)
-    question = (segment.start, x_column, x0, dt_s, n)
-    if question not in seen:  # channels that share an x column mostly ask the same
-        seen[question] = _x_is(file, segment, x_column, x0, dt_s, n)
-    return seen[question]
-
-
-def _x_is(
-    file: LvmFile, segment: Segment, column: int, x0: float, dt_s: float, n_samples: int
-) -> bool:
-    tolerance = 0.51 * 10.0 ** -_decimals(file, segment)
-    n = 0
-    for (x,) in file.rows(segment, [column]):
-        x = x[: n_samples - n]
-        promised = x0 + dt_s * np.arange(n, n + len(x))
-        if np.any(~(np.abs(x - promised) <= tolerance + 1e-9 * np.abs(promised))):
-            return False
-        n += len(x)
-    return True
-
-
-def _decimals(file: LvmFile, segment: Segment) -> int:
-    """Return how many digits follow the decimal separator in the first row's x."""
-    with file.path.open("rb") as f:
-        f.seek(segment.start)
-        cell = f.readline().decode("latin-1").split(file.separator)[0].strip()
-    mantissa, _, exponent = cell.upper().partition("E")
-    digits = len(mantissa.partition(file.decimal)[2])
-    return digits - int(exponent or 0)
-
-
-def _begin(
-    file: LvmFile, group: str, label: str, channel: int, plan: _Plan, context: Context
-) -> ChannelWriter:
-    first = file.segments[0]
-    start = file.start_of(first, channel)
+def _begin(path: str, plan: Plan, unit: _Unit, starts: Starts, context: Context) -> ChannelWriter:
+    part = plan.parts[0]
     properties: dict[str, Any] = {"time_base": plan.base}
-    if start is not None:
+    if (start := starts.of_channel(part.segment, part.place)) is not None:
         properties["start"] = iso(start)
     for tag in ("X_Dimension", "Y_Dimension", "X_Unit_Label"):
-        if text := first.of_channel(tag, channel):
+        if text := part.segment.entry(tag, part.place.entry):
             properties[tag] = text
     timing: dict[str, Any] = (
         {"irregular": True} if plan.dt is None else {"t0": plan.t0, "dt": plan.dt}
     )
     return context.channel(
-        f"{group}/{label}",
+        path,
         dtype=np.float64,
-        unit=first.of_channel("Y_Unit_Label", channel),
+        unit=unit.text,
+        x_unit=plan.axis.unit,
         properties=properties,
         **timing,
     )
 
 
-def _copy(
-    file: LvmFile,
-    segment: Segment,
-    plans: list[_Plan],
-    writers: list[ChannelWriter],
-    zero: dt.datetime | None,
-) -> None:
+def _copy(file: LvmFile, segment: Segment, number: int, sinks: list[_Sink]) -> None:
     """Hand the rows of a segment to its channels, read once."""
-    channels = range(len(plans))
-    left = [_n_samples(file, segment, c) for c in channels]
-    offsets = [_offset(file, segment, c, zero) for c in channels]
-    wanted = sorted({column for c in channels for column in _columns(file, c)})
-    if not _has_x(file):
-        wanted.remove(0)
-    for rows in file.rows(segment, wanted):
+    parts: list[Part] = [sink.plan.parts[number] for sink in sinks]
+    columns = {p.place.column for p in parts}
+    irregular = [p for p, s in zip(parts, sinks, strict=True) if s.plan.dt is None]
+    columns |= {p.place.x_column for p in irregular if p.place.x_column is not None}
+    wanted = sorted(columns)
+    first = 0
+    for lines, rows in file.rows(segment, wanted):
         of_column = dict(zip(wanted, rows, strict=True))
-        for c, (plan, writer) in enumerate(zip(plans, writers, strict=True)):
-            x_column, column = _columns(file, c)
-            values = of_column[column][: left[c]]
-            times = of_column[x_column][: left[c]] + offsets[c] if plan.dt is None else None
-            writer.append(values, times)
-            left[c] -= len(values)
+        empty = None
+        for part, sink in zip(parts, sinks, strict=True):
+            values = of_column[part.place.column][: max(part.n - first, 0)]
+            if np.isnan(values).any():
+                if empty is None:
+                    empty = dict(
+                        zip(
+                            wanted,
+                            empty_cells(lines, wanted, separator=file.separator),
+                            strict=True,
+                        )
+                    )
+                sink.n_empty += int(np.count_nonzero(empty[part.place.column][: len(values)]))
+            x = None if part.place.x_column is None else of_column.get(part.place.x_column)
+            sink.take(number, values, None if x is None else x[: len(values)], first)
+        first += rows.shape[1]
 
 
-def _comments(file: LvmFile) -> list[tuple[int, str]]:
-    """Return (row, text) of the cells below ``Comment``."""
+def _tell(
+    file: LvmFile, starts: Starts, planner: Planner, sinks: list[_Sink], context: Context
+) -> None:
+    """Note what a reader would not think."""
+    if file.cut:
+        size = file.path.stat().st_size
+        taken = file.segments[-1].stop
+        context.properties["salvaged"] = {"bytes": taken, "of": size, "reason": file.cut}
+        context.note(f"salvaged: {taken} of {size} bytes are stored, {file.cut}")
+    if starts.complaint:
+        context.note(starts.complaint)
+    for complaint in complaints((s.writer.path, s.plan.axis) for s in sinks):
+        context.note(complaint)
+    for number, n in planner.rows_beyond.items():
+        context.note(
+            f"segment {number} promises fewer Samples than its rows hold: all {n} are stored"
+        )
+    for sink in sinks:
+        if sink.n_empty:
+            context.note(f"{sink.n_empty} cells of {sink.writer.path} are empty: stored as NaN")
+        if sink.n_back:
+            what = "times" if sink.plan.axis.unit == "s" else f"places, in {sink.plan.axis.unit},"
+            context.note(f"the {what} of {sink.writer.path} step back {sink.n_back} times")
+
+
+def _comments(file: LvmFile) -> tuple[list[tuple[int, str]], int]:
+    """Return (row, text) of the cells below ``Comment`` that are kept, and how many there are."""
     found: list[tuple[int, str]] = []
-    row = 0
+    row = n = length = 0
     for segment in file.segments:
-        place = len(segment.columns) - 1
-        if segment.columns[-1].strip() == "Comment":
-            with file.path.open("rb") as f:
-                f.seek(segment.start)
-                for _ in range(segment.n_rows):
-                    cells = f.readline().rstrip(b"\r\n").split(file.separator.encode())
-                    if len(cells) > place and cells[place].strip():
-                        found.append((row, cells[place].decode("utf-8", errors="replace")))
-                    row += 1
-    return found
+        place = comment_column(segment.columns)
+        if place is None or not segment.has_comments:
+            row += segment.n_rows
+            continue
+        for lines in file.lines(segment):
+            for line in lines.split(b"\n"):
+                if not line.strip():
+                    continue
+                cells = line.rstrip(b"\r").split(file.separator.encode(), place)
+                if len(cells) > place and cells[place].strip():
+                    text = text_of(cells[place]).strip()
+                    n, length = n + 1, length + len(text)
+                    if length <= LONGEST_COMMENTS:
+                        found.append((row, text))
+                row += 1
+    return found, n

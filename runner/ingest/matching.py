@@ -1,209 +1,252 @@
 """The pulses of a generator's log and the shots of the day, matched by clock.
 
-A pulse belongs to a shot if some of it lies within the tolerance of the shot's trigger. If it fits
-none it waits for shots to come; if it fits several it is reported and belongs to nobody. What has
-been stored once, row by row of the log, is never stored again nor given to another shot.
+What the shots should hold follows from the kept log, the shots' clocks and the settings alone
+(:mod:`~runner.ingest.assignment`); what they hold is brought there (`~runner.ingest.placement`).
+So it does not matter what came first, what was known when, or where a match was interrupted: the
+next one ends with the same files. A pulse that belongs to another shot by a better clock leaves the
+first before it is stored in the second: at no moment do two shots hold it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator
+import glob
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from ishtar.store import Origin, SourceFile, SourceWriter, write_atomic
-from runner.ingest.day_index import shot_times
-from runner.ingest.generatorlog import DayLog, GeneratorLog, Pulse
-from runner.ingest.layout import DataFolders, shot_folder
+from runner.ingest.assignment import Assignment, assign
+from runner.ingest.day_index import note_time, shot_times
+from runner.ingest.day_state import (
+    LogState,
+    found_of,
+    read_state,
+    settings_of,
+    state_path,
+    times_of,
+    write_state,
+)
+from runner.ingest.errors import Rejected
+from runner.ingest.generatorlog import GeneratorLog, Pulse
+from runner.ingest.layout import DataFolders
+from runner.ingest.placement import (
+    Change,
+    KeptLog,
+    Part,
+    add_to,
+    change_of,
+    parts_of,
+    replace_in,
+    take_out,
+)
 from runner.ingest.settings import IngestSettings
 from runner.ingest.source_hash import sha256_of
 
-GROUP = "Generator"
-_SAME_TRIGGER = dt.timedelta(seconds=0.05)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """What came of matching a log, or all logs of a day."""
+    """What came of matching a log, or all logs of a day.
+
+    Attributes
+    ----------
+    shots : list of int
+        Those that hold pulses of the log, and those that do no longer.
+    stored : list of Path
+        Files that were written.
+    removed : list of Path
+        Files that were taken out of shots whose clock says otherwise.
+    notes : list of str
+        What a person should hear of.
+    problems : list of str
+        Logs that could not be matched, each with the reason.
+    """
 
     shots: list[int] = field(default_factory=list)
     stored: list[Path] = field(default_factory=list)
+    removed: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    moved: bool = False
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> list[int]:
+        """The shots whose files are others now."""
+        return sorted({int(path.parent.name) for path in (*self.stored, *self.removed)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """What a log gives to the shots, and what is to be done for it."""
+
+    kept: KeptLog
+    mtime_ns: int
+    settings: IngestSettings
+    times: Mapping[int, dt.datetime]
+    assigned: Assignment
+    changes: list[Change]
 
 
 def match_log(
-    log: Path, converter: GeneratorLog, layout: DataFolders, settings: IngestSettings
-) -> Followed:
-    """Store the pulses of a kept log that fit one shot and are not stored yet."""
-    day_log = converter.read(log)
-    times = shot_times(layout, day_log.day)
-    offset = dt.timedelta(seconds=settings.generator_clock_offset_s)
-    done = {shot: _stored_rows(layout, shot, log.name) for shot in times}
-    fresh: dict[int, list[Pulse]] = {}
-    matched: list[dict[str, Any]] = []
-    unmatched: list[Pulse] = []
-    ambiguous: list[tuple[Pulse, list[int]]] = []
-    for pulse in day_log.pulses(
-        threshold_w=settings.generator_threshold_w, gap_s=settings.generator_gap_s
-    ):
-        fits = _fitting(pulse, times, offset, settings.generator_tolerance_s)
-        holders = [s for s, rows in done.items() if _overlap(rows, pulse.rows)]
-        taken = [rows for s in holders for rows in done[s]]
-        rest = list(_without(pulse, taken))
-        if len(fits) > 1:
-            ambiguous.append((pulse, fits))
-        elif not fits and not holders:
-            unmatched.append(pulse)
-        for shot in sorted({*holders, *fits} if len(fits) == 1 else holders):
-            matched.append({"start": pulse.start.isoformat(), "shot": shot})
-        if len(fits) == 1 and rest and not (holders and holders != fits):
-            fresh.setdefault(fits[0], []).extend(rest)
-    moved = list(_moved(layout, times, log.name))
-    stored = [
-        _store(log, day_log, layout, settings, shot, times[shot], pulses)
-        for shot, pulses in sorted(fresh.items())
-    ]
-    facts = {
-        "matched": matched,
-        "unmatched": [p.start.isoformat() for p in unmatched],
-        "ambiguous": [{"start": p.start.isoformat(), "shots": s} for p, s in ambiguous],
-    }
-    write_atomic(log.with_name(log.name + ".json"), json.dumps(facts, indent=1) + "\n")
-    return Followed(
-        shots=sorted({m["shot"] for m in matched}),
-        stored=stored,
-        notes=[*_notes(log, len(matched), unmatched, ambiguous), *moved],
-        moved=bool(moved),
-    )
-
-
-def _moved(layout: DataFolders, times: dict[int, dt.datetime], name: str) -> Iterator[str]:
-    """Yield what to do about pulses placed by a trigger that a better clock has corrected."""
-    for shot, trigger in times.items():
-        for path in _stored_files(layout, shot, name):
-            used = SourceFile(path).properties.get("trigger", "")
-            if used and abs(dt.datetime.fromisoformat(used) - trigger) > _SAME_TRIGGER:
-                yield (
-                    f"{path.name} of shot {shot} was placed by the trigger {used}, which is now "
-                    f"{trigger.isoformat()}: remove it and ingest {name} again"
-                )
-
-
-def _fitting(
-    pulse: Pulse, times: dict[int, dt.datetime], offset: dt.timedelta, tolerance_s: float
-) -> list[int]:
-    # generator time + offset = shot time
-    start, end = pulse.start + offset, pulse.end + offset
-    tolerance = dt.timedelta(seconds=tolerance_s)
-    return [s for s, t in times.items() if start <= t + tolerance and end >= t - tolerance]
-
-
-def _stored_rows(layout: DataFolders, shot: int, name: str) -> list[tuple[int, int]]:
-    rows: list[tuple[int, int]] = []
-    for path in _stored_files(layout, shot, name):
-        pulses = SourceFile(path).properties.get("pulses", [])
-        rows += [(int(p["rows"][0]), int(p["rows"][1])) for p in pulses]
-    return rows
-
-
-def _stored_files(layout: DataFolders, shot: int, name: str) -> list[Path]:
-    """Return the files of a log in a shot: the first, then those of later states of the log."""
-    found: list[Path] = []
-    while (path := _stored_name(layout, shot, name, len(found) + 1)).exists():
-        found.append(path)
-    return found
-
-
-def _stored_name(layout: DataFolders, shot: int, name: str, number: int) -> Path:
-    later = f" {number}" if number > 1 else ""
-    return shot_folder(layout, shot) / f"{name}{later}.h5"
-
-
-def _without(pulse: Pulse, taken: list[tuple[int, int]]) -> Iterator[Pulse]:
-    """Yield what is left of a pulse without rows that are stored."""
-    first, stop = pulse.rows
-    for i, j in sorted(taken):
-        if first < i:
-            yield pulse.part(first, min(i, stop))
-        first = max(first, min(j, stop))
-    if first < stop:
-        yield pulse.part(first, stop)
-
-
-def _overlap(rows: list[tuple[int, int]], wanted: tuple[int, int]) -> bool:
-    return any(i < wanted[1] and wanted[0] < j for i, j in rows)
-
-
-def _store(
-    log: Path,
-    day_log: DayLog,
+    path: Path,
+    converter: GeneratorLog,
     layout: DataFolders,
     settings: IngestSettings,
-    shot: int,
-    trigger: dt.datetime,
-    pulses: list[Pulse],
-) -> Path:
-    """Write pulses into a file of their own beside the other files of the shot."""
-    number = len(_stored_files(layout, shot, log.name)) + 1
-    target = _stored_name(layout, shot, log.name, number)
-    # a later file must not give a second channel of the same path
-    group = GROUP if number == 1 else f"{GROUP} {number}"
-    origin = Origin(
-        shot=shot,
-        source=log.name,
-        size=log.stat().st_size,
-        sha256=sha256_of(log),
-        converter=f"{GeneratorLog.name} {GeneratorLog.version}",
-        writer="RF generator",
-        arrived=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
+    *,
+    also: Iterable[int] = (),
+) -> Followed:
+    """Bring the pulses of a kept log to the shots that they belong to, and from all others.
+
+    Parameters
+    ----------
+    also : iterable of int
+        Shots that may hold pulses of it though they are of another day by now.
+
+    Raises
+    ------
+    Rejected
+        The log cannot be read, or is not the one that stored pulses are from.
+    """
+    match = find_match(path, converter, layout, settings, also=also)
+    changes = [change for change in match.changes if change]
+    # in this order: what leaves a shot has left it before it is stored in another
+    removed = [p for change in changes for p in take_out(change, layout)]
+    stored = [p for change in changes for p in replace_in(change, match.kept, settings)]
+    stored += [p for change in changes for p in add_to(change, match.kept, layout, settings)]
+    for change in changes:
+        note_time(layout, change.shot)  # the note is of the folder as it was before
+    holders = {shot: _parts(layout, shot, match) for shot in match.assigned.given}
+    write_state(
+        path,
+        LogState(
+            size=match.kept.size,
+            sha256=match.kept.sha256,
+            mtime_ns=match.mtime_ns,
+            settings=settings_of(settings),
+            times=times_of(match.times),
+            stored=tuple(
+                f"{part.path.parent.name}/{part.path.name}"
+                for _, parts in sorted(holders.items())
+                for part in parts
+            ),
+            found=found_of(match.assigned),
+        ),
     )
-    zero = np.datetime64(trigger, "us") - np.timedelta64(
-        round(settings.generator_clock_offset_s * 1e6), "us"
+    notes = [note for change in changes for note in change.notes]
+    for note in notes:
+        log.info("%s", note)
+    return Followed(
+        shots=sorted({*holders, *(change.shot for change in changes)}),
+        stored=stored,
+        removed=removed,
+        notes=[*_said(path, match.assigned), *match.kept.log.notes, *notes],
     )
-    time_s = np.concatenate([(p.time - zero) / np.timedelta64(1, "s") for p in pulses])
-    with SourceWriter(target, origin, exclusive=True) as writer:
-        writer.properties.update(
-            day=day_log.day.isoformat(),
-            trigger=trigger.isoformat(timespec="milliseconds"),
-            clock_offset_s=settings.generator_clock_offset_s,
-            threshold_w=settings.generator_threshold_w,
-            pulses=[
-                {"start": p.start.isoformat(), "end": p.end.isoformat(), "rows": list(p.rows)}
-                for p in pulses
-            ],
+
+
+def find_match(
+    path: Path,
+    converter: GeneratorLog,
+    layout: DataFolders,
+    settings: IngestSettings,
+    *,
+    also: Iterable[int] = (),
+) -> Match:
+    """Return what `match_log` would do, and do nothing."""
+    mtime_ns = path.stat().st_mtime_ns
+    kept, pulses = _read(path, converter, settings)
+    times = shot_times(layout, kept.log.day)
+    assigned = assign(
+        pulses,
+        times,
+        offset_s=settings.generator_clock_offset_s,
+        tolerance_s=settings.generator_tolerance_s,
+    )
+    changes = []
+    for shot in sorted({*times, *also, *_holders(path, layout)}):
+        parts = parts_of(layout, shot, kept.name, kept.log.day)
+        _check_origin(kept, shot, parts)
+        given = assigned.given.get(shot, [])
+        changes.append(change_of(shot, parts, given, times.get(shot), settings))
+    return Match(
+        kept=kept,
+        mtime_ns=mtime_ns,
+        settings=settings,
+        times=times,
+        assigned=assigned,
+        changes=changes,
+    )
+
+
+def is_matched(
+    path: Path, state: LogState, layout: DataFolders, times: Mapping[int, dt.datetime]
+) -> bool:
+    """Say whether a log was matched with what there is now, as far as a look at names can tell."""
+    stat = path.stat()
+    return (
+        (state.size, state.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+        and state.times == times_of(times)
+        and all((layout.shots / name).is_file() for name in state.stored)
+    )
+
+
+def _read(
+    path: Path, converter: GeneratorLog, settings: IngestSettings
+) -> tuple[KeptLog, list[Pulse]]:
+    """Read a kept log, whatever has become of it: what is wrong with it is a reason."""
+    try:
+        day_log = converter.read(path)
+        pulses = day_log.pulses(
+            threshold_w=settings.generator_threshold_w, gap_s=settings.generator_gap_s
         )
-        for column in day_log.columns[1:]:
-            values = np.concatenate([p.values[column.name] for p in pulses])
-            channel = writer.channel(
-                f"{group}/{column.name}",
-                dtype=np.float64,
-                unit=column.unit,
-                irregular=True,
-                properties={"time_base": "matched by clock"},
+        kept = KeptLog(log=day_log, size=path.stat().st_size, sha256=sha256_of(path))
+        return kept, list(pulses)
+    except Rejected:
+        raise
+    except Exception as error:  # of one log among others
+        raise Rejected(f"{path.name} cannot be read: {error!r}") from error
+
+
+def _parts(layout: DataFolders, shot: int, match: Match) -> list[Part]:
+    return parts_of(layout, shot, match.kept.name, match.kept.log.day)
+
+
+def _holders(path: Path, layout: DataFolders) -> set[int]:
+    """Return shots that held pulses of a log when it was matched last."""
+    if (state := read_state(path)) is not None:
+        return state.shots
+    if not state_path(path).exists():
+        return set()  # it has never been matched
+    # it was, and nobody knows with what: shots of other days may hold what is not theirs
+    found = layout.shots.glob(f"*/{glob.escape(path.name)}*.h5")
+    return {int(p.parent.name) for p in found if p.parent.name.isdigit()}
+
+
+def _check_origin(kept: KeptLog, shot: int, parts: list[Part]) -> None:
+    """Refuse a log whose row numbers do not name the rows that were stored."""
+    for part in parts:
+        if not part.damage and not kept.begins_with(part.size, part.sha256):
+            raise Rejected(
+                f"{kept.name} is not the log that {part.path.name} of shot {shot} was cut from: it "
+                "was changed or replaced where it is kept; put the former one back, or remove "
+                f"{part.path.name} to have it made from this one"
             )
-            channel.append(values, time_s)
-    return target
 
 
-def _notes(
-    log: Path, n_matched: int, unmatched: list[Pulse], ambiguous: list[tuple[Pulse, list[int]]]
-) -> list[str]:
-    notes = [f"{log.name}: {n_matched} pulses belong to shots"]
-    if unmatched:
-        notes.append(f"{len(unmatched)} fit no shot ({_clock_times(unmatched)})")
-    for pulse, shots in ambiguous:
+def _said(path: Path, assigned: Assignment) -> Iterator[str]:
+    """Yield what became of the pulses of a log."""
+    n_given = sum(map(len, assigned.given.values()))
+    yield f"{path.name}: {n_given} pulses belong to shots"
+    if assigned.unmatched:
+        n, when = len(assigned.unmatched), _clock_times(assigned.unmatched)
+        yield f"{n} fit no shot ({when})"
+    for pulse, shots in assigned.ambiguous:
         numbers = " and ".join(map(str, shots))
-        notes.append(
+        yield (
             f"the pulse of {pulse.start:%H:%M:%S} fits shots {numbers} and is given to none: "
-            "correct generator_clock_offset_s or generator_tolerance_s in ishtar.toml"
+            "correct generator_clock_offset_s or generator_tolerance_s in ishtar.toml, then "
+            f"`ishtar ingest {path}`"
         )
-    return notes
 
 
 def _clock_times(pulses: list[Pulse]) -> str:

@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ishtar.store import atomic_path, fsync_dir, write_atomic
 from runner.ingest.source_hash import sha256_of
 
 REASON = ".reason.json"
+TAKEN = "taken"
 
 
 def quarantine(
@@ -59,12 +61,58 @@ def quarantine(
     return target
 
 
+def taken(path: Path) -> Path:
+    """Put aside a file that was in quarantine and is stored now, so that nobody looks after it.
+
+    It stays whole in ``data/quarantine/taken``, with its note: it may hold more than was stored.
+    """
+    folder = path.parent / TAKEN
+    folder.mkdir(exist_ok=True)
+    target, number = folder / path.name, 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.stem}-{number}{path.suffix}"
+    note = path.with_name(path.name + REASON)
+    _move(path, target)
+    with contextlib.suppress(FileNotFoundError):  # somebody has put the file there by hand
+        os.replace(note, target.with_name(target.name + REASON))
+    return target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A file in quarantine: its name there, why, and when it came (ISO, local time)."""
+
+    name: str
+    reason: str
+    when: str
+
+
+def held(folder: Path) -> list[Held]:
+    """Return the files in quarantine, the newest first; one without a good note is named, too."""
+    names = {p.name.removesuffix(REASON) for p in _files(folder)}
+    found = []
+    for name in names:
+        facts = reason_of(folder / name)
+        reason = str(facts.get("reason") or "no reason is noted: look into data/quarantine")
+        found.append(Held(name=name, reason=reason, when=str(facts.get("when", ""))))
+    return sorted(found, key=lambda h: (h.when, h.name), reverse=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+
+
 def reason_of(path: Path) -> dict[str, Any]:
     """Return what was noted of a file in quarantine; an empty mapping if nothing."""
     try:
-        return json.loads(path.with_name(path.name + REASON).read_text())
+        facts = json.loads(path.with_name(path.name + REASON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _place(folder: Path, name: str, facts: dict[str, Any]) -> Path:

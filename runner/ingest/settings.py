@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -17,6 +18,11 @@ class IngestSettings:
         A file that is not whole waits for so long, s, then goes to quarantine.
     max_shot : int
         The highest shot number that can be right.
+    shot_pattern : str
+        How names of files give their shot: a regular expression with a group ``shot``, and a group
+        ``year`` where shots count anew each year; empty: the only number that can be one.
+    shots_per_year : int
+        With a ``year`` in the pattern shot 42 of 2026 is 2026 × this + 42.
     keep_incoming : bool
         Leave files in the incoming folder after they were stored and verified.
     converters : tuple of str
@@ -24,6 +30,11 @@ class IngestSettings:
     timezone : str
         IANA name of the zone of the shots' local times, for files that state UTC; empty: this
         computer's.
+    timeout_s : float
+        The conversion of a file is ended when it came no further for so long, s, and a second more
+        for each 5 MB that the file has.
+    memory_mb : int
+        The conversion of a file may take so much memory, MB.
     generator_clock_offset_s : float
         Shot time = generator time + this, s.
     generator_tolerance_s : float
@@ -37,10 +48,38 @@ class IngestSettings:
     settle_s: float = 2.0
     truncated_wait_s: float = 60.0
     max_shot: int = 99999
+    shot_pattern: str = ""
+    shots_per_year: int = 10_000
     keep_incoming: bool = False
     converters: tuple[str, ...] = ()
     timezone: str = ""
+    timeout_s: float = 60.0
+    memory_mb: int = 2000
     generator_clock_offset_s: float = 0.0
     generator_tolerance_s: float = 10.0
     generator_threshold_w: float = 10.0
     generator_gap_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.timeout_s <= 0 or self.memory_mb <= 0:
+            raise ValueError("timeout_s and memory_mb must be above 0")
+        if self.shots_per_year < 2:
+            raise ValueError(f"shots_per_year = {self.shots_per_year} must be 2 or more")
+        if not self.shot_pattern:
+            return
+        try:
+            groups = re.compile(self.shot_pattern).groupindex
+        except re.error as error:
+            raise ValueError(
+                f"shot_pattern = {self.shot_pattern!r} is no regular expression ({error})"
+            ) from error
+        if "shot" not in groups or not groups.keys() <= {"shot", "year"}:
+            raise ValueError(
+                f"shot_pattern = {self.shot_pattern!r} needs a group (?P<shot>…) and may have one "
+                "more, (?P<year>…)"
+            )
+
+    @property
+    def counts_by_year(self) -> bool:
+        """Whether shots count anew each year."""
+        return "(?P<year>" in self.shot_pattern

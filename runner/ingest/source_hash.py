@@ -14,10 +14,16 @@ from types import TracebackType
 BLOCK = 4 << 20
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, read once."""
+def sha256_of(path: Path, size: int | None = None) -> str:
+    """Return the SHA-256 of a file, or of its first ``size`` bytes, read once."""
     with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+        if size is None:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while size > 0 and (data := f.read(min(BLOCK, size))):
+            digest.update(data)
+            size -= len(data)
+        return digest.hexdigest()
 
 
 class FollowingHash:

@@ -13,6 +13,7 @@ from runner.receipts import Receipt, Subject
 HOME = "index.html"
 LATEST = "latest.html"
 DAYS = "days/index.html"
+UNDATED = "days/undated.html"
 NOT_FOUND = "404.html"
 TEMPLATES = "templates/index.html"
 SIGNALS = "signals/index.html"

@@ -91,6 +91,7 @@ def shot_page(facts: Facts, number: int) -> ShotPage:
         compare=f"{COMPARE}#shots={before},{number}" if before is not None else "",
         downloads=_downloads(facts, subject),
         sources=record.sources,
+        notes=[(source.name, note) for source in record.sources for note in source.notes],
         previous=_shot_link(before),
         next=_shot_link(after),
         data=f"{subject_folder(subject)}/shot.json",

@@ -87,6 +87,12 @@ class Facts:
         return self.source.counts()
 
     @cached_property
+    def undated(self) -> Sequence[int]:
+        """The shots without a date, ascending."""
+        has_any = len(self.numbers) > sum(self.counts.values())
+        return list(self.source.undated()) if has_any else []
+
+    @cached_property
     def days(self) -> Sequence[str]:
         """All days with shots, ascending."""
         return list(self.counts)

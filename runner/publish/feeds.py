@@ -90,7 +90,7 @@ def _shot(facts: Facts, subject: Subject) -> Item:
 def _when(text: str) -> str:
     """Return a time as Atom writes it, in UTC, so that times compare as texts."""
     moment = parse_time(text)
-    if moment is None:
+    if not isinstance(moment, datetime):  # a day alone is no moment
         return NEVER
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

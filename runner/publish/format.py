@@ -10,8 +10,11 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
+
+from ishtar.moments import moment_of
 
 MISSING = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -240,16 +243,19 @@ def seconds_text(seconds: float) -> str:
     return f"{whole // 3600}{NO_BREAK}h {whole % 3600 // 60:02d}{NO_BREAK}min"
 
 
-def parse_time(text: str) -> datetime | None:
-    """Return an ISO time, or None for what is none."""
+def parse_time(text: str) -> Date | None:
+    """Return an ISO time, or a day alone where no time of day is given; None for neither."""
     try:
-        return datetime.fromisoformat(text)
+        return moment_of(text)
     except ValueError:
         return None
 
 
-def time_text(when: datetime | str | None, *, date: bool = True) -> str:
-    """Return ``2026-11-22 10:01:02`` or ``10:01:02``; text that is no time as it is."""
+def time_text(when: Date | str | None, *, date: bool = True) -> str:
+    """Return ``2026-11-22 10:01:02`` or ``10:01:02``; text that is no time as it is.
+
+    Of a day alone nobody knows the time of day: none is shown.
+    """
     if isinstance(when, str):
         parsed = parse_time(when)
         if parsed is None:
@@ -257,6 +263,8 @@ def time_text(when: datetime | str | None, *, date: bool = True) -> str:
         when = parsed
     if when is None:
         return MISSING
+    if not isinstance(when, datetime):
+        return when.isoformat() if date else MISSING
     return when.strftime("%Y-%m-%d %H:%M:%S" if date else "%H:%M:%S")
 
 

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, report_stem, subject_page
+from runner.publish.addresses import (
+    DAYS,
+    HOME,
+    LATEST,
+    NOT_FOUND,
+    UNDATED,
+    report_stem,
+    subject_page,
+)
 from runner.publish.calendars import heat, years
 from runner.publish.describe import attributes, subject_text
 from runner.publish.facts import Facts, alike, failure
 from runner.publish.history import key_values
-from runner.publish.pages import DaysPage, HomePage, LatestPage, LatestShot, NotFoundPage
-from runner.publish.parts import Failure, Image, Link
+from runner.publish.pages import (
+    DaysPage,
+    HomePage,
+    LatestPage,
+    LatestShot,
+    NotFoundPage,
+    UndatedPage,
+)
+from runner.publish.parts import Failure, Image, Link, ShotTable
 from runner.publish.stretches import stretches_of
 from runner.publish.tables import fair_share, shot_table
 from runner.receipts import Subject
@@ -19,6 +34,7 @@ RECENT_SHOTS = 50
 MAX_FAILURES = 12
 MAX_TROUBLES = 12
 HOME_ROWS = 12
+UNDATED_ROWS = 100
 HOME_VALUES = 9
 WALL_VALUES = 5
 
@@ -45,6 +61,8 @@ def home_page(facts: Facts) -> HomePage:
         ranges=_ranges(facts)[-10:],
         n_shots=len(facts.numbers),
         n_days=len(facts.days),
+        n_undated=len(facts.undated),
+        undated=_newest_undated(facts),
         known_shots=_spans(facts.numbers),
     )
 
@@ -66,7 +84,28 @@ def days_page(facts: Facts) -> DaysPage:
         ranges=_ranges(facts),
         n_shots=len(facts.numbers),
         n_days=len(facts.days),
+        n_undated=len(facts.undated),
     )
+
+
+def undated_page(facts: Facts) -> UndatedPage:
+    """Return ``days/undated.html``."""
+    newest = list(reversed(facts.undated))
+    return UndatedPage(
+        path=UNDATED,
+        title="Shots without a date",
+        table=shot_table(facts, newest[:UNDATED_ROWS]),
+        others=[
+            Link(href=subject_page(Subject.shot(n)), text=str(n)) for n in newest[UNDATED_ROWS:]
+        ],
+    )
+
+
+def _newest_undated(facts: Facts) -> ShotTable | None:
+    """Return the last shots without a date where the newest shot is one of them."""
+    if not facts.undated or facts.undated[-1] != facts.numbers[-1]:
+        return None
+    return shot_table(facts, list(reversed(facts.undated))[:HOME_ROWS])
 
 
 def not_found_page() -> NotFoundPage:

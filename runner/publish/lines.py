@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date as Date
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class ShotLine:
     """One shot of a list; ``problems`` counts what is wrong with its data."""
 
     shot: int
-    date: datetime | None
+    date: Date | None
     gas: str
     program: str
     comment: str
@@ -47,9 +47,7 @@ def read_line(out: Path, number: int) -> ShotLine | None:
         return None
 
 
-def _line(
-    number: int, date: datetime | None, attributes: Mapping[str, Any], problems: int
-) -> ShotLine:
+def _line(number: int, date: Date | None, attributes: Mapping[str, Any], problems: int) -> ShotLine:
     gas, program, comment = (
         "" if attributes.get(name) is None else str(attributes[name])
         for name in ("gas", "program", "comment")

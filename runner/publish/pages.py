@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date as Date
 from typing import ClassVar
 
 from markupsafe import Markup
@@ -77,6 +77,8 @@ class HomePage(Page):
     ranges: Sequence[Link]
     n_shots: int
     n_days: int
+    n_undated: int
+    undated: ShotTable | None
     known_shots: str
 
 
@@ -86,7 +88,7 @@ class LatestShot:
 
     shot: int
     href: str
-    date: datetime | None
+    date: Date | None
     attributes: Sequence[tuple[str, str]]
     problems: Sequence[str]
     values: Sequence[Value]
@@ -114,6 +116,8 @@ class DaysPage(Page):
         The last year as a calendar; None in an empty site.
     years
         All years with their months, the newest first.
+    n_undated
+        How many shots have no date; they are on a page of their own.
     """
 
     template: ClassVar[str] = "pages/days.html"
@@ -122,6 +126,24 @@ class DaysPage(Page):
     ranges: Sequence[Link]
     n_shots: int
     n_days: int
+    n_undated: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndatedPage(Page):
+    """``days/undated.html``: the shots that no source dates.
+
+    Attributes
+    ----------
+    table
+        The newest of them.
+    others
+        All that are not in the table, the newest first.
+    """
+
+    template: ClassVar[str] = "pages/undated.html"
+    table: ShotTable
+    others: Sequence[Link]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,13 +180,15 @@ class ShotPage(Page):
         Addresses of the trace viewer, and of the comparison with the shot before.
     downloads
         Files of this shot for other programs.
+    notes
+        What should be known of its raw files: the name of each, and a sentence.
     data
         Path of the same facts as JSON.
     """
 
     template: ClassVar[str] = "pages/shot.html"
     shot: int
-    date: datetime | None
+    date: Date | None
     day: Link | None
     attributes: Sequence[tuple[str, str]]
     problems: Sequence[str]
@@ -178,6 +202,7 @@ class ShotPage(Page):
     traces: str
     compare: str
     downloads: Sequence[Link]
+    notes: Sequence[tuple[str, str]]
     sources: Sequence[SourceRecord]
     previous: Link | None
     next: Link | None

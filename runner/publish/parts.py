@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date as Date
 from typing import Literal
 
 from runner.publish.format import Quantity
@@ -162,7 +162,7 @@ class ShotRow:
 
     shot: int
     href: str
-    date: datetime | None
+    date: Date | None
     gas: str
     program: str
     comment: str

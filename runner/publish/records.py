@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date as Date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ishtar.source_notes import time_base_missing
 from runner.facility import Facility
 from runner.parameters import Parameter
 from runner.receipts import Receipt, Scope, Scrap, State, Subject
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceRecord:
-    """One source file of a shot."""
+    """One source file of a shot.
+
+    ``notes`` say what of it was stored otherwise than a reader would think, and that its clock
+    differs from the shot's; ``salvaged`` how much of a recording that was cut could be kept.
+    """
 
     name: str
     size: int
@@ -31,6 +36,8 @@ class SourceRecord:
     writer: str
     arrived: str
     n_channels: int
+    notes: Sequence[str] = ()
+    salvaged: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,8 @@ class WiringRow:
 
     ``lack`` says why it has no calibrated values where it can be read raw only. ``made`` changes
     with anything that its values are made of: samples, wiring, calibrations; it is empty where
-    there are none to be drawn.
+    there are none to be drawn. ``x_unit`` says what its samples lie along: ``"s"``; ``""`` where
+    they are only counted; another unit. ``salvaged`` says that the recording was cut.
     """
 
     signal: str
@@ -51,6 +59,13 @@ class WiringRow:
     problem: str = ""
     lack: str = ""
     made: str = ""
+    x_unit: str = "s"
+    salvaged: str = ""
+
+    @property
+    def time_base(self) -> str:
+        """Why its samples have no time base; empty where they have."""
+        return "" if self.problem else time_base_missing(self.x_unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +80,13 @@ class ComponentRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ShotRecord:
-    """One shot. ``marks`` are plain sentences on what is wrong with its data."""
+    """One shot. ``marks`` are plain sentences on what is wrong with its data.
+
+    ``date`` is a moment (datetime); a day alone where that is all that is known.
+    """
 
     shot: int
-    date: datetime | None
+    date: Date | None
     attributes: Mapping[str, Any]
     sources: Sequence[SourceRecord]
     wiring: Sequence[WiringRow]
@@ -228,6 +246,9 @@ class SiteSource(Protocol):
 
     def shots_of(self, day: str) -> Sequence[int]:
         """Return the shots of a day, ascending."""
+
+    def undated(self) -> Sequence[int]:
+        """Return the shots without a date, ascending; asked only where there are any."""
 
     def shot(self, number: int) -> ShotRecord:
         """Return one shot."""

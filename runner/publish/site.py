@@ -20,7 +20,7 @@ from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.publish.across import write_across
-from runner.publish.addresses import subject_folder, subject_page
+from runner.publish.addresses import UNDATED, subject_folder, subject_page
 from runner.publish.beside import write_beside
 from runner.publish.compose import shot_page
 from runner.publish.crew import FEW, Crew, Work, crew_of
@@ -28,7 +28,13 @@ from runner.publish.data.after import make_traces
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
 from runner.publish.facts import Facts
-from runner.publish.fronts import days_page, home_page, latest_page, not_found_page
+from runner.publish.fronts import (
+    days_page,
+    home_page,
+    latest_page,
+    not_found_page,
+    undated_page,
+)
 from runner.publish.history import shots_after
 from runner.publish.notebook import renderer_version
 from runner.publish.parts import Site
@@ -155,6 +161,10 @@ def publish(
             write_across(facts, writer)
             gone = write_beside(facts, writer, _days(facts, subjects) if only is not None else None)
             writer.page(days_page(facts), rank=2)
+            if facts.undated:
+                writer.page(undated_page(facts), rank=2)
+            else:
+                gone.add(UNDATED)
             writer.page(traces_page(looks.assets), rank=3)
             writer.page(not_found_page(), rank=3)
             writer.page(latest_page(facts), rank=3)

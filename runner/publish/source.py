@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,14 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.catalogue import Catalogue, ReportRow
+from ishtar.clocks import clock_differences
 from ishtar.errors import DamagedFile, IshtarError
 from ishtar.lineage import Input, digest, recording
 from ishtar.machine.component import shown
 from ishtar.shot import Shot
 from ishtar.signal import Signal
+from ishtar.source_notes import notes_of, salvaged
 from ishtar.testbed import Testbed
+from ishtar.timebase import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
+from runner.ingest.quarantine import held
 from runner.present import Present
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
@@ -126,6 +129,10 @@ class WorkspaceSource:
         """Return the shots of a day, ascending."""
         return self._catalogue.shots(day)
 
+    def undated(self) -> Sequence[int]:
+        """Return the shots without a date, ascending."""
+        return self._catalogue.undated()
+
     def counts(self) -> Mapping[str, int]:
         """Return the number of shots of each day, the days ascending."""
         return self._catalogue.shots_by_day()
@@ -214,23 +221,15 @@ class WorkspaceSource:
     def troubles(self) -> Sequence[str]:
         """Return quarantined files, templates that cannot be used, and wrong calibrations."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
-        notes = sorted(
-            self.workspace.quarantine.glob("*.reason.json"),
-            key=lambda p: p.stat().st_mtime,
-            reverse=True,
-        )
-        for note in notes[:20]:
-            try:
-                facts = json.loads(note.read_text(encoding="utf-8"))
-                name = note.name.removesuffix(".reason.json")
-                found.append(f"{name} is in quarantine: {facts.get('reason', 'no reason noted')}")
-            except (ValueError, AttributeError, OSError):
-                found.append(f"{note.name} cannot be read: look into data/quarantine")
+        for file in held(self.workspace.quarantine)[:20]:
+            found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 
     def _shot(self, number: int) -> ShotRecord:
         shot = self._testbed[number]
         try:
+            clocks = clock_differences(shot)
+            files = {source.path.name: source for source in shot.sources}
             sources = [
                 SourceRecord(
                     name=s.source,
@@ -240,6 +239,11 @@ class WorkspaceSource:
                     writer=s.writer,
                     arrived=s.arrived,
                     n_channels=s.n_channels,
+                    notes=[
+                        *(notes_of(files[s.file]) if s.file in files else ()),
+                        *(str(d) for d in clocks if d.date.by == s.source and d.is_rounding),
+                    ],
+                    salvaged=salvaged(files[s.file]) if s.file in files else "",
                 )
                 for s in self._catalogue.sources(number)
             ]
@@ -250,7 +254,7 @@ class WorkspaceSource:
                 sources=sources,
                 wiring=self._wiring(shot),
                 components=self._components(shot),
-                marks=self._marks(shot),
+                marks=[*(str(d) for d in clocks if not d.is_rounding), *self._marks(shot)],
             )
         except DamagedFile as damage:
             return ShotRecord(
@@ -268,7 +272,8 @@ class WorkspaceSource:
         for name, declared in self._testbed.declarations.signals.items():
             try:
                 with recording() as read:
-                    story = shot[name].explain()
+                    signal = shot[name]
+                    story = signal.explain()
             except IshtarError as error:
                 rows.append(WiringRow(signal=name, unit=declared.unit, problem=str(error)))
                 continue
@@ -282,6 +287,8 @@ class WorkspaceSource:
                     span=story.span,
                     lack=story.lack,
                     made="" if story.lack else made_of(read.inputs),
+                    x_unit=signal.x_unit,
+                    salvaged=story.salvaged,
                 )
             )
         return rows
@@ -303,7 +310,11 @@ class WorkspaceSource:
 
     def _marks(self, shot: Shot) -> list[str]:
         """Return what is wrong with the data of a shot, a plain sentence each."""
-        marks = []
+        marks = [
+            f"{source.origin.source} was salvaged: {text}"
+            for source in shot.sources
+            if (text := salvaged(source))
+        ]
         for name, declared in self._testbed.declarations.signals.items():
             if declared.derived:
                 continue
@@ -311,7 +322,10 @@ class WorkspaceSource:
             if problem is not None:
                 marks.append(f"{name} is missing: {problem}")
                 continue
-            channel = shot.find_channel(shot[name].explain().channel)
+            signal = shot[name]
+            channel = shot.find_channel(signal.explain().channel)
+            if signal.x_unit == COUNTED:
+                marks.append(f"{name} has no time base: its samples are only counted")
             share = channel.n_clipped / channel.n if channel.n else 0.0
             if not channel.n:
                 marks.append(f"{name} is empty: its channel holds no sample")

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
+from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
 
-PAGE = Path(__file__).parents[2] / "docs" / "adding-a-template.md"
-BLOCK = re.compile(r"^```(sh|markdown|python parameters|python|toml)\n(.*?)^```$", re.M | re.S)
-
-
-def blocks() -> list[tuple[str, str]]:
-    """Return the blocks of the page that are to be done, in their order."""
-    return BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+PAGE = "adding-a-template.md"
 
 
 def done(arguments: list[str]) -> bool:
@@ -48,23 +40,18 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def test_the_steps_lead_from_an_empty_notebook_to_its_pages(workspace, capsys):
     notebook = workspace.templates / "bdot.ipynb"
     cells = []
-    for kind, text in blocks():
+    for kind, text in blocks(PAGE):
         if kind == "sh":
             if cells:  # what was written since the last command
-                found = nbformat.read(notebook, as_version=4)
-                found.cells = cells
-                nbformat.write(found, notebook)
+                replace_cells(notebook, cells)
             for line in text.splitlines():
                 name, *arguments = shlex.split(line)
                 assert name == "ishtar"
                 assert done(arguments), f"{line}\n{capsys.readouterr()}"
         elif kind == "toml":
             notebook.with_suffix(".toml").write_text(text, encoding="utf-8")
-        elif kind == "markdown":
-            cells.append(new_markdown_cell(text.strip()))
         else:
-            tags = {"tags": ["parameters"]} if kind.endswith("parameters") else {}
-            cells.append(new_code_cell(text.strip(), metadata=tags))
+            cells.append(cell(kind, text))
 
     with Coordinator(workspace) as coordinator:
         (row,) = coordinator.catalogue.reports(subject="00007", template="bdot")
@@ -84,7 +71,7 @@ def test_the_steps_lead_from_an_empty_notebook_to_its_pages(workspace, capsys):
 
 
 def test_the_table_of_pages_names_pages_that_exist_in_every_site():
-    text = PAGE.read_text(encoding="utf-8")
-    assert [kind for kind, _ in blocks()].count("sh") == 3
+    text = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert [kind for kind, _ in blocks(PAGE)].count("sh") == 3
     for page in ("shots/00007/bdot.html", "templates/bdot.html", "table.html"):
         assert f"`{page}" in text

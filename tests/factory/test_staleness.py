@@ -35,6 +35,8 @@ READERS: dict[str, Callable[[Any, Any], object]] = {
     "probe": lambda tb, s: tb[s.number]["Lang_I"].load(),
     "gauge": lambda tb, s: tb[s.number]["Ngas_P"].load(),
     "raw": lambda tb, s: tb[s.number].channel("PXI M6251/Lang_I").raw(),
+    "declared": lambda tb, s: tb[s.number].missing(),
+    "listed": lambda tb, s: tb[s.number].channels(),
     "tip": lambda tb, s: tb[s.number].machine["tip"].value("tip_radius", "mm"),
     "gas": lambda tb, s: tb[s.number].attributes["gas"],
     "nothing": lambda tb, s: None,
@@ -152,11 +154,26 @@ TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
     "a remark in a calibration": (lambda w: w.text(DEVICE, "version", "# hm\nversion"), {}),
     "the wiring of a signal": (
         lambda w: w.text("wiring/all.toml", "S7/Ngas_P", "PXI M6251/Lang_I"),
-        {"00001 gauge": "wiring Ngas_P", "00002 gauge": "wiring Ngas_P"},
+        {
+            f"{shot} {name}": "wiring Ngas_P"
+            for shot in ("00001", "00002")
+            for name in ("gauge", "declared")
+        },
     ),
     "the unit of a signal": (
         lambda w: w.text("signals.toml", '"Pa"', '"mbar"'),
-        {"00001 gauge": "signal Ngas_P", "00002 gauge": "signal Ngas_P"},
+        {
+            f"{shot} {name}": "signal Ngas_P"
+            for shot in ("00001", "00002")
+            for name in ("gauge", "declared")
+        },
+    ),
+    "a signal that nobody had heard of": (
+        lambda w: w.text("signals.toml", "[Ngas_P]", '[New]\nunit = "V"\n[Ngas_P]'),
+        {
+            "00001 declared": "signal all signals (2 signals → 3 signals)",
+            "00002 declared": "signal all signals (2 signals → 3 signals)",
+        },
     ),
     "the geometry of a probe": (
         lambda w: w.text("machine/m.toml", "0.1 mm", "0.2 mm"),
@@ -173,7 +190,11 @@ TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
     "a comment on a shot": (lambda w: w.edit(comment="hm"), {}),
     "a source without the probe": (
         lambda w: w.late_file(),
-        {"00002 probe": "channel PXI M6251/Lang_I", "00002 raw": "channel PXI M6251/Lang_I"},
+        {
+            "00002 probe": "channel PXI M6251/Lang_I",
+            "00002 raw": "channel PXI M6251/Lang_I",
+            "00002 listed": "channel all channels (2 channels → 1 channels)",
+        },
     ),
     "a new shot of the day": (
         lambda w: (w.factory.shot(3), w.coordinator.sync_shots()),

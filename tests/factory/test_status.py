@@ -55,7 +55,7 @@ def dead_process() -> int:
 
 def test_where_nothing_ever_ran_the_status_says_so_and_how_to_begin(factory):
     status = read_status(factory.workspace)
-    assert (status.state, status.last_shot, status.quarantined) == ("idle", 1, 0)
+    assert (status.state, status.last_shot, status.quarantine) == ("idle", 1, ())
     assert status.disk_free > 0
     assert "nothing runs: `ishtar watch`" in text(factory.workspace)
 

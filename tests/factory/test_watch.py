@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from ishtar.workspace import Workspace
+from runner.cli.status_text import lines
 from runner.coordinator import Coordinator
 from runner.errors import SettingsError
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
+from runner.status import read_status
 from runner.watch import Seen, schedule, time_of_day, watch
 
 READ = """\
@@ -122,6 +124,72 @@ def test_files_that_arrive_become_published_reports_until_sigterm(watched, raw):
         assert service.stop() == 0
     assert "stopping" in service.log.read_text()
     assert not list(watched.reports.glob(".tmp*"))
+
+
+POISON = """
+import os, signal, threading, time
+
+class Poison:
+    name, version = "poison", "1"
+
+    def matches(self, path, head):
+        return head.startswith(b"POISON")
+
+    def convert(self, path, context):
+        how = path.read_text().split()[1]
+        if how == "hangs":
+            threading.Event().wait()
+        if how == "crashes":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        raise TypeError("odd")
+"""
+
+
+def test_good_shots_do_not_wait_for_bad_files_that_crash_or_hang(watched, raw):
+    (watched.root / "poison.py").write_text(POISON)
+    settings = watched.root / "ishtar.toml"
+    text = settings.read_text()
+    more = "converters = ['poison:Poison']\ntimeout_s = 6000"
+    settings.write_text(text.replace("[ingest]", f"[ingest]\n{more}"))
+    workspace = Workspace.at(watched.root)
+    for number, how in enumerate(["hangs", "hangs", "hangs", "crashes", "raises"], 1):
+        (watched.incoming / f"0000{number}_{how}.odd").write_text(f"POISON {how}")
+    with Service(workspace) as service:
+        service.wait_for(lambda: (workspace.quarantine / "00004_crashes.odd").exists())
+        for path in raw.glob("0000[123]_*"):
+            shutil.copy(path, watched.incoming)
+        for number in (1, 2, 3):
+            service.wait_for(page(watched, f"shots/0000{number}/gas.html").exists)
+        service.wait_for(
+            lambda: "00005_raises.odd is in" in page(watched, "index.html").read_text()
+        )
+        told = page(watched, "index.html").read_text()
+        assert "00004_crashes.odd is in quarantine: its conversion crashed (SIGSEGV)" in told
+        status = "\n".join(lines(read_status(workspace)))
+        assert "00004_crashes.odd: its conversion crashed (SIGSEGV)" in status
+        assert "00005_raises.odd: converter poison cannot read it: TypeError" in status
+        assert service.stop() == 0
+    # those that hang were neither stored nor lost when the service ended
+    assert sorted(p.name for p in watched.incoming.glob("*.odd")) == [
+        f"0000{n}_hangs.odd" for n in (1, 2, 3)
+    ]
+
+
+def test_a_shot_that_cannot_be_noted_now_is_noted_later(watched, raw, monkeypatch):
+    note, failures = Coordinator.note_shot, [OSError("busy"), TypeError("odd")]
+
+    def sometimes(self, number):
+        if failures and number == 2:
+            raise failures.pop()
+        return note(self, number)
+
+    monkeypatch.setattr(Coordinator, "note_shot", sometimes)
+    for path in raw.glob("0000[12]_Data*"):
+        shutil.copy(path, watched.incoming)
+    watch(watched, once=True)
+    assert not failures
+    assert page(watched, "shots/00001/gas.html").exists()
+    assert page(watched, "shots/00002/gas.html").exists()
 
 
 def test_a_slow_report_holds_up_no_other_and_is_published_when_the_service_stops(

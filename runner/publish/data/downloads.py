@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.export_files import identifiers
+from ishtar.matlab import identifiers
+from ishtar.timebase import COUNTED, SECONDS, dim_of
 from runner.publish.data.tiles import NO_VALUE, STEPS
 from runner.publish.data.traces import read_index, traces_folder
 from runner.publish.records import ShotRecord
@@ -33,7 +34,8 @@ class Coarse:
 
     name: str
     unit: str
-    time: Array
+    x_unit: str
+    places: Array
     low: Array
     high: Array | None
     stride: int
@@ -65,27 +67,38 @@ def _signals(shot: int, writer: Writer) -> Iterator[Coarse]:
         yield Coarse(
             name=name,
             unit=entry["unit"],
-            time=_times(entry, tile, stride),
+            x_unit=entry.get("x_unit", SECONDS),  # older ones say nothing
+            places=_places(entry, tile, stride),
             low=values[0],
             high=values[1] if stride > 1 else None,
             stride=stride,
         )
 
 
-def _times(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
-    """Return the times of the stretches: of their middles, or of their first samples."""
+def _places(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
+    """Return the times of the stretches: of their middles, or of their first samples.
+
+    Where they do not lie in time: their places, or numbers of samples.
+    """
+    unit = entry.get("x_unit", SECONDS)
+    names = ("t0", "dt") if unit == SECONDS else ("x0", "dx")
+    x0, dx = (0.0, 1.0) if unit == COUNTED else (entry[name] for name in names)
     if "t" in tile:
-        return np.frombuffer(base64.b64decode(tile["t"]), "<f8") + entry["t0"]
+        return np.frombuffer(base64.b64decode(tile["t"]), "<f8") + x0
     first = np.arange(tile["n"]) * stride
     last = np.minimum(first + stride, entry["n"]) - 1
-    return np.asarray(entry["t0"] + entry["dt"] * (first + last) / 2)
+    return np.asarray(x0 + dx * (first + last) / 2)
 
 
 def _groups(signals: Sequence[Coarse]) -> list[list[Coarse]]:
-    """Return the signals by common time base."""
+    """Return the signals by what they lie along together."""
     groups: list[list[Coarse]] = []
     for one in signals:
-        same = (g for g in groups if np.array_equal(g[0].time, one.time))
+        same = (
+            g
+            for g in groups
+            if g[0].x_unit == one.x_unit and np.array_equal(g[0].places, one.places)
+        )
         group = next(same, None)
         if group is None:
             groups.append([one])
@@ -99,8 +112,10 @@ def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
     names: list[str] = []
     columns: list[list[str]] = []
     for k, group in enumerate(groups, 1):
-        names.append("time [s]" if k == 1 else f"time {k} [s]")
-        columns.append([f"{t:.12g}" for t in group[0].time])
+        unit = group[0].x_unit
+        title = dim_of(unit) + (f" {k}" if k > 1 else "")
+        names.append(f"{title} [{unit}]" if unit else title)
+        columns.append([f"{x:.12g}" for x in group[0].places])
         for one in group:
             for part, values in _parts(one):
                 names.append(f"{one.name}{part and ' ' + part} [{one.unit or '1'}]")
@@ -115,6 +130,8 @@ def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
         f"# min and max of stretches of {' or '.join(map(str, strides))} samples; a column of times"
         " holds for those after it, up to the next one\n"
     )
+    if any(one.x_unit == COUNTED for one in signals):
+        text.write("# samples that are only counted have their numbers, and no time\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(zip(*padded, strict=True))
@@ -133,7 +150,13 @@ def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
     content: dict[str, Any] = {"ishtar": {"shot": record.shot, "date": date}}
     for name, one in zip(identifiers([s.name for s in signals]), signals, strict=True):
         values = {part or "value": x for part, x in _parts(one)}
-        facts = {"time": one.time, "unit": one.unit, "name": one.name, "samples": one.stride}
+        facts = {
+            dim_of(one.x_unit): one.places,
+            "x_unit": one.x_unit,
+            "unit": one.unit,
+            "name": one.name,
+            "samples": one.stride,
+        }
         content[name] = values | facts
     out = io.BytesIO()
     savemat(out, content, do_compression=True, oned_as="column", long_field_names=True)

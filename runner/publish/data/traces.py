@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ishtar.errors import IshtarError
 from ishtar.lineage import digest
 from ishtar.store.atomic import fsync_dir, fsync_files, temporary_beside
-from ishtar.timebase import Irregular
+from ishtar.timebase import SECONDS, Along, Axis, Irregular
 from runner.publish.addresses import slug
 from runner.publish.data.encode import json_bytes, script_bytes
 from runner.publish.data.tiles import TILE, Level, Tile, cut, encode, levels_of
@@ -131,7 +131,8 @@ class _Making:
         levels = self.depth.levels(signal.n)
         if not levels:
             return _without(row, "its channel holds no sample")
-        base = signal.samples.base
+        axis = signal.samples.base
+        base = axis.base if isinstance(axis, Along) else axis
         times = None
         if isinstance(base, Irregular):
             base.index(base.t0)  # refuses times that do not run forward
@@ -161,8 +162,7 @@ class _Making:
             "name": row.signal,
             "slug": name,
             "unit": signal.unit,
-            "t0": signal.t0,
-            "dt": signal.dt,
+            **_where(axis),
             "n": signal.n,
             "levels": described,
             "problem": "",
@@ -177,7 +177,9 @@ class _Making:
 
 def _made(row: WiringRow, depth: Depth) -> str:
     """Return the identity of the tiles of a signal."""
-    return digest([FORMAT, depth.tile_samples, row.made])
+    # samples that lie in no time were published as seconds once: these are made anew, and no others
+    along = [] if row.x_unit == SECONDS else [row.x_unit]
+    return digest([FORMAT, depth.tile_samples, row.made, *along])
 
 
 def _is_made(
@@ -191,6 +193,14 @@ def _is_made(
     if deeper:
         held = held[: len(wanted)]
     return held == wanted and (folder / entry["slug"]).is_dir()
+
+
+def _where(axis: Axis) -> dict[str, Any]:
+    """Return start and step of samples: of what lies in no time there are none in seconds."""
+    x0, dx = axis.x0, axis.dx
+    timed = axis.unit == SECONDS
+    seconds = {"t0": x0 if timed else None, "dt": dx if timed else None}
+    return seconds | {"x_unit": axis.unit, "x0": x0, "dx": dx}
 
 
 def _level(level: Level) -> dict[str, Any]:

@@ -72,10 +72,11 @@
       return `${stride === 1 ? text : `(${text})`} × 10${high10}`;
     },
 
-    level(stride, dt) {
+    level(stride, each, along) {
       if (!stride) return "loading";
-      if (stride === 1) return dt ? `single samples, ${ishtar.times.length(dt)} apart` : "single samples";
-      const length = dt ? ` (${ishtar.times.length(dt * stride)})` : "";
+      const told = each > 0 && along.base !== ""; // a sample is one sample long: that need not be said
+      if (stride === 1) return told ? `single samples, ${along.length(each)} apart` : "single samples";
+      const length = told ? ` (${along.length(each * stride)})` : "";
       return `each point is ${stride} samples${length}, minimum and maximum`;
     },
   };

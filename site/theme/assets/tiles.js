@@ -73,10 +73,16 @@
   /** @param {number} shot @returns {string} */
   const folder = (shot) => `shots/${String(shot).padStart(5, "0")}`;
 
+  /** @param {TraceSignal} signal @returns {string} the unit of what its samples lie along; sites from before say nothing */
+  const unitOf = (signal) => signal.x_unit ?? "s";
+
   /** @param {TraceIndex} index @param {TraceSignal} signal @returns {Curve} */
   const curve = (index, signal) => {
-    const { levels, t0, n } = signal;
-    const dt = signal.dt || 0;
+    const { levels, n } = signal;
+    const unit = unitOf(signal);
+    // where the first sample lies and how far the next one is; samples that are only counted lie at their numbers
+    const t0 = (unit === "" ? 0 : unit === "s" ? signal.t0 : signal.x0) ?? 0;
+    const dt = (unit === "" ? 1 : unit === "s" ? signal.dt : signal.dx) ?? 0;
     /** @param {number} level @param {number} k */
     const path = (level, k) => `${folder(index.shot)}/traces/${signal.slug}/${level}-${k}`;
 
@@ -121,6 +127,8 @@
     return {
       shot: index.shot,
       signal,
+      unit,
+      each: dt,
       cost,
 
       span: () => [t0, end()],
@@ -199,6 +207,7 @@
 
   ishtar.tiles = {
     folder,
+    unitOf,
     curve,
     plan,
     async index(shot) {

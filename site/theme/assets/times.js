@@ -1,14 +1,20 @@
-// Times on an axis and in words, and how a view of them moves.
+// Times (frequencies, numbers of samples) on an axis and in words, and how a view of them moves.
 // @ts-check
 "use strict";
 
 (() => {
   const ishtar = window.ishtar;
-  const UNITS = /** @type {const} */ ([["s", 1], ["ms", 1e3], ["µs", 1e6], ["ns", 1e9]]);
   const NO_BREAK = "\u00a0", MINUS = "−";
 
-  /** @param {number} seconds @returns {readonly [string, number]} the unit in which it is one or more */
-  const unitOf = (seconds) => UNITS.find(([, scale]) => Math.abs(seconds) * scale >= 1) || UNITS[UNITS.length - 1];
+  // What samples lie along, by its unit: its name, and the units it is written in, the largest first. Samples that are
+  // only counted have none.
+  /** @typedef {{name: string, units: readonly (readonly [string, number])[]}} Kind */
+  /** @type {Record<string, Kind>} */
+  const KINDS = {
+    s: { name: "Time", units: [["s", 1], ["ms", 1e3], ["µs", 1e6], ["ns", 1e9]] },
+    Hz: { name: "Frequency", units: [["GHz", 1e-9], ["MHz", 1e-6], ["kHz", 1e-3], ["Hz", 1]] },
+    "": { name: "Sample", units: [["", 1]] },
+  };
 
   /** @param {number} value @param {number} decimals @returns {string} */
   const fixed = (value, decimals) => {
@@ -19,33 +25,48 @@
   /** @param {number} step @returns {number} decimals that tell numbers this far apart */
   const decimalsFor = (step) => step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 3;
 
-  ishtar.times = {
-    unit(view) {
-      const length = view[1] - view[0];
-      const [name, scale] = unitOf(length);
-      // far from zero the digits that all labels share go into the name of the axis
-      const grain = 10 ** Math.ceil(Math.log10(length));
-      const far = Math.max(Math.abs(view[0]), Math.abs(view[1])) > 200 * length;
-      const offset = far ? Math.floor(view[0] / grain) * grain : 0;
-      const since = far ? ` since ${fixed(offset, decimalsFor(grain))}${NO_BREAK}s` : "";
-      return { name, scale, offset, label: `Time${since} [${name}]` };
-    },
+  ishtar.along = (base) => {
+    const kind = KINDS[base] || { name: base.endsWith("Hz") ? "Frequency" : "Place", units: [[base, 1]] };
+    /** @param {number} value @returns {readonly [string, number]} the unit in which it is one or more */
+    const unitOf = (value) => kind.units.find(([, scale]) => Math.abs(value) * scale >= 1) || kind.units[kind.units.length - 1];
+    /** @param {string} name */
+    const after = (name) => name ? `${NO_BREAK}${name}` : "";
+    /** @param {number} step */
+    const decimals = (step) => base ? decimalsFor(step) : 0; // there is no part of a sample
+    /** @param {string} text */
+    const counted = (text) => base ? text : `sample${NO_BREAK}${text}`;
 
-    text(seconds, step) {
-      const [name, scale] = unitOf(Math.max(Math.abs(seconds), step));
-      return `${fixed(seconds * scale, decimalsFor(step * scale))}${NO_BREAK}${name}`;
-    },
+    return {
+      name: kind.name,
+      base,
 
-    range([from, to]) {
-      const [name, scale] = unitOf(Math.max(Math.abs(from), Math.abs(to)));
-      const decimals = decimalsFor((to - from) * scale / 1e3);
-      return `${fixed(from * scale, decimals)} to ${fixed(to * scale, decimals)}${NO_BREAK}${name}`;
-    },
+      unit(view) {
+        const length = view[1] - view[0];
+        const [name, scale] = unitOf(length);
+        // far from zero the digits that all labels share go into the name of the axis
+        const grain = 10 ** Math.ceil(Math.log10(length));
+        const far = Math.max(Math.abs(view[0]), Math.abs(view[1])) > 200 * length;
+        const offset = far ? Math.floor(view[0] / grain) * grain : 0;
+        const since = far ? ` since ${fixed(offset, decimals(grain))}${after(base)}` : "";
+        return { name, scale, offset, label: `${kind.name}${since}${name ? ` [${name}]` : ""}` };
+      },
 
-    length(seconds) {
-      const [name, scale] = unitOf(seconds);
-      return `${Number((seconds * scale).toPrecision(3))}${NO_BREAK}${name}`;
-    },
+      text(value, step) {
+        const [name, scale] = unitOf(Math.max(Math.abs(value), step));
+        return counted(`${fixed(value * scale, decimals(step * scale))}${after(name)}`);
+      },
+
+      range([from, to]) {
+        const [name, scale] = unitOf(Math.max(Math.abs(from), Math.abs(to)));
+        const places = decimals((to - from) * scale / 1e3);
+        return counted(`${fixed(from * scale, places)} to ${fixed(to * scale, places)}${after(name)}`);
+      },
+
+      length(value) {
+        const [name, scale] = unitOf(value);
+        return base ? `${Number((value * scale).toPrecision(3))}${after(name)}` : `${Math.round(value)} samples`;
+      },
+    };
   };
 
   ishtar.view = {

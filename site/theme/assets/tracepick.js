@@ -23,10 +23,13 @@
     /** @type {Map<string, PickerItem>} */
     const found = new Map();
     for (const shot of viewer.shots()) {
-      for (const { name, unit, problem, levels } of viewer.index(shot)?.signals || []) {
+      for (const signal of viewer.index(shot)?.signals || []) {
+        const { name, unit, problem, levels } = signal, x = ishtar.tiles.unitOf(signal);
         const usable = !problem && levels.length > 0;
         if (!usable && found.has(name)) continue;
-        found.set(name, { value: name, text: name, note: usable ? ishtar.numbers.unitText(unit) : problem, disabled: !usable });
+        const over = x === "s" ? "" : x === "" ? "no time base" : `over ${x}`;
+        const note = usable ? [ishtar.numbers.unitText(unit), over].filter(Boolean).join(", ") : problem;
+        found.set(name, { value: name, text: name, note, disabled: !usable });
       }
     }
     return [...found.values()];

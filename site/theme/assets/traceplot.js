@@ -5,7 +5,7 @@
 
 (() => {
   const ishtar = window.ishtar;
-  const LEFT = 64, RIGHT = 20, BOTTOM = 28, ROOM = 0.06;
+  const LEFT = 64, RIGHT = 24, BOTTOM = 28, ROOM = 0.06;
   const POINTS_FROM = 7; // CSS pixels between samples from which each is marked
   const ALONE = 0.9, AMONG = 0.6; // opacity of a band between minimum and maximum
 
@@ -120,12 +120,12 @@
   ishtar.MOST_SHOTS = 6; // as many colours are told apart
   ishtar.swatch = (k) => ishtar.el("span", { class: `swatch trace-${k + 1}`, "aria-hidden": "true" });
 
-  ishtar.tracePlot = ({ host, label, height, last, onSelect, onWhole, onCursor }) => {
+  ishtar.tracePlot = ({ host, label, height, last, along, onSelect, onWhole, onCursor }) => {
     /** @type {Span} */
     let view = [0, 1];
     /** @type {Drawn[]} */
     let curves = [];
-    let axis = ishtar.times.unit(view);
+    let axis = along.unit(view);
     let power = 0;
     let silent = false; // while the cursor is put somewhere by us
     const sans = css("--sans");
@@ -219,7 +219,7 @@
       draw(span, drawn) {
         view = span;
         curves = drawn;
-        axis = ishtar.times.unit(view);
+        axis = along.unit(view);
         const range = extent(view, curves);
         power = powerOf(range);
         plot.batch(() => {

@@ -44,6 +44,8 @@
   let turn = 0; // of what is shown; an answer to an older one is dropped
   let budget = FIRST_BUDGET;
   let lack = ""; // of the index of the site
+  let along = ishtar.along("s"); // what all that is drawn lies along: times and frequencies have no axis in common
+  let isFromAddress = true; // the span, which then is one of the axis
   /** @type {string[]} */
   let troubles = [];
 
@@ -112,7 +114,7 @@
       if (index && !index.signals.length) troubles.push(`Shot ${index.shot} has no signals.`);
       for (const { name, problem } of index?.signals || []) troubles.push(`${name} of shot ${index?.shot} cannot be drawn: ${problem || "its traces were let go"}.`);
     }
-    const wanted = state.signals.map((name) => ({ name, found: findCurves(name) })).filter((w) => w.found.length);
+    const wanted = ofOneAxis(state.signals.map((name) => ({ name, found: findCurves(name) })).filter((w) => w.found.length));
     const curves = wanted.flatMap((w) => w.found.map((f) => f.curve));
     if (budget !== BUDGET) budget = Math.max(0, FIRST_BUDGET - curves.reduce((sum, c) => sum + c.cost(COARSEST), 0));
     const results = await Promise.allSettled(curves.map((c) => c.fetch(COARSEST)));
@@ -127,10 +129,37 @@
     show(state.t || whole);
   };
 
-  /** @returns {string[]} the first that every shot can draw */
+  /** @returns {string[]} the first that every shot can draw, along time if there are any */
   const usualSignals = () => {
     const index = state.shots.map((s) => indexes.get(s)).find((i) => i);
-    return index ? index.signals.filter((s) => !s.problem && s.levels.length).slice(0, FIRST_SIGNALS).map((s) => s.name) : [];
+    const drawable = index ? index.signals.filter((s) => !s.problem && s.levels.length) : [];
+    const timed = drawable.filter((s) => ishtar.tiles.unitOf(s) === "s");
+    return (timed.length ? timed : drawable.slice(0, 1)).slice(0, FIRST_SIGNALS).map((s) => s.name);
+  };
+
+  /** @param {string} unit */
+  const inWords = (unit) => unit === "" ? "is only counted in samples" : `lies along ${ishtar.along(unit).name.toLowerCase()} [${unit}]`;
+
+  /** Keep what lies along the same as the first does; say what does not. @param {{name: string, found: {curve: Curve, color: number}[]}[]} wanted */
+  const ofOneAxis = (wanted) => {
+    const unit = wanted.length ? wanted[0].found[0].curve.unit : along.base;
+    if (unit !== along.base) {
+      along = ishtar.along(unit);
+      if (!isFromAddress) state.t = null; // a span of seconds is none of frequencies
+      cursor = NaN;
+    }
+    isFromAddress = false;
+    for (const node of document.querySelectorAll("[data-along=unit]")) node.textContent = unit;
+    for (const node of document.querySelectorAll("[data-along=name]")) node.textContent = along.name;
+    const kept = [];
+    for (const { name, found } of wanted) {
+      for (const { curve } of found) {
+        if (curve.unit !== unit) troubles.push(`${name} of shot ${curve.shot} ${inWords(curve.unit)}, and ${wanted[0].name} ${inWords(unit)}: draw it alone.`);
+      }
+      const fitting = found.filter(({ curve }) => curve.unit === unit);
+      if (fitting.length) kept.push({ name, found: fitting });
+    }
+    return kept;
   };
 
   /** @param {string} name @returns {{curve: Curve, color: number}[]} */
@@ -169,9 +198,10 @@
       const last = i === wanted.length - 1;
       const plot = ishtar.tracePlot({
         host: canvas,
-        label: `${name} against time, shots ${found.map((f) => f.curve.shot).join(", ")}; values are in the table below`,
+        label: `${name} against ${along.name.toLowerCase()}, shots ${found.map((f) => f.curve.shot).join(", ")}; values are in the table below`,
         height: tall + (last ? 50 : 0),
         last,
+        along,
         onSelect: (span) => show(span),
         onWhole: () => show(whole),
         onCursor: (time) => point(time, false),
@@ -192,7 +222,7 @@
   // from the view to pictures -----------------------------------------------------------------------
 
   const least = () => {
-    const steps = lines().map((l) => l.curve.signal.dt || (whole[1] - whole[0]) / l.curve.signal.n);
+    const steps = lines().map((l) => l.curve.each || (whole[1] - whole[0]) / l.curve.signal.n);
     return LEAST_SAMPLES * Math.max(Math.min(...steps), Number.EPSILON * Math.max(...whole.map(Math.abs)));
   };
 
@@ -239,7 +269,7 @@
     const levels = [...new Set(row.lines.map((l) => {
       const held = l.choice?.held === "kept" && l.stride === l.curve.signal.levels[l.choice.level].stride ? "; finer data was not kept"
         : l.choice?.held === "budget" ? "; finer with fewer curves, or closer" : "";
-      return ishtar.readings.level(l.stride, l.curve.signal.dt) + held;
+      return ishtar.readings.level(l.stride, l.curve.each, along) + held;
     }))];
     const unit = ishtar.numbers.scaledUnit(power, row.unit);
     row.head.replaceChildren(el("b", null, row.name), unit ? ` [${unit}]` : "", " ", el("span", { class: "dim level" }, levels.join(" / ")));
@@ -262,7 +292,7 @@
     showTroubles();
     page.setAttribute("aria-busy", "false");
     const length = view[1] - view[0], share = length / (whole[1] - whole[0]);
-    status.textContent = `${ishtar.times.range(view)}, ` + (share > 0.999 ? "the whole record" : `${ishtar.times.length(length)} of ${ishtar.times.length(whole[1] - whole[0])}`);
+    status.textContent = `${along.range(view)}, ` + (share > 0.999 ? "the whole record" : `${along.length(length)} of ${along.length(whole[1] - whole[0])}`);
   };
   const refineSoon = ishtar.afterPause(() => { refine(); }, PAUSE_MS);
 
@@ -282,7 +312,7 @@
     cursor = time;
     for (const row of rows) row.plot.cursor(time);
     if (document.activeElement !== cursorField) cursorField.value = short(time, (view[1] - view[0]) / 100);
-    const spoken = [ishtar.times.text(time, (view[1] - view[0]) / 1e3)];
+    const spoken = [along.text(time, (view[1] - view[0]) / 1e3)];
     for (const row of rows) {
       for (const line of row.lines) {
         const reading = ishtar.readings.at(line.pieces, time);
@@ -306,7 +336,7 @@
     cursor: () => cursor,
     point,
     step(by) {
-      const finest = lines().filter((l) => l.pieces.length).sort((a, b) => a.stride * (a.curve.signal.dt || 1) - b.stride * (b.curve.signal.dt || 1))[0];
+      const finest = lines().filter((l) => l.pieces.length).sort((a, b) => a.stride * (a.curve.each || 1) - b.stride * (b.curve.each || 1))[0];
       const time = finest ? ishtar.readings.next(finest.pieces, cursor, by) : null;
       if (time === null) return;
       if (time < view[0] || time > view[1]) show(ishtar.view.pan(view, time - (view[0] + view[1]) / 2, whole));
@@ -337,6 +367,7 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSoon);
   addEventListener("hashchange", () => {
     state = readAddress();
+    isFromAddress = true;
     if (!state.shots.length) state.shots = known.slice(-1);
     apply();
   });

@@ -5,7 +5,8 @@ declare var uPlot: typeof import("uplot");
 
 interface Ishtar {
   tiles: Tiles;
-  times: Times;
+  /** how places along an axis are written, by the unit of what it is: `s`, `Hz`, "" for numbers of samples */
+  along(unit: string): Along;
   view: Views;
   picker(options: PickerOptions): Picker;
   tracePlot(options: PlotOptions): TracePlot;
@@ -16,7 +17,7 @@ interface Ishtar {
   swatch(k: number): HTMLElement;
 }
 
-/** [from, to] in seconds */
+/** [from, to] in seconds; in the unit of the axis, where that is not time */
 type Span = readonly [number, number];
 
 interface TraceLevel {
@@ -32,9 +33,14 @@ interface TraceSignal {
   name: string;
   slug: string;
   unit: string;
-  t0: number;
-  /** null where the sampling is irregular */
+  /** null where the samples do not lie in time */
+  t0: number | null;
+  /** null where the sampling is irregular, too */
   dt: number | null;
+  /** of what the samples lie along: `s`; `Hz`; "" where they are only counted; older sites say nothing: `s` */
+  x_unit?: string;
+  x0?: number | null;
+  dx?: number | null;
   n: number;
   levels: TraceLevel[];
   problem: string;
@@ -77,6 +83,10 @@ interface Choice {
 interface Curve {
   readonly shot: number;
   readonly signal: TraceSignal;
+  /** of what it lies along */
+  readonly unit: string;
+  /** how far its samples are apart, 0 where that differs */
+  readonly each: number;
   /** of the whole signal; with irregular sampling right once the coarsest tile is there */
   span(): Span;
   /** the level for a view that is so many pixels wide, or one that is coarser by `drop` levels */
@@ -93,6 +103,7 @@ interface Tiles {
   index(shot: number): Promise<TraceIndex | null>;
   curve(index: TraceIndex, signal: TraceSignal): Curve;
   folder(shot: number): string;
+  unitOf(signal: TraceSignal): string;
   /** levels for the curves of each plot that together cost no more than `budget`: all coarser by the same
    * number of levels, then single plots finer again; shots in one plot are always alike */
   plan(plots: Curve[][], view: Span, width: number, budget: number): Choice[][];
@@ -101,15 +112,19 @@ interface Tiles {
 /** How times are written at some zoom: (t - offset) * scale, in `name`. */
 interface TimeUnit { name: string; scale: number; offset: number; label: string }
 
-interface Times {
+interface Along {
+  /** `Time`, `Frequency`, `Sample` */
+  name: string;
+  /** the unit that all numbers are in */
+  base: string;
   /** the unit of the axis for a view */
   unit(view: Span): TimeUnit;
   /** a time with its unit, with digits that tell neighbours `step` apart */
-  text(seconds: number, step: number): string;
+  text(value: number, step: number): string;
   /** a view as `0.500 to 0.700 s` */
   range(view: Span): string;
-  /** a length of time with its unit */
-  length(seconds: number): string;
+  /** a length of it with its unit */
+  length(value: number): string;
 }
 
 interface PickerItem { value: string; text: string; note: string; disabled: boolean }
@@ -134,6 +149,8 @@ interface PlotOptions {
   height: number;
   /** whether it has the axis of all under it */
   last: boolean;
+  /** what its horizontal axis is */
+  along: Along;
   onSelect(view: Span): void;
   onWhole(): void;
   onCursor(time: number): void;
@@ -168,7 +185,7 @@ interface Readings {
   /** `12.31`, or `(−0.28 … 34.22) × 10⁻³`, with the digits that it was kept with */
   text(reading: Reading): string;
   /** `each point is 64 samples (6.4 µs), minimum and maximum` */
-  level(stride: number, dt: number | null): string;
+  level(stride: number, each: number, along: Along): string;
 }
 
 /** What the keys and the mouse do to the page. */

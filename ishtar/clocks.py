@@ -1,0 +1,143 @@
+"""The clock that a shot goes by, and by how much the other clocks differ from it.
+
+Recorders start with the trigger and need no clock. What is written for a whole day (the generator's
+log) is placed by the shot's date alone: where two sources state different dates, its times are
+right by one of them only. That is told for as long as both sources are there, whichever came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ishtar.attributes import Edit
+from ishtar.errors import IshtarError
+from ishtar.stated_dates import StatedDate, stated_dates
+from ishtar.store import Channel, SourceFile
+
+if TYPE_CHECKING:
+    from ishtar.shot import Shot
+
+MATCHED = "matched by clock"  # `time_base` of channels that are placed by the shot's date
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockDifference:
+    """A source that says otherwise when the shot was than the clock that it goes by.
+
+    Attributes
+    ----------
+    date : StatedDate
+        What the source says.
+    clock : StatedDate or None
+        What counts; None where a person has taken the date away.
+    matched : bool
+        Whether the shot holds something that is placed by its clock.
+    """
+
+    date: StatedDate
+    clock: StatedDate | None
+    matched: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """By how much the source is ahead, s; None where one of the two states no time of day."""
+        here = self.date.moment
+        there = self.clock.moment if self.clock else None
+        return None if here is None or there is None else (here - there).total_seconds()
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether the coarser of the two clocks explains it: it only counts in larger steps."""
+        return self.seconds is not None and abs(self.seconds) < _coarser(self.date, self.clock)
+
+    def __str__(self) -> str:
+        if self.clock is None:
+            return f"{self.date.by} says {self.date.text}, but the shot's date was taken away"
+        for stated in (self.date, self.clock):
+            if stated.day is None:
+                return (
+                    f"{stated.by} states the date {stated.text!r}, which is no local time: "
+                    "`ishtar edit SHOT date=…` corrects it"
+                )
+        here, there = _both(self.date, self.clock)
+        what = "times of the generator follow" if self.matched else "the shot goes by"
+        return f"{self.date.by} says {here}, {self.clock.by} {there}: {what} {self.clock.by}"
+
+
+def clock_of(sources: Iterable[SourceFile], edits: Iterable[Edit]) -> StatedDate | None:
+    """Return the clock that a shot goes by: a person's correction, then the best source.
+
+    None where no source states a date, or a person has taken it away.
+    """
+    for edit in reversed(list(edits)):
+        if "date" in edit.changes:
+            text = edit.changes["date"].after
+            return None if text is None else StatedDate.of(f"the correction by {edit.who}", text)
+    return next(iter(stated_dates(sources)), None)
+
+
+def clock_differences(shot: Shot) -> list[ClockDifference]:
+    """Return the sources of a shot whose dates differ from its clock by more than can be seen.
+
+    What can be seen is one step of the rows that are matched to the shot by clock; where there are
+    none, what the coarser of the two clocks counts in. A date that cannot be used is told always.
+    """
+    clock = clock_of(shot.sources, shot.edits)
+    step = row_step_s(shot.sources)
+    matched = any(_matched(shot.sources))
+    found = (
+        ClockDifference(date=date, clock=clock, matched=matched)
+        for date in stated_dates(shot.sources)
+    )
+    return [difference for difference in found if _is_seen(difference, step)]
+
+
+def _is_seen(difference: ClockDifference, step_s: float | None) -> bool:
+    date, clock, seconds = difference.date, difference.clock, difference.seconds
+    if seconds is not None:
+        return abs(seconds) > (step_s or _coarser(date, clock))
+    # one of them states a day alone, or nothing that can be compared
+    return date.day is None or clock is None or date.day != clock.day
+
+
+def row_step_s(sources: Sequence[SourceFile]) -> float | None:
+    """Return the usual step of rows that were matched by clock, s; None where there are none."""
+    import numpy as np
+
+    steps = []
+    for channel in _matched(sources):
+        try:
+            forward = np.diff(channel.time())
+        except IshtarError:  # damage of it is told where it is read
+            continue
+        if len(forward := forward[forward > 0.0]):
+            steps.append(float(np.median(forward)))
+    return min(steps, default=None)
+
+
+def _matched(sources: Sequence[SourceFile]) -> Iterable[Channel]:
+    """Yield one channel of each source that was matched by clock; its others have its times."""
+    for source in sources:
+        channels = (c for c in source.channels.values() if c.properties.get("time_base") == MATCHED)
+        if (first := next(channels, None)) is not None:
+            yield first
+
+
+def _coarser(date: StatedDate, clock: StatedDate | None) -> float:
+    return max(date.resolution_s, clock.resolution_s if clock else 0.0)
+
+
+def _both(a: StatedDate, b: StatedDate) -> tuple[str, str]:
+    """Return two dates as text; without the day where it is the same."""
+    if a.moment is None or b.moment is None or a.day != b.day:
+        return _text(a), _text(b)
+    return _text(a).split(" ")[1], _text(b).split(" ")[1]
+
+
+def _text(date: StatedDate) -> str:
+    if date.moment is None:
+        return str(date.day)
+    digits = "milliseconds" if date.moment.microsecond % 1000 == 0 else "microseconds"
+    return date.moment.isoformat(sep=" ", timespec=digits if date.moment.microsecond else "seconds")

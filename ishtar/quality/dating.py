@@ -1,0 +1,34 @@
+"""Whether the sources of a shot agree on when it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ishtar import facts
+from ishtar.clocks import clock_differences
+from ishtar.lineage import record
+from ishtar.quality.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from ishtar.shot import Shot
+
+__all__ = ["dating"]
+
+
+def dating(shot: Shot) -> list[Finding]:
+    """Tell of sources by which the shot was at another time than by the clock that it goes by.
+
+    A difference that the coarser clock's steps explain is a note; a larger one is suspect.
+    """
+    shot.attributes.get("date")  # records it as read: it may be corrected
+    stored = [(source.path.name, source.origin.sha256) for source in shot.sources]
+    record(facts.sources_fact(stored, shot.number))  # one that comes may state another date
+    return [
+        Finding(
+            kind="clocks",
+            severity=Severity.NOTE if difference.is_rounding else Severity.SUSPECT,
+            where=difference.date.by,
+            text=str(difference),
+        )
+        for difference in clock_differences(shot)
+    ]

@@ -1,0 +1,333 @@
+"""What the samples of an HDF5 dataset lie along, the first that there is:
+
+1. a dimension scale (HDF5, netCDF) with a unit;
+2. ``wf_increment`` of the dataset, ``sampling`` (Hz) or ``SampleTime`` of it or of its group;
+3. a dataset ``Time`` of the same length in its group, by its unit: minutes in ``Generator`` and ms
+   in ``S7``, where it states none;
+4. nothing: samples are only counted.
+
+Times that count from a date begin where the shot does, or say when it did.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5o, h5r
+
+from runner.ingest.context import Context
+from runner.ingest.dates import iso, parse_moment
+from runner.ingest.h5_attributes import number_of, one_text
+from runner.ingest.h5_clock import Clock
+from runner.ingest.h5_errors import LeftOut, Notes, reading
+from runner.ingest.h5_storage import Values
+from runner.ingest.h5_structure import Contents, Found
+from runner.ingest.h5_units import PlaceUnit, place_unit, rate_hz, reference
+from runner.ingest.h5_values import UNITS
+
+GROUP_UNITS = {"Generator": "min", "S7": "ms"}
+MOST_COLUMNS = 256
+CLEARLY_LONGER = 8  # times: then the longer axis is that of the samples
+EARLIEST = 1990
+FARTHEST = dt.timedelta(days=1)  # from the shot's date, for times to be on its clock
+_TIME_NAME = re.compile(
+    r"(?:time|zeit)\s*(?:[\[(](?P<a>[^\])]+)[\])]|_(?P<b>[mun]?s|min|h))?", re.I
+)
+_NO_COORDINATE = "This is a netCDF dimension but not a netCDF variable"
+
+
+@dataclass(kw_only=True)
+class Axis:
+    """Where samples lie: ``t0`` and ``step``, or a clock; ``moment``: that of the first."""
+
+    base: str
+    t0: float = 0.0
+    step: float = 1.0
+    x_unit: str = "s"
+    clock: Clock | None = None
+    moment: tuple[dt.datetime, Fraction] | None = None
+
+    def places(self, start: int, stop: int) -> Any:
+        """Return where samples lie."""
+        if self.clock is not None:
+            return self.clock.places(start, stop) + self.t0
+        return self.t0 + self.step * np.arange(start, stop, dtype=np.float64)
+
+
+class Axes:
+    """Finds the axes of all datasets of a file.
+
+    Parameters
+    ----------
+    values_of : callable
+        Opens the values of a dataset.
+    date : datetime or None
+        What the file states, local time; ``date_is_local``: it was stated without a zone.
+    """
+
+    def __init__(
+        self,
+        contents: Contents,
+        values_of: Callable[[Found], Values],
+        context: Context,
+        notes: Notes,
+        *,
+        date: dt.datetime | None,
+        date_is_local: bool,
+    ) -> None:
+        self._contents, self._values_of = contents, values_of
+        self._context, self._notes = context, notes
+        self._date, self._date_is_local = date, date_is_local
+        self._clocks: dict[int, Axis | str] = {}
+        self._absolute: list[Axis] = []
+
+    def lay(self, found: Found, shape: tuple[int, ...]) -> tuple[int, int | None, Axis]:
+        """Return the axis of the samples, how many values each has (None: one), and where they lie.
+
+        Raises
+        ------
+        LeftOut
+            It cannot be told which axis is that of the samples.
+        """
+        long = [i for i, n in enumerate(shape) if n != 1]
+        if len(long) <= 1:
+            i = long[0] if long else 0
+            return i, None, self._axis(found, i, shape[i])
+        stated = [i for i in long if self._own_places(found, i, shape[i])]
+        stated = stated or [i for i in long if any(self._times(found, shape[i]))]
+        if len(long) > 2 or (len(stated) != 1 and not _is_longer(shape, long)):
+            raise LeftOut(f"{found.path} has the shape {shape} and is not stored")
+        i = stated[0] if len(stated) == 1 else max(long, key=lambda k: shape[k])
+        n_columns = max(shape[k] for k in long if k != i)
+        if n_columns > MOST_COLUMNS:
+            raise LeftOut(f"{found.path} has the shape {shape} and is not stored")
+        self._notes.add(
+            f"{found.path} has the shape {shape}: its {shape[i]} samples are stored as "
+            f"{n_columns} channels {found.path}.0 …"
+        )
+        return i, n_columns, self._axis(found, i, shape[i])
+
+    def settle(self) -> None:
+        """Put the axes that begin at a moment onto the shot's clock, once all are known."""
+        if not self._absolute:
+            return
+        moments = [axis.moment for axis in self._absolute if axis.moment is not None]
+        zero = self._date
+        if zero is None:
+            zero = min(moments)[0]
+            self._context.attributes["date"] = iso(zero)
+            self._notes.add(f"the shot's date {iso(zero)} is that of the first sample")
+        for axis in self._absolute:
+            assert axis.moment is not None
+            moment, rest = axis.moment
+            if abs(moment - zero) > FARTHEST:
+                self._notes.add(
+                    f"{axis.base} begins at {iso(moment)}, but the file's date is {iso(zero)}: "
+                    "its times are counted from its first sample"
+                )
+                continue
+            axis.t0 += float(
+                Fraction((moment - zero) // dt.timedelta(microseconds=1), 10**6) + rest
+            )
+
+    def _axis(self, found: Found, i: int, n: int) -> Axis:
+        for candidate in self._own_places(found, i, n):
+            scale = self._from_clock(*candidate)
+            if isinstance(scale, Axis):
+                return scale
+            self._notes.add(f"{scale}: {found.path} is stored by sample number or by its rate")
+        if (stated := self._stated(found)) is not None:
+            return stated
+        if (axis := self._from_time(found, n)) is not None:
+            return axis
+        for other in self._scales(found, i):
+            if other is not found and _unit_of(other) is None:
+                self._notes.add(
+                    f"{other.path} does not say its unit: {found.path} is stored by sample number"
+                )
+        return Axis(base="samples", x_unit="")
+
+    # 1. dimension scales
+
+    def _own_places(self, found: Found, i: int, n: int) -> list[tuple[Found, PlaceUnit]]:
+        """Return the scales of an axis that state a unit."""
+        return [
+            (scale, unit)
+            for scale in self._scales(found, i)
+            if _length(scale) == n and (unit := _unit_of(scale)) is not None
+        ]
+
+    def _scales(self, found: Found, i: int) -> Iterator[Found]:
+        if one_text(found.attributes.get("CLASS")) == "DIMENSION_SCALE":
+            yield found
+        try:
+            with reading("it"):
+                attributes = h5py.Dataset(found.id).attrs
+                if b"DIMENSION_LIST" not in attributes:
+                    return
+                references = list(attributes[b"DIMENSION_LIST"][i])
+                items = [h5r.dereference(r, self._contents.file) for r in references if r]
+                places = [h5o.get_info(item).addr for item in items if item is not None]
+        except Exception:  # a scale that cannot be read is none
+            self._notes.add(f"the dimension scales of {found.path} cannot be read")
+            return
+        for place in places:
+            if (scale := self._contents.at(place)) is not None and is_coordinate(scale):
+                yield scale
+
+    # 2. attributes
+
+    def _stated(self, found: Found) -> Axis | None:
+        for owner in (found.attributes, self._contents.groups.get(found.group, {})):
+            own = {name.casefold(): value for name, value in owner.items()}
+            if (axis := self._waveform(found, own)) is not None:
+                return axis
+            for key, name in (("sampling", "sampling"), ("sampletime", "SampleTime")):
+                if (value := own.get(key)) is None:
+                    continue
+                rate = rate_hz(value) if key == "sampling" else _inverse(number_of(value))
+                if rate is not None:
+                    return Axis(
+                        base=name, t0=self._start(found, own.get("tstart")), step=1.0 / rate
+                    )
+                self._notes.add(f"{found.path} or its group states {name} {value!r}: no such rate")
+        return None
+
+    def _waveform(self, found: Found, own: dict[str, Any]) -> Axis | None:
+        """Read what LabVIEW says of a waveform."""
+        step = number_of(own.get("wf_increment"))
+        if step is None or step <= 0:
+            return None
+        unit = place_unit(one_text(own.get("wf_xunit_string")) or "s")
+        per_unit = float(unit.per_second or 1)
+        axis = Axis(
+            base="wf_increment",
+            t0=self._start(found, own.get("wf_start_offset")) / per_unit,
+            step=step / per_unit,
+            x_unit=unit.x_unit,
+        )
+        start = parse_moment(one_text(own.get("wf_start_time")))
+        if start is not None and unit.per_second is not None:
+            self._begins(axis, start, Fraction(0))
+        return axis
+
+    def _start(self, found: Found, value: Any) -> float:
+        if value is None:
+            return 0.0
+        if (start := number_of(value)) is None:
+            self._notes.add(f"{found.path}: its start {value!r} is no number and taken for 0")
+            return 0.0
+        return start
+
+    # 3. a dataset of times
+
+    def _times(self, found: Found, n: int) -> Iterator[tuple[Found, PlaceUnit]]:
+        """Yield the datasets of times for n samples of a group that state their unit."""
+        for time, unit in self._named_times(found):
+            if unit is not None and _length(time) == n:
+                yield time, unit
+
+    def _named_times(self, found: Found) -> Iterator[tuple[Found, PlaceUnit | None]]:
+        for time in self._contents.in_group(found.group):
+            match = _TIME_NAME.fullmatch(time.name)
+            if match is not None and _length(time) is not None:
+                group = found.group.rpartition("/")[2]
+                in_name = match["a"] or match["b"] or GROUP_UNITS.get(group, "")
+                yield time, _unit_of(time) or (place_unit(in_name) if in_name else None)
+
+    def _from_time(self, found: Found, n: int) -> Axis | None:
+        complaints: list[str] = []
+        for time, unit in self._named_times(found):
+            length = _length(time)
+            if length != n:
+                complaints.append(f"{found.path} has {n} values but {time.path} {length}")
+            elif unit is None:
+                complaints.append(f"{time.path} does not say its unit")
+            else:
+                axis = self._from_clock(time, unit)
+                if isinstance(axis, Axis):
+                    return axis
+                complaints.append(axis)
+        for complaint in complaints:
+            self._notes.add(f"{complaint}: {found.path} is stored by sample number")
+        return None
+
+    def _from_clock(self, time: Found, unit: PlaceUnit) -> Axis | str:
+        """Return the axis that a dataset of places gives, or why it cannot."""
+        if time.address not in self._clocks:
+            self._clocks[time.address] = self._made(time, unit)
+        return self._clocks[time.address]
+
+    def _made(self, time: Found, unit: PlaceUnit) -> Axis | str:
+        try:
+            values = self._values_of(time)
+            long = [i for i, n in enumerate(values.shape) if n != 1]
+            if len(long) == 1:
+                values.turn(long[0])
+            zero = reference(unit.since, time.attributes) if unit.since else None
+            clock = Clock(time, values, unit, self._notes, from_first=zero is not None)
+        except LeftOut as error:
+            return f"{time.path} gives no times ({error})"
+        axis = Axis(base=time.path, x_unit=unit.x_unit, clock=clock)
+        if zero is not None:
+            if zero.tzinfo is None and not self._date_is_local:
+                zero = zero.replace(tzinfo=dt.UTC)
+                self._notes.add(f"{time.path} counts from {unit.since}, taken for UTC")
+            self._begins(axis, zero, clock.first_s())
+        elif unit.since:
+            self._notes.add(
+                f"{time.path} counts from {unit.since!r}, which is no date: taken for 0"
+            )
+        return axis
+
+    def _begins(self, axis: Axis, reference: dt.datetime, after: Fraction) -> None:
+        """Remember the moment of an axis' first sample, as local time."""
+        micro = after * 10**6
+        try:
+            moment = reference + dt.timedelta(microseconds=int(micro // 1))
+            if moment.tzinfo is not None:
+                moment = dt.datetime.fromisoformat(self._context.local(moment))
+        except (OverflowError, ValueError, OSError):
+            self._notes.add(
+                f"{axis.base} begins at no possible date: counted from its first sample"
+            )
+            return
+        if moment.year < EARLIEST:  # a clock that was never set
+            return
+        axis.moment = (moment, (micro - micro // 1) / 10**6)
+        self._absolute.append(axis)
+
+
+def _is_longer(shape: tuple[int, ...], long: list[int]) -> bool:
+    a, b = sorted(shape[i] for i in long[:2])
+    return b >= CLEARLY_LONGER * a
+
+
+def _length(found: Found) -> int | None:
+    """Return how many values a dataset has that lie in one row; None if they do not."""
+    shape = found.id.shape
+    if not shape or sum(n != 1 for n in shape) > 1:
+        return None
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _unit_of(found: Found) -> PlaceUnit | None:
+    named = {name.casefold(): value for name, value in found.attributes.items()}
+    text = next((t for key in UNITS if (t := one_text(named.get(key)))), "")
+    return place_unit(text) if text not in ("", "1") else None
+
+
+def is_coordinate(scale: Found) -> bool:
+    """Say whether a dataset is more than the length of a dimension of netCDF."""
+    return not one_text(scale.attributes.get("NAME")).startswith(_NO_COORDINATE)
+
+
+def _inverse(number: float | None) -> float | None:
+    return 1.0 / number if number else None

@@ -1,0 +1,194 @@
+"""The numbers in a file's name, and which of them cannot be a shot's.
+
+``22.11.2026 shot 1301.tdms``, ``4.5kW_1302.tdms``, ``2026-11-22_10-30-00.tdms``: dates, times of
+day, values with their unit and numbers of channels stand in names beside shot numbers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+_ENDING = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9_]{0,9})+$")
+_SEPARATORS = ".:-_"  # dots first: in 1301_22.11.2026 the date is what has one separator
+_CLOCK = re.compile(
+    r"(?<![0-9A-Za-z])[0-9]{1,2}h(?:[0-9]{2}(?:m(?:[0-9]{2}s?)?)?)?(?![0-9A-Za-z])", re.I
+)
+_COMPACT = re.compile(
+    r"(?<!\d)(?P<date>(?:19|20)\d{6})(?:(?P<between>[T_\-. ]?)(?P<time>\d{6}|\d{4}))?(?!\d)Z?",
+    re.ASCII,
+)
+_TELLS = re.compile(
+    r"(?<![A-Za-z])(?:shot|pulse|puls|schuss|discharge)s?[\W_]*"
+    r"(?:(?:number|nummer|num|nr|no)[\W_]*)?$"
+    r"|\#[\W_]*$",
+    re.I,
+)
+_UNITS = [
+    *("W", "kW", "MW", "mW", "V", "kV", "mV", "A", "kA", "mA", "uA", "µA", "T", "mT", "G"),
+    *("Hz", "kHz", "MHz", "GHz", "Pa", "hPa", "mbar", "bar", "sccm", "dB", "dBm", "Ohm"),
+    *("ns", "us", "µs", "ms", "s", "sec", "min", "h", "m", "mm", "cm", "km", "kg", "g", "l"),
+    *("eV", "K", "C", "deg"),
+]
+_UNIT_BEHIND = re.compile(
+    rf"[ _]?(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![A-Za-z])|%"
+)
+_TIME_THEN_DIGITS = (3, 6)  # milliseconds, microseconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A number of a name that may be a shot's.
+
+    Attributes
+    ----------
+    digits : str
+        As it stands there.
+    leads : bool
+        The name begins with it.
+    told : bool
+        A word before it says that it is one: ``shot 1301``, ``#12345``.
+    before_unit : bool
+        A unit follows at a distance: ``500 W``.
+    runs_on : bool
+        Another number follows or goes before at once, ``2026_0042``: either may be the shot's.
+    """
+
+    digits: str
+    leads: bool = False
+    told: bool = False
+    before_unit: bool = False
+    runs_on: bool = False
+
+    @property
+    def value(self) -> int:
+        """The number."""
+        return int(self.digits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a name holds: numbers that may be a shot's, and whether there are dates or times."""
+
+    numbers: list[Candidate]
+    moments: bool
+
+
+def candidates(name: str) -> Found:
+    """Return the numbers of a name that can be a shot's, in their order."""
+    stem = _ENDING.sub("", name) or name
+    rest, moments = _without_moments(stem)
+    numbers = list(_numbers(rest))
+    return Found(numbers=numbers, moments=moments)
+
+
+_GONE = "\0"  # in place of a date or a time, so that its neighbours do not become one
+_PERHAPS = "\1"  # … that may as well be a number
+
+
+def _without_moments(stem: str) -> tuple[str, bool]:
+    text = _CLOCK.sub(lambda m: _GONE * len(m[0]), stem)
+    text = _COMPACT.sub(_compact, text)
+    for separator in _SEPARATORS:
+        run = re.compile(rf"[0-9]+(?:{re.escape(separator)}[0-9]+)+")
+        text = run.sub(partial(_moments_in, separator), text)
+    text = re.sub(rf"(?<={_GONE})[.,][0-9]+", _GONE, text)  # the fraction of a second
+    return text, _GONE in text
+
+
+def _compact(match: re.Match[str]) -> str:
+    """Return what is left of 20261122, 20261122T103000, 20261122_1030."""
+    if not _is_date(int(match["date"][:4]), int(match["date"][4:6]), int(match["date"][6:])):
+        return match[0]
+    time = match["time"]
+    if time is None:
+        return _GONE * len(match[0])
+    clock = [int(time[i : i + 2]) for i in range(0, len(time), 2)]
+    if not _is_time(*clock):
+        return _GONE * len(match["date"]) + (match["between"] or _GONE) + time
+    if len(time) == 4 and match["between"] != "T":  # 10:30, or shot 1030
+        return _GONE * len(match["date"]) + match["between"] + _mark(time)
+    return _GONE * len(match[0])
+
+
+def _mark(digits: str) -> str:
+    """Return digits that may be a time, too: nobody can tell."""
+    return _PERHAPS + digits
+
+
+def _moments_in(separator: str, match: re.Match[str]) -> str:
+    """Return a run of numbers without the one date or time in it; unchanged if it has several."""
+    parts = match[0].split(separator)
+    places = [i for i in range(len(parts) - 2) if _is_moment(parts[i : i + 3])]
+    # a date and the time after it, 2026-11-22-10-30-00
+    whole = [i for i in places if i + 3 in places and len(parts[i]) == 4]
+    if whole:
+        places = [whole[0], whole[0] + 3]
+    if not places or (len(places) > 1 and not whole):
+        return match[0]
+    left = list(parts)
+    for i in places:
+        left[i : i + 3] = [_GONE] * 3
+    behind = places[-1] + 3
+    is_time = len(parts[places[-1]]) < 3
+    if is_time and len(parts) > behind:
+        if separator == ".":
+            left[behind] = _GONE  # 10.30.00.123: its fraction
+        elif len(parts[behind]) in _TIME_THEN_DIGITS:
+            left[behind] = _mark(parts[behind])
+    elif (
+        len(parts) > behind
+        and len(parts[behind]) == 4
+        and _is_time(int(parts[behind][:2]), int(parts[behind][2:]))
+    ):
+        left[behind] = _mark(parts[behind])  # 2026-11-22-1030
+    return separator.join(left)
+
+
+def _is_moment(parts: list[str]) -> bool:
+    """Say whether three numbers are a date or a time of day, in any order that people write."""
+    a, b, c = map(int, parts)
+    lengths = tuple(map(len, parts))
+    if lengths[0] == 4 and max(lengths[1:]) <= 2:
+        return _is_date(a, b, c)
+    if lengths[2] == 4 and max(lengths[:2]) <= 2:
+        return _is_date(c, b, a) or _is_date(c, a, b)
+    if max(lengths) > 2 or lengths[1] != 2 or lengths[2] != 2:
+        return False
+    return _is_time(a, b, c) or _is_date(2000 + c, b, a) or _is_date(2000 + a, b, c)
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        return 1970 <= dt.date(year, month, day).year < 2200
+    except ValueError:
+        return False
+
+
+def _is_time(hours: int, minutes: int, seconds: int = 0) -> bool:
+    return hours < 24 and minutes < 60 and seconds < 61
+
+
+def _numbers(text: str) -> Iterator[Candidate]:
+    """Yield the numbers that stand by themselves, without decimals and values with a unit."""
+    found: list[tuple[re.Match[str], Candidate]] = []
+    for match in re.finditer(r"[0-9]+(?:[.,][0-9]+)*", text):
+        before, behind = text[: match.start()].removesuffix(_PERHAPS), text[match.end() :]
+        told = _TELLS.search(before) is not None
+        if not match[0].isdigit() or (behind and (behind[0].isalnum() or behind[0] in "%°")):
+            continue
+        if before[-1:].isalpha() and not told:
+            continue
+        unit = _UNIT_BEHIND.match(behind) is not None
+        found.append(
+            (match, Candidate(digits=match[0], leads=not before, told=told, before_unit=unit))
+        )
+    places = {m.start() for m, c in found if not c.before_unit}
+    ends = {m.end() for m, c in found if not c.before_unit}
+    for match, candidate in found:
+        perhaps = text[: match.start()].endswith(_PERHAPS)
+        near = match.end() + 1 in places or match.start() - 1 in ends
+        yield replace(candidate, runs_on=perhaps or near)

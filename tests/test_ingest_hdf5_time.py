@@ -1,0 +1,471 @@
+"""What the samples of an HDF5 file lie along, and when its shot was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from runner.ingest import h5_clock
+from tests.hdf5_fakes import Written, good
+
+N = np.arange(5.0)
+COUNTED = ("", 0.0, 1.0, "samples")
+
+
+def facts(channel: Any) -> tuple[Any, ...]:
+    return channel.x_unit, channel.t0, channel.dt, channel.properties["time_base"]
+
+
+# Rates
+
+
+def rated(tmp_path: Path, **attributes: Any) -> Written:
+    def fill(f: h5py.File) -> None:
+        f["g/U"] = N
+        f["g"].attrs.update(attributes)
+
+    return Written(tmp_path, fill)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "dt"),
+    [
+        (1e5, 1e-5),
+        (np.float32(1000), 1e-3),
+        ("1E5", 1e-5),
+        (np.bytes_("100000"), 1e-5),
+        ("100 kHz", 1e-5),
+        ("2.5MHz", 4e-7),
+        ("0,5", 2.0),
+        ("1000 S/s", 1e-3),
+        ([1000.0], 1e-3),
+        (np.array([[1000]]), 1e-3),
+    ],
+)
+def test_a_rate_is_read_as_people_write_it(tmp_path: Path, sampling: Any, dt: float) -> None:
+    channel = rated(tmp_path, sampling=sampling, Tstart="-0.5")["g/U"]
+    assert facts(channel) == ("s", -0.5, pytest.approx(dt, rel=1e-15), "sampling")
+
+
+@pytest.mark.parametrize("sampling", ["fast", 0.0, -5.0, np.nan, np.inf, [1.0, 2.0], "10 s", True])
+def test_a_rate_that_is_none_leaves_samples_counted(tmp_path: Path, sampling: Any) -> None:
+    written = rated(tmp_path, sampling=sampling)
+    assert facts(written["g/U"]) == COUNTED
+    assert "g/U or its group states sampling" in written.reason
+
+
+def test_a_start_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    written = rated(tmp_path, sampling=10.0, Tstart="soon")
+    assert facts(written["g/U"]) == ("s", 0.0, 0.1, "sampling")
+    assert "g/U: its start 'soon' is no number and taken for 0" in written.reason
+
+
+def test_the_waveform_of_labview_gives_increment_offset_and_unit(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f.attrs["date"] = "2026-11-22 15:00:00"
+        for name, unit in (("t", "ms"), ("f", "Hz"), ("n", None), ("s", "s")):
+            f[f"g/{name}"] = N
+            attrs = f[f"g/{name}"].attrs
+            attrs.update(wf_increment="0.1", wf_start_offset=2.0)
+            if unit:
+                attrs["wf_xunit_string"] = unit
+        f["g/s"].attrs["wf_start_time"] = "2026-11-22 15:00:00.500"
+        f["g/x"] = N
+        f["g"].attrs["SampleTime"] = "1E-3"
+
+    written = Written(tmp_path, fill)
+    assert facts(written["g/t"]) == ("s", 0.002, 0.0001, "wf_increment")
+    assert facts(written["g/f"]) == ("Hz", 2.0, 0.1, "wf_increment")
+    assert facts(written["g/n"]) == ("s", 2.0, 0.1, "wf_increment")
+    assert facts(written["g/s"]) == ("s", 2.5, 0.1, "wf_increment")
+    assert facts(written["g/x"]) == ("s", 0.0, 0.001, "SampleTime")
+
+
+def test_what_says_nothing_is_counted(tmp_path: Path) -> None:
+    assert facts(rated(tmp_path)["g/U"]) == COUNTED
+
+
+# Datasets of times
+
+
+def timed(
+    tmp_path: Path, name: str, times: Any, attributes: dict[str, Any] | None = None, **options: Any
+) -> Written:
+    def fill(f: h5py.File) -> None:
+        f["g/U"] = N
+        f.create_dataset(f"g/{name}", data=np.asarray(times), **options)
+        f[f"g/{name}"].attrs.update(attributes or {})
+
+    return Written(tmp_path, fill)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("Time", "ms"),
+        ("time", "ms"),
+        ("TIME", np.bytes_("milliseconds")),
+        ("Zeit", "msec"),
+        ("Time [ms]", None),
+        ("time (ms)", None),
+        ("time_ms", None),
+    ],
+)
+def test_a_dataset_of_times_is_known_by_its_name_and_unit(
+    tmp_path: Path, name: str, unit: Any
+) -> None:
+    written = timed(tmp_path, name, 100 * N**2, {"unit": unit} if unit else {})
+    channel = written["g/U"]
+    assert channel.x_unit == "s"
+    np.testing.assert_allclose(channel.time(), 0.1 * N**2, rtol=1e-15)
+    assert channel.properties["time_base"] == f"g/{name}"
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_second"),
+    [
+        *(("s", 1), ("us", 1e6), ("µs", 1e6), ("μs", 1e6), ("ns", 1e9), ("Seconds", 1)),
+        *(("min", 1 / 60), ("h", 1 / 3600), ("days", 1 / 86400), ("[s]", 1)),
+    ],
+)
+def test_units_of_time(tmp_path: Path, unit: str, per_second: float) -> None:
+    channel = timed(tmp_path, "Time", N * per_second, {"units": unit})["g/U"]
+    np.testing.assert_allclose(channel.time(), N, rtol=1e-12)
+
+
+def test_a_place_that_is_no_time_keeps_its_unit(tmp_path: Path) -> None:
+    channel = timed(tmp_path, "Time", 10 * N, {"unit": "Hz"})["g/U"]
+    assert channel.x_unit == "Hz"
+    assert channel.time().tolist() == (10 * N).tolist()
+
+
+def test_the_generator_counts_minutes_and_the_plc_ms(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        for group in ("Generator", "S7", "sub/Generator"):
+            f[f"{group}/Time"] = N
+            f[f"{group}/P"] = N
+
+    written = Written(tmp_path, fill)
+    np.testing.assert_allclose(written["Generator/P"].time(), 60 * N)
+    np.testing.assert_allclose(written["S7/P"].time(), N / 1000)
+    np.testing.assert_allclose(written["sub/Generator/P"].time(), 60 * N)
+
+
+@pytest.mark.parametrize(
+    ("times", "attributes", "reason"),
+    [
+        (N, {}, "g/Time does not say its unit"),
+        (N[:4], {"unit": "s"}, "g/U has 5 values but g/Time 4"),
+        ([0, 1, np.nan, 3, 4], {"unit": "s"}, "not all of its values are numbers"),
+        ([0, 1, np.inf, 3, 4], {"unit": "s"}, "not all of its values are numbers"),
+        ([0, 1, -9, 3, 4], {"unit": "s", "_FillValue": -9}, "not all of its values are numbers"),
+        (np.zeros(5), {"unit": "s"}, "all of its values are the same"),
+        (N.astype(complex), {"unit": "s"}, "it holds no plain numbers"),
+    ],
+)
+def test_times_that_are_none_leave_samples_counted(
+    tmp_path: Path, times: Any, attributes: dict[str, Any], reason: str
+) -> None:
+    written = timed(tmp_path, "Time", times, attributes)
+    assert facts(written["g/U"]) == COUNTED
+    assert reason in written.reason
+    assert "g/U is stored by sample number" in written.reason or "stored by sample" in reason
+
+
+def test_times_that_were_never_written_are_none(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f["g/U"] = N
+        f["h/U"] = N
+        f.create_dataset("g/Time", (5,), "f8").attrs["unit"] = "s"
+        part = f.create_dataset("h/Time", (5,), "f8", chunks=(2,))
+        part.attrs["unit"] = "s"
+        part[:2] = [0.0, 1.0]
+
+    written = Written(tmp_path, fill)
+    assert facts(written["g/U"]) == COUNTED
+    assert facts(written["h/U"]) == COUNTED
+    assert "g/Time gives no times (its values were never written)" in written.reason
+    assert "h/Time gives no times (3 of its values were never written)" in written.reason
+
+
+def test_times_may_be_packed_themselves(tmp_path: Path) -> None:
+    attributes = {"unit": "ms", "scale_factor": 0.5, "add_offset": 100.0}
+    channel = timed(tmp_path, "Time", np.arange(5, dtype="i2"), attributes)["g/U"]
+    np.testing.assert_allclose(channel.time(), (0.5 * N + 100) / 1000)
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (300,), "compression": "gzip"}])
+def test_a_long_clock_is_read_along_with_its_channels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(h5_clock, "LONGEST_HELD", 100)
+    times = np.cumsum(np.random.default_rng(1).uniform(1, 2, 5000))
+
+    def fill(f: h5py.File) -> None:
+        f.create_dataset("g/Time", data=times, **options).attrs["unit"] = "s"
+        f.create_dataset("g/a", data=times + 1, chunks=(64,))
+        f.create_dataset("g/b", data=times + 2, chunks=(777,), compression="gzip")
+        hole = f.create_dataset("g/c", (5000,), "f8", chunks=(100,))
+        hole[200:300], hole[4000:4100] = times[200:300], times[4000:4100]
+
+    written = Written(tmp_path, fill)
+    for name in "ab":
+        np.testing.assert_array_equal(written[f"g/{name}"].time(), times)
+    np.testing.assert_array_equal(
+        written["g/c"].time(), np.concatenate([times[200:300], times[4000:4100]])
+    )
+
+
+# Dimension scales
+
+
+def scaled(f: h5py.File, name: str, places: Any, **attributes: Any) -> h5py.Dataset:
+    f["v/U"] = np.arange(float(len(places)))
+    scale = f.create_dataset(name, data=places)
+    scale.make_scale(name)
+    f["v/U"].dims[0].attach_scale(scale)
+    scale.attrs.update(attributes)
+    return scale
+
+
+@pytest.mark.parametrize(
+    ("unit", "x_unit", "factor"), [("ms", "s", 1e-3), ("Hz", "Hz", 1), ("m", "m", 1)]
+)
+def test_a_dimension_scale_says_what_samples_lie_along(
+    tmp_path: Path, unit: str, x_unit: str, factor: float
+) -> None:
+    written = Written(tmp_path, lambda f: scaled(f, "axes/x", 10 * N**2, units=unit))
+    channel = written["v/U"]
+    assert channel.x_unit == x_unit
+    np.testing.assert_allclose(channel.time(), 10 * N**2 * factor)
+    np.testing.assert_allclose(written["axes/x"].time(), 10 * N**2 * factor)
+
+
+def test_a_dimension_scale_counts_before_the_rate_of_the_group(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        scaled(f, "x", N**2, units="s")
+        f["v"].attrs["sampling"] = 10.0
+
+    assert Written(tmp_path, fill)["v/U"].time().tolist() == (N**2).tolist()
+
+
+def test_a_scale_without_a_unit_says_nothing(tmp_path: Path) -> None:
+    written = Written(tmp_path, lambda f: scaled(f, "x", N))
+    assert facts(written["v/U"]) == COUNTED
+    assert "x does not say its unit: v/U is stored by sample number" in written.reason
+
+
+def test_a_dimension_without_a_variable_is_no_channel(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f["v/U"] = N
+        scale = f.create_dataset("x", (5,), "f4")
+        scale.make_scale("This is a netCDF dimension but not a netCDF variable.         5")
+        f["v/U"].dims[0].attach_scale(scale)
+
+    written = Written(tmp_path, fill)
+    assert written.paths == ["v/U"]
+    assert written.reason == ""
+
+
+def test_a_scale_tells_the_samples_of_a_table(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f["U"] = np.arange(20.0).reshape(4, 5)
+        f["t"] = N
+        f["t"].make_scale("t")
+        f["t"].attrs["units"] = "s"
+        f["U"].dims[1].attach_scale(f["t"])
+
+    written = Written(tmp_path, fill)
+    assert written["U.3"].raw().tolist() == [15, 16, 17, 18, 19]
+    assert written["U.3"].x_unit == "s"
+
+
+def test_a_damaged_list_of_scales_is_said(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        f["good/U"].attrs["DIMENSION_LIST"] = "nonsense"
+
+    written = Written(tmp_path, fill)
+    assert facts(written["good/U"]) == COUNTED
+    assert "the dimension scales of good/U cannot be read" in written.reason
+
+
+# Moments
+
+
+@pytest.mark.parametrize(
+    ("units", "times", "date"),
+    [
+        ("seconds since 2026-11-22 14:00:00 +00:00", N, "2026-11-22T15:00:00"),
+        ("seconds since 2026-11-22T14:00:00Z", N + 2.5, "2026-11-22T15:00:02.500"),
+        ("seconds since 2026-11-22 14:00:00", N, "2026-11-22T15:00:00"),  # CF: UTC
+        ("milliseconds since 2026-11-22 15:00:00 +01:00", 1000 * N, "2026-11-22T15:00:00"),
+        ("hours since 2026-11-22", 14 + N / 3600, "2026-11-22T15:00:00"),
+        ("seconds since 1970-01-01 00:00:00", 1795356000 + N, "2026-11-22T15:00:00"),
+        (
+            "nanoseconds since 1970-01-01",
+            1795356000_123456789 + np.arange(5) * 10**9,
+            "2026-11-22T15:00:00.123456",
+        ),
+    ],
+)
+def test_times_since_a_moment_give_the_shot_its_date_and_begin_there(
+    tmp_path: Path, units: str, times: Any, date: str
+) -> None:
+    written = Written(tmp_path, lambda f: scaled(f, "time", times, units=units))
+    assert written.source.attributes == {"date": date}
+    np.testing.assert_allclose(written["v/U"].time(), N, atol=1e-6, rtol=0)
+    assert f"the shot's date {date} is that of the first sample" in written.reason
+
+
+def test_nanoseconds_since_1970_keep_every_digit(tmp_path: Path) -> None:
+    times = 1795356000_000000000 + np.array([0, 1, 2, 3, 7])
+    units = "nanoseconds since 1970-01-01"
+    written = Written(tmp_path, lambda f: scaled(f, "time", times, units=units))
+    np.testing.assert_allclose(written["v/U"].time(), [0, 1e-9, 2e-9, 3e-9, 7e-9], rtol=1e-12)
+
+
+def test_times_since_a_moment_are_put_on_the_clock_of_the_stated_date(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f.attrs["date"] = "2026-11-22T15:00:00+01:00"
+        scaled(f, "time", N + 0.25, units="seconds since 2026-11-22T14:00:00Z")
+
+    written = Written(tmp_path, fill)
+    assert written.source.attributes == {"date": "2026-11-22T15:00:00"}
+    np.testing.assert_allclose(written["v/U"].time(), N + 0.25)
+
+
+def test_a_date_and_a_reference_without_zones_are_of_the_same_clock(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f.attrs["date"] = "2026-11-22 15:00:00"
+        scaled(f, "time", N - 0.5, units="seconds since 2026-11-22 15:00:00")
+
+    np.testing.assert_allclose(Written(tmp_path, fill)["v/U"].time(), N - 0.5)
+
+
+def test_of_two_clocks_the_first_gives_the_date_and_the_other_keeps_its_delay(
+    tmp_path: Path,
+) -> None:
+    def fill(f: h5py.File) -> None:
+        for name, start in (("a", 30.5), ("b", 30.0)):
+            f[f"{name}/U"] = N
+            f[f"{name}/time"] = N + start
+            f[f"{name}/time"].attrs["units"] = "s since 2026-11-22T14:00:00Z"
+
+    written = Written(tmp_path, fill)
+    assert written.source.attributes == {"date": "2026-11-22T15:00:30"}
+    np.testing.assert_allclose(written["a/U"].time(), N + 0.5)
+    np.testing.assert_allclose(written["b/U"].time(), N)
+
+
+def test_times_of_another_day_are_counted_from_their_first(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f.attrs["date"] = "2026-11-22 15:00:00"
+        scaled(f, "time", N + 7, units="seconds since 2024-01-01T00:00:00Z")
+
+    written = Written(tmp_path, fill)
+    np.testing.assert_allclose(written["v/U"].time(), N)
+    assert "its times are counted from its first sample" in written.reason
+
+
+@pytest.mark.parametrize("since", ["the trigger", "2026-13-45 00:00:00"])
+def test_a_reference_that_is_no_date_is_zero(tmp_path: Path, since: str) -> None:
+    written = Written(tmp_path, lambda f: scaled(f, "time", N + 3, units=f"seconds since {since}"))
+    assert written.source.attributes == {}
+    np.testing.assert_allclose(written["v/U"].time(), N + 3)
+    assert "which is no date: taken for 0" in written.reason
+
+
+@pytest.mark.parametrize("first", [1e300, -1e12, 1e12])
+def test_a_moment_that_cannot_be_is_no_date(tmp_path: Path, first: float) -> None:
+    units = "seconds since 2026-11-22T14:00:00Z"
+    written = Written(tmp_path, lambda f: scaled(f, "time", first + 1e290 * N, units=units))
+    assert written.source.attributes == {}
+
+
+# The date of the shot
+
+
+def dated(tmp_path: Path, **attributes: Any) -> Written:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        f.attrs.update(attributes)
+
+    return Written(tmp_path, fill)
+
+
+@pytest.mark.parametrize(
+    ("date", "stored"),
+    [
+        ("2026-11-22 15:00:00", "2026-11-22T15:00:00"),
+        ("22.11.2026 15:00:00", "2026-11-22T15:00:00"),
+        ("2026-11-22T15:00:00+01:00", "2026-11-22T15:00:00"),
+        ("2026-11-22T14:00:00Z", "2026-11-22T15:00:00"),
+        ("2026-07-22T14:00:00.250Z", "2026-07-22T16:00:00.250"),
+        (np.bytes_("2026-11-22 15:00:00"), "2026-11-22T15:00:00"),
+        (["2026-11-22 15:00:00"], "2026-11-22T15:00:00"),
+        (np.array([[b"2026-11-22 15:00:00"]]), "2026-11-22T15:00:00"),
+        (1795356000.0, "2026-11-22T15:00:00"),
+        (1795356000.5, "2026-11-22T15:00:00.500"),
+        (1795356000250, "2026-11-22T15:00:00.250"),
+        (1795356000123456789, "2026-11-22T15:00:00.123456"),
+        ("1795356000", "2026-11-22T15:00:00"),
+        (3878200800.0, "2026-11-22T15:00:00"),  # LabVIEW: since 1904
+        ([1795356000.0], "2026-11-22T15:00:00"),
+    ],
+)
+def test_the_date_is_read_as_people_and_programs_write_it(
+    tmp_path: Path, date: Any, stored: str
+) -> None:
+    written = dated(tmp_path, Date=date)
+    assert written.source.attributes == {"date": stored}
+    assert ("is taken for" in written.reason) == (not isinstance(stated(date), str | bytes))
+
+
+def stated(date: Any) -> Any:
+    value = np.asarray(date).reshape(-1)[0].item()
+    return float(value) if str(value).isdigit() else value
+
+
+@pytest.mark.parametrize(
+    "date", ["yesterday", "31.02.2026 10:00:00", np.nan, 12345.0, True, ["a", "b"], -1.0, 1e300]
+)
+def test_a_date_that_cannot_be_read_does_not_lose_the_file(tmp_path: Path, date: Any) -> None:
+    written = dated(tmp_path, date=date, gas="Ar")
+    assert written.paths == ["good/U"]
+    assert written.source.attributes == {"gas": "Ar"}
+    assert "cannot be read: the shot gets none from this file" in written.reason
+
+
+@pytest.mark.parametrize("date", [h5py.Empty("S5"), "", np.zeros(0)])
+def test_no_date_is_no_trouble(tmp_path: Path, date: Any) -> None:
+    written = dated(tmp_path, date=date)
+    assert written.source.attributes == {}
+    assert written.reason == ""
+
+
+def test_date_and_time_may_stand_apart(tmp_path: Path) -> None:
+    written = dated(tmp_path, date="22.11.2026", time="15:00:00")
+    assert written.source.attributes == {"date": "2026-11-22T15:00:00"}
+
+
+def test_the_other_attributes_of_the_shot_are_text_and_truth(tmp_path: Path) -> None:
+    written = dated(
+        tmp_path,
+        Gas=np.bytes_("Ar"),
+        operator=["kovacs"],
+        program=["a", "b"],
+        comment=np.bytes_(b"gez\xfcndet"),
+        useful="ja",
+    )
+    assert written.source.attributes == {
+        "comment": "gezündet",
+        "gas": "Ar",
+        "operator": "kovacs",
+        "program": "a, b",
+        "useful": True,
+    }
