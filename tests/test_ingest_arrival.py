@@ -95,7 +95,7 @@ def test_a_file_in_incoming_is_stored_verified_and_taken_away(ws: Workspace) -> 
     assert outcome.seconds > 0
     origin = SourceFile(outcome.stored[0]).origin
     assert origin.sha256 == hashlib.sha256(content).hexdigest()
-    assert (origin.size, origin.source, origin.converter) == (len(content), path.name, "tdms 1")
+    assert (origin.size, origin.source, origin.converter) == (len(content), path.name, "tdms 2")
     assert ws.files(ws.layout.incoming) == []
 
 

@@ -14,12 +14,11 @@ from nptdms import TdmsWriter as NpTdmsWriter
 from nptdms.types import String
 
 from ishtar.store import ScaleError, SourceFile
-from runner.ingest import IngestSettings, Layout, ingest_file, tdms_blocks, tdms_time
+from runner.ingest import Layout, ingest_file, tdms_blocks, tdms_time
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_scale import scale_of
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate, volts_properties
-
-SETTINGS = IngestSettings(timezone="Europe/Berlin")
+from tests.tdms_fakes import SETTINGS, daqmx_index, ingested, noise, segment, tdms_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +45,6 @@ class Scenario:
                 ]
                 writer.write(blocks)
         return path
-
-
-def noise(n: int, dtype: str = "int16", seed: int = 0) -> np.ndarray:
-    return (1000 * np.random.default_rng(seed).standard_normal(n)).astype(dtype)
 
 
 SCENARIOS = {
@@ -86,13 +81,6 @@ def interleaved(request: pytest.FixtureRequest) -> bool:
 def _blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
         monkeypatch.setattr(tdms_blocks, "BLOCK_BYTES", request.param)
-
-
-def ingested(path: Path, tmp_path: Path, **options: Any) -> SourceFile:
-    layout = Layout.of(tmp_path / "workspace")
-    outcome = ingest_file(path, layout=layout, settings=SETTINGS, shot=7, **options)
-    assert outcome.status == "stored", outcome.reason
-    return SourceFile(outcome.stored[0])
 
 
 @pytest.mark.usefixtures("_blocks")
@@ -200,17 +188,6 @@ def test_scales_are_kept_beside_raw_integers_and_applied_on_reading(
     np.testing.assert_array_equal(channel.raw(), values)
     with TdmsFile.open(path) as peer:
         np.testing.assert_array_equal(channel.scaled(), peer["g"]["a"][:])
-
-
-def test_an_unknown_scale_is_named_with_its_channel_and_nothing_is_stored(tmp_path: Path) -> None:
-    rtd = {"NI_Number_Of_Scales": 1, "NI_Scale[0]_Scale_Type": "RTD"}
-    scenario = Scenario(segments=[{"g/a": noise(5)}], properties={"g/a": rtd})
-    path = scenario.write(tmp_path / "00007_x.tdms", interleaved=False)
-    layout = Layout.of(tmp_path)
-    outcome = ingest_file(path, layout=layout, settings=SETTINGS)
-    assert outcome.status == "quarantined"
-    assert "channel g/a has a scale of type 'RTD'; known are Linear, Polynomial" in outcome.reason
-    assert not list(layout.shots.rglob("*.h5"))
 
 
 @pytest.mark.parametrize(
@@ -417,34 +394,6 @@ def test_texts_of_several_segments_follow_each_other(tmp_path: Path) -> None:
 
 
 # Files as cards write them: built byte by byte
-
-
-def segment(toc: int, objects: list[bytes], data: bytes, order: str = "<") -> bytes:
-    metadata = struct.pack(order + "I", len(objects)) + b"".join(objects)
-    sizes = struct.pack(order + "iQQ", 4713, len(metadata) + len(data), len(metadata))
-    return b"TDSm" + struct.pack("<i", toc) + sizes + metadata + data
-
-
-def tdms_object(path: str, index: bytes, properties: dict[str, Any], order: str = "<") -> bytes:
-    def text(value: str) -> bytes:
-        return struct.pack(order + "I", len(value)) + value.encode()
-
-    out = text(path) + index + struct.pack(order + "I", len(properties))
-    for name, value in properties.items():
-        if isinstance(value, str):
-            out += text(name) + struct.pack(order + "I", 0x20) + text(value)
-        elif isinstance(value, int):
-            out += text(name) + struct.pack(order + "II", 7, value)
-        else:
-            out += text(name) + struct.pack(order + "Id", 10, value)
-    return out
-
-
-def daqmx_index(n: int, scalers: list[tuple[int, int, int, int]], width: int) -> bytes:
-    """Index of raw DAQmx data; scalers are (type, byte offset, number, buffer)."""
-    head = struct.pack("<IIIQI", 0x1269, 0xFFFFFFFF, 1, n, len(scalers))
-    body = b"".join(struct.pack("<IIIII", t, b, at, 0, i) for t, at, i, b in scalers)
-    return head + body + struct.pack("<II", 1, width)
 
 
 def test_daqmx_scalers_point_at_bytes_of_a_row(tmp_path: Path) -> None:

@@ -1,34 +1,40 @@
 """TDMS, as LabVIEW writes it: contiguous, interleaved and DAQmx, raw values kept as they are.
 
-Times are those of :mod:`runner.ingest.tdms_time`.
+Times are those of :mod:`runner.ingest.tdms_bases`, meanings of values
+those of :mod:`runner.ingest.tdms_values`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ishtar.store import ChannelWriter
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_moment
-from runner.ingest.tdms_blocks import Key, TdmsMetadata
-from runner.ingest.tdms_objects import Channel, Objects, kind_of, read_objects
-from runner.ingest.tdms_scale import is_scale_property, scale_of
-from runner.ingest.tdms_time import Clocks, time_base_of
+from runner.ingest.errors import Rejected
+from runner.ingest.tdms_bases import TimeBases
+from runner.ingest.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms_objects import Objects, cleaned, kept, plain, read_objects
+from runner.ingest.tdms_sinks import LONGEST_TEXTS, NumberSink, Sink, TextSink
+from runner.ingest.tdms_spans import Spans
+from runner.ingest.tdms_time import Clocks
+from runner.ingest.tdms_types import one_line, ticks_of
+from runner.ingest.tdms_values import values_of
 
-LONGEST_TEXTS = 64_000  # characters of a text channel that are kept as a property
-_1904 = np.datetime64("1904-01-01", "ns").astype(np.int64)
+__all__ = ["LONGEST_TEXTS", "Tdms"]
+
+LONGEST_WRITER = 200  # characters of what the file says of its writer
+_NAMED = 3  # channels that a note names one by one
+_MOST_NOTES = 50
 
 
 class Tdms:
     """``NNNNN_Data.tdms``."""
 
     name = "tdms"
-    version = "1"
+    version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
         """Say whether the file begins as a TDMS file does."""
@@ -36,162 +42,148 @@ class Tdms:
 
     def convert(self, path: Path, context: Context) -> None:
         """Stream every channel into the shot file, in one pass."""
-        metadata = TdmsMetadata(path)
+        metadata = TdmsMetadata(path, salvage=context.salvage)
         objects = read_objects(metadata)
+        notes = _Notes()
         _describe(objects, metadata, context)
-        clocks = Clocks(metadata, objects)
-        sinks = {o.path: _Sink(o, objects, clocks, context) for o in objects.channels.values()}
+        _tell_odd(objects, metadata, context, notes)
+        sinks = _sinks(objects, metadata, context, notes)
         for block in metadata.blocks():
-            sinks[block.key.channel].take(block.key, block.values)
+            if (sink := sinks.get(block.key.channel)) is not None:
+                sink.take(block)
             context.progress(block.position)
         for sink in sinks.values():
             sink.finish()
+        _tell_salvaged(metadata, context)
+        _tell_doubtful(metadata, context)
+        notes.tell(context)
+
+
+class _Notes:
+    """Notes of channels; what is to be said of many is said once."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, list[str]] = {}
+
+    def add(self, channel: str, text: str) -> None:
+        """Note something of a channel."""
+        self._channels.setdefault(text, []).append(channel)
+
+    def tell(self, context: Context) -> None:
+        """Put all notes down."""
+        for k, (text, channels) in enumerate(self._channels.items()):
+            if k == _MOST_NOTES:
+                context.note(f"and {len(self._channels) - k} notes more of its channels")
+                return
+            who = ", ".join(map(one_line, channels[:_NAMED]))
+            more = len(channels) - _NAMED
+            context.note(f"{who} and {more} more: {text}" if more > 0 else f"{who}: {text}")
 
 
 def _describe(objects: Objects, metadata: TdmsMetadata, context: Context) -> None:
     """Keep what the file says of itself, and of the shot."""
-    context.properties.update(objects.file)
-    context.properties["groups"] = objects.groups
+    context.properties.update(kept(objects.file))
+    context.properties["groups"] = {g: _plain(p) for g, p in objects.groups.items()}
     version = f"TDMS {metadata.version}"
     names = (objects.file.get("WriterName"), objects.file.get("WriterVersion"))
-    context.written_by(" ".join(str(n) for n in names if n) or version)
+    writer = cleaned(" ".join(str(n) for n in names if n))
+    context.written_by(writer[:LONGEST_WRITER] or version)
     for attribute in ("gas", "program", "operator", "comment"):
         for key, value in objects.file.items():
             if key.casefold() == attribute and isinstance(value, str) and value:
                 context.attributes[attribute] = value
-    date = _date(objects, context)
-    if date is not None:
-        context.attributes["date"] = date
 
 
-def _date(objects: Objects, context: Context) -> str | None:
-    """Return the file's own date as local time; else the start of its first waveform."""
-    stated = [objects.file.get(k) for k in ("DateTime", "date", "Date")]
-    starts = [c.properties.get("wf_start_time") for c in objects.channels.values()]
-    for texts in (stated, sorted(t for t in starts if isinstance(t, str))):
-        for text in texts:
-            moment = parse_moment(text) if isinstance(text, str) else None
-            if moment is not None and moment.year > 1904:  # 1904: LabVIEW's "not set"
-                if moment.tzinfo is None:
-                    return iso(moment)
-                return context.local(moment)
-    return None
+def _plain(properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in properties.items()}
 
 
-class _Sink:
-    """Takes the blocks of one TDMS channel to where they are stored."""
-
-    def __init__(
-        self, channel: Channel, objects: Objects, clocks: Clocks, context: Context
-    ) -> None:
-        self._channel = channel
-        self._context = context
-        self._texts: list[str] = []
-        self._n_characters = 0
-        self._writers: dict[int | None, ChannelWriter] = {}
-        self._imaginary: ChannelWriter | None = None
-        self._times: Iterator[NDArray[np.float64]] | None = None
-        self._rest = np.empty(0)
-        kind = kind_of(channel)
-        if kind == "text":
-            return
-        base = time_base_of(channel, objects, context)
-        properties = _own_properties(channel) | {"time_base": base.name}
-        levels = (channel.properties, objects.groups[channel.group], objects.file)
-        scale, scaler = scale_of(channel.stored, *levels)
-        if base.time is not None:
-            self._times = clocks.seconds(base.time, base.per_second)
-        options: dict[str, Any] = {
-            "unit": str(channel.properties.get("unit_string", "")),
-            "scale": scale,
-            "properties": properties,
-            **({"irregular": True} if base.time else {"t0": base.t0, "dt": base.dt}),
-        }
-        if kind == "timestamp":
-            options["unit"], options["properties"]["timestamp"] = "ns", "since 1970-01-01 UTC"
-        if kind == "bool":
-            options["properties"]["bool"] = True
-        if kind == "nothing":
-            options["properties"]["no_data"] = True
-        if channel.scalers:
-            self._begin_scalers(scaler, options)
-        elif kind == "complex":
-            self._writers[None] = self._begin(".re", np.float64, options)
-            self._imaginary = self._begin(".im", np.float64, options)
-        else:
-            dtype = {"timestamp": np.int64, "bool": np.uint8, "nothing": np.float64}.get(kind)
-            self._writers[None] = self._begin("", dtype or channel.data_type.nptype, options)
-
-    def _begin(self, suffix: str, dtype: Any, options: dict[str, Any]) -> ChannelWriter:
-        return self._context.channel(
-            self._channel.stored + suffix,
-            dtype=dtype,
-            **options | {"properties": dict(options["properties"])},
-        )
-
-    def _begin_scalers(self, chosen: int | None, options: dict[str, Any]) -> None:
-        """Begin a channel for the scaler that the scale starts at, others beside it unscaled."""
-        if chosen not in self._channel.scalers:
-            chosen = min(self._channel.scalers)
-        for number, data_type in sorted(self._channel.scalers.items()):
-            if number == chosen:
-                self._writers[number] = self._begin("", data_type.nptype, options)
-            else:
-                more = options | {"scale": [], "unit": ""}
-                suffix = f" [scaler {number}]"
-                self._writers[number] = self._begin(suffix, data_type.nptype, more)
-        if self._channel.data_type.nptype is not None:  # one scaler, values with their own type
-            self._writers[None] = self._writers[chosen]
-
-    def take(self, key: Key, values: Any) -> None:
-        """Take the next values of the channel."""
-        if key.is_text:
-            self._n_characters += sum(map(len, values))
-            if self._n_characters <= LONGEST_TEXTS:
-                self._texts += values
-            return
-        if values.dtype.names:
-            values = _nanoseconds(values)
-        if self._imaginary is not None:
-            self._imaginary.append(values.imag, owned=True)
-            values = values.real
-        times = self._next_times(len(values)) if self._times is not None else None
-        self._writers[key.scaler].append(values, times, owned=True)
-
-    def _next_times(self, n: int) -> NDArray[np.float64]:
-        parts, have = [self._rest], len(self._rest)
-        while have < n:
-            assert self._times is not None
-            parts.append(next(self._times))
-            have += len(parts[-1])
-        whole = np.concatenate(parts)
-        self._rest = whole[n:]
-        return whole[:n]
-
-    def finish(self) -> None:
-        """Keep the texts of a text channel, or say that they were too long."""
-        if kind_of(self._channel) != "text":
-            return
-        if self._n_characters > LONGEST_TEXTS:
-            self._context.note(
-                f"{self._channel.stored} holds {self._n_characters} characters of text, "
-                "which are not stored"
+def _tell_odd(objects: Objects, metadata: TdmsMetadata, context: Context, notes: _Notes) -> None:
+    """Say which channels are left out; refuse a file of which nothing is left."""
+    for name, reason in objects.left_out.items():
+        notes.add(name, f"{reason}: it is not stored")
+    if objects.left_out:
+        context.properties["left_out"] = objects.left_out
+    if objects.left_out and not any(c.n for c in objects.channels.values()):
+        name, reason = next(iter(objects.left_out.items()))
+        raise Rejected(f"no channel of {metadata.path.name} can be read: {name}: {reason}")
+    for c in objects.channels.values():
+        if c.stored != f"{c.group}/{c.name}":
+            notes.add(
+                c.stored, "its name is taken or has control characters: stored under this one"
             )
+
+
+def _tell_doubtful(metadata: TdmsMetadata, context: Context) -> None:
+    """Say where the file may be as it was written, or damaged without a sign."""
+    for numbers, what in (
+        (metadata.short, "a last chunk that is shorter than it says"),
+        (metadata.padded, "something between its metadata and its values"),
+    ):
+        if numbers:
+            more = f" and {len(numbers) - 1} more" if numbers[1:] else ""
+            context.note(f"segment {numbers[0]}{more}: {what}: written so, or damaged")
+
+
+def _tell_salvaged(metadata: TdmsMetadata, context: Context) -> None:
+    if (s := metadata.salvaged) is None:
+        return
+    context.properties["salvaged"] = {
+        "bytes": s.bytes,
+        "of": s.of,
+        "segments": s.segments,
+        "reason": s.reason,
+    }
+    context.note(
+        f"salvaged: {s.bytes} of {s.of} bytes, {s.segments} segments, were taken of a file that is "
+        f"not whole ({s.reason})"
+    )
+
+
+def _sinks(
+    objects: Objects, metadata: TdmsMetadata, context: Context, notes: _Notes
+) -> dict[str, Sink]:
+    spans = Spans(metadata, objects)
+    channels = list(objects.channels.values())
+    numbers = [c for c in channels if c.kind != "text"]
+    bases = TimeBases(
+        numbers, objects, spans, Clocks(metadata), lambda text: _moment(text, context), notes.add
+    )
+    _date(objects, bases, context)
+    taken = {c.stored for c in channels}
+    sinks: dict[str, Sink] = {}
+    for c in channels:
+        if c.kind == "text":
+            sinks[c.path] = TextSink(c, context, notes.add)
         else:
-            texts = self._context.properties.setdefault("texts", {})
-            texts[self._channel.stored] = self._texts
-        if own := _own_properties(self._channel):
-            kept = self._context.properties.setdefault("text_properties", {})
-            kept[self._channel.stored] = own
+            values = values_of(c, spans.of(c))
+            sinks[c.path] = NumberSink(c, values, bases.of(c), bases, context, taken, notes.add)
+    return sinks
 
 
-def _own_properties(channel: Channel) -> dict[str, Any]:
-    return {k: v for k, v in channel.properties.items() if not is_scale_property(k)}
+def _moment(text: str, context: Context) -> int | None:
+    """Return a date in text as 2^-64 s since 1904; without a zone it is the facility's time."""
+    moment = parse_moment(text)
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        zone = context.settings.timezone
+        moment = moment.replace(tzinfo=ZoneInfo(zone)) if zone else moment.astimezone()
+    return ticks_of(moment.astimezone(dt.UTC))
 
 
-def _nanoseconds(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Return LabVIEW's time stamps as ns since 1970 UTC."""
-    # fractions are 2^-64 s; their upper half is enough for ns and does not overflow
-    fraction = (values["fraction"] >> np.uint64(32)).astype(np.uint64) * np.uint64(10**9)
-    nanoseconds = (fraction >> np.uint64(32)).astype(np.int64)
-    return _1904 + values["seconds"].astype(np.int64) * 10**9 + nanoseconds
+def _date(objects: Objects, bases: TimeBases, context: Context) -> None:
+    """Keep the file's own date as local time; else the zero of its clock."""
+    for key in ("DateTime", "date", "Date"):
+        value = objects.file.get(key)
+        text = plain(value)
+        moment = parse_moment(text) if isinstance(text, str) else None
+        if moment is not None and moment.year > 1904:  # 1904: LabVIEW's "not set"
+            context.attributes["date"] = (
+                iso(moment) if moment.tzinfo is None else context.local(moment)
+            )
+            return
+        if isinstance(value, str) and value.strip():
+            context.note(f"the file's {key} {one_line(value)!r} is no date that is read")
+    if bases.date is not None:
+        context.attributes["date"] = context.local(bases.date)

@@ -1,19 +1,11 @@
 """Raw values of a TDMS file in one pass, in the order of the file, in constant memory.
 
-npTDMS reads the metadata; the values are read here. Its own ``data_chunks()`` gives scaled values
-only, and holds a whole segment at a time, which can be the whole file: this reads blocks of a few
-MB whatever the segments are.
-
-All layouts are rows of columns: an interleaved segment has a row for each sample, a contiguous
-one a row for each of its chunks with many values of a channel side by side, a DAQmx segment
-rows of the card's buffer in which scalers point at bytes.
+Blocks of a few MB are read whatever the segments are, which can be the whole file.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -21,46 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runner.ingest.errors import NotWhole, Rejected
+from runner.ingest.tdms_layout import Column, Key, Region
+from runner.ingest.tdms_metadata import MetadataReader, Salvaged
+from runner.ingest.tdms_types import decoded
 
 BLOCK_BYTES = 8 << 20
-LONGEST_TEXT = 16 << 20  # of a property
-_RAW_DATA = 1 << 3
-_INTERLEAVED = 1 << 5
-_BIG_ENDIAN = 1 << 6
-
-
-class Key(NamedTuple):
-    """Which values: of a channel (object path), of one of its DAQmx scalers, or a text channel."""
-
-    channel: str
-    scaler: int | None = None
-    is_text: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """``count`` values of a channel in each row, ``offset`` bytes from the row's start."""
-
-    key: Key
-    dtype: np.dtype[Any]
-    offset: int
-    count: int
-    finish: Callable[[NDArray[Any]], NDArray[Any]] | None = None
-    text: Any = None  # npTDMS' type, which knows how to read texts
-
-
-@dataclass(frozen=True, kw_only=True)
-class Region:
-    """A stretch of the file that is rows of columns."""
-
-    offset: int
-    n_rows: int
-    row_bytes: int
-    columns: tuple[Column, ...]
+REMEDY = "copy it again, or take what is whole with `ishtar ingest --salvage FILE`"
+LONGEST_TEXTS = 1 << 20  # bytes of the texts of a chunk that are read
 
 
 class Block(NamedTuple):
-    """The next values of a channel; ``position`` is up to where the file has been read."""
+    """The next values of a channel; ``position`` is up to where the file has been read.
+
+    ``values`` is an array, or a list of texts; a number of bytes where these are too long to be
+    read, None where they do not lie as they should.
+    """
 
     key: Key
     values: Any
@@ -70,6 +37,17 @@ class Block(NamedTuple):
 class TdmsMetadata:
     """What a TDMS file says of its objects, and where its values are.
 
+    Parameters
+    ----------
+    path : Path
+    salvage : bool
+        Of a file that is damaged or not whole, take the segments before.
+
+    Attributes
+    ----------
+    salvaged : Salvaged or None
+        What was taken of a file that is not whole.
+
     Raises
     ------
     NotWhole
@@ -78,44 +56,38 @@ class TdmsMetadata:
         The metadata cannot be understood.
     """
 
-    def __init__(self, path: Path) -> None:
-        from nptdms.reader import TdmsReader
-
+    def __init__(self, path: Path, *, salvage: bool = False) -> None:
         self.path = path
-        with _quiet_nptdms(), path.open("rb") as f:
-            # An open file, because npTDMS would trust a `.tdms_index` beside a path.
-            reader = TdmsReader(_MetadataFile(f))
-            try:
-                reader.read_metadata(require_segment_indexes=False)
-            except struct.error as error:
-                raise NotWhole(f"{path.name} ends inside its metadata") from error
-            except Exception as error:  # npTDMS raises bare exceptions, too
-                raise Rejected(f"{path.name} is no TDMS file that can be read: {error}") from error
-            size = f.seek(0, 2)
-        self.objects = reader.object_metadata
-        self.version = reader.tdms_version
-        self.segments: list[Any] = reader._segments or []
-        self._refuse_incomplete(size)
+        with path.open("rb") as f:
+            reader = _read(f, path, f.seek(0, 2), salvage=salvage)
+        self.salvaged = reader.salvaged
+        self.objects = reader.objects
+        self.lost = reader.lost
+        self.version = reader.version
+        self.segments = reader.segments
+        self.short, self.padded = reader.short, reader.padded
+        self.n_values = self._count()
 
-    def _refuse_incomplete(self, size: int) -> None:
-        end = self.segments[-1].next_segment_pos if self.segments else 0
-        if self.segments and self.segments[-1].segment_incomplete:
-            raise NotWhole(
-                f"{self.path.name} is truncated: its last segment (number {len(self.segments)}) "
-                "was not written to the end"
-            )
-        if end != size:
-            raise NotWhole(
-                f"{self.path.name} is truncated: {size - end} bytes after segment "
-                f"{len(self.segments)} do not make another"
-            )
+    def _count(self) -> dict[str, int]:
+        """Return how many values each channel has, texts and DAQmx rows counted."""
+        rows: dict[int, int] = {}
+        columns: dict[int, tuple[Column, ...]] = {}  # most segments share them
+        for region in self.regions():
+            columns[id(region.columns)] = region.columns
+            rows[id(region.columns)] = rows.get(id(region.columns), 0) + region.n_rows
+        counts: dict[Key, int] = {}
+        for k, n_rows in rows.items():
+            for c in columns[k]:
+                counts[c.key] = counts.get(c.key, 0) + n_rows * (c.n_texts or c.count)
+        found: dict[str, int] = {}
+        for key, n in counts.items():
+            found[key.channel] = max(n, found.get(key.channel, 0))
+        return found
 
     def regions(self) -> Iterator[Region]:
         """Yield where values are, in the order of the file."""
         for segment in self.segments:
-            objects = [o for o in segment.ordered_objects if o.has_data and o.number_values]
-            if segment.toc_mask & _RAW_DATA and objects and segment.num_chunks:
-                yield from _segment_regions(segment, objects)
+            yield from segment.regions()
 
     def blocks(self, only: str | None = None) -> Iterator[Block]:
         """Yield raw values in the order of the file.
@@ -127,118 +99,54 @@ class TdmsMetadata:
         """
         with self.path.open("rb", buffering=0) as f:
             for region in self.regions():
-                columns = region.columns
-                if only is not None:
-                    columns = tuple(c for c in columns if c.key.channel == only)
+                columns = [
+                    c
+                    for c in region.columns
+                    if c.key.channel not in self.lost and only in (None, c.key.channel)
+                ]
                 if columns:
-                    yield from _read(f, region, columns)
+                    yield from _blocks(f, region, columns)
 
 
-def _segment_regions(segment: Any, objects: list[Any]) -> Iterator[Region]:
-    order = ">" if segment.toc_mask & _BIG_ENDIAN else "<"
-    if hasattr(objects[0], "daqmx_metadata"):
-        return _daqmx(segment, objects, order)
-    if segment.toc_mask & _INTERLEAVED and all(o.data_type.size for o in objects):
-        return _interleaved(segment, objects, order)
-    return _contiguous(segment, objects, order)
+def _read(f: BinaryIO, path: Path, size: int, *, salvage: bool) -> MetadataReader:
+    """Read all of the metadata; of a file that is not whole what is, where that is wanted."""
+    reader, error = _attempt(f, path, size)
+    if error is None:
+        return reader
+    if salvage:
+        until = reader.position
+        if isinstance(error, NotWhole):
+            unfinished, second = _attempt(f, path, size, unfinished=True)
+            if second is None:
+                last = unfinished.segments[-1]
+                end = max(r.offset + r.n_rows * r.row_bytes for r in last.regions())
+                unfinished.salvaged = _salvaged(unfinished, end, size, error)
+                return unfinished
+        # read again, because what the damaged segment says of channels must not count
+        whole, second = _attempt(f, path, until)
+        if second is None and whole.segments:
+            whole.salvaged = _salvaged(whole, until, size, error)
+            return whole
+        raise type(error)(f"{error}; nothing before that is whole: copy it again") from error
+    raise type(error)(f"{error}: {REMEDY}") from error
 
 
-def _interleaved(segment: Any, objects: list[Any], order: str) -> Iterator[Region]:
-    if len({o.number_values for o in objects}) != 1:
-        raise Rejected("interleaved channels of different lengths")
-    columns, width = [], 0
-    for o in objects:
-        columns.append(
-            Column(key=Key(o.path), dtype=_dtype(o.data_type, order), offset=width, count=1)
-        )
-        width += o.data_type.size
-    size = segment.next_segment_pos - segment.data_position
-    n_rows = min(objects[0].number_values * segment.num_chunks, size // width)
-    yield Region(
-        offset=segment.data_position, n_rows=n_rows, row_bytes=width, columns=tuple(columns)
-    )
+def _attempt(
+    f: BinaryIO, path: Path, size: int, *, unfinished: bool = False
+) -> tuple[MetadataReader, Rejected | None]:
+    reader = MetadataReader(f, path.name, size)
+    try:
+        reader.read(unfinished=unfinished)
+    except Rejected as error:
+        return reader, error
+    return reader, None
 
 
-def _contiguous(segment: Any, objects: list[Any], order: str) -> Iterator[Region]:
-    short = segment.final_chunk_lengths_override
-    whole = segment.num_chunks - (1 if short is not None else 0)
-    columns, width = _chunk([(o, o.number_values) for o in objects], order)
-    yield Region(offset=segment.data_position, n_rows=whole, row_bytes=width, columns=columns)
-    if short is not None:
-        if any(o.data_type.size is None for o in objects):
-            raise Rejected("a chunk with texts is shorter than its metadata say")
-        columns, rest = _chunk([(o, short.get(o.path, 0)) for o in objects], order)
-        start = segment.data_position + whole * width
-        yield Region(offset=start, n_rows=1, row_bytes=rest, columns=columns)
+def _salvaged(reader: MetadataReader, end: int, size: int, error: Rejected) -> Salvaged:
+    return Salvaged(bytes=end, of=size, segments=reader.n_segments, reason=str(error))
 
 
-def _chunk(objects: list[tuple[Any, int]], order: str) -> tuple[tuple[Column, ...], int]:
-    columns, offset = [], 0
-    for o, count in objects:
-        is_text = o.data_type.size is None
-        dtype = np.dtype(np.uint8) if is_text else _dtype(o.data_type, order)
-        n_bytes = (o.data_size if count else 0) if is_text else count * dtype.itemsize
-        columns.append(
-            Column(
-                key=Key(o.path, is_text=is_text),
-                dtype=dtype,
-                offset=offset,
-                count=n_bytes if is_text else count,
-                text=(o.data_type, count, order) if is_text else None,
-            )
-        )
-        offset += n_bytes
-    return tuple(columns), offset
-
-
-def _daqmx(segment: Any, objects: list[Any], order: str) -> Iterator[Region]:
-    from nptdms.daqmx import get_buffer_dimensions
-
-    buffers = get_buffer_dimensions(objects)
-    n_chunks = segment.num_chunks
-    left = segment.next_segment_pos - segment.data_position
-    if len(buffers) == 1:  # chunk after chunk of the same rows: rows without end
-        buffers, n_chunks = [(buffers[0][0] * n_chunks, buffers[0][1])], 1
-    offset = segment.data_position
-    for _ in range(n_chunks):
-        for number, (n_rows, width) in enumerate(buffers):
-            rows = min(n_rows, left // width) if width else 0
-            columns = tuple(_daqmx_columns(objects, number, order))
-            yield Region(offset=offset, n_rows=rows, row_bytes=width, columns=columns)
-            offset += n_rows * width
-            left = max(0, left - n_rows * width)
-
-
-def _daqmx_columns(objects: list[Any], buffer: int, order: str) -> Iterator[Column]:
-    from nptdms.daqmx import DigitalLineScaler
-
-    for o in objects:
-        raw = o.data_type.nptype is None  # DaqMxRawData: scalers by their numbers
-        for scaler in o.daqmx_metadata.scalers:
-            if scaler.raw_buffer_index == buffer:
-                digital = isinstance(scaler, DigitalLineScaler)
-                yield Column(
-                    key=Key(o.path, scaler.scale_id if raw else None),
-                    dtype=_dtype(scaler.data_type, order),
-                    offset=scaler.byte_offset(),
-                    count=1,
-                    finish=scaler.postprocess_data if digital else None,
-                )
-
-
-def _dtype(data_type: Any, order: str) -> np.dtype[Any]:
-    """Return how a value lies in the file."""
-    if data_type.enum_value == 0x44:  # time stamp: 2^-64 s, then s since 1904; reversed if big
-        fields = [("fraction", order + "u8"), ("seconds", order + "i8")]
-        return np.dtype(fields if order == "<" else fields[::-1])
-    if data_type.nptype is None:
-        raise Rejected(f"values of type {data_type.__name__}, which has no number")
-    if data_type.nptype.kind == "b":
-        return np.dtype(np.uint8)
-    return data_type.nptype.newbyteorder(order)
-
-
-def _read(f: BinaryIO, region: Region, columns: tuple[Column, ...]) -> Iterator[Block]:
+def _blocks(f: BinaryIO, region: Region, columns: list[Column]) -> Iterator[Block]:
     if region.row_bytes > BLOCK_BYTES // 2 or any(c.key.is_text for c in columns):
         for row in range(region.n_rows):
             yield from _read_long_row(f, region.offset + row * region.row_bytes, columns)
@@ -259,30 +167,38 @@ def _read(f: BinaryIO, region: Region, columns: tuple[Column, ...]) -> Iterator[
                 strides=(region.row_bytes, c.dtype.itemsize),
             )
             own = np.array(values, order="C").reshape(-1)
-            yield Block(c.key, c.finish(own) if c.finish else own, start + len(used))
+            if c.bit is not None:
+                own = (own >> c.bit) & 1
+            yield Block(c.key, own, start + len(used))
 
 
-def _read_long_row(f: BinaryIO, start: int, columns: tuple[Column, ...]) -> Iterator[Block]:
+def _read_long_row(f: BinaryIO, start: int, columns: list[Column]) -> Iterator[Block]:
     """Read the chunks of a row one after the other, each a slice at a time."""
     for c in columns:
         position = start + c.offset
+        if c.key.is_text and c.count > LONGEST_TEXTS:
+            yield Block(c.key, c.count, position + c.count)
+            continue
         step = c.count if c.key.is_text else BLOCK_BYTES // 2 // c.dtype.itemsize
         for first in range(0, c.count, max(1, step)):
             values = np.empty(min(step, c.count - first), dtype=c.dtype)
             _fill(f, position, values.view(np.uint8))
             position += values.nbytes
-            if c.text is not None:
-                yield Block(c.key, _texts(values.tobytes(), *c.text), position)
+            if c.key.is_text:
+                yield Block(c.key, _texts(values.tobytes(), c), position)
             else:
                 yield Block(c.key, values, position)
 
 
-def _texts(data: bytes, data_type: Any, count: int, order: str) -> list[str]:
-    """Return the texts of a chunk: ends of all of them, then their bytes."""
-    ends = np.frombuffer(data, dtype=order + "u4", count=count)
-    body = data[4 * count :]
-    starts = np.concatenate([np.zeros(1, dtype=ends.dtype), ends])[:count]
-    return [body[a:b].decode("utf-8", errors="replace") for a, b in zip(starts, ends, strict=True)]
+def _texts(data: bytes, column: Column) -> list[str] | None:
+    """Return the texts of a chunk, where the ends of all of them stand before their bytes."""
+    order = "<" if column.little else ">"
+    ends = np.frombuffer(data, dtype=order + "u4", count=column.n_texts).astype(np.int64)
+    body = data[4 * column.n_texts :]
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]])
+    if np.any(ends < starts) or ends[-1] > len(body):
+        return None
+    return [decoded(body[a:b]) for a, b in zip(starts, ends, strict=True)]
 
 
 def _fill(f: BinaryIO, start: int, buffer: NDArray[np.uint8]) -> None:
@@ -293,38 +209,3 @@ def _fill(f: BinaryIO, start: int, buffer: NDArray[np.uint8]) -> None:
         if not n:
             raise NotWhole("the file became shorter while it was read")
         view = view[n:]
-
-
-class _MetadataFile:
-    """A file of which nobody reads much at once: damaged metadata may ask for all of it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.seek, self.tell, self._read = file.seek, file.tell, file.read
-
-    def read(self, size: int) -> bytes:
-        """Read some bytes of metadata."""
-        if size > LONGEST_TEXT:
-            raise ValueError(f"a text in its metadata has {size} bytes")
-        return self._read(size)
-
-
-class _quiet_nptdms:
-    """Keep npTDMS from printing warnings of its own: what matters is raised here."""
-
-    def __enter__(self) -> None:
-        import logging
-
-        import nptdms.daqmx
-        import nptdms.reader
-        import nptdms.tdms_segment
-        import nptdms.types
-
-        modules = (nptdms.daqmx, nptdms.reader, nptdms.tdms_segment, nptdms.types)
-        self._loggers = [m.log for m in modules]
-        self._levels = [log.level for log in self._loggers]
-        for log in self._loggers:
-            log.setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        for log, level in zip(self._loggers, self._levels, strict=True):
-            log.setLevel(level)

@@ -1,13 +1,4 @@
-"""The times of TDMS channels, the first that a channel has:
-
-1. in group ``S7``: its channel ``Time``, in ms, where it has the same length;
-2. ``wf_increment`` and ``wf_start_offset`` of the channel;
-3. ``SampleTime`` and ``Tstart`` of its group (``PXI M6251``, ``Tektronix``), or ``sampling`` in Hz;
-4. a channel ``Time`` of the same length in its group, by its unit;
-5. none: ``dt`` is 1 and ``time_base`` says ``samples``: sample numbers, not seconds.
-
-Which one it was stands in the channel's property ``time_base``.
-"""
+"""Where the samples of a TDMS channel lie: evenly, in pieces, or as a channel of times says."""
 
 from __future__ import annotations
 
@@ -18,92 +9,143 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.store import apply_scale
-from runner.ingest.context import Context
+from runner.ingest.stated_numbers import SECONDS, TimeUnit
 from runner.ingest.tdms_blocks import TdmsMetadata
-from runner.ingest.tdms_objects import Channel, Objects, kind_of
-from runner.ingest.tdms_scale import scale_of
+from runner.ingest.tdms_objects import Channel
+from runner.ingest.tdms_scale import UNSCALED, Scaling
+from runner.ingest.tdms_types import PER_SECOND
 
-LONGEST_CLOCK = 1 << 21  # samples of a Time channel that are held in memory
-SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
-CLOCK_UNITS = {"S7": "ms"}  # groups whose Time channel is their clock, whatever else they state
+__all__ = ["COUNTED", "LONGEST_CLOCK", "SECONDS", "Clock", "Clocks", "Piece", "TimeBase"]
+
+LONGEST_CLOCK = 1 << 21  # samples of a channel of times that are held in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """From value ``first`` on a sample every ``step``, from ``start`` on."""
+
+    first: int
+    start: float
+    step: float
+
+    def end(self, n: int) -> float:
+        """Return where it ends if value ``n`` begins the next one."""
+        return self.start + (n - self.first) * self.step
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeBase:
+    """Where the samples of a channel lie: evenly, in pieces, or as another channel says."""
+
     name: str
     t0: float = 0.0
     dt: float | None = None
+    x_unit: str = "s"
+    pieces: tuple[Piece, ...] = ()
     time: Channel | None = None
-    per_second: float = 1.0
+    steps_back: int = 0
+
+    @property
+    def irregular(self) -> bool:
+        """Whether each sample has a place of its own."""
+        return self.dt is None
+
+    def places(self, first: int, n: int) -> NDArray[np.float64]:
+        """Return where values ``first … first + n`` of a channel in pieces lie."""
+        out = np.empty(n)
+        begins = np.array([p.first for p in self.pieces])
+        k = int(np.searchsorted(begins, first, side="right")) - 1
+        done = 0
+        while done < n:
+            piece = self.pieces[k]
+            end = self.pieces[k + 1].first if k + 1 < len(self.pieces) else first + n
+            until = min(n, end - first)
+            out[done:until] = (
+                piece.start
+                + np.arange(first + done - piece.first, first + until - piece.first) * piece.step
+            )
+            done, k = until, k + 1
+        return out
 
 
-def time_base_of(channel: Channel, objects: Objects, context: Context) -> TimeBase:
-    stated = _stated_times(channel, objects)
-    clock, complaint = _clock_of(channel, objects)
-    if clock is not None and (stated is None or channel.group in CLOCK_UNITS):
-        return clock
-    if stated is not None:
-        return stated
-    if complaint:
-        context.note(f"{complaint}: {channel.stored} is stored by sample number")
-    return TimeBase(name="samples", dt=1.0)
+COUNTED = TimeBase(name="samples", dt=1.0, x_unit="")
 
 
-def _stated_times(channel: Channel, objects: Objects) -> TimeBase | None:
-    """Return what the properties of the channel, or else of its group, say."""
-    own, group = channel.properties, objects.groups[channel.group]
-    if dt := _positive(own.get("wf_increment")):
-        return TimeBase(name="wf_increment", t0=_finite(own.get("wf_start_offset")), dt=dt)
-    if dt := _positive(group.get("SampleTime")):
-        return TimeBase(name="SampleTime", t0=_finite(group.get("Tstart")), dt=dt)
-    if rate := _positive(group.get("sampling")):
-        return TimeBase(name="sampling", t0=_finite(group.get("Tstart")), dt=1.0 / rate)
-    return None
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """A channel of times: in a unit, or of time stamps."""
+
+    channel: Channel
+    unit: TimeUnit | None
+    scaling: Scaling = UNSCALED
 
 
-def _clock_of(channel: Channel, objects: Objects) -> tuple[TimeBase | None, str]:
-    """Return the times that a Time channel of the group gives, or why it cannot."""
-    time = objects.channels.get((channel.group, "Time"))
-    if time is None or time.scalers or kind_of(time) != "number":
-        return None, ""
-    unit = str(time.properties.get("unit_string", "")) or CLOCK_UNITS.get(time.group, "")
-    if time.n != channel.n:
-        return None, f"{channel.stored} has {channel.n} values but {time.stored} {time.n}"
-    if unit not in SECONDS:
-        return None, f"{time.stored} has the unit {unit!r}, which is no time"
-    return TimeBase(name=time.stored, time=time, per_second=SECONDS[unit]), ""
+@dataclass(kw_only=True)
+class Facts:
+    """What is known of the values of a channel of times."""
+
+    n_bad: int = 0
+    ticks: int | None = None  # of the first time stamp
+    first: Any = None
+    last: Any = None
+    steps_back: int = 0
 
 
 class Clocks:
-    """Times of the Time channels: a short one is read once, a long one along with each user."""
+    """Values of channels of times: a short one is read once, a long one along with each user."""
 
-    def __init__(self, metadata: TdmsMetadata, objects: Objects) -> None:
-        self._metadata, self._objects = metadata, objects
-        self._short: dict[str, NDArray[np.float64]] = {}
+    def __init__(self, metadata: TdmsMetadata) -> None:
+        self._metadata = metadata
+        self._short: dict[str, list[NDArray[Any]]] = {}
+        self._facts: dict[str, Facts] = {}
 
-    def seconds(self, time: Channel, per_second: float) -> Iterator[NDArray[np.float64]]:
-        """Yield the values of a Time channel in s, in constant memory."""
+    def _values(self, time: Channel) -> Iterator[NDArray[Any]]:
+        if time.path in self._short:
+            return iter(self._short[time.path])
+        blocks = (b.values for b in self._metadata.blocks(only=time.path))
         if time.n > LONGEST_CLOCK:
-            return self._stream(time, per_second)
-        if time.path not in self._short:
-            parts = list(self._stream(time, per_second))
-            self._short[time.path] = np.concatenate([*parts, np.empty(0)])
-        return iter([self._short[time.path]])
+            return blocks
+        self._short[time.path] = list(blocks)
+        return iter(self._short[time.path])
 
-    def _stream(self, time: Channel, per_second: float) -> Iterator[NDArray[np.float64]]:
-        levels = (time.properties, self._objects.groups[time.group], self._objects.file)
-        scale, _ = scale_of(time.stored, *levels)
-        for block in self._metadata.blocks(only=time.path):
-            yield apply_scale(block.values, scale) / per_second
+    def facts(self, time: Channel) -> Facts:
+        """Read a channel of times once, to know whether it can be one."""
+        if time.path in self._facts:
+            return self._facts[time.path]
+        facts = Facts()
+        for values in self._values(time):
+            if values.dtype.names:
+                seconds = values["seconds"].astype(np.int64)
+                days = seconds // 86400  # at least 1905, and what fits a number of ns
+                good = (days > 366) & (days < 130_000)
+                x = seconds.astype(np.longdouble) + values["fraction"].astype(
+                    np.longdouble
+                ) / np.longdouble(PER_SECOND)
+            else:
+                x, good = values, np.isfinite(values)
+            facts.n_bad += int(np.count_nonzero(~good))
+            if len(x):
+                back = x[1:] < x[:-1]
+                facts.steps_back += int(np.count_nonzero(back))
+                facts.steps_back += facts.last is not None and bool(x[0] < facts.last)
+                if facts.first is None:
+                    facts.first = x[0]
+                    facts.ticks = _ticks(values[0]) if values.dtype.names else None
+                facts.last = x[-1]
+        self._facts[time.path] = facts
+        return facts
+
+    def seconds(self, clock: Clock, zero: int) -> Iterator[NDArray[np.float64]]:
+        """Yield times on the shot's clock, in constant memory."""
+        for values in self._values(clock.channel):
+            if values.dtype.names:
+                whole = values["seconds"].astype(np.int64) - zero // PER_SECOND
+                part = values["fraction"].astype(np.float64) - float(zero % PER_SECOND)
+                yield whole + part / PER_SECOND
+            else:
+                assert clock.unit is not None
+                yield clock.unit.seconds(clock.scaling.apply({None: values}))
 
 
-def _positive(value: Any) -> float | None:
-    number = _finite(value)
-    return number if number > 0 else None
-
-
-def _finite(value: Any) -> float:
-    if isinstance(value, int | float | np.number) and np.isfinite(value):
-        return float(value)
-    return 0.0
+def _ticks(value: Any) -> int:
+    return int(value["seconds"]) * PER_SECOND + int(value["fraction"])

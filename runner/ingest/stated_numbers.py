@@ -1,0 +1,104 @@
+"""Numbers and units of time as people and programs state them: read whole, or not at all."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
+"""How many of a unit make a second, by its usual sign."""
+
+_SIGNS = {  # (multiply, divide): one of them is 1, so that 0.1 ms is the double nearest to 1e-4 s
+    "s": (1.0, 1.0),
+    "ms": (1.0, 1e3),
+    "us": (1.0, 1e6),
+    "ns": (1.0, 1e9),
+    "ps": (1.0, 1e12),
+    "min": (60.0, 1.0),
+    "h": (3600.0, 1.0),
+    "d": (86400.0, 1.0),
+}
+_WORDS = {
+    "ms": ("msec", "msecs", "millisecond", "milliseconds", "millisekunde", "millisekunden"),
+    "us": ("usec", "usecs", "microsecond", "microseconds", "mikrosekunde", "mikrosekunden"),
+    "ns": ("nsec", "nsecs", "nanosecond", "nanoseconds", "nanosekunde", "nanosekunden"),
+    "s": ("sec", "secs", "second", "seconds", "sek", "sekunde", "sekunden"),
+    "min": ("min", "mins", "minute", "minutes", "minuten"),
+    "h": ("hr", "hrs", "hour", "hours", "std", "stunde", "stunden"),
+    "d": ("day", "days", "tag", "tage"),
+}
+_SIGN_OF_WORD = {word: sign for sign, words in _WORDS.items() for word in words}
+_MICRO = str.maketrans({"µ": "u", "μ": "u"})  # micro sign and Greek mu
+
+_NUMBER = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(\D.*)?", re.DOTALL)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,000: one, or a thousand?
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeUnit:
+    """A unit of time: a value in it times ``multiply`` by ``divide`` is in s."""
+
+    multiply: float
+    divide: float
+
+    def seconds(self, value: Any) -> Any:
+        """Return a number or an array in s."""
+        return value * self.multiply / self.divide
+
+
+def time_unit(text: str) -> TimeUnit | None:
+    """Return the unit of time that a text names (``ms``, ``µs``, ``Sekunden``), if it does.
+
+    Short signs are read as they stand: ``S`` is no second, ``Ms`` no millisecond.
+    """
+    text = text.strip().translate(_MICRO)
+    sign = text if text in _SIGNS else _SIGN_OF_WORD.get(text.casefold())
+    if sign is None:
+        return None
+    multiply, divide = _SIGNS[sign]
+    return TimeUnit(multiply=multiply, divide=divide)
+
+
+def stated_number(value: Any) -> float | None:
+    """Return the finite number that a property holds, as a number or as text; else None.
+
+    The text must be a number and nothing else, with a decimal point or comma: ``1E-5``, ``1,0E-5``.
+    ``1,000`` is none, since it may be one or a thousand.
+    """
+    number, unit = _parted(value)
+    return number if unit == "" else None
+
+
+def stated_seconds(value: Any) -> float | None:
+    """Return a time in s; text may name its unit: ``10 us``."""
+    number, text = _parted(value)
+    unit = time_unit(text or "s")
+    return None if number is None or unit is None else unit.seconds(number)
+
+
+def stated_quantity(value: Any, factors: Mapping[str, float]) -> float | None:
+    """Return a number times the factor of the unit that its text names; none named, the number."""
+    number, text = _parted(value)
+    factor = factors.get(text, None) if text else 1.0
+    return None if number is None or factor is None else number * factor
+
+
+def _parted(value: Any) -> tuple[float | None, str]:
+    if isinstance(value, bool):
+        return None, ""
+    if isinstance(value, int | float | np.number):
+        try:
+            number = float(value)
+        except OverflowError:
+            return None, ""
+        return (number if math.isfinite(number) else None), ""
+    found = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or _THOUSANDS.fullmatch(found[1]):
+        return None, ""
+    number = float(found[1].replace(",", "."))
+    return (number if math.isfinite(number) else None), (found[2] or "").strip()
