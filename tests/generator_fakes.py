@@ -137,7 +137,7 @@ class Place:
     def rows(self) -> dict[int, list[tuple[int, int]]]:
         """Return which rows of the log each shot holds, by what its files say."""
         found: dict[int, list[tuple[int, int]]] = {}
-        for path in sorted(self.layout.shots.glob(f"*/{NAME}*.h5")):
+        for path in sorted(self.layout.shots.glob(f"[0-9]*/{NAME}*.h5")):
             for facts in SourceFile(path).properties["pulses"]:
                 found.setdefault(int(path.parent.name), []).append(tuple(facts["rows"]))
         return found

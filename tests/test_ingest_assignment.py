@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ingest.assignment import assign, within, without
+from runner.ingest.source_hash import sha256_of_beginnings
 from tests.generator_fakes import some_pulse
 
 
@@ -100,3 +102,12 @@ def test_the_parts_of_several_pulses_come_in_the_order_of_the_log():
     log = [some_pulse("09:00:00", first_row=0), some_pulse("09:01:00", first_row=10)]
     assert [p.rows for p in within(log, [(11, 40), (1, 2)])] == [(1, 2), (11, 13)]
     assert [p.rows for p in without(log, [(11, 40), (1, 2)])] == [(0, 1), (2, 3), (10, 11)]
+
+
+def test_the_beginnings_of_a_file_are_hashed_in_one_go(tmp_path):
+    path = tmp_path / "log"
+    content = bytes(range(256)) * 20_000  # more than a block
+    path.write_bytes(content)
+    sizes = [len(content), 0, 7, 4 << 20, 7, (4 << 20) + 1]
+    expected = {size: sha256(content[:size]).hexdigest() for size in sizes}
+    assert sha256_of_beginnings(path, [*sizes, len(content) + 1]) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ def place(tmp_path: Path) -> Place:
 # --- the placement -------------------------------------------------------------------------------
 
 
-def test_pulses_follow_the_better_clock_that_comes_after(place):
+def test_pulses_follow_the_better_clock_that_comes_after(place, caplog):
+    caplog.set_level(logging.INFO)
     place.log([*idle("09:08:00"), *ROWS])
     place.dated(3, "2026-11-22T09:10:00")
     assert place.times(3)[:2] == [0.3, 0.4]
@@ -42,6 +44,7 @@ def test_pulses_follow_the_better_clock_that_comes_after(place):
         f"{NAME}.h5 of shot 3 follows the shot's clock: placed by the trigger "
         "2026-11-22T09:10:00.730, before by 2026-11-22T09:10:00.000" in outcome.reason
     )
+    assert f"{NAME}.h5 of shot 3 follows the shot's clock" in caplog.text
     assert place.times(3)[:2] == [-0.43, -0.33]
     assert place.forward(3) == powers(ROWS)
     assert place.stored(3).channels["Generator/ForwardPower"].digest != before
@@ -378,11 +381,37 @@ def test_a_log_is_matched_again_where_something_is_missing(place, lost):
     assert max(place.rows()[3]) == ((20, 22) if lost == "touched" else (0, 20))
 
 
+def test_a_log_is_matched_again_where_one_of_its_files_is_missing(place):
+    place.csv(8, "2026-11-22T09:10:00")
+    place.csv(1, "2026-11-22T09:20:00")
+    outcome = place.log([*ROWS, *pulse("09:20:00")])
+    # in the order of their numbers, which is not that of a set
+    assert (outcome.shots, [p.parent.name for p in outcome.stored]) == ([1, 8], ["00001", "00008"])
+    place.stored(8).path.unlink()
+    assert match_days(place.layout, place.settings).shots == [8]
+    place.stored(8).path.unlink()
+    place.stored(1).path.unlink()
+    assert match_days(place.layout, place.settings).shots == [1, 8]
+
+
+def test_the_pulses_of_a_shot_that_moved_are_found_in_its_own_folder(place):
+    place.dated(3, "2026-11-22T09:10:00")
+    place.log(ROWS)
+    state = place.kept.with_name(f"{NAME}.json")
+    # as it is where a match was interrupted before this was written
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"stored": []}))
+    place.source(3, "2026-11-29T09:10:00", "Date.csv", converter="datecsv 1")
+    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert place.rows() == {}
+
+
 def test_a_shot_that_moved_is_found_though_nothing_says_what_a_log_was_matched_with(place):
     place.dated(3, "2026-11-22T09:10:00")
     place.log(ROWS)
     state = place.kept.with_name(f"{NAME}.json")
     state.write_text(json.dumps({"matched": [], "unmatched": [], "ambiguous": []}))
+    (place.layout.shots / "notes").mkdir()
+    (place.layout.shots / "notes" / f"{NAME}.h5").write_text("of nobody")
     place.source(3, "2026-11-29T09:10:00", "Date.csv", converter="datecsv 1")
     assert match_day(place.layout, place.settings, DAY).shots == [3]
     assert place.rows() == {}

@@ -13,6 +13,7 @@ import pytest
 
 from ishtar.store import SourceFile, problems
 from runner.ingest import (
+    IngestStopped,
     day_problems,
     follow_shots,
     index_days,
@@ -303,7 +304,13 @@ def test_folders_that_are_no_days_are_named_and_passed_over(place):
     assert place.log(ROWS).shots == [3]
     index_days(place.layout)
     assert match_days(place.layout, place.settings).problems == []
-    assert sorted(wrong(place)) == ["2026-11-31", "20261122", "22.11.2026", "lost+found"]
+    assert sorted(wrong(place)) == [
+        "2026-11-21",
+        "2026-11-31",
+        "20261122",
+        "22.11.2026",
+        "lost+found",
+    ]
     assert wrong(place)["20261122"] == [
         "its name is no day, as 2026-11-22: nothing in it is matched to shots"
     ]
@@ -357,11 +364,38 @@ def test_names_that_the_folder_of_a_day_needs_for_itself_are_refused(place, name
 
 
 def test_a_file_in_the_place_of_a_day_s_folder_does_not_stop_a_shot(place, caplog):
-    place.layout.days.mkdir(parents=True)
-    (place.layout.days / str(DAY)).write_text("no folder")
+    place.log(pulse("09:10:00"), OTHER)
+    shutil.rmtree(place.kept.parent)
+    place.kept.parent.write_text("no folder")
     outcome = place.shot(3, "09:10:00")
     assert outcome.status == "stored"
-    assert "is not noted" in outcome.reason
+    problem = f"{place.kept.parent} is no folder, so no log finds the shots of that day"
+    assert problem in outcome.reason
+    assert "the time of shot 3 is not noted" in caplog.text
+    index_days(place.layout)
+    assert wrong(place) == {str(DAY): ["it is no folder of a day: move it away"]}
+
+
+def test_trouble_with_the_disk_is_one_line_that_says_what_to_do(place, monkeypatch):
+    place.csv(3, "2026-11-22T09:10:00")
+    place.log(ROWS)
+    place.source(3, "2026-11-22T09:10:00.5", "New.csv", converter="datecsv 1", arrived="2099-01-01")
+    replace = os.replace
+
+    def full(source, target):
+        if str(target).endswith(".txt.h5"):
+            raise OSError(28, "No space left on device", str(target))
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(
+            IngestStopped, match=r"No space left.*free some space, then start again"
+        ):
+            follow_shots(place.layout, place.settings, {3: []})
+    assert place.times(3)[0] == 0.3
+    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert place.times(3)[0] == -0.2
 
 
 def test_the_index_is_made_once_and_a_shot_without_a_date_has_no_note(place, caplog):

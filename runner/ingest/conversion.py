@@ -27,7 +27,7 @@ from runner.ingest.quarantine import quarantine
 from runner.ingest.registry import HEAD_BYTES, Converter, converters
 from runner.ingest.settings import IngestSettings
 from runner.ingest.shot_number import checked_shot, shot_in
-from runner.ingest.source_hash import FollowingHash, sha256_of
+from runner.ingest.source_hash import FollowingHash, sha256_of, sha256_of_beginnings
 
 log = logging.getLogger(__name__)
 
@@ -270,7 +270,8 @@ class _Conversion:
     def _completes(self, target: Path, stored: Origin) -> bool:
         """Say whether a part of this file is stored, that was salvaged when it was cut."""
         salvaged = "salvaged" in SourceFile(target).properties and not self.request.salvage
-        return salvaged and stored.sha256 == sha256_of(self.path, stored.size)
+        beginning = sha256_of_beginnings(self.path, [stored.size]) if salvaged else {}
+        return beginning.get(stored.size) == stored.sha256
 
     def _set_aside(self, target: Path, reason: str) -> None:
         """Make room for a file that is stored again: the stored one is damaged, or a part of it."""

@@ -225,7 +225,10 @@ def _set_note(layout: DataFolders, shot: int, told: Told, notes: list[Path]) -> 
         right = _folder(layout, moment.date()) / _SHOTS / f"{shot:05d}.json"
         text = json.dumps({"shot": shot, "date": moment.isoformat(), "seen": told.seen}) + "\n"
         if not (right.is_file() and right.read_bytes() == text.encode()):
-            write_atomic(right, text)
+            try:
+                write_atomic(right, text)
+            except (FileExistsError, NotADirectoryError) as error:
+                log.warning("the time of shot %d is not noted: %s", shot, error)
     for path in notes:
         if path != right:
             path.unlink(missing_ok=True)

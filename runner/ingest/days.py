@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ishtar.errors import IshtarError
 from ishtar.store import atomic_path
 from runner.ingest.day_index import (
     NEIGHBOURS,
@@ -37,14 +38,13 @@ from runner.ingest.day_index import (
     states_date,
 )
 from runner.ingest.day_state import SUFFIX, LogState, read_state, settings_of
-from runner.ingest.errors import Rejected
+from runner.ingest.errors import Rejected, stopped
 from runner.ingest.generatorlog import GeneratorLog
 from runner.ingest.layout import DataFolders
 from runner.ingest.matching import Followed, find_match, is_matched, match_log
-from runner.ingest.placement import sha256_of_beginning
 from runner.ingest.quarantine import quarantine
 from runner.ingest.settings import IngestSettings
-from runner.ingest.source_hash import sha256_of
+from runner.ingest.source_hash import sha256_of, sha256_of_beginnings
 
 log = logging.getLogger(__name__)
 LogStatus = Literal["stored", "known", "pending"]
@@ -127,9 +127,7 @@ def _is_new(kept: Path, source: Path, layout: DataFolders) -> bool:
 
 def _is_state_of(path: Path, state: LogState) -> bool:
     """Say whether a file begins with the log that a state is of."""
-    return path.stat().st_size >= state.size and (
-        sha256_of_beginning(path, state.size) == state.sha256
-    )
+    return sha256_of_beginnings(path, [state.size]).get(state.size) == state.sha256
 
 
 # --- a shot's clock changes ----------------------------------------------------------------------
@@ -143,12 +141,7 @@ def follow_shot(layout: DataFolders, settings: IngestSettings, shot: int, stored
     stored : Path
         The new file; one that states no date changes no clock.
     """
-    try:
-        days = note_time(layout, shot)
-    except (FileExistsError, NotADirectoryError) as error:
-        problem = f"the time of shot {shot} is not noted, so no log finds it: {error}"
-        log.warning("%s", problem)
-        return Followed(notes=[problem], problems=[problem])
+    days = note_time(layout, shot)
     return _follow(layout, settings, {shot}, days if states_date(stored) else set())
 
 
@@ -163,11 +156,21 @@ def follow_shots(
     ----------
     shots : mapping of int to iterable of date
         Shots, each with the days that it is known to have belonged to before.
+
+    Raises
+    ------
+    IngestStopped
+        Disk full, no permission; what was begun is finished the next time.
     """
     if not shots or not is_indexed(layout):  # there has never been a log
         return Followed()
-    days = {day for shot, before in shots.items() for day in note_time(layout, shot, before)}
-    return _follow(layout, settings, shots, days)
+    try:
+        days = {day for shot, before in shots.items() for day in note_time(layout, shot, before)}
+        return _follow(layout, settings, shots, days)
+    except OSError as error:
+        if isinstance(error, IshtarError):
+            raise
+        raise stopped("the generator's logs", error) from error
 
 
 def match_days(layout: DataFolders, settings: IngestSettings) -> Followed:
@@ -202,7 +205,7 @@ def _follow(
     layout: DataFolders, settings: IngestSettings, shots: Iterable[int], days: Iterable[dt.date]
 ) -> Followed:
     """Match the logs around some days that were matched with something else than there is now."""
-    found = []
+    found = [Followed(problems=list(_not_folders(layout, days)))]
     for folder in _around(layout, days):
         paths, day = logs_in(folder), day_of(folder)
         times = shot_times(layout, day) if paths and day else {}
@@ -215,6 +218,13 @@ def _follow(
             others = _other_settings(path, used, settings)
             found.append(replace(one, notes=[*one.notes, *others]))
     return _together(found)
+
+
+def _not_folders(layout: DataFolders, days: Iterable[dt.date]) -> Iterator[str]:
+    """Yield what is wrong where a file has the name of a day's folder."""
+    for path in (layout.days / day.isoformat() for day in sorted(days)):
+        if path.exists() and not path.is_dir():
+            yield f"{path} is no folder, so no log finds the shots of that day: move it away"
 
 
 def _is_due(
@@ -280,6 +290,8 @@ def _other_settings(path: Path, used: IngestSettings, settings: IngestSettings) 
 
 def day_problems(layout: DataFolders, settings: IngestSettings) -> Iterator[tuple[Path, str]]:
     """Yield what is wrong with the logs of days and where their pulses lie; nothing is changed."""
+    for path in files_in(layout.days):
+        yield path, "it is no folder of a day: move it away"
     for folder in folders_in(layout.days):
         day = day_of(folder)
         if day is None:

@@ -41,7 +41,7 @@ from runner.ingest.placement import (
     take_out,
 )
 from runner.ingest.settings import IngestSettings
-from runner.ingest.source_hash import sha256_of
+from runner.ingest.source_hash import sha256_of, sha256_of_beginnings
 
 log = logging.getLogger(__name__)
 
@@ -162,12 +162,15 @@ def find_match(
         offset_s=settings.generator_clock_offset_s,
         tolerance_s=settings.generator_tolerance_s,
     )
-    changes = []
-    for shot in sorted({*times, *also, *_holders(path, layout)}):
-        parts = parts_of(layout, shot, kept.name, kept.log.day)
-        _check_origin(kept, shot, parts)
-        given = assigned.given.get(shot, [])
-        changes.append(change_of(shot, parts, given, times.get(shot), settings))
+    parts = {
+        shot: parts_of(layout, shot, kept.name, kept.log.day)
+        for shot in sorted({*times, *also, *_holders(path, layout)})
+    }
+    _check_origin(kept, parts)
+    changes = [
+        change_of(shot, there, assigned.given.get(shot, []), times.get(shot), settings)
+        for shot, there in parts.items()
+    ]
     return Match(
         kept=kept,
         mtime_ns=mtime_ns,
@@ -222,15 +225,19 @@ def _holders(path: Path, layout: DataFolders) -> set[int]:
     return {int(p.parent.name) for p in found if p.parent.name.isdigit()}
 
 
-def _check_origin(kept: KeptLog, shot: int, parts: list[Part]) -> None:
+def _check_origin(kept: KeptLog, parts: Mapping[int, list[Part]]) -> None:
     """Refuse a log whose row numbers do not name the rows that were stored."""
-    for part in parts:
-        if not part.damage and not kept.begins_with(part.size, part.sha256):
-            raise Rejected(
-                f"{kept.name} is not the log that {part.path.name} of shot {shot} was cut from: it "
-                "was changed or replaced where it is kept; put the former one back, or remove "
-                f"{part.path.name} to have it made from this one"
-            )
+    whole = {shot: [p for p in there if not p.damage] for shot, there in parts.items()}
+    earlier = {p.size for there in whole.values() for p in there if p.sha256 != kept.sha256}
+    states = {kept.size: kept.sha256} | sha256_of_beginnings(kept.log.path, earlier)
+    for shot, there in whole.items():
+        for part in there:
+            if states.get(part.size) != part.sha256:
+                raise Rejected(
+                    f"{kept.name} is not the log that {part.path.name} of shot {shot} was cut "
+                    "from: it was changed or replaced where it is kept; put the former one back, "
+                    f"or remove {part.path.name} to have it made from this one"
+                )
 
 
 def _said(path: Path, assigned: Assignment) -> Iterator[str]:

@@ -13,7 +13,6 @@ Everything that it holds can be made again at any time from the log, which is ne
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import logging
 import re
 from dataclasses import dataclass, field
@@ -49,12 +48,6 @@ class KeptLog:
     def name(self) -> str:
         """The name of its file."""
         return self.log.path.name
-
-    def begins_with(self, size: int, sha256: str) -> bool:
-        """Say whether an earlier state of it, by size and SHA-256, is its beginning."""
-        if (size, sha256) == (self.size, self.sha256):
-            return True
-        return size < self.size and sha256_of_beginning(self.log.path, size) == sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,13 +288,3 @@ def _facts(
             for p in pulses
         ],
     }
-
-
-def sha256_of_beginning(path: Path, size: int) -> str:
-    """Return the SHA-256 of the first bytes of a file."""
-    found = hashlib.sha256()
-    with path.open("rb") as f:
-        while size > 0 and (block := f.read(min(size, 1 << 20))):
-            found.update(block)
-            size -= len(block)
-    return found.hexdigest()

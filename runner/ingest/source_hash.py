@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 BLOCK = 4 << 20
 
 
-def sha256_of(path: Path, size: int | None = None) -> str:
-    """Return the SHA-256 of a file, or of its first ``size`` bytes, read once."""
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, read once."""
     with path.open("rb") as f:
-        if size is None:
-            return hashlib.file_digest(f, "sha256").hexdigest()
-        digest = hashlib.sha256()
-        while size > 0 and (data := f.read(min(BLOCK, size))):
-            digest.update(data)
-            size -= len(data)
-        return digest.hexdigest()
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def sha256_of_beginnings(path: Path, sizes: Iterable[int]) -> dict[int, str]:
+    """Return the SHA-256 of the first bytes of a file, for several sizes; it is read once.
+
+    A size that the file has not got is left out.
+    """
+    found: dict[int, str] = {}
+    hashed, done = hashlib.sha256(), 0
+    with path.open("rb") as f:
+        for size in sorted(set(sizes)):
+            while done < size and (block := f.read(min(size - done, BLOCK))):
+                hashed.update(block)
+                done += len(block)
+            if done < size:
+                break
+            found[size] = hashed.hexdigest()
+    return found
 
 
 class FollowingHash:
