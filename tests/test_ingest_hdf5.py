@@ -13,7 +13,7 @@ import pytest
 from h5py import h5a, h5f, h5o, h5s, h5t
 
 from ishtar.store import SourceFile
-from runner.ingest import h5_attributes, h5_structure, h5archive
+from runner.ingest import h5_attributes, h5_storage, h5_structure, h5archive
 from runner.ingest.errors import IngestStopped
 from tests.hdf5_fakes import GOOD, Written, good, ingest
 
@@ -50,6 +50,30 @@ def test_a_virtual_dataset_is_left_out_whether_its_source_is_there_or_not(
     written = Written(tmp_path, fill)
     assert written.paths == ["good/U"]
     assert "g/U is left out: it is a virtual dataset" in written.reason
+
+
+def test_the_other_files_of_a_virtual_dataset_are_not_even_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source.h5"
+    with h5py.File(source, "w") as f:
+        f.create_dataset("x", data=np.arange(3.0), maxshape=(None,), chunks=(10,))
+    seen: list[str] = []
+
+    def fill(f: h5py.File) -> None:
+        good(f)
+        layout = h5py.VirtualLayout((3,), "f8", maxshape=(None,))
+        values = h5py.VirtualSource(str(source), "x", (3,), maxshape=(None,))
+        layout[: h5s.UNLIMITED] = values[: h5s.UNLIMITED]
+        f.create_virtual_dataset("U", layout)
+
+    def look(self: Any) -> None:  # all datasets have been looked at, the file is open still
+        seen.extend(map(os.path.realpath, Path("/proc/self/fd").iterdir()))
+
+    monkeypatch.setattr(h5_storage.Claims, "check_overlap", look)
+    Written(tmp_path, fill, libver="latest")
+    assert any(name.endswith("00007_Data.h5") for name in seen)
+    assert str(source) not in seen
 
 
 def test_a_file_of_which_nothing_can_be_stored_is_refused(tmp_path: Path) -> None:
