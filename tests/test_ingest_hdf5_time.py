@@ -220,6 +220,21 @@ def test_a_long_clock_is_read_along_with_its_channels(
     )
 
 
+def test_groups_may_share_one_dataset_of_times_by_links(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f["a/Time"] = N**2
+        f["a/Time"].attrs["unit"] = "s"
+        for group in "bc":
+            f[f"{group}/U"] = N
+        f["b/time"] = f["a/Time"]
+        f["c/Time"] = h5py.SoftLink("/a/Time")
+
+    written = Written(tmp_path, fill)
+    assert written.paths == ["a/Time", "b/U", "c/U"]
+    for group in "bc":
+        assert written[f"{group}/U"].time().tolist() == (N**2).tolist()
+
+
 # Dimension scales
 
 
@@ -319,6 +334,7 @@ def test_times_since_a_moment_give_the_shot_its_date_and_begin_there(
     written = Written(tmp_path, lambda f: scaled(f, "time", times, units=units))
     assert written.source.attributes == {"date": date}
     np.testing.assert_allclose(written["v/U"].time(), N, atol=1e-6, rtol=0)
+    assert written["time"].unit == units.partition(" since")[0]
     assert f"the shot's date {date} is that of the first sample" in written.reason
 
 

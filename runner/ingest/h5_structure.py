@@ -35,24 +35,32 @@ class Found:
     address: int
     attributes: Attributes
 
-    @property
-    def name(self) -> str:
-        """The last part of its path."""
-        return self.path.rpartition("/")[2]
-
 
 @dataclass(kw_only=True)
 class Contents:
-    """What was found; ``groups`` has the attributes of each group, of the root under ''."""
+    """What was found.
+
+    Attributes
+    ----------
+    groups : dict
+        Path → attributes of each group, of the root under ''.
+    datasets : list of Found
+        Those whose values lie in this file.
+    left_out : list of str
+        Why others do not count.
+    links : dict
+        Other names → the path of what they lead to.
+    """
 
     file: h5f.FileID
     groups: dict[str, Attributes] = field(default_factory=dict)
     datasets: list[Found] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)
 
-    def in_group(self, group: str) -> Iterator[Found]:
-        """Yield the datasets of a group."""
-        return (found for found in self._by_group.get(group, ()))
+    def in_group(self, group: str) -> list[tuple[str, Found]]:
+        """Return name and dataset of all in a group, by links too."""
+        return self._by_group.get(group, [])
 
     def at(self, address: int) -> Found | None:
         """Return the dataset at an address of the file."""
@@ -61,9 +69,12 @@ class Contents:
     def index(self) -> Contents:
         """Prepare `in_group` and `at` once all is found."""
         self._by_address = {found.address: found for found in self.datasets}
-        self._by_group: dict[str, list[Found]] = {}
-        for found in self.datasets:
-            self._by_group.setdefault(found.group, []).append(found)
+        by_path = {found.path: found for found in self.datasets}
+        linked = ((link, by_path[path]) for link, path in self.links.items() if path in by_path)
+        self._by_group: dict[str, list[tuple[str, Found]]] = {}
+        for path, found in [*by_path.items(), *linked]:
+            group, _, name = path.rpartition("/")
+            self._by_group.setdefault(group, []).append((name, found))
         return self
 
 
@@ -154,6 +165,12 @@ class _Survey:
             return item
         with reading(path):
             refuse_external(item, path)
+            is_virtual = item.get_create_plist().get_layout() == h5d.VIRTUAL
+        if is_virtual:  # HDF5 opens its other files to tell no more than its shape
+            note = f"{path} is left out: it is a virtual dataset: its values lie in other files"
+            self._contents.left_out.append(note)
+            self._notes.add(note)
+            return None
         self._contents.datasets.append(
             Found(
                 path=path,

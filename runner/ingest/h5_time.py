@@ -20,7 +20,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5o, h5r
+from h5py import h5a, h5o, h5r
 
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_moment
@@ -169,10 +169,12 @@ class Axes:
             yield found
         try:
             with reading("it"):
-                attributes = h5py.Dataset(found.id).attrs
-                if b"DIMENSION_LIST" not in attributes:
+                if not h5a.exists(found.id, b"DIMENSION_LIST"):
                     return
-                references = list(attributes[b"DIMENSION_LIST"][i])
+                attribute = h5a.open(found.id, b"DIMENSION_LIST")
+                if attribute.shape != (found.id.rank,):
+                    raise ValueError("not one list for each axis")
+                references = list(h5py.Dataset(found.id).attrs[b"DIMENSION_LIST"][i])
                 items = [h5r.dereference(r, self._contents.file) for r in references if r]
                 places = [h5o.get_info(item).addr for item in items if item is not None]
         except Exception:  # a scale that cannot be read is none
@@ -235,8 +237,8 @@ class Axes:
                 yield time, unit
 
     def _named_times(self, found: Found) -> Iterator[tuple[Found, PlaceUnit | None]]:
-        for time in self._contents.in_group(found.group):
-            match = _TIME_NAME.fullmatch(time.name)
+        for name, time in self._contents.in_group(found.group):
+            match = _TIME_NAME.fullmatch(name)
             if match is not None and _length(time) is not None:
                 group = found.group.rpartition("/")[2]
                 in_name = match["a"] or match["b"] or GROUP_UNITS.get(group, "")

@@ -195,6 +195,7 @@ def unit_of(attributes: Attributes) -> str:
     """Return the unit that attributes state, or ''."""
     named = {name.casefold(): value for name, value in attributes.items()}
     unit = next((text for key in UNITS if (text := one_text(named.get(key)))), "")
+    unit = unit.partition(" since ")[0].strip()  # the moment belongs to the axis: see h5_units
     return "" if unit == "1" or len(unit) > LONGEST_UNIT else unit
 
 

@@ -95,6 +95,7 @@ class _Archive:
         if "format" in root and "converter" in root:
             raise Rejected("it is a stored file of this archive already: ingest its source")
         self._describe(contents)
+        self._left_out += contents.left_out
         date, is_local = tell_shot(root, self._context, self._notes)
         self._axes = Axes(
             contents,
