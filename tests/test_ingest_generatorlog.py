@@ -188,6 +188,7 @@ def test_the_threshold_is_in_watts_whatever_the_column(
         ("Time\tForwardPower[bar]", NAME, "its ForwardPower is in 'bar'"),
         ("Time\tForwardPower[W]\tForwardPower[W]", NAME, "names the column ForwardPower twice"),
         ("Time\tForwardPower[W]\t\tX", NAME, "its column 3 has no name"),
+        ("Time\tForwardPower[W]\tX\0", NAME, "its column 3 has no name"),
         ("Time\tForwardPower[W]" + "\tx" * 2000, NAME, "it names 2002 columns"),
         (HEADER, "GENERATOR_05-06-2026.txt", "does not say its day"),
         (HEADER, "GENERATOR_2026-11-21_2026-11-22.txt", "does not say its day"),

@@ -283,6 +283,12 @@ def test_a_header_that_contradicts_itself_is_refused(
     refused(tmp_path, text.replace("***End", f"{extra}\n***End", 1), reason)
 
 
+@pytest.mark.parametrize("place", ["Writer_Version\t2", "Y_Unit_Label\tV", "X_Value\ta"])
+def test_a_header_with_a_nul_is_refused(tmp_path: Path, place: str) -> None:
+    text = Lvm(segments=[Part(rows=ROWS)]).text()
+    refused(tmp_path, text.replace(place, f"{place}\0"), "its header is damaged: it has a NUL")
+
+
 def test_a_segment_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     text = Lvm(segments=[Part(rows=ROWS)]).text().replace("X0\t", "Delta_X\t1.0\t1.0\t\nX0\t")
     refused(tmp_path, text, "the header of segment 1 states Delta_X twice")

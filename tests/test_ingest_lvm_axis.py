@@ -394,6 +394,20 @@ def test_a_last_row_is_whole_if_it_has_all_its_decimals(tmp_path: Path) -> None:
     assert isinstance(cut(tmp_path, numbers[:-1], False), str)  # 200 may have been 2000
 
 
+def test_zeros_that_a_crash_left_are_no_row(tmp_path: Path) -> None:
+    whole = Lvm(segments=[Part(rows=ROWS)]).text().encode()
+    assert "ends inside a row" in cut(tmp_path, whole + bytes(5000), False)
+    salvaged = cut(tmp_path, whole + bytes(5000), True)
+    assert isinstance(salvaged, SourceFile)
+    assert times(salvaged) == [0.0, 0.5, 1.0]
+    assert salvaged.properties["salvaged"]["bytes"] == len(whole)
+
+
+def test_places_beyond_all_numbers_are_refused(tmp_path: Path) -> None:
+    parts = [Part(rows=NO_X), Part(rows=NO_X, entries=entries(Delta_X="1e308"))]
+    refused(tmp_path, Lvm(segments=parts, settings=NO), "row 3 of segment 2 has no x for a")
+
+
 def test_a_segment_that_lost_rows_inside_is_noticed(tmp_path: Path) -> None:
     parts = [Part(rows=ROWS[:2], entries={"Samples": "3\t3"}), Part(rows=ROWS)]
     found = cut(tmp_path, Lvm(segments=parts).text().encode(), False)

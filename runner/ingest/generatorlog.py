@@ -271,7 +271,7 @@ def _columns(cells: list[str]) -> tuple[Column, ...]:
     columns = tuple(_column(cell) for cell in cells)
     names = [c.name for c in columns]
     for i, name in enumerate(names):
-        if not name:
+        if not name or "\0" in name + columns[i].unit:
             raise Rejected(f"its column {i + 1} has no name")
         if name in names[:i]:
             raise Rejected(f"it names the column {name} twice")

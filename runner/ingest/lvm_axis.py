@@ -63,6 +63,7 @@ def axis_of(dimension: str, label: str) -> Axis:
     Where they mean nothing that is known the samples are only counted, and the complaint says why.
     """
     dimension = dimension.replace(" ", "_")
+    named, labelled = f"X_Dimension {dimension[:40]!r}", f"X_Unit_Label {label[:40]!r}"
     is_time = dimension.casefold() in ("", "time")
     unit, per_unit = _unit(label)
     if label.casefold() in _COUNTS:
@@ -70,14 +71,11 @@ def axis_of(dimension: str, label: str) -> Axis:
     if not label:
         unit = SECONDS if is_time else _UNIT_OF.get(dimension.casefold(), "")
         if not unit:
-            return Axis(unit=COUNTED, complaint=f"X_Dimension {dimension!r} has no X_Unit_Label")
+            return Axis(unit=COUNTED, complaint=f"{named} has no X_Unit_Label")
     if not unit:
-        return Axis(unit=COUNTED, complaint=f"X_Unit_Label {label!r} is no unit that is known")
+        return Axis(unit=COUNTED, complaint=f"{labelled} is no unit that is known")
     if unit == SECONDS and not is_time:
-        return Axis(
-            unit=COUNTED,
-            complaint=f"X_Dimension {dimension!r} and X_Unit_Label {label!r} contradict each other",
-        )
+        return Axis(unit=COUNTED, complaint=f"{named} and {labelled} contradict each other")
     return Axis(unit=unit, per_unit=per_unit)
 
 
@@ -193,7 +191,7 @@ class Starts:
             if abs(zone) <= _WIDEST and abs(late - zone) <= _NEAR:
                 return (self.zero - epoch).total_seconds() + zone
         raise Rejected(
-            f"its x begins at {x:.3f} s, which is neither a time from the start nor the date "
+            f"its x begins at {x:.15g} s, which is neither a time from the start nor the date "
             f"{start} in seconds since 1904"
         )
 

@@ -39,6 +39,7 @@ class HeaderLines:
         while raw := next_line(self.file, self._name):
             line = text_of(raw).rstrip("\r\n")
             n += 1
+            refuse_nul(line)
             if line.startswith(_SPECIAL):
                 inside = line.startswith(_SPECIAL[0])
             elif inside:
@@ -52,6 +53,14 @@ class HeaderLines:
         self._n_special += len(line) + 1
         if self._n_special <= LONGEST_SPECIAL:
             self._special.append(line)
+
+
+def refuse_nul(line: str) -> None:
+    """Refuse a line of a header that is damaged: no name or unit has a NUL."""
+    if "\0" in line:
+        raise Rejected(
+            f"its header is damaged: it has a NUL after {line.partition(chr(0))[0][:40]!r}"
+        )
 
 
 def begins_header(line: bytes) -> bool:

@@ -243,14 +243,17 @@ def places(part: Part, axis: Axis, first: int, x: NDArray[np.float64] | None, n:
     Rejected
         An x is missing.
     """
-    if x is None:
-        assert part.begin is not None
-        assert part.step is not None
-        return part.begin + part.step * np.arange(first, first + n, dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(x))
+    with np.errstate(over="ignore"):
+        if x is None:
+            assert part.begin is not None
+            assert part.step is not None
+            found: Places = part.begin + part.step * np.arange(first, first + n, dtype=np.float64)
+        else:
+            found = x / axis.per_unit + part.shift
+    wrong = np.flatnonzero(~np.isfinite(found))
     if len(wrong):
         raise Rejected(
             f"row {first + int(wrong[0]) + 1} of segment {part.segment.number} has no x for "
             f"{part.place.label}"
         )
-    return x / axis.per_unit + part.shift
+    return found

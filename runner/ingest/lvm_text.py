@@ -24,6 +24,7 @@ from runner.ingest.lvm_lines import (
     begins_header,
     begins_row,
     comment_column,
+    refuse_nul,
     repeated,
     settings_line,
     text_of,
@@ -261,6 +262,7 @@ def _read_segment(lines: HeaderLines, found: LvmFile) -> bool:
     if not names.endswith(b"\n"):
         _end_early(found, f"{name} ends before the first row of segment {number}")
         return False
+    refuse_nul(text_of(names))
     columns = text_of(names).rstrip("\r\n").split(found.separator)
     segment = Segment(number=number, header=header, columns=columns, start=f.tell())
     if found.segments:
@@ -293,7 +295,9 @@ def _pass_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
         if line[:1] not in plain:
             if begins_header(line):
                 break
-            if line.strip() and not begins_row(line, separator, decimal):
+            # what a crash left behind a last whole row is seen when all is read
+            whole = line.endswith(b"\n") and not line.isspace()
+            if whole and not begins_row(line, separator, decimal):
                 raise Rejected(
                     f"row {segment.n_rows + 1} of segment {segment.number} begins with "
                     f"{text_of(line[:40]).strip()!r}, which is neither a number nor a header"
