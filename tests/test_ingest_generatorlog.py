@@ -256,3 +256,10 @@ def test_the_times_of_all_rows_are_those_of_the_text(tmp_path: Path) -> None:
         path = log(tmp_path, powered([f"{m:{form}}" for m in moments]))
         found = DayLog.of(path).pulses(threshold_w=10.0, gap_s=1e6)
         assert [t for p in found for t in p.time.tolist()] == moments
+
+
+def test_a_column_without_any_value_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "GENERATOR_2026-11-22.txt"
+    path.write_text("Time\tForwardPower[W]\tPhase[deg]\tReflectedPower[W]\n10:00:00\t500\t5\n")
+    with pytest.raises(Rejected, match="ReflectedPower, of which no row has a value"):
+        list(DayLog.of(path).pulses(threshold_w=10.0, gap_s=2.0))

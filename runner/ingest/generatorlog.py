@@ -210,6 +210,12 @@ class DayLog:
                 )
             except BadCell as error:
                 raise self._no_row(first_row + error.row, str(error)) from error
+            empty = [n for n, v in zip(names, values, strict=True) if np.isnan(v).all()]
+            if first_row == 0 and len(time) and empty:
+                raise Rejected(
+                    f"{self.path.name} names the column {empty[0]}, of which no row has a value: "
+                    "names and values do not fit each other"
+                )
             yield Pulse(
                 first_row=first_row, time=time, values=dict(zip(names, values, strict=True))
             )
