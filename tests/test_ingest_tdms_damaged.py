@@ -345,25 +345,34 @@ def test_a_long_recording_needs_little_memory(tmp_path: Path) -> None:
     assert peak < 10 * path.stat().st_size
 
 
-@pytest.mark.parametrize(
-    ("ends", "size"),
-    [((2, 1), 10), ((2, 9), 10), ((0xFFFFFFFF, 2), 10)],
-    ids=["backwards", "behind the end", "far away"],
-)
+@pytest.mark.parametrize("ends", [(9, 2), (2, 9), (0xFFFFFFFF, 2)])
 def test_texts_that_do_not_lie_where_they_say_are_left_out(
-    tmp_path: Path, ends: tuple[int, int], size: int
+    tmp_path: Path, ends: tuple[int, int]
 ) -> None:
-    body = struct.pack("<2I", *ends) + bytes(size - 8)
-    objects = [
-        tdms_object(A, struct.pack("<IIIQQ", 28, 0x20, 1, 2, size)),
-        tdms_object(B, plain_index(3, 2)),
-    ]
+    texts = [tdms_object(A, struct.pack("<IIIQQ", 28, 0x20, 1, 2, 10))]
     path = tmp_path / "x.tdms"
-    path.write_bytes(segment(TOC, objects, body + struct.pack("<2i", 3, 4)))
+    path.write_bytes(
+        segment(TOC, texts, struct.pack("<2I", *ends) + b"ab")
+        + segment(TOC, [tdms_object(B, plain_index(3, 2))], struct.pack("<2i", 3, 4))
+    )
     source = ingested(path, tmp_path)
     assert source.channels["g/b"].raw().tolist() == [3, 4]
     assert "texts" not in source.properties
     assert "g/a: its texts do not lie where the file says" in source.properties["notes"][0]
+
+
+@pytest.mark.parametrize("n", [1, 600_000], ids=["short", "too long to be kept"])
+@pytest.mark.parametrize("error", [-1, 1])
+def test_what_lies_behind_texts_of_another_length_is_not_guessed(
+    tmp_path: Path, error: int, n: int
+) -> None:
+    body = struct.pack("<2I", n, 2 * n + error) + b"x" * 2 * n
+    texts = tdms_object(A, struct.pack("<IIIQQ", 28, 0x20, 1, 2, len(body)))
+    path = tmp_path / "x.tdms"
+    path.write_bytes(segment(TOC, [texts, tdms_object(B, plain_index(3, 2))], body + bytes(8)))
+    outcome = outcome_of(path, tmp_path)
+    assert outcome.status == "quarantined"
+    assert f"2 texts of /'g'/'a' have {len(body) + error} bytes in a place of" in outcome.reason
 
 
 def test_a_short_last_chunk_is_the_same_share_of_each_channel(tmp_path: Path) -> None:

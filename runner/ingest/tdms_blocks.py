@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runner.ingest.errors import NotWhole, Rejected
 from runner.ingest.tdms_layout import Column, Key, Region
 from runner.ingest.tdms_metadata import MetadataReader, Salvaged
-from runner.ingest.tdms_types import decoded
+from runner.ingest.tdms_types import decoded, one_line
 
 BLOCK_BYTES = 8 << 20
 REMEDY = "copy it again, or take what is whole with `ishtar ingest --salvage FILE`"
@@ -149,7 +149,11 @@ def _salvaged(reader: MetadataReader, end: int, size: int, error: Rejected) -> S
 def _blocks(f: BinaryIO, region: Region, columns: list[Column]) -> Iterator[Block]:
     if region.row_bytes > BLOCK_BYTES // 2 or any(c.key.is_text for c in columns):
         for row in range(region.n_rows):
-            yield from _read_long_row(f, region.offset + row * region.row_bytes, columns)
+            start = region.offset + row * region.row_bytes
+            for c in columns:
+                if c.key.is_text and (len(region.columns) > 1 or region.n_rows > 1):
+                    _check_place(f, start + c.offset, c)
+            yield from _read_long_row(f, start, columns)
         return
     n_each = max(1, BLOCK_BYTES // max(1, region.row_bytes))
     buffer = np.empty(min(n_each, region.n_rows) * region.row_bytes, dtype=np.uint8)
@@ -188,6 +192,19 @@ def _read_long_row(f: BinaryIO, start: int, columns: list[Column]) -> Iterator[B
                 yield Block(c.key, _texts(values.tobytes(), c), position)
             else:
                 yield Block(c.key, values, position)
+
+
+def _check_place(f: BinaryIO, start: int, column: Column) -> None:
+    """Refuse texts that do not fill their place: what lies behind them could be anywhere."""
+    ends = np.empty(1, dtype=("<" if column.little else ">") + "u4")
+    _fill(f, start + 4 * (column.n_texts - 1), ends.view(np.uint8))
+    n_bytes = 4 * column.n_texts + int(ends[0])
+    if n_bytes != column.count:
+        raise Rejected(
+            f"it is damaged: at byte {start}, {column.n_texts} texts of "
+            f"{one_line(column.key.channel)} have {n_bytes} bytes in a place of {column.count}: "
+            "copy it again"
+        )
 
 
 def _texts(data: bytes, column: Column) -> list[str] | None:

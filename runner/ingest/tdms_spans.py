@@ -60,10 +60,7 @@ class Spans:
     def _walk(self, metadata: TdmsMetadata) -> None:
         """Find at which values of each channel something changes."""
         events = sorted(
-            (segment, path)
-            for path, o in metadata.objects.items()
-            for segment, _, _ in o.changes
-            if segment <= self._last.get(path, 0)
+            (segment, path) for path, o in metadata.objects.items() for segment, _, _ in o.changes
         )
         versions: dict[str, int] = defaultdict(int)
         seen: dict[str, list[int]] = {}
