@@ -1,10 +1,12 @@
 """Ingest beside a plain copy of the same file, and its peak memory for files of any layout.
 
-    python bench/ingest.py [--size-mb 400] [--large-mb 2000]
+    python bench/ingest.py [--size-mb 400] [--large-mb 2000] [--only-channels]
 
 Both are measured in one run, in turn, and both end with the bytes on the disk (fsync). Ingest also
 hashes the source, compresses, builds the envelopes and reads everything back. Every value that was
 stored is compared with what npTDMS reads from the source.
+
+Then files of ever more channels: what ingest costs for each, in processor time.
 """
 
 from __future__ import annotations
@@ -31,6 +33,14 @@ from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
 
 ROUNDS = 3
 LIMIT_MB = 400
+CHANNELS = (100, 200, 400, 800)
+SHAPES = (  # samples of a channel, segments, interleaved
+    (1_000, 1, False),
+    (1_000, 1, True),
+    (1_000, 10, True),
+    (100_000, 1, False),
+    (100_000, 20, True),
+)
 
 # Run in a process of its own. Linux hands the peak of getrusage on from the parent; VmHWM is ours.
 ONE_INGEST = """
@@ -56,8 +66,12 @@ def main() -> None:
     )
     parser.add_argument("--size-mb", type=float, default=400.0)
     parser.add_argument("--large-mb", type=float, default=2000.0)
+    parser.add_argument("--only-channels", action="store_true", help="leave out the large files")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        many_channels(Path(folder))
+        if options.only_channels:
+            return
         for interleaved in (False, True):
             rate(Path(folder), options.size_mb, interleaved)
         for interleaved in (False, True):
@@ -116,6 +130,65 @@ def rate(folder: Path, size_mb: float, interleaved: bool) -> None:
         f"{plain:.0f} MB/s, ratio {ours / plain:.2f}; stored {share:.0%} of the source; "
         "all values equal"
     )
+
+
+def many_channels(folder: Path) -> None:
+    """Print what ingest costs for each channel of files with ever more of them."""
+    print(f"{'channels of':<42}{'':>9}{'ingest, processor time':>24}{'plain copy':>15}")
+    for n, n_segments, interleaved in SHAPES:
+        what = f"{n} samples, {n_segments} segments, {_layout(interleaved)}"
+        each: list[float] = []
+        for count in CHANNELS:
+            source = side_by_side(folder / "many", count, n, n_segments, interleaved)
+            ours, plain = [], []
+            for k in range(ROUNDS):
+                os.sync()
+                begin = processor_s()
+                copy(source, folder / "copy")
+                plain.append(processor_s() - begin)
+                layout = Layout.of(folder / "ws")
+                begin = processor_s()
+                outcome = ingest_file(source, layout=layout, settings=IngestSettings())
+                ours.append(processor_s() - begin)
+                assert outcome.status == "stored", outcome.reason
+                if k == 0:
+                    compare(source, outcome.stored[0])
+                shutil.rmtree(folder / "ws")
+            shutil.rmtree(source.parent)
+            each.append(min(ours) / count * 1e3)
+            copied = min(plain) / count * 1e3
+            print(f"{what:<42}{count:>9}{each[-1]:>13.2f} ms a channel{copied:>12.3f} ms")
+        print(
+            f"{'':<42}{'ratio':>9}{each[-1] / each[0]:>13.2f}  (of {CHANNELS[-1]} to {CHANNELS[0]})"
+        )
+    (folder / "copy").unlink()
+    print("all values equal\n")
+
+
+def processor_s() -> float:
+    """Return the processor time so far of this process and of those that it waited for."""
+    waited_for = os.times()
+    return time.process_time() + waited_for.children_user + waited_for.children_system
+
+
+def side_by_side(folder: Path, count: int, n: int, n_segments: int, interleaved: bool) -> Path:
+    """Write a TDMS file of many channels, each in every segment, and return it."""
+    path = folder / "00001_Data.tdms"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    names = [f"ai{i}" for i in range(count)]
+    facts = volts_properties(volts_per_count=1e-4, t0_s=0.0, dt_s=1e-5)
+    with path.open("wb") as f:
+        writer = TdmsWriter(f, {f"g/{name}": facts for name in names}, interleaved=interleaved)
+        for _ in range(n_segments):
+            values = rng.normal(0, 300, (count, n // n_segments)).astype(np.int16)
+            writer.write(
+                [
+                    ChannelBlock(group="g", name=name, values=row)
+                    for name, row in zip(names, values, strict=True)
+                ]
+            )
+    return path
 
 
 def copy(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ from ishtar.store.scale import Step, check_scale
 CHUNK = 1 << 16  # samples; 128 kB of int16: a 100 ms slice of a fast channel is a few chunks
 SMALLEST_CHUNK = 1 << 12  # where very many channels are written side by side
 BLOCK_BYTES = 4 << 20  # at most so much goes to hash and disk at a time
-PENDING_BYTES = 64 << 20  # and so much of all channels together waits to become a block
+PENDING_BYTES = 48 << 20  # and so much of all channels together waits to become a block
 SHORT_BYTES = 64 << 10  # a whole channel up to here is not worth the way to another thread
 
 
@@ -51,7 +52,8 @@ class Lanes:
     def chunk_length(self, sample_bytes: int) -> int:
         """Return how many samples make a chunk: fewer where many channels wait to fill theirs."""
         room = PENDING_BYTES // max(1, self.n_channels) // sample_bytes
-        return min(CHUNK, max(SMALLEST_CHUNK, 1 << max(room, 1).bit_length() - 1))
+        nearest = 1 << round(math.log2(max(1, room)))
+        return min(CHUNK, max(SMALLEST_CHUNK, nearest))
 
     def block_length(self, sample_bytes: int, chunk: int) -> int:
         """Return how many samples make a block: whole chunks, long where channels are few.
