@@ -244,7 +244,7 @@ def test_a_kept_log_that_cannot_be_read_any_more_keeps_no_shot_out(tmp_path: Pat
     log(folder, ["25:00:00\t500.0\t5.0"])
     outcome = place.shot(1, "2026-11-22 10:00:00")
     assert outcome.status == "stored"
-    assert "could not be matched" in outcome.reason
+    assert "is not matched" in outcome.reason
 
 
 def test_the_times_of_all_rows_are_those_of_the_text(tmp_path: Path) -> None:
