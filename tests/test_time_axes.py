@@ -431,6 +431,8 @@ def test_quality_has_no_rates_and_no_seconds_of_what_has_none(shot):
     timeless = [f for f in found.findings if f.where in ("DAQ/trigger", "DAQ/Fwd", "Scope")]
     assert {f.kind for f in timeless} == {"time base"}  # no gaps, rate, trigger, coverage
     assert [f.where for f in found.of_kind("scale")] == ["DAQ/Spare"]
+    # the trigger falls at sample 5000, which is no time until which something happened
+    assert found.of_kind("coverage", "trigger") == []
 
 
 def test_quality_shows_all_notes_and_that_a_recording_was_cut(shot):
