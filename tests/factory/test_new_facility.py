@@ -130,19 +130,23 @@ def test_the_page_leads_to_reports_with_the_right_numbers(powerlab):
 
 
 def test_the_samples_are_those_of_the_file_calibrated(powerlab):
-    shot = Testbed(powerlab)[42]
-    assert shot["RF_P"].unit == "W"
-    assert shot["RF_P"].values() == pytest.approx(
-        [0.0, 0.0, 490.0, 510.0, 500.0, 495.0, 505.0, 0.0, 0.25, 0.0]
-    )
-    assert shot["RF_P"].times() == pytest.approx([0.1 * k for k in range(10)])
-    assert shot.attributes["operator"] == "M. Muster"
+    for number, when in ((42, "2026-11-22T14:05:00"), (43, "2026-11-22T14:20:00")):
+        shot = Testbed(powerlab)[number]
+        assert shot["RF_P"].unit == "W"
+        assert shot["RF_P"].values() == pytest.approx(
+            [0.0, 0.0, 490.0, 510.0, 500.0, 495.0, 505.0, 0.0, 0.25, 0.0]
+        )
+        for name in ("RF_P", "Gas_p"):
+            assert shot[name].times() == pytest.approx([0.1 * k for k in range(10)])
+        assert shot.attributes["operator"] == "M. Muster"
+        assert shot.attributes["date"] == when
 
 
 def test_the_site_shows_them(powerlab):
     page = (powerlab.site / "shots/00042/power.html").read_text(encoding="utf-8")
     for told in ("<h1>RF power</h1>", "Power lab", "500", "powerbox_1", "W"):
         assert told in page
+    assert "[Text(" not in page  # what a figure's last line gives is no output
     assert list((powerlab.site / "shots/00042/power").glob("*.png"))
     for name in re.findall(r"^\| `([^`]+\.html)` \|", (DOCS / PAGE).read_text("utf-8"), re.M):
         assert (powerlab.site / name).is_file(), name

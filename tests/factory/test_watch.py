@@ -304,4 +304,4 @@ def test_a_workspace_can_be_made_over_one_that_is_there(tmp_path):
     (first.calibrations / "signals.toml").write_text("")
     make_workspace(tmp_path / "w", facility="B")
     assert (first.calibrations / "signals.toml").read_text() == ""
-    assert "'A'" in (first.root / "ishtar.toml").read_text()
+    assert 'name = "A"' in (first.root / "ishtar.toml").read_text()
