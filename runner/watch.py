@@ -231,15 +231,16 @@ class Watcher:
                 continue
             new = sum(not self._coordinator.catalogue.sources(n) for n in outcome.shots)
             for number in outcome.shots:
-                stored = outcome.status == "stored" or self._to_note.get(number, False)
-                self._to_note[number] = stored
+                # a file that is known, or a log, may have moved pulses between shots
+                fresh = outcome.status != "quarantined"
+                self._to_note[number] = fresh or self._to_note.get(number, False)
             self._seen.add(outcome.source)
             _log(outcome)
             self.observer.ingested(outcome, new)
         return outcomes
 
     def _note_shots(self) -> list[int]:
-        """Bring the catalogue up to date; return the shots that have a new file."""
+        """Bring the catalogue up to date; return the shots that a file came for."""
         fresh: list[int] = []
         for number, stored in sorted(self._to_note.items()):
             try:

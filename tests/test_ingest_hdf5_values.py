@@ -251,6 +251,7 @@ def test_a_scale_that_is_not_understood_leaves_raw_numbers_without_a_unit(
     written = packed(tmp_path, np.arange(3), units="V", **attributes)
     channel = written["U"]
     assert (channel.scale, channel.unit) == ([], "")
+    assert "which is not understood" in channel.properties["scale_missing"]
     assert "which is not understood: stored raw, without a unit" in written.reason
 
 

@@ -258,7 +258,7 @@ def test_a_scale_that_cannot_be_used_leaves_raw_values_without_a_unit(
     a = source.channels["g/odd"]
     np.testing.assert_array_equal(a.raw(), noise(6))
     assert (a.unit, a.scale, a.dt, a.dtype) == ("", [], 0.1, np.int16)
-    assert why in a.properties["unscaled"]
+    assert why in a.properties["scale_missing"]
     assert why in notes(source)
     assert "stored raw, without a unit" in notes(source)
     np.testing.assert_array_equal(source.channels["g/good"].scaled(), 0.5 * noise(6, seed=1))

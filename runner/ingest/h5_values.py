@@ -153,9 +153,13 @@ def is_wide(dtype: np.dtype[Any]) -> bool:
 
 @dataclass(kw_only=True)
 class Meaning:
-    """Unit, scale and missing values of a dataset; raw values are compared with ``missing``."""
+    """Unit, scale and missing values of a dataset; raw values are compared with ``missing``.
+
+    Where there is a ``problem``, the numbers are raw ones without a unit.
+    """
 
     unit: str
+    problem: str = ""
     scale: list[dict[str, Any]] = field(default_factory=list)
     missing: tuple[float, ...] = ()
     low: float = -math.inf
@@ -228,10 +232,9 @@ def meaning_of(
         offset = number_of(attributes.get("add_offset", 0.0))
         if not plain or slope is None or offset is None or slope == 0:
             values = ", ".join(f"{key} {attributes[key]!r}" for key in odd)
-            notes.add(
-                f"{path} states {values}, which is not understood: stored raw, without a unit"
-            )
-            return Meaning(unit="")
+            problem = f"{path} states {values}, which is not understood"
+            notes.add(f"{problem}: stored raw, without a unit")
+            return Meaning(unit="", problem=problem)
         meaning.scale = [{"kind": "linear", "slope": slope, "intercept": offset}]
     if plain:
         _read_missing(meaning, attributes, dtype, fill, path, notes, exact)

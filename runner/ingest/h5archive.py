@@ -208,6 +208,8 @@ class _Archive:
 
     def _channel(self, plan: _Plan, part: Part, with_places: bool) -> ChannelWriter:
         axis, properties = plan.axis, dict(plan.found.attributes)
+        if plan.meaning.problem:
+            properties["scale_missing"] = plan.meaning.problem
         path = self._free_path(plan.found.path + part.suffix)
         return self._context.channel(
             path,

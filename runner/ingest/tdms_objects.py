@@ -16,7 +16,7 @@ LONGEST_NAME = 1000  # characters of a channel's path
 # what the store and its readers say in properties: a file may not say it in their place
 _OURS = {
     *("groups", "notes", "salvaged", "texts", "text_properties", "time_base", "computed"),
-    *("unscaled", "left_out", "bool", "no_data", "timestamp", "time_steps_back"),
+    *("scale_missing", "left_out", "bool", "no_data", "timestamp", "time_steps_back"),
 }
 
 

@@ -152,7 +152,7 @@ class NumberSink(Sink):
         if self.channel.kind == "nothing":
             ours["no_data"] = True
         if self._values.problem:
-            ours["unscaled"] = self._values.problem
+            ours["scale_missing"] = self._values.problem
         if self._computed:
             ours["computed"] = self._values.scaling.kinds or "unit"
         return kept(own) | ours
