@@ -449,6 +449,29 @@ def test_a_changed_meaning_is_found(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ('"levels"', '"lovels"'),
+        ('"unit"', '"umit"'),
+        ('[{"', '[["'),
+        ('"<i2"', '"<q2"'),
+        ('"properties": {}', '"properties": []'),
+    ],
+)
+def test_an_index_that_no_writer_wrote_is_told(tmp_path: Path, was: str, becomes: str) -> None:
+    path = tmp_path / "x.h5"
+    stored(path, np.arange(5, dtype=np.int16))
+    with h5py.File(path, "r+") as f:
+        text = str(f.attrs["index"])
+        assert was in text
+        f.attrs["index"] = text.replace(was, becomes)
+    with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*; ingest its source again"):
+        _ = SourceFile(path).channels
+    (problem,) = problems(path)
+    assert "ingest its source again" in problem
+
+
 def test_a_file_that_is_no_store_names_itself_and_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     path.write_bytes(b"no HDF5 at all")

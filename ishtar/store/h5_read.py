@@ -36,10 +36,24 @@ def damage_told(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (OSError, KeyError, RuntimeError) as error:
-        raise DamagedFile(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); "
-            "ingest its source again, `ishtar verify` lists every damaged file"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+@contextmanager
+def content_told(path: Path) -> Iterator[None]:
+    """Turn texts that no writer wrote, where a file was read well, into an error that names it."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DamagedFile:
+    what = (str(error).splitlines() or [type(error).__name__])[0]
+    return DamagedFile(
+        f"{path} cannot be read ({what}); "
+        "ingest its source again, `ishtar verify` lists every damaged file"
+    )
 
 
 @contextmanager

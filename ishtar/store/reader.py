@@ -19,6 +19,7 @@ from ishtar.store.blocks import LONG, filling, in_blocks, looking_up
 from ishtar.store.digest import COUNTED, SECONDS
 from ishtar.store.h5_names import CHANNELS, group_name
 from ishtar.store.h5_read import (
+    content_told,
     damage_told,
     has,
     names_in,
@@ -136,7 +137,7 @@ class SourceFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        with open_h5(self.path) as f:
+        with content_told(self.path), open_h5(self.path) as f:
             stored = read_integer(f, "format")
             if stored != FORMAT:
                 raise DamagedFile(
@@ -159,8 +160,9 @@ class SourceFile:
     @cached_property
     def channels(self) -> dict[str, Channel]:
         """Channels by path, in the order of their names."""
-        index = sorted(self._index, key=lambda facts: facts["path"])
-        return {facts["path"]: self._channel(**facts) for facts in index}
+        with content_told(self.path):
+            index = sorted(self._index, key=lambda facts: facts["path"])
+            return {facts["path"]: self._channel(**facts) for facts in index}
 
     def read_channels(self, file: h5f.FileID | None = None) -> dict[str, Channel]:
         """Read the channels from their own groups; the index only repeats them, in one read.
@@ -170,11 +172,11 @@ class SourceFile:
         file : FileID, optional
             This file, where it is open already.
         """
-        with ExitStack() as stack, damage_told(self.path):
+        with ExitStack() as stack, content_told(self.path), damage_told(self.path):
             file = file or stack.enter_context(opened(self.path))
             found = [_facts(group) for group in _channel_groups(file)]
-        found.sort(key=lambda facts: facts["path"])
-        return {facts["path"]: self._channel(**facts) for facts in found}
+            found.sort(key=lambda facts: facts["path"])
+            return {facts["path"]: self._channel(**facts) for facts in found}
 
     def _channel(
         self,
