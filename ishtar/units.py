@@ -7,6 +7,7 @@ hear that a volt is a volt: the units of `PLAIN` are known to be good (a test as
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -38,10 +39,23 @@ def registry() -> Any:
     return pint.UnitRegistry()
 
 
+# pint computes what it reads, so that a text of a raw file could hold it up for ever: 9**9**9
+LONGEST = 64  # characters
+_POWER = r"\s*(?:\*\*|\^)\s*"
+_POWER_OF_UNITS = re.compile(rf"\([^()0-9]*\){_POWER}[-+]?[0-9]{{1,2}}(?![0-9])")
+_COSTLY = re.compile(rf"[0-9)]{_POWER}|{_POWER}[-+(]*[0-9]{{3}}|{_POWER}[^*/·]*{_POWER}")
+
+
+def _is_costly(text: str) -> bool:
+    return len(text) > LONGEST or _COSTLY.search(_POWER_OF_UNITS.sub("m", text)) is not None
+
+
 @lru_cache(maxsize=512)
 def parse_unit(text: str) -> Any:
     """Return pint's unit for ``text``; an empty text is dimensionless."""
     try:
+        if _is_costly(text):
+            raise ValueError("a power that no unit has")
         return registry().Unit(WORDS.get(text.casefold(), text))
     except Exception as error:  # pint raises what its tokenizer raises for hostile text
         raise UnitError(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runner.ingest import IngestSettings
 from runner.ingest.lvm import group_of
 from tests.lvm_fakes import NO_X, ROWS, Lvm, Part, at, put, stored, times, values
 
@@ -338,26 +339,35 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stem", "group"),
+    ("stem", "shot", "group"),
     [
-        ("00007_box", "box"),
-        ("00007", "LVM"),
-        ("#12345", "LVM"),
-        ("tomas_powerbox_15_52_30_1", "tomas_powerbox_15_52_30_1"),
-        ("powerbox", "powerbox"),
-        ("2026-11-22_10-30-00", "LVM"),
-        ("2026-11-22_10-30-00_scope", "scope"),
-        ("22.11.2026 scope", "scope"),
-        ("00007_20261122_103000_scope", "scope"),
-        ("scope_20261122", "scope"),
-        ("00007_probe_2", "probe_2"),
-        ("shot", "shot"),
+        ("00007_box", 7, "box"),
+        ("00007_box", 12, "box"),  # given with --shot 12
+        ("00007", 7, "LVM"),
+        ("#12345", 12345, "LVM"),
+        ("tomas_powerbox_15_52_30_1", 1, "tomas_powerbox"),
+        ("tomas_powerbox_15_53_02_14", 14, "tomas_powerbox"),
+        ("powerbox", 3, "powerbox"),
+        ("powerbox_0042", 42, "powerbox"),
+        ("2026-11-22_10-30-00", 3, "LVM"),
+        ("2026-11-22_10-30-00_scope", 3, "scope"),
+        ("22.11.2026 scope", 3, "scope"),
+        ("22.11.2026 shot 1301 scope", 1301, "shot scope"),
+        ("00007_20261122_103000_scope", 7, "scope"),
+        ("scope_20261122", 3, "scope"),
+        ("00007_probe_2", 7, "probe_2"),
+        ("probe_7_00007", 7, "probe_7"),
+        ("probe_7_00008", 8, "probe_7"),
+        ("shot", 3, "shot"),
+        ("box_2026_0042", 20260042, "box"),
+        ("box_2027_0042", 20270042, "box"),
     ],
 )
 def test_channels_are_called_by_what_does_not_change_from_shot_to_shot(
-    stem: str, group: str
+    stem: str, shot: int, group: str
 ) -> None:
-    assert group_of(stem) == group
+    yearly = IngestSettings(shot_pattern=r"_(?P<year>\d{4})_(?P<shot>\d+)" if shot > 99999 else "")
+    assert group_of(stem, shot, yearly) == group
 
 
 def test_a_name_without_a_number_can_be_taken(tmp_path: Path) -> None:

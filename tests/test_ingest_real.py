@@ -16,12 +16,12 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real measurements
 LVM = sorted(p.name for p in DATA.glob("*.LVM")) or ["none"]
 
 
-def stored(name: str, tmp_path: Path) -> SourceFile:
+def stored(name: str, tmp_path: Path, shot: int | None = 41) -> SourceFile:
     outcome = ingest_file(
         DATA / name,
         layout=Layout.of(tmp_path),
         settings=IngestSettings(timezone="UTC"),
-        shot=41,
+        shot=shot,
     )
     assert (outcome.status, outcome.reason) == ("stored", "")
     return SourceFile(outcome.stored[0])
@@ -52,14 +52,15 @@ def test_raw_integers_stay_integers_and_the_date_is_read(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", LVM)
 def test_lvm_gives_what_the_text_says(name: str, tmp_path: Path) -> None:
-    source = stored(name, tmp_path)
+    source = stored(name, tmp_path, shot=None)  # its name says it
+    assert source.origin.shot == int(Path(name).stem[-1])
     lines = (DATA / name).read_text("latin-1").split("\n")
     first = next(i for i, line in enumerate(lines) if line.startswith("X_Value")) + 1
     rows = [line.split("\t") for line in lines[first:] if line.strip()]
     labels = [label.strip() for label in lines[first - 1].split("\t")[1:-1]]
     assert len(rows) == 1000
     for k, label in enumerate(labels, 1):
-        channel = source.channels[f"{Path(name).stem}/{label}"]
+        channel = source.channels[f"tomas_powerbox/{label}"]
         assert channel.raw().tolist() == [float(row[k].replace(",", ".")) for row in rows]
         x = [float(row[0].replace(",", ".")) for row in rows]
         np.testing.assert_allclose(channel.time(), x, atol=1e-12)

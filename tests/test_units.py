@@ -78,6 +78,17 @@ def test_no_text_crashes_the_check(text):
         check_unit(text)
 
 
+@pytest.mark.parametrize("text", ["9**9**9", "9^9^9", "(9**99)**99", "m^1000", "2**99", "V" * 100])
+def test_a_text_that_pint_would_compute_for_ever_is_no_unit(text):
+    with pytest.raises(UnitError, match="unknown unit"):
+        check_unit(text)
+
+
+@pytest.mark.parametrize("text", ["m^-3", "1/m^3", "(m/s)^2", "kg*m^2/s^3", "m**-3", "T/A"])
+def test_powers_of_units_are_units(text):
+    check_unit(text)
+
+
 def test_what_is_no_text_is_no_unit():
     for unit in (None, 3, ["V"]):
         with pytest.raises(UnitError, match="write it as text"):

@@ -26,14 +26,13 @@ from runner.ingest.lvm_layout import Place, places_of
 from runner.ingest.lvm_lines import comment_column, text_of
 from runner.ingest.lvm_plan import Part, Plan, Planner, places
 from runner.ingest.lvm_text import MAGIC, LvmFile, Segment, scan_lvm
+from runner.ingest.names import without_shot
+from runner.ingest.settings import IngestSettings
+from runner.ingest.shot_number import numbers_of
 from runner.ingest.text_table import empty_cells
 
 LONGEST_COMMENTS = 64_000
-_SHOT = re.compile(r"^#?\d+[_\-. ]*")
-_STAMP = re.compile(
-    r"(?<!\d)(?:20\d\d([-_.]?)\d\d\1\d\d|\d\d\.\d\d\.20\d\d)"
-    r"(?:[T_\- ]+\d\d([-_.]?)\d\d(?:\2\d\d)?)?(?!\d)[_\-. ]*"
-)
+_NUMBER = re.compile(r"^#?\d+[_\-. ]*")
 
 
 class Lvm:
@@ -55,7 +54,7 @@ class Lvm:
             raise Rejected("its segments have different channels: save them in files of their own")
         starts = Starts.of(file, layouts)
         _describe(file, starts, context)
-        group = group_of(path.stem)
+        group = group_of(path.stem, context.shot, context.settings)
         planner = Planner(file=file, starts=starts)
         sinks = []
         for label in labels:
@@ -70,9 +69,10 @@ class Lvm:
         _tell(file, starts, planner, sinks, context)
 
 
-def group_of(stem: str) -> str:
-    """Return a file's name without the number of the shot in front, and without date and time."""
-    return _SHOT.sub("", _STAMP.sub("", stem)).rstrip("_-. ") or "LVM"
+def group_of(stem: str, shot: int, settings: IngestSettings) -> str:
+    """Return a file's name without the shot's number, a number in front, date and time."""
+    rest = without_shot(stem, *numbers_of(shot, settings))
+    return _NUMBER.sub("", rest).strip("_-. ") or "LVM"
 
 
 @dataclass(kw_only=True)

@@ -36,6 +36,7 @@ _UNITS = [
 _UNIT_BEHIND = re.compile(
     rf"[ _]?(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![A-Za-z])|%"
 )
+_ALONE = re.compile(r"(?<![0-9A-Za-z.,])[0-9]{1,15}(?![0-9A-Za-z])(?![.,][0-9])")
 _TIME_THEN_DIGITS = (3, 6)  # milliseconds, microseconds
 
 
@@ -83,6 +84,27 @@ def candidates(name: str) -> Found:
     rest, moments = _without_moments(stem)
     numbers = list(_numbers(rest))
     return Found(numbers=numbers, moments=moments)
+
+
+def without_shot(stem: str, *numbers: int) -> str:
+    """Return a name without what changes from shot to shot: dates, times, the shot's number.
+
+    Of several that are equal to one of ``numbers`` only the longest goes, or the last:
+    ``probe_7_00007`` of shot 7 is still of probe 7.
+    """
+    text, _ = _without_moments(stem)
+    for number in numbers:
+        found = [m for m in _ALONE.finditer(text) if int(m[0]) == number]
+        if found:
+            gone = max(found, key=lambda m: (len(m[0]), m.start()))
+            text = text[: gone.start()] + _GONE + text[gone.end() :]
+    text = re.sub(rf"[-_. ]*#?{_GONE}[-_. {_GONE}]*", _between, text.replace(_PERHAPS, ""))
+    return text.strip("-_. ")
+
+
+def _between(match: re.Match[str]) -> str:
+    """Return what is left between two parts of a name: the separator before what went."""
+    return match[0][:1] if match[0][0] in "-_. " else "_"
 
 
 _GONE = "\0"  # in place of a date or a time, so that its neighbours do not become one

@@ -59,6 +59,13 @@ def is_shot(number: int, shot: int, settings: IngestSettings) -> bool:
     return number == shot or within
 
 
+def numbers_of(shot: int, settings: IngestSettings) -> tuple[int, ...]:
+    """Return the numbers that stand for a shot in a name: its own, or those of shot and year."""
+    if settings.counts_by_year and shot >= settings.shots_per_year:
+        return (shot, *divmod(shot, settings.shots_per_year)[::-1])
+    return (shot,)
+
+
 def _by_pattern(path: PurePath, settings: IngestSettings) -> int:
     pattern = re.compile(settings.shot_pattern, re.IGNORECASE)
     text = path.as_posix() if "/" in settings.shot_pattern else path.name
