@@ -347,6 +347,8 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
         ("#12345", 12345, "LVM"),
         ("tomas_powerbox_15_52_30_1", 1, "tomas_powerbox"),
         ("tomas_powerbox_15_53_02_14", 14, "tomas_powerbox"),
+        ("tomas_powerbox_15_12_02_14", 14, "tomas_powerbox"),  # 12:02:14 is none
+        ("tomas_powerbox_15_12_02_2", 2, "tomas_powerbox"),
         ("powerbox", 3, "powerbox"),
         ("powerbox_0042", 42, "powerbox"),
         ("2026-11-22_10-30-00", 3, "LVM"),

@@ -92,7 +92,7 @@ def without_shot(stem: str, *numbers: int) -> str:
     Of several that are equal to one of ``numbers`` only the longest goes, or the last:
     ``probe_7_00007`` of shot 7 is still of probe 7.
     """
-    text, _ = _without_moments(stem)
+    text, _ = _without_moments(stem, numbers)
     for number in numbers:
         found = [m for m in _ALONE.finditer(text) if int(m[0]) == number]
         if found:
@@ -111,12 +111,12 @@ _GONE = "\0"  # in place of a date or a time, so that its neighbours do not beco
 _PERHAPS = "\1"  # … that may as well be a number
 
 
-def _without_moments(stem: str) -> tuple[str, bool]:
+def _without_moments(stem: str, numbers: tuple[int, ...] = ()) -> tuple[str, bool]:
     text = _CLOCK.sub(lambda m: _GONE * len(m[0]), stem)
     text = _COMPACT.sub(_compact, text)
     for separator in _SEPARATORS:
         run = re.compile(rf"[0-9]+(?:{re.escape(separator)}[0-9]+)+")
-        text = run.sub(partial(_moments_in, separator), text)
+        text = run.sub(partial(_moments_in, separator, numbers), text)
     text = re.sub(rf"(?<={_GONE})[.,][0-9]+", _GONE, text)  # the fraction of a second
     return text, _GONE in text
 
@@ -141,16 +141,27 @@ def _mark(digits: str) -> str:
     return _PERHAPS + digits
 
 
-def _moments_in(separator: str, match: re.Match[str]) -> str:
-    """Return a run of numbers without the one date or time in it; unchanged if it has several."""
+def _moments_in(separator: str, numbers: tuple[int, ...], match: re.Match[str]) -> str:
+    """Return a run of numbers without the one date or time in it; unchanged if it has several.
+
+    One of ``numbers``, the shot's, stands behind or before a date or time and is no part of it.
+    """
     parts = match[0].split(separator)
+    if len(parts) > 3 and int(parts[-1]) in numbers:
+        return separator.join([_moments_of(parts[:-1], separator), parts[-1]])
+    if len(parts) > 3 and int(parts[0]) in numbers:
+        return separator.join([parts[0], _moments_of(parts[1:], separator)])
+    return _moments_of(parts, separator)
+
+
+def _moments_of(parts: list[str], separator: str) -> str:
     places = [i for i in range(len(parts) - 2) if _is_moment(parts[i : i + 3])]
     # a date and the time after it, 2026-11-22-10-30-00
     whole = [i for i in places if i + 3 in places and len(parts[i]) == 4]
     if whole:
         places = [whole[0], whole[0] + 3]
     if not places or (len(places) > 1 and not whole):
-        return match[0]
+        return separator.join(parts)
     left = list(parts)
     for i in places:
         left[i : i + 3] = [_GONE] * 3
