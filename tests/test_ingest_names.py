@@ -31,6 +31,7 @@ DEFAULT = IngestSettings()
         ("2026-11-22T10.30.00.123 shot 1301.tdms", 1301),
         ("20261122_103000_1301.tdms", 1301),
         ("tomas_powerbox_15_52_30_1.LVM", 1),
+        ("tomas_powerbox_15_53_02_14.LVM", 14),
         ("1302_15h30.tdms", 1302),
         ("4.5kW_1302.tdms", 1302),
         ("4,5 kW 1302.tdms", 1302),

@@ -37,6 +37,7 @@ _UNIT_BEHIND = re.compile(
     rf"[ _]?(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![A-Za-z])|%"
 )
 _ALONE = re.compile(r"(?<![0-9A-Za-z.,])[0-9]{1,15}(?![0-9A-Za-z])(?![.,][0-9])")
+_THIS_HALF = 50  # a year of two digits is of this half of the century
 _TIME_THEN_DIGITS = (3, 6)  # milliseconds, microseconds
 
 
@@ -191,7 +192,8 @@ def _is_moment(parts: list[str]) -> bool:
         return _is_date(c, b, a) or _is_date(c, a, b)
     if max(lengths) > 2 or lengths[1] != 2 or lengths[2] != 2:
         return False
-    return _is_time(a, b, c) or _is_date(2000 + c, b, a) or _is_date(2000 + a, b, c)
+    days = [(2000 + y, b, d) for y, d in ((c, a), (a, c)) if y < _THIS_HALF]
+    return _is_time(a, b, c) or any(_is_date(*day) for day in days)
 
 
 def _is_date(year: int, month: int, day: int) -> bool:
