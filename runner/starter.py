@@ -28,6 +28,8 @@ name = {facility}
 # shots_per_year = 10000       # where shots count anew each year: 20260042 is shot 42 of 2026
 # settle_s = 2.0               # a file is whole when it has not changed for so long
 # truncated_wait_s = 60.0      # a file that is not whole goes to quarantine after so long
+# timeout_s = 60.0             # a file's conversion may come no further for so long
+# memory_mb = 2000             # and take so much memory
 # keep_incoming = false        # leave files in data/incoming after they were stored and verified
 {generator}
 [run]

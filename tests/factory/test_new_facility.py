@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -14,24 +14,16 @@ import pytest
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
+from runner.ingest import IngestSettings, shot_in
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
 
 PAGE = "new-facility.md"
 ROOT = Path(__file__).parents[2]
+NAMING = re.compile(r"^\| (`.+`)(?:,[^`|]*)? \| (?:`'(.+)'`|none[^|]*) \| (\d+) \|$", re.M)
 COMMAND = """\
 #!/bin/sh
 exec "{python}" -c "from runner.cli import main; main()" "$@"
 """
-# Until names of files are read by [ingest] shot_pattern, the number leads them.
-BY_PATTERN = False
-NAMES = {"powerbox_0042.lvm": "0042_powerbox.lvm", "powerbox_0043.lvm": "0043_powerbox.lvm"}
-
-
-def as_named(text: str) -> str:
-    """Return a text with the names of files as they can be read today."""
-    for name, other in NAMES.items() if not BY_PATTERN else ():
-        text = text.replace(name, other)
-    return text
 
 
 class Newcomer:
@@ -60,15 +52,14 @@ class Newcomer:
         match kind:
             case "sh":
                 self._saves()
-                self._types(as_named(text))
+                self._types(text)
             case "text":
-                self._reads(as_named(text))
+                self._reads(text)
             case "toml ingest":
-                if BY_PATTERN:
-                    path = self.here / "ishtar.toml"
-                    settings = path.read_text(encoding="utf-8")
-                    assert settings.count("[ingest]\n") == 1
-                    path.write_text(settings.replace("[ingest]\n", f"[ingest]\n{text}"))
+                path = self.here / "ishtar.toml"
+                settings = path.read_text(encoding="utf-8")
+                assert settings.count("[ingest]\n") == 1
+                path.write_text(settings.replace("[ingest]\n", f"[ingest]\n{text}"))
             case "toml":
                 (self.here / "templates_nb/power.toml").write_text(text, encoding="utf-8")
             case _:
@@ -160,6 +151,15 @@ def test_what_arrived_was_taken_and_nothing_needed_a_reason(powerlab):
     assert not powerlab.quarantine.exists() or list(powerlab.quarantine.iterdir()) == []
     texts = [p.read_text(encoding="utf-8") for p in powerlab.calibrations.rglob("*.toml")]
     assert not any("history" in text for text in texts)
+
+
+def test_the_table_of_names_is_true():
+    rows = NAMING.findall((DOCS / PAGE).read_text(encoding="utf-8"))
+    assert len(rows) == 4
+    for names, pattern, shot in rows:
+        for name in re.findall(r"`([^`]+\.\w+)`", names):
+            if not name.startswith("data/"):
+                assert shot_in(PurePath(name), IngestSettings(shot_pattern=pattern)) == int(shot)
 
 
 def test_the_page_is_short_and_named_where_people_begin():
