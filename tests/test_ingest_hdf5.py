@@ -133,6 +133,18 @@ def test_a_dataset_with_many_names_is_stored_once_and_the_names_are_kept(tmp_pat
     assert "the link b/ping → /b/pong is left out: links lead to each other" in written.reason
 
 
+def test_links_that_double_at_every_step_end(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        for i in range(14):
+            f[f"l{i}"] = h5py.SoftLink("/".join([f"l{i + 1}"] * 8))
+        f["l14"] = h5py.SoftLink("/")
+
+    written = Written(tmp_path, fill)
+    assert written.paths == ["good/U"]
+    assert "the file has more links than are followed" in written.reason
+
+
 def test_groups_without_end_are_cut_off(tmp_path: Path) -> None:
     def fill(f: h5py.File) -> None:
         good(f)

@@ -314,6 +314,27 @@ def test_a_claim_beyond_the_size_of_the_file_is_told_at_once(
     assert "but the whole file has" in written.reason
 
 
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}])
+def test_who_reserves_more_than_is_recorded_keeps_what_is(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    def fill(f: h5py.File) -> None:
+        dataset = f.create_dataset("U", (1 << 40,), "i2", chunks=(1000,), **options)
+        dataset[:3000] = DATA[:3000]
+
+    np.testing.assert_array_equal(Written(tmp_path, fill)["U"].raw(), DATA[:3000])
+
+
+def test_a_fill_value_does_not_make_a_small_file_large(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        f.create_dataset("U", (1 << 40,), "i2", chunks=(1000,), fillvalue=3)[:1000] = DATA[:1000]
+
+    written = Written(tmp_path, fill)
+    assert written.paths == ["good/U"]
+    assert "U is left out: it claims 2.2 TB" in written.reason
+
+
 def test_many_datasets_cannot_claim_together_what_one_cannot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

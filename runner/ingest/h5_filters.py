@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import math
+import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -50,7 +51,7 @@ class ChunkDecoder:
             raise LeftOut(f"one chunk of it has {self._size >> 20} MB")
         self._filters = [creation.get_filter(i) for i in range(creation.get_nfilters())]
         self._packing = _packing(self._filters)
-        self._counter = _counter()
+        self._counter, _ = _counting()
         self._scratches: dict[int, h5d.DatasetID] = {}
         self._scratch(0)
 
@@ -183,20 +184,26 @@ class _FilterClass(ctypes.Structure):
     )
 
 
-class _Counter:
+class _Counter(threading.local):
     """The filter that changes nothing and fails a chunk of the wrong length.
 
-    ``seen`` is the length, bytes, of the last chunk that was read.
+    ``seen`` is the length, bytes, of the last chunk that this thread has read.
     """
 
-    def __init__(self) -> None:
-        self.seen: int | None = None
+    seen: int | None = None
+
+
+class _Counting:
+    """Makes that filter known to HDF5, which keeps its address: it must live as long."""
+
+    def __init__(self, counter: _Counter) -> None:
+        self._counter = counter
         size_t, unsigned = ctypes.c_size_t, ctypes.c_uint
         signature = ctypes.CFUNCTYPE(
             *(size_t, unsigned, size_t, ctypes.POINTER(unsigned), size_t),
             *(ctypes.POINTER(size_t), ctypes.POINTER(ctypes.c_void_p)),
         )
-        self._call = signature(self._filter)  # HDF5 keeps the address: it must live as long
+        self._call = signature(self._filter)
         self._class = _FilterClass(
             version=1,
             id=COUNTER,
@@ -212,10 +219,11 @@ class _Counter:
     ) -> int:
         if not flags & _REVERSE:
             return n_bytes
-        self.seen = n_bytes
+        self._counter.seen = n_bytes
         return n_bytes if n_settings and n_bytes == settings[0] else 0
 
 
 @cache
-def _counter() -> _Counter:
-    return _Counter()
+def _counting() -> tuple[_Counter, _Counting]:
+    counter = _Counter()
+    return counter, _Counting(counter)

@@ -95,7 +95,6 @@ class Values:
             self.shape = self._id.shape
             self._itemsize = stored_size(self._id)
             self.n_bytes = math.prod(self.shape) * self._itemsize
-            claims.want(self.n_bytes)
             is_enum = kind.get_class() == h5t.ENUM and dtype.kind in "iu"
             self._kind = kind.get_super() if is_enum else kind
             if layout == h5d.CHUNKED and self.n_bytes:
@@ -115,6 +114,7 @@ class Values:
         return len(self.spans) > 1 or bool(self.spans and self.spans[0][0])
 
     def _open_contiguous(self, claims: Claims) -> None:
+        claims.want(self.n_bytes)
         place = self._id.get_offset()
         if place is None:
             raise LeftOut("its values were never written")
@@ -128,9 +128,14 @@ class Values:
         if creation.get_nfilters():
             self._decoder = ChunkDecoder(self._id, chunk)
         self._corners, self._facts = self._chunk_table(claims.file_size)
+        size = math.prod(chunk) * self._itemsize
+        # who reserves more than is recorded in the end claims only what is there
+        claimed = len(self._corners) * size
+        if not claimed or self.fill is not None:
+            claimed = self.n_bytes
+        claims.want(claimed)
         if not len(self._corners):
             raise LeftOut("its values were never written")
-        size = math.prod(chunk) * self._itemsize
         wrong = self._facts[:, 2] != size
         if self._decoder is None and np.any(wrong):
             short = int(self._facts[wrong][0, 2])
@@ -139,7 +144,7 @@ class Values:
             raise Unreadable(f"{self._path}: a chunk of it lies where none can be")
         if len(np.unique(self._corners, axis=0)) != len(self._corners):
             raise Unreadable(f"{self._path}: there are two chunks for the same values")
-        claims.add(self._path, self.n_bytes, self._facts[:, 1], self._facts[:, 2])
+        claims.add(self._path, claimed, self._facts[:, 1], self._facts[:, 2])
 
     def _chunk_table(self, file_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return of each chunk its corner, and its filter mask, place and size in the file."""

@@ -19,6 +19,7 @@ from runner.ingest.h5_errors import LeftOut, Notes, Unreadable, reading
 DEEPEST = 50  # levels of groups
 MOST_LINKS = 100_000
 LONGEST_CHAIN = 16  # soft links that lead to each other
+MOST_STEPS = 20_000  # along all soft links of a file: they may double at every step
 OF_MATLAB = {b"#refs#", b"#subsystem#"}  # cells and objects of MATLAB, which only it can read
 
 
@@ -103,6 +104,7 @@ class _Survey:
     def run(self) -> Contents:
         with reading("its root group"):
             self._root = h5g.open(self._contents.file, b"/")
+        self._resolver = _Links(self._root)
         pending: list[tuple[str, int, h5g.GroupID]] = [("", 0, self._root)]
         self._names[_address(self._root)] = ""
         while pending:
@@ -185,7 +187,7 @@ class _Survey:
     def _follow(self, path: str, group: h5g.GroupID, target: bytes) -> None:
         text = text_of(target)
         try:
-            address = _address(_resolved(self._root, group, target, LONGEST_CHAIN))
+            address = _address(self._resolver.resolve(group, target))
             self._contents.links[path] = self._names[address]
         except (LeftOut, Unreadable, KeyError) as error:
             reason = str(error) if isinstance(error, LeftOut) else "it leads nowhere"
@@ -201,25 +203,34 @@ def refuse_external(dataset: h5d.DatasetID, path: str) -> None:
         )
 
 
-def _resolved(root: h5g.GroupID, start: h5g.GroupID, target: bytes, links_left: int) -> Any:
-    """Return what a soft link leads to, link by link: HDF5 itself would leave the file."""
-    if not links_left:
-        raise LeftOut("links lead to each other")
-    item: Any = root if target.startswith(b"/") else start
-    for part in target.split(b"/"):
-        if part in (b"", b"."):
-            continue
-        if not isinstance(item, h5g.GroupID):
-            raise LeftOut("it leads nowhere")
-        with reading("it"):
-            kind = item.links.get_info(part).type
-            if kind == h5l.TYPE_SOFT:
-                item = _resolved(root, item, item.links.get_val(part), links_left - 1)
-            elif kind == h5l.TYPE_HARD:
-                item = h5o.open(item, part)
-            else:
-                raise LeftOut("it leads into another file")
-    return item
+class _Links:
+    """Resolves soft links itself: HDF5 would leave the file, and follow them without end."""
+
+    def __init__(self, root: h5g.GroupID) -> None:
+        self._root, self._steps_left = root, MOST_STEPS
+
+    def resolve(self, start: h5g.GroupID, target: bytes, links_left: int = LONGEST_CHAIN) -> Any:
+        """Return what a link in a group leads to."""
+        if not links_left:
+            raise LeftOut("links lead to each other")
+        item: Any = self._root if target.startswith(b"/") else start
+        for part in target.split(b"/"):
+            if part in (b"", b"."):
+                continue
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                raise LeftOut("the file has more links than are followed")
+            if not isinstance(item, h5g.GroupID):
+                raise LeftOut("it leads nowhere")
+            with reading("it"):
+                kind = item.links.get_info(part).type
+                if kind == h5l.TYPE_SOFT:
+                    item = self.resolve(item, item.links.get_val(part), links_left - 1)
+                elif kind == h5l.TYPE_HARD:
+                    item = h5o.open(item, part)
+                else:
+                    raise LeftOut("it leads into another file")
+        return item
 
 
 def _address(item: Any) -> int:
