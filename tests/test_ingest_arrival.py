@@ -566,6 +566,25 @@ def test_what_lies_behind_a_link_in_incoming_is_never_removed(ws: Workspace, lin
     assert not (ws.layout.quarantine / "00002_Data.tdms").is_symlink()
 
 
+def test_a_source_of_which_something_was_left_out_is_kept(ws: Workspace) -> None:
+    path = ws.layout.incoming / "00001_Data.tdms"
+    with TdmsWriter(path) as w:
+        w.write_segment(
+            [ChannelObject("g", "a", np.arange(9)), ChannelObject("g", "t", ["x" * 99_000])]
+        )
+    whole = path.read_bytes()
+    outcome = ws.ingest(path)
+    assert outcome.status == "stored"
+    assert "g/t" in outcome.reason
+    assert not path.exists()
+    kept = ws.root / "data" / "originals" / "00001" / "00001_Data.tdms"
+    assert kept.read_bytes() == whole
+    path.write_bytes(whole)
+    assert ws.ingest(path).status == "known"  # again: nothing piles up that is not another file
+    assert not path.exists()
+    assert [p.name for p in kept.parent.iterdir()] == ["00001_Data.tdms"]
+
+
 def test_files_in_an_incoming_folder_that_is_a_link_itself_are_taken_away(ws: Workspace) -> None:
     ws.layout.incoming.rmdir()
     ws.layout.incoming.symlink_to(ws.elsewhere)

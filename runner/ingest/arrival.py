@@ -23,9 +23,11 @@ from runner.ingest.incoming import lies_in
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.outcome import Outcome
 from runner.ingest.processes import ConversionDied, convert_apart
-from runner.ingest.quarantine import quarantine, taken
+from runner.ingest.quarantine import put_aside, quarantine, taken
 from runner.ingest.settings import IngestSettings
+from runner.ingest.source_hash import sha256_of
 
+ORIGINALS = "originals"  # in data/: sources of which something could not be stored as it is
 Progress = Callable[[int, int], None]
 """Called with bytes read so far and bytes in total."""
 
@@ -206,11 +208,20 @@ class _Job:
         return self.incoming and lies_in(self.path, self.layout.incoming)
 
     def _take_away(self, verdict: Verdict) -> bool:
-        """Remove the source, if it is ours; say no where it is not what was stored."""
+        """Remove the source, if it is ours; say no where it is not what was stored.
+
+        One of which something was left out, or stored otherwise than it stands there, is kept.
+        """
         if not self._ours or self.settings.keep_incoming:
             return True
         if Identity.of(self.path) != self.identity or not self._kept(verdict):
             return False
+        if verdict.noted and verdict.target is not None:
+            folder = self.layout.shots.parent / ORIGINALS / verdict.target.parent.name
+            kept = folder / self.path.name
+            if not kept.is_file() or sha256_of(kept) != verdict.sha256:
+                put_aside(self.path, folder)
+                return True
         os.unlink(self.path)
         return True
 

@@ -96,7 +96,9 @@ class Verdict:
     target : Path or None
         The stored file of this one; None for a log of a day.
     verified : bool
-        All that the file holds was stored, read back and compared.
+        What was stored has been read back and compared.
+    noted : bool
+        The converter noted something: not all that the file holds may have been stored.
     sha256 : str or None
         Of the file, if it was read.
     errno : int or None
@@ -109,6 +111,7 @@ class Verdict:
     stored: list[Path] = field(default_factory=list)
     target: Path | None = None
     verified: bool = False
+    noted: bool = False
     sha256: str | None = None
     errno: int | None = None
 
@@ -221,6 +224,7 @@ class _Conversion:
             reason="; ".join([*notes, *followed.notes]),
             target=target,
             verified=True,
+            noted=bool(SourceFile(target).properties.get("notes")),
             sha256=self.sha256,
         )
 

@@ -66,16 +66,21 @@ def taken(path: Path) -> Path:
 
     It stays whole in ``data/quarantine/taken``, with its note: it may hold more than was stored.
     """
-    folder = path.parent / TAKEN
-    folder.mkdir(exist_ok=True)
+    note = path.with_name(path.name + REASON)
+    target = put_aside(path, path.parent / TAKEN)
+    with contextlib.suppress(FileNotFoundError):  # somebody has put the file there by hand
+        os.replace(note, target.with_name(target.name + REASON))
+    return target
+
+
+def put_aside(path: Path, folder: Path) -> Path:
+    """Move a file into a folder where nobody looks after it; return where it is now."""
+    folder.mkdir(parents=True, exist_ok=True)
     target, number = folder / path.name, 1
     while target.exists():
         number += 1
         target = folder / f"{path.stem}-{number}{path.suffix}"
-    note = path.with_name(path.name + REASON)
     _move(path, target)
-    with contextlib.suppress(FileNotFoundError):  # somebody has put the file there by hand
-        os.replace(note, target.with_name(target.name + REASON))
     return target
 
 
