@@ -48,7 +48,7 @@ import json, re, resource, sys
 from pathlib import Path
 from runner.ingest import IngestSettings, Layout, ingest_file
 layout = Layout.of(Path(sys.argv[2]))
-outcome = ingest_file(Path(sys.argv[1]), layout=layout, settings=IngestSettings())
+outcome = ingest_file(Path(sys.argv[1]), layout=layout, settings=IngestSettings(), apart=False)
 status = Path("/proc/self/status")
 if status.exists():
     peak_mb = int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) / 1000
@@ -72,6 +72,7 @@ def main() -> None:
         many_channels(Path(folder))
         if options.only_channels:
             return
+        isolation(Path(folder), options.size_mb)
         for interleaved in (False, True):
             rate(Path(folder), options.size_mb, interleaved)
         for interleaved in (False, True):
@@ -132,6 +133,32 @@ def rate(folder: Path, size_mb: float, interleaved: bool) -> None:
     )
 
 
+def isolation(folder: Path, size_mb: float) -> None:
+    """Print what a process of its own costs a small file and a large one, in turn with none."""
+    small = side_by_side(folder / "small", 4, 1000, 1, False)
+    large = simulated(folder, size_mb, False)
+    for source, rounds in ((small, 21), (large, 2 * ROUNDS + 1)):
+        seconds: dict[bool, list[float]] = {True: [], False: []}
+        for k in range(2 * rounds):
+            layout = Layout.of(folder / "ws")
+            os.sync()
+            begin = time.perf_counter()
+            outcome = ingest_file(
+                source, layout=layout, settings=IngestSettings(), apart=k % 2 == 0
+            )
+            seconds[k % 2 == 0].append(time.perf_counter() - begin)
+            assert outcome.status == "stored", outcome.reason
+            shutil.rmtree(folder / "ws")
+        first = seconds[True].pop(0)
+        apart, here = (statistics.median(seconds[a]) for a in (True, False))
+        print(
+            f"{source.stat().st_size / 1e6:.3g} MB in a process of its own: {apart:.3f} s, in this "
+            f"one {here:.3f} s, difference {apart - here:+.3f} s (the first file {first:.3f} s)"
+        )
+    shutil.rmtree(small.parent)
+    shutil.rmtree(large.parent)
+
+
 def many_channels(folder: Path) -> None:
     """Print what ingest costs for each channel of files with ever more of them."""
     print(f"{'channels of':<42}{'':>9}{'ingest, processor time':>24}{'plain copy':>15}")
@@ -148,7 +175,8 @@ def many_channels(folder: Path) -> None:
                 plain.append(processor_s() - begin)
                 layout = Layout.of(folder / "ws")
                 begin = processor_s()
-                outcome = ingest_file(source, layout=layout, settings=IngestSettings())
+                settings = IngestSettings()
+                outcome = ingest_file(source, layout=layout, settings=settings, apart=False)
                 ours.append(processor_s() - begin)
                 assert outcome.status == "stored", outcome.reason
                 if k == 0:
