@@ -6,8 +6,10 @@ hear that a volt is a volt: the units of `PLAIN` are known to be good (a test as
 
 from __future__ import annotations
 
+import ast
 import math
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -39,15 +41,43 @@ def registry() -> Any:
     return pint.UnitRegistry()
 
 
-# pint computes what it reads, so that a text of a raw file could hold it up for ever: 9**9**9
-LONGEST = 64  # characters
-_POWER = r"\s*(?:\*\*|\^)\s*"
-_POWER_OF_UNITS = re.compile(rf"\([^()0-9]*\){_POWER}[-+]?[0-9]{{1,2}}(?![0-9])")
-_COSTLY = re.compile(rf"[0-9)]{_POWER}|{_POWER}[-+(]*[0-9]{{3}}|{_POWER}[^*/·]*{_POWER}")
+LONGEST = 500  # characters
+LARGEST_POWER = 100
 
 
 def _is_costly(text: str) -> bool:
-    return len(text) > LONGEST or _COSTLY.search(_POWER_OF_UNITS.sub("m", text)) is not None
+    """Say whether pint, which computes what it reads, could be held up by a text: 9**9**9."""
+    if "**" not in text and "^" not in text:
+        return len(text) > LONGEST
+    spelt = re.sub(r"(?<=[\w)])\s+(?=[^\W\d]|\()", " * ", text.strip()).replace("^", "**")
+    try:
+        tree = ast.parse(spelt.replace("·", "*"), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    powers = [n for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow)]
+    return len(text) > LONGEST or not all(map(_is_power_of_units, powers))
+
+
+def _is_power_of_units(power: ast.BinOp) -> bool:
+    exponent = list(ast.walk(power.right))
+    small = all(
+        isinstance(n.value, int | float) and abs(n.value) < LARGEST_POWER
+        for n in exponent
+        if isinstance(n, ast.Constant)
+    )
+    tower = any(isinstance(n, ast.Pow) for n in exponent)
+    return small and not tower and all(number == 1 for number in _numbers(power.left))
+
+
+def _numbers(node: ast.AST) -> Iterator[Any]:
+    """Yield the numbers of an expression that are no exponents."""
+    if isinstance(node, ast.Constant):
+        yield node.value
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        yield from _numbers(node.left)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _numbers(child)
 
 
 @lru_cache(maxsize=512)

@@ -18,8 +18,10 @@ GOOD = np.arange(20, dtype=np.int16)
 
 
 def ingest(path: Path, **options: Any) -> Outcome:
+    """Ingest in this process, so that its limits can be made small."""
     layout = Layout.of(path.parent / "workspace")
-    return ingest_file(path, layout=layout, settings=SETTINGS, **{"shot": 7} | options)
+    options = {"shot": 7, "apart": False} | options
+    return ingest_file(path, layout=layout, settings=SETTINGS, **options)
 
 
 class Written:

@@ -123,7 +123,10 @@ def test_a_source_that_only_states_another_date_makes_data_quality_stale(
         writer.write_segment([RootObject({"date": "2026-11-22 15:00:09"}), channel])
     assert call("ingest", late)[0] == 0
     assert planned(coordinator) == {
-        ("00007", "quality"): ("stale: the list of files of shot 7 (3 files → 4 files)",)
+        ("00007", "quality"): (
+            "stale: channel all channels (3 channels → 4 channels)",
+            "stale: the list of files of shot 7 (3 files → 4 files)",
+        )
     }
 
 
