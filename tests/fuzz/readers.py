@@ -100,7 +100,9 @@ def lvm(path: Path) -> Values | None:
             cells = line.replace(decimal, ".").split("\t")[1:]
             for column, cell in zip(columns, [*cells, *[""] * len(labels)], strict=False):
                 column.append(float(cell) if cell.strip() else float("nan"))
-    return {label: np.array(c) for label, c in zip(labels, columns, strict=True)}
+    # a column ends with its last value: a row without any is none
+    ends = [max((i + 1 for i, v in enumerate(c) if v == v), default=0) for c in columns]
+    return {label: np.array(c[:n]) for label, c, n in zip(labels, columns, ends, strict=True)}
 
 
 def datecsv(path: Path) -> Values | None:
@@ -113,8 +115,11 @@ def datecsv(path: Path) -> Values | None:
         rows = [list(pair) for pair in zip(*rows, strict=True)]
     facts = {row[0].strip(): row[1] for row in rows if len(row) == 2}
     text = " ".join(facts[key] for key in ("Date", "Time") if key in facts)
-    default = dt.datetime(1, 1, 1, 0, 0, 0, 1)  # what the text does not say would show
-    return {"date": parser.parse(text, dayfirst="." in text[:6], default=default).isoformat()}
+    default = dt.datetime(1, 1, 1)
+    date = parser.parse(text, dayfirst="." in text[:6], default=default)
+    if date.year == 1:  # it found a time alone
+        return None
+    return {"date": date.isoformat()}
 
 
 def log(path: Path) -> Values | None:
