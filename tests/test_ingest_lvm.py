@@ -382,3 +382,11 @@ def test_no_x_column_is_no_loss(tmp_path: Path) -> None:
     source = stored(tmp_path, Lvm(segments=[Part(rows=NO_X)], settings={"X_Columns": "No"}))
     assert values(source, "a") == [1.25, 1.5, 1.75]
     assert (source.channels["x/a"].dt, times(source, "b")) == (0.5, [0.0, 0.5, 1.0])
+
+
+def test_a_value_where_no_x_column_is_promised_is_refused(tmp_path: Path) -> None:
+    rows = [*NO_X[:2], "1.75\t-4.0"]  # a tab is lost: the current would be taken for the voltage
+    file = Lvm(segments=[Part(rows=rows)], settings={"X_Columns": "No"})
+    found = put(tmp_path, file.text())
+    assert found.status == "quarantined"
+    assert "row 3 of segment 1 has a value in its first column" in found.reason

@@ -193,10 +193,16 @@ def _copy(file: LvmFile, segment: Segment, number: int, sinks: list[_Sink]) -> N
     columns = {p.place.column for p in parts}
     irregular = [p for p, s in zip(parts, sinks, strict=True) if s.plan.dt is None]
     columns |= {p.place.x_column for p in irregular if p.place.x_column is not None}
-    wanted = sorted(columns)
+    without_x = file.header.get("X_Columns") == "No" and 0 not in columns
+    wanted = sorted(columns | {0} if without_x else columns)
     first = 0
     for lines, rows in file.rows(segment, wanted):
         of_column = dict(zip(wanted, rows, strict=True))
+        if without_x and len(odd := np.flatnonzero(~np.isnan(of_column[0]))):
+            raise Rejected(
+                f"row {first + int(odd[0]) + 1} of segment {number + 1} has a value in its first "
+                "column, which X_Columns No leaves empty: its cells are not where they should be"
+            )
         empty = None
         for part, sink in zip(parts, sinks, strict=True):
             values = of_column[part.place.column][: max(part.n - first, 0)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import itertools
 import multiprocessing
 import resource
 import warnings
@@ -123,12 +124,17 @@ def datecsv(path: Path) -> Values | None:
 
 
 def log(path: Path) -> Values | None:
-    """Read the rows with power on."""
+    """Read the rows of pulses: those with power on, and dips of up to 2 s."""
     rows = [line.split("\t") for line in path.read_text().split("\n")[1:-1]]
-    on = [row for row in rows if float(row[1]) > 10.0]
-    times = [dt.datetime.strptime(row[0], "%H:%M:%S.%f") for row in on]
+    zero = dt.datetime(1900, 1, 1, 10)
+    times = [(dt.datetime.strptime(row[0], "%H:%M:%S.%f") - zero).total_seconds() for row in rows]
+    on = [i for i, row in enumerate(rows) if float(row[1]) > 10.0]
+    taken = set(on)
+    for a, b in itertools.pairwise(on):
+        taken |= set(range(a, b)) if times[b] - times[a] <= 2.0 else set()
+    pulses = sorted(taken)
     return {
-        "Generator/ForwardPower": np.array([float(row[1]) for row in on]),
-        "Generator/ReflectedPower": np.array([float(row[2]) for row in on]),
-        "time": np.array([(t - dt.datetime(1900, 1, 1, 10)).total_seconds() for t in times]),
+        "Generator/ForwardPower": np.array([float(rows[i][1]) for i in pulses]),
+        "Generator/ReflectedPower": np.array([float(rows[i][2]) for i in pulses]),
+        "time": np.array([times[i] for i in pulses]),
     }
