@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.store import SourceFile, problems
-from runner.ingest import IngestSettings, index_days, match_day, shot_times, text_table
+from runner.ingest import (
+    IngestSettings,
+    Layout,
+    index_days,
+    ingest_file,
+    match_day,
+    shot_times,
+    text_table,
+)
 from runner.ingest.generatorlog import DayLog, GeneratorLog
 from runner.simulate import Campaign, simulate
 from tests.generator_fakes import DAY, HEADER, NAME, Place, clock, idle, powers, pulse
@@ -273,3 +281,23 @@ def test_a_simulated_day_finds_every_pulse_its_shot(tmp_path: Path) -> None:
         )
         assert 0.0 <= time[0] < 2.0
         assert time[-1] < 6.0
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (1, "1 fit no shot (09:00:00)"),
+        (4, "4 fit no shot (09:00:00, 09:01:00, 09:02:00, 09:03:00)"),
+        (5, "5 fit no shot (09:00:00, 09:01:00, 09:02:00, …, 09:04:00)"),
+    ],
+)
+def test_pulses_that_fit_no_shot_are_named_by_their_times(
+    tmp_path: Path, n: int, said: str
+) -> None:
+    path = tmp_path / "GENERATOR_2026-11-22.txt"
+    rows = "".join(f"09:0{i}:00\t500\t5\n" for i in range(n))
+    path.write_text(f"Time\tForwardPower[W]\tReflectedPower[W]\n{rows}")
+    layout = Layout.of(tmp_path / "workspace")
+    outcome = ingest_file(path, layout=layout, settings=IngestSettings())
+    assert outcome.status == "pending"
+    assert said in outcome.reason

@@ -80,7 +80,8 @@ def hdf5(path: Path) -> Values | None:
                 found[name] = item[:].astype(np.float64)
 
         f.visititems(visit)
-    return found
+    # names that are no UTF-8 are bytes to h5py
+    return {n.decode("latin-1") if isinstance(n, bytes) else n: v for n, v in found.items()}
 
 
 def lvm(path: Path) -> Values | None:
