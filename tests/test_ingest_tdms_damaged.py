@@ -281,8 +281,12 @@ def crafted() -> dict[str, tuple[bytes, str]]:
         "half a value": (segment(TOC, [one], bytes(11)), "do not make chunks of 8 bytes"),
         "an end of 2^63": (good + segment(TOC, [one], bytes(8), following=2**63), "truncated"),
         "a property of no kind": (
-            segment(TOC, [tdms_object(A, plain_index(3, 2), {"p": (0x0B, bytes(10))})], bytes(8)),
-            "its property p is of a kind that is not read (extended float)",
+            segment(
+                TOC,
+                [tdms_object(A, plain_index(3, 2), {"p": (0x0B, bytes(range(1, 12)))})],
+                bytes(8),
+            ),
+            "its property p is of a kind that is not read (extended float), and its size is not",
         ),
     }
 

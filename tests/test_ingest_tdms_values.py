@@ -348,6 +348,49 @@ def test_extended_floats_leave_the_other_channels_whole(
     ) in notes(source)
 
 
+@pytest.mark.parametrize("size", [10, 12, 16])
+@pytest.mark.parametrize("code", [0x0B, 0x1B])
+def test_a_property_of_extended_float_costs_no_more_than_itself(
+    tmp_path: Path, code: int, size: int
+) -> None:
+    """How many bytes it takes is found from what follows: only one size makes sense of it."""
+    odd = (code, struct.pack("<d", 0.1) + bytes(range(1, size - 7)))
+    data = noise(6, "float64").tobytes()
+    a, b = (plain_index(10, 3),) * 2
+    path = tmp_path / "x.tdms"
+    path.write_bytes(
+        segment(
+            TOC,
+            [
+                tdms_object("/", NO_DATA, {"gain": odd, "operator": "M. Curie"}),
+                tdms_object("/'g'/'a'", a, {"wf_increment": odd, "unit_string": "V"}),
+                tdms_object("/'g'/'b'", b, {"wf_increment": 0.5, "odd": odd}),
+            ],
+            data,
+        )
+        + segment(
+            TOC, [tdms_object("/'g'/'a'", a, {"gain": odd}), tdms_object("/'g'/'b'", b)], data
+        )
+    )
+    source = ingested(path, tmp_path)
+    a, b = source.channels["g/a"], source.channels["g/b"]
+    assert (a.unit, a.x_unit, b.dt, b.x_unit) == ("V", "", 0.5, "s")
+    np.testing.assert_array_equal(b.raw(), np.tile(noise(6, "float64")[3:], 2))
+    assert source.properties["gain"] == "(extended float: not read)"
+    told = notes(source)
+    for name, whose in (("gain", "the file, g/a"), ("wf_increment", "g/a"), ("odd", "g/b")):
+        assert f"{whose}: the value of its property {name} is unknown (extended float: " in told
+
+
+def test_two_odd_kinds_of_property_leave_no_certain_size(tmp_path: Path) -> None:
+    one = tdms_object(
+        "/'g'/'a'", plain_index(10, 1), {"p": (0x0B, bytes(10)), "q": (0x4F, bytes(8))}
+    )
+    path = tmp_path / "x.tdms"
+    path.write_bytes(segment(TOC, [one], bytes(8)))
+    assert "property p is of a kind that is not read" in outcome_of(path, tmp_path).reason
+
+
 def odd_index(code: int, count: int, *, n_bytes: int | None = None, more: bytes = b"") -> bytes:
     stated = b"" if n_bytes is None else struct.pack("<Q", n_bytes)
     head = struct.pack("<IIIQ", 20 + len(stated) + len(more), code, 1, count)

@@ -20,7 +20,7 @@ from runner.ingest.tdms_objects import Objects, cleaned, kept, plain, read_objec
 from runner.ingest.tdms_sinks import LONGEST_TEXTS, NumberSink, Sink, TextSink
 from runner.ingest.tdms_spans import Spans
 from runner.ingest.tdms_time import Clocks
-from runner.ingest.tdms_types import one_line, ticks_of
+from runner.ingest.tdms_types import Unread, one_line, ticks_of
 from runner.ingest.tdms_values import values_of
 
 __all__ = ["LONGEST_TEXTS", "Tdms"]
@@ -107,6 +107,14 @@ def _tell_odd(objects: Objects, metadata: TdmsMetadata, context: Context, notes:
     if objects.left_out and not any(c.n for c in objects.channels.values()):
         name, reason = next(iter(objects.left_out.items()))
         raise Rejected(f"no channel of {metadata.path.name} can be read: {name}: {reason}")
+    for who, properties in (
+        ("the file", objects.file),
+        *((f"group {group}", p) for group, p in objects.groups.items()),
+        *((c.stored, c.properties) for c in objects.channels.values()),
+    ):
+        for name, value in properties.items():
+            if isinstance(value, Unread):
+                notes.add(who, f"the value of its property {one_line(name)} is unknown {value}")
     for c in objects.channels.values():
         if c.stored != f"{c.group}/{c.name}":
             notes.add(

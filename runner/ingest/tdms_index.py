@@ -6,6 +6,7 @@ Nothing is read beyond the end of the metadata, whatever lengths and counts they
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from runner.ingest.errors import Rejected
@@ -15,6 +16,7 @@ from runner.ingest.tdms_types import (
     SCALER_TYPES,
     STRING,
     Order,
+    Unread,
     decoded,
     one_line,
     type_of,
@@ -22,6 +24,7 @@ from runner.ingest.tdms_types import (
     value_size,
 )
 
+LONGEST_GAP = 1 << 16  # bytes between metadata and values that are looked at
 LONGEST_TEXT = 16 << 20  # bytes of a property
 MOST_SCALERS = 64
 NO_DATA, AS_BEFORE = 0xFFFFFFFF, 0
@@ -33,13 +36,44 @@ class MetadataEnds(Exception):
     """The metadata end before they are complete."""
 
 
-class MetadataBytes:
-    """Bytes of metadata up to a limit; reading beyond it raises `MetadataEnds`."""
+class SizeUnknown(Exception):
+    """A property's type does not tell how many bytes it takes."""
 
-    def __init__(self, file: BinaryIO, start: int, limit: int, order: Order) -> None:
+    def __init__(self, code: int, name: str) -> None:
+        super().__init__(name)
+        self.code, self.name = code, name
+
+
+class MetadataBytes:
+    """Bytes of metadata up to a limit; reading beyond it raises `MetadataEnds`.
+
+    Parameters
+    ----------
+    file : binary file
+    start, limit : int
+        Where the metadata begin and end in it.
+    order : str
+        ``"<"`` or ``">"``.
+    sizes : dict of int to int, optional
+        Bytes of a value, by the codes of types that do not tell.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int,
+        limit: int,
+        order: Order,
+        sizes: Mapping[int, int] | None = None,
+    ) -> None:
         file.seek(start)
         self._file, self._left, self.order = file, limit - start, order
+        self.sizes: Mapping[int, int] = sizes or {}
         self._u4, self._u8 = struct.Struct(order + "I"), struct.Struct(order + "Q")
+
+    def rest(self) -> bytes:
+        """Return what is left of the first bytes after the last that was taken."""
+        return self.take(min(self._left, LONGEST_GAP))
 
     def take(self, n: int) -> bytes:
         if n > self._left:
@@ -75,8 +109,10 @@ def read_property(f: MetadataBytes) -> tuple[str, Any]:
         return name, f.text()
     size = value_size(code)
     if size is None:
-        kind = type_of(code).name
-        raise Rejected(f"its property {one_line(name)} is of a kind that is not read ({kind})")
+        if code not in f.sizes:
+            raise SizeUnknown(code, name)
+        f.take(f.sizes[code])
+        return name, Unread(f"({type_of(code).name}: not read)")
     return name, value_of(code, f.take(size), f.order)
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from runner.ingest.errors import Rejected
-from runner.ingest.tdms_types import EXTENDED, FIXED_POINT, DataType, Order
+from runner.ingest.tdms_types import DataType, Order, possible_sizes
 
 MOST_VALUES = 64  # bytes of values that may be made of a byte: 8 lines in it, each a uint64
 
@@ -215,13 +215,9 @@ def _unknown_size(parts: Parts, size: int) -> int | None:
         return 0
     if len({index.data_type.code for index in odd}) != 1:
         return None
-    code = odd[0].data_type.code
-    sizes = (
-        (10, 12, 16) if code in EXTENDED else (8, 16) if code == FIXED_POINT else (1, 2, 4, 8, 16)
-    )
     count = sum(index.count for index in odd)
     known = sum(index.n_bytes or 0 for _, index in parts)
-    fitting = [s for s in sizes if size % (known + s * count) == 0]
+    fitting = [s for s in possible_sizes(odd[0].data_type.code) if size % (known + s * count) == 0]
     if not known:  # nothing else lies there, so that it does not matter
         return fitting[0] if fitting else None
     return fitting[0] if len(fitting) == 1 else None

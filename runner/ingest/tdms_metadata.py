@@ -10,23 +10,25 @@ Whatever a file claims, no more is read or kept than it has bytes.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from runner.ingest.errors import NotWhole, Rejected
 from runner.ingest.tdms_index import (
     AS_BEFORE,
+    LONGEST_GAP,
     NO_DATA,
     MetadataBytes,
     MetadataEnds,
+    SizeUnknown,
     read_property,
     read_raw_index,
 )
 from runner.ingest.tdms_layout import RawIndex, Region, Shape, regions, shape_of
-from runner.ingest.tdms_types import Order, one_line
+from runner.ingest.tdms_types import Order, one_line, possible_sizes, type_of
 
 _LEAD_IN = 28
-_LONGEST_GAP = 1 << 16  # bytes that are looked at
 _UNFINISHED = 0xFFFFFFFFFFFFFFFF
 _META, _NEW_LIST, _RAW, _INTERLEAVED, _BIG = 1 << 1, 1 << 2, 1 << 3, 1 << 5, 1 << 6
 
@@ -147,6 +149,7 @@ class MetadataReader:
         self._shape_key: Any = None
         self._last_shape: Shape | None = None
         self._signatures: dict[str, Any] = {}
+        self._sizes: dict[int, int] = {}  # of values of types that do not tell it
 
     def read(self, *, unfinished: bool = False) -> None:
         """Read all segments.
@@ -207,7 +210,7 @@ class MetadataReader:
     def _is_written(self, start: int, end: int) -> bool:
         """Say whether the gap before values, which LabVIEW leaves on some disks, is not empty."""
         self._file.seek(start)
-        return bool(self._file.read(min(end - start, _LONGEST_GAP)).strip(b"\0"))
+        return bool(self._file.read(min(end - start, LONGEST_GAP)).strip(b"\0"))
 
     def _cut(self, what: str) -> NotWhole:
         return NotWhole(f"{self._name} is truncated: {what}")
@@ -238,7 +241,45 @@ class MetadataReader:
         return toc, order, body + raw, body + following
 
     def _metadata(self, start: int, limit: int, order: Order) -> list[Mention]:
-        f = MetadataBytes(self._file, start, limit, order)
+        """Return what a segment says of objects, and leave the file where that ends.
+
+        Raises
+        ------
+        MetadataEnds
+            It says more than it has bytes for.
+        Rejected
+            It cannot be understood, or only by a guess.
+        """
+        try:
+            return self._mentions(MetadataBytes(self._file, start, limit, order, self._sizes))
+        except SizeUnknown as unknown:
+            odd = unknown
+        fitting = dict(self._fitting(odd.code, start, limit, order))
+        best = [s for s, (_, end) in fitting.items() if end == limit] or list(fitting)
+        if len(best) != 1:
+            kind = type_of(odd.code).name
+            raise Rejected(
+                f"its property {one_line(odd.name)} is of a kind that is not read ({kind}), "
+                "and its size is not certain"
+            )
+        self._sizes, (mentions, end) = self._sizes | {odd.code: best[0]}, fitting[best[0]]
+        self._file.seek(end)
+        return mentions
+
+    def _fitting(
+        self, code: int, start: int, limit: int, order: Order
+    ) -> Iterator[tuple[int, tuple[list[Mention], int]]]:
+        """Yield sizes of a type with which all that follows makes sense, and what follows then."""
+        for size in possible_sizes(code):
+            f = MetadataBytes(self._file, start, limit, order, self._sizes | {code: size})
+            try:
+                mentions, end = self._mentions(f), self._file.tell()
+                if not f.rest().strip(b"\0"):
+                    yield size, (mentions, end)
+            except (MetadataEnds, Rejected, SizeUnknown):
+                continue
+
+    def _mentions(self, f: MetadataBytes) -> list[Mention]:
         mentions: list[Mention] = []
         seen: set[str] = set()
         for _ in range(f.u4()):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.ingest.tdms_blocks import TdmsMetadata
-from runner.ingest.tdms_types import DataType, TimeStamp, one_line, type_of
+from runner.ingest.tdms_types import DataType, TimeStamp, Unread, one_line, type_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST_NAME = 1000  # characters of a channel's path
@@ -137,4 +137,4 @@ def kept(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return a TDMS property as a number, a text or a truth; time stamps as ISO text in UTC."""
-    return str(value) if isinstance(value, TimeStamp | complex) else value
+    return str(value) if isinstance(value, TimeStamp | Unread | complex) else value

@@ -156,6 +156,21 @@ _STRUCTS = {
 }
 
 
+class Unread(str):
+    """What stands for a property whose value is of a kind that is not read: no number, no date."""
+
+    __slots__ = ()
+
+
+def possible_sizes(code: int) -> tuple[int, ...]:
+    """Return how many bytes a value of a kind that is not known may take."""
+    if type_of(code).kind == "nothing":
+        return (0, 1)
+    return (
+        (10, 12, 16) if code in EXTENDED else (8, 16) if code == FIXED_POINT else (1, 2, 4, 8, 16)
+    )
+
+
 def value_size(code: int) -> int | None:
     """Return how many bytes a property of a type takes; None for texts and what is not known."""
     return type_of(code).size
