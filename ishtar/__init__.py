@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from ishtar.signal import Signal
     from ishtar.testbed import Testbed
     from ishtar.testbed import open_testbed as open
+
+if "ISHTAR_LINEAGE" in os.environ or "ISHTAR_FORKS_REPORTS" in os.environ:
+    from ishtar import executed  # before any other module of the library is compiled
+
+    executed.install()
 
 __version__ = "0.1.0"
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 VARIABLE = "ISHTAR_LINEAGE"
 REPORT = "ISHTAR_REPORT"  # names the running template and those that it follows, between slashes
 ABSENT = "absent"
+RAN = "ran"  # what `ishtar.executed` writes down; it becomes the input of kind ``code``
 WHERE = "where "  # begins the subject of a list of shots that a query has given
 
 
@@ -63,11 +64,13 @@ class Recorder:
             return
         self.inputs[item] = None
         if self.path is not None:
-            line = (
-                json.dumps(asdict(item)) + "\n"
-            )  # plain ASCII: a line ends with \n and nowhere else
             with self.path.open("a", encoding="ascii") as f:
-                f.write(line)
+                f.write(line_of(item))
+
+
+def line_of(item: Input) -> str:
+    """Return an input as a recorder's file keeps it: ASCII, so that only its end is a newline."""
+    return json.dumps(asdict(item)) + "\n"
 
 
 _recorders: ContextVar[tuple[Recorder, ...]] = ContextVar("ishtar_recorders", default=())

@@ -1,60 +1,207 @@
-"""The identity of the library's own code, as one input of every report.
+"""The library's own code as an input of reports: what of it ran, and the digest of that.
 
-Of all functions of the library only those count that the report's notebook can reach, and of those
-neither comments nor layout nor docstrings: what cannot change a number makes nothing stale.
+What ran is recorded while the notebook runs (`ishtar.executed`): functions, by name. With them
+count the bodies of their modules, which run when those are imported: constants, classes, tables.
+Names are followed only where nothing runs that could be recorded: a constant or a class that a
+function takes from another module brings in that module's body.
+
+Of all this neither comments nor layout nor docstrings count: what cannot change a number makes
+nothing stale. The digests are the same on every version of Python.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import ishtar
-from ishtar.lineage import Input, digest
-from runner.reach import Package
+from ishtar.lineage import ABSENT, RAN, Input, digest
+from runner.source_units import BODY, Module
+
+ALL = "*"  # of a report that no notebook ran for: all of the library
+Ran = Mapping[str, Sequence[str]]  # module → its units that count
+_DEEPEST = 20  # modules that hand a name on
+_IMPORTED = re.compile(r"\bfrom\s+([\w.]+)\s+import\s*\(?([\w\s,]+)")
 
 
-@lru_cache(maxsize=2)
-def _package(files: tuple[tuple[str, int, int], ...], root: str) -> Package:
-    return Package.at(Path(root))  # the files are there to tell when to read it again
-
-
-def library() -> Package:
-    """Return the library as it is installed now, taken apart."""
-    root = Path(ishtar.__file__).parent
-    files = []
-    for path in sorted(root.rglob("*.py")):
-        stat = path.stat()
-        files.append((path.relative_to(root).as_posix(), stat.st_mtime_ns, stat.st_size))
-    return _package(tuple(files), str(root))
-
-
-@lru_cache(maxsize=256)
-def _parts(package: Package, cells: tuple[str, ...]) -> Mapping[str, str]:
-    return {
-        module: digest(package.modules[module].source(units))
-        for module, units in sorted(package.reached(cells).items())
-    }
-
-
-def code_parts(cells: Sequence[str]) -> Mapping[str, str]:
-    """Return the modules that some code can reach, each with the digest of what it reaches there.
+class Library:
+    """The modules of a package as they are when they are first asked for.
 
     Parameters
     ----------
-    cells : sequence of str
-        The code of a notebook.
+    root : Path
+        Folder of the package, of its name.
     """
-    return _parts(library(), tuple(cells))
+
+    def __init__(self, root: Path) -> None:
+        self.name = root.name
+        self._root = root
+        self._modules: dict[str, Module | None] = {}
+
+    def names(self) -> list[str]:
+        """Return the names of all modules."""
+        found = []
+        for path in sorted(self._root.rglob("*.py")):
+            parts = path.relative_to(self._root.parent).with_suffix("").parts
+            found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        return found
+
+    def module(self, name: str) -> Module | None:
+        """Return a module; None where there is none of this name, or none that can be read."""
+        if name not in self._modules:
+            self._modules[name] = self._find(name)
+        return self._modules[name]
+
+    def _find(self, name: str) -> Module | None:
+        if name != self.name and not name.startswith(f"{self.name}."):
+            return None
+        place = os.path.join(self._root.parent, *name.split("."))
+        for path in (f"{place}.py", os.path.join(place, "__init__.py")):
+            try:
+                stat = os.stat(path)
+            except OSError:
+                continue
+            return _read(name, path, stat.st_mtime_ns, stat.st_size)
+        return None
+
+    def counted(self, records: Iterable[Input], cells: Iterable[str] = ()) -> dict[str, list[str]]:
+        """Return what a report depends on: the units that ran, and the bodies that count with them.
+
+        Parameters
+        ----------
+        records : iterable of Input
+            Of kind ``ran``.
+        cells : iterable of str
+            The code of the notebook, which may name constants itself.
+        """
+        return _Count(self, records).counted(cells)
+
+    def digests(self, ran: Ran) -> dict[str, str]:
+        """Return the digest of what counts of each module now; ``absent`` where it is gone."""
+        if ALL in ran:
+            return {self.name: digest([m.whole() for m in map(self.module, self.names()) if m])}
+        modules = {name: self.module(name) for name in ran}
+        attributes: set[str] = set()
+        for name, module in modules.items():
+            if module is not None:
+                attributes = attributes.union(*(module.unit(u).attributes for u in ran[name]))
+        return {
+            name: ABSENT
+            if module is None
+            else digest([[module.unit(u).identity for u in ran[name]], module.methods(attributes)])
+            for name, module in modules.items()
+        }
 
 
-def code_input(cells: Sequence[str]) -> Input:
-    """Return the identity of the library's code that some code can reach."""
-    return input_of(code_parts(cells))
+@lru_cache(maxsize=1024)
+def _read(name: str, path: str, *_: int) -> Module | None:
+    """Read a module anew where its file is not what it was."""
+    try:
+        return Module.at(name, Path(path))
+    except (OSError, ValueError, SyntaxError, RecursionError):
+        return None
 
 
-def input_of(parts: Mapping[str, str]) -> Input:
-    """Return what `code_parts` gives as one input."""
-    found = digest(dict(parts))
-    return Input(kind="code", name="ishtar", version=ishtar.__version__, digest=found)
+class _Count:
+    """Follows what ran to the bodies that count with it."""
+
+    def __init__(self, library: Library, records: Iterable[Input]) -> None:
+        self._library = library
+        self._units: dict[str, set[str]] = defaultdict(set)
+        self._todo: list[tuple[str, str]] = []
+        self._at_import: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for item in records:
+            module, _, unit = item.name.partition(":")
+            if item.kind == RAN and item.subject:
+                self._at_import[item.subject].add((module, unit))
+            elif item.kind == RAN:
+                self._add(module, unit)
+
+    def counted(self, cells: Iterable[str]) -> dict[str, list[str]]:
+        if self._units:
+            self._everything_of(self._library.name)
+        for cell in cells:
+            self._cell(cell)
+        while self._todo:
+            name, unit = self._todo.pop()
+            self._add(name, BODY)
+            if unit == BODY:
+                for found in self._at_import[name]:
+                    self._add(*found)
+            if (module := self._library.module(name)) is not None:
+                for used in module.unit(unit).names:
+                    self._name(module, used)
+                for base, attribute in module.unit(unit).chains:
+                    self._chain(module, base, attribute)
+        return {name: sorted(units) for name, units in sorted(self._units.items())}
+
+    def _everything_of(self, name: str) -> None:
+        """Count a module whose functions are not marked: that of the package itself."""
+        if (module := self._library.module(name)) is not None:
+            for unit in module.units:
+                self._add(name, unit)
+
+    def _add(self, module: str, unit: str) -> None:
+        if unit not in self._units[module]:
+            self._units[module].add(unit)
+            self._todo.append((module, unit))
+
+    def _name(self, module: Module, name: str, depth: int = 0) -> None:
+        """Count the body that binds a name which is no function."""
+        if name in module.assigned:
+            self._add(module.name, BODY)
+        elif name in module.imports and depth < _DEEPEST:
+            source, symbol = module.imports[name]
+            where = self._library.module(source)
+            if where is not None and symbol:
+                self._name(where, symbol, depth + 1)
+
+    def _chain(self, module: Module, base: str, attribute: str) -> None:
+        """Count the body that binds ``base.attribute``, where ``base`` is a module."""
+        if base in module.imports:
+            source, symbol = module.imports[base]
+            where = self._library.module(f"{source}.{symbol}" if symbol else source)
+            if where is not None:
+                self._name(where, attribute)
+
+    def _cell(self, source: str) -> None:
+        """Count the bodies of modules that a notebook names itself, however it does."""
+        own = self._library.name
+        for name in re.findall(rf"\b{own}\b(?:\.\w+)*", source):
+            parts = name.split(".")
+            for k in range(len(parts), 0, -1):
+                if (module := self._library.module(".".join(parts[:k]))) is not None:
+                    self._add(module.name, BODY)
+                    for attribute in parts[k : k + 1]:
+                        self._name(module, attribute)
+                    break
+        for name, symbols in _IMPORTED.findall(source):
+            if (module := self._library.module(name)) is not None:
+                for symbol in re.findall(r"\w+", symbols):
+                    self._name(module, symbol)
+
+
+def installed_at() -> Path:
+    """Return where the library's modules lie."""
+    return Path(ishtar.__file__).parent
+
+
+def library() -> Library:
+    """Return the library as it is installed now."""
+    return Library(installed_at())
+
+
+def set_of(ran: Ran) -> str:
+    """Return the name of the input that stands for what ran: the same for reports that ran it."""
+    return f"{ishtar.__name__}:{digest({k: list(v) for k, v in ran.items()})}"
+
+
+def code_input(ran: Ran, code: Mapping[str, str]) -> Input:
+    """Return what `Library.counted` and `Library.digests` give as one input."""
+    return Input(
+        kind="code", name=set_of(ran), version=ishtar.__version__, digest=digest(dict(code))
+    )

@@ -19,7 +19,6 @@ from ishtar.store import SourceFile
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.testbed import Testbed, is_stored, shot_folders, stored_shots
 from ishtar.workspace import Workspace
-from runner.code import code_parts
 from runner.errors import WorkersLost
 from runner.execute import (
     RERUN_PREFIX,
@@ -230,8 +229,6 @@ class Coordinator:
             memory_mb=template.memory_mb or self.settings.memory_limit_mb,
             kernels=self.settings.run.kernels,
             reasons=planned.reasons,
-            code=code_parts(template.code),
-            code_of=template.code_digest,
         )
 
     def open_pool(self, workers: int) -> AbstractContextManager[Executor]:

@@ -18,13 +18,13 @@ from typing import Any
 
 import ishtar
 from ishtar.calibration import Declarations, load_declarations
-from ishtar.lineage import REPORT, Input, read_records, recording
+from ishtar.lineage import RAN, REPORT, Input, read_records, recording
 from ishtar.lineage import VARIABLE as LINEAGE
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
-from runner.code import code_parts, input_of
+from runner.code import ALL, code_input, library
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import was_killed
 from runner.progress import Telling, following
@@ -65,8 +65,6 @@ class Job:
     memory_mb: float = 0.0  # no limit
     kernels: str = "warm"
     reasons: tuple[str, ...] = ()
-    code: Mapping[str, str] = field(default_factory=dict)  # what `code_parts` gives, if known
-    code_of: str = ""  # the code digest of the template that it is of
     staged: bool = False  # leave it under its temporary name, for `place`
     given_up: str = ""  # why it is not run any more; its report says so
     patient: bool = False  # kernels killed again and again are no failed report: it comes again
@@ -175,9 +173,11 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             ).figures
         with phases.phase("record"):
             records = _take_records(temporary)
-            known = job.code_of == template.code_digest  # a worker need not take it apart again
-            code = job.code if known else code_parts(template.code)
-            inputs = tuple(sorted({*records, *recorder.inputs, input_of(code)}))
+            it_ran = not (job.given_up or lacking)
+            ran = library().counted(records, template.code) if it_ran else {ALL: [ALL]}
+            code = library().digests(ran)
+            read = {r for r in records if r.kind != RAN}
+            inputs = tuple(sorted({*read, *recorder.inputs, code_input(ran, code)}))
             environment = dict(_environment())
         made = Receipt(
             scope=job.subject.scope,
@@ -199,6 +199,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             phases=phases.seconds,
             environment=environment,
             code=code,
+            ran=ran,
         )
         receipt = replace(made, digest=identity(made))
         shutil.rmtree(work, ignore_errors=True)

@@ -78,8 +78,8 @@ def make_plan(
         Everything asked for, stale or not.
     """
     chosen = [t for t in templates.values() if names is None or t.name in names]
-    catalogue.doubt_changed(world_of(testbed.declarations, templates))
     compare = _Comparison(testbed, catalogue)
+    catalogue.doubt_changed(world_of(testbed.declarations, templates, compare.present))
     plan: list[Planned] = []
     for template in (t for level in templates.levels() for t in level if t in chosen):
         if shots is None and not force and template.scope == "shot":
@@ -151,12 +151,12 @@ def stale_reasons(
         found["stale: parameters changed"] = None
     for then in inputs:
         if then.kind == "code" and found:
-            continue  # other code of the template reaches other code of the library
-        now = present.now(then, template.code)
+            continue  # other code of the template runs other code of the library
+        now = present.now(then, row.folder)
         if now.digest == then.digest:
             continue
         if then.kind == "code":
-            found |= dict.fromkeys(present.code_reasons(row.folder, then, template.code))
+            found |= dict.fromkeys(present.code_reasons(row.folder, then))
         else:
             found[reason(then, now)] = None
     return tuple(found)

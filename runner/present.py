@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,16 @@ from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.lineage import ABSENT, WHERE, Input
 from ishtar.query_tree import QueryError
 from ishtar.testbed import Testbed
-from runner.code import code_parts, input_of
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Subject
+from runner.code import code_input, library
+from runner.receipts import DamagedReceipt, Receipt, Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ran:
+    """What ran of the library, by module as it is now."""
+
+    now: Input
+    code: Mapping[str, str] = field(default_factory=dict)
 
 
 class Present:
@@ -22,17 +31,18 @@ class Present:
         self._testbed = testbed
         self._catalogue = catalogue
         self._answers: dict[tuple[str, str, str], Input] = {}
-        self._parts: dict[str, Mapping[str, str]] = {}
-        self._reached: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._library = library()
+        self._ran: dict[str, _Ran] = {}
+        self._was: dict[str, Mapping[str, str]] = {}
         self._shot = lru_cache(maxsize=256)(self._open)
 
-    def now(self, item: Input, code: Sequence[str] = ()) -> Input:
+    def now(self, item: Input, folder: str = "") -> Input:
         """Return the same input as it is now; its digest is ``absent`` where it is gone.
 
-        ``code`` is that of the notebook which read it: what it reaches of the library is an input.
+        ``folder`` is that of a report which read it: its receipt says what code ran.
         """
         if item.kind == "code":
-            return input_of(self._reach(code))
+            return self._code(item.name, folder).now
         if item.kind == "pinned":
             return item  # of a commit: it cannot change
         key = (item.kind, item.name, item.subject)
@@ -40,12 +50,26 @@ class Present:
             self._answers[key] = self._work_out(item)
         return self._answers[key]
 
-    def _reach(self, code: Sequence[str]) -> Mapping[str, str]:
-        """Return what some code reaches of the library; to ask that looks at all of its files."""
-        key = tuple(code)
-        if key not in self._reached:
-            self._reached[key] = code_parts(code)
-        return self._reached[key]
+    def codes(self) -> dict[str, str]:
+        """Return the parts of the library that current reports ran, and their digests now."""
+        readers = self._catalogue.readers("code")
+        return {name: self._code(name, folder).now.digest for name, folder in readers.items()}
+
+    def _code(self, name: str, folder: str) -> _Ran:
+        """Return what ran of the library, by the name of the input that stands for it."""
+        if name not in self._ran:
+            receipt = self._receipt(folder)
+            if receipt is None:  # another report may tell
+                return _Ran(now=Input(kind="code", name=name, digest=ABSENT))
+            code = self._library.digests(receipt.ran)
+            self._ran[name] = _Ran(now=code_input(receipt.ran, code), code=code)
+        return self._ran[name]
+
+    def _receipt(self, folder: str) -> Receipt | None:
+        try:
+            return Receipt.read(self._testbed.workspace.reports / folder)
+        except (DamagedReceipt, FileNotFoundError):
+            return None
 
     def _open(self, number: int) -> tuple[Mapping[str, Any], Mapping[str, tuple[str, str]]]:
         return self._catalogue.attributes(number) or {}, self._catalogue.channels(number)
@@ -76,22 +100,19 @@ class Present:
                 return self._shots(item.subject)
         return Input(kind=item.kind, name=name, subject=item.subject, digest=ABSENT)
 
-    def code_reasons(self, folder: str, then: Input, code: Sequence[str]) -> list[str]:
+    def code_reasons(self, folder: str, then: Input) -> list[str]:
         """Return why a report whose library code has changed is stale, naming the modules."""
-        if then.digest not in self._parts:  # the same for all reports made with that code
-            self._parts[then.digest] = self._code_of(folder)
-        was, now = self._parts[then.digest], self._reach(code)
-        names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
-        return [f"stale: code {name} (content changed)" for name in names if was] or [
-            reason(then, self.now(then, code))
+        ran = self._code(then.name, folder)
+        if then.digest not in self._was:  # the same for all reports that ran this code then
+            receipt = self._receipt(folder)
+            self._was[then.digest] = receipt.code if receipt is not None else {}
+        was = self._was[then.digest]
+        if was and not ran.code:
+            return ["stale: made when it was not recorded which code ran"]
+        names = [name for name in sorted(ran.code) if was.get(name) != ran.code[name]]
+        return [f"stale: code {name} (content changed)" for name in names] or [
+            reason(then, ran.now)
         ]
-
-    def _code_of(self, folder: str) -> Mapping[str, str]:
-        path = self._testbed.workspace.reports / folder / RECEIPT
-        try:
-            return dict(Receipt.from_json(path.read_text(encoding="utf-8")).code)
-        except (DamagedReceipt, OSError, UnicodeDecodeError):
-            return {}
 
     def _of_shot(self, item: Input) -> Input:
         number = int(item.subject)

@@ -100,7 +100,9 @@ class Receipt:
     figures
         File names below ``figures/``.
     code
-        Modules of the library that the notebook can reach, with the digest of what it reaches.
+        Modules of the library of which something ran, with the digest of that.
+    ran
+        What of them that is: functions by name, ``""`` for the module's own body.
     rerun
         Made by a person with parameters of their own; never the official report.
     """
@@ -124,6 +126,7 @@ class Receipt:
     phases: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
+    ran: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

@@ -14,6 +14,7 @@ from typing import Any, cast
 from ishtar.errors import did_you_mean
 from ishtar.lineage import digest
 from runner.errors import NoSuchTemplate, TemplateError
+from runner.normal import normal_form
 from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject
 
@@ -195,8 +196,8 @@ def _sidecar(path: Path) -> dict[str, Any]:
 def _normalised(source: str) -> str:
     """Return code without comments and layout; as it stands where it is not plain Python."""
     try:
-        return ast.unparse(ast.parse(source))
-    except SyntaxError:
+        return normal_form(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError):
         return source
 
 

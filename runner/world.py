@@ -12,7 +12,7 @@ from ishtar import facts
 from ishtar.calibration import Declarations
 from ishtar.lineage import digest
 from ishtar.spans import Span
-from runner.code import code_input
+from runner.present import Present
 from runner.templates import Template, Templates
 
 World = Mapping[tuple[str, str], str]
@@ -29,8 +29,10 @@ def _rows(rows: Iterable[_Row]) -> str:
     return digest([[row.digest, row.span.first, row.span.until] for row in rows])
 
 
-def world_of(declarations: Declarations, templates: Templates) -> dict[tuple[str, str], str]:
-    """Return (kind, name) → digest of declarations, templates and the code that these reach.
+def world_of(
+    declarations: Declarations, templates: Templates, present: Present
+) -> dict[tuple[str, str], str]:
+    """Return (kind, name) → digest of declarations, templates and the code that reports ran.
 
     A kind that ends with ``*`` stands for the inputs whose name begins so: what is told of all
     components of the machine, or of all that has changed.
@@ -46,9 +48,9 @@ def world_of(declarations: Declarations, templates: Templates) -> dict[tuple[str
     found["machine*", "all "] = digest(machine)
     found["machine*", facts.SINCE] = digest(sorted([*key, value] for key, value in found.items()))
     found["signal", facts.ALL_SIGNALS] = digest(sorted(d.signals))
+    found |= {("code", name): identity for name, identity in present.codes().items()}
     for template in templates.values():
         found["template", template.name] = template_identity(template)
-        found["code", template.name] = code_input(template.code).digest
     return found
 
 

@@ -31,7 +31,6 @@ MIGRATION = """
 # world holds the declarations, templates and code that the reports were last compared with.
 
 LAST = "\U0010ffff"  # sorts after every other character: ends the texts that begin in some way
-OF_TEMPLATES = ("code", "template")
 DOUBT = "UPDATE reports SET doubted = 1 WHERE current AND NOT doubted AND "
 READERS = "folder IN (SELECT folder FROM inputs WHERE {})"
 
@@ -76,7 +75,7 @@ def doubt_changed(db: sqlite3.Connection, world: Mapping[tuple[str, str], str]) 
     ----------
     world : mapping
         (kind, name) → digest of everything that can change outside of shots and reports: signals,
-        wiring, calibrations and machine, and for each template itself and its code. A kind that
+        wiring, calibrations, machine, templates, and the code that reports ran. A kind that
         ends with ``*`` means all inputs of that kind whose names begin with the name.
 
     Returns
@@ -87,7 +86,7 @@ def doubt_changed(db: sqlite3.Connection, world: Mapping[tuple[str, str], str]) 
     before = {(k, n): d for k, n, d in db.execute("SELECT kind, name, digest FROM world")}
     changed = [key for key in before.keys() | world.keys() if before.get(key) != world.get(key)]
     for kind, name in changed:
-        if kind in OF_TEMPLATES:
+        if kind == "template":
             db.execute(DOUBT + "template = ?", (name,))
         elif kind.endswith("*"):
             begins = READERS.format("kind = ? AND name >= ? AND name < ?")

@@ -115,7 +115,9 @@ class WorkspaceSource:
 
     def doubt_changed(self) -> None:
         """Doubt what read things that have changed since the last plan: lists show it as stale."""
-        self._catalogue.doubt_changed(world_of(self._testbed.declarations, self._templates))
+        self._catalogue.doubt_changed(
+            world_of(self._testbed.declarations, self._templates, self._present)
+        )
 
     def shots(self) -> Sequence[int]:
         """Return all shot numbers, ascending."""

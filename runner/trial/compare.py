@@ -177,7 +177,7 @@ def compare_inputs(before: Receipt, after: Receipt) -> list[Change]:
             where = f"{name} ({subject})" if subject and subject != after.subject else name
             found.append(Change(what=kind, name=where, before=texts[0], after=texts[1]))
     for name in sorted({**before.code, **after.code}):
-        a, b = (r.code.get(name, "")[:SHORT_DIGEST] or "not in reach" for r in (before, after))
+        a, b = (r.code.get(name, "")[:SHORT_DIGEST] or "did not run" for r in (before, after))
         if a != b:
             found.append(Change(what="library", name=name, before=a, after=b))
     return found

@@ -18,6 +18,7 @@ import time
 import traceback
 from typing import Any, NoReturn
 
+from ishtar.executed import executed
 from runner.figures import INLINE, prepare
 from runner.warm.processes import LINUX, adopt_orphans, die_with
 
@@ -109,6 +110,7 @@ def _enter(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    executed.begin()
     app.shell.init_environment()  # what it says to programs that a cell starts
     backend = os.environ.setdefault("MPLBACKEND", INLINE)
     if backend != INLINE:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ishtar.executed import FORKS
 from runner.figures import INLINE
 from runner.warm.folders import private_folder
 
@@ -62,6 +63,7 @@ class WarmServer:
         self._spare = spare
         self._environment = kernel_environment({**os.environ, **(environment or {})}) | {
             "MPLBACKEND": INLINE,
+            FORKS: "1",
             "IPYTHONDIR": str(self._folder / "ipython"),  # a person's profile is not a report's
             # pyarrow's allocator would start a thread; a server that forks must have one only.
             "JE_ARROW_MALLOC_CONF": "background_thread:false",

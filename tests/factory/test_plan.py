@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from ishtar.catalogue import Catalogue
-from ishtar.lineage import recording
+from ishtar.lineage import RAN, Input, recording
 from ishtar.testbed import Testbed
 from runner import code
 from runner.cli import main
-from runner.code import code_input, code_parts
+from runner.code import code_input
 from runner.coordinator import Coordinator, rebuild
 from runner.execute import Done
-from runner.reach import Package
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
+HOMES = {"one": "ishtar.a", "two": "ishtar.b", "used": "ishtar.used"}
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
 
 
@@ -28,7 +29,8 @@ def make(factory, coordinator, planned, reader, state="ok", scraps=()):
     values = template.values(planned.subject)
     with recording() as recorder:
         reader(Testbed(workspace), planned.subject)
-    inputs = tuple(sorted({*recorder.inputs, code_input(template.code)}))
+    ran, identities = code_of(template)
+    inputs = tuple(sorted({*recorder.inputs, code_input(ran, identities)}))
     receipt = Receipt(
         scope=planned.subject.scope,
         subject=planned.subject.key,
@@ -40,7 +42,8 @@ def make(factory, coordinator, planned, reader, state="ok", scraps=()):
         state=state,
         digest="",
         inputs=inputs,
-        code=code_parts(template.code),
+        code=identities,
+        ran=ran,
         scraps=tuple(scraps),
         started=f"2026-11-22T12:00:{len(coordinator.catalogue.reports()):02d}+00:00",
         duration_s=1.0,
@@ -53,6 +56,15 @@ def make(factory, coordinator, planned, reader, state="ok", scraps=()):
     done = Done(folder=folder.relative_to(workspace.reports).as_posix(), receipt=receipt)
     coordinator.note_report(done)
     return done
+
+
+def code_of(template):
+    """Return what of the test's own library a template runs, which only calls its functions."""
+    library = code.library()
+    calls = re.findall(r"^(?:ishtar\.)?(\w+)\(\)$", "\n".join(template.code), re.MULTILINE)
+    records = [Input(kind=RAN, name=f"{HOMES[call]}:{call}") for call in calls if call in HOMES]
+    ran = library.counted(records, template.code)
+    return ran, library.digests(ran)
 
 
 def glued(scrap):
@@ -283,20 +295,22 @@ def test_a_rebuilt_catalogue_equals_the_live_one(factory, made):
 
 
 LIBRARY = {
-    "ishtar": ("from ishtar.a import one", True),
-    "ishtar.a": ("def one():\n    return 1\ndef lonely():\n    return 1", False),
-    "ishtar.b": ("def two():\n    return 2", False),
+    "__init__": "from ishtar.a import one",
+    "a": "def one():\n    return 1\ndef lonely():\n    return 1",
+    "b": "def two():\n    return 2",
 }
 
 
 @pytest.fixture
-def library(monkeypatch):
+def library(tmp_path, monkeypatch):
     """Give a function that puts other source in the place of the library."""
+    root = tmp_path / "library" / "ishtar"
+    root.mkdir(parents=True)
+    monkeypatch.setattr(code, "installed_at", lambda: root)
 
     def put(**changed):
-        sources = LIBRARY | {f"ishtar.{n}": (source, False) for n, source in changed.items()}
-        package = Package("ishtar", sources)
-        monkeypatch.setattr(code, "library", lambda: package)
+        for name, source in (LIBRARY | changed).items():
+            (root / f"{name}.py").write_text(source)
 
     put()
     return put
@@ -316,9 +330,7 @@ def library(monkeypatch):
         ({"c": "def three():\n    return 3"}, {}),
     ],
 )
-def test_library_code_makes_those_stale_that_can_reach_it(
-    factory, coordinator, library, changed, stale
-):
+def test_library_code_makes_those_stale_that_ran_it(factory, coordinator, library, changed, stale):
     factory.template(PROBE, "import ishtar\nishtar.one()")
     factory.template(GAUGE, "import ishtar\nfrom ishtar.b import two\nishtar.one()\ntwo()")
     for p in coordinator.plan():

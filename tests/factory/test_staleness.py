@@ -14,7 +14,6 @@ import pytest
 from ishtar.attributes import edit
 from ishtar.errors import NotFoundError
 from runner import code
-from runner.reach import Package
 from runner.receipts import Scrap
 from tests.factory.test_plan import make, planned
 
@@ -46,8 +45,8 @@ READERS: dict[str, Callable[[Any, Any], object]] = {
 }
 OF_DAYS = ("day", "asks")
 LIBRARY = {
-    "ishtar": ("from ishtar.used import used", True),
-    "ishtar.used": ("def used():\n    return 1\ndef unused():\n    return 1", False),
+    "__init__": "from ishtar.used import used",
+    "used": "def used():\n    return 1\ndef unused():\n    return 1",
 }
 
 
@@ -67,7 +66,12 @@ class World:
     def __init__(self, factory, coordinator, monkeypatch):
         self.factory, self.coordinator, self._patch = factory, coordinator, monkeypatch
         self.calibrations = factory.workspace.calibrations
-        self.library(LIBRARY["ishtar.used"][0])
+        root = factory.workspace.root / "library" / "ishtar"
+        root.mkdir(parents=True)
+        self._patch.setattr(code, "installed_at", lambda: root)
+        for module, source in LIBRARY.items():
+            (root / f"{module}.py").write_text(source)
+        self._library = root / "used.py"
         (self.calibrations / "machine" / "m.toml").write_text(MACHINE)
         factory.shot(2)
         for name in READERS:
@@ -89,8 +93,7 @@ class World:
         path.write_text(path.read_text().replace("Some words.", words))
 
     def library(self, source):
-        package = Package("ishtar", LIBRARY | {"ishtar.used": (source, False)})
-        self._patch.setattr(code, "library", lambda: package)
+        self._library.write_text(source)
 
     def make(self, te=4.0):
         for _ in range(3):

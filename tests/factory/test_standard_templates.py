@@ -9,13 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
-from runner.code import library
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.publish.source import publish_workspace
+from runner.receipts import Receipt
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
-from tests.factory.reach_fakes import functions_that_run, not_reached
+from tests.factory.profile_fakes import functions_that_run, not_recorded
 
 GOOD, UNPLUGGED = 7, 8
 
@@ -130,9 +130,7 @@ def test_the_quality_of_a_shot_names_the_channel_that_is_missing_and_no_other_fl
     assert (found["00008", "n_missing"], found["00008", "n_bad"]) == (1, 0)
 
 
-def test_all_code_of_the_library_that_runs_is_code_that_a_change_would_make_stale(
-    campaign, monkeypatch
-):
+def test_all_code_of_the_library_that_a_profiler_sees_is_in_the_receipts(campaign, monkeypatch):
     import matplotlib.pyplot as plt
 
     _, coordinator = campaign
@@ -151,7 +149,11 @@ def test_all_code_of_the_library_that_runs_is_code_that_a_change_would_make_stal
             for cell in cells:
                 exec(compile(cell, template.name, "exec"), names)
         plt.close("all")
-        missed[template.name] = not_reached(ran, library().reached(template.code))
+        (row,) = coordinator.catalogue.reports(
+            subject=f"{GOOD:05d}", template=template.name, current=True
+        )
+        receipt = Receipt.read(coordinator.workspace.reports / row.folder)
+        missed[template.name] = not_recorded(ran, receipt.ran)
         n_ran += len(ran)
     assert {name: found for name, found in missed.items() if found} == {}
     assert n_ran > 500

@@ -1,0 +1,224 @@
+"""A module of the library taken apart into units that reports can depend on.
+
+The unit is what `ishtar.executed` records: a function or a method; and the module's body, which is
+everything else that runs when it is imported. Neither comments nor layout nor docstrings count,
+and imports count where the names that they bind are used.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ishtar.executed import Function, from_source, units
+from ishtar.lineage import digest
+from runner import normal
+from runner.normal import normal_form, without_docstrings
+
+BODY = ""  # the unit of a module that is its body
+_HERE = (Path(__file__), Path(normal.__file__))
+_TAG = "units" + hashlib.blake2b(b"".join(p.read_bytes() for p in _HERE), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A function, a method or the body of a module.
+
+    ``identity`` changes with what it does; the rest is what its source refers to: names,
+    ``module.attribute``, attributes of anything.
+    """
+
+    identity: str
+    names: frozenset[str]
+    chains: frozenset[tuple[str, str]]
+    attributes: frozenset[str]
+
+
+_NOTHING = Unit(identity="absent", names=frozenset(), chains=frozenset(), attributes=frozenset())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """One module of the library, as its source is now.
+
+    Attributes
+    ----------
+    units : dict of str to Unit
+        By name, ``""`` for the body.
+    assigned : frozenset of str
+        Names that the body binds, not by a function or an import: constants and classes.
+    imports : dict of str to (str, str)
+        What names mean that the body imports: module, and symbol or ``""``.
+    """
+
+    name: str
+    units: dict[str, Unit]
+    assigned: frozenset[str]
+    imports: dict[str, tuple[str, str]]
+
+    @classmethod
+    def at(cls, name: str, path: Path) -> Module:
+        """Read a module from its file, or what was kept of it when it was the same."""
+        is_package = path.name == "__init__.py"
+        found, assigned, imports = from_source(
+            str(path), _TAG, lambda source: _taken_apart(name, source.decode(), is_package)
+        )
+        names = ("identity", "names", "chains", "attributes")
+        units = {
+            unit: Unit(**dict(zip(names, facts, strict=True))) for unit, facts in found.items()
+        }
+        return cls(name=name, units=units, assigned=assigned, imports=imports)
+
+    def unit(self, name: str) -> Unit:
+        """Return a unit; one that is like no other where there is none of this name."""
+        return self.units.get(name, _NOTHING)
+
+    def whole(self) -> list[str]:
+        """Return what changes with anything in the module."""
+        return [self.name, *(self.units[unit].identity for unit in sorted(self.units))]
+
+    def methods(self, attributes: Iterable[str]) -> list[str]:
+        """Return its methods that an attribute of one of these names, or Python itself, can call.
+
+        One that comes may take the place of an inherited one, though nothing else has changed.
+        """
+        wanted = set(attributes)
+        return sorted(
+            name
+            for name in self.units
+            if "." in name
+            and ((last := name.rpartition(".")[2]) in wanted or last.startswith("__"))
+        )
+
+
+def _taken_apart(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
+    """Return units (identity, names, chains, attributes), assigned names and imports."""
+    tree = without_docstrings(source)
+    functions: dict[str, list[ast.AST]] = {}
+    for unit, node in units(tree.body):
+        functions.setdefault(unit, []).append(node)
+    body = _Body({id(node) for nodes in functions.values() for node in nodes}, name, is_package)
+    nodes: dict[str, list[ast.AST]] = {BODY: [body.visit(tree)], **functions}
+    used = {unit: _uses(nodes[unit]) for unit in nodes}
+    for_itself = body.imports.keys() - {n for uses in used.values() for n in uses.names}
+    found = {}
+    for unit, uses in used.items():
+        # what is imported for what that does, not for its name, is the body's
+        names = uses.names | for_itself if unit == BODY else uses.names
+        meaning = {
+            n: "own" if n in functions else body.imports[n]
+            for n in sorted(names)
+            if n in functions or n in body.imports
+        }
+        identity = digest([[normal_form(node) for node in nodes[unit]], meaning])
+        facts = (uses.names, uses.chains, uses.attributes)
+        found[unit] = (identity, *(frozenset(fact) for fact in facts))
+    return found, frozenset(_assigned(nodes[BODY][0])), body.imports
+
+
+def _assigned(body: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in _outside_of_functions(body):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.ClassDef):
+            found.add(node.name)
+    return found
+
+
+class _Body(ast.NodeTransformer):
+    """Leaves functions and imports out of a module's body: they count where they are used.
+
+    ``imports`` is what names mean that the body imports: local name → (module, symbol or "").
+    """
+
+    def __init__(self, functions: set[int], name: str, is_package: bool) -> None:
+        self._functions = functions
+        self._package = name if is_package else name.rpartition(".")[0]
+        self.imports: dict[str, tuple[str, str]] = {}
+
+    def visit(self, node: ast.AST) -> Any:
+        if id(node) in self._functions:
+            return None
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                return None
+            case ast.Import(names=names):
+                for a in names:
+                    top = a.name.partition(".")[0]
+                    self.imports[a.asname or top] = (a.name if a.asname else top, "")
+                return None
+            case ast.ImportFrom(module=module, names=names, level=level):
+                source = _absolute(module or "", level, self._package)
+                if source != "__future__":
+                    self.imports |= {a.asname or a.name: (source, a.name) for a in names}
+                return None
+        return self.generic_visit(node)
+
+
+def _absolute(module: str, level: int, package: str) -> str:
+    """Return the name of a module that a package's module imports, ``..facts`` of level 2."""
+    if not level:
+        return module
+    above = package.split(".")[: len(package.split(".")) - level + 1]
+    return ".".join([*above, module] if module else above)
+
+
+def _outside_of_functions(tree: ast.AST) -> Iterable[ast.AST]:
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+            todo += ast.iter_child_nodes(node)
+
+
+class _Collector(ast.NodeVisitor):
+    """Gathers what code refers to; annotations do not run and are left out."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.chains: set[tuple[str, str]] = set()
+        self.attributes: set[str] = set()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self.names.add(node.id)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.attributes.add(node.attr)
+        if isinstance(node.value, ast.Name):
+            self.chains.add((node.value.id, node.attr))
+        self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and node.value.isidentifier():
+            self.attributes.add(node.value)  # getattr(x, "load")
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        pass
+
+    def _function(self, node: Function) -> None:
+        for part in (*node.decorator_list, node.args, *node.body):
+            self.visit(part)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._function(node)
+
+
+def _uses(nodes: Sequence[ast.AST]) -> _Collector:
+    found = _Collector()
+    for node in nodes:
+        found.visit(node)
+    return found

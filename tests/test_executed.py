@@ -1,0 +1,260 @@
+"""Which functions of a package run: written down once each, by name, whoever calls them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ishtar import executed
+from ishtar.executed import MARKS, Executed, install
+from ishtar.lineage import RAN, VARIABLE, Input, read_records
+
+SOURCES = {
+    "__init__": "",
+    "tools": '''
+import functools
+
+def registered(f):
+    """Run while a module is imported."""
+    names.append(f.__name__)
+    return f
+
+names = []
+
+def decorating(f):
+    @functools.wraps(f)
+    def wrapper(*args):
+        return f(*args)
+    return wrapper
+
+@functools.cache
+def cached(x):
+    return x
+''',
+    "parts": '''
+from __future__ import annotations
+from watched_lib.tools import decorating, registered
+
+@registered
+def plain(x=1):
+    """Has a docstring."""
+    return x
+
+def only_words():
+    """Has nothing else."""
+
+def never():
+    return 0
+
+@decorating
+def decorated(x):
+    return x
+
+def inner():
+    total = 0
+    def add(x):
+        nonlocal total
+        total += x
+        return total
+    return add
+
+def lambdas():
+    return lambda x, *more, y=2, **rest: x + y
+
+def counting(n):
+    """Give numbers."""
+    for k in range(n):
+        yield k
+
+async def later():
+    return 3
+
+class Base:
+    limit = 4
+
+    def load(self):
+        return self._read()
+
+    def _read(self):
+        return 0
+
+class Shot(Base):
+    def __init__(self):
+        self._t = 1
+
+    @property
+    def t(self):
+        return self._t
+
+    @t.setter
+    def t(self, value):
+        self._t = value
+
+    @classmethod
+    def made(cls):
+        return cls()
+
+    @staticmethod
+    def alone():
+        return 5
+
+    def _read(self):
+        return [x for x in range(3)]
+
+    class Inner:
+        def deep(self):
+            return __class__
+
+if True:
+    def here():
+        return 6
+else:
+    def here():
+        return 7
+
+try:
+    from nowhere_at_all import fast
+except ImportError:
+    def fast():
+        return 8
+''',
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]:
+    """Give a function that imports a module of a marked package; nothing has run so far."""
+    root = tmp_path / "watched_lib"
+    root.mkdir()
+    for name, source in SOURCES.items():
+        (root / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(executed, "executed", Executed())
+    install("watched_lib")
+    yield importlib.import_module
+    for name in [n for n in sys.modules if n.startswith("watched_lib")]:
+        del sys.modules[name]
+
+
+def ran() -> set[str]:
+    return {i.name.partition(":")[2] for i in executed.executed.ran if not i.subject}
+
+
+def run_coroutine(parts):
+    with pytest.raises(StopIteration) as end:
+        parts.later().send(None)
+    return end.value.value
+
+
+@pytest.mark.parametrize(
+    ("call", "value", "units"),
+    [
+        (lambda p: p.plain(), 1, {"plain"}),
+        (lambda p: p.only_words(), None, {"only_words"}),
+        (lambda p: p.decorated(4), 4, {"decorated", "decorating"}),
+        (lambda p: p.inner()(2), 2, {"inner"}),
+        (lambda p: p.lambdas()(1, 9, z=1), 3, {"lambdas"}),
+        (lambda p: list(p.counting(2)), [0, 1], {"counting"}),
+        (run_coroutine, 3, {"later"}),
+        (lambda p: p.Shot().load(), [0, 1, 2], {"Shot.__init__", "Base.load", "Shot._read"}),
+        (lambda p: p.Base().load(), 0, {"Base.load", "Base._read"}),
+        (lambda p: p.Shot.made().t, 1, {"Shot.__init__", "Shot.made", "Shot.t"}),
+        (lambda p: p.Shot.alone(), 5, {"Shot.alone"}),
+        (lambda p: p.Shot.Inner().deep().__name__, "Inner", {"Shot.Inner.deep"}),
+        (lambda p: p.here(), 6, {"here"}),
+        (lambda p: p.fast(), 8, {"fast"}),
+        (lambda p: p.plain(p.Base.limit), 4, {"plain"}),
+    ],
+)
+def test_what_runs_is_known_by_name_and_does_what_it_did(package, call, value, units):
+    parts = package("watched_lib.parts")
+    assert ran() == set()
+    assert call(parts) == value
+    assert ran() == units
+
+
+def test_functions_keep_their_words_and_lines(package):
+    parts = package("watched_lib.parts")
+    assert parts.plain.__doc__ == "Has a docstring."
+    assert parts.counting.__doc__ == "Give numbers."
+    lines = SOURCES["parts"].splitlines()
+    for name in ("never", "counting", "inner"):
+        first = getattr(parts, name).__code__.co_firstlineno
+        assert lines[first - 1].startswith(f"def {name}")
+    with pytest.raises(TypeError) as raised:
+        parts.plain(1, 2)
+    assert raised.type is TypeError
+    assert parts.never() == 0
+
+
+def test_what_runs_while_a_module_is_imported_is_that_modules_and_counts_again_later(package):
+    package("watched_lib.parts")
+    tools = package("watched_lib.tools")
+    names = {(i.name, i.subject) for i in executed.executed.ran}
+    assert names == {
+        ("watched_lib.tools:registered", "watched_lib.parts"),
+        ("watched_lib.tools:decorating", "watched_lib.parts"),
+    }
+    tools.registered(len)
+    assert ran() == {"registered"}
+
+
+def test_a_second_call_writes_nothing_and_costs_a_look(package, tmp_path, monkeypatch):
+    path = tmp_path / "inputs.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    parts = package("watched_lib.parts")
+    for _ in range(3):
+        parts.plain()
+    assert [i for i in read_records(path) if not i.subject] == [
+        Input(kind=RAN, name="watched_lib.parts:plain")
+    ]
+    assert sum(vars(parts)[MARKS]) == len(vars(parts)[MARKS]) - 1
+
+
+def test_what_ran_before_the_record_began_is_in_it(package, tmp_path, monkeypatch):
+    """A server of kernels fills caches; a kernel that it forks uses what is in them."""
+    tools = package("watched_lib.tools")
+    tools.cached(1)
+    path = tmp_path / "inputs.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    executed.executed.begin()
+    tools.cached(1)
+    assert read_records(path) == (Input(kind=RAN, name="watched_lib.tools:cached"),)
+
+
+def test_threads_are_seen_and_do_not_take_an_import_for_theirs(package):
+    parts = package("watched_lib.parts")
+    executed.executed.imports().append("somewhere")
+    try:
+        thread = threading.Thread(target=parts.plain)
+        thread.start()
+        thread.join()
+    finally:
+        executed.executed.imports().pop()
+    assert ran() == {"plain"}
+
+
+def test_a_compiled_module_is_used_again_until_its_source_changes(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "watched_lib" / "tools.py"
+    made: list[bytes] = []
+
+    def make(source: bytes) -> int:
+        made.append(source)
+        return len(source)
+
+    first = executed.from_source(str(path), "test1", make)
+    assert executed.from_source(str(path), "test1", make) == first
+    assert len(made) == 1
+    (kept,) = path.parent.glob("__pycache__/*test1*")
+    kept.write_bytes(kept.read_bytes()[:-2])  # torn
+    assert executed.from_source(str(path), "test1", make) == first
+    path.write_text("x = 1\n")
+    assert executed.from_source(str(path), "test1", make) == 6
+    assert len(made) == 3
