@@ -23,6 +23,7 @@ from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.plan import make_plan
+from runner.present import Present
 from runner.starter import make_workspace
 from runner.templates import Templates, read_templates
 from runner.world import world_of
@@ -66,7 +67,9 @@ def of_shots(workspace: Workspace) -> Templates:
 def fake(workspace: Workspace, templates: Templates, n: int, n_inputs: int) -> None:
     """Write shots, reports and their inputs, all believed."""
     with Catalogue(workspace.catalogue, write=True) as catalogue:
-        catalogue.doubt_changed(world_of(Testbed(workspace).declarations, templates))
+        testbed = Testbed(workspace)
+        present = Present(testbed, catalogue)
+        catalogue.doubt_changed(world_of(testbed.declarations, templates, present))
     db = sqlite3.connect(workspace.catalogue, isolation_level=None)
     db.execute("BEGIN")
     db.executemany(

@@ -32,7 +32,6 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.workspace import VARIABLE, Workspace
-from runner.code import code_parts
 from runner.coordinator import Coordinator
 from runner.execute import Done, Job, execute
 from runner.notebooks import prepare, read_scraps, write
@@ -164,8 +163,6 @@ def job(workspace: Workspace, template: Template, shot: int, reports: str = "") 
         root=str(workspace.root),
         subject=Subject.shot(shot),
         template=template.name,
-        code=code_parts(template.code),
-        code_of=template.code_digest,
         reports=reports,
     )
 

@@ -21,6 +21,7 @@ from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.testbed import Testbed
 from ishtar.workspace import MARKER, Workspace
+from runner.present import Present
 from runner.publish.fragment import read_fragment
 from runner.publish.notebook import THUMBNAIL, render_report
 from runner.publish.sanitise import FIGURES
@@ -131,7 +132,9 @@ class Archive:
         db.close()
         with Catalogue(self.workspace.catalogue, write=True) as catalogue:
             templates = read_templates(self.workspace.templates)
-            if catalogue.doubt_changed(world_of(Testbed(self.workspace).declarations, templates)):
+            testbed = Testbed(self.workspace)
+            present = Present(testbed, catalogue)
+            if catalogue.doubt_changed(world_of(testbed.declarations, templates, present)):
                 _believe(self.workspace.catalogue)
 
     def _note_reports(self, db: sqlite3.Connection, model: Model, subject: Subject) -> None:

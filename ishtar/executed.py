@@ -4,7 +4,7 @@ A report depends on the library's code, but only on what of it really ran; how t
 it (``%run``, ``importlib``, ``getattr``, ``eval``) plays no part. So where a report is made, the
 modules of the library are compiled with a mark at the beginning of every function. The first call
 of a function is written down (an `ishtar.lineage.Input` of kind ``ran``); a later one costs the
-look at a byte.
+look at a flag.
 
 A *unit* is what is named by it: a function of a module (``ishtar.units:factor``) or a method
 (``ishtar.signal:Signal.load``) with all functions inside of it. What runs while a module is
@@ -189,11 +189,11 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         (names, code), name = self._compiled(), module.__name__
-        marks = bytearray(b"\1" * len(names))
+        marks = [True] * len(names)
 
         def first(number: int) -> None:
             if executed.note(f"{name}:{names[number]}"):
-                marks[number] = 0
+                marks[number] = False
 
         vars(module).update({MARKS: marks, FIRST: first})
         importing = executed.imports()

@@ -205,12 +205,16 @@ class Resolver:
     def _resolve(self, name: str) -> Signal:
         declared = self.declarations.signals.get(name)
         if declared is None:
-            raise NoSuchSignal(
-                f"no signal {name!r}{self._hint(name)}",
-                name=name,
-                nearest=nearest(name, self.declarations.signals),
-            )
+            raise self.undeclared(name)
         return self._derived(declared) if declared.derived else self._wired(declared)
+
+    def undeclared(self, name: str) -> NoSuchSignal:
+        """Return what to raise for a signal that is declared for no shot."""
+        return NoSuchSignal(
+            f"no signal {name!r}{self._hint(name)}",
+            name=name,
+            nearest=nearest(name, self.declarations.signals),
+        )
 
     def _hint(self, name: str) -> str:
         if name in self.channels:

@@ -120,6 +120,17 @@ class Shot:
             record(facts.signal_fact(self._declarations, facts.ALL_SIGNALS))
 
     def __contains__(self, name: object) -> bool:
+        """Say whether a signal can be read at this shot.
+
+        Raises
+        ------
+        NoSuchSignal
+            No signal of this name is declared for any shot: a typo, which must not look like a
+            signal that this shot lacks.
+        """
+        if isinstance(name, str) and name not in self._declarations.signals:
+            self._names.note(name)
+            raise self._names.undeclared(name)
         return isinstance(name, str) and self.problem(name) is None
 
     def __getitem__(self, name: str) -> Signal:

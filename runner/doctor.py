@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ishtar.calibration import read_declarations
 from ishtar.calibration.gaps import check_folder
 from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError, WorkspaceError
@@ -26,7 +27,8 @@ from runner.ingest.quarantine import REASON, reason_of
 from runner.ingest.registry import converters
 from runner.settings import Settings, read_settings
 from runner.status import read_status
-from runner.templates import Templates, read_templates
+from runner.template_check import problems_of
+from runner.templates import read_templates
 
 __all__ = ["Check", "examine"]
 
@@ -215,23 +217,11 @@ def _templates(workspace: Workspace) -> str:
         )
     templates = read_templates(folder)
     problems = [f"{name} cannot be used: {why}" for name, why in templates.problems.items()]
-    problems += undeclared_needs(workspace, templates)
+    declared, _ = read_declarations(workspace.calibrations)
+    problems += [f"{t.name}: {p}" for t in templates.values() for p in problems_of(t, declared)]
     none = "none yet: `ishtar template new NAME` begins one"
     good = f"{len(templates)}: {', '.join(templates)}" if templates else none
     return _without(problems, good, "`ishtar template check` lists all")
-
-
-def undeclared_needs(workspace: Workspace, templates: Templates) -> list[str]:
-    """Return which templates need a signal that is not declared, so that they never run."""
-    from ishtar.calibration import read_declarations
-
-    declared, _ = read_declarations(workspace.calibrations)
-    return [
-        f"{t.name}: needs {name!r}, which calibrations/signals.toml does not declare"
-        for t in templates.values()
-        for name in t.needs
-        if name not in declared.signals
-    ]
 
 
 def _disk(workspace: Workspace) -> str:

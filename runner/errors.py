@@ -18,7 +18,14 @@ from ishtar.errors import IshtarError, WorkspaceError
 
 
 class TemplateError(IshtarError, ValueError):
-    """A template notebook or its sidecar that cannot be used."""
+    """A template notebook or its sidecar that cannot be used.
+
+    ``problems`` are all that is wrong, one text each.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class NoSuchTemplate(TemplateError, KeyError):

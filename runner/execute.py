@@ -148,11 +148,11 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         with phases.phase("prepare"):
             prepared = prepare(template, values)
             with recording() as recorder:
-                lacking = _lacking(workspace, template, job.subject)
+                state, lacking = _lacking(workspace, template, job.subject)
         notebook = temporary / NOTEBOOK
         if job.given_up or lacking:
             write(prepared, notebook)
-            state: State = "failed" if job.given_up else "skipped"
+            state = "failed" if job.given_up else state
             reason = job.given_up or lacking
         else:
             with phases.phase("execute"):
@@ -213,15 +213,21 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         ahead.close()
 
 
-def _lacking(workspace: Workspace, template: Template, subject: Subject) -> str:
-    """Return why the template cannot run for want of signals; empty where it can."""
+def _lacking(workspace: Workspace, template: Template, subject: Subject) -> tuple[State, str]:
+    """Return how it ends if the template cannot run for want of signals, and why; ok if it can.
+
+    A shot that lacks a signal is passed over; a signal that is declared for no shot is a mistake.
+    """
     if not template.needs or subject.scope != "shot":
-        return ""
+        return "ok", ""
     testbed = Testbed(workspace)
     testbed.declarations = _declarations(workspace.calibrations, _files(workspace.calibrations))
     shot = testbed[subject.number]
-    problems = [shot.problem(name) for name in template.needs if name not in shot]
-    return "; ".join(p for p in problems if p)
+    problems = {name: shot.problem(name) for name in template.needs}
+    why = "; ".join(p for p in problems.values() if p)
+    if problems.keys() - testbed.declarations.signals.keys():
+        return "failed", f"the template needs what is declared for no shot: {why}"
+    return ("skipped" if why else "ok"), why
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from typing import Any
 from runner.outcome import outcome
 from runner.parameters import injected_cell
 from runner.receipts import Scrap, State
-from runner.templates import Template
+from runner.templates import INJECTED, Template, is_left_over
 
 SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
 
@@ -23,6 +23,7 @@ def prepare(template: Template, values: Mapping[str, Any]) -> Any:
     from nbformat.v4 import new_code_cell
 
     notebook = nbformat.read(template.path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if not is_left_over(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -30,7 +31,7 @@ def prepare(template: Template, values: Mapping[str, Any]) -> Any:
         k for k, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])
     )
     injected = new_code_cell(injected_cell(values), id="injected-parameters")
-    injected.metadata["tags"] = ["injected-parameters"]
+    injected.metadata["tags"] = [INJECTED]
     notebook.cells.insert(position + 1, injected)
     notebook.metadata["papermill"] = {"parameters": dict(values), "template": template.name}
     return notebook

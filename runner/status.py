@@ -25,6 +25,7 @@ import psutil
 from ishtar.workspace import Workspace
 from runner.ingest.quarantine import Held, held
 from runner.progress import AtWork, clear_progress, read_progress, write_passing
+from runner.templates import read_templates
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Status:
         a while; ``dead``: its holder was killed.
     other : who holds it without telling anything (a short command), as its lock says.
     holder : who holds it, or held it last.
+    templates : those that cannot be used, and why.
     """
 
     state: State
@@ -113,6 +115,7 @@ class Status:
     running: tuple[Report, ...] = ()
     last_shot: int | None = None
     quarantine: tuple[Held, ...] = ()
+    templates: Mapping[str, str] = field(default_factory=dict)
     disk_free: int = 0
 
 
@@ -215,6 +218,7 @@ def read_status(workspace: Workspace) -> Status:
         running=tuple(_running(workspace, holder if state in ("working", "silent") else None)),
         last_shot=_last_shot(workspace),
         quarantine=tuple(held(workspace.quarantine)),
+        templates=read_templates(workspace.templates).problems,
         disk_free=shutil.disk_usage(workspace.root).free,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,24 +16,15 @@ from runner.errors import NoSuchTemplate, TemplateError
 from runner.normal import normal_form
 from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject
+from runner.sidecar import read_sidecar
 
 SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
     "shot": ("shot",),
     "day": ("day",),
     "range": ("first", "last"),
 }
-SIDECAR: dict[str, type | tuple[type, ...]] = {
-    "scope": str,
-    "needs": list,
-    "after": list,
-    "timeout_s": (int, float),
-    "memory_mb": (int, float),
-    "schedule": str,
-    "limits": dict,
-    "order": int,
-    "key": list,
-    "golden": list,
-}
+INJECTED = "injected-parameters"
+LEFT_OVER = {INJECTED, "papermill-error-cell-tag"}  # tags of cells that runs put in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +32,7 @@ class Template:
     """A template notebook with what its sidecar says.
 
     ``code_digest`` changes with what is computed (comments do not count), ``prose_digest`` with
-    anything that is shown.
+    anything that is shown. A ``draft`` is made by `ishtar template test` alone.
     """
 
     name: str
@@ -63,6 +53,7 @@ class Template:
     order: int = 100
     key: tuple[str, ...] = ()
     golden: tuple[str, ...] = ()
+    draft: bool = False
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
         """Return the parameters that name the subject."""
@@ -98,24 +89,13 @@ def file_stamp(path: Path) -> tuple[int, ...] | None:
 def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
     """Read a template anew where its files are not what they were: it is asked for all the time."""
     cells = _cells(path)
+    sidecar, problems = read_sidecar(path.with_suffix(".toml"))
+    parameters, more = _parameters(path, cells, sidecar.get("scope", "shot"))
+    if problems or more:
+        raise TemplateError(*more, *problems)
     title, description = _title(cells, path.stem)
-    sidecar = _sidecar(path)
-    code = [c["source"] for c in cells if c["cell_type"] == "code"]
-    tagged = [c["source"] for c in cells if "parameters" in c["tags"]]
-    if len(tagged) != 1:
-        raise TemplateError(
-            f"{path.name}: {len(tagged)} cells are tagged `parameters`; tag exactly one"
-        )
-    try:
-        parameters = parse_parameters(tagged[0])
-    except TemplateError as error:
-        raise TemplateError(f"{path.name}: {error}") from error
     scope = cast(Scope, sidecar.get("scope", "shot"))
-    missing = [n for n in SCOPE_PARAMETERS[scope] if n not in {p.name for p in parameters}]
-    if missing:
-        raise TemplateError(
-            f"{path.name}: scope {scope!r} needs the parameter {' and '.join(missing)}: add it"
-        )
+    code = [c["source"] for c in cells if c["cell_type"] == "code"]
     return Template(
         name=path.stem,
         path=path,
@@ -135,23 +115,64 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
         order=sidecar.get("order", 100),
         key=tuple(sidecar.get("key", ())),
         golden=tuple(str(subject) for subject in sidecar.get("golden", ())),
+        draft=sidecar.get("draft", False),
     )
 
 
+def _parameters(
+    path: Path, cells: list[dict[str, Any]], scope: Scope
+) -> tuple[tuple[Parameter, ...], list[str]]:
+    """Return the parameters that the notebook declares, and what is wrong with them."""
+    tagged = [c["source"] for c in cells if "parameters" in c["tags"]]
+    if len(tagged) != 1:
+        return (), [f"{path.name}: {len(tagged)} cells are tagged `parameters`; tag exactly one"]
+    try:
+        parameters = parse_parameters(tagged[0])
+    except TemplateError as error:
+        return (), [f"{path.name}: {error}"]
+    missing = [n for n in SCOPE_PARAMETERS[scope] if n not in {p.name for p in parameters}]
+    if missing:
+        needed = " and ".join(missing)
+        return (), [f"{path.name}: scope {scope!r} needs the parameter {needed}: add it"]
+    return parameters, []
+
+
 def _cells(path: Path) -> list[dict[str, Any]]:
+    """Return what counts of a notebook's cells; `TemplateError` where it is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        cells = data["cells"]
         return [
             {
                 "cell_type": str(cell["cell_type"]),
-                "source": "".join(cell["source"]),
+                "source": _text_of(cell["source"]),
                 "tags": list(cell.get("metadata", {}).get("tags", [])),
             }
-            for cell in cells
+            for cell in data["cells"]
+            if not is_left_over(cell)
         ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise TemplateError(f"{path.name}: not a notebook ({error}): save it in Jupyter") from error
+    except OSError as error:
+        raise TemplateError(
+            f"{path.name} cannot be read: {error.strerror}: let the factory's user read it, or "
+            "take it away"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = "it is too deep" if isinstance(error, RecursionError) else str(error)
+        raise TemplateError(f"{path.name}: not a notebook ({why}): save it in Jupyter") from error
+
+
+def _text_of(source: Any) -> str:
+    lines = [source] if isinstance(source, str) else source
+    if not all(isinstance(line, str) for line in lines):
+        raise TypeError(f"a cell's source is {source!r:.40}")
+    return "".join(lines)
+
+
+def is_left_over(cell: Mapping[str, Any]) -> bool:
+    """Say whether a cell is of a run, not of the template: the notebook was that of a report.
+
+    One that sets parameters would set those of that report's shot, after ours.
+    """
+    return bool(LEFT_OVER & set(cell.get("metadata", {}).get("tags", ())))
 
 
 def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
@@ -172,26 +193,6 @@ def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
     return title or name, " ".join(paragraph)
 
 
-def _sidecar(path: Path) -> dict[str, Any]:
-    sidecar = path.with_suffix(".toml")
-    if not sidecar.exists():
-        return {}
-    try:
-        data = tomllib.loads(sidecar.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TemplateError(f"{sidecar.name}: {error}") from error
-    for name, value in data.items():
-        if name not in SIDECAR:
-            raise TemplateError(
-                f"{sidecar.name}: unknown key {name!r}{did_you_mean(name, SIDECAR)}"
-            )
-        if not isinstance(value, SIDECAR[name]) or isinstance(value, bool):
-            raise TemplateError(f"{sidecar.name}: {name} = {value!r} has the wrong type")
-    if data.get("scope", "shot") not in SCOPE_PARAMETERS:
-        raise TemplateError(f"{sidecar.name}: scope must be shot, day or range: correct it")
-    return data
-
-
 @lru_cache(maxsize=1024)  # templates are read again and again, and seldom change
 def _normalised(source: str) -> str:
     """Return code without comments and layout; as it stands where it is not plain Python."""
@@ -202,21 +203,47 @@ def _normalised(source: str) -> str:
 
 
 class Templates(Mapping[str, Template]):
-    """The templates of a folder, in the order in which they run and are shown."""
+    """The templates of a folder, in the order in which they run and are shown.
 
-    def __init__(self, found: Mapping[str, Template], problems: Mapping[str, str]) -> None:
+    Attributes
+    ----------
+    wrong : dict of str to tuple of str
+        Those that cannot be used, and all that is wrong with each.
+    problems : dict of str to str
+        The same in one text.
+    drafts : dict of str to Template
+        Those that are not made by themselves yet.
+    """
+
+    def __init__(
+        self,
+        found: Mapping[str, Template],
+        wrong: Mapping[str, tuple[str, ...]],
+        drafts: Mapping[str, Template] | None = None,
+    ) -> None:
         self._found = dict(found)
-        self.problems = dict(problems)
+        self.wrong = dict(wrong)
+        self.problems = {name: "; ".join(texts) for name, texts in wrong.items()}
+        self.drafts = dict(drafts or {})
 
     def __getitem__(self, name: str) -> Template:
         if name not in self._found:
             if name in self.problems:
                 raise TemplateError(f"template {name} cannot be used: {self.problems[name]}")
+            if name in self.drafts:
+                raise TemplateError(
+                    f"template {name} is a draft: try it with `ishtar template test {name}`, or "
+                    f"take `draft` off {name}.toml"
+                )
             raise NoSuchTemplate(
                 f"no template {name!r}{did_you_mean(name, self._found)} "
                 f"(there are {', '.join(self._found) or 'none'})"
             )
         return self._found[name]
+
+    def to_try(self, name: str) -> Template:
+        """Return a template, a draft, too."""
+        return self.drafts[name] if name in self.drafts else self[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
@@ -267,27 +294,33 @@ class Templates(Mapping[str, Template]):
 
 
 def read_templates(folder: Path) -> Templates:
-    """Read all templates of a folder; those that cannot be used are in ``problems`` by name."""
+    """Read all templates of a folder; those that cannot be used are in ``problems`` by name.
+
+    Whatever is wrong with one, the others are read.
+    """
     found: dict[str, Template] = {}
-    problems: dict[str, str] = {}
+    wrong: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.ipynb")):
         if path.name.startswith("."):
             continue
         try:
             found[path.stem] = read_template(path)
         except TemplateError as error:
-            problems[path.stem] = str(error)
+            wrong[path.stem] = error.problems
+        except Exception as error:  # it is somebody's file: no kind of damage may stop the others
+            wrong[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
+    drafts = {name: found.pop(name) for name in list(found) if found[name].draft}
     for template in list(found.values()):
         for other in template.after:
-            if other not in found and other not in problems:
+            if other not in {*found, *wrong, *drafts}:
                 hint = did_you_mean(other, found)
-                problems[template.name] = f"after: no template {other!r}{hint}"
+                wrong[template.name] = (f"after: no template {other!r}{hint}",)
     for name in _in_cycles(found):
-        problems[name] = "after: it waits for itself; break the cycle"
+        wrong[name] = ("after: it waits for itself; break the cycle",)
     ordered = sorted(
-        (t for t in found.values() if t.name not in problems), key=lambda t: (t.order, t.name)
+        (t for t in found.values() if t.name not in wrong), key=lambda t: (t.order, t.name)
     )
-    return Templates({t.name: t for t in ordered}, problems)
+    return Templates({t.name: t for t in ordered}, wrong, drafts)
 
 
 def _in_cycles(found: Mapping[str, Template]) -> set[str]:

@@ -43,12 +43,15 @@ def test_signals_and_missing_divide_what_is_declared(testbed):
     shot = testbed[LAMED]
     assert set(shot.signals()) | set(shot.missing()) == set(testbed.declarations.signals)
     assert shot.missing().keys() == {"Probe_U", "Bare_U", "Nowhere_U", "Mixed"}
-    assert ["Probe_I" in shot, "Probe_U" in shot, "Nothing" in shot, 3 in shot] == [
-        True,
-        False,
-        False,
-        False,
-    ]
+    assert ["Probe_I" in shot, "Probe_U" in shot, 3 in shot] == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["Prob_I", "Nothing", "DAQ/Spare", ""])
+def test_a_name_that_is_declared_nowhere_is_not_just_absent(testbed, name):
+    with pytest.raises(NoSuchSignal, match="no signal") as raised:
+        _ = name in testbed[LAMED]
+    assert raised.value.name == name
+    assert ("did you mean 'Probe_I'" in str(raised.value)) == (name == "Prob_I")
 
 
 def test_channels_are_listed_declared_or_not(testbed):

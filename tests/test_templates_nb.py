@@ -14,7 +14,8 @@ from ishtar.calibration import load_declarations
 from ishtar.units import parse_unit
 from runner.parameters import parse_parameters
 from runner.publish.mathml import to_mathml
-from runner.templates import SCOPE_PARAMETERS, SIDECAR, Template, read_template, read_templates
+from runner.sidecar import KEYS
+from runner.templates import SCOPE_PARAMETERS, Template, read_template, read_templates
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "templates_nb"
@@ -224,5 +225,5 @@ def test_the_guide_describes_the_parameters_cell_by_an_example_that_parses():
 
 def test_the_guide_names_every_key_of_a_sidecar_and_every_template():
     page = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
-    assert [k for k in SIDECAR if f"| `{k}` |" not in page] == []
+    assert [k for k in KEYS if f"| `{k}` |" not in page] == []
     assert [n for n in NAMES if f"`{n}`" not in page] == []

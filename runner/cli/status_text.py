@@ -37,6 +37,7 @@ def document(status: Status) -> dict[str, Any]:
         },
         "quarantined": len(status.quarantine),
         "quarantine": [vars(h) for h in status.quarantine],
+        "templates_out_of_order": dict(status.templates),
         "disk_free_bytes": status.disk_free,
         "day_reports": [dict(d) for d in holder.day_reports] if holder and works else [],
         "metrics": holder.metrics or None if holder and works else None,
@@ -112,6 +113,8 @@ def lines(status: Status) -> Iterator[str]:
         yield f"  {h.name}: {h.reason}"
     if len(status.quarantine) > SHOWN:
         yield f"  … and {len(status.quarantine) - SHOWN} more in data/quarantine"
+    for name, why in status.templates.items():
+        yield f"template {name} cannot be used: {why}"
     yield f"disk         {status.disk_free / 1e9:.1f} GB free"
 
 

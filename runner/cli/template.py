@@ -46,19 +46,35 @@ def list_(as_json: bool) -> None:
 
 
 @template.command()
-def check() -> int:
-    """Check every template and its sidecar; all problems at once."""
-    from runner.doctor import undeclared_needs
+@click.argument("name", required=False)
+def check(name: str | None) -> int:
+    """Check every template and its sidecar, or the one of NAME; all problems at once."""
+    from ishtar.calibration import read_declarations
+    from runner.template_check import problems_of
 
     workspace = Workspace.find()
     templates = read_templates(workspace.templates)
-    problems = [f"{name}: {why}" for name, why in templates.problems.items()]
-    problems += undeclared_needs(workspace, templates)
-    for problem in problems:
-        click.echo(problem, err=True)
-    if not problems:
-        click.echo(f"{len(templates)} templates, no problem")
-    return int(bool(problems))
+    known = {**templates, **templates.drafts}
+    if name is not None:
+        known = {} if name in templates.wrong else {name: templates.to_try(name)}
+    declared, _ = read_declarations(workspace.calibrations)
+    lines = [
+        f"{n}: {problem}"
+        for n, problems in templates.wrong.items()
+        if name in (None, n)
+        for problem in problems
+    ]
+    lines += [
+        f"{n}: {problem}"
+        for n, template in known.items()
+        if n not in templates.problems
+        for problem in problems_of(template, declared)
+    ]
+    for line in lines:
+        click.echo(line, err=True)
+    if not lines:
+        click.echo(f"{len(known)} templates, no problem" if name is None else f"{name}: no problem")
+    return int(bool(lines))
 
 
 @template.command()
@@ -87,16 +103,17 @@ def add(name: str) -> None:
 
     What it needs beside that, signals and other templates, is told.
     """
-    from runner.doctor import undeclared_needs
+    from ishtar.calibration import read_declarations
     from runner.starter import add_template
+    from runner.template_check import problems_of
 
     workspace = Workspace.find()
     path = add_template(workspace, name)
     templates = read_templates(workspace.templates)
-    lacking = [
-        text for text in undeclared_needs(workspace, templates) if text.startswith(f"{name}:")
-    ]
-    lacking += [f"{name}: {why}" for n, why in templates.problems.items() if n == name]
+    declared, _ = read_declarations(workspace.calibrations)
+    lacking = [f"{name}: {why}" for why in templates.wrong.get(name, ())]
+    if not lacking:
+        lacking = [f"{name}: {why}" for why in problems_of(templates.to_try(name), declared)]
     click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")
     for text in lacking:
         click.echo(text, err=True)
@@ -151,7 +168,7 @@ def test(
         Narrator(workspace, holds=False) as narrator,
     ):
         coordinator.sync_shots()
-        chosen = coordinator.templates()[name]
+        chosen = coordinator.templates().to_try(name)
         subjects = golden_subjects(coordinator.catalogue, chosen, shots)
         if output is not None and len(subjects) > 1:
             raise click.UsageError(f"{len(subjects)} notebooks do not fit into {output}: give one")

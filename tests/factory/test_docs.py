@@ -14,7 +14,7 @@ from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import IshtarError
 from runner.cli import COMMANDS
 from runner.settings import SECTIONS
-from runner.templates import SIDECAR
+from runner.sidecar import KEYS
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def test_every_transform_is_documented():
 
 def test_every_key_of_a_sidecar_is_documented():
     page = text("templates.md")
-    assert [k for k in SIDECAR if f"`{k}`" not in page] == []
+    assert [k for k in KEYS if f"`{k}`" not in page] == []
 
 
 def test_every_error_is_documented():

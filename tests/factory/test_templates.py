@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from ishtar.calibration import Declarations
+from ishtar.calibration.declared import SignalDeclaration
+from runner import templates as templates_module
+from runner.cli import main
+from runner.coordinator import Coordinator
 from runner.errors import NoSuchTemplate, TemplateError
+from runner.notebooks import prepare
+from runner.template_check import problems_of
 from runner.templates import read_template, read_templates
+
+DECLARED = Declarations(
+    signals={name: SignalDeclaration(name=name, unit="A") for name in ("Lang_I", "Ngas_P")},
+    wiring={},
+    devices={},
+    components={},
+)
 
 
 def test_the_first_heading_is_the_title_and_the_next_words_the_description(factory):
@@ -30,7 +48,22 @@ def test_a_changed_number_changes_the_code(factory):
     [
         ("scope = 'week'", "scope"),
         ("need = ['Lang_I']", "did you mean 'needs'"),
-        ("timeout_s = 'long'", "wrong type"),
+        ("timeout_s = 'long'", "timeout_s = 'long' must be a number above 0"),
+        ("timeout_s = true", "timeout_s = True must be a number"),
+        ("memory_mb = 0", "memory_mb = 0 must be a number above 0"),
+        ("schedule = '9pm'", "schedule = '9pm' must be a time of day"),
+        ("schedule = '25:00'", "must be a time of day"),
+        ("schedule = ''", "must be a time of day"),
+        ("after = [1]", "after = [1] must be a list of names"),
+        ("needs = 'Lang_I'", "needs = 'Lang_I' must be a list of names"),
+        ("needs = ['']", "must be a list of names"),
+        ("limits = {Te = [5]}", "lowest and highest"),
+        ("limits = {Te = [5, 1]}", "5 is not below 1"),
+        ("limits = {Te = 5}", "lowest and highest"),
+        ("limits = 5", "lowest and highest"),
+        ("order = 1.5", "a whole number"),
+        ("draft = 'yes'", "true or false"),
+        ("golden = [[3]]", "a list of shots"),
         ("scope = ", "toml"),
         ("scope = 'day'", "needs the parameter day"),
         ("after = ['langmiur']", "no template 'langmiur'"),
@@ -42,6 +75,206 @@ def test_a_wrong_sidecar_is_a_problem_with_a_hint(factory, sidecar, word):
     templates = read_templates(factory.workspace.templates)
     assert list(templates) == ["langmuir"]
     assert word in templates.problems["power"]
+
+
+def test_all_that_is_wrong_is_said_at_once(factory):
+    path = factory.template("power", "1", sidecar="after = [1]\nneed = []\norder = 'first'")
+    path.write_text(path.read_text().replace("shot: int = 1", "shot: furlong = 1"))
+    found = read_templates(factory.workspace.templates)
+    assert [text.partition(": ")[2][:5] for text in found.wrong["power"]] == [
+        "param",
+        "after",
+        "unkno",
+        "order",
+    ]
+
+
+def command(*words):
+    """Run a command; return its exit status."""
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    return end.value.code
+
+
+def spoil(path, how):
+    """Do something to a template that keeps it from being read."""
+    if how == "a folder":
+        path.mkdir()
+    elif how == "a dangling link":
+        path.symlink_to("/nowhere/at/all")
+    elif how == "a link to itself":
+        path.symlink_to(path)
+    else:
+        path.write_text(how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a folder",
+        "a dangling link",
+        "a link to itself",
+        "{",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"cells": null}',
+        '{"cells": [null]}',
+        '{"cells": [{"cell_type": "code", "source": "1", "metadata": null}]}',
+        '{"cells": [{"cell_type": "code", "source": "1", "metadata": {"tags": null}}]}',
+        '{"cells": [{"cell_type": "code", "source": [1], "metadata": {}}]}',
+        '{"cells": [{"cell_type": "code", "source": {"a": 1}, "metadata": {}}]}',
+        '{"cells": [{"cell_type": "code", "metadata": {}}]}',
+        '{"worksheets": [], "nbformat": 3}',
+    ],
+)
+def test_one_file_that_cannot_be_read_is_named_and_the_others_run(
+    factory, how, capsys, monkeypatch
+):
+    factory.template("good", "1")
+    spoil(factory.workspace.templates / "bad.ipynb", how)
+    templates = read_templates(factory.workspace.templates)
+    assert list(templates) == ["good"]
+    assert templates.problems["bad"].startswith("bad.ipynb")
+    factory.shot(1)
+    with Coordinator(factory.workspace) as coordinator:
+        coordinator.sync_shots()
+        assert [p.template for p in coordinator.plan()] == ["good"]
+    monkeypatch.chdir(factory.workspace.root)
+    assert command("status") == 0
+    assert "template bad cannot be used: bad.ipynb" in capsys.readouterr().out
+
+
+def test_a_template_that_others_may_not_read_is_named(factory, monkeypatch):
+    """As a user who is not root: the mode alone would not stop these tests."""
+    factory.template("good", "1")
+    bad = factory.template("bad", "1")
+    read = Path.read_text
+
+    def refuse(path, *args, **kw):
+        if path == bad:
+            raise PermissionError(13, "Permission denied")
+        return read(path, *args, **kw)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    templates = read_templates(factory.workspace.templates)
+    assert list(templates) == ["good"]
+    assert "Permission denied: let the factory's user read it" in templates.problems["bad"]
+
+
+def test_any_other_trouble_with_one_template_is_its_own(factory, monkeypatch):
+    factory.template("good", "1")
+    factory.template("bad", "1")
+    read = templates_module.read_template
+
+    def burst(path):
+        if path.stem == "bad":
+            raise MemoryError("too much")
+        return read(path)
+
+    monkeypatch.setattr(templates_module, "read_template", burst)
+    found = read_templates(factory.workspace.templates)
+    assert list(found) == ["good"]
+    assert found.problems["bad"] == "bad.ipynb: MemoryError: too much"
+
+
+LEFT_OVER = {"injected-parameters": "shot = 3", "papermill-error-cell-tag": "<span>An error</span>"}
+
+
+@pytest.mark.parametrize("tag", LEFT_OVER)
+def test_a_notebook_of_a_report_is_a_template_without_the_cells_of_its_run(factory, tag):
+    """It computed the old shot for every shot: the old cell came after ours."""
+    path = factory.template("power", "from ishtar.report import glue\nglue('seen', shot)")
+    clean = read_template(path)
+    notebook = nbformat.read(path, as_version=4)
+    kind = new_code_cell if tag == "injected-parameters" else new_markdown_cell
+    notebook.cells.insert(2, kind(LEFT_OVER[tag], metadata={"tags": [tag]}))
+    nbformat.write(notebook, path)
+    template = read_template(path)
+    assert (template.code, template.code_digest) == (clean.code, clean.code_digest)
+    prepared = prepare(template, {"shot": 9})
+    sources = [c.source for c in prepared.cells if c.cell_type == "code"]
+    assert sources[1:] == ["# Parameters\nshot = 9", clean.code[1]]
+    (problem,) = problems_of(template, DECLARED)
+    assert problem.startswith("cell 3 is left over from a run")
+
+
+def test_drafts_are_tried_and_not_made(factory, coordinator):
+    factory.template("good", "1")
+    factory.template("rough", "1", sidecar="draft = true")
+    assert [p.template for p in coordinator.plan()] == ["good"]
+    templates = coordinator.templates()
+    assert templates.to_try("rough").name == "rough"
+    with pytest.raises(TemplateError, match="ishtar template test rough"):
+        templates["rough"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("!pip install seaborn", "installs packages"),
+        ("%pip install seaborn", "installs packages"),
+        ("    ! pip3 install -q x", "installs packages"),
+        ("!{sys.executable} -m pip install x", "installs packages"),
+        ("%conda install x", "installs packages"),
+        ("!uv pip install x", "installs packages"),
+        ("shot = 7", "it sets shot itself"),
+        ("import no_such_package_xyz", "no_such_package_xyz is not installed here"),
+        ("from no_such_package_xyz.a import b", "is not installed here"),
+        ("%time import no_such_package_xyz", "is not installed here"),
+        ("import beside", "beside lies beside the templates"),
+        (
+            "s = tb[shot]\ns['Lang_l'].load()",
+            "no signal 'Lang_l' is declared; did you mean 'Lang_I'",
+        ),
+        ("s = tb[shot]\n%time x = s['Lang_l']", "no signal 'Lang_l'"),
+        ("s = ishtar.open()[shot]\nt = s\nif 'Nga' in t: pass", "no signal 'Nga'"),
+        ("tb[shot]['Lang_l'].mean()", "no signal 'Lang_l'"),
+        ("s = tb[shot]\ns.problem('Lang_l')", "no signal 'Lang_l'"),
+        ("s = tb[shot]\ns.load(['Lang_I', 'Lang_l'])", "no signal 'Lang_l'"),
+    ],
+)
+def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
+    (factory.workspace.templates / "beside.py").write_text("x = 1")
+    template = read_template(factory.template("power", "import ishtar\ntb = ishtar.open()", cell))
+    (found,) = problems_of(template, DECLARED)
+    assert words in found
+    assert found.startswith("code cell 3: ")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "s = tb[shot]\ns['Lang_I'][0:1].load()\nother['Lang_l']\nrow = {'shot': shot}['shot']",
+        "try:\n    import no_such_package_xyz\nexcept ImportError:\n    pass",
+        "# !pip install x\nprint('pip install x')\n!ls\n%matplotlib inline\n?help",
+        "def f(shot):\n    shot = 1\nfor x in []: pass",
+        "%%bash\necho 1",
+        "this is no python",
+    ],
+)
+def test_what_is_well_is_not_found_fault_with(factory, cell):
+    template = read_template(factory.template("power", "import ishtar\ntb = ishtar.open()", cell))
+    assert list(problems_of(template, DECLARED)) == []
+
+
+def test_check_tells_all_problems_of_all_templates_or_of_one(factory, capsys, monkeypatch):
+    factory.template("power", "!pip install x", sidecar="needs = ['Nothing']")
+    factory.template("worse", "1", sidecar="order = 'x'\nkeys = []")
+    factory.template("good", "1")
+    monkeypatch.chdir(factory.workspace.root)
+    assert command("template", "check") == 1
+    said = capsys.readouterr().err
+    assert [line.split(": ")[0] for line in said.splitlines()] == [
+        "worse",
+        "worse",
+        "power",
+        "power",
+    ]
+    assert command("template", "check", "good") == 0
+    assert "good: no problem" in capsys.readouterr().out
+    assert command("template", "check", "worse") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 def test_a_file_that_is_no_notebook_does_not_stop_the_others(factory):

@@ -1,0 +1,187 @@
+"""What is wrong with a template that can be read all the same: it would run, and mislead.
+
+Looked for in its code, without running it: a name that no signal has, a subject that the notebook
+sets itself, packages that it installs or that are not there, files that do not travel with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ishtar.calibration import Declarations
+from ishtar.errors import did_you_mean
+from runner.templates import SCOPE_PARAMETERS, Template, is_left_over
+
+_INSTALLS = re.compile(
+    r"^\s*(?:[!%]{1,2}\s*)?(?:sudo\s+)?(?:\{?sys\.executable\}?\s+-m\s+|python[\d.]*\s+-m\s+)?"
+    r"(?:pip[\d.]*|conda|mamba|uv(?:\s+pip)?)\s+(?:install|uninstall|add|remove)\b"
+)
+_IPYTHON = re.compile(r"^(\s*)(?:%{1,2}\w+|[!?])")
+INSTALLS = "it installs packages, which reports must not: ask for them in the factory's environment"
+
+
+def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
+    """Yield what is wrong with a template, beside what keeps it from being read.
+
+    Parameters
+    ----------
+    template : Template
+    declared : Declarations
+        The signals that there are.
+    """
+    yield from _left_over(template)
+    for name in template.needs:
+        if name not in declared.signals:
+            hint = did_you_mean(name, declared.signals)
+            yield f"needs {name!r}, which calibrations/signals.toml does not declare{hint}"
+    shots = {"shot"} if template.scope == "shot" else set()
+    handles: set[str] = set()
+    for number, source in enumerate(template.code, start=1):
+        where = f"code cell {number}"
+        for line in source.splitlines():
+            if _INSTALLS.match(line):
+                yield f"{where}: {line.strip()!r}: {INSTALLS}"
+        tree = _tree(source)
+        if tree is None:
+            continue
+        if "parameters" not in _tags_of(template, number):
+            yield from (f"{where}: {text}" for text in _own_subject(tree, template))
+        yield from (f"{where}: {text}" for text in _imports(tree, template.path.parent))
+        handles |= _handles(tree, shots, handles)
+        yield from (f"{where}: {text}" for text in _unknown_signals(tree, handles, declared))
+
+
+def _cells(template: Template) -> list[dict[str, object]]:
+    cells: list[dict[str, object]] = json.loads(template.path.read_text(encoding="utf-8"))["cells"]
+    return cells
+
+
+def _left_over(template: Template) -> Iterator[str]:
+    for number, cell in enumerate(_cells(template), start=1):
+        if is_left_over(cell):
+            yield (
+                f"cell {number} is left over from a run, which set other parameters: it is passed "
+                "over; delete it"
+            )
+
+
+def _tags_of(template: Template, number: int) -> Sequence[str]:
+    code = [c for c in _cells(template) if c["cell_type"] == "code" and not is_left_over(c)]
+    metadata = code[number - 1].get("metadata")
+    tags = metadata.get("tags", ()) if isinstance(metadata, dict) else ()
+    return list(tags)
+
+
+def _tree(source: str) -> ast.Module | None:
+    """Return a cell as Python, without IPython's own words; None where it is none."""
+    lines = []
+    for line in source.splitlines():
+        if (found := _IPYTHON.match(line)) and not line.lstrip().startswith(("!", "?")):
+            rest = line[found.end() :].strip()
+            lines.append(found[1] + (rest if _is_python(rest) else "pass"))
+        else:
+            lines.append(f"{found[1]}pass" if found else line)
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _is_python(text: str) -> bool:
+    try:
+        return bool(ast.parse(text).body)
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _own_subject(tree: ast.Module, template: Template) -> Iterator[str]:
+    names = SCOPE_PARAMETERS[template.scope]
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id in names:
+                yield f"it sets {target.id} itself: every report would be of the same {names[0]}"
+
+
+def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Try)
+        for part in node.body
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        for name in names:
+            top = name.partition(".")[0]
+            if (folder / f"{top}.py").exists() or (folder / top).is_dir():
+                yield (
+                    f"{top} lies beside the templates, where a report does not find it and a fork "
+                    "does not take it along: install it as a package"
+                )
+            elif id(node) not in guarded and not _is_installed(top):
+                yield f"{top} is not installed here: the report would fail"
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _handles(tree: ast.Module, shots: set[str], known: set[str]) -> set[str]:
+    """Return the names that a cell gives to its shot: ``s = tb[shot]``, ``s = other``."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            if isinstance(target, ast.Name) and _is_shot(value, shots, known | found):
+                found.add(target.id)
+    return found
+
+
+def _is_shot(node: ast.expr, shots: set[str], handles: set[str]) -> bool:
+    match node:
+        case ast.Name(id=name):
+            return name in handles
+        case ast.Subscript(slice=ast.Name(id=name)):
+            return name in shots
+    return False
+
+
+def _unknown_signals(tree: ast.Module, handles: set[str], declared: Declarations) -> Iterator[str]:
+    """Yield names that the code looks for in its shot and that no signal has."""
+    shots = {"shot"}
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=value, slice=ast.Constant(value=str(name))) if _is_shot(
+                value, shots, handles
+            ):
+                names[name] = None
+            case ast.Compare(
+                left=ast.Constant(value=str(name)), ops=[ast.In() | ast.NotIn()], comparators=[of]
+            ) if _is_shot(of, shots, handles):
+                names[name] = None
+            case ast.Call(func=ast.Attribute(value=value, attr="problem" | "load"), args=[first]):
+                if _is_shot(value, shots, handles):
+                    items = first.elts if isinstance(first, ast.List | ast.Tuple) else [first]
+                    names |= {
+                        i.value: None
+                        for i in items
+                        if isinstance(i, ast.Constant) and isinstance(i.value, str)
+                    }
+    for name in names:
+        if name not in declared.signals:
+            yield f"no signal {name!r} is declared{did_you_mean(name, declared.signals)}"
