@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,19 +55,35 @@ class Event:
 Listener = Callable[[Event], None]
 
 
+def _may_write(catalogue: Path) -> bool:
+    return os.access(catalogue, os.W_OK) and os.access(catalogue.parent, os.W_OK)
+
+
 class Coordinator:
-    """Plans and runs reports of one workspace, and keeps its catalogue."""
+    """Plans and runs reports of one workspace, and keeps its catalogue.
+
+    Who may only read the workspace works with a copy of the catalogue, which ends with this.
+    """
 
     def __init__(self, workspace: Workspace, catalogue: Path | None = None) -> None:
         self.workspace = workspace
         self.settings: Settings = read_settings(workspace)
-        self.catalogue = Catalogue(
-            catalogue or workspace.catalogue, write=True, shared=self.settings.pool.many_machines
-        )
+        self._open = ExitStack()
+        path = catalogue or workspace.catalogue
+        if path.exists() and not _may_write(path):
+            path = self._copy_of(path)
+        self.catalogue = Catalogue(path, write=True, shared=self.settings.pool.many_machines)
+        self._open.callback(self.catalogue.close)
+
+    def _copy_of(self, path: Path) -> Path:
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="ishtar-copy-"))
+        with Catalogue(path) as catalogue:
+            catalogue.copy_to(Path(folder) / path.name)
+        return Path(folder) / path.name
 
     def close(self) -> None:
         """Close the catalogue."""
-        self.catalogue.close()
+        self._open.close()
 
     def __enter__(self) -> Coordinator:
         return self
@@ -228,6 +246,7 @@ class Coordinator:
             output_mb=self.settings.run.output_mb,
             memory_mb=template.memory_mb or self.settings.memory_limit_mb,
             kernels=self.settings.run.kernels,
+            sandbox=self.settings.run.sandbox,
             reasons=planned.reasons,
         )
 

@@ -103,6 +103,8 @@ class Receipt:
         Modules of the library of which something ran, with the digest of that.
     ran
         What of them that is: functions by name, ``""`` for the module's own body.
+    sandbox
+        What the notebook could change, where one ran.
     rerun
         Made by a person with parameters of their own; never the official report.
     """
@@ -127,6 +129,7 @@ class Receipt:
     environment: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     ran: Mapping[str, Any] = field(default_factory=dict)
+    sandbox: str = ""
     format: int = FORMAT
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from ishtar import known
 from ishtar.catalogue import doubt
 from ishtar.catalogue.lists import Lists
+from ishtar.catalogue.reading import Reading
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, SourceRow, report_of
 from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
@@ -46,12 +48,11 @@ class Catalogue(Lists):
             if write:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # The service's jobs run one at a time, though not in the thread that opened it.
-                self._db = sqlite3.connect(
+                self._connection: sqlite3.Connection | Reading = sqlite3.connect(
                     path, timeout=30, isolation_level=None, check_same_thread=False
                 )
             else:
-                uri = f"{path.resolve().as_uri()}?mode=ro"
-                self._db = sqlite3.connect(uri, uri=True, timeout=30)
+                self._connection = Reading(path)
         try:
             with self._told():
                 if write:
@@ -61,8 +62,13 @@ class Catalogue(Lists):
                 elif steps_done(self._db) != MIGRATIONS.keys():
                     raise CatalogueError(f"{path} is of another version of ishtar: {REBUILD}")
         except BaseException:
-            self._db.close()
+            self.close()
             raise
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        found = self._connection
+        return found.now() if isinstance(found, Reading) else found
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -80,9 +86,14 @@ class Catalogue(Lists):
         with self._told():
             return self._db.execute(query, values).fetchall()
 
+    def copy_to(self, path: Path) -> None:
+        """Write the catalogue as it is now to another file."""
+        with self._told(), contextlib.closing(sqlite3.connect(path)) as other:
+            self._db.backup(other)
+
     def close(self) -> None:
         """Close the connection."""
-        self._db.close()
+        self._connection.close()
 
     def __enter__(self) -> Catalogue:
         return self

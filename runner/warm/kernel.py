@@ -16,9 +16,11 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ishtar.executed import executed
+from runner import sandbox
 from runner.figures import INLINE, prepare
 from runner.warm.processes import LINUX, adopt_orphans, die_with
 
@@ -49,7 +51,7 @@ def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
         with channel, channel.makefile("rb") as lines:
             order = lines.readline()
         if order:
-            _enter(app, **json.loads(order))
+            _enter(app, Path(f"{prefix}.tmp"), **json.loads(order))
             app.start()
             atexit._run_exitfuncs()
         code = 0
@@ -99,7 +101,12 @@ def _start(prefix: str, server: int) -> Any:
 
 
 def _enter(
-    app: Any, *, cwd: str, env: dict[str, str], connection: dict[str, Any] | None = None
+    app: Any,
+    temporary: Path,
+    *,
+    cwd: str,
+    env: dict[str, str],
+    connection: dict[str, Any] | None = None,
 ) -> None:
     """Take over the folder and the environment of the notebook.
 
@@ -111,6 +118,7 @@ def _enter(
     os.environ.clear()
     os.environ.update(env)
     executed.begin()
+    sandbox.enter(env, temporary)
     app.shell.init_environment()  # what it says to programs that a cell starts
     backend = os.environ.setdefault("MPLBACKEND", INLINE)
     if backend != INLINE:

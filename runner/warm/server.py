@@ -365,7 +365,10 @@ class Server:
 def _remove_files(kernel: Kernel) -> None:
     prefix = Path(kernel.prefix)
     for path in prefix.parent.glob(f"{prefix.name}[-.]*"):
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def main(state_file: str) -> None:
