@@ -384,21 +384,46 @@ def test_readers_of_a_scrap_and_of_queries_are_in_doubt_when_its_report_is_made_
 def test_what_changes_in_the_declarations_puts_exactly_its_readers_in_doubt(catalogue, read):
     read("a", ("calibration", "langmuir_1.I", "00007"))
     read("b", ("calibration", "gauge_1", "00007"), template="u")
-    read("c", ("wiring", "langmuir_1.I", "00007"), template="v")
+    read("c", ("code", "ishtar:x", ""), template="v")
     world = {("calibration", "langmuir_1.I"): "1", ("calibration", "gauge_1"): "1"}
-    catalogue.doubt_changed(world | {("template", "t"): "1", ("code", "v"): "1"})
+    catalogue.doubt_changed(world | {("template", "t"): "1", ("code", "ishtar:x"): "1"})
     catalogue.believe(["a", "b", "c"])
     steps = [
-        (world | {("template", "t"): "1", ("code", "v"): "1"}, []),
+        (world | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, []),
         (
             world
-            | {("calibration", "langmuir_1.I"): "2", ("template", "t"): "1", ("code", "v"): "1"},
+            | {
+                ("calibration", "langmuir_1.I"): "2",
+                ("template", "t"): "1",
+                ("code", "ishtar:x"): "1",
+            },
             ["a"],
         ),
-        (world | {("template", "t"): "1", ("code", "v"): "1"}, ["a"]),
-        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "1", ("code", "v"): "1"}, ["b"]),
-        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "2", ("code", "v"): "1"}, ["a"]),
-        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "2", ("code", "v"): "2"}, ["c"]),
+        (world | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, ["a"]),
+        (
+            {
+                ("calibration", "langmuir_1.I"): "1",
+                ("template", "t"): "1",
+                ("code", "ishtar:x"): "1",
+            },
+            ["b"],
+        ),
+        (
+            {
+                ("calibration", "langmuir_1.I"): "1",
+                ("template", "t"): "2",
+                ("code", "ishtar:x"): "1",
+            },
+            ["a"],
+        ),
+        (
+            {
+                ("calibration", "langmuir_1.I"): "1",
+                ("template", "t"): "2",
+                ("code", "ishtar:x"): "2",
+            },
+            ["c"],
+        ),
     ]
     for now, expected in steps:
         catalogue.doubt_changed(now)

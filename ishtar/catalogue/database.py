@@ -376,15 +376,6 @@ class Catalogue(Lists):
             found.setdefault(folder, []).append(item)
         return found
 
-    def readers(self, kind: str) -> dict[str, str]:
-        """Return the names of inputs of a kind, each with the folder of one report that read it."""
-        rows = self._all(
-            "SELECT i.name, min(i.folder) FROM inputs i JOIN reports r ON r.folder = i.folder "
-            "WHERE i.kind = ? AND r.current GROUP BY i.name",
-            [kind],
-        )
-        return {name: folder for name, folder in rows}
-
     def scraps(
         self, subjects: Sequence[str] | None = None, name: str | None = None
     ) -> list[ScrapRow]:

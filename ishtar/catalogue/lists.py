@@ -89,3 +89,12 @@ class Lists:
             ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
             for s, t, n, v, g, u in self._all(COURSE, [name, template, first, last])
         ]
+
+    def readers(self, kind: str) -> dict[str, str]:
+        """Return the names of inputs of a kind, each with the folder of one report that read it."""
+        rows = self._all(
+            "SELECT i.name, min(i.folder) FROM inputs i JOIN reports r ON r.folder = i.folder "
+            "WHERE i.kind = ? AND r.current GROUP BY i.name",
+            [kind],
+        )
+        return {name: folder for name, folder in rows}
