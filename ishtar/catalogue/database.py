@@ -159,7 +159,7 @@ class Catalogue(Lists):
                 [(shot, path, *found) for path, found in (channels or {}).items()],
             )
             known.note_shot(self._db, shot, attributes)
-            doubt.doubt_subject(self._db, subject_of(shot))
+            doubt.doubt_shot(self._db, subject_of(shot))
             doubt.doubt_queries(self._db)
             if before != (day,):
                 doubt.doubt_lists(self._db, {d for d in (day, *(before or ())) if d})
@@ -242,7 +242,7 @@ class Catalogue(Lists):
             )
             self._choose_current(report.subject, report.template)
             known.note_report(self._db, report.subject, report.template)
-            doubt.doubt_subject(self._db, report.subject, ["scraps"])
+            doubt.doubt_scraps(self._db, report.subject)
             doubt.doubt_queries(self._db)
 
     def forget_report(self, folder: str) -> None:
@@ -256,7 +256,7 @@ class Catalogue(Lists):
             for subject, template in found:
                 self._choose_current(subject, template)
                 known.note_report(self._db, subject, template)
-                doubt.doubt_subject(self._db, subject, ["scraps"])
+                doubt.doubt_scraps(self._db, subject)
                 doubt.doubt_queries(self._db)
 
     def _choose_current(self, subject: str, template: str) -> None:
