@@ -161,6 +161,14 @@ SHOWN_KINDS: dict[str, Kind] = {
         ),
         (interactive("An interactive matplotlib figure"),),
     ),
+    "a script": Kind(
+        code(
+            "Javascript(…)",
+            shows({"application/javascript": "f()", "text/plain": "<Javascript object>"}),
+        ),
+        (interactive("A script (JavaScript)"),),
+        ("<Javascript object>",),
+    ),
     "widget": Kind(
         code(
             "slider",
@@ -184,8 +192,8 @@ SHOWN_KINDS: dict[str, Kind] = {
         ("<JSON object>",),
     ),
     "latex": Kind(
-        code("Latex(…)", shows({"text/latex": "Here $T_e$ is 4.1 and\n$$\\frac{a}{b}$$"})),
-        ("Here", "is 4.1 and"),
+        code("Latex(…)", shows({"text/latex": "Here $T_e$ is 5 \\% and\n$$\\frac{a}{b}$$"})),
+        ("Here", "is 5 % and"),
         ("$",),
     ),
     "latex of a table": Kind(

@@ -16,6 +16,7 @@ _FORMULA = re.compile(
     re.DOTALL,
 )
 _COMMAND = re.compile(r"\\[a-zA-Z]+|\\\\")
+_SIGN = re.compile(r"\\([$%&#_])")  # escaped, as LaTeX has a use for it
 MOST = 100_000  # characters
 SOURCE = "LaTeX that is no formula is shown as its source."
 UNSET = "A formula that cannot be set is shown as its TeX source."
@@ -33,16 +34,20 @@ def latex_to_html(source: str) -> tuple[Markup, str]:
     for match in _FORMULA.finditer(text):
         between, end = text[end : match.start()], match.end()
         words += between
-        parts.append(escape(between))
+        parts.append(_words(between))
         parts.append(_set(match, alone=match[0] == text))
     words += text[end:]
     if not parts and "\\begin{" not in text and _COMMAND.search(text):
         return _noted(to_mathml(text, display=True))
     if _COMMAND.search(words):
         return Markup('<pre tabindex="0">{}</pre>').format(text), SOURCE
-    parts.append(escape(text[end:]))
+    parts.append(_words(text[end:]))
     shown = Markup("").join(parts)
     return _noted(shown if not words.strip() else Markup("<p>{}</p>").format(shown))
+
+
+def _words(text: str) -> Markup:
+    return escape(_SIGN.sub(r"\1", text))
 
 
 def _set(match: re.Match[str], *, alone: bool) -> Markup:

@@ -181,8 +181,7 @@ def _other(data: Mapping[str, Any], plain: str, name: str, trouble: str) -> Outp
     if texts and any(text.strip() for _, text in texts) and not note:
         return _text("\n".join(text for _, text in texts))
     if kinds:
-        note = note or not_shown(f"An output of the kind {_listed(kinds)}")
-        return _text(plain, note=note) if plain and not name else _note(note)
+        return _note(note or not_shown(f"An output of the kind {_listed(kinds)}"))
     return _text(plain, note=note) if plain or note else None
 
 
