@@ -93,10 +93,10 @@ def looks(body: str, css: str, text: str) -> str:
 def test_a_styler_keeps_its_colours_in_classes(tmp_path):
     body = body_of([code("df.style", html(STYLER))], tmp_path)
     css = css_of(tmp_path)
-    assert looks(body, css, "1.5") == "background-color: #ffff00; color: #16181d"
+    assert looks(body, css, "1.5") == "background-color: #ffff00; color: #000000"
     assert looks(body, css, "-2.0") == "color: #8b0000; font-weight: bold"
     assert "linear-gradient(90deg, #d65f5f 50.0%, transparent 50.0%)" in looks(body, css, "5.2")
-    assert looks(body, css, "Te") == "background: #eeeeee; text-align: left; color: #16181d"
+    assert looks(body, css, "Te") == "background: #eeeeee; text-align: left; color: #000000"
     assert "border-left: 2px solid #000000" in css
     assert "#ffffaa" not in css  # hover
     assert not re.search(r"url|evil|position|@import", css)
@@ -112,7 +112,7 @@ def test_a_real_styler_has_the_colours_that_pandas_gives_it(tmp_path):
     body = body_of([code("df.style", html(style.to_html()))], tmp_path)
     css = css_of(tmp_path)
     assert looks(body, css, "5.25") == looks(body, css, "1.50")
-    assert looks(body, css, "5.25") == "background-color: #abcdef; color: #16181d"
+    assert looks(body, css, "5.25") == "background-color: #abcdef; color: #000000"
 
 
 def test_an_inline_style_is_kept_where_it_is_harmless(tmp_path):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 MOST_RULES = 20_000  # of one output; a Styler makes one for each colour
 MOST_GENERAL = 300  # of those, such as have to be tried on every element
 MOST_CLASSES = 4_000  # of one report
+MOST_ON_LIGHT, LEAST_ON_DARK = 0.165, 0.25  # luminance of ink: contrasts of 4.5 at least (WCAG)
 LONGEST_STYLE = 2_000  # characters of one declaration block
 _DARK = "@media screen and (prefers-color-scheme: dark)"
 PREFIX = "o-"  # of the classes
@@ -52,11 +53,11 @@ class Color(NamedTuple):
         r, g, b = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in self[:3])
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
-    def lighter(self) -> Color:
-        """Return the colour as text of it is readable on the dark paper of the site."""
+    def towards(self, end: float, most: float = 1.0, least: float = 0.0) -> Color:
+        """Return the colour mixed with white (1) or black (0) until it is as light as wanted."""
         color = self
-        while color.luminance < 0.25:
-            red, green, blue = (x + 0.15 * (1 - x) for x in color[:3])
+        while not least <= color.luminance <= most:
+            red, green, blue = (x + 0.06 * (end - x) for x in color[:3])
             color = Color(red, green, blue, self.alpha)
         return color
 
@@ -333,8 +334,8 @@ class StyleSheet:
 def _written(declarations: Mapping[str, str]) -> tuple[str, str]:
     """Return the declarations as text, and those for a dark page.
 
-    Ink on a background of its own is that of the output, or what can be read there; ink on the
-    page's paper is made lighter where the paper is dark.
+    Ink on a background of its own is that of the output, or what can be read there. Ink on the
+    page's paper is made darker or lighter until it can be read, on a light and on a dark page.
     """
     shown = dict(declarations)
     ground = read_color(shown.get("background-color") or shown.get("background", ""))
@@ -342,7 +343,8 @@ def _written(declarations: Mapping[str, str]) -> tuple[str, str]:
     dark = ""
     if ground is not None and ground.alpha > 0.5:
         if "color" not in shown:
-            shown["color"] = "#16181d" if ground.luminance > 0.18 else "#ffffff"
-    elif ink is not None and ink.lighter() != ink:
-        dark = f"color: {ink.lighter().css}"
+            shown["color"] = "#000000" if ground.luminance > 0.179 else "#ffffff"
+    elif ink is not None:
+        dark = f"color: {ink.towards(1.0, least=LEAST_ON_DARK).css}"
+        shown["color"] = ink.towards(0.0, most=MOST_ON_LIGHT).css
     return "; ".join(f"{name}: {value}" for name, value in shown.items()), dark
