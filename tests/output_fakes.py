@@ -200,6 +200,17 @@ SHOWN_KINDS: dict[str, Kind] = {
         code("Latex(…)", shows({"text/latex": "\\begin{tabular}{l}4.1\\\\\\end{tabular}"})),
         ("\\begin{tabular}", "LaTeX that is no formula is shown as its source."),
     ),
+    "latex of a command": Kind(
+        raw("\\LaTeX\n% raw", "text/latex"),
+        ("\\LaTeX", "LaTeX that is no formula is shown as its source."),
+    ),
+    "latex without delimiters": Kind(
+        code("Latex(…)", shows({"text/latex": "\\frac{a}{b}"})), ("ab",), ("frac", "source")
+    ),
+    "a cell of an unknown kind": Kind(
+        {"cell_type": "hologram", "metadata": {}, "key": 1},
+        (interactive("A cell of an unknown kind"),),
+    ),
     "a drawing without a namespace": Kind(
         code("SVG(…)", shows({"image/svg+xml": SVG.format("&eacute; free")})), (), ("not shown",)
     ),

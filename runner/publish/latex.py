@@ -38,8 +38,10 @@ def latex_to_html(source: str) -> tuple[Markup, str]:
         parts.append(_set(match, alone=match[0] == text))
     words += text[end:]
     if not parts and "\\begin{" not in text and _COMMAND.search(text):
-        return _noted(to_mathml(text, display=True))
-    if _COMMAND.search(words):
+        shown = to_mathml(text, display=True)
+        if 'class="tex"' not in shown:
+            return shown, ""
+    if _COMMAND.search(words):  # a document, a table, or a command that is none of formulas
         return Markup('<pre tabindex="0">{}</pre>').format(text), SOURCE
     parts.append(_words(text[end:]))
     shown = Markup("").join(parts)

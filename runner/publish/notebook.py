@@ -30,7 +30,7 @@ from runner.publish.cells import (
 )
 from runner.publish.fragment import Fragment, write_fragment
 from runner.publish.images import Thumbnail, Write, draw_thumbnail
-from runner.publish.interactive import lost_parts
+from runner.publish.interactive import lost_parts, not_shown
 from runner.publish.latex import latex_to_html
 from runner.publish.outputs import shown_outputs
 from runner.publish.parameters import parameter_rows
@@ -215,7 +215,8 @@ def _raw_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
     kind = str(metadata.get("raw_mimetype") or metadata.get("format") or "")
     source = raw.source(cell)
     if not source.strip():
-        return TextCell(html=Markup())
+        note = "" if cell.get("cell_type") == "raw" else not_shown("A cell of an unknown kind")
+        return TextCell(html=Markup(), note=note)
     if kind == "text/html":
         clean = clean_output(source, document)
         note = " ".join(x for x in (clean.note, lost_parts(clean.parts)) if x)
