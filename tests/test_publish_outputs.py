@@ -14,7 +14,7 @@ from markupsafe import Markup
 from runner.publish.fragment import read_fragment
 from runner.publish.notebook import renderer_version
 from runner.publish.sanitise import Document, clean_output
-from runner.publish.styles import read_color, read_declarations
+from runner.publish.styles import StyleSheet, read_color, read_declarations
 from runner.publish.theme import Theme
 from tests.notebook_fakes import code, notebook, raises, shows, words
 from tests.output_fakes import ALTAIR, SHOWN_KINDS, STYLER, html
@@ -114,6 +114,15 @@ def test_a_real_styler_has_the_colours_that_pandas_gives_it(tmp_path):
     css = css_of(tmp_path)
     assert looks(body, css, "5.25") == looks(body, css, "1.50")
     assert looks(body, css, "5.25") == "background-color: #abcdef; color: #000000"
+
+
+def test_colours_without_number_are_cut_with_a_line():
+    cells = "".join(
+        f'<td style="color: #{k:06x}; background: #{k:06x}">{k}</td>' for k in range(250)
+    )
+    clean = clean_output(f"<table><tr>{cells}</tr></table>", Document(styles=StyleSheet(200)))
+    assert clean.html.count("o-") == 200
+    assert "Not all colours of this output are shown" in clean.note
 
 
 def test_an_inline_style_is_kept_where_it_is_harmless(tmp_path):

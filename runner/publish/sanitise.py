@@ -235,8 +235,10 @@ class _Finisher(HTMLParser):
             note = f"An output of {len(html) / 1e6:.1f} MB is in the notebook only."
             return Clean(Markup(), note)
         left_out = self.rows - MAX_TABLE_ROWS
-        note = f"{left_out} more rows are in the notebook." if left_out > 0 else ""
-        return Clean(Markup(html), note, self.found.parts)
+        note = f"{left_out} more rows are in the notebook. " if left_out > 0 else ""
+        if self.rules.is_cut or self.document.styles.is_full:
+            note += "Not all colours of this output are shown: it has too many."
+        return Clean(Markup(html), note.strip(), self.found.parts)
 
     # HTMLParser's own names
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

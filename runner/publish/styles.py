@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 MOST_RULES = 20_000  # of one output; a Styler makes one for each colour
 MOST_GENERAL = 300  # of those, such as have to be tried on every element
-MOST_CLASSES = 4_000  # of one report
+MOST_CLASSES = 10_000  # of one report
 MOST_ON_LIGHT, LEAST_ON_DARK = 0.165, 0.25  # luminance of ink: contrasts of 4.5 at least (WCAG)
 LONGEST_STYLE = 2_000  # characters of one declaration block
 _DARK = "@media screen and (prefers-color-scheme: dark)"
@@ -215,6 +215,7 @@ class Rules:
     def __init__(self, texts: Sequence[str]) -> None:
         self._by_id: dict[str, list[Rule]] = {}
         self._others: list[Rule] = []
+        self.is_cut = False  # there were too many
         n = 0
         for text in texts:
             for heads, body in _blocks(_COMMENT.sub(" ", text)):
@@ -222,7 +223,9 @@ class Rules:
                 for selector in heads.split(",") if declarations else ():
                     steps = _steps(selector)
                     n += 1
-                    if steps and n <= MOST_RULES:
+                    if n > MOST_RULES:
+                        self.is_cut = True
+                    elif steps:
                         self._add(Rule(_weight(steps), steps, declarations))
 
     def _add(self, rule: Rule) -> None:
@@ -230,6 +233,8 @@ class Rules:
             self._by_id.setdefault(last, []).append(rule)
         elif len(self._others) < MOST_GENERAL:
             self._others.append(rule)
+        else:
+            self.is_cut = True
 
     def of(self, element: Element, parents: Sequence[Element]) -> dict[str, str]:
         """Return what the rules say of an element."""
@@ -307,8 +312,10 @@ def _matches(steps: Sequence[_Simple], element: Element, parents: Sequence[Eleme
 class StyleSheet:
     """The classes of one report, each named by what it says."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_CLASSES) -> None:
         self._rules: dict[str, str] = {}
+        self._most = most
+        self.is_full = False  # some looks had no room
 
     def class_of(self, declarations: Mapping[str, str]) -> str:
         """Return the class of an element that looks so; empty where it looks like any."""
@@ -317,7 +324,8 @@ class StyleSheet:
         body, dark = _written(declarations)
         name = PREFIX + hashlib.sha256(body.encode()).hexdigest()[:8]
         if name not in self._rules:
-            if len(self._rules) >= MOST_CLASSES:
+            if len(self._rules) >= self._most:
+                self.is_full = True
                 return ""
             rule = f".body .{name}.{name} {{ {body} }}\n"
             if dark:
