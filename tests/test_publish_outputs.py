@@ -214,6 +214,13 @@ def test_one_text_that_cannot_be_read_is_shown_as_written(tmp_path):
     assert "after" in body
 
 
+def test_code_that_no_parser_takes_is_shown_as_it_is(tmp_path):
+    source = "x = " + "-" * 200_000 + "1"
+    body = body_of([code(source, tags=["parameters"]), words("after")], tmp_path)
+    assert source in body
+    assert "after" in body
+
+
 @pytest.mark.parametrize("tag", ["div", "b", "span", "table"])
 def test_elements_without_end_take_no_time(tag):
     clean = clean_output(f"<{tag}>" * 300_000, Document())

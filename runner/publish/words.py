@@ -14,6 +14,8 @@ from runner.publish.citations import CITE, mark
 from runner.publish.mathml import to_mathml
 from runner.publish.sanitise import ATTACHMENT, Clean, Document, clean_text, placeholder
 
+LONGEST_CODE = 50_000  # characters: nobody wrote it, and a million take half a minute
+
 
 def markdown_to_html(source: str, document: Document, attachments: Mapping[str, Any]) -> Clean:
     """Return the markup of a text cell, harmless, with its headings entered in the document."""
@@ -112,12 +114,14 @@ def _renderer_class() -> Any:
 
 @lru_cache(maxsize=512)  # a worker meets the same cells in every report of a template
 def highlight(code: str, language: str = "python") -> Markup:
-    """Return code with pygments' short classes; in an unknown language as plain text."""
+    """Return code with pygments' short classes; in an unknown language, or very long, as text."""
     from pygments import highlight as pygmentize
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    if len(code) > LONGEST_CODE:
+        return escape(code)
     try:
         lexer = get_lexer_by_name(language, stripall=False, stripnl=False, ensurenl=False)
     except ClassNotFound:
