@@ -219,7 +219,7 @@ def test_no_template_name_leaves_its_folder():
 def test_states_are_said_in_words_with_their_reasons(built):
     _, out = built
     for path, words in {
-        f"shots/0{FIRST + 11}/rf_power.html": ["failed", "det_3 has no calibration", "#r-cell-3"],
+        f"shots/0{FIRST + 11}/rf_power.html": ["failed", "det_3 has no calibration", "#r-cell-2"],
         f"shots/0{FIRST + 5}/langmuir.html": ["was skipped", "no probe in the plasma"],
         f"shots/0{FIRST + 12}/langmuir.html": ["ran out of time", "over 120 s"],
         f"shots/0{FIRST + 7}/langmuir.html": ["out of date", "calibration shunt_1 (v2 → v3)"],

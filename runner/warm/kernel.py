@@ -67,7 +67,7 @@ def _leave_the_server(server: int) -> None:
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # What is written past ipykernel (os.write, C libraries) is nobody's output.
+    # What is written before ipykernel takes both streams over is nobody's output.
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
