@@ -16,6 +16,7 @@ from ishtar.lineage import digest
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject
+from runner.results import ResultRecord, read_results
 
 SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
     "shot": ("shot",),
@@ -33,6 +34,7 @@ SIDECAR: dict[str, type | tuple[type, ...]] = {
     "order": int,
     "key": list,
     "golden": list,
+    "results": dict,
 }
 
 
@@ -62,6 +64,7 @@ class Template:
     order: int = 100
     key: tuple[str, ...] = ()
     golden: tuple[str, ...] = ()
+    results: Mapping[str, ResultRecord] = field(default_factory=dict)
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
         """Return the parameters that name the subject."""
@@ -134,6 +137,7 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
         order=sidecar.get("order", 100),
         key=tuple(sidecar.get("key", ())),
         golden=tuple(str(subject) for subject in sidecar.get("golden", ())),
+        results=read_results(sidecar.get("results", {}), path.with_suffix(".toml").name),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ishtar import known
 from ishtar.catalogue import doubt
 from ishtar.catalogue.lists import Lists
+from ishtar.catalogue.names import Called, note_names
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, SourceRow, report_of
 from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
@@ -204,8 +205,11 @@ class Catalogue(Lists):
         report: ReportRow,
         inputs: Iterable[Input],
         scraps: Iterable[tuple[str, Any, float | None, str]],
+        called: Iterable[Called] = (),
     ) -> None:
         """Write a report with its inputs and scraps (name, value, sigma, unit).
+
+        ``called`` says what pages call the scraps, where the notebook did.
 
         The newest official report of a subject and template is the current one.
         """
@@ -229,6 +233,7 @@ class Catalogue(Lists):
                 "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
                 [(report.folder, n, json.dumps(v), s, u) for n, v, s, u in scraps],
             )
+            note_names(self._db, report.template, report.started, called)
             self._choose_current(report.subject, report.template)
             known.note_report(self._db, report.subject, report.template)
             doubt.doubt_subject(self._db, report.subject, ["scraps"])
