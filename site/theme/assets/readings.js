@@ -77,7 +77,7 @@
       const told = each > 0 && along.base !== ""; // a sample is one sample long: that need not be said
       if (stride === 1) return told ? `single samples, ${along.length(each)} apart` : "single samples";
       const length = told ? ` (${along.length(each * stride)})` : "";
-      return `each point: ${stride} samples${length}, min and max`;
+      return `each point is ${stride} samples${length}, minimum and maximum`;
     },
   };
 })();

@@ -272,7 +272,7 @@
   /** @param {Row} row @param {number} power */
   const describe = (row, power) => {
     const levels = [...new Set(row.lines.map((l) => {
-      const held = l.choice?.held === "kept" && l.stride === l.curve.signal.levels[l.choice.level].stride ? "; finer data were not kept"
+      const held = l.choice?.held === "kept" && l.stride === l.curve.signal.levels[l.choice.level].stride ? "; finer data was not kept"
         : l.choice?.held === "budget" ? "; finer with fewer curves, or closer" : "";
       return ishtar.readings.level(l.stride, l.curve.each, along) + held;
     }))];
