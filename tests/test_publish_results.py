@@ -151,6 +151,12 @@ def test_more_exceptions_than_there_is_room_for_are_counted():
     assert row_of("ok", "failed").n_more == 0
 
 
+def test_what_is_not_made_yet_has_one_sign_that_names_all_of_it():
+    row = row_of(*["missing"] * 9, "ok")
+    assert (row.n_ok, row.exceptions, row.n_more) == (1, [], 0)
+    assert row.missing == [f"T{k}" for k in range(9)]
+
+
 # what failed -----------------------------------------------------------------------------------
 
 

@@ -207,22 +207,30 @@ class ShotRow:
     def exceptions(self) -> Sequence[tuple[Mark, bool]]:
         """The first of the reports that are not, what needs somebody first; whether each is named.
 
-        A sign alone stands for what is as it should be, and for each of more than two.
+        A sign alone stands for what was skipped, and for each of more than two.
         """
-        order = list(EXCEPTIONS)
-        found = [mark for mark in self.marks if mark.state in EXCEPTIONS]
-        found.sort(key=lambda mark: order.index(mark.state))
-        named = [mark for mark in found if mark.state not in QUIET]
+        found = self._exceptions
+        named = [mark for mark in found if mark.state != "skipped"]
         return [(mark, mark in named and len(named) <= NAMED) for mark in found[:SIGNS]]
 
     @property
+    def _exceptions(self) -> list[Mark]:
+        order = list(EXCEPTIONS)
+        found = [mark for mark in self.marks if mark.state in EXCEPTIONS]
+        return sorted(found, key=lambda mark: order.index(mark.state))
+
+    @property
     def n_more(self) -> int:
-        """How many more there are."""
-        return max(0, len(self.marks) - self.n_ok - SIGNS)
+        """How many more of them there are."""
+        return max(0, len(self._exceptions) - SIGNS)
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """The titles of reports that are not made yet: there is nothing that a link could open."""
+        return [mark.title for mark in self.marks if mark.state == "missing"]
 
 
-EXCEPTIONS: Sequence[ReportState] = ("failed", "timeout", "stale", "missing", "skipped")
-QUIET: Sequence[ReportState] = ("missing", "skipped")
+EXCEPTIONS: Sequence[ReportState] = ("failed", "timeout", "stale", "skipped")
 NAMED, SIGNS = 2, 8  # reports that are not good, in the row of a shot: with name, in all
 
 

@@ -15,16 +15,22 @@
       problems.length ? el("span", { class: "warn", title: problems.join("\n") }, ishtar.icon("problem"), el("span", { class: "vh" }, words)) : null);
   };
 
+  /** One sign for all that is not made yet: there is nothing to open. @param {string[]} titles */
+  const notMade = (titles) => {
+    const words = `Not made yet: ${titles.join(", ")}`;
+    return el("span", { class: "dot", title: words }, ishtar.icon("missing"), el("span", { class: "vh" }, words));
+  };
+
   /** How many reports of a shot are good, and those that are not, which lead to them. @param {ShotArchive} archive @param {number} i */
   const reportsCell = (archive, i) => {
-    const { ok, all, exceptions, more } = columns.states(archive, i);
+    const { ok, all, exceptions, missing, more } = columns.states(archive, i);
     return el("td", { class: "reports" }, el("span", { class: "count" }, `${ok} of ${all}`), exceptions.map(({ template, state, named }) => {
       const title = template.title || template.name;
-      const href = state === "missing" ? undefined : ishtar.archive.reportPage(archive.shots[i], template.name);
+      const href = ishtar.archive.reportPage(archive.shots[i], template.name);
       if (!named) return ishtar.stateMark(state, title, href);
       const words = ishtar.stateWord(state);
       return el("a", { class: `not-ok ${state}`, href, title: `${title}: ${words}` }, ishtar.icon(state), title, el("span", { class: "vh" }, `: ${words}`));
-    }), more ? el("span", { class: "dim" }, ` and ${more} more`) : null);
+    }), missing.length ? notMade(missing) : null, more ? el("span", { class: "dim" }, ` and ${more} more`) : null);
   };
 
   /** @param {ShotArchive} archive @param {TableColumn} column @param {number} i @param {NumberScale} scale of the head */

@@ -81,21 +81,21 @@
     };
   };
 
-  const EXCEPTIONS = ["failed", "timeout", "stale", "missing", "skipped"]; // what needs somebody first
+  const EXCEPTIONS = ["failed", "timeout", "stale", "skipped"]; // what needs somebody first
 
-  /** Whether what needs somebody is named beside its sign; what is as it should be has the sign alone. @param {string} state */
-  const isLoud = (state) => state !== "missing" && state !== "skipped";
+  /** Whether what needs somebody is named beside its sign; what was skipped has the sign alone. @param {string} state */
+  const isLoud = (state) => state !== "skipped";
 
   /**
    * The states of the reports of a shot: how many there are, how many are good, and those that are not.
-   * @param {ShotArchive} archive @param {number} i @returns {{ok: number, all: number, exceptions: {template: ShotTemplate, state: string, named: boolean}[], more: number}}
+   * @param {ShotArchive} archive @param {number} i @returns {{ok: number, all: number, exceptions: {template: ShotTemplate, state: string, named: boolean}[], missing: string[], more: number}}
    */
   const states = (archive, i) => {
     const found = archive.templates.map((template) => ({ template, state: archive.value(`${template.name} state`, i) || "missing" }));
-    const exceptions = found.filter((f) => f.state !== "ok").sort((a, b) => EXCEPTIONS.indexOf(a.state) - EXCEPTIONS.indexOf(b.state));
+    const exceptions = found.filter((f) => EXCEPTIONS.includes(f.state)).sort((a, b) => EXCEPTIONS.indexOf(a.state) - EXCEPTIONS.indexOf(b.state));
     const isFew = exceptions.filter((e) => isLoud(e.state)).length <= NAMED;
     return {
-      ok: found.length - exceptions.length, all: found.length, more: Math.max(0, exceptions.length - SIGNS),
+      ok: found.filter((f) => f.state === "ok").length, all: found.length, missing: found.filter((f) => f.state === "missing").map((f) => f.template.title || f.template.name), more: Math.max(0, exceptions.length - SIGNS),
       exceptions: exceptions.slice(0, SIGNS).map((e) => ({ ...e, named: isFew && isLoud(e.state) })),
     };
   };
@@ -128,8 +128,8 @@
     if (column.kind === "shot") return 10;
     if (column.kind === "reports") {
       const lengths = rows.slice(0, LOOKED_AT).map((i) => {
-        const { all, exceptions, more } = states(archive, i);
-        return `${all} of ${all}`.length + exceptions.reduce((sum, e) => sum + 2.6 + (e.named ? e.template.title.length + 1 : 0), more ? 12 : 0);
+        const { all, exceptions, missing, more } = states(archive, i);
+        return `${all} of ${all}`.length + exceptions.reduce((sum, e) => sum + 2.6 + (e.named ? e.template.title.length + 1 : 0), (more ? 12 : 0) + (missing.length ? 2.6 : 0));
       });
       return Math.min(30, Math.max(9, ...lengths) + 2.5);
     }

@@ -19,7 +19,7 @@ interface Ishtar {
     isNumeric(archive: ShotArchive, column: TableColumn, rows: number[]): boolean;
     order(archive: ShotArchive, id: string, down: boolean): (a: number, b: number) => number;
     scale(archive: ShotArchive, column: TableColumn, rows: number[]): NumberScale;
-    states(archive: ShotArchive, i: number): { ok: number; all: number; exceptions: { template: ShotTemplate; state: string; named: boolean }[]; more: number };
+    states(archive: ShotArchive, i: number): { ok: number; all: number; exceptions: { template: ShotTemplate; state: string; named: boolean }[]; missing: string[]; more: number };
     text(archive: ShotArchive, column: TableColumn, i: number, scale: NumberScale): string;
     unitText(unit: string): string;
     usual(archive: ShotArchive): string[];
