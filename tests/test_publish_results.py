@@ -10,18 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from ishtar.calibration import load_declarations
+from ishtar.calibration.changes import changes as calib_diff
+from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.changes import changes
 from runner.publish.facts import Facts
 from runner.publish.fronts import MAX_FAILURES, home_page
 from runner.publish.parts import Called, Mark, ShotRow
 from runner.publish.records import ShotRecord, WiringRow
+from runner.publish.source import WorkspaceSource
 from runner.publish.stretches import stretch_page
 from runner.publish.tables import shot_table
 from runner.publish.template_pages import template_page_of
 from runner.receipts import Scrap, Subject
 from runner.results import ResultRecord
 from runner.site_settings import PublishSettings
+from tests.library_fakes import FIRST as SHOT
+from tests.library_fakes import MOVED, write_workspace
 from tests.site_fakes import DAYS, FIRST, FakeSource, campaign, receipt
 from tests.test_publish_format import plain
 
@@ -224,6 +230,45 @@ def test_a_new_version_with_the_same_numbers_is_no_other_calibration():
     assert changes(derived, record(2, calibrated="bb")) == []
     (gone,) = changes(before, record(2, calibrated="cc"))
     assert gone.after == "none"
+
+
+GAUGE = """
+[[calibration]]
+version = 1
+from = 1
+until = {moved}
+input = "V"
+unit = "Pa"
+transforms = [{{ kind = "gain", gain = 2.0 }}]
+
+[[calibration]]
+version = 2
+from = {moved}
+input = "V"
+unit = "Pa"
+reference = "checked again"
+transforms = [{{ kind = "gain", gain = {gain} }}]
+"""
+
+
+@pytest.mark.parametrize("gain", [2.0, 2.1])
+def test_a_shot_page_and_calib_diff_call_the_same_calibrations_changed(tmp_path, gain):
+    workspace = write_workspace(tmp_path)
+    text = GAUGE.format(moved=MOVED, gain=gain)
+    (tmp_path / "calibrations/devices/gauge.toml").write_text(text)
+    declared = load_declarations(workspace.calibrations)
+    found = calib_diff(declared, SHOT, declared, MOVED)
+    ports = {c.name for c in found if c.kind == "calibration"}
+    assert ("gauge" in ports) == (gain != 2.0)
+    with Coordinator(workspace) as coordinator:
+        coordinator.sync_shots()
+        source = WorkspaceSource(workspace, coordinator.catalogue)
+        told = changes(source.shot(SHOT), source.shot(MOVED))
+    gas = {w.signal for w in source.shot(MOVED).wiring if w.device == "gauge"}
+    assert gas
+    recalibrated = {c.name for c in told if c.what == "calibration"}
+    assert (gas <= recalibrated) == (gain != 2.0)
+    assert (recalibrated & gas == set()) == (gain == 2.0)
 
 
 # descriptions ----------------------------------------------------------------------------------
