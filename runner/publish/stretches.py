@@ -127,6 +127,8 @@ def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage
     return StretchPage(
         path=stretch_link(key).href,
         title=stretch_name(key),
+        description=f"{len(numbers)} shots on {len(days)} days: {stretch_name(key)}, with the "
+        "medians of their results.",
         kind=kind,
         n_shots=len(numbers),
         calendar=month_of(int(key[:4]), int(key[5:]), facts.counts) if kind == "month" else None,

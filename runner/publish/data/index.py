@@ -169,7 +169,7 @@ def _read(out: Path) -> _Gathered | None:
             keys={(s["template"], s["name"]) for s in scraps if s["key"]},
             signals={s["name"]: s["unit"] for s in index["signals"]},
             devices=devices,
-            attributes=set(index["attributes"]),
+            attributes=set(index.get("attributes", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
