@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
+from ishtar.catalogue.names import Called
 from ishtar.errors import IshtarError
 from ishtar.store import SourceFile
 from ishtar.store.atomic import TEMPORARY_PREFIX
@@ -130,7 +131,10 @@ class Coordinator:
             parameters=r.parameters,
         )
         self.catalogue.put_report(
-            row, r.inputs, [(s.name, s.value, s.sigma, s.unit) for s in r.scraps]
+            row,
+            r.inputs,
+            [(s.name, s.value, s.sigma, s.unit) for s in r.scraps],
+            [Called(s.name, s.label, s.symbol) for s in r.scraps],
         )
 
     def sync_shots(self) -> list[int]:

@@ -114,8 +114,14 @@ def scraps_in(cells: Sequence[Mapping[str, Any]]) -> tuple[Scrap, ...]:
                         value=_plain(_decoded(payload)),
                         sigma=sigma if _is_finite(sigma) else None,
                         unit=unit if isinstance(unit, str) else "",
+                        label=_text(extra.get("label")),
+                        symbol=_text(extra.get("symbol")),
                     )
     return tuple(found.values())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _is_finite(value: Any) -> bool:

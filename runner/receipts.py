@@ -74,12 +74,17 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Scrap:
-    """A named result of a report."""
+    """A named result of a report.
+
+    ``label`` and ``symbol`` are what the notebook calls it on pages; older receipts have neither.
+    """
 
     name: str
     value: float | int | str | bool | None
     sigma: float | None = None
     unit: str = ""
+    label: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from ishtar.catalogue import (
     ScrapRow,
     SourceRow,
 )
+from ishtar.catalogue.names import Called
 from ishtar.errors import WorkspaceError
 from ishtar.lineage import Input
 
@@ -439,3 +440,15 @@ def test_a_catalogue_keeps_the_channels_of_its_shots(catalogue):
     assert catalogue.seen() == {7: 5, 8: None}
     catalogue.put_shot(7, {}, [SOURCE], {"S7/q": ("a.h5", "2")}, seen=6)
     assert catalogue.channels(7) == {"S7/q": ("a.h5", "2")}
+
+
+def test_what_results_are_called_is_kept_by_template_and_the_newest_report_decides(catalogue):
+    assert catalogue.called() == {}
+    old, new = "2026-11-22T10:00:00.000+01:00", "2026-11-22T09:30:00.000+00:00"
+    for started, label in ((new, "temperature of electrons"), (old, "electron temperature")):
+        row = dataclasses.replace(REPORT, folder=label, started=started)
+        catalogue.put_report(row, INPUTS, SCRAPS, [Called("Te", label, "T_e"), Called("n", "", "")])
+    kept = {REPORT.template: [Called("Te", "temperature of electrons", "T_e")]}
+    assert catalogue.called() == kept
+    put(catalogue, "says nothing", started="2026-11-23T10:00:00.000+01:00")
+    assert catalogue.called() == kept

@@ -13,8 +13,9 @@ from typing import Any
 from ishtar import known
 from ishtar.catalogue import doubt
 from ishtar.catalogue.lists import Lists
+from ishtar.catalogue.names import Called, note_names
 from ishtar.catalogue.reading import Reading
-from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, SourceRow, report_of
+from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, SourceRow, report_of
 from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.lineage import Input, subject_of
@@ -215,8 +216,11 @@ class Catalogue(Lists):
         report: ReportRow,
         inputs: Iterable[Input],
         scraps: Iterable[tuple[str, Any, float | None, str]],
+        called: Iterable[Called] = (),
     ) -> None:
         """Write a report with its inputs and scraps (name, value, sigma, unit).
+
+        ``called`` says what pages call the scraps, where the notebook did.
 
         The newest official report of a subject and template is the current one.
         """
@@ -240,6 +244,7 @@ class Catalogue(Lists):
                 "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
                 [(report.folder, n, json.dumps(v), s, u) for n, v, s, u in scraps],
             )
+            note_names(self._db, report.template, report.started, called)
             self._choose_current(report.subject, report.template)
             known.note_report(self._db, report.subject, report.template)
             doubt.doubt_scraps(self._db, report.subject)
@@ -375,24 +380,3 @@ class Catalogue(Lists):
             item = Input(kind=kind, name=name, subject=subject, version=version, digest=digest)
             found.setdefault(folder, []).append(item)
         return found
-
-    def scraps(
-        self, subjects: Sequence[str] | None = None, name: str | None = None
-    ) -> list[ScrapRow]:
-        """Return the scraps of current reports, by subject, template and name."""
-        query = (
-            "SELECT r.subject, r.template, s.name, s.value, s.sigma, s.unit FROM scraps s "
-            "JOIN reports r ON r.folder = s.folder WHERE r.current"
-        )
-        values: list[Any] = []
-        if name:
-            query += " AND s.name = ?"
-            values.append(name)
-        if subjects is not None:
-            query += " AND r.subject IN (SELECT value FROM json_each(?))"
-            values.append(json.dumps(list(subjects)))
-        rows = self._all(query + " ORDER BY r.subject, r.template, s.name", values)
-        return [
-            ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
-            for s, t, n, v, g, u in rows
-        ]

@@ -141,7 +141,8 @@ class WorkspaceSource:
 
     def templates(self) -> Sequence[TemplateRecord]:
         """Return the templates, in the order in which reports are shown."""
-        return [template_record(t) for t in self._templates.values()]
+        called = self._catalogue.called()
+        return [template_record(t, called.get(t.name, ())) for t in self._templates.values()]
 
     def ranges(self) -> Sequence[Subject]:
         """Return the ranges of shots that have reports."""
@@ -223,7 +224,7 @@ class WorkspaceSource:
     def troubles(self) -> Sequence[str]:
         """Return quarantined files, templates that cannot be used, and wrong calibrations."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
-        for file in held(self.workspace.quarantine)[:20]:
+        for file in held(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 
@@ -289,6 +290,7 @@ class WorkspaceSource:
                     span=story.span,
                     lack=story.lack,
                     made="" if story.lack else made_of(read.inputs),
+                    calibrated=made_of(i for i in read.inputs if i.kind == "calibration"),
                     x_unit=signal.x_unit,
                     salvaged=story.salvaged,
                 )
