@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ishtar.calibration import Declarations, load_declarations
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from tests.library_fakes import write_workspace
@@ -23,6 +24,12 @@ settings.load_profile("any machine")
 def stored_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Write the workspace once; nobody changes it."""
     return write_workspace(tmp_path_factory.mktemp("library") / "ws")
+
+
+@pytest.fixture(scope="session")
+def declared(stored_workspace: Workspace) -> Declarations:
+    """Give what the workspace that nobody changes declares."""
+    return load_declarations(stored_workspace.calibrations)
 
 
 @pytest.fixture

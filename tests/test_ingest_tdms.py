@@ -18,7 +18,8 @@ from runner.ingest import Layout, ingest_file, tdms_blocks, tdms_time
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_scale import scale_of
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate, volts_properties
-from tests.tdms_fakes import SETTINGS, daqmx_index, ingested, noise, segment, tdms_object
+from tests.ingest_fakes import SETTINGS
+from tests.tdms_fakes import daqmx_index, ingested, noise, segment, tdms_object
 
 
 @dataclass(frozen=True, kw_only=True)

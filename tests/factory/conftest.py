@@ -13,11 +13,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
-from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.execute import Done, Job, execute
 from runner.receipts import Subject
 from runner.starter import make_workspace
+from tests.command_fakes import Call, caller
 
 SIGNALS = """
 [Lang_I]
@@ -136,14 +136,9 @@ def coordinator(factory: Factory) -> Iterator[Coordinator]:
 
 
 @pytest.fixture
-def call(factory: Factory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def call(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
     """Give a function that runs a command in the workspace: exit code, output, errors."""
     monkeypatch.chdir(factory.workspace.root)
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return caller(capsys)

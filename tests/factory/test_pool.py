@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from runner.pool import open_pool
+from tests.factory.warm_fakes import alive
 
 COORDINATOR = """
 import os, sys, time
@@ -58,11 +59,3 @@ def test_workers_end_at_once_when_the_command_is_terminated(tmp_path):
         process.terminate()
         assert process.wait(20) == 143
     assert not any(alive(pid) for pid in workers)
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
