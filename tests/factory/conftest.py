@@ -17,7 +17,10 @@ from runner.coordinator import Coordinator
 from runner.execute import Done, Job, execute
 from runner.receipts import Subject
 from runner.starter import make_workspace
+from runner.warm import owner
+from runner.warm.owner import WarmServer
 from tests.command_fakes import Call, caller
+from tests.factory.warm_fakes import kernels_from
 
 SIGNALS = """
 [Lang_I]
@@ -108,6 +111,21 @@ class Factory:
     def notebook(self, done: Done) -> nbformat.NotebookNode:
         """Read the executed notebook of a report."""
         return nbformat.read(self.workspace.reports / done.folder / "report.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels() -> Iterator[None]:
+    """Let all tests of a process take their kernels from one server: it imports everything once.
+
+    `test_pool` has pools that own theirs, as those of the command line do.
+    """
+    if not owner.available():
+        yield
+        return
+    with WarmServer(spare=2) as server:
+        server.start()
+        with kernels_from(server.address):
+            yield
 
 
 @pytest.fixture
