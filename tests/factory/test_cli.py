@@ -115,7 +115,7 @@ def test_a_fork_has_its_parameters_and_origin_and_runs_as_it_is(factory, call, t
     assert cell.source == PARAMETERS.replace("0.0", "0.5")
     from nbclient import NotebookClient
 
-    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     code, _, err = call("fork", "1", "probe", "-o", target)
     assert code == 2
     assert "there already" in err
