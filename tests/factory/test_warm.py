@@ -22,7 +22,10 @@ from runner.warm.owner import WarmServer
 from runner.warm.processes import kill_tree
 from tests.factory.warm_fakes import alive, execute, kernels_from, printed, soon
 
-pytestmark = pytest.mark.skipif(not owner.available(), reason="kernels are not forked here")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(not owner.available(), reason="kernels are not forked here"),
+]
 
 DAEMON = """
 import os, time
@@ -205,6 +208,36 @@ def test_nothing_is_left_when_the_owner_is_killed(tmp_path):
         process.kill()
     assert soon(lambda: not any(alive(p) for p in [int(server), *below]))
     assert soon(lambda: not Path(address).parent.exists())
+
+
+LEFT_ALONE = """
+import os, socket, sys
+from pathlib import Path
+from runner.warm import server
+
+server.preload_first = server.preload_later = list
+server.Server._fork = lambda self: print("a kernel begins")
+folder = Path(sys.argv[1])
+os.chdir(folder.parent)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("server")
+listener.listen()
+server.Server(listener, folder, spare=1).run()
+print(folder.exists())
+"""
+
+
+def test_a_server_whose_owner_went_while_it_imported_begins_no_kernel(tmp_path):
+    folder = tmp_path / "of the server"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_ALONE, folder],
+        stdin=subprocess.DEVNULL,  # its end is the end of the owner
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n") == ["False", ""]
 
 
 def test_kernels_die_with_a_server_that_is_killed_and_its_owner_starts_it_again(tmp_path):
