@@ -22,6 +22,8 @@ from PIL import Image
 from runner.drawing import remembering
 from runner.figures import png
 
+pytestmark = pytest.mark.whole
+
 
 def new(layout: str | None = "constrained", **given: object) -> Figure:
     figure = Figure(figsize=(4, 3), dpi=100, layout=layout, **given)  # type: ignore[arg-type]

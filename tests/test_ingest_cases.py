@@ -16,7 +16,10 @@ from runner.ingest import IngestSettings, Layout, Outcome, Rejected, ingest_file
 from tests.ingest_fakes import source_of
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases in {CASES}")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases in {CASES}"),
+]
 SETTINGS = IngestSettings(truncated_wait_s=0.0)
 
 

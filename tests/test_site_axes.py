@@ -46,6 +46,8 @@ from tests.command_fakes import caller
 from tests.library_fakes import FIRST, N, origin
 from tests.test_remote import Quiet
 
+pytestmark = pytest.mark.whole
+
 DAY_ALONE = 1262  # a shot of which only the day is known
 
 

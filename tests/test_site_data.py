@@ -20,6 +20,8 @@ from runner.site_settings import PublishSettings
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, YearsAhead, _shot, campaign, receipt
 
+pytestmark = pytest.mark.whole
+
 DATE = datetime(2026, 11, 22, 10, 0)
 
 

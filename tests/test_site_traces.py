@@ -33,6 +33,8 @@ from runner.site_settings import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 from tests.site_fakes import YearsAhead
 
+pytestmark = pytest.mark.whole
+
 SHALLOW = PublishSettings(tile_samples=2000)
 DERIVED = ("Inj_P", "Share")
 

@@ -15,6 +15,8 @@ from runner.pool import open_pool
 from runner.receipts import Subject
 from runner.waiting import Priority
 
+pytestmark = pytest.mark.whole
+
 GLUE = "from ishtar.report import glue\nglue('n', shot)"
 
 

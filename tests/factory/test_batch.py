@@ -19,6 +19,8 @@ from runner.plan import Planned
 from runner.templates import read_templates
 from runner.warm.processes import LINUX
 
+pytestmark = pytest.mark.whole
+
 READS = """
 import ishtar
 from ishtar.report import glue

@@ -11,6 +11,8 @@ import pytest
 
 from runner.cli import COMMANDS, main
 
+pytestmark = pytest.mark.whole
+
 READ = "import ishtar\nfrom ishtar.report import glue\ncurrent = ishtar.open()[shot]['Lang_I']"
 GLUE = 'glue("I_end", float(current[t_start:1.0].load().min()), unit="A")'
 PARAMETERS = "shot: int = 1\nt_start: float = 0.0  # [s] start, 0 .. 1"

@@ -31,6 +31,8 @@ from runner.receipts import RECEIPT, Receipt, Subject
 from runner.settings import PoolSettings, read_settings
 from tests.factory.warm_fakes import alive, soon
 
+pytestmark = pytest.mark.whole
+
 COORDINATOR = """
 import os, time
 from runner.cluster.pool import open_cluster

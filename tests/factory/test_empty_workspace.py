@@ -19,6 +19,8 @@ from runner.settings import read_settings
 from runner.starter import make_workspace
 from tests.command_fakes import Call, caller
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 REFERENCE = load_declarations(ROOT / "calibrations")
 NAMES = {*REFERENCE.signals, *REFERENCE.devices, *REFERENCE.components, "PXI M6251", "IShTAR"}

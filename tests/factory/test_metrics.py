@@ -18,6 +18,8 @@ from runner.metrics import CONTENT_TYPE, FAMILIES, Metrics, serve
 from runner.observe import ServiceObserver
 from runner.settings import address_of, read_settings
 
+pytestmark = pytest.mark.whole
+
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
 DESK = {
     "running": [{"subject": "00001"}],

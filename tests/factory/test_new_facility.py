@@ -26,6 +26,8 @@ from runner.coordinator import Coordinator
 from runner.ingest import IngestSettings, shot_in
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
 
+pytestmark = pytest.mark.whole
+
 PAGE = "new-facility.md"
 ROOT = Path(__file__).parents[2]
 NAMING = re.compile(r"^\| (`.+`)(?:,[^`|]*)? \| (?:`'(.+)'`|none[^|]*) \| (\d+) \|$", re.M)

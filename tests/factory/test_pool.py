@@ -15,6 +15,8 @@ from runner.warm import owner
 from runner.warm.owner import WarmServer
 from tests.factory.warm_fakes import alive, kernels_from, soon
 
+pytestmark = pytest.mark.whole
+
 COORDINATOR = """
 import os, sys, time
 from runner.pool import open_pool

@@ -16,6 +16,8 @@ from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from tests.axis_fakes import store_again
 
+pytestmark = pytest.mark.whole
+
 NOTHING, SOME = 7, 8  # shots: no channel of the DAQ and the scope lies in time; some do not
 TEMPLATES = {
     "overview",

@@ -29,6 +29,8 @@ from runner.trial.figures import (
 from runner.trial.result import SubjectTrial, Trial, sigmas_text
 from runner.trial.run import golden_subjects
 
+pytestmark = pytest.mark.whole
+
 TOOLS = "import ishtar\nfrom ishtar.report import glue\nshot_ = ishtar.open()[shot]"
 GLUE = 'glue("I", {value}, sigma=0.1, unit="A")\nglue("gas", "Ar")'
 PLOT = 'import matplotlib.pyplot as plt\nplt.figure(figsize=(2, 2))\nplt.plot([0, 1], color="{y}");'

@@ -18,6 +18,8 @@ from runner.status import read_status
 from runner.watch import Seen, schedule, time_of_day, watch
 from tests.factory.service_fakes import Service, ServiceProcess
 
+pytestmark = pytest.mark.whole
+
 READ = """\
 import ishtar
 from ishtar.report import glue
