@@ -18,6 +18,8 @@ from runner.execute import Done
 from runner.reach import Package
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
+pytestmark = pytest.mark.whole
+
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
 
 

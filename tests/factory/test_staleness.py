@@ -18,6 +18,8 @@ from runner.reach import Package
 from runner.receipts import Scrap
 from tests.factory.test_plan import make, planned
 
+pytestmark = pytest.mark.whole
+
 MACHINE = """
 [[component]]
 name = "tip"
