@@ -13,7 +13,7 @@ import pytest
 from runner.pool import open_pool
 from runner.warm import owner
 from runner.warm.owner import WarmServer
-from tests.factory.warm_fakes import alive, kernels_from, soon
+from tests.factory.warm_fakes import alive, kernels_from, printed, soon
 
 pytestmark = pytest.mark.whole
 
@@ -89,3 +89,5 @@ def test_a_report_is_made_with_a_kernel_of_the_pools_own_server(factory, coordin
     with kernels_from(None):
         (done,) = coordinator.run(workers=1)
     assert done.receipt.state == "ok"
+    server = int(printed(factory.notebook(done)))
+    assert soon(lambda: not alive(server))  # it ended with the pool
