@@ -72,7 +72,7 @@ test-fast: .venv/ready  ## those to run while writing, in a minute: no kernel, n
 	@$(SHARED) -m "not browser and not long and not whole"
 
 test-long: .venv/ready vendor  ## those that take long and must
-	@$(SHARED) -m "long and not browser"
+	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"
 
 test-all: test test-long  ## all tests but those in the browser
 
