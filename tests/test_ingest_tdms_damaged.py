@@ -37,6 +37,8 @@ from tests.tdms_fakes import (
     tdms_object,
 )
 
+pytestmark = pytest.mark.whole
+
 UNFINISHED = 0xFFFFFFFFFFFFFFFF
 A, B = "/'g'/'a'", "/'g'/'b'"
 
