@@ -286,9 +286,13 @@ def schedule(coordinator: Coordinator) -> dict[str, list[str]]:
     return due
 
 
-def watch(workspace: Workspace, *, once: bool = False) -> None:
-    """Watch until SIGTERM or SIGINT; with ``once``, catch up, look until nothing waits, and end."""
-    stop = threading.Event()
+def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | None = None) -> None:
+    """Watch until SIGTERM or SIGINT; with ``once``, catch up, look until nothing waits, and end.
+
+    A program of which the service is a part gives ``stop``, and sets it to end the service; signals
+    are its own business then, and the service may run in any thread.
+    """
+    for_signals, stop = stop is None, stop or threading.Event()
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         settings = coordinator.settings
         hour, minute = time_of_day(settings.watch.day_summary_at)
@@ -311,8 +315,9 @@ def watch(workspace: Workspace, *, once: bool = False) -> None:
             if once:
                 _drain(watcher, due, settings.ingest.settle_s)
                 return
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stop.set())
+            if for_signals:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: stop.set())
             scheduler.add_job(watcher.catch_up, args=(due,), id="catch up")
             scheduler.add_job(
                 watcher.look, "interval", seconds=settings.watch.poll_s, id="look for files"

@@ -16,6 +16,8 @@ from runner.receipts import Subject
 from runner.results import ResultRecord
 from tests.site_fakes import FIRST, FakeSource, campaign
 
+pytestmark = pytest.mark.whole
+
 NAMES = ("table.html", "compare.html", "search.html")
 
 

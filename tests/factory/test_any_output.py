@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runner.messages import is_shallow, make_valid
 from runner.receipts import Receipt
+
+pytestmark = pytest.mark.whole
 
 # Each is valid for the kernel, and no notebook could hold it as it comes.
 ODD_DISPLAYS = {

@@ -18,6 +18,8 @@ from runner.coordinator import Coordinator, rebuild
 from runner.execute import Done
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
+pytestmark = pytest.mark.whole
+
 HOMES = {"one": "ishtar.a", "two": "ishtar.b", "used": "ishtar.used"}
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
 

@@ -15,6 +15,8 @@ import pytest
 from ishtar.catalogue import Catalogue
 from runner.coordinator import Coordinator
 
+pytestmark = pytest.mark.whole
+
 NOBODY = 65534
 RIGHTS_OF_ROOT = (1, 2, 3)  # to write, read and own what is others': linux/capability.h
 DROP = 24  # linux/prctl.h

@@ -14,6 +14,8 @@ from runner import sandbox
 from runner.sandbox import VARIABLE, what_holds
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 
+pytestmark = pytest.mark.whole
+
 HELD = bool(sandbox.abi())  # the tests hold on systems without Landlock, too
 TRY = """
 import os, shutil, signal, subprocess, sys, tempfile

@@ -25,6 +25,8 @@ from runner.present import Present
 from runner.receipts import Scrap
 from tests.factory.test_plan import make, planned
 
+pytestmark = pytest.mark.whole
+
 MACHINE = """
 [[component]]
 name = "tip"
