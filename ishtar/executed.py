@@ -167,7 +167,7 @@ def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
     if not sys.dont_write_bytecode:
         temporary = cache.with_name(f"{cache.name}.{os.getpid()}")
         with contextlib.suppress(OSError):  # where that is not allowed, do without
-            cache.parent.mkdir(exist_ok=True)
+            cache.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(key + marshal.dumps(made))
             temporary.replace(cache)
             for old in cache.parent.glob(f"{cache.name.partition('.opt-')[0]}.opt-{tag[:5]}*.pyc"):
