@@ -119,18 +119,18 @@ class World:
         assert rest
         path.write_text(after.join(rest) + (after if last is None else last) + end)
 
-    def remake(self, shot, te):
+    def remake(self, shot, te, sigma=None):
         (p,) = self.coordinator.plan(shots=[shot], names=["probe"], force=True)
         make(
             self.factory,
             self.coordinator,
             p,
             READERS["probe"],
-            scraps=[Scrap(name="Te", value=te, unit="eV")],
+            scraps=[Scrap(name="Te", value=te, sigma=sigma, unit="eV")],
         )
 
-    def edit(self, **changes):
-        edit(self.factory.workspace.shot_folder(2), changes, who="Ada")
+    def edit(self, shot=2, **changes):
+        edit(self.factory.workspace.shot_folder(shot), changes, who="Ada")
         self.coordinator.sync_shots()
 
     def file_without_channels(self):
@@ -227,6 +227,14 @@ TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
     "a result of another report": (
         lambda w: w.remake(1, te=5.0),
         {"00001 follows": "scrap probe.Te of shot 1", f"{DAY} day": "scrap probe.Te of shot 1"},
+    ),
+    "the same result, less certain": (
+        lambda w: w.remake(1, te=4.0, sigma=0.5),
+        {"00001 follows": "scrap probe.Te of shot 1", f"{DAY} day": "scrap probe.Te of shot 1"},
+    ),
+    "as many shots of a query, but others": (
+        lambda w: (w.edit(gas="He"), w.make(), w.edit(gas="Ar"), w.edit(shot=1, gas="He")),
+        {"00001 gas": "attribute gas", "00002 gas": "attribute gas", f"{DAY} asks": "shots where"},
     ),
     "the same result again": (lambda w: w.remake(1, te=4.0), {}),
     "code of a template": (
