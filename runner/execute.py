@@ -41,7 +41,6 @@ from runner.receipts import (
     identity,
     report_folder,
 )
-from runner.sandbox import Sandbox
 from runner.templates import Template, file_stamp, read_template
 from runner.warm.processes import no_orphans
 from runner.working_folder import FolderMeddledWith, WorkingFolder
@@ -66,7 +65,7 @@ class Job:
     output_mb: float = 50.0
     memory_mb: float = 0.0  # no limit
     kernels: str = "warm"
-    sandbox: Sandbox = "auto"
+    sandbox: str = "auto"
     reasons: tuple[str, ...] = ()
     staged: bool = False  # leave it under its temporary name, for `place`
     given_up: str = ""  # why it is not run any more; its report says so

@@ -19,10 +19,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 VARIABLE = "ISHTAR_SANDBOX"  # folders and files that a report may write, parted as in $PATH
-Sandbox = Literal["auto", "off"]
+CHOICES = ("auto", "off")
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on all machines
 _SET_NO_NEW_PRIVS = 38  # linux/prctl.h
@@ -43,7 +42,7 @@ def abi() -> int:
     return max(0, _libc().syscall(_CREATE_RULESET, None, 0, _VERSION))
 
 
-def what_holds(wanted: Sandbox) -> str:
+def what_holds(wanted: str) -> str:
     """Return in a few words what a report may change, for its receipt."""
     if wanted == "off":
         return "none: switched off"
@@ -61,7 +60,7 @@ def installed() -> tuple[int, ...]:
     return tuple(os.stat(f).st_mtime_ns if os.path.isdir(f) else 0 for f in sorted(folders))
 
 
-def environment(wanted: Sandbox, paths: Sequence[Path]) -> dict[str, str]:
+def environment(wanted: str, paths: Sequence[Path]) -> dict[str, str]:
     """Return what tells a kernel which folders and files its notebook may write."""
     if wanted == "off" or not abi():
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import psutil
 
@@ -15,7 +15,7 @@ from runner.errors import SettingsError
 from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
 from runner.logs import FORMS
-from runner.sandbox import Sandbox
+from runner.sandbox import CHOICES
 from runner.site_settings import PublishSettings
 
 KERNELS = ("warm", "cold")
@@ -44,13 +44,13 @@ class RunSettings:
     output_mb: float = 50.0
     memory_mb: float = 0.0
     kernels: str = "warm"
-    sandbox: Sandbox = "auto"
+    sandbox: str = "auto"
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
             raise ValueError(f"kernels = {self.kernels!r} must be one of {', '.join(KERNELS)}")
-        if self.sandbox not in get_args(Sandbox):
-            raise ValueError(f"sandbox = {self.sandbox!r} must be one of auto, off")
+        if self.sandbox not in CHOICES:
+            raise ValueError(f"sandbox = {self.sandbox!r} must be one of {', '.join(CHOICES)}")
 
     @property
     def processes(self) -> int:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from pathlib import Path
 
 from ishtar.lineage import Input, read_records
+from runner.warm.folders import remove
 
 INPUTS = "inputs.jsonl"
 
@@ -72,11 +72,11 @@ class WorkingFolder:
             raise FolderMeddledWith(f"{self.path} is not the folder that it was")
         for found in self.path.iterdir():
             if found not in (self.work, self.record):
-                _remove(found)
+                remove(found)
         if not os.path.lexists(self.work) or self.work.is_symlink() or not self.work.is_dir():
             return "the report removed the folder that it works in"
         if not os.path.lexists(self.record) or self._is_now(self.record) != self._record:
-            _remove(self.record)
+            remove(self.record)
             return "the report removed the record of what it read"
         return ""
 
@@ -88,13 +88,4 @@ class WorkingFolder:
 
     def remove(self) -> None:
         """Remove it with all that is in it, whatever it is now."""
-        _remove(self.path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink(missing_ok=True)
-    else:
-        shutil.rmtree(path, ignore_errors=True)
-        if os.path.lexists(path) and not path.is_dir():
-            path.unlink(missing_ok=True)  # a socket, a pipe
+        remove(self.path)

@@ -71,6 +71,19 @@ class Factory:
             path.with_suffix(".toml").write_text(sidecar)
         return path
 
+    def declare(self, name: str) -> None:
+        """Declare a signal that no shot has."""
+        with (self.workspace.calibrations / "signals.toml").open("a", encoding="utf-8") as f:
+            f.write(f'[{name}]\nunit = "V"\n')
+
+    def unbounded(self) -> Factory:
+        """Return the same with reports that may write and kill where they like."""
+        settings = self.workspace.root / "ishtar.toml"
+        text = settings.read_text(encoding="utf-8")
+        assert '# sandbox = "auto"' in text
+        settings.write_text(text.replace('# sandbox = "auto"', 'sandbox = "off"'), encoding="utf-8")
+        return Factory(Workspace.at(self.workspace.root))
+
     def calibrate(self, device: str, unit: str, gain: float) -> None:
         """Write the one calibration of a device."""
         path = self.workspace.calibrations / "devices" / f"{device}.toml"

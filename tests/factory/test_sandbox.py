@@ -11,7 +11,9 @@ import pytest
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
 from runner import sandbox
+from runner.coordinator import Coordinator
 from runner.sandbox import VARIABLE, what_holds
+from runner.settings import RunSettings
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 pytestmark = pytest.mark.whole
@@ -107,8 +109,6 @@ def test_a_report_cannot_end_the_service_or_install_packages(factory, tried, tmp
 def test_a_report_still_reads_through_the_library_while_nobody_writes_the_catalogue(factory):
     factory.template("reads", "import ishtar\ntb = ishtar.open()\nprint(tb.shots('shot == 1'))")
     factory.shot(1)
-    from runner.coordinator import Coordinator
-
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
     assert not factory.workspace.catalogue.with_name("catalogue.sqlite-wal").exists()
@@ -123,6 +123,17 @@ def test_it_can_be_switched_off_and_the_receipt_says_so(tried, factory):
     receipt, found = tried({"new": OUTSIDE["a new file"]}, sandbox="off")
     assert found == {"new": "done"}
     assert receipt.sandbox == "none: switched off"
+
+
+def test_the_setting_goes_with_the_job_and_nothing_else_is_one(factory):
+    factory.template("quiet", "1")
+    factory.shot(1)
+    with Coordinator(factory.unbounded().workspace) as coordinator:
+        coordinator.sync_shots()
+        (planned,) = coordinator.plan()
+        assert coordinator.job(planned, coordinator.templates()["quiet"]).sandbox == "off"
+    with pytest.raises(ValueError, match="must be one of auto, off"):
+        RunSettings(sandbox="on")
 
 
 def test_an_environment_that_changed_during_a_run_is_in_its_receipt(factory, monkeypatch):

@@ -248,6 +248,7 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
     [
         "s = tb[shot]\ns['Lang_I'][0:1].load()\nother['Lang_l']\nrow = {'shot': shot}['shot']",
         "try:\n    import no_such_package_xyz\nexcept ImportError:\n    pass",
+        "s = tb[shot]\nif not s.problem('Coil_B'):\n    s['Coil_B'].load()",
         "# !pip install x\nprint('pip install x')\n!ls\n%matplotlib inline\n?help",
         "def f(shot):\n    shot = 1\nfor x in []: pass",
         "%%bash\necho 1",
