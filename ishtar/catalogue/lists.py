@@ -37,6 +37,23 @@ class Lists:
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         raise NotImplementedError  # the catalogue has the connection
 
+    def holds(self) -> tuple[bool, bool]:
+        """Tell whether there are shots, and whether there are reports."""
+        rows = self._all("SELECT EXISTS(SELECT 1 FROM shots), EXISTS(SELECT 1 FROM reports)")
+        return bool(rows[0][0]), bool(rows[0][1])
+
+    def changed_by_others(self) -> int:
+        """Return a number that changes whenever another connection has written the catalogue."""
+        return int(self._all("PRAGMA data_version")[0][0])
+
+    def durations(self) -> dict[str, float]:
+        """Return how long reports lately took, by template, s."""
+        rows = self._all(
+            "SELECT template, AVG(duration_s) FROM (SELECT template, duration_s FROM reports "
+            "WHERE state = 'ok' ORDER BY rowid DESC LIMIT 500) GROUP BY template"
+        )
+        return dict(rows)
+
     def shots_by_day(self) -> dict[str, int]:
         """Return the number of shots of each day, the days ascending."""
         query = "SELECT day, count(*) FROM shots WHERE day IS NOT NULL GROUP BY day ORDER BY day"
