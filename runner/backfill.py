@@ -31,20 +31,27 @@ def request_backfill(workspace: Workspace, shots: Sequence[int] | None) -> Path:
     return path
 
 
-def take_requests(workspace: Workspace, every: Callable[[], Sequence[int]]) -> set[int]:
-    """Return the shots that are asked for, and take the requests away.
+def requests(workspace: Workspace) -> list[Path]:
+    """Return the requests that wait, the oldest first."""
+    return sorted(_folder(workspace).glob("[!.]*.json"))
+
+
+def take_request(path: Path, every: Callable[[], Sequence[int]]) -> set[int]:
+    """Return the shots that a request asks for; it is taken away.
 
     Parameters
     ----------
     every : callable
-        Gives all shots there are; called where there is a request.
+        Gives all shots there are.
     """
     wanted: set[int] = set()
-    for path in sorted(_folder(workspace).glob("[!.]*.json")):
-        try:
-            shots = json.loads(path.read_text(encoding="utf-8"))["shots"]
-            wanted |= set(every()) & (set(every()) if shots is None else {int(n) for n in shots})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            logger.warning("%s is no request (%s) and is removed: ask again", path, error)
-        path.unlink(missing_ok=True)
+    try:
+        shots = json.loads(path.read_text(encoding="utf-8"))["shots"]
+        there = set(every())
+        wanted = there if shots is None else there & {int(n) for n in shots}
+    except FileNotFoundError:
+        return set()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        logger.warning("%s is no request (%s) and is removed: ask again", path, error)
+    path.unlink(missing_ok=True)
     return wanted
