@@ -30,7 +30,7 @@ from runner.observe import ServiceObserver
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
-from runner.setbacks import MOST_ROUNDS, Running, Setbacks
+from runner.setbacks import Running, Setbacks
 from runner.templates import Templates
 from runner.waiting import Priority
 
@@ -195,7 +195,7 @@ class Desk:
 
     def _hand_to_worker(self, running: Running) -> bool:
         """Hand out a job; where no worker can be had, it comes first with the next ones."""
-        patient = self._order.patient and running.rounds + 1 < MOST_ROUNDS
+        patient = self._setbacks.may_come_again(running)
         running = replace(running, since=time.time(), job=replace(running.job, patient=patient))
         try:
             assert self._pool is not None
@@ -235,6 +235,7 @@ class Desk:
         except Exception as error:
             self._set_aside(running, error)
         else:
+            self._handed_out.end(running.job)
             self._made.append((running, done))
             self._note_made()
 

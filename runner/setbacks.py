@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 MOST_DEATHS = 3  # of workers or coordinators, until the report they were at is left for later
 MOST_ROUNDS = 3  # of a report whose workers or kernels are killed, until it has failed
+MOST_TRIES = 12  # of a report that lacks disk, say, until it has failed: an hour or so
 MOST_ROUNDS_OF_SERVICES = 2  # of one whose coordinators are: each death costs a start
 
 
@@ -110,6 +111,11 @@ class Setbacks:
             self.unlucky.append(replace(running, deaths=0, rounds=rounds))
         else:
             self.fail(running, why)
+
+    def may_come_again(self, running: Running) -> bool:
+        """Tell whether a report may still be tried again if it is killed or lacks disk now."""
+        tries = self.attempts.tries(running.what)
+        return self.patient and running.rounds + 1 < MOST_ROUNDS and tries < MOST_TRIES
 
     def is_suspect(self, running: Running) -> bool:
         """Take a report that was being made when a coordinator died: it is made alone, if at all.
