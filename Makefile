@@ -62,8 +62,19 @@ campaign: .venv/ready vendor  ## sixty synthetic shots in three weeks, with faul
 serve: demo  ## the demo's site on http://127.0.0.1:8000/
 	@cd demo && ../$(ISHTAR) serve
 
-test: .venv/ready vendor  ## the tests (no browser)
-	@$(PYTEST) -q -n 2 -m "not browser"
+# A worker that has nothing left to do takes tests from the other one.
+SHARED := $(PYTEST) -q -n 2 --dist worksteal
+
+test: .venv/ready vendor  ## the tests, in five minutes on two cores (none that is long, no browser)
+	@$(SHARED) -m "not browser and not long"
+
+test-fast: .venv/ready  ## those to run while writing, in a minute: no kernel, no service, no site
+	@$(SHARED) -m "not browser and not long and not whole"
+
+test-long: .venv/ready vendor  ## those that take long and must
+	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"
+
+test-all: test test-long  ## all tests but those in the browser
 
 test-browser: .venv/browser campaign  ## the campaign's site in headless Chromium (needs `chromium` on the path)
 	@$(PYTEST) -q -m browser tests/browser
@@ -125,4 +136,4 @@ wheel: .venv/ready vendor  ## build the wheel into dist/
 clean:  ## remove what was made (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-browser check format bench bench-library bench-langmuir bench-site leaks fuzz crash lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-long test-all test-browser check format bench bench-library bench-langmuir bench-site leaks fuzz crash lock wheel clean

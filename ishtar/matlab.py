@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ishtar.store.h5_names import free_name
+
 TAKEN = (  # what MATLAB keeps for itself, and we
     "break case catch classdef continue else elseif end for function global if otherwise parfor "
     "persistent return spmd switch try while ishtar"
@@ -17,15 +19,12 @@ TAKEN = (  # what MATLAB keeps for itself, and we
 def identifiers(names: Sequence[str]) -> list[str]:
     """Return names that MATLAB takes, each once: ``DAQ/Lang I`` becomes ``DAQ_Lang_I``."""
     found: list[str] = []
+    taken: set[str] = set()
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:56]
         if not plain[:1].isalpha() or plain in TAKEN.split():
             plain = f"x_{plain}"
-        unique, k = plain, 1
-        while unique in found:
-            k += 1
-            unique = f"{plain}_{k}"
-        found.append(unique)
+        found.append(free_name(plain, taken, "{}_{}"))
     return found
 
 

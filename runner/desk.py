@@ -161,9 +161,7 @@ class Desk:
             # One by one and alone: whose worker dies then has ended it, and harms no other.
             self._hand_out_again(self._setbacks.suspects.pop(0))
         elif self._setbacks.unlucky and not (self.due.has_shots or self._lineup.waiting):
-            self._hand_out_again(
-                self._setbacks.unlucky.pop(0)
-            )  # what lacked memory may have it alone
+            self._hand_out_again(self._setbacks.unlucky.pop(0))  # it may have all memory
 
     @property
     def _is_full(self) -> bool:

@@ -3,7 +3,8 @@
 Local workers are forked from a single-threaded server that has imported everything a worker needs,
 so that a new worker is there at once and no thread or open file of the coordinator crosses the
 fork. All of them take their kernels from one server of warm kernels, which belongs to the pool:
-what it imports is imported once, and is ready when the workers are.
+what it imports is imported once, and is ready when the workers are. A process that was told of a
+server (`runner.warm.owner.use`) has its pools take their kernels from that, one after the other.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Inline(Executor):
 class Workers(ProcessPoolExecutor):
     """Local processes with a server of kernels, which starts with the first job."""
 
-    def __init__(self, workers: int, server: owner.WarmServer | None) -> None:
+    def __init__(
+        self, workers: int, server: owner.WarmServer | None, address: str | None = None
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOADED)
         _keep_sockets_private()
@@ -51,7 +54,7 @@ class Workers(ProcessPoolExecutor):
             workers,
             mp_context=context,
             initializer=_begin,
-            initargs=(server.address if server else None, logs.configured()),
+            initargs=(server.address if server else address, logs.configured()),
         )
         self._server = server
 
@@ -112,13 +115,14 @@ def _inline(wanted: Wanted) -> Iterator[Executor]:
 def _local(wanted: Wanted) -> Iterator[Executor]:
     workers = wanted.workers
     warm = wanted.kernels == "warm" and owner.available()
+    address = owner.told() if warm else None
     with (
         (
             owner.WarmServer(spare=workers, environment=wanted.environment)
-            if warm
+            if warm and address is None
             else nullcontext()
         ) as server,
-        Workers(workers, server) as pool,
+        Workers(workers, server, address) as pool,
     ):
         try:
             yield pool

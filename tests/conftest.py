@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ishtar.calibration import Declarations, load_declarations
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from tests.library_fakes import write_workspace
@@ -19,10 +22,28 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the many processes that tests start read bytecode, also where none is to be written.
+
+    Such a Python compiles all that it imports each time: a server of kernels takes three times as
+    long to start. The bytecode lies with pytest's cache, not beside the sources.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        folder = str(config.rootpath / ".pytest_cache" / "bytecode")
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = folder
+        sys.dont_write_bytecode = False
+
+
 @pytest.fixture(scope="session")
 def stored_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Write the workspace once; nobody changes it."""
     return write_workspace(tmp_path_factory.mktemp("library") / "ws")
+
+
+@pytest.fixture(scope="session")
+def declared(stored_workspace: Workspace) -> Declarations:
+    """Give what the workspace that nobody changes declares."""
+    return load_declarations(stored_workspace.calibrations)
 
 
 @pytest.fixture

@@ -11,17 +11,15 @@ import numpy as np
 from h5py import h5d, h5p, h5s, h5t
 
 from ishtar.store import SourceFile
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
+from runner.ingest import Outcome
+from tests.ingest_fakes import ingest_into, source_of
 
-SETTINGS = IngestSettings(timezone="Europe/Berlin")
 GOOD = np.arange(20, dtype=np.int16)
 
 
 def ingest(path: Path, **options: Any) -> Outcome:
-    """Ingest in this process, so that its limits can be made small."""
-    layout = Layout.of(path.parent / "workspace")
-    options = {"shot": 7, "apart": False} | options
-    return ingest_file(path, layout=layout, settings=SETTINGS, **options)
+    """Ingest a file into a workspace that lies beside it."""
+    return ingest_into(path.parent / "workspace", path, **options)
 
 
 class Written:
@@ -39,8 +37,7 @@ class Written:
 
     @property
     def source(self) -> SourceFile:
-        assert self.outcome.status == "stored", self.outcome.reason
-        return SourceFile(self.outcome.stored[0])
+        return source_of(self.outcome)
 
     def __getitem__(self, path: str) -> Any:
         return self.source.channels[path]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.signal import Signal, Story
 from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.envelope import block_minmax
 from ishtar.workspace import Workspace
@@ -394,3 +395,8 @@ def memory_channel(
         values=x,
         times=t,
     )
+
+
+def signal_of(samples: Any) -> Signal:
+    """Return a signal of these samples whose story is short."""
+    return Signal(samples, Story(signal="x", shot=1, unit="V"), on_read=lambda: None)

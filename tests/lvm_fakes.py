@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ishtar.store import Origin, SourceFile, SourceWriter
-from runner.ingest import Context, Converter, IngestSettings, Layout, Outcome, ingest_file
+from runner.ingest import Context, Converter, IngestSettings, Outcome
 from runner.ingest.errors import Rejected
+from tests.ingest_fakes import ingest_into, source_of
 
 
 @dataclass(kw_only=True)
@@ -82,8 +83,7 @@ def put(
     path = folder / name
     data = text if isinstance(text, bytes) else text.replace("\n", end).encode("cp1252")
     path.write_bytes(data)
-    settings = IngestSettings(timezone="Europe/Berlin")
-    return ingest_file(path, layout=Layout.of(folder / "workspace"), settings=settings, shot=7)
+    return ingest_into(folder / "workspace", path)
 
 
 def stored(
@@ -91,9 +91,9 @@ def stored(
 ) -> SourceFile:
     """Return the stored file of a text; its notes must have that in them, or there must be none."""
     outcome = put(folder, lvm.text() if isinstance(lvm, Lvm) else lvm, end=end)
-    assert outcome.status == "stored", outcome.reason
+    source = source_of(outcome)
     assert notes in outcome.reason if notes else outcome.reason == ""
-    return SourceFile(outcome.stored[0])
+    return source
 
 
 def times(source: SourceFile, label: str = "a") -> list[float]:

@@ -59,6 +59,14 @@ FIRST = 1230
 DAYS = ("2026-11-19", "2026-11-20", "2026-11-22")
 
 
+class YearsAhead(datetime):
+    """A clock that is years ahead."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime(2036, 1, 1, tzinfo=tz)
+
+
 @dataclass
 class FakeSource:
     """A `SiteSource` over records in memory; the reports lie on disk below ``reports_dir``."""

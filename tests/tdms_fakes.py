@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ishtar.store import SourceFile
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
+from runner.ingest import Outcome
+from tests.ingest_fakes import ingest_into, source_of
 
-SETTINGS = IngestSettings(timezone="Europe/Berlin")
 TOC_META, TOC_NEW, TOC_RAW, TOC_INTERLEAVED, TOC_BIG, TOC_DAQMX = 2, 4, 8, 32, 64, 128
 TOC = TOC_META | TOC_NEW | TOC_RAW
 NO_DATA = struct.pack("<I", 0xFFFFFFFF)
@@ -23,14 +23,15 @@ def noise(n: int, dtype: str = "int16", seed: int = 0) -> np.ndarray:
 
 
 def outcome_of(path: Path, tmp_path: Path, **options: Any) -> Outcome:
-    layout = Layout.of(tmp_path / "workspace")
-    return ingest_file(path, layout=layout, settings=SETTINGS, shot=7, **options)
+    return ingest_into(tmp_path / "workspace", path, **options)
 
 
 def ingested(path: Path, tmp_path: Path, **options: Any) -> SourceFile:
-    outcome = outcome_of(path, tmp_path, **options)
-    assert outcome.status == "stored", outcome.reason
-    return SourceFile(outcome.stored[0])
+    return source_of(outcome_of(path, tmp_path, **options))
+
+
+def notes(source: SourceFile) -> str:
+    return "; ".join(source.properties.get("notes", []))
 
 
 def segment(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,13 +14,12 @@ from ishtar.calibration import (
     Device,
     SignalDeclaration,
     Wiring,
-    load_declarations,
 )
 from ishtar.calibration.changes import changes, changes_of_texts
 from ishtar.calibration.equations import equation
 from ishtar.calibration.transforms import Gain, Polynomial, QuietOffset, Table
 from ishtar.spans import Span
-from tests.library_fakes import FIRST, MOVED, write_workspace
+from tests.library_fakes import FIRST, MOVED
 
 NOTHING = Declarations(signals={}, wiring={}, devices={}, components={})
 
@@ -42,11 +40,6 @@ def calibrated(*rows: tuple[Span, float]) -> Declarations:
         for k, (span, gain) in enumerate(rows)
     )
     return replace(NOTHING, devices={"d": Device(name="d", calibrations=found)})
-
-
-@pytest.fixture(scope="module")
-def declared(tmp_path_factory):
-    return load_declarations(write_workspace(tmp_path_factory.mktemp("ws")).calibrations)
 
 
 def test_a_shot_differs_from_another_in_wiring_calibration_and_machine(declared):

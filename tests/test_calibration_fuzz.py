@@ -21,6 +21,8 @@ from ishtar.calibration.edit import toml
 from ishtar.calibration.gaps import check_folder
 from ishtar.calibration.show import show
 
+pytestmark = pytest.mark.whole
+
 REFERENCE = Path(__file__).parents[1] / "calibrations"
 NAMES = sorted(p.relative_to(REFERENCE).as_posix() for p in REFERENCE.rglob("*.toml"))
 TEXTS = {name: (REFERENCE / name).read_bytes() for name in NAMES}

@@ -15,10 +15,9 @@ from ishtar.calibration.facility import facility_transforms
 from ishtar.calibration.response import FrequencyResponse, convolve
 from ishtar.calibration.transforms import Gain, Polynomial, QuietOffset, no_quiet
 from ishtar.errors import CalibrationFileError, TimeBaseError
-from ishtar.signal import Signal, Story
 from ishtar.spans import Span
 from ishtar.testbed import Testbed
-from tests.library_fakes import FIRST, memory_channel
+from tests.library_fakes import FIRST, memory_channel, signal_of
 
 RNG = np.random.default_rng(5)
 DT = 1e-8
@@ -42,10 +41,6 @@ def samples_of(channel: Any, *steps: Any) -> CalibratedSamples:
         where="devices/d.toml:1",
     )
     return CalibratedSamples(channel, calibration, "V")
-
-
-def signal_of(samples: Any) -> Signal:
-    return Signal(samples, Story(signal="x", shot=1, unit="V"), on_read=lambda: None)
 
 
 # Frequency response

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ishtar.calibration import load_declarations
 from ishtar.calibration.show import show, stretches
 from ishtar.errors import NotFoundError
-from tests.library_fakes import FIRST, MOVED, write_workspace
-
-
-@pytest.fixture(scope="module")
-def declared(tmp_path_factory):
-    return load_declarations(write_workspace(tmp_path_factory.mktemp("ws")).calibrations)
+from tests.library_fakes import FIRST, MOVED
 
 
 def ways(rows):

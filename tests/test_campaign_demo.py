@@ -13,6 +13,8 @@ from runner.simulate.weeks import HELIUM
 from runner.starter import make_workspace
 from runner.templates import read_templates
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def workspace(tmp_path) -> Workspace:

@@ -20,6 +20,8 @@ from ishtar.measured import Measured
 from runner.simulate.campaign import Campaign, setup_of
 from runner.simulate.discharge import MODES, discharge
 
+pytestmark = pytest.mark.whole
+
 STEP = 5e-4
 T = STEP * np.arange(-1000, 10000)
 SHOTS = range(1, 13)

@@ -39,6 +39,8 @@ from runner.ingest.matching import Followed
 from runner.ingest.quarantine import reason_of
 from runner.ingest.source_hash import BLOCK, FollowingHash, sha256_of
 
+pytestmark = pytest.mark.whole
+
 SETTINGS = IngestSettings()
 
 
@@ -427,17 +429,32 @@ def test_two_different_files_of_one_name_at_once_leave_one_stored(ws: Workspace)
     assert len(ws.quarantined) == 2
 
 
+STAYS = """
+import threading
+from runner.ingest.tdms import Tdms
+
+class Stays(Tdms):
+    def convert(self, path, context):
+        super().convert(path, context)
+        path.with_name("converted").touch()
+        threading.Event().wait()
+"""
+
+
 def test_a_kill_in_the_middle_loses_nothing(ws: Workspace) -> None:
-    path = ws.tdms("00001_Data.tdms", n=20_000_000)
+    (ws.root / "stays.py").write_text(STAYS)
+    path = ws.tdms("00001_Data.tdms", n=200_000)
     content = sha256_of(path)
     code = (
         "import sys; from pathlib import Path; from runner.ingest import *; "
-        "l = Layout.of(Path(sys.argv[1])); "
-        "ingest_file(Path(sys.argv[2]), layout=l, settings=IngestSettings(), incoming=True)"
+        "l = Layout.of(Path(sys.argv[1])); s = IngestSettings(converters=('stays:Stays',)); "
+        "ingest_file(Path(sys.argv[2]), layout=l, settings=s, incoming=True)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(ws.root), str(path)])
-    while not ws.files(ws.layout.shots) and process.poll() is None:
-        time.sleep(0.002)
+    while not path.with_name("converted").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert ws.files(ws.layout.shots)
     process.kill()
     process.wait()
     assert sha256_of(path) == content

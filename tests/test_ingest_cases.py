@@ -13,9 +13,13 @@ import pytest
 
 from ishtar.store import Channel, SourceFile
 from runner.ingest import IngestSettings, Layout, Outcome, Rejected, ingest_file, shot_in
+from tests.ingest_fakes import source_of
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases in {CASES}")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases in {CASES}"),
+]
 SETTINGS = IngestSettings(truncated_wait_s=0.0)
 
 
@@ -27,8 +31,7 @@ class Case:
 
     @property
     def source(self) -> SourceFile:
-        assert self.outcome.status == "stored", self.outcome.reason
-        return SourceFile(self.outcome.stored[0])
+        return source_of(self.outcome)
 
     def channel(self, name: str) -> Channel:
         found = [c for p, c in self.source.channels.items() if p.split("/")[-1] == name]

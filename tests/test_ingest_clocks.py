@@ -18,6 +18,8 @@ from runner.ingest import IngestSettings, follow_shots, match_day, match_days, s
 from runner.ingest.day_index import note_time
 from tests.generator_fakes import DAY, NAME, SETTINGS, Place, idle, powers, pulse
 
+pytestmark = pytest.mark.whole
+
 ROWS = pulse("09:10:00.3")
 LATER = "2099-01-01T00:00:00+00:00"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ishtar.store import SourceFile
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file, shot_times
+from runner.ingest import IngestSettings, Layout, Outcome, shot_times
+from tests.ingest_fakes import ingest_into, source_of
 
 SETTINGS = IngestSettings(timezone="Europe/Berlin")
 
@@ -17,12 +17,11 @@ SETTINGS = IngestSettings(timezone="Europe/Berlin")
 def ingest(folder: Path, content: str | bytes) -> Outcome:
     path = folder / "00007_Date.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return ingest_file(path, layout=Layout.of(folder / "workspace"), settings=SETTINGS, shot=7)
+    return ingest_into(folder / "workspace", path)
 
 
 def attributes(outcome: Outcome) -> dict[str, Any]:
-    assert outcome.status == "stored", outcome.reason
-    return SourceFile(outcome.stored[0]).attributes
+    return source_of(outcome).attributes
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_a_day_without_a_time_is_no_midnight(tmp_path: Path) -> None:
     outcome = ingest(tmp_path, "Date;2026-11-22\nGas;Ar\n")
     assert attributes(outcome) == {"gas": "Ar"}
     assert "states the day 2026-11-22 but no time of day" in outcome.reason
-    assert SourceFile(outcome.stored[0]).properties["Date"] == "2026-11-22"
+    assert source_of(outcome).properties["Date"] == "2026-11-22"
     assert shot_times(Layout.of(tmp_path / "workspace"), dt.date(2026, 11, 22)) == {}
 
 
@@ -124,7 +123,7 @@ def test_comments_are_joined_and_odd_truths_left_out(tmp_path: Path) -> None:
     assert found["comment"] == "a; b"
     assert "useful" not in found
     assert "useful is 'maybe'" in outcome.reason
-    properties = SourceFile(outcome.stored[0]).properties
+    properties = source_of(outcome).properties
     assert properties["notes (of the file)"] == "mine"
     assert properties["x"] == ["1", "2"]
 

@@ -24,6 +24,8 @@ from runner.ingest.generatorlog import DayLog, GeneratorLog
 from runner.simulate import Campaign, simulate
 from tests.generator_fakes import DAY, HEADER, NAME, Place, clock, idle, powers, pulse
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:

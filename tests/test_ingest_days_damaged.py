@@ -23,6 +23,8 @@ from runner.ingest import (
 )
 from tests.generator_fakes import DAY, HEADER, NAME, Place, idle, powers, pulse
 
+pytestmark = pytest.mark.whole
+
 ROWS = pulse("09:10:00.3")
 OTHER = "GENERATOR_2026-11-22 b.txt"
 

@@ -11,23 +11,21 @@ import numpy as np
 import pytest
 
 from ishtar.store import SourceFile
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file, text_table
+from runner.ingest import IngestSettings, Outcome, text_table
 from runner.ingest.datecsv import DateCsv
 from runner.simulate import write_archive, write_lvm
+from tests.ingest_fakes import ingest_into, source_of
 
 SETTINGS = IngestSettings(timezone="Europe/Berlin")
 START = dt.datetime(2026, 11, 22, 9, 4, 6, 733000)
 
 
 def ingest(path: Path, **options: Any) -> Outcome:
-    layout = Layout.of(path.parent / "workspace")
-    return ingest_file(path, layout=layout, settings=SETTINGS, **{"shot": 7} | options)
+    return ingest_into(path.parent / "workspace", path, **options)
 
 
-def source_of(path: Path) -> SourceFile:
-    outcome = ingest(path)
-    assert outcome.status == "stored", outcome.reason
-    return SourceFile(outcome.stored[0])
+def stored(path: Path) -> SourceFile:
+    return source_of(ingest(path))
 
 
 # LabVIEW measurement files
@@ -85,7 +83,7 @@ def test_the_columns_of_an_lvm_file_are_its_channels(tmp_path: Path, comma: bool
     write_lvm(
         path, values, dt_s=1e-3, start=START, x0_s=-0.5, operator="lindner", decimal_comma=comma
     )
-    source = source_of(path)
+    source = stored(path)
     assert source.attributes == {"date": "2026-11-22T09:04:06.733", "operator": "lindner"}
     assert list(source.channels) == ["box/powerbox", "box/triggerbox"]
     for name, expected in values.items():
@@ -98,7 +96,7 @@ def test_the_columns_of_an_lvm_file_are_its_channels(tmp_path: Path, comma: bool
 
 def test_decimal_comma_in_headers_and_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "00007_x.lvm", lvm(ROWS, decimal=","))
-    source = source_of(path)
+    source = stored(path)
     assert source.attributes["date"] == "2026-11-22T09:00:00.250"
     a, b = source.channels["x/a"], source.channels["x/b"]
     assert a.raw().tolist() == [1.25, 1.5, 1.75]
@@ -109,7 +107,7 @@ def test_decimal_comma_in_headers_and_rows(tmp_path: Path) -> None:
 def test_without_x_columns_the_header_says_the_times(tmp_path: Path) -> None:
     rows = [row.partition("\t")[2] for row in ROWS]
     text = lvm(["\t" + row for row in rows], x_columns="No", x0="2.0\t3.0")
-    channels = source_of(write(tmp_path / "00007_x.lvm", text)).channels
+    channels = stored(write(tmp_path / "00007_x.lvm", text)).channels
     assert channels["x/a"].raw().tolist() == [1.25, 1.5, 1.75]
     assert channels["x/a"].time().tolist() == [2.0, 2.5, 3.0]
     assert channels["x/b"].time().tolist() == [3.0, 3.5, 4.0]
@@ -123,7 +121,7 @@ def test_each_channel_may_have_its_own_x_and_its_own_start(tmp_path: Path) -> No
         delta="0.5\t0.25",
         times="09:00:00.25\t09:00:01.25",
     )
-    channels = source_of(write(tmp_path / "00007_x.lvm", text)).channels
+    channels = stored(write(tmp_path / "00007_x.lvm", text)).channels
     assert channels["x/b"].raw().tolist() == [10.0, 20.0, 30.0]
     assert (channels["x/a"].t0, channels["x/b"].t0) == (0.0, 1.0)
     assert (channels["x/a"].dt, channels["x/b"].dt) == (0.5, 0.25)
@@ -132,7 +130,7 @@ def test_each_channel_may_have_its_own_x_and_its_own_start(tmp_path: Path) -> No
 def test_x_that_is_not_what_the_header_promises_counts(tmp_path: Path) -> None:
     rows = ["0.0\t1.0\t2.0", "0.329\t3.0\t4.0\tLOST", "1.208\t5.0\t6.0\tOK"]
     text = lvm(rows, headings="No", samples="1\t1")
-    source = source_of(write(tmp_path / "00007_x.lvm", text))
+    source = stored(write(tmp_path / "00007_x.lvm", text))
     channel = source.channels["x/a"]
     assert channel.irregular
     assert channel.time().tolist() == [0.0, 0.329, 1.208]
@@ -155,14 +153,14 @@ def two_segments(second_start: str) -> str:
 
 def test_segments_that_follow_each_other_make_one_regular_channel(tmp_path: Path) -> None:
     path = write(tmp_path / "00007_x.lvm", two_segments("09:00:01.75"))
-    channel = source_of(path).channels["x/a"]
+    channel = stored(path).channels["x/a"]
     assert (channel.t0, channel.dt, channel.n) == (0.0, 0.5, 5)
     assert channel.raw().tolist() == [1.25, 1.5, 1.75, 7.25, 7.5]
 
 
 def test_segments_with_a_pause_between_them_keep_their_times(tmp_path: Path) -> None:
     path = write(tmp_path / "00007_x.lvm", two_segments("09:00:10.25"))
-    channel = source_of(path).channels["x/a"]
+    channel = stored(path).channels["x/a"]
     assert channel.time().tolist() == [0.0, 0.5, 1.0, 10.0, 10.5]
 
 
@@ -170,7 +168,7 @@ def test_empty_cells_end_a_short_channel_and_special_blocks_are_kept(tmp_path: P
     special = "***Start_Special***\ngains\t1\t2\n***End_Special***\n"
     rows = ["0.0\t1.25\t-2.0", "0.5\t1.5\t", "1.0\t1.75\t"]
     text = lvm(rows, samples="3\t1", more=special)
-    source = source_of(write(tmp_path / "00007_x.lvm", text))
+    source = stored(write(tmp_path / "00007_x.lvm", text))
     assert source.channels["x/b"].raw().tolist() == [-2.0]
     assert source.channels["x/a"].n == 3
     assert source.properties["special"] == "gains\t1\t2"
@@ -178,7 +176,7 @@ def test_empty_cells_end_a_short_channel_and_special_blocks_are_kept(tmp_path: P
 
 def test_columns_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
     text = lvm(ROWS, columns="X_Value\tUntitled\tUntitled\tComment")
-    channels = source_of(write(tmp_path / "00007_x.lvm", text)).channels
+    channels = stored(write(tmp_path / "00007_x.lvm", text)).channels
     assert list(channels) == ["x/Untitled", "x/Untitled 2"]
 
 
@@ -187,7 +185,7 @@ def test_text_is_read_some_mb_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
     values = np.round(np.random.default_rng(2).normal(size=500), 6)
     path = tmp_path / "00007_x.lvm"
     write_lvm(path, {"a": values}, dt_s=1e-3, start=START)
-    assert source_of(path).channels["x/a"].raw().tolist() == values.tolist()
+    assert stored(path).channels["x/a"].raw().tolist() == values.tolist()
 
 
 def test_every_cut_of_a_text_file_is_noticed(tmp_path: Path) -> None:
@@ -255,7 +253,7 @@ def test_the_csv_gives_the_shot_its_attributes(
 ) -> None:
     path = tmp_path / "00007_Date.csv"
     path.write_bytes(text.encode(encoding))
-    source = source_of(path)
+    source = stored(path)
     assert source.attributes == attributes
     assert source.channels == {}
 
@@ -304,7 +302,7 @@ def test_an_archive_file_keeps_groups_sampling_and_the_generator_s_minutes(tmp_p
         f["odd/picture"] = np.zeros((3, 4))
         f["odd/row"] = np.arange(5.0).reshape(1, 5)
     outcome = ingest(path)
-    source = SourceFile(outcome.stored[0])
+    source = source_of(outcome)
     channels = source.channels
     assert source.attributes == {"gas": "Ar"}
     np.testing.assert_array_equal(channels["PXI M6251/Lang_I"].raw(), fast)

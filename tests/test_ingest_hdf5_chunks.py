@@ -18,6 +18,8 @@ from h5py import h5d, h5p, h5s, h5t
 from runner.ingest import h5_packed, h5_storage
 from tests.hdf5_fakes import GOOD, Written, filtered, good, ingest
 
+pytestmark = pytest.mark.whole
+
 DATA = np.round(100 * np.sin(np.arange(5000) / 50)).astype(np.int16)
 FILTERS: dict[str, dict[str, Any]] = {
     "none": {},

@@ -16,6 +16,8 @@ import pytest
 from runner.ingest import IngestSettings, IngestStopped, Layout, Outcome, ingest_file
 from runner.ingest.processes import close_processes
 
+pytestmark = pytest.mark.whole
+
 CONVERTER = """
 import os, signal, threading, time
 import numpy as np

@@ -350,6 +350,7 @@ def cut(folder: Path, data: bytes, salvage: bool) -> SourceFile | str:
     return convert(folder, data, Converter(), salvage=salvage)
 
 
+@pytest.mark.whole  # some hundred files
 def test_a_cut_file_is_salvaged_up_to_its_last_whole_row(tmp_path: Path) -> None:
     parts = [Part(rows=ROWS), Part(rows=ROWS, entries=at("10:00:05"))]
     whole = Lvm(segments=parts).text().encode()

@@ -12,7 +12,10 @@ from ishtar.store import SourceFile
 from runner.ingest import IngestSettings, Layout, ingest_file
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real measurements in {DATA}")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no real measurements in {DATA}"),
+]
 LVM = sorted(p.name for p in DATA.glob("*.LVM")) or ["none"]
 
 

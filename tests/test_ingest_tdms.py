@@ -18,7 +18,8 @@ from runner.ingest import Layout, ingest_file, tdms_blocks, tdms_time
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_scale import scale_of
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate, volts_properties
-from tests.tdms_fakes import SETTINGS, daqmx_index, ingested, noise, segment, tdms_object
+from tests.ingest_fakes import SETTINGS
+from tests.tdms_fakes import daqmx_index, ingested, noise, segment, tdms_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -474,7 +475,7 @@ def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
         if size in ends:
             continue  # a file that ends between two segments cannot be told from a whole one
         path.write_bytes(whole[:size])
-        outcome = ingest_file(path, layout=layout, settings=SETTINGS, incoming=True)
+        outcome = ingest_file(path, layout=layout, settings=SETTINGS, incoming=True, apart=False)
         assert outcome.status == ("waiting" if size >= 4 else "quarantined"), size
 
 
@@ -494,7 +495,7 @@ def test_garbage_after_the_magic_is_no_crash(tmp_path: Path) -> None:
             data[at] = int(rng.integers(0, 256))
         path = tmp_path / f"{k + 1:05d}_x.tdms"
         path.write_bytes(data)
-        outcome = ingest_file(path, layout=layout, settings=SETTINGS)
+        outcome = ingest_file(path, layout=layout, settings=SETTINGS, apart=False)
         assert outcome.status in ("stored", "quarantined")
 
 

@@ -18,10 +18,10 @@ from runner.ingest.context import Context
 from runner.ingest.tdms import Tdms
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate
+from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import (
     AS_BEFORE,
     NO_DATA,
-    SETTINGS,
     TOC,
     TOC_DAQMX,
     TOC_INTERLEAVED,
@@ -36,6 +36,8 @@ from tests.tdms_fakes import (
     segment,
     tdms_object,
 )
+
+pytestmark = pytest.mark.whole
 
 UNFINISHED = 0xFFFFFFFFFFFFFFFF
 A, B = "/'g'/'a'", "/'g'/'b'"

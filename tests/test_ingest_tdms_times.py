@@ -12,7 +12,7 @@ from nptdms import ChannelObject, GroupObject, RootObject, TdmsWriter
 from ishtar.store import SourceFile
 from runner.ingest import tdms_sinks
 from runner.ingest.stated_numbers import stated_number, stated_seconds, time_unit
-from tests.tdms_fakes import ingested
+from tests.tdms_fakes import ingested, notes
 
 T0 = np.datetime64("2026-11-22T09:00:00", "us")
 FIVE = np.arange(5.0)
@@ -46,10 +46,6 @@ def stored(
             head = [RootObject(root), *(GroupObject(g, p) for g, p in (groups or {}).items())]
             w.write_segment([*(head if k == 0 else []), *channels])
     return ingested(path, tmp_path)
-
-
-def notes(source: SourceFile) -> str:
-    return "; ".join(source.properties.get("notes", []))
 
 
 # The zero of the clock

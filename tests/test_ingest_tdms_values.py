@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from nptdms import ChannelObject, GroupObject, TdmsFile, TdmsWriter
 
-from ishtar.store import SourceFile
 from tests.tdms_fakes import (
     NO_DATA,
     TOC,
@@ -20,6 +19,7 @@ from tests.tdms_fakes import (
     daqmx_index,
     ingested,
     noise,
+    notes,
     outcome_of,
     plain_index,
     segment,
@@ -110,10 +110,6 @@ def written(tmp_path: Path, *segments: list[tuple[str, Any, dict[str, Any]]]) ->
         for channels in segments:
             w.write_segment([ChannelObject("g", c, v, p) for c, v, p in channels])
     return path
-
-
-def notes(source: SourceFile) -> str:
-    return "; ".join(source.properties.get("notes", []))
 
 
 # Scales that are computed

@@ -14,6 +14,8 @@ from runner.publish.facts import Facts
 from runner.receipts import Subject
 from tests.site_fakes import FIRST, FakeSource, campaign
 
+pytestmark = pytest.mark.whole
+
 NAMES = ("table.html", "compare.html", "search.html")
 
 

@@ -26,6 +26,8 @@ from tests.notebook_fakes import MARKUP, words
 from tests.site_fakes import DAYS, FIRST, FakeSource, campaign, receipt
 from tests.test_publish_site import Page
 
+pytestmark = pytest.mark.whole
+
 BIB = r"""
 @article{chen1991, author = {Chen, F. F.}, title = {Plasma ionization by {H}elicon waves},
   journal = {Plasma Phys. Control. Fusion}, volume = 33, pages = {339--364}, year = 1991,

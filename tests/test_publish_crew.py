@@ -8,10 +8,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from runner.publish import crew, publish
 from runner.publish import site as publisher
 from tests.factory.warm_fakes import alive, soon
 from tests.site_fakes import FIRST, FakeSource, campaign
+
+pytestmark = pytest.mark.whole
 
 
 def given(source: FakeSource) -> FakeSource:

@@ -12,6 +12,8 @@ from runner.publish.records import ShotRecord, WiringRow
 from runner.publish.sanitise import Document, clean_output
 from runner.publish.writer import MOST_WAITING, Writer
 
+pytestmark = pytest.mark.whole
+
 
 def failure(shot: int, template: str = "sound_speed", reason: str = "KeyError: 'He'") -> Failure:
     mark = Mark(

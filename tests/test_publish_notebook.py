@@ -36,6 +36,8 @@ from tests.notebook_fakes import (
     words,
 )
 
+pytestmark = pytest.mark.whole
+
 FORBIDDEN_TAGS = {"script", "style", "iframe", "form", "input", "base", "meta", "object", "embed"}
 PNG = tiny_png()
 

@@ -21,6 +21,8 @@ from runner.receipts import Scrap, Subject
 from tests.notebook_fakes import plain_cells, tiny_png
 from tests.site_fakes import DAYS, FIRST, FakeSource, campaign, receipt
 
+pytestmark = pytest.mark.whole
+
 ADDRESSES = ("href", "src")
 
 

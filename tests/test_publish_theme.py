@@ -8,6 +8,8 @@ import pytest
 
 from runner.publish.theme import Theme, ThemeError, theme_folder
 
+pytestmark = pytest.mark.whole
+
 CSS = (theme_folder() / "assets" / "ishtar.css").read_text()
 
 

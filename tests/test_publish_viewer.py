@@ -19,6 +19,8 @@ from runner.publish.theme import Theme, theme_folder
 from runner.publish.viewer import TracesPage, traces_page
 from runner.publish.writer import Writer
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parent.parent
 
 

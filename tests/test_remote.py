@@ -33,6 +33,8 @@ from runner.receipts import Receipt, Scrap, Subject, report_folder
 from runner.site_settings import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 
+pytestmark = pytest.mark.whole
+
 STEPS = 65534
 
 

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from ishtar.derived import DerivedSamples
 from ishtar.errors import UnitError
 from ishtar.sampled import ChannelSamples
-from ishtar.signal import Signal, Story
 from ishtar.store import SourceFile, SourceWriter
 from ishtar.testbed import Testbed
-from tests.library_fakes import DT, FIRST, SCALE, T0, origin
+from tests.library_fakes import DT, FIRST, SCALE, T0, origin, signal_of
 from tests.library_fakes import memory_channel as fake
 
 LOW, HIGH = -32768, 32767
@@ -29,10 +28,6 @@ def channel_of(values: Any, **how: Any) -> Any:
     limits = np.iinfo(channel.dtype)
     n = int(np.isin(channel.values, [limits.min, limits.max]).sum())
     return replace(channel, n_clipped=n)
-
-
-def signal_of(samples: Any) -> Signal:
-    return Signal(samples, Story(signal="x", shot=1, unit="V"), on_read=lambda: None)
 
 
 def test_clipped_samples_are_flagged_at_both_ends_of_the_recorder():

@@ -28,10 +28,9 @@ from ishtar.derived import DerivedSamples
 from ishtar.errors import TimeBaseError
 from ishtar.means import mean_of
 from ishtar.sampled import ChannelSamples, ScaledSamples
-from ishtar.signal import Signal, Story
 from ishtar.spans import Span
 from ishtar.testbed import Testbed
-from tests.library_fakes import FIRST, memory_channel, truth
+from tests.library_fakes import FIRST, memory_channel, signal_of, truth
 
 DRAWS = 2000
 RNG = np.random.default_rng(11)
@@ -48,10 +47,6 @@ def samples_of(channel: Any, *steps: Any, device: str = "d") -> CalibratedSample
         transforms=steps,
     )
     return CalibratedSamples(channel, calibration, "V")
-
-
-def signal_of(samples: Any) -> Signal:
-    return Signal(samples, Story(signal="x", shot=1, unit="V"), on_read=lambda: None)
 
 
 X = np.array([-1.0, 0.5, 2.0, 2.5])

@@ -18,6 +18,8 @@ from runner.simulate import instruments as ins
 from runner.simulate.campaign import setup_of
 from runner.simulate.write import layout_of
 
+pytestmark = pytest.mark.whole
+
 DAQ = "PXI M6251"
 SMALL = dataclasses.replace(demo_campaign(), size_mb=1.0)
 

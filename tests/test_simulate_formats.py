@@ -25,6 +25,8 @@ from runner.simulate import (
 )
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
 
+pytestmark = pytest.mark.whole
+
 REAL_LVM = Path(__file__).parents[2] / "shared" / "data" / "tomas_powerbox_15_52_30_1.LVM"
 CAMPAIGN = Campaign(size_mb=1.0)
 TYPES = (np.int8, np.int16, np.int32, np.float32, np.float64)

@@ -21,7 +21,6 @@ import ishtar
 from ishtar.errors import TimeBaseError
 from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
-from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.data.after import depth_of
@@ -43,8 +42,11 @@ from tests.axis_fakes import (
     lines,
     write_axes,
 )
+from tests.command_fakes import caller
 from tests.library_fakes import FIRST, N, origin
 from tests.test_remote import Quiet
+
+pytestmark = pytest.mark.whole
 
 DAY_ALONE = 1262  # a shot of which only the day is known
 
@@ -320,14 +322,7 @@ def test_a_far_reader_knows_a_day_alone(there):
 @pytest.fixture
 def call(workspace, monkeypatch, capsys):
     monkeypatch.chdir(workspace.root)
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return caller(capsys)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from runner.publish.retention import due
 from runner.receipts import Scrap, Subject
 from runner.site_settings import PublishSettings
 from tests.notebook_fakes import MARKUP
-from tests.site_fakes import FIRST, FakeSource, _shot, campaign, receipt
+from tests.site_fakes import FIRST, FakeSource, YearsAhead, _shot, campaign, receipt
+
+pytestmark = pytest.mark.whole
 
 DATE = datetime(2026, 11, 22, 10, 0)
 
@@ -245,14 +247,6 @@ def test_what_is_due_to_be_let_go_is_found_by_its_age(tmp_path, monkeypatch):
     assert list(due(out, dates, settings)) == [FIRST]
     publish(source, out, only=[Subject.shot(FIRST)], settings=settings)
     assert list(due(out, dates, settings)) == []
-
-
-class YearsAhead(datetime):
-    """A clock that is years ahead."""
-
-    @classmethod
-    def now(cls, tz: Any = None) -> datetime:
-        return datetime(2036, 1, 1, tzinfo=tz)
 
 
 @pytest.mark.parametrize("wrong", [{"tile_samples": -1}, {"keep_tiles_days": -1}])

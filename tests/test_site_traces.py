@@ -31,6 +31,9 @@ from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
 from runner.site_settings import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
+from tests.site_fakes import YearsAhead
+
+pytestmark = pytest.mark.whole
 
 SHALLOW = PublishSettings(tile_samples=2000)
 DERIVED = ("Inj_P", "Share")
@@ -305,21 +308,13 @@ def test_old_traces_keep_their_coarse_levels(publishing, monkeypatch):
     days = (datetime.now() - datetime(2026, 11, 22, 10, 49)).days
     publishing(replace(long, keep_tiles_days=max(days, 1) + 400))
     assert publishing.levels() == 2
-    monkeypatch.setattr("runner.publish.retention.datetime", Later)
+    monkeypatch.setattr("runner.publish.retention.datetime", YearsAhead)
     publishing(replace(long, keep_tiles_days=1))
     entry = read_index(publishing.out, FIRST)["Coil_I"]
     assert len(entry["levels"]) == 1
     folder = publishing.out / f"shots/{FIRST:05d}/traces/{entry['slug']}"
     assert os.listdir(folder) == ["0-0.js"]
     assert (publishing.out / f"shots/{FIRST:05d}/data.csv").is_file()
-
-
-class Later(datetime):
-    """A clock that is years ahead."""
-
-    @classmethod
-    def now(cls, tz: Any = None) -> datetime:
-        return datetime(2036, 1, 1, tzinfo=tz)
 
 
 def test_figures_that_were_let_go_are_told_where_they_were():

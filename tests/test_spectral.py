@@ -21,6 +21,8 @@ from ishtar.spectral import (
     spectrum,
 )
 
+pytestmark = pytest.mark.whole
+
 DT = 1e-8  # s: 100 MS/s
 N = 1 << 15
 
@@ -176,7 +178,9 @@ class TestLines:
             assert (line.amplitude.unit, line.frequency.unit) == ("V", "Hz")
         assert [x.frequency.value for x in found] == sorted(x.frequency.value for x in found)
 
-    @pytest.mark.parametrize("window", ["hann", "blackmanharris"])
+    @pytest.mark.parametrize(
+        "window", ["hann", pytest.param("blackmanharris", marks=pytest.mark.long)]
+    )
     def test_sigmas_hold_the_truth_two_times_out_of_three(self, window):
         rng = np.random.default_rng(5)
         hits = []

@@ -554,10 +554,10 @@ def test_an_abandoned_lane_forgets_its_jobs() -> None:
 
     def first() -> None:
         started.set()
-        release.wait(5)
+        release.wait(120)
 
     lane.put(first)
-    started.wait(5)
+    started.wait(120)
     lane.put(lambda: done.append(1))
     threading.Timer(0.05, release.set).start()
     lane.abandon()

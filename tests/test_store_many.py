@@ -27,6 +27,8 @@ from runner.ingest import IngestSettings, Layout, ingest_file
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
 from runner.starter import make_workspace
 
+pytestmark = pytest.mark.whole
+
 FEW, MANY = 40, 200
 ORIGIN = Origin(
     shot=1,

@@ -14,6 +14,8 @@ import pytest
 
 import ishtar
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[1]
 FILES = sorted(p for package in ("ishtar", "runner") for p in (ROOT / package).rglob("*.py"))
 LIBRARY = [p for p in FILES if p.is_relative_to(ROOT / "ishtar")]

@@ -32,6 +32,19 @@ def _quote(part: str) -> str:
     return quoted
 
 
+def free_name(name: str, taken: set[str], numbered: str = "{} ({})") -> str:
+    """Return the name, or with a number behind it if it is taken; from now on it is.
+
+    ``a/b`` and ``c`` are one path with ``a`` and ``b/c``.
+    """
+    free, k = name, 1
+    while free in taken:
+        k += 1
+        free = numbered.format(name, k)
+    taken.add(free)
+    return free
+
+
 def to_json(value: Any) -> str:
     """Return JSON text of plain values, numpy's among them; what has no JSON becomes text."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ishtar.store.h5_names import free_name
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_types import DataType, TimeStamp, Unread, one_line, type_of
 
@@ -109,17 +110,6 @@ def object_path(text: str) -> tuple[str, ...] | None:
             part, rest = part + "'", rest[1:]
         parts.append(part)
     return tuple(parts) if len(parts) <= 2 else None
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    """Return the name, or with a number behind it if it is taken: ``a/b`` and ``c`` are one path
-    with ``a`` and ``b/c``."""
-    free, k = name, 1
-    while free in taken:
-        k += 1
-        free = f"{name} ({k})"
-    taken.add(free)
-    return free
 
 
 def cleaned(text: str) -> str:

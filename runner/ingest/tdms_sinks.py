@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.store import ChannelWriter
+from ishtar.store.h5_names import free_name
 from runner.ingest.context import Context
 from runner.ingest.tdms_bases import Note, TimeBases
 from runner.ingest.tdms_blocks import Block
-from runner.ingest.tdms_objects import Channel, free_name, kept
+from runner.ingest.tdms_objects import Channel, kept
 from runner.ingest.tdms_scale import is_scale_property
 from runner.ingest.tdms_time import TimeBase
 from runner.ingest.tdms_values import Values

@@ -166,6 +166,11 @@ def use(address: str | None) -> None:
     _told = address
 
 
+def told() -> str | None:
+    """Return the address of the server that was named with `use`, if there is still one."""
+    return _told if _told is not None and Path(_told).exists() else None
+
+
 def address(environment: Mapping[str, str] | None = None) -> str:
     """Return the address of the server to use; starts one where none is known.
 
@@ -173,8 +178,8 @@ def address(environment: Mapping[str, str] | None = None) -> str:
     when they are imported.
     """
     global _own, _own_pid
-    if _told is not None and Path(_told).exists():
-        return _told
+    if (named := told()) is not None:
+        return named
     with _lock:
         if _own is None or _own_pid != os.getpid():
             read = {n: environment[n] for n in READ_BY_IMPORTS if environment and n in environment}

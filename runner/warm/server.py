@@ -23,6 +23,7 @@ import gc
 import json
 import logging
 import os
+import select
 import selectors
 import shutil
 import signal
@@ -98,7 +99,7 @@ class Server:
         self._selector.register(self._wake, selectors.EVENT_READ, self._bury)
         self._bury()  # who ended while the server replaced itself
         try:
-            while not self._ended:
+            while not self._left_alone():
                 self._hand_out()
                 if not self._complete and self._idle and not self._waiting:
                     self._complete_imports()
@@ -138,6 +139,15 @@ class Server:
             kill_tree(kernel.pid)
             kernel.retired = True
         self._idle.clear()
+
+    def _left_alone(self) -> bool:
+        """Tell whether it is time to end; the owner may have gone while this imported.
+
+        A kernel that began then would find its folder removed, and leave one of its own.
+        """
+        if not self._ended and select.select([OWNER], [], [], 0)[0]:
+            self._owner_spoke()
+        return self._ended
 
     def _owner_spoke(self) -> None:
         self._ended = self._orphaned = not os.read(OWNER, 4096)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,6 +80,14 @@ def open_page(chromium: Any, seen: Seen, size: tuple[int, int], *, dark: bool = 
     page.emulate_media(color_scheme="dark" if dark else "light")
     seen.watch(page)
     return page
+
+
+def until(page: Any, true: str) -> None:
+    """Wait for a condition; playwright's own waiting needs an eval that the pages forbid."""
+    end = time.monotonic() + 60  # which only ends a hang
+    while not page.evaluate(true):
+        assert time.monotonic() < end, f"{true} – {page.inner_text('main')[:600]}"
+        page.wait_for_timeout(20)
 
 
 def violations(page: Any, *, only: str = "") -> list[str]:

@@ -7,7 +7,6 @@ import io
 import math
 import random
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +18,7 @@ import pytest
 from runner.publish import publish
 from runner.publish.format import number, unit_text
 from runner.receipts import Scrap, Subject
-from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, violations
+from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, until, violations
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, campaign, receipt
 
@@ -77,14 +76,6 @@ def page(chromium: Any, seen: Seen) -> Iterator[Any]:
     yield page
     page.close()
     assert seen.troubles == []
-
-
-def until(page: Any, true: str) -> None:
-    """Wait for a condition; playwright's own waiting needs an eval that the pages forbid."""
-    end = time.monotonic() + 10
-    while not page.evaluate(true):
-        assert time.monotonic() < end, f"{true} – {page.inner_text('main')[:600]}"
-        page.wait_for_timeout(20)
 
 
 def open_table(page: Any, base: str, state: str = "") -> None:

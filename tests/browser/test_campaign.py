@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from runner.campaign import (
 from runner.simulate import three_weeks
 from runner.simulate.campaign import setup_of
 from runner.simulate.weeks import HELIUM, NO_LOG
-from tests.browser.looking import DESKTOP, Seen, open_page
+from tests.browser.looking import DESKTOP, Seen, open_page, until
 
 pytestmark = pytest.mark.browser
 
@@ -34,13 +33,6 @@ FIRST_VIEW, ZOOM = 300_000, 150_000  # bytes
 @pytest.fixture(scope="module")
 def site(campaign: Path) -> Path:
     return campaign
-
-
-def until(page: Any, true: str) -> None:
-    end = time.monotonic() + 10
-    while not page.evaluate(true):
-        assert time.monotonic() < end, f"{true} – {page.inner_text('main')[:600]}"
-        page.wait_for_timeout(20)
 
 
 def text_of(page: Any, path: str) -> str:

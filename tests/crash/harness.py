@@ -125,7 +125,7 @@ class Service:
         assert self.process is not None
         self.look()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(300)
 
     @property
     def lives(self) -> bool:
@@ -150,7 +150,7 @@ class Service:
             self.seen |= {p.pid: p for p in [service, *service.children(recursive=True)]}
         return found
 
-    def strays(self, within_s: float = 5.0) -> list[psutil.Process]:
+    def strays(self, within_s: float = 60.0) -> list[psutil.Process]:
         """Return the processes that were seen below the service, live, and are not below it now."""
         deadline = time.monotonic() + within_s
         while True:
@@ -162,7 +162,7 @@ class Service:
                 return found
             time.sleep(0.1)
 
-    def survivors(self, within_s: float = 10.0) -> list[psutil.Process]:
+    def survivors(self, within_s: float = 120.0) -> list[psutil.Process]:
         """Return the processes that were ever seen and live, after some time to end."""
         _, alive = psutil.wait_procs([p for p in self.seen.values() if p.is_running()], within_s)
         return [p for p in alive if p.is_running()]

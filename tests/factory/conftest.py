@@ -13,11 +13,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
-from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.execute import Done, Job, execute
 from runner.receipts import Subject
 from runner.starter import make_workspace
+from runner.warm import owner
+from runner.warm.owner import WarmServer
+from tests.command_fakes import Call, caller
+from tests.factory.warm_fakes import kernels_from, printed
 
 SIGNALS = """
 [Lang_I]
@@ -105,9 +108,43 @@ class Factory:
         )
         return execute(job)
 
+    def run_to_its_limit(self, template: str, said: str, **kw: object) -> tuple[Done, float]:
+        """Run a template that never ends; return also its time limit, s.
+
+        The limit holds from before the kernel starts: it is longer where a machine was too slow
+        for the template to say something.
+        """
+        for limit_s in (2.0, 10.0, 50.0, 250.0):
+            done = self.run(template, timeout_s=limit_s, **kw)
+            if said in printed(self.notebook(done)):
+                return done, limit_s
+        raise AssertionError(f"{template} never said {said!r}")
+
     def notebook(self, done: Done) -> nbformat.NotebookNode:
         """Read the executed notebook of a report."""
         return nbformat.read(self.workspace.reports / done.folder / "report.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="session")
+def kernel_server() -> Iterator[None]:
+    """Let all tests of a process take their kernels from one server: it imports everything once.
+
+    `test_pool` has pools that own theirs, as those of the command line do.
+    """
+    if not owner.available():
+        yield
+        return
+    with WarmServer(spare=2) as server:
+        server.start()
+        with kernels_from(server.address):
+            yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels_where_reports_run(request: pytest.FixtureRequest) -> None:
+    """Start the server of kernels with the first module that runs reports."""
+    if request.node.get_closest_marker("whole"):
+        request.getfixturevalue("kernel_server")
 
 
 @pytest.fixture
@@ -136,14 +173,9 @@ def coordinator(factory: Factory) -> Iterator[Coordinator]:
 
 
 @pytest.fixture
-def call(factory: Factory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def call(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
     """Give a function that runs a command in the workspace: exit code, output, errors."""
     monkeypatch.chdir(factory.workspace.root)
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return caller(capsys)

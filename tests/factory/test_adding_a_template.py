@@ -14,6 +14,8 @@ from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
 
+pytestmark = pytest.mark.whole
+
 PAGE = "adding-a-template.md"
 
 

@@ -22,6 +22,8 @@ from runner.receipts import Receipt, Subject
 from runner.setbacks import MOST_DEATHS
 from runner.waiting import Priority
 
+pytestmark = pytest.mark.whole
+
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 

@@ -15,6 +15,8 @@ from runner.pool import open_pool
 from runner.receipts import Subject
 from runner.waiting import Priority
 
+pytestmark = pytest.mark.whole
+
 GLUE = "from ishtar.report import glue\nglue('n', shot)"
 
 
@@ -85,11 +87,11 @@ def test_run_leaves_a_backfill_to_the_service_that_holds_the_workspace(
     def hold():
         with coordinator_lock(factory.workspace):
             held.set()
-            done.wait(30)
+            done.wait(300)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(30)
+    held.wait(300)
     try:
         with pytest.raises(SystemExit) as ended:
             main(["run", "--backfill", "--shots", "1"])

@@ -19,6 +19,8 @@ from runner.plan import Planned
 from runner.templates import read_templates
 from runner.warm.processes import LINUX
 
+pytestmark = pytest.mark.whole
+
 READS = """
 import ishtar
 from ishtar.report import glue
@@ -236,7 +238,7 @@ def test_a_run_that_is_interrupted_leaves_no_half_report(factory):
     root = cold(factory.workspace.root).root
     environment = {k: v for k, v in os.environ.items() if k != "ISHTAR_WORKSPACE"}
     ended = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], cwd=root, env=environment, check=False, timeout=60
+        [sys.executable, "-c", INTERRUPTED], cwd=root, env=environment, check=False, timeout=300
     )
     assert ended.returncode != 0
     assert list(factory.workspace.reports.iterdir()) == []

@@ -11,6 +11,8 @@ import pytest
 
 from runner.cli import COMMANDS, main
 
+pytestmark = pytest.mark.whole
+
 READ = "import ishtar\nfrom ishtar.report import glue\ncurrent = ishtar.open()[shot]['Lang_I']"
 GLUE = 'glue("I_end", float(current[t_start:1.0].load().min()), unit="A")'
 PARAMETERS = "shot: int = 1\nt_start: float = 0.0  # [s] start, 0 .. 1"
@@ -115,7 +117,7 @@ def test_a_fork_has_its_parameters_and_origin_and_runs_as_it_is(factory, call, t
     assert cell.source == PARAMETERS.replace("0.0", "0.5")
     from nbclient import NotebookClient
 
-    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     code, _, err = call("fork", "1", "probe", "-o", target)
     assert code == 2
     assert "there already" in err

@@ -8,6 +8,8 @@ from functools import partial
 
 import pytest
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def calib(call):

@@ -11,6 +11,8 @@ from ishtar.lineage import recording
 from ishtar.testbed import Testbed
 from runner.present import Present, reason
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture(autouse=True)
 def second_shot(factory):

@@ -31,6 +31,8 @@ from runner.receipts import RECEIPT, Receipt, Subject
 from runner.settings import PoolSettings, read_settings
 from tests.factory.warm_fakes import alive, soon
 
+pytestmark = pytest.mark.whole
+
 COORDINATOR = """
 import os, time
 from runner.cluster.pool import open_cluster
@@ -170,7 +172,7 @@ def test_a_scheduler_that_is_lost_is_told_and_found_again_where_its_file_says(
         with pytest.raises(
             ClusterError, match=r"dask scheduler --scheduler-file .*scheduler\.json"
         ):
-            pool.submit(divmod, 7, 2).result(20)
+            pool.submit(divmod, 7, 2).result(120)
         for _ in range(2):
             with start_scheduler(file) as process:
                 future = pool.submit(divmod, 7, 2)
@@ -179,7 +181,7 @@ def test_a_scheduler_that_is_lost_is_told_and_found_again_where_its_file_says(
                 assert not future.done()
                 process.kill()
                 with pytest.raises(ClusterError, match="what was done is noted"):
-                    future.result(20)
+                    future.result(120)
             file.unlink()
 
 
@@ -202,7 +204,7 @@ def test_nothing_is_left_of_a_cluster_of_our_own_when_the_run_is_ended():
         future = pool.submit(time.sleep, 600)
         assert soon(future.running)
         raise KeyboardInterrupt
-    assert isinstance(future.exception(20), ClusterError)
+    assert isinstance(future.exception(120), ClusterError)
     assert soon(lambda: not alive(worker))
     after = {p.pid for p in psutil.Process().children(recursive=True) if helper(p) is False}
     assert after <= before

@@ -9,6 +9,8 @@ import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
+import pytest
+
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator, Event
 from runner.desk import MOST_ROUNDS, Desk
@@ -21,9 +23,12 @@ from tests.crash.checks import problems
 from tests.crash.harness import TARGETS, scene
 from tests.crash.reader import Reader, read_all
 
+pytestmark = pytest.mark.whole
+
 SEED = 20261122
 
 
+@pytest.mark.long
 def test_whatever_is_killed_every_shot_has_its_reports_and_readers_see_whole_pages(tmp_path):
     chance = random.Random(SEED)
     targets = [name for name in TARGETS if name != "service"]
@@ -31,16 +36,16 @@ def test_whatever_is_killed_every_shot_has_its_reports_and_readers_see_whole_pag
     with scene(tmp_path, shots=len(targets), seed=SEED) as crash:
         for target in targets:
             crash.stream.deliver()
-            crash.kill(target, patience_s=60.0)
+            crash.kill(target, patience_s=600.0)
             time.sleep(chance.uniform(0.0, 0.3))
-        crash.settle(120.0)  # by itself: the service has not been started again
+        crash.settle(600.0)  # by itself: the service has not been started again
         assert crash.service.starts == 1
         assert crash.service.strays() == []
         crash.kill("service")
-        crash.wait(lambda: "caught up" in crash.service.log.read_text()[-400:], str, 60.0)
+        crash.wait(lambda: "caught up" in crash.service.log.read_text()[-400:], str, 600.0)
+        crash.wait(lambda: crash.reader.pages > 50, lambda: "few pages were read", 600.0)
         assert crash.service.stop() == 0
         crash.reader.stop()
-        assert crash.reader.pages > 50
         assert list(problems(crash)) == []
 
 

@@ -17,6 +17,8 @@ from runner import doctor
 from runner.cli import main
 from runner.starter import make_workspace
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 REAL_KERNEL = doctor._kernel
 Usage = namedtuple("Usage", "total used free")

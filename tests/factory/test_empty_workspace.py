@@ -13,11 +13,13 @@ import pytest
 from ishtar.calibration import load_declarations, read_declarations
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
-from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.ingest.settings import IngestSettings
 from runner.settings import read_settings
 from runner.starter import make_workspace
+from tests.command_fakes import Call, caller
+
+pytestmark = pytest.mark.whole
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = load_declarations(ROOT / "calibrations")
@@ -34,16 +36,9 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]):
+def call(capsys: pytest.CaptureFixture[str]) -> Call:
     """Give a function that runs a command: exit code, output, errors."""
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return caller(capsys)
 
 
 def store(workspace: Workspace, number: int) -> None:

@@ -15,6 +15,8 @@ from runner.rebuild import rebuild
 from tests.factory.test_plan import make, planned
 from tests.generator_fakes import HEADER, NAME, clock
 
+pytestmark = pytest.mark.whole
+
 FORWARD = "stale: channel Generator/ForwardPower (content changed)"
 READERS = {
     "power": lambda tb, s: tb[s.number].channel("Generator/ForwardPower").times(),

@@ -6,6 +6,8 @@ import pytest
 
 from tests.factory.warm_fakes import alive, soon
 
+pytestmark = pytest.mark.whole
+
 KINDS = ["warm", "cold"]
 FILL = "held = []\nwhile True:\n    held.append(bytearray(b'x') * 20_000_000)"
 FILL_BELOW = f"""
@@ -54,8 +56,8 @@ def test_a_report_that_sleeps_for_ever_ends_at_its_time_limit_with_all_that_it_s
     factory, kernels
 ):
     factory.template("sleeps", LEAVE_RUNNING + "import time\ntime.sleep(600)")
-    done = factory.run("sleeps", timeout_s=2.0, kernels=kernels)
-    assert (done.receipt.state, "2 s" in done.receipt.reason) == ("timeout", True)
+    done, limit_s = factory.run_to_its_limit("sleeps", "left", kernels=kernels)
+    assert (done.receipt.state, f"{limit_s:g} s" in done.receipt.reason) == ("timeout", True)
     assert soon(lambda: not alive(int(texts(factory.notebook(done)).split()[1])))
 
 

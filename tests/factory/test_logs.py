@@ -17,6 +17,8 @@ from runner.pool import open_pool
 from runner.receipts import Subject
 from runner.settings import read_settings
 
+pytestmark = pytest.mark.whole
+
 logger = logging.getLogger("a.logger")
 
 

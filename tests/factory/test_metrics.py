@@ -18,6 +18,8 @@ from runner.metrics import CONTENT_TYPE, FAMILIES, Metrics, serve
 from runner.observe import ServiceObserver
 from runner.settings import address_of, read_settings
 
+pytestmark = pytest.mark.whole
+
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
 DESK = {
     "running": [{"subject": "00001"}],
@@ -88,15 +90,15 @@ def test_every_metric_says_what_it_is_in_the_documentation():
 
 def test_prometheus_gets_the_text_at_metrics_and_nothing_elsewhere():
     with serve("127.0.0.1", 0, lambda: "x 1\n") as address:
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=120) as answer:
             assert answer.headers["Content-Type"] == CONTENT_TYPE
             assert answer.read() == b"x 1\n"
         with pytest.raises(urllib.error.HTTPError) as error:
-            urllib.request.urlopen(address.replace("/metrics", "/"), timeout=5)
+            urllib.request.urlopen(address.replace("/metrics", "/"), timeout=120)
         error.value.close()
         assert error.value.code == 404
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(address, timeout=5)
+        urllib.request.urlopen(address, timeout=120)
 
 
 def test_the_service_fills_the_metrics(factory):
@@ -114,7 +116,7 @@ def test_the_service_fills_the_metrics(factory):
         with observer.publishing():
             pass
         observer.looked(DESK, {})
-        with urllib.request.urlopen(observer.board.holder.metrics, timeout=5) as answer:
+        with urllib.request.urlopen(observer.board.holder.metrics, timeout=120) as answer:
             found = samples(answer.read().decode())
     assert found["ishtar_reports_total", 'state="ok",template="short"'] == 1
     assert found["ishtar_report_duration_seconds_sum", 'template="short"'] == pytest.approx(

@@ -1,11 +1,19 @@
-"""The page on a new facility does what it says, in a shell: from an empty folder to its page."""
+"""The page on a new facility does what it says: from an empty folder to its page.
+
+It is followed twice: with the commands of `ishtar` run in this process, which is quick, and (among
+the long tests) with all of it typed into a shell.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -13,9 +21,12 @@ import pytest
 
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
+from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.ingest import IngestSettings, shot_in
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
+
+pytestmark = pytest.mark.whole
 
 PAGE = "new-facility.md"
 ROOT = Path(__file__).parents[2]
@@ -28,6 +39,8 @@ exec "{python}" -c "from runner.cli import main; main()" "$@"
 
 class Newcomer:
     """Somebody with a terminal, a home of their own, and the page in front of them."""
+
+    own_commands = re.compile("(?!)")  # none: all is typed into the shell
 
     def __init__(self, folder: Path) -> None:
         self.here = folder / "work"
@@ -71,6 +84,14 @@ class Newcomer:
 
     def _types(self, text: str) -> None:
         """Type commands; one that fails is a page that is wrong."""
+        said = []
+        for k, part in enumerate(self.own_commands.split(text)):
+            if part.strip():
+                self._runs(part) if k % 2 else self._tells_shell(part)
+                said.append(self.said)
+        self.said = "".join(said)
+
+    def _tells_shell(self, text: str) -> None:
         done = subprocess.run(
             ["bash", "-e", "-c", f"{text}\npwd > '{self._place}'"],
             cwd=self.here,
@@ -83,6 +104,10 @@ class Newcomer:
         self.here = Path(self._place.read_text().strip())
         self.said = done.stdout
 
+    def _runs(self, command: str) -> None:
+        """Run a command of our own."""
+        raise NotImplementedError
+
     def _reads(self, text: str) -> None:
         """Find each line of the page among what was said, in this order; blanks do not count."""
         said = iter([" ".join(line.split()) for line in self.said.splitlines()])
@@ -90,13 +115,35 @@ class Newcomer:
             assert any(line in other for other in said), f"{line}\n\n{self.said}"
 
 
-@pytest.fixture(scope="module")
-def powerlab(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+class Hasty(Newcomer):
+    """Does the same, but for a process for each command of ours."""
+
+    own_commands = re.compile(r"^(ishtar .*\n)", re.M)
+
+    def _runs(self, command: str) -> None:
+        said = io.StringIO()
+        with (
+            contextlib.chdir(self.here),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main(shlex.split(command)[1:])
+        self.said = said.getvalue()
+        assert ended.value.code == 0, f"{command}\n{self.said}"
+
+
+@pytest.fixture(scope="module", params=[Hasty, pytest.param(Newcomer, marks=pytest.mark.long)])
+def powerlab(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workspace]:
     """The workspace of somebody who followed the page from its beginning to its end."""
-    newcomer = Newcomer(tmp_path_factory.mktemp("facility"))
-    for kind, text in blocks(PAGE):
-        newcomer.does(kind, text)
-    return Workspace.at(newcomer.here)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ISHTAR_WORKSPACE", raising=False)
+        newcomer = request.param(tmp_path_factory.mktemp("facility"))
+        for kind, text in blocks(PAGE):
+            newcomer.does(kind, text)
+        yield Workspace.at(newcomer.here)
 
 
 def test_the_page_leads_to_reports_with_the_right_numbers(powerlab):

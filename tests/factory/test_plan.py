@@ -19,6 +19,8 @@ from runner.execute import Done
 from runner.rebuild import rebuild
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
+pytestmark = pytest.mark.whole
+
 HOMES = {"one": "ishtar.a", "two": "ishtar.b", "used": "ishtar.used"}
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from runner.pool import open_pool
+from runner.warm import owner
+from runner.warm.owner import WarmServer
+from tests.factory.warm_fakes import alive, kernels_from, printed, soon
+
+pytestmark = pytest.mark.whole
 
 COORDINATOR = """
 import os, sys, time
 from runner.pool import open_pool
+from runner.warm import owner
+from runner.warm.owner import WarmServer
 if __name__ == "__main__":
     with open_pool(2) as pool:
         print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)
@@ -39,10 +46,7 @@ def test_workers_end_when_the_coordinator_is_killed(tmp_path):
         workers = [int(pid) for pid in process.stdout.readline().split()]
         assert all(psutil.pid_exists(pid) for pid in workers)
         process.kill()
-    deadline = time.monotonic() + 20
-    while any(alive(pid) for pid in workers):
-        assert time.monotonic() < deadline, "workers are still there"
-        time.sleep(0.05)
+    assert soon(lambda: not any(alive(pid) for pid in workers)), "workers are still there"
 
 
 def test_workers_end_at_once_when_the_command_is_terminated(tmp_path):
@@ -56,13 +60,34 @@ def test_workers_end_at_once_when_the_command_is_terminated(tmp_path):
         assert process.stdout is not None
         workers = [int(pid) for pid in process.stdout.readline().split()]
         process.terminate()
-        assert process.wait(20) == 143
+        assert process.wait(120) == 143
     assert not any(alive(pid) for pid in workers)
 
 
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def server_of_kernels() -> str | None:
+    """Return the address at which a worker takes its kernels."""
+    return owner.told()
+
+
+@pytest.mark.skipif(not owner.available(), reason="kernels are not forked here")
+def test_workers_take_their_kernels_from_the_server_that_was_named_and_else_from_the_pools_own():
+    with WarmServer() as named:
+        with kernels_from(named.address), open_pool(1) as pool:
+            assert pool.submit(server_of_kernels).result() == named.address
+        with kernels_from(None), open_pool(1) as pool:
+            own = pool.submit(server_of_kernels).result()
+            assert own not in (None, named.address)
+            assert Path(own).exists()
+        assert not Path(own).exists()
+        with kernels_from(named.address), open_pool(1, kernels="cold") as pool:
+            assert pool.submit(server_of_kernels).result() is None
+
+
+@pytest.mark.skipif(not owner.available(), reason="kernels are not forked here")
+def test_a_report_is_made_with_a_kernel_of_the_pools_own_server(factory, coordinator):
+    factory.template("where", "import os\nprint(os.getppid())")
+    with kernels_from(None):
+        (done,) = coordinator.run(workers=1)
+    assert done.receipt.state == "ok"
+    server = int(printed(factory.notebook(done)))
+    assert soon(lambda: not alive(server))  # it ended with the pool

@@ -16,6 +16,8 @@ from runner.pool import POOLS, jobs_at_once, open_pool
 from runner.settings import POOL_KINDS, PoolSettings
 from tests.factory.warm_fakes import alive, soon
 
+pytestmark = pytest.mark.whole
+
 KILLS_ITS_WORKER_ONCE = """
 import os, signal
 from pathlib import Path

@@ -11,6 +11,8 @@ from runner.coordinator import Coordinator
 from runner.receipts import Subject
 from runner.starter import make_workspace
 
+pytestmark = pytest.mark.whole
+
 POSITIONS = {1: 30.0, 2: 10.0, 3: 20.0, 4: 30.05, 5: 20.1, 6: 25.0, 7: 15.0, 8: 22.0, 9: 40.0}
 HELIUM, USELESS, WITHOUT, NOISY = 6, 7, 8, 9
 PEAK_CM = 20.05

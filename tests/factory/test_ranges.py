@@ -13,6 +13,8 @@ from runner.errors import ParameterError
 from runner.ranges import holds_any, range_of
 from runner.receipts import Subject
 
+pytestmark = pytest.mark.whole
+
 READ = "import ishtar\nfrom ishtar.report import glue\ntb = ishtar.open()"
 PROBE = "glue('I_end', float(tb[shot]['Lang_I'].load().min()) * factor, unit='A')"
 MEAN = "table = tb.range(first, last).table(['gas', 'probe.I_end'])"

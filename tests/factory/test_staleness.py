@@ -17,6 +17,8 @@ from runner import code
 from runner.receipts import Scrap
 from tests.factory.test_plan import make, planned
 
+pytestmark = pytest.mark.whole
+
 MACHINE = """
 [[component]]
 name = "tip"

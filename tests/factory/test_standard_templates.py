@@ -17,6 +17,8 @@ from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from tests.factory.profile_fakes import functions_that_run, not_recorded
 
+pytestmark = pytest.mark.whole
+
 GOOD, UNPLUGGED = 7, 8
 
 

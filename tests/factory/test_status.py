@@ -25,6 +25,9 @@ from runner.observe import RunObserver, ServiceObserver
 from runner.progress import folder, following, read_progress
 from runner.receipts import Receipt, Subject
 from runner.status import Board, Holder, LastFile, read_status, status_file
+from tests.factory.warm_fakes import soon
+
+pytestmark = pytest.mark.whole
 
 
 def job(workspace, number: int = 1, template: str = "langmuir", **kw) -> Job:
@@ -63,9 +66,7 @@ def test_where_nothing_ever_ran_the_status_says_so_and_how_to_begin(factory):
 def test_a_board_tells_who_holds_the_workspace_and_when_it_has_ended(factory):
     with Board(factory.workspace, "watch", every_s=0.01) as board:
         board.tell(waiting={"live": 2})
-        deadline = time.monotonic() + 5
-        while document(read_status(factory.workspace))["waiting"]["live"] != 2:
-            assert time.monotonic() < deadline
+        assert soon(lambda: document(read_status(factory.workspace))["waiting"]["live"] == 2)
         told = document(read_status(factory.workspace))
         assert told["state"] == "working"
         assert told["holder"]["process"] == os.getpid()
@@ -116,7 +117,8 @@ def test_what_cannot_be_written_is_said_once_and_stops_nothing(factory, caplog):
     data = factory.workspace.root / "data" / "status.json"
     data.mkdir(parents=True)  # a folder in its place
     with Board(factory.workspace, "watch", every_s=0.01):
-        time.sleep(0.1)
+        assert soon(lambda: "the status cannot be written" in caplog.text)
+        time.sleep(0.1)  # time to say it again
     assert caplog.text.count("the status cannot be written") == 1
     assert [p.name for p in data.parent.glob(".tmp*")] == []
 
@@ -153,7 +155,8 @@ def test_a_real_notebook_tells_each_of_its_code_cells_that_takes_a_moment(factor
     phases = dict(done.receipt.phases)
     assert phases.pop("cells") <= phases["execute"]
     assert list(phases) == ["prepare", "execute", "scraps", "render", "record"]
-    assert sum(phases.values()) == pytest.approx(done.receipt.duration_s, abs=0.25)
+    # what is between them is little, but a busy machine may take a moment there
+    assert done.receipt.duration_s / 2 < sum(phases.values()) < done.receipt.duration_s + 0.01
 
 
 def test_progress_that_cannot_be_written_is_said_once_and_the_report_goes_on(factory, caplog):

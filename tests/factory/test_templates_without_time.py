@@ -16,6 +16,8 @@ from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from tests.axis_fakes import store_again
 
+pytestmark = pytest.mark.whole
+
 NOTHING, SOME = 7, 8  # shots: no channel of the DAQ and the scope lies in time; some do not
 TEMPLATES = {
     "overview",
@@ -34,7 +36,7 @@ ALONG = "CH1"  # Bdot_1
 def coordinator(tmp_path_factory) -> Iterator[Coordinator]:
     """Give a workspace with the reports of both shots."""
     folder = tmp_path_factory.mktemp("untimed")
-    simulate(Campaign(first=NOTHING, shots=2), folder / "raw")
+    simulate(Campaign(first=NOTHING, shots=2, size_mb=1.0), folder / "raw")
     workspace = make_workspace(folder / "ws", facility="T", clock_offset_s=-37.4)
     with Coordinator(workspace) as coordinator:
         for path in sorted(p for p in (folder / "raw").iterdir() if p.is_file()):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from ishtar.lineage import Input
-from runner.cli import main
 from runner.errors import ParameterError
 from runner.publish.images import Picture
 from runner.receipts import Receipt, Scrap, Subject
@@ -29,6 +28,8 @@ from runner.trial.figures import (
 )
 from runner.trial.result import SubjectTrial, Trial, sigmas_text
 from runner.trial.run import golden_subjects
+
+pytestmark = pytest.mark.whole
 
 TOOLS = "import ishtar\nfrom ishtar.report import glue\nshot_ = ishtar.open()[shot]"
 GLUE = 'glue("I", {value}, sigma=0.1, unit="A")\nglue("gas", "Ar")'
@@ -312,20 +313,6 @@ def test_days_and_ranges_are_named_as_people_name_them(factory, coordinator):
 
 
 # --- the whole -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def call(factory, monkeypatch, capsys):
-    """Give a function that runs a command in the workspace: exit code, output, errors."""
-    monkeypatch.chdir(factory.workspace.root)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def everything(root: Path) -> dict[str, str]:

@@ -20,9 +20,12 @@ from runner.warm import owner
 from runner.warm.lease import Lease, WarmKernelError
 from runner.warm.owner import WarmServer
 from runner.warm.processes import kill_tree
-from tests.factory.warm_fakes import alive, execute, printed, soon
+from tests.factory.warm_fakes import alive, execute, kernels_from, printed, soon
 
-pytestmark = pytest.mark.skipif(not owner.available(), reason="kernels are not forked here")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(not owner.available(), reason="kernels are not forked here"),
+]
 
 DAEMON = """
 import os, time
@@ -61,9 +64,8 @@ def shared() -> Iterator[WarmServer]:
 @pytest.fixture
 def server(shared: WarmServer) -> Iterator[WarmServer]:
     """Let notebooks take their kernels from the shared server."""
-    owner.use(shared.address)
-    yield shared
-    owner.use(None)
+    with kernels_from(shared.address):
+        yield shared
 
 
 def files_of(pid: int) -> set[str]:
@@ -183,8 +185,7 @@ def test_a_changed_module_makes_the_server_new_and_no_lease_is_lost(tmp_path):
 
     with WarmServer(environment={"PYTHONPATH": str(tmp_path)}) as server:
         server.start()
-        owner.use(server.address)
-        try:
+        with kernels_from(server.address):
             assert printed(execute(tmp_path, code)) == "old"
             lease, pid = asyncio.run(held(server.address)), server.pid
             module.write_text("VERSION = 'the new one'")
@@ -194,8 +195,6 @@ def test_a_changed_module_makes_the_server_new_and_no_lease_is_lost(tmp_path):
             assert alive(lease.pid)
             lease.close()
             assert soon(lambda: not alive(lease.pid))
-        finally:
-            owner.use(None)
 
 
 def test_nothing_is_left_when_the_owner_is_killed(tmp_path):
@@ -211,18 +210,45 @@ def test_nothing_is_left_when_the_owner_is_killed(tmp_path):
     assert soon(lambda: not Path(address).parent.exists())
 
 
+LEFT_ALONE = """
+import os, socket, sys
+from pathlib import Path
+from runner.warm import server
+
+server.preload_first = server.preload_later = list
+server.Server._fork = lambda self: print("a kernel begins")
+folder = Path(sys.argv[1])
+os.chdir(folder.parent)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("server")
+listener.listen()
+server.Server(listener, folder, spare=1).run()
+print(folder.exists())
+"""
+
+
+def test_a_server_whose_owner_went_while_it_imported_begins_no_kernel(tmp_path):
+    folder = tmp_path / "of the server"
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_ALONE, folder],
+        stdin=subprocess.DEVNULL,  # its end is the end of the owner
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n") == ["False", ""]
+
+
 def test_kernels_die_with_a_server_that_is_killed_and_its_owner_starts_it_again(tmp_path):
     with WarmServer() as server:
         server.start()
-        owner.use(server.address)
-        try:
+        with kernels_from(server.address):
             first = int(printed(execute(tmp_path, "import os\nprint(os.getppid())")))
             below = psutil.Process(first).children()
             os.kill(first, signal.SIGKILL)
             assert soon(lambda: not any(alive(p.pid) for p in below))
             second = int(printed(execute(tmp_path, "import os\nprint(os.getppid())")))
-        finally:
-            owner.use(None)
     assert first != second
 
 
@@ -234,7 +260,7 @@ def test_a_process_that_leads_no_group_is_killed_with_what_is_below_it():
         assert process.stdout is not None
         child = int(process.stdout.readline())
         kill_tree(process.pid)
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(120) == -signal.SIGKILL
     assert soon(lambda: not alive(child))
 
 
@@ -242,11 +268,8 @@ def test_where_no_server_can_run_notebooks_run_on_ordinary_kernels(tmp_path, cap
     (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
     with WarmServer(environment={"PYTHONPATH": str(tmp_path)}) as server:
         server.start()
-        owner.use(server.address)
-        try:
+        with kernels_from(server.address):
             assert printed(execute(tmp_path, "print(6 * 7)")) == "42"
-        finally:
-            owner.use(None)
         with pytest.raises(WarmKernelError, match="cold"):
             Lease(server.address)
     assert "kernels start cold" in caplog.text
@@ -282,11 +305,11 @@ def test_jupyter_can_ask_for_one_by_name(server, tmp_path, monkeypatch):
         def hook(message: dict) -> None:
             said.append(message["content"].get("text", ""))
 
-        client.execute_interactive("import os; print(os.getcwd())", output_hook=hook, timeout=20)
+        client.execute_interactive("import os; print(os.getcwd())", output_hook=hook, timeout=120)
         assert "".join(said).strip() == str(tmp_path.resolve())
         first = manager.provisioner.pid
         manager.restart_kernel(now=True)
-        client.wait_for_ready(timeout=20)
+        client.wait_for_ready(timeout=120)
         assert manager.provisioner.pid != first
         assert manager.is_alive()
     finally:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,12 +18,16 @@ from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from runner.status import read_status
 from runner.watch import watch
+from tests.factory.service_fakes import Service, ServiceProcess
+
+pytestmark = pytest.mark.whole
 
 READ = """\
 import ishtar
 from ishtar.report import glue
 gas = ishtar.open()[shot].attributes["gas"]
 glue("gas", gas)"""
+WAIT = "import os, time\nwhile not os.path.exists({path!r}): time.sleep(0.05)"
 COUNT = "import ishtar\nn = len(ishtar.open().day(day))"
 
 
@@ -49,48 +47,18 @@ def watched(factory) -> Workspace:
     factory.template("gas", READ)
     factory.template("day", COUNT, parameters='day: str = "2026-11-22"', sidecar="scope = 'day'")
     (workspace.root / "ishtar.toml").write_text(
-        "[ingest]\nsettle_s = 0.3\ntruncated_wait_s = 1.5\ngenerator_clock_offset_s = -37.4\n"
+        "[ingest]\nsettle_s = 0.2\ntruncated_wait_s = 600\ngenerator_clock_offset_s = -37.4\n"
         "[watch]\npoll_s = 0.1\n[run]\nworkers = 2\n"
     )
     return Workspace.at(workspace.root)
 
 
-class Service:
-    """`ishtar watch` in a process of its own."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self.log = workspace.root / "watch.log"
-
-    def __enter__(self) -> Service:
-        self._out = self.log.open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from runner.cli import main; main(['watch'])"],
-            cwd=self.workspace.root,
-            env={k: v for k, v in os.environ.items() if k != "ISHTAR_WORKSPACE"},
-            stdout=self._out,
-            stderr=self._out,
-        )
-        return self
-
-    def wait_for(self, true: Callable[[], bool], seconds: float = 40.0) -> None:
-        """Wait until something is the case."""
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-    def stop(self) -> int:
-        """Ask it to end; return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
-    def __exit__(self, *exc: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self._out.close()
+def set_in(workspace: Workspace, old: str, new: str) -> None:
+    """Change a setting."""
+    settings = workspace.root / "ishtar.toml"
+    text = settings.read_text()
+    assert old in text
+    settings.write_text(text.replace(old, new))
 
 
 def page(workspace: Workspace, name: str) -> Path:
@@ -99,33 +67,46 @@ def page(workspace: Workspace, name: str) -> Path:
 
 
 def test_files_that_arrive_become_published_reports_until_sigterm(watched, raw):
+    with ServiceProcess(watched) as service:
+        service.wait_for(lambda: "caught up" in service.said)
+        shutil.copy(raw / "00001_Data.tdms", watched.incoming)
+        (watched.incoming / "notes.xyz").write_text("hello")
+        service.wait_for(page(watched, "shots/00001/gas.html").exists)
+        service.wait_for(lambda: "00001" in page(watched, "index.html").read_text())
+        service.wait_for((watched.quarantine / "notes.xyz.reason.json").exists)
+        # Verified and stored: the incoming folder is empty again.
+        service.wait_for(lambda: not any(watched.incoming.iterdir()))
+        assert service.stop() == 0
+        assert "stopping" in service.said
+    assert not list(watched.reports.glob(".tmp*"))
+
+
+def test_a_file_that_is_being_copied_waits_until_it_is_whole(watched, raw):
+    whole = (raw / "00001_Data.tdms").read_bytes()
+    target = watched.incoming / "00001_Data.tdms"
     with Service(watched) as service:
-        service.wait_for(lambda: "caught up" in service.log.read_text())
-        # A file that is being copied waits until it is whole.
-        whole = (raw / "00001_Data.tdms").read_bytes()
-        target = watched.incoming / "00001_Data.tdms"
         with target.open("wb") as f:
             f.write(whole[: len(whole) // 3])
             f.flush()
-            time.sleep(0.8)
+            service.wait_for(lambda: "00001_Data.tdms waits" in service.said)
             assert not watched.shot_folder(1).exists()
             f.write(whole[len(whole) // 3 :])
         shutil.copy(raw / "00001_Date.csv", watched.incoming)
         service.wait_for(page(watched, "shots/00001/gas.html").exists)
-        service.wait_for(lambda: "00001" in page(watched, "index.html").read_text())
-        # What is no shot goes to quarantine with a reason, and stops nobody.
+        service.wait_for(lambda: not any(watched.incoming.iterdir()))
+
+
+def test_what_is_no_shot_goes_to_quarantine_with_a_reason_and_stops_nobody(watched, raw):
+    set_in(watched, "truncated_wait_s = 600", "truncated_wait_s = 0.5")
+    with Service(Workspace.at(watched.root)) as service:
         (watched.incoming / "00002_Data.tdms").write_bytes(b"")
         (watched.incoming / "notes.xyz").write_text("hello")
         shutil.copy(raw / "00003_Data.tdms", watched.incoming)
         service.wait_for(page(watched, "shots/00003/gas.html").exists)
         held = watched.quarantine
-        service.wait_for(lambda: (held / "00002_Data.tdms.reason.json").exists())
-        service.wait_for(lambda: (held / "notes.xyz.reason.json").exists())
-        # Verified and stored: the incoming folder is empty again.
+        service.wait_for((held / "00002_Data.tdms.reason.json").exists)
+        service.wait_for((held / "notes.xyz.reason.json").exists)
         service.wait_for(lambda: not any(watched.incoming.iterdir()))
-        assert service.stop() == 0
-    assert "stopping" in service.log.read_text()
-    assert not list(watched.reports.glob(".tmp*"))
 
 
 POISON = """
@@ -147,12 +128,11 @@ class Poison:
 """
 
 
-def test_good_shots_do_not_wait_for_bad_files_that_crash_or_hang(watched, raw):
+def test_good_shots_do_not_wait_for_bad_files_that_crash_or_hang(watched, raw, monkeypatch):
+    monkeypatch.setattr("runner.ingest.intake.STALLED_S", 0.5)
+    monkeypatch.setattr("runner.ingest.intake.GRACE_S", 0.5)
     (watched.root / "poison.py").write_text(POISON)
-    settings = watched.root / "ishtar.toml"
-    text = settings.read_text()
-    more = "converters = ['poison:Poison']\ntimeout_s = 6000"
-    settings.write_text(text.replace("[ingest]", f"[ingest]\n{more}"))
+    set_in(watched, "[ingest]", "[ingest]\nconverters = ['poison:Poison']\ntimeout_s = 6000")
     workspace = Workspace.at(watched.root)
     for number, how in enumerate(["hangs", "hangs", "hangs", "crashes", "raises"], 1):
         (watched.incoming / f"0000{number}_{how}.odd").write_text(f"POISON {how}")
@@ -170,7 +150,6 @@ def test_good_shots_do_not_wait_for_bad_files_that_crash_or_hang(watched, raw):
         status = "\n".join(lines(read_status(workspace)))
         assert "00004_crashes.odd: its conversion crashed (SIGSEGV)" in status
         assert "00005_raises.odd: converter poison cannot read it: TypeError" in status
-        assert service.stop() == 0
     # those that hang were neither stored nor lost when the service ended
     assert sorted(p.name for p in watched.incoming.glob("*.odd")) == [
         f"0000{n}_hangs.odd" for n in (1, 2, 3)
@@ -197,7 +176,8 @@ def test_a_shot_that_cannot_be_noted_now_is_noted_later(watched, raw, monkeypatc
 def test_a_slow_report_holds_up_no_other_and_is_published_when_the_service_stops(
     factory, watched, raw
 ):
-    factory.template("slow", "import time\ntime.sleep(7)", sidecar="order = 200")
+    go = watched.root / "go"
+    factory.template("slow", WAIT.format(path=str(go)), sidecar="order = 200")
     with Service(watched) as service:
         shutil.copy(raw / "00001_Data.tdms", watched.incoming)
         service.wait_for(page(watched, "shots/00001/gas.html").exists)
@@ -205,7 +185,9 @@ def test_a_slow_report_holds_up_no_other_and_is_published_when_the_service_stops
         shutil.copy(raw / "00002_Data.tdms", watched.incoming)
         service.wait_for(page(watched, "shots/00002/gas.html").exists)
         assert not page(watched, "shots/00002/slow.html").exists()
-        assert service.stop() == 0
+        service.stop.set()
+        service.wait_for(lambda: "stopping" in service.said)
+        go.touch()
     assert page(watched, "shots/00001/slow.html").exists()
 
 
@@ -229,14 +211,11 @@ def test_a_report_whose_receipt_is_found_damaged_is_made_again(watched, raw):
 
 
 def test_traces_are_made_while_a_file_waits(watched, raw):
-    settings = watched.root / "ishtar.toml"
-    text = settings.read_text()
-    settings.write_text(text.replace("truncated_wait_s = 1.5", "truncated_wait_s = 600"))
     (watched.incoming / "00003_Data.tdms").write_bytes(b"")
-    with Service(Workspace.at(watched.root)) as service:
+    with Service(watched) as service:
         shutil.copy(raw / "00001_Data.tdms", watched.incoming)
         service.wait_for(lambda: any(watched.site.glob("shots/00001/traces/*")))
-        assert service.stop() == 0
+    assert (watched.incoming / "00003_Data.tdms").exists()
 
 
 def test_after_a_downtime_everything_is_caught_up(watched, raw):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
 from runner.notebooks import run
+from runner.warm import owner
+
+
+@contextmanager
+def kernels_from(address: str | None) -> Iterator[None]:
+    """Take kernels from the server at an address, or from one of our own, within the block."""
+    before = owner.told()
+    owner.use(address)
+    try:
+        yield
+    finally:
+        owner.use(before)
 
 
 def execute(folder: Path, *code: str, **limits: Any) -> Any:
@@ -37,7 +50,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def soon(fact: Callable[[], object], within_s: float = 15.0) -> bool:
+def soon(fact: Callable[[], object], within_s: float = 120.0) -> bool:
     """Tell whether something becomes true before long."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
