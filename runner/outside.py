@@ -41,13 +41,17 @@ class Change:
 
     def __str__(self) -> str:
         files = _few(self.files) or "the catalogue"
-        counts = [f"{self.stale} reports are stale"] if self.stale else []
-        counts += [f"{self.missing} were never made"] if self.missing else []
+        counts = [_reports(self.stale, "stale")] if self.stale else []
+        counts += [_reports(self.missing, "missing")] if self.missing else []
         found = ", ".join(counts) or "no report is stale"
         why = f" ({_few(f'{r}: {n}' for r, n in self.reasons.items())})" if self.reasons else ""
         then = ""
         if counts:
-            then = "; they are made in the backfill" if self.remade else "; `ishtar run` makes them"
+            then = (
+                "; the service makes them after all else"
+                if self.remade
+                else "; `ishtar run` makes them"
+            )
         return f"{files} changed: {found}{why}{then}"
 
 
@@ -103,6 +107,10 @@ def change_of(
         reasons=dict(reasons.most_common()),
         remade=remade,
     )
+
+
+def _reports(n: int, how: str) -> str:
+    return f"1 report is {how}" if n == 1 else f"{n} reports are {how}"
 
 
 def _few(texts: Iterable[str]) -> str:
