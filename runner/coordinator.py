@@ -71,7 +71,7 @@ class Coordinator:
         )
         self._opened = _identity(self.catalogue.path)
         if why:
-            logger.warning("%s: it was made anew from the files", why)
+            logger.info("%s: it was made anew from the files", why)
 
     def lost(self) -> str:
         """Say what has become of the file of the catalogue since it was opened; empty if nothing.

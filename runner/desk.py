@@ -30,7 +30,7 @@ from runner.observe import ServiceObserver
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
-from runner.setbacks import Running, Setbacks
+from runner.setbacks import Running, Setbacks, log_done
 from runner.templates import Templates
 from runner.waiting import Priority
 
@@ -151,7 +151,11 @@ class Desk:
                 continue  # it was taken away while its report waited
             job = self._coordinator.job(planned, templates[planned.template])
             running = Running(planned=planned, job=job, priority=priority, since=time.time())
-            if self._setbacks.is_suspect(running):
+            try:
+                if self._setbacks.is_suspect(running):
+                    continue
+            except OSError as error:  # what is known of it cannot be written down
+                self._set_aside(running, error)
                 continue
             if not self._hand_to_worker(running):
                 return
@@ -233,7 +237,6 @@ class Desk:
         except Exception as error:
             self._set_aside(running, error)
         else:
-            self._handed_out.end(running.job)
             self._made.append((running, done))
             self._note_made()
 
@@ -280,7 +283,9 @@ class Desk:
             self._renew_workers()
         for future in [f for f in self._running if f.done()]:
             running = self._running.pop(future)
-            self._handed_out.end(running.job)
+            self._try(
+                f"note that {running.job} is back", partial(self._handed_out.back, running.job)
+            )
             if future.cancelled():
                 continue
             try:
@@ -313,20 +318,9 @@ class Desk:
         """Tell of a report that is noted, and let those wait for a worker that read it."""
         job, receipt = running.job, done.receipt
         self._attempts.succeeded(running.what)
+        self._try(f"note that {job} is made", partial(self._handed_out.made, job))
         self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
-        level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
-        note = f": {receipt.reason}" if receipt.reason else ""
-        logger.log(
-            level,
-            "%s %s in %.1f s%s",
-            *(job, receipt.state, receipt.duration_s, note),
-            extra={
-                **about(job.subject, job.template),
-                "state": receipt.state,
-                "duration_s": receipt.duration_s,
-                "priority": running.priority.name.lower(),
-            },
-        )
+        log_done(logger, running, receipt)
         if self._observer:
             self._observer.reported(done)
         self._noted.add(job.subject)

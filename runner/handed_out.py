@@ -68,8 +68,15 @@ class HandedOut:
         known = self.suspect(job) or Record(subject=job.subject.key, template=job.template)
         self._mine.add(self._write(replace(known, running=True)))
 
-    def end(self, job: Job) -> None:
-        """Note that a job is back, whatever became of it: the coordinator lives."""
+    def back(self, job: Job) -> None:
+        """Note that a job is back: the coordinator lives. Who was suspected still is."""
+        if known := self.suspect(job):
+            self._write(known)
+        else:
+            self.made(job)
+
+    def made(self, job: Job) -> None:
+        """Note that a report is made, and suspected of nothing."""
         known = self._suspects.pop((job.subject.key, job.template), None)
         path = self._path(known or Record(subject=job.subject.key, template=job.template))
         path.unlink(missing_ok=True)
@@ -87,6 +94,9 @@ class HandedOut:
         """Note that no job of this coordinator runs any more: it ends in good order."""
         for path in self._mine:
             path.unlink(missing_ok=True)
+        for known in self._suspects.values():
+            if self._path(known) in self._mine:
+                self._write(known)
         self._mine.clear()
 
     def _read(self) -> list[Record]:

@@ -18,6 +18,7 @@ from runner.execute import Job, KernelKilled
 from runner.handed_out import HandedOut
 from runner.logs import about
 from runner.plan import Planned
+from runner.receipts import Receipt
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,24 @@ class Running:
             "priority": self.priority.name.lower(),
             "since": self.since,
         }
+
+
+def log_done(log: logging.Logger, running: Running, receipt: Receipt) -> None:
+    """Log what became of a report."""
+    job = running.job
+    level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
+    note = f": {receipt.reason}" if receipt.reason else ""
+    log.log(
+        level,
+        "%s %s in %.1f s%s",
+        *(job, receipt.state, receipt.duration_s, note),
+        extra={
+            **about(job.subject, job.template),
+            "state": receipt.state,
+            "duration_s": receipt.duration_s,
+            "priority": running.priority.name.lower(),
+        },
+    )
 
 
 @dataclass(kw_only=True)

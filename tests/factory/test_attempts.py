@@ -319,7 +319,9 @@ def test_who_was_made_beside_another_when_the_coordinator_died_is_only_suspected
     second.begin(a)
     third = HandedOut(factory.workspace)
     assert [third.suspect(j).deaths for j in (a, b)] == [1, 0]
-    third.end(a)
+    third.back(a)
+    assert third.suspect(a)
+    third.made(a)
     third.close()
     assert HandedOut(factory.workspace).suspect(a) is None
 
