@@ -82,7 +82,7 @@ class Coordinator:
         if (now := _identity(path)) != self._opened:
             return f"{path} was {'replaced' if now else 'removed'}"
         try:
-            self.catalogue.holds()
+            self.catalogue.has_reports()
         except CatalogueError as error:
             if error.damaged:
                 return str(error)

@@ -40,6 +40,12 @@ class DayTimes:
         self._last = now
         self.due = schedule(coordinator)
 
+    def past(self, now: datetime) -> set[str]:
+        """Return the templates whose time of this day is over."""
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        just = midnight - timedelta(microseconds=1)
+        return {n for at, names in self.due.items() if _between(just, at, now) for n in names}
+
     def come(self, now: datetime) -> set[str]:
         """Return the templates whose time has come."""
         self.due = schedule(self._coordinator)

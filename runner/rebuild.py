@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ishtar.catalogue import Catalogue, CatalogueError
 from ishtar.errors import IshtarError
-from ishtar.testbed import is_stored, shot_folders, stored_shots
+from ishtar.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.errors import Busy
 from runner.ingest import index_days, match_days
@@ -15,6 +16,9 @@ from runner.lock import coordinator_lock, held_by, held_here
 from runner.noting import note_report, note_shot
 from runner.receipts import DamagedReceipt, read_receipts, receipts
 from runner.settings import Settings, read_settings
+from runner.soundness import damage_within
+
+LOOKS, LOOK_EVERY_S = 6, 0.5  # for a catalogue that another process may be making
 
 
 def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
@@ -82,34 +86,26 @@ def open_catalogue(
 
 
 def why_lost(workspace: Workspace) -> str:
-    """Say why the catalogue does not tell of what is stored; empty where it does."""
+    """Say why the catalogue does not tell of the reports that there are; empty where it does.
+
+    Shots that it does not tell of are taken in by whoever looks at them next.
+    """
     path = workspace.catalogue
     if not path.exists():
-        return f"{path} is missing" if _anything_stored(workspace) else ""
+        return f"{path} is missing" if _any_report(workspace) else ""
     try:
         with Catalogue(path, write=True) as catalogue:
-            has_shots, has_reports = catalogue.holds()
+            if catalogue.has_reports():
+                return ""
     except CatalogueError as error:
-        if error.damaged and _anything_stored(workspace):
-            return str(error)
-        return ""  # locked, of a newer version: whoever opens it is told
-    if not has_shots and _any_shot(workspace):
-        return f"{path} has no shots, and there are some in {workspace.shots}"
-    if not has_reports and _any_report(workspace):
-        return f"{path} has no reports, and there are some in {workspace.reports}"
-    return ""
-
-
-def _anything_stored(workspace: Workspace) -> bool:
-    return _any_shot(workspace) or _any_report(workspace)
-
-
-def _any_shot(workspace: Workspace) -> bool:
-    return any(is_stored(workspace, number) for number in shot_folders(workspace))
+        return str(error) if error.damaged else ""  # if locked, whoever opens it is told
+    found = f"{path} has no reports, and there are some in {workspace.reports}"
+    return found if _any_report(workspace) else ""
 
 
 def _any_report(workspace: Workspace) -> bool:
-    return any(True for _ in receipts(workspace.reports))
+    """Tell whether there is a report that a catalogue should tell of."""
+    return any(not damage_within(path.parent) for path in receipts(workspace.reports))
 
 
 @contextmanager
@@ -118,12 +114,19 @@ def _held(workspace: Workspace, why: str) -> Iterator[None]:
     if held_here(workspace):
         yield
         return
-    try:
-        lock = coordinator_lock(workspace)
-        with lock:
-            yield
-    except Busy:
-        raise CatalogueError(
-            f"{why}: {held_by(workspace) or 'another process'} works on this workspace and makes "
-            "it anew if it is the service: try again, else `ishtar rebuild` when it has ended"
-        ) from None
+    with ExitStack() as stack:
+        for _ in range(LOOKS):
+            try:
+                stack.enter_context(coordinator_lock(workspace))
+                break
+            except Busy:  # who has it may be about to note its first report
+                time.sleep(LOOK_EVERY_S)
+                if not why_lost(workspace):
+                    break
+        else:
+            raise CatalogueError(
+                f"{why}: {held_by(workspace) or 'another process'} works on this workspace and "
+                "makes it anew if it is the service: try again, else `ishtar rebuild` when it has "
+                "ended"
+            )
+        yield

@@ -216,7 +216,7 @@ class Board:
             text = json.dumps(asdict(self.holder), indent=1)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_passing(self._path, text + "\n")
-        except OSError as error:  # a full disk, a share that is away: the work matters more
+        except (OSError, TypeError, ValueError) as error:  # a full disk: the work matters more
             if not self._failed:
                 logger.warning("the status cannot be written: %s", error)
             self._failed = True

@@ -16,8 +16,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
+from ishtar.catalogue import CatalogueError
 from ishtar.errors import IshtarError
 from ishtar.workspace import Workspace
+from runner.attempts import FIRST_S
 from runner.coordinator import Coordinator
 from runner.day_times import time_of_day
 from runner.lock import coordinator_lock
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LET_GO_AT = 4  # o'clock: nobody runs shots, and the day's reports are made
 PATIENCE_S = 3.0  # for another process that writes the catalogue: what waits is tried again
+LONGEST_START_S = 15.0  # between two attempts to open it at the start
 MOST_TRIES_ONCE = 5  # of what fails, until `watch --once` ends without it
 
 
@@ -39,11 +42,10 @@ def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | N
     for_signals, stop = stop is None, stop or threading.Event()
     with (
         coordinator_lock(workspace) as lock,
-        Coordinator(workspace, patience_s=PATIENCE_S) as coordinator,
+        Coordinator(workspace) if once else _opened(workspace, stop) as coordinator,
     ):
         settings = coordinator.settings
-        hour, minute = time_of_day(settings.watch.day_summary_at)
-        due = datetime.now().replace(hour=hour, minute=minute, second=0, microsecond=0)
+        time_of_day(settings.watch.day_summary_at)  # now, not when it is due
         workspace.incoming.mkdir(parents=True, exist_ok=True)
         # One thread: jobs never overlap, so the catalogue and the site have one writer.
         scheduler = BackgroundScheduler(
@@ -60,12 +62,12 @@ def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | N
 
         with Watcher(coordinator, stop, None if once else wake, lock) as watcher:
             if once:
-                _drain(watcher, due, settings.ingest.settle_s)
+                _drain(watcher, settings.ingest.settle_s)
                 return
             if for_signals:
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, lambda *_: stop.set())
-            scheduler.add_job(watcher.catch_up, args=(due,), id="catch up")
+            scheduler.add_job(watcher.catch_up, id="catch up")
             scheduler.add_job(
                 watcher.look, "interval", seconds=settings.watch.poll_s, id="look for files"
             )
@@ -83,8 +85,24 @@ def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | N
             watcher.finish()
 
 
-def _drain(watcher: Watcher, due: datetime, settle_s: float) -> None:
-    watcher.catch_up(due)
+def _opened(workspace: Workspace, stop: threading.Event) -> Coordinator:
+    """Open a coordinator; a catalogue that cannot be opened now is waited for."""
+    said, pause_s = "", FIRST_S
+    while True:
+        try:
+            return Coordinator(workspace, patience_s=PATIENCE_S)
+        except CatalogueError as error:
+            if error.damaged or stop.is_set():
+                raise
+            if str(error) != said:
+                logger.error("%s; the service waits for it", error)
+            said = str(error)
+        stop.wait(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_START_S)
+
+
+def _drain(watcher: Watcher, settle_s: float) -> None:
+    watcher.catch_up()
     pause = threading.Event()
     watcher.look()  # from here on files that are there can settle
     end = datetime.now() + timedelta(seconds=settle_s)

@@ -152,7 +152,7 @@ class Watcher:
         )
         self.publication.told(troubles, files)
 
-    def catch_up(self, day_summary_at: datetime) -> None:
+    def catch_up(self) -> None:
         """Publish what the site lacks, and make due whatever was left undone."""
         self._n_new = 0
         self._steps |= {
@@ -161,7 +161,7 @@ class Watcher:
             # Reports that a killed service had made: they are published with all others.
             "note reports that were made": self._coordinator.due,
             "look at all shots": self._ask_all,
-            "look at all days": lambda: self._make_past_days(day_summary_at),
+            "look at all days": self._make_past_days,
             "publish all": lambda: self.publication.ask(all_pages=True),
         }
         self._take_steps()
@@ -235,11 +235,12 @@ class Watcher:
     def _ask_all(self) -> None:
         self.desk.ask(self._coordinator.catalogue.shots(), Priority.BACKFILL)
 
-    def _make_past_days(self, day_summary_at: datetime) -> None:
+    def _make_past_days(self) -> None:
         now = datetime.now()
-        days = self._coordinator.catalogue.days()
-        if any(d < now.date().isoformat() or now >= day_summary_at for d in days):
+        if any(d < now.date().isoformat() for d in self._coordinator.catalogue.days()):
             self.make_days()
+        else:
+            self.make_days(self._days.past(now))
 
     def _let_go(self) -> None:
         if old := old_shots(self._coordinator):

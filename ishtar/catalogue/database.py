@@ -100,12 +100,13 @@ class Catalogue(Lists):
 
     def _migrate(self) -> None:
         self._db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
-        if unknown := steps_done(self._db) - MIGRATIONS.keys():
+        done = steps_done(self._db)
+        if unknown := done - MIGRATIONS.keys():
             raise CatalogueError(
                 f"{self.path} was written by a newer ishtar ({', '.join(sorted(unknown))}): "
                 f"install that one, or {REBUILD}"
             )
-        for name in MIGRATIONS:
+        for name in (n for n in MIGRATIONS if n not in done):  # with none, nobody is waited for
             with self.transaction():
                 take_step(self._db, name)
 

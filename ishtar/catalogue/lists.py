@@ -37,10 +37,9 @@ class Lists:
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         raise NotImplementedError  # the catalogue has the connection
 
-    def holds(self) -> tuple[bool, bool]:
-        """Tell whether there are shots, and whether there are reports."""
-        rows = self._all("SELECT EXISTS(SELECT 1 FROM shots), EXISTS(SELECT 1 FROM reports)")
-        return bool(rows[0][0]), bool(rows[0][1])
+    def has_reports(self) -> bool:
+        """Tell whether there is any report."""
+        return bool(self._all("SELECT EXISTS(SELECT 1 FROM reports)")[0][0])
 
     def changed_by_others(self) -> int:
         """Return a number that changes whenever another connection has written the catalogue."""

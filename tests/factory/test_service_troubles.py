@@ -105,10 +105,10 @@ def test_a_command_beside_a_lost_catalogue_makes_it_anew(served, monkeypatch, ca
 
 
 def test_a_command_beside_a_service_says_that_the_catalogue_is_lost(served, monkeypatch):
-    with Coordinator(served) as coordinator:
-        coordinator.sync_shots()
+    watch(served, once=True)
     lose(served)
     monkeypatch.setattr("runner.rebuild.held_here", lambda _: False)
+    monkeypatch.setattr("runner.rebuild.LOOK_EVERY_S", 0.0)
     with (
         coordinator_lock(served),
         pytest.raises(CatalogueError, match=r"is missing: process \d+ on .* try again"),
@@ -150,6 +150,30 @@ def test_a_report_that_a_killed_service_had_made_is_noted_and_published(served):
     watch(served, once=True)
     assert page(served).exists()
     assert made(served) == 1
+
+
+def test_a_catalogue_is_not_made_anew_for_reports_that_are_damaged(served, caplog):
+    watch(served, once=True)
+    (receipt,) = served.reports.glob("00001/mean/*/receipt.json")
+    (receipt.parent / "report.ipynb").write_text("{}")
+    empty(served)
+    caplog.clear()
+    with Coordinator(served) as coordinator:
+        assert coordinator.catalogue.reports() == []
+    assert "anew" not in caplog.text
+
+
+def test_a_catalogue_that_is_locked_when_the_service_starts_is_waited_for(served, monkeypatch):
+    monkeypatch.setattr("runner.watch.PATIENCE_S", 0.05)
+    watch(served, once=True)
+    with closing(sqlite3.connect(served.catalogue)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")  # then a lock keeps readers out, too
+    with locked(served):
+        service = Service(served)
+        service.__enter__()
+        service.wait_for(lambda: "the service waits for it" in service.said)
+    service.wait_for(lambda: "caught up" in service.said)
+    service.__exit__()
 
 
 # --- the lock ----------------------------------------------------------------------------------
@@ -332,6 +356,16 @@ def test_a_schedule_that_changes_holds_from_then_on(factory, served):
         assert times.come(datetime(2026, 11, 22, 12, 55)) == {"new"}
         assert times.come(datetime(2026, 11, 22, 23, 30)) == set()
         assert times.due == {"12:45": ["day"], "12:50": ["new"]}
+
+
+def test_at_a_start_the_days_whose_time_is_over_are_due_and_no_others(factory, served):
+    factory.template("noon", "x = 1", parameters=DAY, sidecar="scope = 'day'\nschedule = '12:00'")
+    factory.template("night", "x = 1", parameters=DAY, sidecar="scope = 'day'\nschedule = '23:00'")
+    with Coordinator(served) as coordinator:
+        times = DayTimes(coordinator, datetime(2026, 11, 22, 15, 0))
+        assert times.past(datetime(2026, 11, 22, 15, 0)) == {"noon"}
+        assert times.past(datetime(2026, 11, 22, 23, 0)) == {"noon", "night"}
+        assert times.past(datetime(2026, 11, 22, 0, 0)) == set()
 
 
 def test_a_time_that_comes_while_the_machine_sleeps_over_midnight_is_not_missed(factory, served):
