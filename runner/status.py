@@ -239,6 +239,14 @@ def worth_telling_of(holder: Holder) -> list[str]:
     return worth_telling(troubles, [WaitingFile(**f) for f in holder.files])
 
 
+def service_works(workspace: Workspace) -> bool:
+    """Tell whether a service works on a workspace now, and takes requests."""
+    holder = _read_holder(status_file(workspace))
+    if holder is None or holder.ended or holder.doing != "watch":
+        return False
+    return _life(holder, time.time()) == "working"
+
+
 def lasting_troubles(workspace: Workspace) -> list[str]:
     """Return the same, of the service that works on a workspace now; nothing where none does."""
     holder = _read_holder(status_file(workspace))

@@ -252,10 +252,11 @@ class Watcher:
             self.make_days(names)
 
     def _take_request(self, path: Path) -> None:
-        shots = take_request(path, self._coordinator.catalogue.shots)
-        self.desk.ask(shots, Priority.BACKFILL)
-        if shots:
-            logger.info("backfill of %d shots was asked for", len(shots))
+        request = take_request(path, self._coordinator.catalogue.shots)
+        self.desk.ask(request.shots, Priority.BACKFILL)
+        self.publication.ask(request.pages)
+        if request.shots:
+            logger.info("backfill of %d shots was asked for", len(request.shots))
 
     # --- what people change ----------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ def test_a_backfill_that_was_stopped_goes_on_with_what_is_missing(desk):
 
 
 def take_requests(workspace: Workspace, shots: list[int]) -> set[int]:
-    return {n for path in requests(workspace) for n in take_request(path, lambda: shots)}
+    return {n for path in requests(workspace) for n in take_request(path, lambda: shots).shots}
 
 
 def test_a_request_outlives_who_asks_and_is_taken_once(factory):

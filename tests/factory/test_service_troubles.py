@@ -339,6 +339,23 @@ def test_what_another_process_edits_is_seen(factory, served, monkeypatch):
         service.wait_for(lambda: made(served, "gas") == 2)
 
 
+def test_pages_of_what_a_command_changed_are_written_by_the_service(served, monkeypatch):
+    monkeypatch.chdir(served.root)
+    shot_page = served.site / "shots" / "00001" / "index.html"
+    with Service(served) as service:
+        service.wait_for(page(served).exists)
+        monkeypatch.setattr(
+            "runner.publish.source.publish_workspace",  # as commands have it
+            lambda *_, **__: pytest.fail("two write the site"),
+        )
+        for command in (["edit", "1", "comment=a fine shot", "--new"], ["rerun", "1", "mean"]):
+            with pytest.raises(SystemExit) as ended:
+                main(command)
+            assert ended.value.code == 0
+        service.wait_for(lambda: "a fine shot" in shot_page.read_text())
+        service.wait_for(lambda: any(shot_page.parent.glob("reruns/mean-*.html")))
+
+
 DAY = 'day: str = "2026-11-22"'
 
 
