@@ -126,6 +126,10 @@ class Attempts:
             if other.error == trouble.error:
                 self._resting.pop(other.what, None)
 
+    def try_all_at_once(self) -> None:
+        """Let nothing rest any more: somebody has changed something, and may have mended it."""
+        self._resting.clear()
+
     def forget(self, what: str) -> None:
         """Let go of something that is not to be done any more."""
         self._troubles.pop(what, None)

@@ -31,6 +31,7 @@ from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
 from runner.setbacks import Running, Setbacks, log_done
+from runner.stuck import Stuck
 from runner.templates import Templates
 from runner.waiting import Priority
 
@@ -82,6 +83,7 @@ class Desk:
         self._pool: Executor | None = pool or self._open_pool()
         self._attempts = attempts or Attempts()
         self._handed_out = HandedOut(coordinator.workspace)
+        self._stuck = Stuck(coordinator.workspace)
         self.due = Due(coordinator, self._attempts)
         self._running: dict[Future[Done], Running] = {}
         self._made: list[tuple[Running, Done]] = []  # to be noted
@@ -279,6 +281,7 @@ class Desk:
 
     def collect(self) -> set[Subject]:
         """Note the reports that are done; what reads their scraps may be due now."""
+        self._stuck.look(self._running.values())
         if any(f.done() and _broken(f) for f in self._running):
             self._renew_workers()
         for future in [f for f in self._running if f.done()]:

@@ -60,7 +60,12 @@ class Outside:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._stamps = stamps(workspace)
+        self._stamps = self._last = stamps(workspace)
+
+    def moved(self) -> bool:
+        """Tell whether something is other than when this was last asked, accepted or not."""
+        before, self._last = self._last, stamps(self._workspace)
+        return self._last != before
 
     def look(self) -> tuple[tuple[str, ...], Stamps]:
         """Return the files that changed, came or went, and all stamps, for `accept`."""

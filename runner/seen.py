@@ -17,22 +17,25 @@ class Seen:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.unsaved = False
+        self._known: dict[str, list[int]] = {}
         try:
-            self._known: dict[str, list[int]] = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            self._known = {}
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return  # they are read again
+        if isinstance(found, dict):
+            self._known = found
 
     def __contains__(self, path: Path) -> bool:
         try:
             return self._known.get(str(path)) == self._identity(path)
-        except FileNotFoundError:
+        except OSError:  # it went away, or cannot be looked at now: the next look tells
             return True
 
     def remember(self, path: Path) -> None:
         """Remember a file as it is now, until `save`; one that is gone is forgotten."""
         try:
             self._known[str(path)] = self._identity(path)
-        except FileNotFoundError:
+        except OSError:
             self._known.pop(str(path), None)
         self.unsaved = True
 

@@ -125,6 +125,7 @@ class Watcher:
         for path in requests(self._coordinator.workspace):
             self.attempts.do(f"take the request {path.name}", partial(self._take_request, path))
         self.attempts.do("see whose time has come", self._make_days_due)
+        self.attempts.do("look at the files of people", self._notice)
         self.attempts.do("look for what changed outside", self._look_outside)
         self.attempts.do("collect reports", lambda: changed.update(self.desk.collect()))
         if not self._stop.is_set():
@@ -259,6 +260,11 @@ class Watcher:
             logger.info("backfill of %d shots was asked for", len(request.shots))
 
     # --- what people change ----------------------------------------------------------------------
+
+    def _notice(self) -> None:
+        """Try at once what failed, where people have changed something since."""
+        if time.monotonic() >= self._look_outside_at and self._outside.moved():
+            self.attempts.try_all_at_once()
 
     def _look_outside(self) -> None:
         """See what became stale by what people changed beside the service."""

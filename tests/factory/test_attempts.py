@@ -18,6 +18,7 @@ from runner.desk import Desk
 from runner.execute import Done
 from runner.handed_out import HandedOut
 from runner.publication import Publication
+from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
 from runner.setbacks import MOST_DEATHS
 from runner.waiting import Priority
@@ -348,3 +349,16 @@ def test_a_record_that_cannot_be_read_is_removed(factory, content):
     path.write_text(content)
     HandedOut(factory.workspace)
     assert not path.exists()
+
+
+def test_a_page_for_which_there_is_no_room_leaves_no_half_file(tmp_path, monkeypatch):
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:2])
+        raise FULL
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    writer = Writer.plain(tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        writer.bytes("a.html", b"<html></html>")
+    assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,7 @@ from runner.day_times import DayTimes
 from runner.doctor import examine
 from runner.errors import Busy
 from runner.lock import coordinator_lock, lock_file
+from runner.seen import Seen
 from runner.status import Board, read_status
 from runner.watch import watch
 from runner.watcher import Watcher
@@ -354,6 +355,28 @@ def test_pages_of_what_a_command_changed_are_written_by_the_service(served, monk
             assert ended.value.code == 0
         service.wait_for(lambda: "a fine shot" in shot_page.read_text())
         service.wait_for(lambda: any(shot_page.parent.glob("reruns/mean-*.html")))
+
+
+def test_what_failed_is_tried_at_once_when_people_mend_it(factory, served, monkeypatch):
+    monkeypatch.setattr("runner.attempts.FIRST_S", 10_000.0)
+    path = served.calibrations / "devices" / "langmuir_1.toml"
+    with Service(served) as service:
+        service.wait_for(page(served).exists)
+        service.wait_for(lambda: "caught up" in service.said)
+        good = path.read_text()
+        path.write_text("[[calibration")
+        service.wait_for(lambda: "look for what changed outside: " in service.said)
+        path.write_text(good)
+        service.wait_for(lambda: "langmuir_1.toml changed: no report is stale" in service.said)
+        service.wait_for(lambda: not document(read_status(served))["troubles"])
+    assert made(served) == 1
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "", "[" * 100_000])
+def test_damaged_notes_of_files_that_were_seen_are_none(tmp_path, content):
+    path = tmp_path / "watched.json"
+    path.write_text(content)
+    assert path not in Seen(path)
 
 
 DAY = 'day: str = "2026-11-22"'
