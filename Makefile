@@ -8,6 +8,9 @@ LOCK := requirements/test.lock
 
 .DEFAULT_GOAL := help
 
+# Bytecode is kept, whatever a shell says: else each of many processes compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

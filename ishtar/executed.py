@@ -150,7 +150,7 @@ def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
     path : str
         Of the source.
     tag : str
-        Names what is made, and how: letters and digits.
+        Names what is made, by five letters, and how: letters and digits.
     make : callable
         Takes the source; returns what `marshal` can keep.
     """
@@ -167,9 +167,12 @@ def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
     if not sys.dont_write_bytecode:
         temporary = cache.with_name(f"{cache.name}.{os.getpid()}")
         with contextlib.suppress(OSError):  # where that is not allowed, do without
-            cache.parent.mkdir(exist_ok=True)
+            cache.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(key + marshal.dumps(made))
             temporary.replace(cache)
+            for old in cache.parent.glob(f"{cache.name.partition('.opt-')[0]}.opt-{tag[:5]}*.pyc"):
+                if old != cache:  # of another version of what makes it
+                    old.unlink(missing_ok=True)
     return made
 
 

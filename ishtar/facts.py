@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any, Protocol
 
 from ishtar.calibration import Calibration, ComponentDeclaration, Declarations, Wiring
-from ishtar.catalogue import ScrapRow
 from ishtar.lineage import ABSENT, Input, digest, subject_of
 from ishtar.spans import valid_at
 from ishtar.store import Channel
@@ -19,6 +19,21 @@ from ishtar.store import Channel
 ALL, OF_KIND, PART_OF, SINCE = "all components", "all of kind ", "all parts of ", "changes since "
 ALL_SIGNALS, ALL_CHANNELS = "all signals", "all channels"  # the lists of their names
 ALL_SCRAPS = ".*"  # ends the name of the list of a template's scraps
+
+
+class ScrapLike(Protocol):
+    """A result of a report, as the catalogue gives it."""
+
+    @property
+    def template(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def sigma(self) -> float | None: ...
+    @property
+    def unit(self) -> str: ...
 
 
 def wiring_at(declarations: Declarations, signal: str, shot: int) -> Wiring | None:
@@ -192,7 +207,7 @@ def attribute_fact(name: str, value: object, shot: int) -> Input:
     )
 
 
-def scrap_fact(row: ScrapRow | None, name: str, subject: str) -> Input:
+def scrap_fact(row: ScrapLike | None, name: str, subject: str) -> Input:
     """Identity of a scrap; ``name`` may carry its template, ``langmuir.Te``."""
     value = None if row is None else [row.value, row.sigma, row.unit]
     return Input(
@@ -204,7 +219,7 @@ def scrap_fact(row: ScrapRow | None, name: str, subject: str) -> Input:
     )
 
 
-def scraps_fact(rows: Iterable[ScrapRow], template: str, subject: str) -> Input:
+def scraps_fact(rows: Iterable[ScrapLike], template: str, subject: str) -> Input:
     """Identity of the list of a template's scraps, by name; their values are facts of their own."""
     names = sorted(row.name for row in rows if row.template == template)
     return Input(

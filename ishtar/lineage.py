@@ -31,11 +31,9 @@ WHERE = "where "  # begins the subject of a list of shots that a query has given
 class Input:
     """One thing that a run really read.
 
-    ``kind`` is ``channel``, ``sources``, ``wiring``, ``calibration``, ``signal``, ``machine``,
-    ``attribute``, ``scraps``, ``shots`` or ``code``, or ``pinned`` for what a commit of the
-    calibrations says; ``subject`` the shot or day that it was read at (empty for code);
-    ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it was looked
-    for and not there).
+    ``kind`` is one of `ishtar.kinds`; ``subject`` the shot or day that it was read at (empty for
+    code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it was
+    looked for and not there).
     """
 
     kind: str

@@ -37,6 +37,8 @@ def glue(
     *,
     sigma: float | None = None,
     unit: str = "",
+    label: str = "",
+    symbol: str = "",
 ) -> None:
     """Store a named result of the report, in scrapbook's own format.
 
@@ -52,6 +54,11 @@ def glue(
         One standard deviation, in the same unit; of a number only.
     unit : str
         As pint writes it, ``"eV"``, ``"1/m^3"``.
+    label : str
+        What it is, in words: ``"electron temperature"``. Pages show it; nothing is computed from
+        it. What the template's sidecar says under ``[results]`` comes before it.
+    symbol : str
+        ``"T_e"``; what stands behind ``_`` is shown as an index.
     """
     from ishtar.units import check_unit, factor
 
@@ -65,6 +72,7 @@ def glue(
         unit = unit or measured.unit
         value, sigma = scale * measured.value, scale * measured.sigma
     check_unit(unit)
+    told = _told(name, label=label, symbol=symbol)
     plain, sigma = _plain(name, value), _sigma(name, sigma)
     if sigma is not None and (isinstance(plain, str | bool)):
         raise GlueError(f"glue({name!r}): only a number has a sigma, {plain!r} has none")
@@ -78,10 +86,23 @@ def glue(
         "encoder": encoder,
         "version": 1,
     }
-    _show({f"application/scrapbook.scrap.{encoder}+json": payload}, name, sigma, unit)
+    _show(
+        {f"application/scrapbook.scrap.{encoder}+json": payload},
+        name,
+        {"sigma": sigma, "unit": unit} | told,
+    )
 
 
-def _show(data: dict[str, Any], name: str, sigma: float | None, unit: str) -> None:
+def _told(name: str, **given: str) -> dict[str, str]:
+    """Return label and symbol on one line each; what is empty is left out."""
+    for what, text in given.items():
+        if not isinstance(text, str):
+            raise GlueError(f"glue({name!r}): {what} is {text!r}; it must be a text")
+    lines = {what: " ".join(text.split()) for what, text in given.items()}
+    return {what: text for what, text in lines.items() if text}
+
+
+def _show(data: dict[str, Any], name: str, extra: dict[str, Any]) -> None:
     # What scrapbook.glue does, without importing it: pandas, pyarrow and papermill would come too,
     # which is a second for every kernel. `scrapbook.read_notebook` reads it back (see the tests).
     if "IPython" not in sys.modules:
@@ -92,7 +113,7 @@ def _show(data: dict[str, Any], name: str, sigma: float | None, unit: str) -> No
     if get_ipython() is None:
         return
     marks = {"scrapbook": {"name": name, "data": True, "display": False}}
-    display(data, metadata=marks | {"ishtar": {"sigma": sigma, "unit": unit}}, raw=True)
+    display(data, metadata=marks | {"ishtar": extra}, raw=True)
 
 
 LARGEST_INTEGER = 2**63 - 1  # what SQLite, JSON readers and float64 pages can be handed

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,22 +55,34 @@ class Event:
 Listener = Callable[[Event], None]
 
 
+def _may_write(catalogue: Path) -> bool:
+    return os.access(catalogue, os.W_OK) and os.access(catalogue.parent, os.W_OK)
+
+
 class Coordinator:
-    """Plans and runs reports of one workspace, and keeps its catalogue."""
+    """Plans and runs reports of one workspace, and keeps its catalogue.
+
+    Who may only read the workspace works with a copy of the catalogue, which ends with this.
+    """
 
     def __init__(self, workspace: Workspace, *, patience_s: float = 30.0) -> None:
         self.workspace = workspace
         self.settings: Settings = read_settings(workspace)
         self._patience_s = patience_s
         self._unpublished: set[Subject] = set()
+        self._resources = ExitStack()
         self._open()
 
     def _open(self) -> None:
         """Open the catalogue; it is made anew where it is lost, though there are files."""
         self.catalogue: Catalogue
-        self.catalogue, why = open_catalogue(
-            self.workspace, self.settings, patience_s=self._patience_s
-        )
+        path, why = self.workspace.catalogue, ""
+        if path.exists() and not _may_write(path):
+            self.catalogue = Catalogue(self._copy_of(path), write=True)
+        else:
+            self.catalogue, why = open_catalogue(
+                self.workspace, self.settings, patience_s=self._patience_s
+            )
         self._opened = _identity(self.catalogue.path)
         if why:
             logger.info("%s: it was made anew from the files", why)
@@ -94,9 +108,16 @@ class Coordinator:
         self._open()
         before.close()
 
+    def _copy_of(self, path: Path) -> Path:
+        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="ishtar-copy-"))
+        with Catalogue(path) as catalogue:
+            catalogue.copy_to(Path(folder) / path.name)
+        return Path(folder) / path.name
+
     def close(self) -> None:
         """Close the catalogue."""
         self.catalogue.close()
+        self._resources.close()
 
     def __enter__(self) -> Coordinator:
         return self
@@ -241,6 +262,7 @@ class Coordinator:
             output_mb=self.settings.run.output_mb,
             memory_mb=template.memory_mb or self.settings.memory_limit_mb,
             kernels=self.settings.run.kernels,
+            sandbox=self.settings.run.sandbox,
             reasons=planned.reasons,
         )
 

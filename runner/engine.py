@@ -19,7 +19,12 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import (
+    CellControlSignal,
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
 from nbclient.util import run_sync
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
@@ -27,7 +32,15 @@ from papermill.engines import NBClientEngine
 
 from runner.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
 from runner.memory import over
-from runner.outcome import DEAD_KERNEL, MEMORY_LIMIT, OUTPUT_LIMIT, TIME_LIMIT
+from runner.messages import lost_output, make_valid
+from runner.outcome import (
+    DEAD_KERNEL,
+    MEMORY_LIMIT,
+    OUTPUT_LIMIT,
+    TIME_LIMIT,
+    UNREADABLE,
+    is_injected,
+)
 from runner.warm.lease import WarmKernelError
 from runner.warm.owner import available
 from runner.warm.processes import kill_tree
@@ -178,7 +191,8 @@ class LimitedClient(PapermillNotebookClient):
     async def _async_poll_kernel_alive(self) -> None:
         """Watch the kernel while a cell runs: whether it lives, and what memory it takes."""
         told = False
-        while await self.kc.is_alive():
+        # without a client the report was given up
+        while self.kc is not None and await self.kc.is_alive():
             if self._ended_by is None and (taken := over(self._pid(), self._memory_limit)):
                 self._ended_by = (
                     MEMORY_LIMIT,
@@ -196,12 +210,20 @@ class LimitedClient(PapermillNotebookClient):
     def papermill_execute_cells(self) -> None:
         """Run the cells until one fails or the report goes over a limit."""
         code = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
-        for number, index in enumerate(code, start=1):
+        written = sum(not is_injected(self.nb.cells[index]) for index in code)
+        number = 0
+        for index in code:
             cell = self.nb.cells[index]
-            self._running = (number, len(code))
+            # Nobody wrote the cell with the parameters: neither we nor IPython count it, so that a
+            # cell has the number here and in tracebacks that its author sees.
+            counts = not is_injected(cell)
+            number += counts
+            self._running = (number, written)
             self.nb_man.cell_start(cell, index)
             try:
-                self.execute_cell(cell, index)
+                self.execute_cell(cell, index, store_history=counts)
+                if not counts:
+                    self.nb.cells[index].execution_count = None
             except CellExecutionError as error:
                 self.nb_man.cell_exception(self.nb.cells[index], cell_index=index, exception=error)
                 return
@@ -210,6 +232,13 @@ class LimitedClient(PapermillNotebookClient):
                 return
             except DeadKernelError:
                 self._end_with(index, *(self._ended_by or (DEAD_KERNEL, self._how_it_died())))
+                return
+            except Exception as error:
+                # A cell can reach the sockets of its kernel; whatever comes out of them ends no
+                # more than its own report.
+                logger.exception("what the kernel sent cannot be read")
+                why = f"{type(error).__name__}: {error}"[:300]
+                self._end_with(index, UNREADABLE, f"what the kernel sent cannot be read ({why})")
                 return
             finally:
                 self.nb_man.cell_complete(self.nb.cells[index], cell_index=index)
@@ -237,13 +266,21 @@ class LimitedClient(PapermillNotebookClient):
         """Count what is put out and hand it on; over the limit, end the kernel and take no more."""
         if self._output_bytes > self._output_limit:
             return None
-        self._output_bytes += _size(msg.get("content", {}))
-        if self._output_bytes > self._output_limit:
-            size = self._output_limit / 1e6
-            self._ended_by = (OUTPUT_LIMIT, f"the report put out over {size:g} MB")
-            self._kill()  # nbclient then finds the kernel dead, and the cell ends
+        try:
+            make_valid(msg)
+            self._output_bytes += _size(msg["content"])
+            if self._output_bytes > self._output_limit:
+                size = self._output_limit / 1e6
+                self._ended_by = (OUTPUT_LIMIT, f"the report put out over {size:g} MB")
+                self._kill()  # nbclient then finds the kernel dead, and the cell ends
+                return None
+            return super().process_message(msg, cell, cell_index)
+        except CellControlSignal:
+            raise
+        except Exception as error:
+            logger.warning("an output is left out: %r", error)
+            cell.outputs.append(lost_output(error))
             return None
-        return super().process_message(msg, cell, cell_index)
 
 
 def _size(value: Any) -> int:
@@ -322,7 +359,7 @@ class IshtarEngine(NBClientEngine):
             kernel_name=kernel_name,
             startup_timeout=start_timeout,
         )
-        # What is written past ipykernel (os.write, C libraries) is nobody's output.
+        # Until ipykernel takes both over, they are nobody's output.
         return client.execute(
             env={**os.environ, **(kernel_env or {})},
             stdout=subprocess.DEVNULL,

@@ -18,12 +18,13 @@ from typing import Any
 
 import ishtar
 from ishtar.calibration import Declarations, load_declarations
-from ishtar.lineage import RAN, REPORT, Input, read_records, recording
+from ishtar.lineage import RAN, REPORT, recording
 from ishtar.lineage import VARIABLE as LINEAGE
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
+from runner import sandbox
 from runner.code import ALL, code_input, library
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import is_passing, was_killed
@@ -42,10 +43,10 @@ from runner.receipts import (
 )
 from runner.templates import Template, file_stamp, read_template
 from runner.warm.processes import no_orphans
+from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 logger = logging.getLogger(__name__)
 
-INPUTS = "inputs.jsonl"
 RERUN_PREFIX = f"{TEMPORARY_PREFIX}rerun-"  # of what a person makes, beside a service at work
 LONGEST_REASON = 2000  # characters
 MOST_KILLS = 3  # of kernels, by somebody else, until their report has failed
@@ -64,6 +65,7 @@ class Job:
     output_mb: float = 50.0
     memory_mb: float = 0.0  # no limit
     kernels: str = "warm"
+    sandbox: str = "auto"
     reasons: tuple[str, ...] = ()
     staged: bool = False  # leave it under its temporary name, for `place`
     given_up: str = ""  # why it is not run any more; its report says so
@@ -117,6 +119,9 @@ def execute(job: Job) -> Done:
         for _ in range(1, MOST_KILLS):
             try:
                 return _execute(workspace, job, telling)
+            except FolderMeddledWith as error:
+                why = f"{error}: a report must leave that alone"
+                return _execute(workspace, replace(job, given_up=why), telling)
             except (KernelKilled, DeadKernelError):  # the latter before the first cell
                 logger.warning("%s: its kernel was killed; trying again", job)
         # Whatever else a server of kernels may have ended it with, now it has one of its own.
@@ -142,10 +147,9 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
     values = template.values(job.subject, job.parameters)
     started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
     reports = Path(job.reports) if job.reports else workspace.reports
-    prefix = RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX
-    temporary = reports / f"{prefix}{secrets.token_hex(8)}"
-    work = temporary / "work"
-    work.mkdir(parents=True)
+    packages = sandbox.installed()
+    folder = WorkingFolder(reports, RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX)
+    temporary = folder.path
     ahead = Ahead()
     try:
         scraps: tuple[Scrap, ...] = ()
@@ -161,7 +165,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         else:
             with phases.phase("execute"):
                 prepared, state, reason = _run(
-                    prepared, template, notebook, work, job, phases, telling, ahead
+                    prepared, template, notebook, folder, job, phases, telling, ahead
                 )
             if was_killed(state, reason) and not last:
                 raise KernelKilled
@@ -178,13 +182,15 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
                 write=write_plainly,
             ).figures
         with phases.phase("record"):
-            records = _take_records(temporary)
+            records = folder.take_records()
             it_ran = not (job.given_up or lacking)
             ran = library().counted(records, template.code) if it_ran else {ALL: [ALL]}
             code = library().digests(ran)
             read = {r for r in records if r.kind != RAN}
             inputs = tuple(sorted({*read, *recorder.inputs, code_input(ran, code)}))
             environment = dict(_environment())
+            if sandbox.installed() != packages:
+                environment["changed"] = "packages were installed or removed while it ran"
         made = Receipt(
             scope=job.subject.scope,
             subject=job.subject.key,
@@ -206,14 +212,15 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             environment=environment,
             code=code,
             ran=ran,
+            sandbox=sandbox.what_holds(job.sandbox) if it_ran else "",
         )
         receipt = replace(made, digest=identity(made))
-        shutil.rmtree(work, ignore_errors=True)
-        folder = report_folder(reports, job.subject, template.name, receipt.digest)
+        shutil.rmtree(folder.work, ignore_errors=True)
+        place = report_folder(reports, job.subject, template.name, receipt.digest)
         (temporary / RECEIPT).write_text(receipt.to_json(), encoding="utf-8")
-        return _finish(job, reports, temporary, folder, receipt)
+        return _finish(job, reports, temporary, place, receipt)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        folder.remove()
         raise
     finally:
         ahead.close()
@@ -250,7 +257,7 @@ def _run(
     prepared: Any,
     template: Template,
     notebook: Path,
-    work: Path,
+    folder: WorkingFolder,
     job: Job,
     phases: Phases,
     telling: Telling,
@@ -263,20 +270,20 @@ def _run(
         execution_timeout=job.timeout_s,
         output_mb=job.output_mb,
         memory_mb=job.memory_mb,
-        folder=str(work),
+        folder=str(folder.work),
         cell_begins=telling.cell,
         cell_ends=ahead.cell,
         kernel_env={
             WORKSPACE: job.root,
-            LINEAGE: str(notebook.with_name(INPUTS)),
+            LINEAGE: str(folder.record),
             REPORT: "/".join((template.name, *template.after)),
             **library_environment(Path(job.root)),
+            **sandbox.environment(job.sandbox, (folder.work, folder.record)),
         },
     )
     phases.seconds["cells"] = round(cells_s, 4)
-    if state == "ok" and not work.is_dir():
-        state, reason = "failed", "the report removed the folder that it works in"
-    notebook.parent.mkdir(exist_ok=True)  # it may have removed that, too
+    if (trouble := folder.settle()) and state == "ok":
+        state, reason = "failed", trouble
     write(executed, notebook)
     return executed, state, reason
 
@@ -284,13 +291,6 @@ def _run(
 def library_environment(root: Path) -> dict[str, str]:
     """Return what the libraries that reports use read when they are imported, for a workspace."""
     return {"MPLCONFIGDIR": str(root / "data" / "cache" / "matplotlib")}
-
-
-def _take_records(folder: Path) -> tuple[Input, ...]:
-    """Return what the library has recorded while the notebook ran; its file goes."""
-    records = read_records(folder / INPUTS)
-    (folder / INPUTS).unlink(missing_ok=True)
-    return records
 
 
 def _theme(workspace: Workspace) -> Path | None:

@@ -14,12 +14,11 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
+from runner.cold_kernel import START, TEMPORARY
 from runner.warm.folders import private_folder
 from runner.warm.owner import kernel_environment
 from runner.warm.provisioner import WarmProvisioner
 
-# what a cold kernel runs first, so that its figures are drawn as those of a warm one
-START = "from runner.figures import prepare as _; _(get_ipython()); del _"
 STREAMS = "runner.streams.PromptStream"
 
 
@@ -87,7 +86,8 @@ class ColdKernelManager(PrivateKernelManager):
 
     def environment(self, process: Mapping[str, str]) -> dict[str, str]:
         """Return the kernel's environment; a person's profile is not a report's."""
-        return {**super().environment(process), "IPYTHONDIR": str(self._folder / "ipython")}
+        own = {"IPYTHONDIR": str(self._folder / "ipython"), TEMPORARY: str(self._folder / "tmp")}
+        return {**super().environment(process), **own}
 
     def remove_folder(self) -> None:
         """Take the sockets away."""

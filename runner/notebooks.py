@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,12 @@ from runner.receipts import Scrap, State
 from runner.templates import INJECTED, Template, is_left_over
 
 SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
+LONGEST_NAME = 200  # of a scrap
+LONGEST_TEXT = 100_000  # of one that stands for a value of another kind
+LARGEST = 2**63  # whole numbers that catalogue and tables can hold are below
+FLOAT_LARGEST = 10**308
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(template: Template, values: Mapping[str, Any]) -> Any:
@@ -98,7 +105,7 @@ def scraps_in(cells: Sequence[Mapping[str, Any]]) -> tuple[Scrap, ...]:
         for output in cell.get("outputs", []):
             for kind, payload in output.get("data", {}).items():
                 if kind.startswith(SCRAP) and isinstance(payload, Mapping) and "name" in payload:
-                    name = str(payload["name"])
+                    name = str(payload["name"])[:LONGEST_NAME]
                     extra = output.get("metadata", {}).get("ishtar", {})
                     extra = extra if isinstance(extra, Mapping) else {}
                     sigma, unit = extra.get("sigma"), extra.get("unit")
@@ -107,13 +114,20 @@ def scraps_in(cells: Sequence[Mapping[str, Any]]) -> tuple[Scrap, ...]:
                         value=_plain(_decoded(payload)),
                         sigma=sigma if _is_finite(sigma) else None,
                         unit=unit if isinstance(unit, str) else "",
+                        label=_text(extra.get("label")),
+                        symbol=_text(extra.get("symbol")),
                     )
     return tuple(found.values())
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _is_finite(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < LARGEST if isinstance(value, int) else math.isfinite(value)
 
 
 def _decoded(payload: Mapping[str, Any]) -> Any:
@@ -123,21 +137,28 @@ def _decoded(payload: Mapping[str, Any]) -> Any:
         return data if isinstance(data, str) else str(data)
     if encoder == "json":
         if isinstance(data, str):
-            with contextlib.suppress(ValueError):  # a string that is only a string
+            # a string that is only a string, or more brackets than anybody means
+            with contextlib.suppress(ValueError, RecursionError):
                 return json.loads(data)
         return data
     from scrapbook.encoders import registry
     from scrapbook.scraps import payload_to_scrap
 
-    return registry.decode(payload_to_scrap(payload)).data
+    try:
+        return registry.decode(payload_to_scrap(payload)).data
+    except Exception as error:  # of whichever library the encoder belongs to
+        logger.warning("a scrap is kept as it was glued, as it cannot be decoded: %r", error)
+        return data
 
 
 def _plain(data: Any) -> float | int | str | bool | None:
     """Return a scrap's value; what was glued without Ishtar may be anything, and becomes text."""
     if isinstance(data, Mapping) and data.keys() == {"value"}:
         data = data["value"]
+    if isinstance(data, int) and abs(data) >= LARGEST:
+        return float(data) if abs(data) < FLOAT_LARGEST else str(data)[:LONGEST_NAME]
     if data is None or isinstance(data, bool | int | str):
         return data
     if isinstance(data, float):
-        return data if data == data and abs(data) != float("inf") else None
-    return json.dumps(data, ensure_ascii=False, default=str)
+        return data if math.isfinite(data) else None
+    return json.dumps(data, ensure_ascii=False, default=str)[:LONGEST_TEXT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
+from ishtar.catalogue.names import Called
 from ishtar.store import SourceFile
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
@@ -42,7 +43,12 @@ def note_report(catalogue: Catalogue, folder: str, receipt: Receipt) -> None:
         prose_digest=r.prose_digest,
         parameters=r.parameters,
     )
-    catalogue.put_report(row, r.inputs, [(s.name, s.value, s.sigma, s.unit) for s in r.scraps])
+    catalogue.put_report(
+        row,
+        r.inputs,
+        [(s.name, s.value, s.sigma, s.unit) for s in r.scraps],
+        [Called(s.name, s.label, s.symbol) for s in r.scraps],
+    )
 
 
 def source_row(shot: int, source: SourceFile) -> SourceRow:

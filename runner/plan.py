@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ishtar.catalogue import Catalogue, ReportRow
+from ishtar.kinds import reason
 from ishtar.lineage import Input
 from ishtar.testbed import Testbed
-from runner.present import Present, reason
+from runner.present import Present
 from runner.ranges import holds_any
 from runner.receipts import Subject
 from runner.templates import Template, Templates

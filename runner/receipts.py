@@ -74,12 +74,17 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Scrap:
-    """A named result of a report."""
+    """A named result of a report.
+
+    ``label`` and ``symbol`` are what the notebook calls it on pages; older receipts have neither.
+    """
 
     name: str
     value: float | int | str | bool | None
     sigma: float | None = None
     unit: str = ""
+    label: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +108,8 @@ class Receipt:
         Modules of the library of which something ran, with the digest of that.
     ran
         What of them that is: functions by name, ``""`` for the module's own body.
+    sandbox
+        What the notebook could change, where one ran.
     rerun
         Made by a person with parameters of their own; never the official report.
     """
@@ -127,6 +134,7 @@ class Receipt:
     environment: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     ran: Mapping[str, Any] = field(default_factory=dict)
+    sandbox: str = ""
     format: int = FORMAT
 
     @property

@@ -15,6 +15,7 @@ from runner.errors import SettingsError
 from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
 from runner.logs import FORMS
+from runner.sandbox import CHOICES
 from runner.site_settings import PublishSettings
 
 KERNELS = ("warm", "cold")
@@ -34,6 +35,8 @@ class RunSettings:
     memory_mb : what a report may take, with all that it starts, where its sidecar says nothing; 0
         means an equal share of three quarters of this machine's memory.
     kernels : ``"warm"`` or ``"cold"``, how a report gets its kernel (`runner.warm`).
+    sandbox : ``"auto"`` or ``"off"``: whether a report may write only in its own folder, where the
+        system can see to it (`runner.sandbox`).
     """
 
     workers: int = 0
@@ -41,10 +44,13 @@ class RunSettings:
     output_mb: float = 50.0
     memory_mb: float = 0.0
     kernels: str = "warm"
+    sandbox: str = "auto"
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
             raise ValueError(f"kernels = {self.kernels!r} must be one of {', '.join(KERNELS)}")
+        if self.sandbox not in CHOICES:
+            raise ValueError(f"sandbox = {self.sandbox!r} must be one of {', '.join(CHOICES)}")
 
     @property
     def processes(self) -> int:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ishtar.errors import did_you_mean
+from runner.errors import TemplateError
 from runner.receipts import Scope
+from runner.results import read_results
 
 Check = Callable[[Any], str]
 """Says what a value should have been; nothing where it is good."""
@@ -69,6 +71,16 @@ def _limits(value: Any) -> str:
     return ""
 
 
+def _results(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"results = {value!r:.80} must be a table of results, [results.Te]"
+    try:
+        read_results(value, "results")
+    except TemplateError as error:
+        return str(error)
+    return ""
+
+
 KEYS: Mapping[str, Check] = {
     "scope": _scope,
     "draft": _truth,
@@ -81,6 +93,7 @@ KEYS: Mapping[str, Check] = {
     "order": _whole,
     "key": _texts,
     "golden": _subjects,
+    "results": _results,
 }
 
 
@@ -90,7 +103,7 @@ def problems_of(sidecar: Mapping[str, Any]) -> Iterator[str]:
         if name not in KEYS:
             yield f"unknown key {name!r}{did_you_mean(name, KEYS)}"
         elif wanted := KEYS[name](value):
-            yield f"{name} = {value!r:.80} must be {wanted}"
+            yield wanted if name == "results" else f"{name} = {value!r:.80} must be {wanted}"
 
 
 def read_sidecar(path: Path) -> tuple[dict[str, Any], list[str]]:

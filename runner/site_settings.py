@@ -16,17 +16,24 @@ class PublishSettings:
     keep_tiles_days : age of a shot at which the finer levels of its traces are let go; 0: never.
     keep_figures_days : age of a shot at which the figures of its reports are let go, which stay in
         the notebooks; 0: never.
+    results : results that come first in tables and summaries, as ``"template.name"``; the others
+        follow in the order of their templates.
     parquet_every_s : how old the file of all scraps may get before the service makes it anew.
     """
 
     tile_samples: int = 262_144
     keep_tiles_days: int = 0
     keep_figures_days: int = 0
+    results: tuple[str, ...] = ()
     parquet_every_s: float = 600.0
 
     def __post_init__(self) -> None:
         for name in ("tile_samples", "keep_tiles_days", "keep_figures_days"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} = {getattr(self, name)} must not be negative")
+        for name in self.results:
+            template, dot, result = name.partition(".")
+            if not (template and dot and result):
+                raise ValueError(f"results: {name!r} must be a template and a result: langmuir.Te")
         if self.parquet_every_s <= 0:
             raise ValueError(f"parquet_every_s = {self.parquet_every_s} must be above 0")

@@ -38,6 +38,7 @@ name = {facility}
 # output_mb = 50.0             # what a report may print and show
 # memory_mb = 0.0              # what it may take; 0: an equal share of three quarters of all
 # kernels = "warm"             # or "cold": ordinary ones, slow to start
+# sandbox = "auto"             # or "off": may a report write outside of its own folder?
 
 # [pool]
 # kind = "local"               # or "inline", or "dask" for workers on other machines

@@ -161,9 +161,13 @@ def _is_shot(node: ast.expr, shots: set[str], handles: set[str]) -> bool:
 
 
 def _unknown_signals(tree: ast.Module, handles: set[str], declared: Declarations) -> Iterator[str]:
-    """Yield names that the code looks for in its shot and that no signal has."""
+    """Yield names that the code looks for in its shot and that no signal has.
+
+    One that it asks `problem` of is one that it can do without, as far as no other is like it.
+    """
     shots = {"shot"}
     names: dict[str, None] = {}
+    optional: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Subscript(value=value, slice=ast.Constant(value=str(name))) if _is_shot(
@@ -174,14 +178,21 @@ def _unknown_signals(tree: ast.Module, handles: set[str], declared: Declarations
                 left=ast.Constant(value=str(name)), ops=[ast.In() | ast.NotIn()], comparators=[of]
             ) if _is_shot(of, shots, handles):
                 names[name] = None
-            case ast.Call(func=ast.Attribute(value=value, attr="problem" | "load"), args=[first]):
-                if _is_shot(value, shots, handles):
-                    items = first.elts if isinstance(first, ast.List | ast.Tuple) else [first]
-                    names |= {
-                        i.value: None
-                        for i in items
-                        if isinstance(i, ast.Constant) and isinstance(i.value, str)
-                    }
+            case ast.Call(func=ast.Attribute(value=value, attr="load"), args=[first]) if _is_shot(
+                value, shots, handles
+            ):
+                names |= dict.fromkeys(_texts(first))
+            case ast.Call(func=ast.Attribute(value=value, attr="problem"), args=[first]) if (
+                _is_shot(value, shots, handles)
+            ):
+                names |= dict.fromkeys(_texts(first))
+                optional |= set(_texts(first))
     for name in names:
-        if name not in declared.signals:
-            yield f"no signal {name!r} is declared{did_you_mean(name, declared.signals)}"
+        hint = did_you_mean(name, declared.signals)
+        if name not in declared.signals and (hint or name not in optional):
+            yield f"no signal {name!r} is declared{hint}"
+
+
+def _texts(node: ast.expr) -> list[str]:
+    items = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+    return [i.value for i in items if isinstance(i, ast.Constant) and isinstance(i.value, str)]

@@ -16,6 +16,7 @@ from runner.errors import NoSuchTemplate, TemplateError
 from runner.normal import normal_form
 from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject
+from runner.results import ResultRecord, read_results
 from runner.sidecar import read_sidecar
 
 SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
@@ -54,6 +55,7 @@ class Template:
     key: tuple[str, ...] = ()
     golden: tuple[str, ...] = ()
     draft: bool = False
+    results: Mapping[str, ResultRecord] = field(default_factory=dict)
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
         """Return the parameters that name the subject."""
@@ -116,6 +118,7 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
         key=tuple(sidecar.get("key", ())),
         golden=tuple(str(subject) for subject in sidecar.get("golden", ())),
         draft=sidecar.get("draft", False),
+        results=read_results(sidecar.get("results", {}), path.with_suffix(".toml").name),
     )
 
 

@@ -18,6 +18,7 @@ from ishtar.catalogue import (
     ScrapRow,
     SourceRow,
 )
+from ishtar.catalogue.names import Called
 from ishtar.errors import WorkspaceError
 from ishtar.lineage import Input
 
@@ -317,8 +318,9 @@ def test_a_catalogue_that_somebody_else_holds_says_so(path, catalogue, monkeypat
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **(k | {"timeout": 0.05})))
     with catalogue.transaction(), Catalogue(path, write=False) as other:
         assert other.shots() == []
-        with pytest.raises(CatalogueError, match="locked: another process writes it: try again"):
-            Catalogue(path, write=True)
+        told = pytest.raises(CatalogueError, match="locked: another process writes it: try again")
+        with Catalogue(path, write=True) as third, told:  # to open it takes no lock
+            third.put_shot(7, {}, [SOURCE])
 
 
 # Doubt
@@ -384,21 +386,46 @@ def test_readers_of_a_scrap_and_of_queries_are_in_doubt_when_its_report_is_made_
 def test_what_changes_in_the_declarations_puts_exactly_its_readers_in_doubt(catalogue, read):
     read("a", ("calibration", "langmuir_1.I", "00007"))
     read("b", ("calibration", "gauge_1", "00007"), template="u")
-    read("c", ("wiring", "langmuir_1.I", "00007"), template="v")
+    read("c", ("code", "ishtar:x", ""), template="v")
     world = {("calibration", "langmuir_1.I"): "1", ("calibration", "gauge_1"): "1"}
-    catalogue.doubt_changed(world | {("template", "t"): "1", ("code", "v"): "1"})
+    catalogue.doubt_changed(world | {("template", "t"): "1", ("code", "ishtar:x"): "1"})
     catalogue.believe(["a", "b", "c"])
     steps = [
-        (world | {("template", "t"): "1", ("code", "v"): "1"}, []),
+        (world | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, []),
         (
             world
-            | {("calibration", "langmuir_1.I"): "2", ("template", "t"): "1", ("code", "v"): "1"},
+            | {
+                ("calibration", "langmuir_1.I"): "2",
+                ("template", "t"): "1",
+                ("code", "ishtar:x"): "1",
+            },
             ["a"],
         ),
-        (world | {("template", "t"): "1", ("code", "v"): "1"}, ["a"]),
-        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "1", ("code", "v"): "1"}, ["b"]),
-        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "2", ("code", "v"): "1"}, ["a"]),
-        ({("calibration", "langmuir_1.I"): "1", ("template", "t"): "2", ("code", "v"): "2"}, ["c"]),
+        (world | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, ["a"]),
+        (
+            {
+                ("calibration", "langmuir_1.I"): "1",
+                ("template", "t"): "1",
+                ("code", "ishtar:x"): "1",
+            },
+            ["b"],
+        ),
+        (
+            {
+                ("calibration", "langmuir_1.I"): "1",
+                ("template", "t"): "2",
+                ("code", "ishtar:x"): "1",
+            },
+            ["a"],
+        ),
+        (
+            {
+                ("calibration", "langmuir_1.I"): "1",
+                ("template", "t"): "2",
+                ("code", "ishtar:x"): "2",
+            },
+            ["c"],
+        ),
     ]
     for now, expected in steps:
         catalogue.doubt_changed(now)
@@ -414,3 +441,15 @@ def test_a_catalogue_keeps_the_channels_of_its_shots(catalogue):
     assert catalogue.seen() == {7: 5, 8: None}
     catalogue.put_shot(7, {}, [SOURCE], {"S7/q": ("a.h5", "2")}, seen=6)
     assert catalogue.channels(7) == {"S7/q": ("a.h5", "2")}
+
+
+def test_what_results_are_called_is_kept_by_template_and_the_newest_report_decides(catalogue):
+    assert catalogue.called() == {}
+    old, new = "2026-11-22T10:00:00.000+01:00", "2026-11-22T09:30:00.000+00:00"
+    for started, label in ((new, "temperature of electrons"), (old, "electron temperature")):
+        row = dataclasses.replace(REPORT, folder=label, started=started)
+        catalogue.put_report(row, INPUTS, SCRAPS, [Called("Te", label, "T_e"), Called("n", "", "")])
+    kept = {REPORT.template: [Called("Te", "temperature of electrons", "T_e")]}
+    assert catalogue.called() == kept
+    put(catalogue, "says nothing", started="2026-11-23T10:00:00.000+01:00")
+    assert catalogue.called() == kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -252,7 +253,7 @@ def test_a_compiled_module_is_used_again_until_its_source_changes(package, tmp_p
     first = executed.from_source(str(path), "test1", make)
     assert executed.from_source(str(path), "test1", make) == first
     assert len(made) == 1
-    (kept,) = path.parent.glob("__pycache__/*test1*")
+    kept = Path(importlib.util.cache_from_source(str(path), optimization="test1"))
     kept.write_bytes(kept.read_bytes()[:-2])  # torn
     assert executed.from_source(str(path), "test1", make) == first
     path.write_text("x = 1\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from runner.publish.across import COMPARED, NEWEST, across_pages
 from runner.publish.data.search import search_entries
 from runner.publish.facts import Facts
 from runner.receipts import Subject
+from runner.results import ResultRecord
 from tests.site_fakes import FIRST, FakeSource, campaign
 
 pytestmark = pytest.mark.whole
@@ -81,7 +83,31 @@ def test_the_search_finds_everything_that_has_a_page_and_every_address_is_there(
     for e in entries:
         assert (site / e.href.partition("#")[0]).is_file(), e
     written = json.loads((site / "data/search.json").read_text())
-    assert written == [vars(e) for e in entries]
+    assert [e for e in written if e["kind"] not in {"result", "attribute"}] == [
+        vars(e) for e in entries
+    ]
+
+
+def test_the_search_knows_results_by_every_name_and_attributes(tmp_path):
+    source, site = campaign(tmp_path), tmp_path / "public"
+    langmuir = next(t for t in source.shown_templates if t.name == "langmuir")
+    te = ResultRecord(label="electron temperature", symbol="T_{e}")
+    source.shown_templates[source.shown_templates.index(langmuir)] = replace(
+        langmuir, results={"Te": te}
+    )
+    publish(source, site)
+    written = json.loads((site / "data/search.json").read_text())
+    (found,) = [e for e in written if e["kind"] == "result" and "langmuir.Te " in e["text"]]
+    assert found["title"] == "electron temperature, T_e"
+    assert found["text"] == "langmuir.Te · eV · Langmuir probe"
+    assert found["href"].startswith("table.html#columns=langmuir.Te,")
+    assert found["href"].endswith("&x=shot&y=langmuir.Te")
+    attributes = {e["title"]: e["href"] for e in written if e["kind"] == "attribute"}
+    assert attributes.keys() == set(
+        json.loads((site / "data/index.json").read_text())["attributes"]
+    )
+    assert attributes["gas"] == "table.html#filter=gas%20%21%3D%20none"
+    assert "date" not in attributes
 
 
 def test_a_signal_is_found_by_its_channel_and_devices(source, tmp_path):

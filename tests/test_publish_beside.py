@@ -102,7 +102,7 @@ def test_a_signal_page_has_its_wiring_by_spans_of_shots_and_leads_to_the_viewer(
     assert "shunt_2" in text
     assert "traces.html#signals=Lang_I" in text
     text = (out / signal_page("n_line")).read_text(encoding="utf-8")
-    assert "never wired" in text
+    assert "never been wired" in text
 
 
 def test_a_device_page_has_its_calibrations_and_what_it_served(built):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 import pytest
@@ -13,9 +12,6 @@ from runner.publish.format import (
     common_power,
     day_text,
     number,
-    quantity,
-    range_text,
-    scaled_unit,
     seconds_text,
     size_text,
     time_text,
@@ -26,31 +22,6 @@ from runner.publish.format import (
 def plain(text: object) -> str:
     """Return the text with ordinary spaces and minus signs."""
     return str(text).replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-")
-
-
-@pytest.mark.parametrize(
-    ("value", "sigma", "unit", "text"),
-    [
-        (4.1, 0.2, "eV", "4.10 ± 0.20 eV"),
-        (4.1, 0.0996, "eV", "4.10 ± 0.10 eV"),
-        (1.2e17, 1e16, "1/m^3", "(1.20 ± 0.10) × 10¹⁷ m⁻³"),
-        (1.2e17, None, "1/m^3", "1.2 × 10¹⁷ m⁻³"),
-        (-3.4, 0.034, "V", "-3.400 ± 0.034 V"),
-        (5.0, 100.0, "V", "5 ± 100 V"),
-        (0.0, 0.2, "V", "0.00 ± 0.20 V"),
-        (938.2, 25.0, "W", "938 ± 25 W"),
-        (3.14159, None, "", "3.142"),
-        (350, None, "", "350"),
-        (123456, None, "", "123 456"),
-        (math.nan, 0.1, "eV", "–"),
-        (4.1, math.nan, "eV", "4.1 eV"),
-        (None, None, "eV", "–"),
-        (True, None, "", "yes"),
-        ("Ar", None, "", "Ar"),
-    ],
-)
-def test_a_value_gets_the_digits_that_its_sigma_supports(value, sigma, unit, text):
-    assert plain(quantity(value, sigma, unit)) == text
 
 
 @given(
@@ -89,10 +60,6 @@ def test_a_column_gives_its_power_of_ten_to_its_head():
     assert common_power([9e16, 1.2e17, 1.4e17]) == 17
     assert common_power([0.1, 20.0, 3000.0]) == 0
     assert common_power([]) == 0
-    assert plain(scaled_unit(17, "1/m^3")) == "10¹⁷ m⁻³"
-    assert plain(range_text(9.61e16, 1.44e17)) == "(0.96 … 1.44) × 10¹⁷"
-    assert plain(range_text(3.07e-5, 530.0)) == "0 … 530"
-    assert plain(range_text(-3.4, 12.25)) == "-3.4 … 12.2"
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from runner.publish.ansi import ansi_to_html, strip_ansi
 from runner.publish.fragment import read_fragment
-from runner.publish.images import Gallery, UnusableImage
+from runner.publish.images import Gallery
 from runner.publish.mathml import to_mathml
 from runner.publish.notebook import render_report, renderer_version
 from runner.publish.parameters import parameter_rows
 from runner.publish.sanitise import MAX_TABLE_ROWS, Document, clean_output
+from runner.publish.svg import UnusableImage
 from runner.publish.theme import Theme
 from tests.notebook_fakes import (
     HOSTILE_SVG,

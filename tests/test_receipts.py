@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,19 @@ def changed(change: Callable[[dict[str, Any]], None]) -> bytes:
 
 def test_a_receipt_is_read_back_as_it_was_written(tmp_path):
     assert Receipt.read(write(tmp_path, GOOD.to_json().encode())) == GOOD
+
+
+def test_a_receipt_from_before_results_had_labels_is_read(tmp_path):
+    def without_labels(data: dict[str, Any]) -> None:
+        for scrap in data["scraps"]:
+            del scrap["label"], scrap["symbol"]
+
+    assert Receipt.read(write(tmp_path, changed(without_labels))) == GOOD
+
+
+def test_labels_are_read_back():
+    named = replace(GOOD, scraps=(Scrap(name="Te", value=4.1, label="temperature", symbol="T_e"),))
+    assert Receipt.from_json(named.to_json()) == named
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,20 @@ def test_skip_always_has_a_reason():
 def test_an_integer_that_no_page_or_database_can_hold_is_refused():
     with pytest.raises(GlueError, match="bits"):
         glue("n", 10**400)
+
+
+def test_what_a_result_is_called_goes_with_it_and_only_where_it_is_said(shell):
+    _, marks = value_and_marks("Te", 4.1, unit="eV", label=" electron\n temperature", symbol="T_e")
+    assert marks == {
+        "sigma": None,
+        "unit": "eV",
+        "label": "electron temperature",
+        "symbol": "T_e",
+    }
+    _, marks = value_and_marks("Te", 4.1, unit="eV", symbol=" ")
+    assert marks == {"sigma": None, "unit": "eV"}
+
+
+def test_a_label_that_is_no_text_is_refused():
+    with pytest.raises(GlueError, match="label is 3; it must be a text"):
+        glue("Te", 4.1, label=3)  # type: ignore[arg-type]

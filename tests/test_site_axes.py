@@ -156,7 +156,7 @@ def test_an_index_from_before_units_of_x_is_still_read(workspace, tmp_path):
 
 def test_the_page_of_a_shot_says_it_all(workspace):
     text = page(workspace, f"shots/{COUNTED:05d}/index.html")
-    section = text[text.index("What should be known of the raw files") :]
+    section = text[text.index("Notes on the raw files") :]
     for note in NOTES:
         escaped = note.replace("'", "&#39;")
         assert f"<b>{SOURCE}</b>: {escaped}</li>" in section
@@ -169,7 +169,7 @@ def test_the_page_of_a_shot_says_it_all(workspace):
     assert "no time base: samples are only counted, nothing says when they were taken" in wiring
     assert "no time base: samples lie along frequency in Hz" in wiring
     other = page(workspace, f"shots/{FIRST:05d}/index.html")
-    assert "What should be known" not in other
+    assert "Notes on the raw files" not in other
     assert "no time base" not in other
     assert "salvaged" not in other
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,9 @@ from typing import Any
 from ishtar import known
 from ishtar.catalogue import doubt
 from ishtar.catalogue.lists import Lists
-from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, SourceRow, report_of
+from ishtar.catalogue.names import Called, note_names
+from ishtar.catalogue.reading import Reading
+from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, SourceRow, report_of
 from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.lineage import Input, subject_of
@@ -52,12 +55,11 @@ class Catalogue(Lists):
             if write:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # The service's jobs run one at a time, though not in the thread that opened it.
-                self._db = sqlite3.connect(
+                self._connection: sqlite3.Connection | Reading = sqlite3.connect(
                     path, timeout=patience_s, isolation_level=None, check_same_thread=False
                 )
             else:
-                uri = f"{path.resolve().as_uri()}?mode=ro"
-                self._db = sqlite3.connect(uri, uri=True, timeout=patience_s)
+                self._connection = Reading(path)
         try:
             with self._told():
                 if write:
@@ -67,8 +69,13 @@ class Catalogue(Lists):
                 elif steps_done(self._db) != MIGRATIONS.keys():
                     raise CatalogueError(f"{path} is of another version of ishtar: {REBUILD}")
         except BaseException:
-            self._db.close()
+            self.close()
             raise
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        found = self._connection
+        return found.now() if isinstance(found, Reading) else found
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -88,9 +95,14 @@ class Catalogue(Lists):
         with self._told():
             return self._db.execute(query, values).fetchall()
 
+    def copy_to(self, path: Path) -> None:
+        """Write the catalogue as it is now to another file."""
+        with self._told(), contextlib.closing(sqlite3.connect(path)) as other:
+            self._db.backup(other)
+
     def close(self) -> None:
         """Close the connection."""
-        self._db.close()
+        self._connection.close()
 
     def __enter__(self) -> Catalogue:
         return self
@@ -157,7 +169,7 @@ class Catalogue(Lists):
                 [(shot, path, *found) for path, found in (channels or {}).items()],
             )
             known.note_shot(self._db, shot, attributes)
-            doubt.doubt_subject(self._db, subject_of(shot))
+            doubt.doubt_shot(self._db, subject_of(shot))
             doubt.doubt_queries(self._db)
             if before != (day,):
                 doubt.doubt_lists(self._db, {d for d in (day, *(before or ())) if d})
@@ -213,8 +225,11 @@ class Catalogue(Lists):
         report: ReportRow,
         inputs: Iterable[Input],
         scraps: Iterable[tuple[str, Any, float | None, str]],
+        called: Iterable[Called] = (),
     ) -> None:
         """Write a report with its inputs and scraps (name, value, sigma, unit).
+
+        ``called`` says what pages call the scraps, where the notebook did.
 
         The newest official report of a subject and template is the current one.
         """
@@ -238,9 +253,10 @@ class Catalogue(Lists):
                 "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
                 [(report.folder, n, json.dumps(v), s, u) for n, v, s, u in scraps],
             )
+            note_names(self._db, report.template, report.started, called)
             self._choose_current(report.subject, report.template)
             known.note_report(self._db, report.subject, report.template)
-            doubt.doubt_subject(self._db, report.subject, ["scraps"])
+            doubt.doubt_scraps(self._db, report.subject)
             doubt.doubt_queries(self._db)
 
     def forget_report(self, folder: str) -> None:
@@ -254,7 +270,7 @@ class Catalogue(Lists):
             for subject, template in found:
                 self._choose_current(subject, template)
                 known.note_report(self._db, subject, template)
-                doubt.doubt_subject(self._db, subject, ["scraps"])
+                doubt.doubt_scraps(self._db, subject)
                 doubt.doubt_queries(self._db)
 
     def _choose_current(self, subject: str, template: str) -> None:
@@ -365,33 +381,3 @@ class Catalogue(Lists):
             item = Input(kind=kind, name=name, subject=subject, version=version, digest=digest)
             found.setdefault(folder, []).append(item)
         return found
-
-    def readers(self, kind: str) -> dict[str, str]:
-        """Return the names of inputs of a kind, each with the folder of one report that read it."""
-        rows = self._all(
-            "SELECT i.name, min(i.folder) FROM inputs i JOIN reports r ON r.folder = i.folder "
-            "WHERE i.kind = ? AND r.current GROUP BY i.name",
-            [kind],
-        )
-        return {name: folder for name, folder in rows}
-
-    def scraps(
-        self, subjects: Sequence[str] | None = None, name: str | None = None
-    ) -> list[ScrapRow]:
-        """Return the scraps of current reports, by subject, template and name."""
-        query = (
-            "SELECT r.subject, r.template, s.name, s.value, s.sigma, s.unit FROM scraps s "
-            "JOIN reports r ON r.folder = s.folder WHERE r.current"
-        )
-        values: list[Any] = []
-        if name:
-            query += " AND s.name = ?"
-            values.append(name)
-        if subjects is not None:
-            query += " AND r.subject IN (SELECT value FROM json_each(?))"
-            values.append(json.dumps(list(subjects)))
-        rows = self._all(query + " ORDER BY r.subject, r.template, s.name", values)
-        return [
-            ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
-            for s, t, n, v, g, u in rows
-        ]

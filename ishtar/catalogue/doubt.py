@@ -10,9 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from ishtar.kinds import doubted_by
 from ishtar.lineage import WHERE
-
-OF_SHOT = ("channel", "attribute", "scraps")
 
 MIGRATION = """
     ALTER TABLE shots ADD COLUMN seen INTEGER;
@@ -38,11 +37,21 @@ READERS = "folder IN (SELECT folder FROM inputs WHERE {})"
 def doubt_subject(
     db: sqlite3.Connection,
     subject: str,
-    kinds: Collection[str] = ("channel", "attribute", "scraps"),
+    kinds: Collection[str],
 ) -> None:
-    """Doubt the reports that read something of a shot, day or range."""
+    """Doubt the reports that read something of these kinds of a shot, day or range."""
     marks = ", ".join("?" * len(kinds))
     db.execute(DOUBT + READERS.format(f"subject = ? AND kind IN ({marks})"), (subject, *kinds))
+
+
+def doubt_shot(db: sqlite3.Connection, subject: str) -> None:
+    """Doubt the reports that read something that a shot's own files say."""
+    doubt_subject(db, subject, doubted_by("shot"))
+
+
+def doubt_scraps(db: sqlite3.Connection, subject: str) -> None:
+    """Doubt the reports that read results of a subject's reports."""
+    doubt_subject(db, subject, doubted_by("scraps"))
 
 
 def doubt_lists(db: sqlite3.Connection, days: Collection[str]) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ishtar.catalogue.names import Called
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, report_of
 
 FAILED = "current AND state IN ('failed', 'timeout')"
@@ -66,6 +67,14 @@ class Lists:
         """Return the current reports of some subjects, by subject and template."""
         return [report_of(row) for row in self._all(REPORTS_OF, [json.dumps(list(subjects))])]
 
+    def called(self) -> dict[str, list[Called]]:
+        """Return what results are called, by template, where notebooks said it."""
+        found: dict[str, list[Called]] = {}
+        query = "SELECT template, name, label, symbol FROM result_names ORDER BY template, name"
+        for template, *called in self._all(query):
+            found.setdefault(template, []).append(Called(*called))
+        return found
+
     def ranges(self) -> list[str]:
         """Return the ranges of shots that have reports, ascending."""
         query = (
@@ -104,4 +113,34 @@ class Lists:
         return [
             ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
             for s, t, n, v, g, u in self._all(COURSE, [name, template, first, last])
+        ]
+
+    def readers(self, kind: str) -> dict[str, str]:
+        """Return the names of inputs of a kind, each with the folder of one report that read it."""
+        rows = self._all(
+            "SELECT i.name, min(i.folder) FROM inputs i JOIN reports r ON r.folder = i.folder "
+            "WHERE i.kind = ? AND r.current GROUP BY i.name",
+            [kind],
+        )
+        return {name: folder for name, folder in rows}
+
+    def scraps(
+        self, subjects: Sequence[str] | None = None, name: str | None = None
+    ) -> list[ScrapRow]:
+        """Return the scraps of current reports, by subject, template and name."""
+        query = (
+            "SELECT r.subject, r.template, s.name, s.value, s.sigma, s.unit FROM scraps s "
+            "JOIN reports r ON r.folder = s.folder WHERE r.current"
+        )
+        values: list[Any] = []
+        if name:
+            query += " AND s.name = ?"
+            values.append(name)
+        if subjects is not None:
+            query += " AND r.subject IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(subjects)))
+        rows = self._all(query + " ORDER BY r.subject, r.template, s.name", values)
+        return [
+            ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
+            for s, t, n, v, g, u in rows
         ]

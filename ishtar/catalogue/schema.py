@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ishtar import known
-from ishtar.catalogue import doubt, lists
+from ishtar.catalogue import doubt, lists, names
 
 MIGRATIONS: dict[str, str] = {
     "001 shots, reports, inputs, scraps": """
@@ -34,6 +34,7 @@ MIGRATIONS: dict[str, str] = {
     "002 what is known of shots": known.MIGRATION,
     "003 what is in doubt": doubt.MIGRATION,
     "004 what lists ask for": lists.MIGRATION,
+    "005 what results are called": names.MIGRATION,
 }
 AFTERWARDS = {"002 what is known of shots": known.reindex}  # steps that move data
 

@@ -111,8 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         status = 1
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        what = "the disk is full: free some space" if full else f"{error}: look into it"
+        what = f"{error}: look into it"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = "the disk is full: free some space"
+        elif error.filename and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            what = f"{error.filename}: you may not write there: see docs/permissions.md"
         click.echo(f"ishtar: {what}", err=True)
         status = 1
     except Stopped:

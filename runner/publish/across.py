@@ -102,11 +102,23 @@ def across_pages(facts: Facts) -> list[Page]:
         TablePage(
             path=TABLE,
             title="All shots",
+            description=f"All {len(facts.numbers)} shots with their results as a table to filter, "
+            "sort, plot and download.",
             table=shot_table(facts, numbers) if numbers else None,
             n_shots=len(facts.numbers),
         ),
-        ComparePage(path=COMPARE, title="Compare shots", newest=newest),
-        SearchPage(path=SEARCH, title="Search", newest=newest),
+        ComparePage(
+            path=COMPARE,
+            title="Compare shots",
+            description=f"Up to {COMPARED} shots side by side: configuration, results, figures.",
+            newest=newest,
+        ),
+        SearchPage(
+            path=SEARCH,
+            title="Search",
+            description="Find shots, results, attributes, signals, devices, templates and days.",
+            newest=newest,
+        ),
     ]
 
 

@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from runner.publish import raw
-from runner.publish.images import IMAGE_TYPES, Thumbnail, UnusableImage, decoded, draw_thumbnail
+from runner.publish.images import IMAGE_TYPES, Thumbnail, decoded, draw_thumbnail
+from runner.publish.svg import UnusableImage
 
 
 class Ahead:

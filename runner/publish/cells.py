@@ -64,7 +64,7 @@ Output = FigureOutput | HtmlOutput | TextOutput | ErrorOutput | SkipOutput
 
 @dataclass(frozen=True, kw_only=True)
 class TextCell:
-    """A cell of words and formulas."""
+    """A cell of words and formulas, or what a raw cell holds."""
 
     html: Markup
     note: str = ""

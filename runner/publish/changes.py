@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.publish.parts import Change
-from runner.publish.records import ShotRecord
+from runner.publish.records import ShotRecord, WiringRow
 
 _ABSENT = "absent"
 MOST_SIGNALS = 6  # that came or went and are told one by one
@@ -45,7 +45,7 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
             )
             continue
         for what in ("channel", "device", "calibration", "unit"):
-            if getattr(old, what) != getattr(new, what):
+            if _differ(what, old, new):
                 found.append(
                     Change(
                         what=what,
@@ -58,6 +58,18 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
         found += [_together(many, came)] if len(many) > MOST_SIGNALS else many
     found += _differences("component", _parts(before), _parts(after), absent=_ABSENT)
     return found
+
+
+def _differ(what: str, old: WiringRow, new: WiringRow) -> bool:
+    """Whether a part of how a signal came to be is another.
+
+    A calibration is another where its numbers are, as `ishtar calib diff` says, too: a new version
+    with the same numbers is none.
+    """
+    if what == "calibration" and old.calibrated and new.calibrated:
+        is_told = bool(old.calibration or new.calibration)  # that of a derived one: at its parts
+        return is_told and old.calibrated != new.calibrated
+    return bool(getattr(old, what) != getattr(new, what))
 
 
 def _together(many: Sequence[Change], came: bool) -> Change:

@@ -23,10 +23,11 @@ from runner.publish.describe import (
     attributes,
     commands,
     provenance,
+    sentences,
     shot_facts,
     subject_text,
 )
-from runner.publish.facts import Facts
+from runner.publish.facts import Facts, result_text
 from runner.publish.format import day_text
 from runner.publish.fragment import Fragment
 from runner.publish.history import key_values
@@ -39,6 +40,8 @@ from runner.publish.trends import trend
 from runner.publish.viewer import TRACES
 from runner.receipts import NOTEBOOK, Subject
 
+TOLD_RESULTS = 5  # in the description of a page
+
 
 def day_page(facts: Facts, day: str) -> DayPage:
     """Return the page of a day."""
@@ -48,13 +51,21 @@ def day_page(facts: Facts, day: str) -> DayPage:
     facts.ask_for(Subject.shot(n) for n in numbers)
     scraps = [(n, facts.key_scraps(Subject.shot(n))) for n in numbers]
     drawn = [
-        trend(c.name, [(n, of_shot.get((c.template, c.name))) for n, of_shot in scraps])
+        trend(
+            c.name,
+            [(n, of_shot.get((c.template, c.name))) for n, of_shot in scraps],
+            facts.results.called(c.template, c.name),
+        )
         for c in table.columns
     ]
     before, after = facts.neighbour_days(day)
     return DayPage(
         path=subject_page(subject),
         title=day_text(day),
+        description=sentences(
+            f"{len(numbers)} shot{'' if len(numbers) == 1 else 's'} on {day_text(day)}",
+            f"shots {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "",
+        ),
         day=day,
         stretches=stretches_of(day),
         table=table,
@@ -75,6 +86,7 @@ def shot_page(facts: Facts, number: int) -> ShotPage:
     return ShotPage(
         path=subject_page(subject),
         title=f"Shot {number}",
+        description=_shot_text(facts, record),
         shot=number,
         date=record.date,
         day=_day_link(day) if day in facts.counts else None,
@@ -95,6 +107,17 @@ def shot_page(facts: Facts, number: int) -> ShotPage:
         previous=_shot_link(before),
         next=_shot_link(after),
         data=f"{subject_folder(subject)}/shot.json",
+    )
+
+
+def _shot_text(facts: Facts, record: ShotRecord) -> str:
+    """Return a shot in two sentences: when and what it was, and what came out."""
+    scraps = facts.key_scraps(Subject.shot(record.shot))
+    keys = facts.results.chosen(scraps, TOLD_RESULTS)
+    return sentences(
+        ", ".join([f"Shot {record.shot}", *shot_facts(record)]),
+        "; ".join(result_text(facts, key[0], scraps[key]) for key in keys),
+        str(record.attributes.get("comment") or ""),
     )
 
 
@@ -150,10 +173,17 @@ def report_page(facts: Facts, report: ReportRecord) -> ReportPage:
         if r.receipt.template == receipt.template and r.folder != report.folder
     ]
     previous, following = _same_report(facts, report)
+    told = facts.results.names(receipt.template, receipt.scraps)[:TOLD_RESULTS]
     has_notebook = (report.folder / NOTEBOOK).is_file()
     return ReportPage(
         path=f"{stem}.html",
         title=f"{mark.title}, {subject}",
+        description=sentences(
+            f"{mark.title} of {subject}: {mark.word}",
+            "; ".join(
+                result_text(facts, receipt.template, s) for s in receipt.scraps if s.name in told
+            ),
+        ),
         mark=mark,
         subject=Link(href=subject_page(subject), text=subject_text(subject)),
         about=template_page(receipt.template) if receipt.template in facts.templates else "",

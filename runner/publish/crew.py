@@ -112,6 +112,7 @@ def _begin(work: Work) -> None:
         renderer_version(looks),
         work.out,
         keep_figures_days=work.settings.keep_figures_days,
+        first=work.settings.results,
     )
     _bench[:] = [_Bench(work=work, looks=looks, facts=facts)]
 

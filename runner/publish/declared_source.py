@@ -11,6 +11,7 @@ from ishtar.calibration.declared import Calibration, Device, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in
 from ishtar.calibration.show import stretches
+from ishtar.catalogue.names import Called
 from runner.publish.records import (
     CalibrationRecord,
     DeviceRecord,
@@ -18,6 +19,7 @@ from runner.publish.records import (
     TemplateRecord,
     WiringSpan,
 )
+from runner.results import ResultRecord, with_glued
 from runner.templates import Template
 
 FOLDER = "calibrations/"
@@ -94,8 +96,9 @@ def _span(
     )
 
 
-def template_record(template: Template) -> TemplateRecord:
-    """Return a template as its page shows it."""
+def template_record(template: Template, called: Sequence[Called] = ()) -> TemplateRecord:
+    """Return a template as its page shows it; ``called`` is how notebooks named its results."""
+    glued = {c.name: ResultRecord(label=c.label, symbol=c.symbol) for c in called}
     return TemplateRecord(
         name=template.name,
         title=template.title,
@@ -107,6 +110,7 @@ def template_record(template: Template) -> TemplateRecord:
         needs=template.needs,
         after=template.after,
         schedule=template.schedule,
+        results=with_glued(template.results, glued),
         path=template.path,
     )
 

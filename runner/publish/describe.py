@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from runner.publish.format import quantity, time_text
+from runner.publish.format import time_text
 from runner.publish.parameters import SUBJECT_PARAMETERS
 from runner.publish.parts import InputRow, Provenance, ReportState
+from runner.publish.quantities import quantity
 from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
 from runner.receipts import Subject
 
@@ -74,6 +75,12 @@ def commands(report: ReportRecord) -> list[tuple[str, str]]:
         ("A notebook of your own", f"ishtar fork {subject} {name} -o mine.ipynb"),
         ("The same report, other parameters", f"ishtar rerun {subject} {name} -p {given}"),
     ]
+
+
+def sentences(*parts: str) -> str:
+    """Return parts as sentences, each with a capital and a full stop; without those empty."""
+    told = [" ".join(part.split()).rstrip(".") for part in parts]
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in told if part)
 
 
 def shot_facts(record: ShotRecord) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,12 +12,12 @@ from typing import Any
 
 from runner.publish.addresses import official_stem, report_stem, subject_page
 from runner.publish.describe import parameter_text, report_state, subject_text, summary_state
-from runner.publish.format import quantity
 from runner.publish.fragment import Fragment, read_fragment
+from runner.publish.key_results import Key, KeyResults
 from runner.publish.lines import ShotLine, line_of, read_line
 from runner.publish.notebook import THUMBNAIL
 from runner.publish.parameters import SUBJECT_PARAMETERS
-from runner.publish.parts import Failure, Image, Link, Mark, ReportCard, RerunLink, Value
+from runner.publish.parts import Called, Failure, Image, Link, Mark, ReportCard, RerunLink, Value
 from runner.publish.records import (
     ReportRecord,
     ReportSummary,
@@ -29,15 +28,10 @@ from runner.publish.records import (
 from runner.publish.retention import is_old, without_figures
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 
-VALUES_EACH = 4  # results of a report that a summary shows where its template names none
 VALUES_OF_CARD = 6
 AT_ONCE = 200  # shots that are asked for together in a build of everything
 MOST_SHOTS = 300  # records that are kept
 MOST_SUMMARIES = 2000
-
-
-Key = tuple[str, str]
-"""Template and name of a scrap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +49,7 @@ class Facts:
 
     ``out`` is the site so far: what a list says of a shot whose page does not change is read from
     there. ``changing`` holds the shots whose pages do; None is all of them. Figures of older shots
-    than ``keep_figures_days`` are let go; 0: never.
+    than ``keep_figures_days`` are let go; 0: never. ``first`` names the results that come first.
     """
 
     source: SiteSource
@@ -63,6 +57,7 @@ class Facts:
     out: Path | None = None
     changing: frozenset[int] | None = None
     keep_figures_days: int = 0
+    first: Sequence[str] = ()
     dailies: dict[str, Daily] = field(default_factory=dict)
     _shots: dict[int, ShotRecord] = field(default_factory=dict)
     _lines: dict[int, ShotLine] = field(default_factory=dict)
@@ -101,6 +96,11 @@ class Facts:
     def templates(self) -> Mapping[str, TemplateRecord]:
         """The templates by name, in their order."""
         return {t.name: t for t in self.source.templates()}
+
+    @cached_property
+    def results(self) -> KeyResults:
+        """What results are shown, in which order, and what they are called."""
+        return KeyResults(self.templates, self.first)
 
     @cached_property
     def signal_names(self) -> frozenset[str]:
@@ -276,7 +276,7 @@ class Facts:
         by_name = {v.name: v for v in values}
         shown = [
             by_name[name]
-            for name in self.key_names(report.receipt.template, report.receipt.scraps)
+            for name in self.results.names(report.receipt.template, report.receipt.scraps)
             if name in by_name
         ]
         return ReportCard(
@@ -318,33 +318,25 @@ class Facts:
 
     def values(self, report: ReportRecord) -> list[Value]:
         """Return all results of a report."""
-        stem = report_stem(report.receipt)
+        template, stem = report.receipt.template, report_stem(report.receipt)
         return [
             Value(
                 name=s.name,
-                quantity=quantity(s.value, s.sigma, s.unit),
-                template=report.receipt.template,
+                label=self.results.called(template, s.name).label or s.label,
+                symbol=self.results.called(template, s.name).symbol or s.symbol,
+                quantity=self.results.shown(template, s),
+                template=template,
                 href=f"{stem}.html",
             )
             for s in report.receipt.scraps
         ]
-
-    def key_names(self, template: str, scraps: Sequence[Scrap]) -> list[str]:
-        """Return the names of the results that summaries show of a report with these."""
-        known = self.templates.get(template)
-        if known and known.key:
-            return list(known.key)
-        numbers = [s for s in scraps if is_number(s)]
-        # what was measured says more than what was counted
-        numbers.sort(key=lambda s: s.sigma is None)
-        return [s.name for s in numbers][:VALUES_EACH]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
         """Return the results that summaries of a subject show, by (template, name)."""
         found: dict[tuple[str, str], Scrap] = {}
         for report in self.summaries(subject):
             by_name = {s.name: s for s in report.scraps}
-            for name in self.key_names(report.template, report.scraps):
+            for name in self.results.names(report.template, report.scraps):
                 if name in by_name:
                     found[report.template, name] = by_name[name]
         return found
@@ -382,7 +374,18 @@ def alike(failures: Iterable[Failure]) -> list[Failure]:
     ]
 
 
-def is_number(scrap: Scrap) -> bool:
-    """Whether a result is a finite number."""
-    value = scrap.value
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def result_text(facts: Facts, template: str, scrap: Scrap) -> str:
+    """Return a result on one line, for feeds and previews: ``T_e = 4.10(20) eV``."""
+    called = facts.results.called(template, scrap.name)
+    named = Called(name=scrap.name, label=called.label, symbol=called.symbol)
+    shown = facts.results.shown(template, scrap)
+    return f"{named.short} {shown}" if shown.is_limit else f"{named.short} = {shown}"
+
+
+def failures_between(facts: Facts, numbers: Sequence[int]) -> list[ReportSummary]:
+    """Return all that failed of some ascending shots, the newest first."""
+    if not numbers:
+        return []
+    mine = set(numbers)
+    found = facts.source.failures_between(numbers[0], numbers[-1])
+    return [f for f in found if f.subject.number in mine]

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
 from runner.publish.describe import subject_text
-from runner.publish.facts import Facts
-from runner.publish.format import parse_time, quantity
+from runner.publish.facts import Facts, result_text
+from runner.publish.format import parse_time
 from runner.publish.records import Facility
 from runner.receipts import Subject
 
@@ -65,8 +65,7 @@ def _shot(facts: Facts, subject: Subject) -> Item:
     line = facts.line(subject.number)
     reports = facts.summaries(subject)
     values = [
-        f"{name} = {quantity(s.value, s.sigma, s.unit)}"
-        for (_, name), s in facts.key_scraps(subject).items()
+        result_text(facts, template, s) for (template, _), s in facts.key_scraps(subject).items()
     ]
     failed = [m.title for m in map(facts.summary_mark, reports) if m.state in {"failed", "timeout"}]
     parts = [

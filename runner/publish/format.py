@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
@@ -49,76 +48,61 @@ _UNIT_NAMES = {
     "electron_volt": "eV",
 }
 _FACTOR = re.compile(r"([A-Za-z_%°µΩ]+|1)(?:\s*(?:\^|\*\*)\s*([-+]?\d+(?:\.\d+)?))?$")
-LONGEST_INTEGER_BITS = 1000  # float64 ends at 2**1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
-    """A value ready to be printed: the number with its sigma (or a text), and the unit."""
-
-    number: str
-    unit: str = ""
-    is_text: bool = False
-
-    def __str__(self) -> str:
-        if not self.unit or self.number == MISSING:
-            return self.number
-        return self.number + ("" if self.unit in {"°", "%"} else NO_BREAK) + self.unit
-
-
-def quantity(value: object, sigma: float | None = None, unit: str = "") -> Quantity:
-    """Return a value as text, rounded to two significant digits of its sigma.
-
-    Without a sigma a float gets four significant digits and an integer all of its own.
-    """
-    if isinstance(value, bool):
-        return Quantity(number="yes" if value else "no")
-    if value is None:
-        return Quantity(number=MISSING)
-    if not isinstance(value, int | float):
-        return Quantity(number=str(value), unit=unit_text(unit), is_text=True)
-    if isinstance(value, float) and math.isnan(value):
-        return Quantity(number=MISSING)
-    if isinstance(value, int) and value.bit_length() > LONGEST_INTEGER_BITS:
-        return Quantity(number=f"an integer of {value.bit_length()} bits", is_text=True)
-    return Quantity(number=number(value, sigma), unit=unit_text(unit))
 
 
 @lru_cache(maxsize=16384, typed=True)  # the same results are in many lists
 def number(value: float, sigma: float | None = None) -> str:
-    """Return ``4.10 ± 0.20``, ``(1.20 ± 0.10) × 10¹⁷``, ``3.142`` or ``12345``."""
+    """Return ``4.10(20)``, ``1.20(10) × 10¹⁷``, ``3.142`` or ``12 345``.
+
+    The digits in brackets are sigma, two significant ones, in units of the last places of the
+    value. Without a sigma a float gets four significant digits and an integer all of its own.
+    """
     if not math.isfinite(value):
         return MISSING if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
     if sigma is not None and math.isfinite(sigma) and sigma > 0:
         return _with_sigma(value, sigma)
-    if isinstance(value, int) or (value == int(value) and abs(value) < 1e5):
+    if isinstance(value, int) or is_whole_float(value):
         digits = str(abs(int(value)))
         if len(digits) > 9:
-            return _scientific(value, 4)
-        if len(digits) > 4:
-            digits = f"{int(digits):,}".replace(",", THIN)
-        return (MINUS if value < 0 else "") + digits
+            return scientific(value, 4)
+        return (MINUS if value < 0 else "") + grouped(digits)
     if not 1e-3 <= abs(value) < 1e5:
-        return _scientific(value, 4)
-    return _plain(value, max(0, 3 - _exponent(value)), strip=True)
+        return scientific(value, 4)
+    return plain_number(value, max(0, 3 - exponent(value)), strip=True)
 
 
 def _with_sigma(value: float, sigma: float) -> str:
-    largest = max(abs(value), sigma)
-    power = _exponent(largest)
+    power = exponent(max(abs(value), sigma))
     if -3 <= power < 5:
         power = 0
     value, sigma = value / 10.0**power, sigma / 10.0**power
-    decimals = 1 - _exponent(sigma)
+    decimals = sigma_decimals(sigma)
+    if decimals > 14 - exponent(max(abs(value), sigma)):  # float64 holds no more
+        text = plain_number(value, 12, strip=True)
+    elif decimals > 0:
+        digits = f"{sigma:.{decimals}f}".replace(".", "").lstrip("0")
+        text = f"{plain_number(value, decimals)}({digits})"
+    else:
+        step = 10.0**-decimals
+        rounded = plain_number(round(value / step) * step, 0)
+        text = f"{rounded}({round(sigma / step) * step:.0f})"
+    return f"{text} ×{NO_BREAK}10{superscript(power)}" if power else text
+
+
+def sigma_decimals(sigma: float) -> int:
+    """Return the decimals with which a sigma has two significant digits; negative: tens, …"""
+    decimals = 1 - exponent(sigma)
     # 0.0996 rounds to 0.10: one digit fewer keeps two significant ones
-    if round(sigma, decimals) >= 10.0 ** (2 - decimals):
-        decimals -= 1
-    decimals = min(max(decimals, 0), 12)
-    pair = f"{_plain(value, decimals)} ±{NO_BREAK}{_plain(sigma, decimals)}"
-    return f"({pair}) ×{NO_BREAK}10{superscript(power)}" if power else pair
+    return decimals - 1 if round(sigma, decimals) >= 10.0 ** (2 - decimals) else decimals
 
 
-def _scientific(value: float, digits: int) -> str:
+def is_whole_float(value: float) -> bool:
+    """Whether a float is told as the whole number that it is: JSON tells these no differently."""
+    return abs(value) < 1e9 and value == int(value)
+
+
+def scientific(value: float, digits: int) -> str:
+    """Return ``1.235 × 10¹⁷``."""
     if value == 0:
         return "0"
     mantissa, power = f"{value:.{digits - 1}e}".split("e")
@@ -127,22 +111,17 @@ def _scientific(value: float, digits: int) -> str:
     return f"{mantissa.replace('-', MINUS)} ×{NO_BREAK}10{superscript(int(power))}"
 
 
-def range_text(low: float, high: float) -> str:
-    """Return the ends of a range with one power and equal decimals: ``(0.96 … 1.44) × 10¹⁷``."""
-    power = common_power([low, high])
-    ends = " … ".join(dict.fromkeys(range_ends(low / 10.0**power, high / 10.0**power)))
-    return f"({ends}) ×{NO_BREAK}10{superscript(power)}" if power else ends
-
-
 def range_ends(low: float, high: float) -> tuple[str, str]:
     """Return both ends with the decimals that give the larger one three digits.
 
     Where these are the same and the ends are not, there are as many as tell them apart.
     """
-    decimals = min(max(2 - _exponent(max(abs(low), abs(high))), 0), 12)
-    while low < high and decimals < 12 and _plain(low, decimals) == _plain(high, decimals):
+    decimals = min(max(2 - exponent(max(abs(low), abs(high))), 0), 12)
+    while (
+        low < high and decimals < 12 and plain_number(low, decimals) == plain_number(high, decimals)
+    ):
         decimals += 1
-    ends = _plain(low, decimals), _plain(high, decimals)
+    ends = plain_number(low, decimals), plain_number(high, decimals)
     while "." in ends[0] and ends[0].endswith(("0", ".")) and ends[1].endswith(("0", ".")):
         ends = ends[0][:-1], ends[1][:-1]
     return ("0" if low == 0 else ends[0]), ("0" if high == 0 else ends[1])
@@ -150,31 +129,36 @@ def range_ends(low: float, high: float) -> tuple[str, str]:
 
 def common_power(values: Iterable[float]) -> int:
     """Return the power of ten to take out of a column of values; 0 where they read well as is."""
-    powers = sorted(_exponent(v) for v in values if v and math.isfinite(v))
+    powers = sorted(exponent(v) for v in values if v and math.isfinite(v))
     if not powers:
         return 0
     power = powers[-1] if len(powers) < 3 else powers[len(powers) // 2]
     return 0 if -3 <= power < 5 else power
 
 
-def scaled_unit(power: int, unit: str) -> str:
-    """Return the unit of a column whose power of ten was taken out: ``10¹⁷ m⁻³``."""
-    shown = unit_text(unit)
-    if not power:
-        return shown
-    return f"10{superscript(power)}" + (NO_BREAK + shown if shown else "")
-
-
-def _plain(value: float, decimals: int, *, strip: bool = False) -> str:
+def plain_number(value: float, decimals: int, *, strip: bool = False) -> str:
+    """Return a number with so many decimals, long rows of digits in groups of three."""
     text = f"{value:.{decimals}f}"
     if strip and "." in text:
         text = text.rstrip("0").rstrip(".")
     if float(text) == 0:
         text = text.lstrip("-")
-    return text.replace("-", MINUS)
+    sign = MINUS if text.startswith("-") else ""
+    whole, point, places = text.lstrip("-").partition(".")
+    return sign + grouped(whole) + point + grouped(places, from_left=True)
 
 
-def _exponent(value: float) -> int:
+def grouped(digits: str, *, from_left: bool = False) -> str:
+    """Return a row of more than four digits in groups of three: ``860 419``."""
+    if len(digits) < 5:
+        return digits
+    first = 3 if from_left else len(digits) % 3 or 3
+    groups = [digits[:first], *(digits[i : i + 3] for i in range(first, len(digits), 3))]
+    return THIN.join(groups)
+
+
+def exponent(value: float) -> int:
+    """Return the power of ten of the first digit of a number; 0 of zero."""
     return math.floor(math.log10(abs(value))) if value else 0
 
 

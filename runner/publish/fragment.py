@@ -38,6 +38,8 @@ class Fragment:
         Size of ``thumbnail.png``; None where there is none.
     failed_cell
         Id of the cell that failed; empty where none did.
+    styles
+        File below ``figures/`` with the colours of its outputs; empty where they have none.
     body
         Harmless markup.
     """
@@ -49,6 +51,7 @@ class Fragment:
     alts: tuple[str, ...] = ()
     thumbnail: tuple[int, int] | None = None
     failed_cell: str = ""
+    styles: str = ""
     body: str = ""
 
     def to_html(self) -> str:
@@ -63,9 +66,17 @@ class Fragment:
     def body_at(self, prefix: str) -> str:
         """Return the body with the pictures at ``prefix`` (``langmuir/``) instead."""
         body = self.body
-        for picture in self.figures:
-            body = body.replace(f'"{FIGURES}{picture.file}"', f'"{prefix}{picture.file}"')
+        for file in self.files:
+            body = body.replace(f'"{FIGURES}{file}"', f'"{prefix}{file}"')
         return body
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files below ``figures/`` that the body needs."""
+        return (
+            *(picture.file for picture in self.figures),
+            *([self.styles] if self.styles else []),
+        )
 
 
 def write_fragment(folder: Path, fragment: Fragment, write: Write = write_atomic) -> None:
@@ -87,5 +98,5 @@ def read_fragment(folder: Path, renderer: str) -> Fragment | None:
         fragment = Fragment(**data, body=body)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    whole = all((folder / FIGURES / p.file).is_file() for p in fragment.figures)
+    whole = all((folder / FIGURES / file).is_file() for file in fragment.files)
     return fragment if whole else None

@@ -14,8 +14,9 @@ from runner.publish.addresses import (
     subject_page,
 )
 from runner.publish.calendars import heat, years
-from runner.publish.describe import attributes, subject_text
-from runner.publish.facts import Facts, alike, failure
+from runner.publish.describe import attributes, sentences, subject_text
+from runner.publish.facts import Facts, alike, failure, failures_between
+from runner.publish.format import time_text
 from runner.publish.history import key_values
 from runner.publish.pages import (
     DaysPage,
@@ -27,7 +28,7 @@ from runner.publish.pages import (
 )
 from runner.publish.parts import Failure, Image, Link, ShotTable
 from runner.publish.stretches import stretches_of
-from runner.publish.tables import fair_share, shot_table
+from runner.publish.tables import shot_table
 from runner.receipts import Subject
 
 RECENT_SHOTS = 50
@@ -43,10 +44,19 @@ def home_page(facts: Facts) -> HomePage:
     """Return ``index.html``."""
     newest = facts.days[-1] if facts.days else ""
     rows = list(reversed(facts.source.shots_of(newest)))[:HOME_ROWS] if newest else []
+    failures = alike(_failures(facts))
+    troubles = list(facts.source.troubles())
+    latest = _latest(facts, HOME_VALUES)
+    tagline = facts.source.facility.tagline
     return HomePage(
         path=HOME,
         title=facts.source.facility.name,
-        latest=_latest(facts, HOME_VALUES),
+        description=sentences(
+            tagline[:1].upper() + tagline[1:],
+            f"{len(facts.numbers)} shots on {len(facts.days)} days" if facts.days else "",
+            f"The newest is {latest_text(latest)}" if latest else "",
+        ),
+        latest=latest,
         day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
         table=shot_table(facts, rows) if rows else None,
         day_reports=[
@@ -54,8 +64,10 @@ def home_page(facts: Facts) -> HomePage:
         ]
         if newest
         else [],
-        failures=alike(_failures(facts))[:MAX_FAILURES],
-        troubles=list(facts.source.troubles())[:MAX_TROUBLES],
+        failures=failures[:MAX_FAILURES],
+        more_failures=sum(1 + len(f.alike) for f in failures[MAX_FAILURES:]),
+        troubles=troubles[:MAX_TROUBLES],
+        more_troubles=len(troubles[MAX_TROUBLES:]),
         stretches=stretches_of(newest) if newest else [],
         heat=heat(facts.counts, newest) if newest else None,
         ranges=_ranges(facts)[-10:],
@@ -71,7 +83,13 @@ def latest_page(facts: Facts) -> LatestPage:
     """Return ``latest.html``."""
     latest = _latest(facts, WALL_VALUES)
     title = f"Shot {latest.shot}" if latest else "No shots yet"
-    return LatestPage(path=LATEST, title=title, latest=latest)
+    description = latest_text(latest) if latest else ""
+    return LatestPage(path=LATEST, title=title, description=sentences(description), latest=latest)
+
+
+def latest_text(latest: LatestShot) -> str:
+    """Return the newest shot in a few words."""
+    return f"shot {latest.shot}" + (f" of {time_text(latest.date)}" if latest.date else "")
 
 
 def days_page(facts: Facts) -> DaysPage:
@@ -79,6 +97,8 @@ def days_page(facts: Facts) -> DaysPage:
     return DaysPage(
         path=DAYS,
         title="All days",
+        description=f"A calendar of all {len(facts.numbers)} shots, day by day, and reports across "
+        "shots.",
         heat=heat(facts.counts, facts.days[-1]) if facts.days else None,
         years=years(facts.counts),
         ranges=_ranges(facts),
@@ -94,6 +114,7 @@ def undated_page(facts: Facts) -> UndatedPage:
     return UndatedPage(
         path=UNDATED,
         title="Shots without a date",
+        description=f"{len(newest)} shots whose date no source states.",
         table=shot_table(facts, newest[:UNDATED_ROWS]),
         others=[
             Link(href=subject_page(Subject.shot(n)), text=str(n)) for n in newest[UNDATED_ROWS:]
@@ -132,14 +153,15 @@ def _latest(facts: Facts, most: int) -> LatestShot | None:
             )
             picture_href = f"{stem}.html"
             break
-    shown = fair_share(facts.key_scraps(subject), most)
+    shown = facts.results.chosen(facts.key_scraps(subject), most)
+    values = {(v.template, v.name): v for v in key_values(facts, number)}
     return LatestShot(
         shot=number,
         href=subject_page(subject),
         date=record.date,
         attributes=attributes(record),
         problems=list(record.marks),
-        values=[v for v in key_values(facts, number) if (v.template, v.name) in shown],
+        values=[values[key] for key in shown],
         marks=facts.marks(subject),
         picture=picture,
         picture_href=picture_href,
@@ -149,13 +171,13 @@ def _latest(facts: Facts, most: int) -> LatestShot | None:
 def _failures(facts: Facts) -> Iterator[Failure]:
     """Yield what failed in the last days and shots, the newest first."""
     days = set(facts.days[-2:])
-    shots = set(facts.numbers[-RECENT_SHOTS:])
-    for summary in facts.source.failures(len(days) * MAX_FAILURES, scope="day"):
+    # the newest come first: so many are all of these days, one for each template
+    most = len(days) * max(1, len(facts.templates))
+    for summary in facts.source.failures(most, scope="day"):
         if summary.subject.key in days:
             yield failure(facts, summary)
-    for summary in facts.source.failures(MAX_FAILURES):
-        if summary.subject.number in shots:
-            yield failure(facts, summary)
+    for summary in failures_between(facts, facts.numbers[-RECENT_SHOTS:]):
+        yield failure(facts, summary)
 
 
 def _ranges(facts: Facts) -> list[Link]:

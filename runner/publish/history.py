@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from statistics import median
 
 from runner.publish.addresses import official_stem
-from runner.publish.facts import Facts, is_number
-from runner.publish.format import quantity, range_text
+from runner.publish.facts import Facts
+from runner.publish.key_results import is_number
 from runner.publish.parts import Flag, Spark, Value
+from runner.publish.quantities import quantity, range_text
 from runner.receipts import Scrap, Subject
 
 EARLY, LATE, LEAST, FAR = 20, 5, 10, 3.0
@@ -36,17 +37,21 @@ def key_values(facts: Facts, number: int) -> list[Value]:
     shots = facts.numbers[max(0, i - COURSE) : i]
     facts.ask_for(Subject.shot(n) for n in shots)
     values = []
-    for (template, name), scrap in facts.key_scraps(subject).items():
+    scraps = facts.key_scraps(subject)
+    for template, name in facts.results.chosen(scraps, len(scraps)):
+        scrap = scraps[template, name]
         course = [(n, _scrap(facts, n, template, name, scrap.unit)) for n in shots]
         known = facts.templates.get(template)
         limits = known.limits.get(name) if known else None
         values.append(
             Value(
                 name=name,
-                quantity=quantity(scrap.value, scrap.sigma, scrap.unit),
+                label=facts.results.called(template, name).label,
+                symbol=facts.results.called(template, name).symbol,
+                quantity=facts.results.shown(template, scrap),
                 template=template,
                 href=f"{official_stem(subject, template)}.html",
-                usual=usual(course[:-1]),
+                usual=usual(course[:-1], scrap.unit),
                 spark=spark(course),
                 flags=flags(course, limits),
             )
@@ -60,13 +65,13 @@ def shots_after(facts: Facts, number: int) -> Sequence[int]:
     return facts.numbers[i : i + COURSE - 1]
 
 
-def usual(before: Course) -> str:
+def usual(before: Course, unit: str = "") -> str:
     """Return the range of a result in the shots before: the middle four fifths, as text."""
     found = sorted(_values(before[-USUAL_SHOTS:]))
     if len(found) < USUAL_LEAST:
         return ""
     cut = len(found) // 10
-    return range_text(found[cut], found[len(found) - 1 - cut])
+    return range_text(found[cut], found[len(found) - 1 - cut], unit)
 
 
 def flags(course: Course, limits: tuple[float | None, float | None] | None) -> Sequence[Flag]:
@@ -126,6 +131,7 @@ def spark(course: Course) -> Spark | None:
     ]
     if len(found) < 3:
         return None
+    unit = next(s.unit for _, s in course if s is not None and is_number(s))
     low, high = min(v for _, _, v in found), max(v for _, _, v in found)
     span = (high - low) or 1.0
     dx = (SPARK_WIDTH - 2 * SPARK_MARGIN) / max(1, len(course) - 1)
@@ -143,7 +149,7 @@ def spark(course: Course) -> Spark | None:
         path=path,
         x=x,
         y=y,
-        text=f"shots {found[0][1]} to {found[-1][1]}: {range_text(low, high)}",
+        text=f"shots {found[0][1]} to {found[-1][1]}: {range_text(low, high, unit)}",
         width=SPARK_WIDTH,
         height=SPARK_HEIGHT,
     )

@@ -6,26 +6,27 @@ import base64
 import binascii
 import hashlib
 import io
-import math
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
+from urllib.parse import unquote
 
 from ishtar.store import write_atomic
+from runner.publish.raw import joined
+from runner.publish.svg import UnusableImage, clean_svg, svg_size
 
-SVG_LIMIT_BYTES = 2_000_000
 MAX_PIXELS = 80_000_000
 THUMBNAIL_WIDTH = 480
 IMAGE_TYPES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")  # best first
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
 Write = Callable[[Path, bytes], None]
 _DATA_URL = re.compile(r"data:(image/[a-z+]+)(?:;[a-z0-9=-]+)*;base64,(.*)", re.DOTALL | re.I)
-
-
-class UnusableImage(ValueError):
-    """An image that cannot be read, or is of a kind that the pages do not show."""
+# a drawing is often written as it is, with signs escaped or not
+_SVG_URL = re.compile(r"data:image/svg\+xml(?:;(?!base64)[\w=-]+)*,(.*)", re.DOTALL | re.I)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,24 +59,27 @@ class Gallery:
         width, height
             Size on the page in CSS pixels, where the notebook states one.
         """
-        data = _svg(content) if mime == "image/svg+xml" else decoded(content)
+        data = clean_svg(_drawing(content)) if mime == "image/svg+xml" else decoded(content)
         digest = hashlib.sha256(data).hexdigest()
         if digest in self.by_digest:
             return self.by_digest[digest]
-        suffix, natural = ("svg", _svg_size(data)) if mime == "image/svg+xml" else _probe(data)
+        suffix, natural = ("svg", svg_size(data)) if mime == "image/svg+xml" else _probe(data)
         shown = natural
         if isinstance(width, int | float) and 0 < width < 20_000:
             shown = (round(width), round(natural[1] * width / natural[0]))
         elif isinstance(height, int | float) and 0 < height < 20_000:
             shown = (round(natural[0] * height / natural[1]), round(height))
         name = f"figure-{len(self.files) + 1}-{digest[:10]}.{suffix}"
-        picture = Picture(file=name, width=max(shown[0], 1), height=max(shown[1], 1))
+        sized = (min(max(n, 1), 20_000) for n in shown)
+        picture = Picture(**dict(zip(("width", "height"), sized, strict=True)), file=name)
         self.files[name] = data
         self.by_digest[digest] = picture
         return picture
 
     def add_data_url(self, url: str) -> Picture:
         """Take the image of a ``data:`` address in."""
+        if drawing := _SVG_URL.fullmatch(url.strip()):
+            return self.add("image/svg+xml", unquote(drawing[1]))
         match = _DATA_URL.fullmatch(url.strip())
         if match is None:
             raise UnusableImage("not an image that lies in the notebook itself")
@@ -93,6 +97,26 @@ class Gallery:
                     path.unlink()
 
 
+def attached(url: str, attachments: Mapping[str, Any]) -> tuple[str, str]:
+    """Return kind and data of the picture that an ``attachment:`` address names.
+
+    Its name may be escaped as in an address (``%20``) and its letters composed or not: Jupyter
+    writes the first, macOS the second.
+    """
+    name = url.partition(":")[2]
+    wanted = {_composed(n) for n in (name, unquote(name), unescape(unquote(name)))}
+    for key, bundle in attachments.items():
+        if {_composed(key), _composed(unquote(key))} & wanted and isinstance(bundle, Mapping):
+            for kind in IMAGE_TYPES:
+                if kind in bundle:
+                    return kind, joined(bundle[kind])
+    raise UnusableImage("the cell has no such attachment")
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip()
+
+
 def decoded(content: str | bytes) -> bytes:
     """Return the bytes of a picture that a notebook holds as text."""
     if isinstance(content, bytes):
@@ -101,6 +125,14 @@ def decoded(content: str | bytes) -> bytes:
         return base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise UnusableImage(f"its data cannot be read ({error})") from error
+
+
+def _drawing(content: str | bytes) -> str:
+    """Return the text of an SVG; as an attachment it may be in base64, like any other picture."""
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+    if "<" not in text and text.strip():
+        return decoded(text).decode("utf-8", "replace")
+    return text
 
 
 def _probe(data: bytes) -> tuple[str, tuple[int, int]]:
@@ -150,93 +182,3 @@ def draw_thumbnail(source: bytes) -> Thumbnail | None:
     # Not by octree, which is quicker: it takes white and light grey for one colour.
     flat.quantize(64).save(file, "PNG")
     return Thumbnail(data=file.getvalue(), size=flat.size)
-
-
-# SVG is a document that may hold scripts and links: what is published is what these lists allow.
-_SVG = "http://www.w3.org/2000/svg"
-_XLINK = "{http://www.w3.org/1999/xlink}href"
-_SVG_TAGS = frozenset(
-    str.split(
-        "svg g defs path rect circle ellipse line polyline polygon text tspan title desc use "
-        "symbol clipPath mask marker pattern linearGradient radialGradient stop style image"
-    )
-)
-# What leads out of the drawing: addresses, also without url() around them, and ways to hide one.
-_SVG_BAD_STYLE = re.compile(
-    r"[@\\]|//|expression|javascript|(?:image|src|cross-fade|element)[\w-]*\s*\("
-    r"|url\s*\(\s*['\"]?\s*(?!['\"]?#)",
-    re.I,
-)
-SVG_DEPTH = 100
-
-
-def _svg(content: str | bytes) -> bytes:
-    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-    if len(text) > SVG_LIMIT_BYTES:
-        raise UnusableImage(f"an SVG of {len(text) / 1e6:.1f} MB is too large for a page")
-    if "<!ENTITY" in text:
-        raise UnusableImage("an SVG with entities of its own is not shown")
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise UnusableImage(f"the SVG cannot be read ({error})") from error
-    if root.tag != f"{{{_SVG}}}svg":
-        raise UnusableImage("it is no SVG")
-    if _is_deeper(root, SVG_DEPTH):
-        raise UnusableImage(f"an SVG with elements more than {SVG_DEPTH} deep is not shown")
-    _clean_svg(root)
-    ElementTree.register_namespace("", _SVG)
-    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-
-
-def _is_deeper(root: ElementTree.Element, most: int) -> bool:
-    level = [root]
-    for _ in range(most):
-        level = [child for element in level for child in element]
-    return bool(level)
-
-
-def _clean_svg(element: ElementTree.Element) -> None:
-    for child in list(element):
-        tag = child.tag if isinstance(child.tag, str) else ""
-        if tag.removeprefix(f"{{{_SVG}}}") not in _SVG_TAGS or (
-            tag.endswith("}style") and _SVG_BAD_STYLE.search("".join(child.itertext()))
-        ):
-            element.remove(child)
-        else:
-            _clean_svg(child)
-    for name, value in list(element.attrib.items()):
-        local = name.rpartition("}")[2].lower()
-        keeps = _SVG_ATTRIBUTES.get(local, _plain_attribute)
-        if local.startswith("on") or local == "base" or not keeps(value):
-            del element.attrib[name]
-
-
-def _local_link(value: str) -> bool:
-    return value.startswith(("#", "data:image/png;base64,", "data:image/jpeg;base64,"))
-
-
-def _plain_attribute(value: str) -> bool:
-    return not _SVG_BAD_STYLE.search(value)
-
-
-_SVG_ATTRIBUTES: dict[str, Callable[[str], bool]] = {"href": _local_link, "src": _local_link}
-_LENGTH = re.compile(r"(\d{1,9}(?:\.\d*)?|\.\d+)\s*(pt|px|in|cm|mm)?")
-_CSS_PIXELS = {"pt": 4 / 3, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, None: 1.0}
-
-
-def _svg_size(data: bytes) -> tuple[int, int]:
-    root = ElementTree.fromstring(data)
-    sizes = [_LENGTH.fullmatch(root.get(n, "").strip()) for n in ("width", "height")]
-    if all(sizes):
-        w, h = (float(m[1]) * _CSS_PIXELS[m[2]] for m in sizes if m)
-    else:
-        box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
-        try:
-            w, h = float(box[2]), float(box[3])
-        except (IndexError, ValueError):
-            w, h = math.nan, math.nan
-        if not (math.isfinite(w) and math.isfinite(h)):
-            w, h = 640, 480
-    return max(1, round(min(w, 20_000))), max(1, round(min(h, 20_000)))

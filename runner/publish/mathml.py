@@ -75,7 +75,9 @@ def to_mathml(tex: str, *, display: bool) -> Markup:
 
 def _as_source(source: str, display: bool) -> Markup:
     shown = Markup('<code class="tex">{}</code>').format(escape(source))
-    return Markup('<span class="formula">{}</span>').format(shown) if display else shown
+    return (
+        Markup('<span class="formula" tabindex="0">{}</span>').format(shown) if display else shown
+    )
 
 
 @cache
@@ -93,6 +95,8 @@ def _convert(tex: str, display: bool) -> Markup:
     text = _converter().convert_with_local_state(tex, displaystyle=display)
     root = ElementTree.fromstring(text.replace("&ApplyFunction;", "\N{FUNCTION APPLICATION}"))
     _clean(root)
+    if display:
+        root.set("tabindex", "0")  # a wide one scrolls, also for those without a mouse
     return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))
 
 

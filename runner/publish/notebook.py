@@ -7,6 +7,7 @@ and folded, and everything that the notebook printed is made harmless (`runner.p
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,16 +30,21 @@ from runner.publish.cells import (
 )
 from runner.publish.fragment import Fragment, write_fragment
 from runner.publish.images import Thumbnail, Write, draw_thumbnail
+from runner.publish.interactive import lost_parts, not_shown
+from runner.publish.latex import latex_to_html
 from runner.publish.outputs import shown_outputs
 from runner.publish.parameters import parameter_rows
-from runner.publish.sanitise import Document, resolve_local_links
+from runner.publish.sanitise import FIGURES, Document, clean_output, resolve_local_links
 from runner.publish.theme import Theme
 from runner.publish.words import highlight, markdown_to_html
 
 THUMBNAIL = "thumbnail.png"
+LONGEST_SOURCE = 16_000  # characters of a cell that is shown as it was written
 HIDE_CELL = frozenset({"hide", "hide-cell", "hide_cell", "remove-cell", "remove_cell"})
 HIDE_CODE = frozenset({"hide-input", "hide_input", "remove-input", "remove_input"})
 HIDE_OUTPUT = frozenset({"hide-output", "hide_output", "remove-output", "remove_output"})
+logger = logging.getLogger(__name__)
+
 # papermill's own words about a failure: the page says it in its own
 PAPERMILL_CELL = "papermill-error-cell-tag"
 # what a body depends on; a change of any makes all bodies anew
@@ -48,12 +54,17 @@ _MODULES = (
     "citations",
     "fragment",
     "images",
+    "interactive",
+    "latex",
     "mathml",
     "notebook",
     "outputs",
     "parameters",
     "raw",
     "sanitise",
+    "styles",
+    "survey",
+    "svg",
     "words",
 )
 _LIBRARIES = ("math-core", "mistune", "nbconvert", "nh3", "pygments")
@@ -103,6 +114,11 @@ def render_report(
     body = resolve_local_links(body, document)
 
     shown = tuple(document.gallery.by_digest.values())
+    styles = ""
+    if css := document.styles.css.encode():
+        styles = f"figure-styles-{hashlib.sha256(css).hexdigest()[:10]}.css"
+        document.gallery.files[styles] = css
+        body = Markup('<link rel="stylesheet" href="{}">\n').format(FIGURES + styles) + Markup(body)
     document.gallery.write(folder / "figures", write)
     failed = next((c.id for c in cells if isinstance(c, CodeCell) and c.failed), "")
     fragment = Fragment(
@@ -113,6 +129,7 @@ def render_report(
         alts=_alts(cells, [p.file for p in shown]),
         thumbnail=_write_thumbnail(document, folder / THUMBNAIL, thumbnail, write),
         failed_cell=failed,
+        styles=styles,
         body=body,
     )
     write_fragment(folder, fragment, write)
@@ -144,19 +161,24 @@ def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[Text
     injected = next((raw.source(c) for c in cells if "injected-parameters" in raw.tags(c)), "")
     about = ""  # what the next pictures show, as the text says it
     declared = any("parameters" in raw.tags(c) for c in cells)
-    for index, cell in enumerate(cells):
-        tags = raw.tags(cell)
+    number = 0  # of the code cell, as its author counts
+    for cell in cells:
+        tags, kind = raw.tags(cell), cell.get("cell_type")
+        injected_here = "injected-parameters" in tags
+        number += kind == "code" and not injected_here
         if PAPERMILL_CELL in tags or (tags & HIDE_CELL and not raw.has_error(cell)):
             continue
-        if "injected-parameters" in tags and declared:
+        if injected_here and declared and not raw.has_error(cell):
             continue  # the table of the parameters cell has both
-        if cell.get("cell_type") == "markdown":
-            text = _text_cell(cell, document)
+        if kind == "code":
+            anchor = f"r-cell-{number}" + "-injected" * injected_here
+            yield _code_cell(cell, anchor, injected, about, document)
+            continue
+        text = _text_cell(cell, document)
+        if kind == "markdown":
             about = _about(text.html) or (document.headings[-1].text if document.headings else "")
-            if text.html.strip() or text.note:
-                yield text
-        elif cell.get("cell_type") == "code":
-            yield _code_cell(cell, f"r-cell-{index + 1}", injected, about, document)
+        if text.html.strip() or text.note:
+            yield text
 
 
 def _about(html: str) -> str:
@@ -166,11 +188,51 @@ def _about(html: str) -> str:
 
 
 def _text_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
-    attachments = cell.get("attachments")
-    html, note = markdown_to_html(
-        raw.source(cell), document, attachments if isinstance(attachments, dict) else {}
-    )
-    return TextCell(html=html, note=note)
+    """Return a cell of words; what cannot be read as such is shown as it was written."""
+    source = raw.source(cell)
+    try:
+        if cell.get("cell_type") != "markdown":
+            return _raw_cell(cell, document)
+        attachments = cell.get("attachments")
+        clean = markdown_to_html(
+            source, document, attachments if isinstance(attachments, dict) else {}
+        )
+        note = " ".join(x for x in (clean.note, lost_parts(clean.parts)) if x)
+        return TextCell(html=clean.html, note=note)
+    except Exception as error:
+        # Of whichever library: one cell must not end the page of all the others.
+        logger.warning("a cell cannot be shown as it should", exc_info=True)
+        why = (
+            f"This cell is shown as it was written, as it cannot be read ({type(error).__name__})."
+        )
+        return TextCell(html=_as_written(source), note=why)
+
+
+def _raw_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
+    """Return a raw cell: such as are meant for HTML, markdown or LaTeX as these, others as text."""
+    metadata = cell.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    kind = str(metadata.get("raw_mimetype") or metadata.get("format") or "")
+    source = raw.source(cell)
+    if not source.strip():
+        note = "" if cell.get("cell_type") == "raw" else not_shown("A cell of an unknown kind")
+        return TextCell(html=Markup(), note=note)
+    if kind == "text/html":
+        clean = clean_output(source, document)
+        note = " ".join(x for x in (clean.note, lost_parts(clean.parts)) if x)
+        return TextCell(html=clean.html, note=note)
+    if kind == "text/markdown":
+        clean = markdown_to_html(source, document, {})
+        return TextCell(html=clean.html, note=lost_parts(clean.parts))
+    if kind == "text/latex":
+        html, note = latex_to_html(source)
+        return TextCell(html=html, note=note)
+    return TextCell(html=_as_written(source))
+
+
+def _as_written(source: str) -> Markup:
+    cut = source if len(source) <= LONGEST_SOURCE else f"{source[:LONGEST_SOURCE]}\n…"
+    return Markup('<pre tabindex="0">{}</pre>').format(cut)
 
 
 def _code_cell(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -18,15 +20,28 @@ from runner.publish.cells import (
     SkipOutput,
     TextOutput,
 )
-from runner.publish.images import IMAGE_TYPES, UnusableImage
-from runner.publish.mathml import to_mathml
+from runner.publish.images import IMAGE_TYPES
+from runner.publish.interactive import (
+    HOW,
+    is_loader,
+    lost_parts,
+    name_of,
+    not_shown,
+    says_something,
+)
+from runner.publish.latex import latex_to_html
 from runner.publish.raw import joined
 from runner.publish.sanitise import Document, clean_output
+from runner.publish.svg import UnusableImage
 from runner.publish.words import markdown_to_html
 
 MAX_TEXT_LINES = 120
 MAX_TEXT_CHARS = 16_000
 SKIPPED = "ReportSkipped"  # what `ishtar.report.skip` raises
+SCRAP = "application/scrapbook."
+_JSON = re.compile(r"application/(?:.*\+)?json")
+
+logger = logging.getLogger(__name__)
 
 
 def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> Iterator[Output]:
@@ -52,9 +67,11 @@ def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> 
         elif output.get("output_type") == "error":
             yield _exception(output)
         elif output.get("output_type") in {"display_data", "execute_result"}:
-            shown = _bundle(output, cell, context, document)
+            shown = _shown(output, cell, context, document)
             if shown is not None:
                 yield shown
+        elif output:
+            yield _note(f"An output of an unknown kind is not shown here: {HOW}.")
 
 
 def _exception(output: Mapping[str, Any]) -> Output:
@@ -65,15 +82,16 @@ def _exception(output: Mapping[str, Any]) -> Output:
     text = "\n".join(x for x in lines if isinstance(x, str)) if isinstance(lines, list) else ""
     head, tail, _ = _cut(text)
     return ErrorOutput(
-        name=name,
+        name=name[:200],
         message=message[:2000],
         traceback=ansi_to_html(head) + (Markup("\n…\n") + ansi_to_html(tail) if tail else ""),
     )
 
 
-def _text(text: str, stream: str = "") -> TextOutput:
-    head, tail, note = _cut(_rewritten(text.replace("\r\n", "\n")))
-    return TextOutput(html=ansi_to_html(head), tail=ansi_to_html(tail), note=note, stream=stream)
+def _text(text: str, stream: str = "", note: str = "") -> TextOutput:
+    head, tail, left = _cut(_rewritten(text.replace("\r\n", "\n")))
+    shown, end = ansi_to_html(head), ansi_to_html(tail)
+    return TextOutput(html=shown, tail=end, note=_both(left, note), stream=stream)
 
 
 def _rewritten(text: str) -> str:
@@ -95,12 +113,29 @@ def _cut(text: str) -> tuple[str, str, str]:
     return head, tail, f"{left:,} characters more are in the notebook.".replace(",", " ")
 
 
+def _shown(
+    output: Mapping[str, Any], cell: Mapping[str, Any], context: str, document: Document
+) -> Output | None:
+    """Return what stands for an output, be it only a line."""
+    try:
+        return _bundle(output, cell, context, document)
+    except Exception as error:
+        # Of whichever library: what one output holds must not end the page of all the others.
+        logger.warning("an output cannot be shown", exc_info=True)
+        return _note(f"An output cannot be shown here ({type(error).__name__}): {HOW}.")
+
+
+def _note(text: str) -> TextOutput:
+    return TextOutput(html=Markup(), note=text)
+
+
 def _bundle(
     output: Mapping[str, Any], cell: Mapping[str, Any], context: str, document: Document
 ) -> Output | None:
+    """Return the best of the forms that an output has; None only where it has none to show."""
     data = output.get("data")
     data = data if isinstance(data, dict) else {}
-    if any(str(kind).startswith("application/scrapbook.") for kind in data):
+    if any(kind.startswith(SCRAP) and _is_scrap(value) for kind, value in data.items()):
         return None  # a glued value: the page shows it among its results
     trouble = ""
     for kind in IMAGE_TYPES:
@@ -110,48 +145,75 @@ def _bundle(
             except UnusableImage as error:
                 trouble = f"A picture of this cell is not shown: {error}."
     plain = joined(data.get("text/plain"))
-    html = joined(data.get("text/html"))
-    if html and not (plain and _needs_scripts(html)):
-        clean, note = clean_output(html, document)
-        return HtmlOutput(html=clean, note=note)
+    name = name_of(data)
+    if html := joined(data.get("text/html")):
+        return _html(html, plain, name, document)
     if "text/markdown" in data:
-        clean, note = _markdown_output(joined(data["text/markdown"]), document)
-        return HtmlOutput(html=clean, note=note)
+        # no headings of the report, no anchors
+        within = Document(
+            gallery=document.gallery, title="-", ids=document.ids, styles=document.styles
+        )
+        clean = markdown_to_html(joined(data["text/markdown"]), within, {})
+        return HtmlOutput(html=clean.html, note=_both(clean.note, lost_parts(clean.parts)))
     if "text/latex" in data:
-        return HtmlOutput(html=_latex(joined(data["text/latex"])))
-    if trouble:
-        return TextOutput(html=Markup(), note=trouble)
-    if plain:
-        return _text(plain)
-    kinds = ", ".join(sorted(str(kind) for kind in data))
-    if kinds and "application/javascript" not in data:
-        return TextOutput(html=Markup(), note=f"Not shown on a page: {kinds[:200]}.")
-    return None
+        formula, note = latex_to_html(joined(data["text/latex"]))
+        return HtmlOutput(html=formula, note=note)
+    return _other(data, plain, name, trouble)
 
 
-def _markdown_output(text: str, document: Document) -> tuple[Markup, str]:
-    """Markdown that a cell displayed: no headings of the report, no anchors."""
-    within = Document(gallery=document.gallery, title="-", ids=document.ids)
-    return markdown_to_html(text, within, {})
+def _other(data: Mapping[str, Any], plain: str, name: str, trouble: str) -> Output | None:
+    """Return the text form of an output, and a line where that is not all of it."""
+    kinds = sorted(kind for kind in data if kind != "text/plain")
+    note = trouble
+    if "application/javascript" in kinds:
+        note = note or not_shown(name or "A script (JavaScript)")
+    elif name and kinds:
+        note = note or not_shown(name)
+    values = [(k, data[k]) for k in kinds if _JSON.fullmatch(k)]
+    # of kinds that end in json without being JSON to nbformat there is only the text
+    texts = [(k, joined(data[k])) for k in kinds if k.startswith("text/") or k.endswith("json")]
+    if says_something(plain):
+        if kinds and not note and not (values or texts):
+            note = not_shown(f"Another form of this output ({_listed(kinds)})")
+        return _text(plain, note=note)
+    if values and not name:
+        return _text("\n".join(json.dumps(v, indent=2, ensure_ascii=False) for _, v in values))
+    if texts and any(text.strip() for _, text in texts) and not note:
+        return _text("\n".join(text for _, text in texts))
+    if kinds:
+        return _note(note or not_shown(f"An output of the kind {_listed(kinds)}"))
+    return _text(plain, note=note) if plain or note else None
 
 
-def _needs_scripts(html: str) -> bool:
-    """Whether an output is made for a browser with scripts and styles; its plain text says more."""
+def _listed(kinds: Sequence[str]) -> str:
+    return ", ".join(kinds)[:200]
+
+
+def _is_scrap(value: object) -> bool:
+    return isinstance(value, dict) and "name" in value
+
+
+def _html(html: str, plain: str, name: str, document: Document) -> Output:
+    """Return markup made harmless, or the text form where the markup is for scripts."""
     if "xr-text-repr-fallback" in html or "xr-wrap" in html:
-        return True
-    return "<table" not in html and bool(
-        re.search(r"<(?:script|style|svg|input|iframe|form|button|canvas|video|audio)\b", html)
-    )
+        return _text(plain) if plain else _note(not_shown("A table that unfolds"))
+    clean = clean_output(html, document)
+    lost = lost_parts(clean.parts, name)
+    if "control" in clean.parts and says_something(plain):
+        return _text(plain, note=lost)
+    if clean.says_something and not is_loader(clean.html.striptags()):
+        return HtmlOutput(html=clean.html, note=_both(clean.note, lost))
+    note = clean.note or lost
+    if not note and name:
+        note = not_shown(name)
+    if not note and re.search(r"<(?!/|style\b)\w", html):
+        note = not_shown("An output in HTML that is empty without scripts")
+    note = note or "An output that only sets styles in Jupyter has nothing to show here."
+    return _text(plain, note=note) if says_something(plain) else _note(note)
 
 
-def _latex(text: str) -> Markup:
-    body = text.strip()
-    for left, right in (("$$", "$$"), (r"\[", r"\]"), ("$", "$"), (r"\(", r"\)")):
-        if body.startswith(left) and body.endswith(right) and len(body) > len(left):
-            body = body[len(left) : -len(right)]
-            break
-    body = body.strip().removeprefix(r"\displaystyle")
-    return to_mathml(body, display=True)
+def _both(*notes: str) -> str:
+    return " ".join(note for note in notes if note)
 
 
 def _figure(

@@ -38,6 +38,7 @@ class Page:
     """What every page has: its path in the site, and its title.
 
     ``styles`` and ``scripts`` name the assets that only this kind of page links, in order.
+    ``description`` is what search engines and previews say of it, in a sentence or two.
     """
 
     template: ClassVar[str]
@@ -45,6 +46,7 @@ class Page:
     scripts: ClassVar[Sequence[str]] = ()
     path: str
     title: str
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class HomePage(Page):
         The week and the month of the newest day.
     heat
         The last year as a calendar; None in an empty site.
+    more_failures, more_troubles
+        How many more of them there are than are told here.
     known_shots
         All shot numbers as ``1-12,15``, for the field that jumps to a shot.
     """
@@ -71,7 +75,9 @@ class HomePage(Page):
     table: ShotTable | None
     day_reports: Sequence[ReportCard]
     failures: Sequence[Failure]
+    more_failures: int
     troubles: Sequence[str]
+    more_troubles: int
     stretches: Sequence[Link]
     heat: Heat | None
     ranges: Sequence[Link]

@@ -58,7 +58,7 @@ def _assignments(source: str) -> dict[str, str]:
 def _statements(source: str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         return []
 
 
@@ -85,5 +85,5 @@ def _comments(source: str) -> dict[str, tuple[str, str]]:
 def _same(a: str, b: str) -> bool:
     try:
         return bool(ast.literal_eval(a) == ast.literal_eval(b))
-    except (ValueError, SyntaxError, RecursionError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return a == b

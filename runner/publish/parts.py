@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date as Date
 from typing import Literal
 
-from runner.publish.format import Quantity
+from runner.publish.quantities import Quantity
 from runner.publish.records import Facility
 
 ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
@@ -98,14 +98,42 @@ class Flag:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Value:
+class Called:
+    """What a result is called: by its name in code, in words, and as a symbol, if it has them."""
+
+    name: str
+    label: str = ""
+    symbol: str = ""
+
+    @property
+    def short(self) -> str:
+        """The shortest of them that says what it is, as plain text."""
+        return self.symbol.replace("{", "").replace("}", "") or self.label or self.name
+
+    @property
+    def letters(self) -> tuple[str, str]:
+        """The symbol (or what stands in for it) and its index: ``T`` and ``e``."""
+        base, _, index = self.symbol.partition("_")
+        if not base:
+            return self.symbol or self.label or self.name, ""
+        return base, index.removeprefix("{").removesuffix("}")
+
+    @property
+    def about(self) -> str:
+        """What it is, for those who point at it: ``electron temperature (langmuir.Te)``."""
+        template = getattr(self, "template", "")
+        full = f"{template}.{self.name}" if template else self.name
+        return f"{self.label} ({full})" if self.label else full
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value(Called):
     """A result (scrap) of a report, ready to be printed.
 
     ``usual`` is the range of the last shots, as text, where it is known; ``spark`` their course;
     ``flags`` say whether it is outside its limits or drifts.
     """
 
-    name: str
     quantity: Quantity
     template: str = ""
     href: str = ""
@@ -158,7 +186,7 @@ class RerunLink:
 
 @dataclass(frozen=True, kw_only=True)
 class ShotRow:
-    """A shot in a table. ``others`` counts the reports, by state, that have no column."""
+    """A shot in a table, with its key results and the states of all its reports."""
 
     shot: int
     href: str
@@ -169,34 +197,61 @@ class ShotRow:
     problems: int
     marks: Sequence[Mark]
     values: Sequence[Value | None] = ()
-    others: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def n_ok(self) -> int:
+        """How many of its reports are there and good."""
+        return sum(mark.state == "ok" for mark in self.marks)
+
+    @property
+    def exceptions(self) -> Sequence[tuple[Mark, bool]]:
+        """The first of the reports that are not, what needs somebody first; whether each is named.
+
+        A sign alone stands for what was skipped, and for each of more than two.
+        """
+        found = self._exceptions
+        named = [mark for mark in found if mark.state != "skipped"]
+        return [(mark, mark in named and len(named) <= NAMED) for mark in found[:SIGNS]]
+
+    @property
+    def _exceptions(self) -> list[Mark]:
+        order = list(EXCEPTIONS)
+        found = [mark for mark in self.marks if mark.state in EXCEPTIONS]
+        return sorted(found, key=lambda mark: order.index(mark.state))
+
+    @property
+    def n_more(self) -> int:
+        """How many more of them there are."""
+        return max(0, len(self._exceptions) - SIGNS)
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """The titles of reports that are not made yet: there is nothing that a link could open."""
+        return [mark.title for mark in self.marks if mark.state == "missing"]
+
+
+EXCEPTIONS: Sequence[ReportState] = ("failed", "timeout", "stale", "skipped")
+NAMED, SIGNS = 2, 8  # reports that are not good, in the row of a shot: with name, in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class Column(Called):
     """A result as the column of a table of shots; ``unit`` is the one of all its values."""
 
-    name: str
     unit: str
     template: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShotTable:
-    """Shots as rows; the states of their reports and their results as columns."""
+    """Shots as rows; their key results and the states of their reports as columns."""
 
-    reports: Sequence[Link]
     columns: Sequence[Column]
     rows: Sequence[ShotRow]
 
-    @property
-    def has_others(self) -> bool:
-        """Whether any shot has more reports than the table has columns for."""
-        return any(row.others for row in self.rows)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Trend:
+class Trend(Called):
     """A result over shots or days as a small drawing.
 
     Attributes
@@ -209,7 +264,6 @@ class Trend:
         Ends of the vertical axis as text; ``unit`` belongs to both.
     """
 
-    name: str
     unit: str
     path: str
     points: Sequence[tuple[float, float, int | str, str]]

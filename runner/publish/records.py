@@ -16,6 +16,7 @@ from ishtar.source_notes import time_base_missing
 from runner.facility import Facility
 from runner.parameters import Parameter
 from runner.receipts import Receipt, Scope, Scrap, State, Subject
+from runner.results import ResultRecord
 
 if TYPE_CHECKING:
     from ishtar.signal import Signal
@@ -48,6 +49,8 @@ class WiringRow:
     with anything that its values are made of: samples, wiring, calibrations; it is empty where
     there are none to be drawn. ``x_unit`` says what its samples lie along: ``"s"``; ``""`` where
     they are only counted; another unit. ``salvaged`` says that the recording was cut.
+    ``calibrated`` is the identity of the calibrations that its values go through, which a new
+    version with the same numbers shares.
     """
 
     signal: str
@@ -61,6 +64,7 @@ class WiringRow:
     made: str = ""
     x_unit: str = "s"
     salvaged: str = ""
+    calibrated: str = ""
 
     @property
     def time_base(self) -> str:
@@ -100,7 +104,8 @@ class TemplateRecord:
 
     ``key`` names the scraps that tables and summaries show, in their order; where it is empty, the
     first few numbers of a report stand in. ``limits`` gives (low, high) of scraps, each None where
-    that side is open. ``path`` is the notebook, None where it cannot be had.
+    that side is open. ``results`` says what results are called. ``path`` is the notebook,
+    None where it cannot be had.
     """
 
     name: str
@@ -113,6 +118,7 @@ class TemplateRecord:
     needs: Sequence[str] = ()
     after: Sequence[str] = ()
     schedule: str = ""
+    results: Mapping[str, ResultRecord] = field(default_factory=dict)
     path: Path | None = None
 
 

@@ -4,7 +4,8 @@ Whatever a notebook printed is untrusted, and so is the raw HTML in its text: ot
 notebooks are published as well. Elements, attributes and classes are those listed here and no
 others: no ids, no styles, no scripts, no forms, no frames, no request to anywhere. ``nh3`` does the
 cleaning; a second pass over its well-formed result sets what the page needs (sizes of images, boxes
-around tables, ids of headings, formulas).
+around tables, ids of headings, formulas) and turns ids, classes and styles into classes of the
+page's own (`runner.publish.styles`).
 """
 
 from __future__ import annotations
@@ -13,30 +14,37 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from runner.publish.images import Gallery, UnusableImage
+from runner.publish.images import Gallery, attached
+from runner.publish.styles import Element, Rules, StyleSheet, read_declarations
+from runner.publish.survey import Survey, survey
+from runner.publish.svg import UnusableImage
 
 MAX_TABLE_ROWS = 400
 MAX_HTML = 400_000
+MAX_DEEP_TEXT = 16_000
 FIGURES = "figures/"
+ATTACHMENT = "attachment:"
+_TOO_DEEP = "Markup with elements more than 1000 deep is in the notebook only."
 
 _TAGS = frozenset(
     str.split(
         "a abbr b blockquote br caption cite code col colgroup dd del details div dl dt em "
-        "figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small "
-        "span strong sub summary sup table tbody td tfoot th thead tr u ul var"
+        "figcaption figure font h1 h2 h3 h4 h5 h6 hr i img input ins kbd li mark ol p pre q s "
+        "samp small span strike strong sub summary sup table tbody td tfoot th thead tr u ul var"
     )
 )
 _DROPPED_WITH_CONTENT = frozenset(
     str.split(
-        "script style iframe object embed template noscript form svg math textarea select title "
+        "script style iframe object embed template noscript svg math textarea select title "
         "button video audio canvas"
     )
 )
 _ATTRIBUTES: Mapping[str, frozenset[str]] = {
+    "*": frozenset({"id", "class", "style"}),  # read by the second pass, which writes none of them
     "a": frozenset({"href", "title"}),
     "abbr": frozenset({"title"}),
     "img": frozenset({"src", "alt", "title", "width", "height"}),
@@ -46,19 +54,27 @@ _ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "ol": frozenset({"start"}),
     "details": frozenset({"open"}),
     "code": frozenset({"data-math"}),
-    "div": frozenset({"class"}),
-    "span": frozenset({"class"}),
+    "font": frozenset({"color"}),
+    "input": frozenset({"type", "checked"}),
 }
+_READ_ONLY = frozenset({"id", "class", "style", "color", "data-math"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_VOID = frozenset({"br", "col", "hr", "img"})
+_VOID = frozenset({"br", "col", "hr", "img", "input"})
+_ALERTS = {
+    "alert-info": "alert-info",
+    "alert-success": "alert-success",
+    "alert-warning": "alert-warning",
+    "alert-danger": "alert-danger",
+    "alert-error": "alert-danger",
+}
+_NAMES = re.compile(r"[\w-]{1,100}")
 _CODE_CLASS = re.compile(r"hl|[a-z]{1,2}[a-z0-9]?")  # pygments' classes are short
 _ABSOLUTE = re.compile(r"https?://|mailto:", re.I)
 _ALLOWED_VALUES: Mapping[str, re.Pattern[str]] = {
     "align": re.compile("left|right|center"),
     "scope": re.compile("row|col|rowgroup|colgroup"),
-    **dict.fromkeys(
-        ("width", "height", "colspan", "rowspan", "span", "start"), re.compile(r"\d{1,4}")
-    ),
+    **dict.fromkeys(("colspan", "rowspan", "span", "start"), re.compile(r"\d{1,4}")),
+    **dict.fromkeys(("width", "height"), re.compile(r"\d{1,4}(?:px)?")),
 }
 
 
@@ -79,6 +95,7 @@ class Document:
     title: str = ""
     ids: set[str] = field(default_factory=set)
     tables: int = 0  # so far
+    styles: StyleSheet = field(default_factory=StyleSheet)
 
     def heading_id(self, text: str) -> str:
         """Return an id for a heading that no other element of the page has."""
@@ -96,13 +113,25 @@ def slug(text: str) -> str:
 
 
 class Clean(NamedTuple):
-    """Harmless markup, and a note where something was left out."""
+    """Harmless markup, a note where it was cut, and what it has lost (`survey.PARTS`)."""
 
     html: Markup
     note: str = ""
+    parts: Sequence[str] = ()
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there are words or pictures in it."""
+        return "<img" in self.html or "<math" in self.html or bool(self.html.striptags().strip())
 
 
-def clean_text(html: str, document: Document, token: str, formulas: Sequence[Markup]) -> Clean:
+def clean_text(
+    html: str,
+    document: Document,
+    token: str,
+    formulas: Sequence[Markup],
+    attachments: Mapping[str, Any] | None = None,
+) -> Clean:
     """Return the markup of a text cell: headings get ids, formulas their places.
 
     Parameters
@@ -111,16 +140,24 @@ def clean_text(html: str, document: Document, token: str, formulas: Sequence[Mar
         What the markdown renderer made, with `placeholder` for each formula.
     token
         The secret of the placeholders.
+    attachments
+        Pictures of the cell, by name.
     """
-    finisher = _Finisher(document, token=token, formulas=formulas, is_text=True)
-    return finisher.run(_nh3(html, document.gallery, is_text=True))
+    found = survey(html)
+    if found.is_too_deep:
+        return Clean(Markup("<pre>{}</pre>").format(html[:MAX_DEEP_TEXT]), _TOO_DEEP)
+    finisher = _Finisher(document, found, token=token, formulas=formulas, is_text=True)
+    return finisher.run(_nh3(found.html, document.gallery, attachments or {}))
 
 
 def clean_output(html: str, document: Document) -> Clean:
     """Return the markup of a cell's output; long tables are cut, huge outputs left out."""
     if len(html) > 20 * MAX_HTML:
         return Clean(Markup(), f"An output of {len(html) / 1e6:.0f} MB is in the notebook only.")
-    return _Finisher(document).run(_nh3(html, document.gallery, is_text=False))
+    found = survey(html)
+    if found.is_too_deep:
+        return Clean(Markup(), _TOO_DEEP)
+    return _Finisher(document, found).run(_nh3(found.html, document.gallery, {}))
 
 
 def placeholder(token: str, index: int) -> str:
@@ -132,17 +169,21 @@ def placeholder(token: str, index: int) -> str:
     return f'<code data-math="{escape(token)}-{index}"></code>'
 
 
-def _nh3(html: str, gallery: Gallery, *, is_text: bool) -> str:
+def _nh3(html: str, gallery: Gallery, attachments: Mapping[str, Any]) -> str:
     import nh3
 
     def attribute(tag: str, name: str, value: str) -> str | None:
-        if name == "class":
-            kept = [c for c in value.split() if is_text and _CODE_CLASS.fullmatch(c)]
-            return " ".join(kept) or None
+        if name in {"class", "id"}:
+            return " ".join(c for c in value.split()[:20] if _NAMES.fullmatch(c)) or None
+        if name == "style":
+            written = read_declarations(value)
+            return "; ".join(f"{k}: {v}" for k, v in written.items()) or None
         if name == "href":
-            return value if _ABSOLUTE.match(value) or (is_text and value[:1] == "#") else None
+            return value if _ABSOLUTE.match(value) or value[:1] == "#" else None
         if name == "src":
             try:
+                if value.startswith(ATTACHMENT):
+                    return FIGURES + gallery.add(*attached(value, attachments)).file
                 return FIGURES + gallery.add_data_url(value).file
             except UnusableImage:
                 return None
@@ -155,7 +196,7 @@ def _nh3(html: str, gallery: Gallery, *, is_text: bool) -> str:
         clean_content_tags=set(_DROPPED_WITH_CONTENT),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         attribute_filter=attribute,
-        url_schemes={"http", "https", "mailto", "data"},
+        url_schemes={"http", "https", "mailto", "data", "attachment"},
         link_rel="noopener noreferrer",
     )
 
@@ -166,13 +207,18 @@ class _Finisher(HTMLParser):
     def __init__(
         self,
         document: Document,
+        found: Survey,
         *,
         token: str = "",
         formulas: Sequence[Markup] = (),
         is_text: bool = False,
     ) -> None:
         super().__init__(convert_charrefs=True)
-        self.document = document
+        self.document, self.found = document, found
+        self.rules = Rules(found.styles)
+        self.parents: list[Element] = []  # those that are open
+        self.places = [0]  # elements so far, in each of them
+        self.coloured = 0  # how many of those are code that a library has highlighted
         self.token, self.formulas, self.is_text = token, formulas, is_text
         self.parts: list[str] = []
         self.tables = self.rows = 0
@@ -186,12 +232,13 @@ class _Finisher(HTMLParser):
         self.close()
         html = "".join(self.parts)
         if len(html) > MAX_HTML:
-            return Clean(
-                Markup(), f"An output of {len(html) / 1e6:.1f} MB is in the notebook only."
-            )
+            note = f"An output of {len(html) / 1e6:.1f} MB is in the notebook only."
+            return Clean(Markup(), note)
         left_out = self.rows - MAX_TABLE_ROWS
-        note = f"{left_out} more rows are in the notebook." if left_out > 0 else ""
-        return Clean(Markup(html), note)
+        note = f"{left_out} more rows are in the notebook. " if left_out > 0 else ""
+        if self.rules.is_cut or self.document.styles.is_full:
+            note += "Not all colours of this output are shown: it has too many."
+        return Clean(Markup(html), note.strip(), self.found.parts)
 
     # HTMLParser's own names
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -205,8 +252,12 @@ class _Finisher(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "code" and "data-math" in given:
             self._formula(given["data-math"])
-        elif tag == "img":
+            return
+        look = self._enter(tag, given)
+        if tag == "img":
             self._image(given)
+        elif tag == "input":
+            self._box(given)
         elif tag in _HEADINGS:
             self.heading_at, self.heading_text = len(self.parts), ""
         else:
@@ -220,7 +271,10 @@ class _Finisher(HTMLParser):
                     )
             if tag == "th":
                 self.head_at = len(self.parts)
-            self._start(tag, given)
+            shown = {k: v for k, v in given.items() if k not in _READ_ONLY}
+            if not self.is_text and shown.get("href", "").startswith("#"):
+                del shown["href"]  # to an id of the output, which is gone
+            self._start("span" if tag == "font" else tag, shown | look)
 
     def handle_endtag(self, tag: str) -> None:
         if self.skip_until:
@@ -228,6 +282,9 @@ class _Finisher(HTMLParser):
             if self.skip_depth == 0:
                 self.skip_until = ""
             return
+        if tag not in _VOID:
+            self.places.pop()
+            self.coloured -= "highlight" in self.parents.pop().classes
         if tag in _HEADINGS:
             self._heading(int(tag[1]))
         elif tag == "th" and not "".join(self.parts[self.head_at + 1 :]).strip():
@@ -235,7 +292,7 @@ class _Finisher(HTMLParser):
             self.parts[self.head_at] = "<td" + self.parts[self.head_at].removeprefix("<th")
             self.parts.append("</td>")
         elif tag not in _VOID:
-            self.parts.append(f"</{tag}>")
+            self.parts.append("</span>" if tag == "font" else f"</{tag}>")
             if tag == "table":
                 self.tables -= 1
                 if self.tables == 0:
@@ -250,9 +307,35 @@ class _Finisher(HTMLParser):
         shown = "".join(
             f" {name}" if name == "open" else f' {name}="{escape(value)}"'
             for name, value in attrs.items()
-            if name != "data-math"
         )
         self.parts.append(f"<{tag}{shown}>")
+
+    def _enter(self, tag: str, given: Mapping[str, str]) -> dict[str, str]:
+        """Note an element; return the class attribute that it gets."""
+        self.places[-1] += 1
+        classes = frozenset(given.get("class", "").split())
+        element = Element(tag, given.get("id", ""), classes, self.places[-1])
+        look = self.rules.of(element, self.parents) | read_declarations(given.get("style", ""))
+        if tag == "font" and "color" in given:
+            look = read_declarations(f"color: {given['color']}") | look
+        if tag not in _VOID:
+            self.parents.append(element)
+            self.places.append(0)
+            self.coloured += "highlight" in classes
+        kept = []
+        if tag in {"div", "span"} and (self.is_text or self.coloured):
+            kept = sorted(c for c in classes if _CODE_CLASS.fullmatch(c))
+        if "alert" in classes and tag in {"div", "p", "blockquote"}:
+            kept = ["alert", *sorted({_ALERTS[c] for c in classes if c in _ALERTS})]
+        if own := self.document.styles.class_of(look):
+            kept.append(own)
+        return {"class": " ".join(kept)} if kept else {}
+
+    def _box(self, given: Mapping[str, str]) -> None:
+        """A box to tick, as a sign; other controls do nothing on a page."""
+        if given.get("type", "").lower() in {"checkbox", "radio"}:
+            sign, word = ("☑", "done") if "checked" in given else ("☐", "to do")
+            self.parts.append(f'<span class="box" role="img" aria-label="{word}">{sign}</span>')
 
     def _formula(self, key: str) -> None:
         prefix, _, index = key.rpartition("-")
@@ -269,7 +352,7 @@ class _Finisher(HTMLParser):
             text = f"picture not shown: {alt}" if alt else "picture not shown"
             self.parts.append(f'<span class="lost">[{escape(text)}]</span>')
             return
-        width = min(int(attrs.get("width") or 0), 4000) or picture.width
+        width = min(int(attrs.get("width", "").removesuffix("px") or 0), 4000) or picture.width
         height = max(1, round(picture.height * width / picture.width))
         sized = {"src": FIGURES + picture.file, "alt": alt, "width": str(width)}
         self._start("img", sized | {"height": str(height), "loading": "lazy"})

@@ -120,8 +120,13 @@ def publish(
     began = time.perf_counter()
     _claim(out)
     looks = Theme.load(theme)
-    keep = settings.keep_figures_days
-    facts = Facts(source, renderer_version(looks), out, keep_figures_days=keep)
+    facts = Facts(
+        source,
+        renderer_version(looks),
+        out,
+        keep_figures_days=settings.keep_figures_days,
+        first=settings.results,
+    )
     if only is not None and not ((out / "index.html").is_file() and has_data(out)):
         only = None
     if only is not None:

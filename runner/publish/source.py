@@ -142,7 +142,8 @@ class WorkspaceSource:
 
     def templates(self) -> Sequence[TemplateRecord]:
         """Return the templates, in the order in which reports are shown."""
-        return [template_record(t) for t in self._templates.values()]
+        called = self._catalogue.called()
+        return [template_record(t, called.get(t.name, ())) for t in self._templates.values()]
 
     def ranges(self) -> Sequence[Subject]:
         """Return the ranges of shots that have reports."""
@@ -225,7 +226,7 @@ class WorkspaceSource:
         """Return templates out of order, what the service cannot do, and quarantined files."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
         found += lasting_troubles(self.workspace)
-        for file in held(self.workspace.quarantine)[:20]:
+        for file in held(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 
@@ -291,6 +292,7 @@ class WorkspaceSource:
                     span=story.span,
                     lack=story.lack,
                     made="" if story.lack else made_of(read.inputs),
+                    calibrated=made_of(i for i in read.inputs if i.kind == "calibration"),
                     x_unit=signal.x_unit,
                     salvaged=story.salvaged,
                 )

@@ -11,13 +11,16 @@ from typing import ClassVar, Literal
 from runner.publish.addresses import month_page, subject_page, week_page
 from runner.publish.calendars import month_of
 from runner.publish.daily import daily
-from runner.publish.facts import Daily, Facts, Key, alike, failure
-from runner.publish.format import MONTHS, common_power, day_text, quantity, scaled_unit
+from runner.publish.facts import Daily, Facts, alike, failure, failures_between
+from runner.publish.format import MONTHS, day_text
+from runner.publish.key_results import Key
 from runner.publish.pages import Page
 from runner.publish.parts import Column, Failure, Link, Month, Trend
-from runner.publish.tables import fair_share
+from runner.publish.quantities import Scale, cell, scale_of
+from runner.publish.tables import MAX_COLUMNS
 from runner.publish.trends import trend
 from runner.receipts import Scrap, Subject
+from runner.results import ResultRecord
 
 Kind = Literal["week", "month"]
 MAX_FAILURES = 60
@@ -116,15 +119,16 @@ def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage
     found = {day: daily(facts, day) for day in _days(facts, key)}
     days = list(found)
     numbers = sorted(n for of_day in found.values() for n in of_day.shots)
-    failed = facts.source.failures_between(numbers[0], numbers[-1]) if numbers else []
-    mine = set(numbers)
-    failed = [f for f in failed if f.subject.number in mine]
-    courses = [_Course.of(key, found) for key in _columns(facts, found)]
+    failed = failures_between(facts, numbers)
+    told = alike(failure(facts, f) for f in failed)
+    courses = [_Course.of(facts, key, found) for key in _columns(facts, found)]
     i = bisect.bisect_left(all_keys, key)
     drawn = [c.trend(days) for c in courses]
     return StretchPage(
         path=stretch_link(key).href,
         title=stretch_name(key),
+        description=f"{len(numbers)} shots on {len(days)} days: {stretch_name(key)}, with the "
+        "medians of their results.",
         kind=kind,
         n_shots=len(numbers),
         calendar=month_of(int(key[:4]), int(key[5:]), facts.counts) if kind == "month" else None,
@@ -145,8 +149,8 @@ def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage
             for day in days
         ],
         trends=[t for t in drawn if t is not None],
-        failures=alike(failure(facts, f) for f in failed[:MAX_FAILURES]),
-        n_told=min(len(failed), MAX_FAILURES),
+        failures=told[:MAX_FAILURES],
+        n_told=sum(1 + len(f.alike) for f in told[:MAX_FAILURES]),
         n_failed=len(failed),
         others=[stretch_link(k) for k in keys_of("month" if kind == "week" else "week", days)],
         previous=stretch_link(all_keys[i - 1]) if i > 0 else None,
@@ -179,7 +183,7 @@ def _columns(facts: Facts, found: Mapping[str, Daily]) -> list[Key]:
         rank = names.index(key[1]) if key[1] in names else len(names)
         return order.get(key[0], len(order)), rank
 
-    return fair_share(sorted(keys, key=place))
+    return facts.results.chosen(sorted(keys, key=place), MAX_COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,30 +192,42 @@ class _Course:
 
     template: str
     name: str
+    known: ResultRecord
     unit: str
-    power: int
+    scale: Scale
     medians: Mapping[str, float]
 
     @classmethod
-    def of(cls, key: Key, found: Mapping[str, Daily]) -> _Course:
+    def of(cls, facts: Facts, key: Key, found: Mapping[str, Daily]) -> _Course:
         of_days = {day: d.medians[key] for day, d in found.items() if key in d.medians}
         unit = of_days[max(of_days)][1]
         medians = {day: value for day, (value, of_day) in of_days.items() if of_day == unit}
-        power = common_power([abs(v) for v in medians.values()])
-        return cls(template=key[0], name=key[1], unit=unit, power=power, medians=medians)
+        return cls(
+            template=key[0],
+            name=key[1],
+            known=facts.results.called(*key),
+            unit=unit,
+            scale=scale_of([abs(v) for v in medians.values()], unit),
+            medians=medians,
+        )
 
     @property
     def column(self) -> Column:
-        unit = scaled_unit(self.power, self.unit)
-        return Column(name=self.name, unit=unit, template=self.template)
+        return Column(
+            name=self.name,
+            label=self.known.label,
+            symbol=self.known.symbol,
+            unit=self.scale.unit,
+            template=self.template,
+        )
 
     def text(self, day: str) -> str:
         value = self.medians.get(day)
-        return "" if value is None else str(quantity(value / 10.0**self.power))
+        return "" if value is None else str(cell(value, None, self.unit, self.scale))
 
     def trend(self, days: Sequence[str]) -> Trend | None:
         scraps = {
             day: Scrap(name=self.name, value=value, unit=self.unit)
             for day, value in self.medians.items()
         }
-        return trend(self.name, [(day, scraps.get(day)) for day in days])
+        return trend(self.name, [(day, scraps.get(day)) for day in days], self.known)

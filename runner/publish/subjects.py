@@ -87,7 +87,7 @@ def _write_files(facts: Facts, report: ReportRecord, writer: Writer) -> None:
     fragment = facts.fragment(report)
     if fragment is None:
         return
-    for picture in fragment.figures:
-        writer.copy(f"{stem}/{picture.file}", report.folder / FIGURES / picture.file, by_name=True)
+    for file in fragment.files:
+        writer.copy(f"{stem}/{file}", report.folder / FIGURES / file, by_name=True)
     if fragment.thumbnail and not report.receipt.rerun and report.receipt.scope != "range":
         writer.copy(f"{stem}/{THUMBNAIL}", report.folder / THUMBNAIL)

@@ -8,10 +8,12 @@ from typing import ClassVar
 
 from runner.parameters import Parameter
 from runner.publish.addresses import TEMPLATES, template_page
-from runner.publish.facts import VALUES_EACH, Facts, alike, failure
-from runner.publish.format import quantity, unit_text
+from runner.publish.facts import Facts, alike, failure
+from runner.publish.format import unit_text
+from runner.publish.key_results import VALUES_EACH
 from runner.publish.pages import Page
 from runner.publish.parts import Failure, Link, Trend
+from runner.publish.quantities import quantity
 from runner.publish.records import TemplateRecord
 from runner.publish.trends import trend
 from runner.receipts import Scope, Scrap, Subject
@@ -19,6 +21,7 @@ from runner.receipts import Scope, Scrap, Subject
 COURSE_SHOTS = 60
 COURSE_DAYS = 20
 MAX_FAILURES = 20
+MOST_FAILURES = 2000  # looked at, so that those that are alike are told together
 MAX_TRENDS = 8
 SCOPES: dict[Scope, str] = {
     "shot": "every shot",
@@ -95,6 +98,7 @@ class TemplatePage(Page):
     trends: Sequence[Trend]
     recent: Sequence[Link]
     failures: Sequence[Failure]
+    more_failures: int
     notebook: str
     commands: Sequence[tuple[str, str]]
 
@@ -139,7 +143,8 @@ def template_page_of(
     subjects = _last(facts, template.scope)
     facts.ask_for(subjects)
     known = {link.text: link for link in signals}
-    failures = facts.source.failures(MAX_FAILURES, template=template.name)
+    failed = facts.source.failures(MOST_FAILURES, template=template.name)
+    failures = alike(failure(facts, f) for f in failed)
     return TemplatePage(
         path=page,
         title=template.title or template.name,
@@ -156,7 +161,8 @@ def template_page_of(
         limits=[(name, _limits(facts, template, name)) for name in template.limits],
         trends=_trends(facts, template, subjects),
         recent=_recent(facts, template, subjects),
-        failures=alike(failure(facts, f) for f in failures),
+        failures=failures[:MAX_FAILURES],
+        more_failures=sum(1 + len(f.alike) for f in failures[MAX_FAILURES:]),
         notebook=page.removesuffix(".html") + ".ipynb" if template.path else "",
         commands=[
             ("Make its reports again", f"ishtar run --templates {template.name} --force"),
@@ -217,10 +223,14 @@ def _trends(facts: Facts, template: TemplateRecord, subjects: Sequence[Subject])
     scraps = {s: {x.name: x for x in _of(facts, s, template.name)} for s in subjects}
     names = list(template.key)
     if not names:
-        found = [facts.key_names(template.name, list(of.values())) for of in scraps.values()]
+        found = [facts.results.names(template.name, list(of.values())) for of in scraps.values()]
         names = list(dict.fromkeys(n for of in reversed(found) for n in of))[:VALUES_EACH]
     drawn = (
-        trend(name, [(_label(s), scraps[s].get(name)) for s in subjects])
+        trend(
+            name,
+            [(_label(s), scraps[s].get(name)) for s in subjects],
+            facts.results.called(template.name, name),
+        )
         for name in names[:MAX_TRENDS]
     )
     return [t for t in drawn if t is not None]

@@ -5,18 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from runner.publish.format import common_power, quantity, range_ends, scaled_unit
+from runner.publish.format import range_ends
 from runner.publish.parts import Trend
+from runner.publish.quantities import quantity, scale_of
 from runner.receipts import Scrap
+from runner.results import ResultRecord
 
+UNKNOWN = ResultRecord()
 WIDTH, HEIGHT, MARGIN = 240, 56, 5
 
 
-def trend(name: str, scraps: Sequence[tuple[int | str, Scrap | None]]) -> Trend | None:
+def trend(
+    name: str,
+    scraps: Sequence[tuple[int | str, Scrap | None]],
+    known: ResultRecord = UNKNOWN,
+) -> Trend | None:
     """Return the course of one result; None where fewer than two shots have it.
 
     Parameters
     ----------
+    known
+        What it is called, and whether it can be below zero.
     scraps
         Shots or days, ascending, each with its result or None. A gap breaks the line.
     """
@@ -33,8 +42,8 @@ def trend(name: str, scraps: Sequence[tuple[int | str, Scrap | None]]) -> Trend 
         return None
     unit = next(iter(units))
     low, high = min(f[3] for f in found), max(f[3] for f in found)
-    power = common_power([f[3] for f in found])
-    ends = range_ends(low / 10.0**power, high / 10.0**power)
+    scale = scale_of([f[3] for f in found], unit)
+    ends = range_ends(low / 10.0**scale.power, high / 10.0**scale.power)
     span = (high - low) or 1.0
     dx = (WIDTH - 2 * MARGIN) / max(1, len(scraps) - 1)
     points = []
@@ -46,10 +55,13 @@ def trend(name: str, scraps: Sequence[tuple[int | str, Scrap | None]]) -> Trend 
         y = round(HEIGHT - MARGIN - level * (HEIGHT - 2 * MARGIN), 1)
         path += f"{'L' if i == last + 1 else 'M'}{x:g} {y:g}"
         last = i
-        points.append((x, y, shot, str(quantity(scrap.value, scrap.sigma, scrap.unit))))
+        told = quantity(scrap.value, scrap.sigma, scrap.unit, signed=known.signed)
+        points.append((x, y, shot, str(told)))
     return Trend(
         name=name,
-        unit=scaled_unit(power, unit),
+        label=known.label,
+        symbol=known.symbol,
+        unit=scale.unit,
         path=path,
         points=points,
         low=ends[0],

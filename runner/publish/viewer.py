@@ -49,4 +49,9 @@ def traces_page(assets: Collection[str]) -> TracesPage:
         Names of the assets that the theme has.
     """
     needed = [name for name in (*TracesPage.styles, *TracesPage.scripts) if name not in assets]
-    return TracesPage(path=TRACES, title="Traces", missing=needed)
+    return TracesPage(
+        path=TRACES,
+        title="Traces",
+        description="Any signal of any shot, from the whole shot down to single samples.",
+        missing=needed,
+    )

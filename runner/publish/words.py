@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
 from runner.publish.citations import CITE, mark
-from runner.publish.images import IMAGE_TYPES
 from runner.publish.mathml import to_mathml
-from runner.publish.raw import joined
-from runner.publish.sanitise import Clean, Document, clean_text, placeholder
+from runner.publish.sanitise import ATTACHMENT, Clean, Document, clean_text, placeholder
+
+LONGEST_CODE = 50_000  # characters: nobody wrote it, and a million take half a minute
 
 
 def markdown_to_html(source: str, document: Document, attachments: Mapping[str, Any]) -> Clean:
     """Return the markup of a text cell, harmless, with its headings entered in the document."""
-    parsed = _parsed(source, attachments) if attachments else _parsed_before(source)
-    return clean_text(parsed.html, document, parsed.token, parsed.formulas)
+    parsed = _parsed(_with_addresses(source, attachments))
+    return clean_text(parsed.html, document, parsed.token, parsed.formulas, attachments)
 
 
 class _Parsed(NamedTuple):
@@ -31,18 +31,21 @@ class _Parsed(NamedTuple):
     formulas: Sequence[Markup]
 
 
-def _parsed(source: str, attachments: Mapping[str, Any]) -> _Parsed:
-    from nbconvert.filters.markdown_mistune import MarkdownWithMath
-
-    token = secrets.token_hex(8)
-    renderer = _renderer_class()(attachments, token)
-    html = MarkdownWithMath(renderer=renderer).render(source)
-    return _Parsed(html, token, renderer.formulas)
+def _with_addresses(source: str, attachments: Mapping[str, Any]) -> str:
+    """Return the text with the names of attachments such as an address may be: without spaces."""
+    for name in attachments:
+        source = source.replace(f"]({ATTACHMENT}{name})", f"]({ATTACHMENT}{quote(name)})")
+    return source
 
 
 @lru_cache(maxsize=512)  # as with code, below
-def _parsed_before(source: str) -> _Parsed:
-    return _parsed(source, {})
+def _parsed(source: str) -> _Parsed:
+    from nbconvert.filters.markdown_mistune import MarkdownWithMath
+
+    token = secrets.token_hex(8)
+    renderer = _renderer_class()(token)
+    html = MarkdownWithMath(renderer=renderer).render(source)
+    return _Parsed(html, token, renderer.formulas)
 
 
 @cache
@@ -51,9 +54,9 @@ def _renderer_class() -> Any:
     from nbconvert.filters.markdown_mistune import IPythonRenderer
 
     class Renderer(IPythonRenderer):
-        def __init__(self, attachments: Mapping[str, Any], token: str) -> None:
+        def __init__(self, token: str) -> None:
             super().__init__(escape=False, exclude_anchor_links=True)
-            self.of_cell, self.token = attachments, token
+            self.token = token
             self.formulas: list[Markup] = []
 
         def iter_tokens(self, tokens: Iterable[dict[str, Any]], state: Any) -> Iterable[str]:
@@ -102,13 +105,6 @@ def _renderer_class() -> Any:
             return f"<pre><code>{highlight(code, language)}</code></pre>\n"
 
         def image(self, text: str, url: str, title: str | None = None) -> str:
-            bundle = self.of_cell.get(url.removeprefix("attachment:"))
-            if url.startswith("attachment:") and isinstance(bundle, dict):
-                kind = next((k for k in IMAGE_TYPES if k in bundle), "")
-                data = joined(bundle.get(kind))
-                if kind == "image/svg+xml":
-                    data = base64.b64encode(data.encode()).decode()
-                url = f"data:{kind};base64,{''.join(data.split())}"
             # by hand, as the base class refuses addresses of its own choice
             words = escape(Markup(text).striptags())
             return f'<img src="{escape(url)}" alt="{words}">'
@@ -118,12 +114,14 @@ def _renderer_class() -> Any:
 
 @lru_cache(maxsize=512)  # a worker meets the same cells in every report of a template
 def highlight(code: str, language: str = "python") -> Markup:
-    """Return code with pygments' short classes; in an unknown language as plain text."""
+    """Return code with pygments' short classes; in an unknown language, or very long, as text."""
     from pygments import highlight as pygmentize
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    if len(code) > LONGEST_CODE:
+        return escape(code)
     try:
         lexer = get_lexer_by_name(language, stripall=False, stripnl=False, ensurenl=False)
     except ClassNotFound:

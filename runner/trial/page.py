@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from ishtar.store import write_atomic
 from runner.facility import Facility
-from runner.publish.format import Quantity, quantity
 from runner.publish.fragment import read_fragment
 from runner.publish.notebook import THUMBNAIL, renderer_version
 from runner.publish.pages import Page
 from runner.publish.parts import Change, Image, Mark
+from runner.publish.quantities import Quantity, quantity
 from runner.publish.site import CSP
 from runner.publish.theme import Theme
 from runner.publish.writer import Writer
@@ -195,7 +195,7 @@ def _part(trial: SubjectTrial, folder: Path) -> SubjectPart:
 
 def _scrap_row(change: ScrapChange) -> ScrapRow:
     def shown(scrap: Scrap | None) -> Quantity | None:
-        return quantity(scrap.value, scrap.sigma, scrap.unit) if scrap else None
+        return quantity(scrap.value, scrap.sigma, scrap.unit, signed=True) if scrap else None
 
     return ScrapRow(
         name=change.name,

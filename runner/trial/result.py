@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from runner.publish.format import MINUS, MISSING, quantity
+from runner.publish.format import MINUS, MISSING
 from runner.publish.parts import Change
+from runner.publish.quantities import quantity
 from runner.receipts import Receipt, Subject
 from runner.trial.code import CodeLine
 from runner.trial.compare import HARMLESS, KIND_WORDS, ScrapChange
@@ -154,7 +155,7 @@ def sigmas_text(sigmas: float | None) -> str:
 def change_text(change: ScrapChange) -> str:
     """Return ``3.20 ± 0.10 eV → 3.90 ± 0.10 eV, +7.0 σ``."""
     sides = [
-        str(quantity(s.value, s.sigma, s.unit)) if s else MISSING
+        str(quantity(s.value, s.sigma, s.unit, signed=True)) if s else MISSING
         for s in (change.before, change.after)
     ]
     words = [" → ".join(sides), sigmas_text(change.sigmas) or KIND_WORDS[change.kind], change.note]

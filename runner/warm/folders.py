@@ -61,3 +61,11 @@ def remove_abandoned(temporary: Path) -> None:
             pass  # in use
         finally:
             os.close(lock)
+
+
+def remove(path: Path) -> None:
+    """Remove what is there, whatever it is; of a link, the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

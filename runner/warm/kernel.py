@@ -16,9 +16,11 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ishtar.executed import executed
+from runner import sandbox
 from runner.figures import INLINE, prepare
 from runner.warm.processes import LINUX, adopt_orphans, die_with
 
@@ -49,7 +51,7 @@ def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
         with channel, channel.makefile("rb") as lines:
             order = lines.readline()
         if order:
-            _enter(app, **json.loads(order))
+            _enter(app, Path(f"{prefix}.tmp"), **json.loads(order))
             app.start()
             atexit._run_exitfuncs()
         code = 0
@@ -65,7 +67,7 @@ def _leave_the_server(server: int) -> None:
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # What is written past ipykernel (os.write, C libraries) is nobody's output.
+    # What is written before ipykernel takes both streams over is nobody's output.
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
@@ -99,7 +101,12 @@ def _start(prefix: str, server: int) -> Any:
 
 
 def _enter(
-    app: Any, *, cwd: str, env: dict[str, str], connection: dict[str, Any] | None = None
+    app: Any,
+    temporary: Path,
+    *,
+    cwd: str,
+    env: dict[str, str],
+    connection: dict[str, Any] | None = None,
 ) -> None:
     """Take over the folder and the environment of the notebook.
 
@@ -111,6 +118,7 @@ def _enter(
     os.environ.clear()
     os.environ.update(env)
     executed.begin()
+    sandbox.enter(env, temporary)
     app.shell.init_environment()  # what it says to programs that a cell starts
     backend = os.environ.setdefault("MPLBACKEND", INLINE)
     if backend != INLINE:

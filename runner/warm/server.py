@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.warm import kernel as forked
+from runner.warm.folders import remove
 from runner.warm.preload import Sources, preload_first, preload_later
 from runner.warm.processes import adopt_orphans, children, kill, kill_tree
 
@@ -375,7 +376,7 @@ class Server:
 def _remove_files(kernel: Kernel) -> None:
     prefix = Path(kernel.prefix)
     for path in prefix.parent.glob(f"{prefix.name}[-.]*"):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def main(state_file: str) -> None:

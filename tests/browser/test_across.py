@@ -17,7 +17,9 @@ import pytest
 
 from runner.publish import publish
 from runner.publish.format import number, unit_text
+from runner.publish.quantities import quantity, scale_of
 from runner.receipts import Scrap, Subject
+from runner.results import ResultRecord
 from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, until, violations
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, campaign, receipt
@@ -37,6 +39,10 @@ def te_of(shot: int) -> float:
 def across_source(folder: Path) -> FakeSource:
     """The campaign, two shots long before it, and a comment that a spreadsheet would run."""
     source = campaign(folder)
+    known = {"Te": ResultRecord(label="electron temperature", symbol="T_e", order=1)}
+    source.shown_templates = [
+        replace(t, results=known) if t.name == "langmuir" else t for t in source.shown_templates
+    ]
     for n in OLD:
         record = replace(
             source.records[FIRST],
@@ -108,7 +114,8 @@ def filter_by(page: Any, text: str) -> list[int]:
 
 def column(page: Any, name: str) -> dict[int, str]:
     """The cells of a column by shot."""
-    heads = [t.split("\n")[0] for t in page.locator("#grid thead th").all_inner_texts()]
+    texts = page.locator("#grid thead th").all_inner_texts()
+    heads = [re.split("[\n,]", t)[0] for t in texts]  # without unit and label
     at = heads.index(name)
     rows = page.locator("#grid tbody tr:not(.space)").all()
     cells = [row.locator("th, td").all_inner_texts() for row in rows]
@@ -131,8 +138,11 @@ def test_the_table_shows_all_shots_newest_first_with_values_and_units(
     assert te[FIRST + 10] == "–"
     head = page.locator("#grid thead th", has_text="ne").first.inner_text()
     assert "10¹⁷ m⁻³" in head.replace("\xa0", " ")
-    marks = page.locator("#grid tbody tr", has_text=str(FIRST + 11)).locator("a.dot")
-    assert "RF power: failed" in [m.get_attribute("title") for m in marks.all()]
+    row = page.locator("#grid tbody tr", has_text=str(FIRST + 11))
+    assert re.search(r"\b2 of 3\b", row.inner_text())
+    marks = row.locator(".reports a")
+    assert [m.get_attribute("title") for m in marks.all()] == ["RF power: failed"]
+    assert "RF power" in row.inner_text()
     for mark in marks.all():
         assert (site / mark.get_attribute("href")).is_file()
     page.close()
@@ -190,6 +200,11 @@ def test_a_filter_finds_the_shots_that_the_truth_says(page, seen, source):
     hot = those(lambda n: n in has_te and te_of(n) > 4.2)
     assert filter_by(page, "Te > 4.2") == hot
     assert filter_by(page, "langmuir.Te>4.2 eV") == hot
+    assert filter_by(page, "Te > 0.0042 keV") == hot  # of the same unit, another prefix
+    assert filter_by(page, "T_e > 4.2") == hot
+    assert filter_by(page, "electron temperature > 4.2 eV") == hot
+    useful = {n: r.attributes.get("useful") for n, r in source.records.items()}
+    assert filter_by(page, "useful = no") == those(lambda n: useful[n] is False)
     assert filter_by(page, "gas=He; Te ≥ 4.2") == [n for n in hot if gas[n] == "He"]
     assert filter_by(page, "Te = none") == those(lambda n: n not in has_te)
     assert filter_by(page, "shot = 1236..1239") == [1239, 1238, 1237, 1236]
@@ -281,11 +296,11 @@ def test_what_is_shown_is_downloaded_as_csv(chromium, site, served, source, way)
         page.get_by_role("button", name="Download as CSV").click()
     text = Path(got.value.path()).read_text(encoding="utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))
-    assert rows[0] == ["shot", "gas", "langmuir.Te [eV]", "langmuir.Te sigma [eV]", "comment"]
+    assert rows[0] == ["shot", "langmuir.Te [eV]", "langmuir.Te sigma [eV]", "gas", "comment"]
     by_shot = {int(r[0]): r for r in rows[1:]}
     assert list(by_shot) == shown(page)
-    assert float(by_shot[FIRST][2]) == te_of(FIRST)
-    assert float(by_shot[FIRST][3]) == 0.2
+    assert float(by_shot[FIRST][1]) == te_of(FIRST)
+    assert float(by_shot[FIRST][2]) == 0.2
     assert by_shot[FIRST + 8][4] == MARKUP
     assert by_shot[7][4] == "'=1+1"  # no formula
     page.close()
@@ -305,7 +320,7 @@ def test_a_result_is_plotted_against_another_coloured_by_a_third(page, seen, sou
     page.select_option("#axis-c", "rf_power.max_IC_Pinj")
     until(page, "!!document.querySelector('.key .bar')")
     labels = [t.replace("\xa0", " ") for t in page.locator(".axes .label").all_text_contents()]
-    assert labels == ["ne (10¹⁷ m⁻³)", "Te (eV)"]
+    assert labels == ["ne (10¹⁷ m⁻³)", "electron temperature T_e (eV)"]
     assert "max_IC_Pinj (W)" in page.inner_text(".key")
     about = page.get_attribute("#plot canvas", "aria-label")
     n = len([t for t in column(page, "ne").values() if t != "–"])
@@ -387,6 +402,15 @@ def test_numbers_and_units_read_as_on_the_pages_that_the_server_makes(page, seen
         pairs.append((value, sigma))
     theirs = page.evaluate("pairs => pairs.map(([v, s]) => ishtar.numbers.number(v, s))", pairs)
     assert theirs == [number(v, s) for v, s in pairs]
+    chosen = ("W", "Hz", "eV", "1/m^3", "", "cm", "percent", "s", "mT", "dB", "ms", "degC", "V/m")
+    told = [(v, s, chance.choice(chosen), chance.choice((None, True, False))) for v, s in pairs]
+    theirs = page.evaluate(
+        "of => of.map(([v, s, u, g]) => ishtar.numbers.quantity(v, s, u, g))", told
+    )
+    assert theirs == [str(quantity(v, s, u, signed=g)) for v, s, u, g in told]
+    heads = [([v for v, _ in pairs[k : k + 5]], chosen[k % len(chosen)]) for k in range(100)]
+    theirs = page.evaluate("of => of.map(([vs, u]) => ishtar.numbers.scaleOf(vs, u))", heads)
+    assert theirs == [vars(scale_of(vs, u)) for vs, u in heads]
     units = ["eV", "1/m^3", "A/V", "W/m^2", "degC", "", "1", "m^-3", "kg*m^2/s^2", "a.u. (old)"]
     assert page.evaluate("us => us.map(ishtar.numbers.unitText)", units) == [
         unit_text(u) for u in units
@@ -420,8 +444,8 @@ def test_shots_are_compared_in_attributes_results_configuration_and_figures(
     assert row(page, "operator").get_attribute("class") is None
     apart = abs(te_of(b) - te_of(a)) / math.hypot(0.2, 0.2)
     assert apart > 1
-    assert f"{apart:.1f} σ" in row(page, "Te").inner_text()
-    assert "differs" in row(page, "Te").get_attribute("class")
+    assert f"{apart:.1f} σ" in row(page, "Te electron temperature").inner_text()
+    assert "differs" in row(page, "Te electron temperature").get_attribute("class")
     changed = page.get_by_role("region", name="What differs in wiring").inner_text()
     assert "shunt_1" in changed
     assert "shunt_2" in changed
@@ -456,14 +480,36 @@ def test_long_names_break_between_their_words(page, seen):
     assert page.locator(".beside tbody th wbr").count() > 0
 
 
+def test_a_new_version_with_the_same_numbers_is_no_other_calibration(page, seen):
+    open_compare(page, seen.base, str(FIRST))
+    found = page.evaluate(
+        """() => { const shot = (n, version, calibrated) => ({shot: n, wiring: [{signal: 'U',
+            channel: 'c/U', device: 'd', calibration: version, problem: '', calibrated}]});
+        const rows = (...shots) => ishtar.differences.wiring(shots).rows
+            .map(r => [r.name, r.cells.map(c => c.text)]);
+        return [rows(shot(1, 'd v1', 'aa'), shot(2, 'd v2', 'aa')),
+                rows(shot(1, 'd v1', 'aa'), shot(2, 'd v2', 'bb')),
+                rows(shot(1, '', 'aa'), shot(2, '', 'bb')),
+                rows(shot(1, 'd v1', undefined), shot(2, 'd v2', undefined))]; }"""
+    )
+    differs = [["U, calibration", ["d v1", "d v2"]]]
+    assert found == [[], differs, [], differs]
+
+
+def test_the_configuration_that_changed_stands_before_everything_else(page, seen):
+    open_compare(page, seen.base, f"{FIRST + 3},{FIRST + 6}")
+    heads = page.locator("#beside h2").all_inner_texts()
+    assert heads == ["Configuration", "Attributes", "Key results", "Reports"]
+
+
 def test_results_closer_than_their_sigma_are_not_marked(page, seen):
     a, b = FIRST + 6, FIRST + 14  # Te nearly the same
     assert abs(te_of(a) - te_of(b)) / math.hypot(0.2, 0.2) > 1
     near = FIRST + 7
     assert abs(te_of(a) - te_of(near)) / math.hypot(0.2, 0.2) < 1
     open_compare(page, seen.base, f"{a},{near}")
-    assert row(page, "Te").get_attribute("class") is None
-    assert "σ" in row(page, "Te").inner_text()
+    assert row(page, "Te electron temperature").get_attribute("class") is None
+    assert "σ" in row(page, "Te electron temperature").inner_text()
 
 
 def test_shots_are_added_and_removed_and_the_address_follows(page, seen):
@@ -517,6 +563,9 @@ def test_the_search_finds_shots_templates_signals_devices_and_days(chromium, sit
     assert "Lang_I" in search_for(page, "lang_i")
     assert "shunt_2" in search_for(page, "shunt")
     assert "2026-11-20" in search_for(page, "2026-11-20")
+    assert search_for(page, "electron temperature")[0] == "electron temperature, T_e"
+    assert search_for(page, "operator")[0] == "operator"
+    assert f"Shot {FIRST + 3}" in search_for(page, "useful yes")
     assert search_for(page, "nothing of that kind") == []
     assert "0 found" in page.inner_text("#status")
     search_for(page, "lang")
@@ -638,9 +687,7 @@ def test_without_scripts_there_are_the_newest_shots_and_links_to_the_rest(browse
     assert not page.locator("#filter").is_visible()
     for name in ("compare", "search"):
         page.goto((site / f"{name}.html").as_uri())
-        assert "needs scripts" in page.inner_text("main") or "need scripts" in page.inner_text(
-            "main"
-        )
+        assert "needs JavaScript" in page.inner_text("main")
         for link in page.locator("main a:visible").all():
             assert (site / link.get_attribute("href")).is_file()
     context.close()

@@ -71,18 +71,40 @@ class Factory:
             path.with_suffix(".toml").write_text(sidecar)
         return path
 
+    def declare(self, name: str) -> None:
+        """Declare a signal that no shot has."""
+        with (self.workspace.calibrations / "signals.toml").open("a", encoding="utf-8") as f:
+            f.write(f'[{name}]\nunit = "V"\n')
+
+    def unbounded(self) -> Factory:
+        """Return the same with reports that may write and kill where they like."""
+        settings = self.workspace.root / "ishtar.toml"
+        text = settings.read_text(encoding="utf-8")
+        assert '# sandbox = "auto"' in text
+        settings.write_text(text.replace('# sandbox = "auto"', 'sandbox = "off"'), encoding="utf-8")
+        return Factory(Workspace.at(self.workspace.root))
+
     def calibrate(self, device: str, unit: str, gain: float) -> None:
         """Write the one calibration of a device."""
         path = self.workspace.calibrations / "devices" / f"{device}.toml"
         path.write_text(DEVICE.format(unit=unit, gain=gain))
 
-    def shot(self, number: int, *, probe: bool = True, date: str | None = None) -> None:
+    def shot(
+        self,
+        number: int,
+        *,
+        probe: bool = True,
+        date: str | None = None,
+        name: str | None = None,
+        channels: bool = True,
+    ) -> None:
         """Store a shot of one second: a ramp of 0 … 9.99 V on the probe, 2 V on the gauge."""
         when = date or f"2026-11-22T10:{number:02d}:00"
-        path = self.workspace.shot_folder(number) / f"{number:05d}_Data.tdms.h5"
+        source = f"{name or f'{number:05d}_Data'}.tdms"
+        path = self.workspace.shot_folder(number) / f"{source}.h5"
         origin = Origin(
             shot=number,
-            source=f"{number:05d}_Data.tdms",
+            source=source,
             size=1,
             sha256="0" * 64,
             converter="tdms 1",
@@ -91,12 +113,13 @@ class Factory:
         )
         with SourceWriter(path, origin) as w:
             w.attributes.update({"date": when, "gas": "Ar"})
-            if probe:
+            if probe and channels:
                 scale = [{"kind": "linear", "slope": 0.01, "intercept": 0.0}]
                 ramp = w.channel("PXI M6251/Lang_I", dtype=np.int16, unit="V", dt=1e-3, scale=scale)
                 ramp.append(np.arange(1000, dtype=np.int16))
-            slow = w.channel("S7/Ngas_P", dtype=np.float64, unit="V", irregular=True)
-            slow.append([2.0, 2.0, 2.0], time_s=[0.0, 0.4, 1.0])
+            if channels:
+                slow = w.channel("S7/Ngas_P", dtype=np.float64, unit="V", irregular=True)
+                slow.append([2.0, 2.0, 2.0], time_s=[0.0, 0.4, 1.0])
 
     def run(self, template: str, number: int = 1, **kw: object) -> Done:
         """Run a template on a shot, in this process."""

@@ -189,16 +189,19 @@ def test_what_reads_a_report_comes_after_it_however_late_that_is(
     assert states(coordinator) == {"good": "ok", "reads": "ok"}
 
 
-FILLS = """
+FULL_WHILE = """
 import os
-if not os.path.exists({path!r}):
-    open({path!r}, "w").close()
+if os.path.exists({path!r}):
     raise OSError(28, "No space left on device")"""
 
 
 def test_a_report_that_failed_for_want_of_disk_is_made_again(factory, coordinator, desk, tmp_path):
-    factory.template("good", FILLS.format(path=str(tmp_path / "full")))
+    full = tmp_path / "full"
+    full.touch()
+    factory.template("good", FULL_WHILE.format(path=str(full)))
     desk.ask([1], Priority.LIVE)
+    assert work(desk, 2) == set()
+    full.unlink()
     work(desk)
     assert states(coordinator) == {"good": "ok"}
     assert len(list(coordinator.workspace.reports.glob("00001/good/*"))) == 1

@@ -189,12 +189,14 @@ class Deadly(Coordinator):
 
 
 def cold(root: Path) -> Workspace:
-    (root / "ishtar.toml").write_text("[run]\nworkers = 2\nkernels = 'cold'\n")
+    text = "[run]\nworkers = 2\nkernels = 'cold'\nsandbox = 'off'\n"
+    (root / "ishtar.toml").write_text(text)
     return Workspace.at(root)
 
 
 @pytest.mark.parametrize(("times", "state"), [(1, "skipped"), (3, "failed")])
 def test_a_run_outlives_workers_that_die(factory, times, state):
+    factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
     with Deadly(cold(factory.workspace.root)) as coordinator:

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from ishtar import attributes
+from ishtar.kinds import reason
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
-from runner.present import Present, reason
+from runner.present import Present
 
 pytestmark = pytest.mark.whole
 

@@ -270,6 +270,7 @@ def works(python: Path) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.whole
 def test_the_digest_of_the_library_is_the_same_on_every_python_that_is_here():
     text = (
         "import ast, sys\n"
@@ -330,6 +331,7 @@ WAYS = {
 }
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("kernels", ["warm", "cold"])
 def test_a_change_makes_exactly_those_stale_that_ran_it_however_they_called_it(
     factory, tmp_path, monkeypatch, kernels
@@ -370,6 +372,7 @@ def test_a_change_makes_exactly_those_stale_that_ran_it_however_they_called_it(
         assert coordinator.plan() == []
 
 
+@pytest.mark.whole
 def test_a_skipped_report_depends_on_all_of_the_library(factory):
     factory.template("x", "1 / 0", sidecar='needs = ["Lang_I"]')
     factory.shot(1, probe=False)
@@ -379,6 +382,7 @@ def test_a_skipped_report_depends_on_all_of_the_library(factory):
     assert code_input(done.receipt.ran, done.receipt.code) in done.receipt.inputs
 
 
+@pytest.mark.whole
 def test_receipts_of_before_are_made_again_once(factory, coordinator):
     factory.template("x", "print(1)")
     for done in coordinator.run(workers=1):

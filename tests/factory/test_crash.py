@@ -25,6 +25,13 @@ from tests.crash.reader import Reader, read_all
 
 pytestmark = pytest.mark.whole
 
+
+@pytest.fixture
+def factory(factory):
+    """Give the workspace with reports that may write and kill anywhere."""
+    return factory.unbounded()
+
+
 SEED = 20261122
 
 
@@ -53,7 +60,7 @@ def test_a_report_whose_kernel_is_killed_is_tried_thrice_and_then_has_failed(fac
     tries = factory.workspace.root / "tries"
     mark = f"open({str(tries)!r}, 'a').write('.')"
     factory.template("doomed", f"import os\n{mark}\nos.kill(os.getpid(), 9)")
-    doomed = factory.run("doomed").receipt
+    doomed = factory.run("doomed", sandbox="off").receipt
     assert was_killed(doomed.state, doomed.reason)
     assert tries.read_text() == "..."
     assert [p.name for p in factory.workspace.reports.glob(".*")] == []
@@ -129,6 +136,7 @@ def test_what_is_killed_for_ever_has_failed_in_the_end_and_is_left_alone(factory
 def test_a_report_that_was_made_and_never_noted_is_noted_instead_of_made_again(
     factory, coordinator
 ):
+    factory.declare("nothing")
     factory.template("gas", "gas = 'Ar'", sidecar="needs = ['nothing']")
     (planned,) = coordinator.plan()
     job = coordinator.job(planned, coordinator.templates()["gas"])
@@ -150,6 +158,7 @@ class Deadly(Coordinator):
 
 
 def test_a_report_that_ends_its_workers_fails_in_the_end_and_harms_no_other(factory):
+    factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
     settings = factory.workspace.root / "ishtar.toml"

@@ -70,6 +70,16 @@ def test_sigma_and_unit_lie_beside_a_scrap_and_a_picture_is_none():
     cell.outputs[0].metadata["ishtar"] = {"sigma": 0.2, "unit": "eV"}
     (scrap,) = scraps_in([new_markdown_cell("words"), cell, shown(picture())])
     assert (scrap.name, scrap.value, scrap.sigma, scrap.unit) == ("Te", 4.0, 0.2, "eV")
+    assert (scrap.label, scrap.symbol) == ("", "")
+
+
+def test_label_and_symbol_lie_beside_a_scrap_and_are_texts():
+    cell, odd = glued("Te", 4.0), glued("ne", 1e17)
+    cell.outputs[0].metadata["ishtar"] = {"label": "electron temperature", "symbol": "T_e"}
+    odd.outputs[0].metadata["ishtar"] = {"label": ["a"], "symbol": 3}
+    te, ne = scraps_in([cell, odd])
+    assert (te.label, te.symbol) == ("electron temperature", "T_e")
+    assert (ne.label, ne.symbol) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,13 @@ from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole
 
+
+@pytest.fixture
+def factory(factory):
+    """Give the workspace with reports that may write and kill anywhere."""
+    return factory.unbounded()
+
+
 KILLS_ITS_WORKER_ONCE = """
 import os, signal
 from pathlib import Path

@@ -5,15 +5,23 @@ Reports are made without kernels: what a notebook would read is read here, and r
 
 from __future__ import annotations
 
+import ast
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ishtar import facts
 from ishtar.attributes import edit
 from ishtar.errors import NotFoundError
+from ishtar.kinds import KINDS
+from ishtar.lineage import ABSENT, Input
+from ishtar.quality.dating import dating
+from ishtar.testbed import Testbed
 from runner import code
+from runner.present import Present
 from runner.receipts import Scrap
 from tests.factory.test_plan import make, planned
 
@@ -38,6 +46,7 @@ READERS: dict[str, Callable[[Any, Any], object]] = {
     "raw": lambda tb, s: tb[s.number].channel("PXI M6251/Lang_I").raw(),
     "declared": lambda tb, s: tb[s.number].missing(),
     "listed": lambda tb, s: tb[s.number].channels(),
+    "files": lambda tb, s: dating(tb[s.number]),
     "tip": lambda tb, s: tb[s.number].machine["tip"].value("tip_radius", "mm"),
     "gas": lambda tb, s: tb[s.number].attributes["gas"],
     "nothing": lambda tb, s: None,
@@ -110,18 +119,23 @@ class World:
         assert rest
         path.write_text(after.join(rest) + (after if last is None else last) + end)
 
-    def remake(self, shot, te):
+    def remake(self, shot, te, sigma=None):
         (p,) = self.coordinator.plan(shots=[shot], names=["probe"], force=True)
         make(
             self.factory,
             self.coordinator,
             p,
             READERS["probe"],
-            scraps=[Scrap(name="Te", value=te, unit="eV")],
+            scraps=[Scrap(name="Te", value=te, sigma=sigma, unit="eV")],
         )
 
-    def edit(self, **changes):
-        edit(self.factory.workspace.shot_folder(2), changes, who="Ada")
+    def edit(self, shot=2, **changes):
+        edit(self.factory.workspace.shot_folder(shot), changes, who="Ada")
+        self.coordinator.sync_shots()
+
+    def file_without_channels(self):
+        """Let a file come that changes nothing but the list of the shot's files."""
+        self.factory.shot(2, name="00002_More", channels=False)
         self.coordinator.sync_shots()
 
     def late_file(self):
@@ -193,6 +207,10 @@ TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
         {"00002 gas": "attribute gas", f"{DAY} asks": "shots where gas == 'Ar'"},
     ),
     "a comment on a shot": (lambda w: w.edit(comment="hm"), {}),
+    "a file without channels": (
+        lambda w: w.file_without_channels(),
+        {"00002 files": "the list of files of shot 2 (1 files → 2 files)"},
+    ),
     "a source without the probe": (
         lambda w: w.late_file(),
         {
@@ -209,6 +227,14 @@ TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
     "a result of another report": (
         lambda w: w.remake(1, te=5.0),
         {"00001 follows": "scrap probe.Te of shot 1", f"{DAY} day": "scrap probe.Te of shot 1"},
+    ),
+    "the same result, less certain": (
+        lambda w: w.remake(1, te=4.0, sigma=0.5),
+        {"00001 follows": "scrap probe.Te of shot 1", f"{DAY} day": "scrap probe.Te of shot 1"},
+    ),
+    "as many shots of a query, but others": (
+        lambda w: (w.edit(gas="He"), w.make(), w.edit(gas="Ar"), w.edit(shot=1, gas="He")),
+        {"00001 gas": "attribute gas", "00002 gas": "attribute gas", f"{DAY} asks": "shots where"},
     ),
     "the same result again": (lambda w: w.remake(1, te=4.0), {}),
     "code of a template": (
@@ -247,3 +273,35 @@ def test_each_change_makes_exactly_its_readers_stale_and_names_itself(world, cha
     for key, words in expected.items():
         assert words in " ".join(found[key]), found[key]
     world.make()  # and a second plan is empty
+
+
+KIND_OF_REASON = {
+    "scrap": "scraps",
+    "template": None,
+    "prose": None,
+    "never": None,
+    "the": "sources",
+}
+
+
+def test_every_kind_of_input_is_in_the_table_and_is_what_the_library_records():
+    """A kind that is forgotten anywhere is recorded and never compared."""
+    said = [text for _, expected in TABLE.values() for text in expected.values()]
+    of_table = {KIND_OF_REASON.get(word, word) for word in (text.split()[0] for text in said)}
+    assert of_table - {None} == KINDS.keys() - {"pinned"}  # which test_calibration_pinned holds
+    root = Path(facts.__file__).parent
+    recorded = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Input", "replace"):
+                recorded |= {
+                    k.value.value
+                    for k in node.keywords
+                    if k.arg == "kind" and isinstance(k.value, ast.Constant)
+                }
+    assert recorded == KINDS.keys() - {"code"}  # which the runner adds
+
+
+def test_an_input_of_a_kind_that_nobody_knows_is_gone(world):
+    present = Present(Testbed(world.factory.workspace), world.coordinator.catalogue)
+    assert present.now(Input(kind="weather", name="rain", digest="d")).digest == ABSENT

@@ -15,6 +15,7 @@ from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.notebooks import prepare
+from runner.results import ResultRecord, with_glued
 from runner.template_check import problems_of
 from runner.templates import read_template, read_templates
 
@@ -247,6 +248,7 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
     [
         "s = tb[shot]\ns['Lang_I'][0:1].load()\nother['Lang_l']\nrow = {'shot': shot}['shot']",
         "try:\n    import no_such_package_xyz\nexcept ImportError:\n    pass",
+        "s = tb[shot]\nif not s.problem('Coil_B'):\n    s['Coil_B'].load()",
         "# !pip install x\nprint('pip install x')\n!ls\n%matplotlib inline\n?help",
         "def f(shot):\n    shot = 1\nfor x in []: pass",
         "%%bash\necho 1",
@@ -313,3 +315,46 @@ def test_a_notebook_without_a_parameters_cell_is_refused(factory):
     path.write_text(path.read_text().replace('"parameters"', '"other"'))
     with pytest.raises(TemplateError, match="tag exactly one"):
         read_template(path)
+
+
+def test_a_sidecar_says_what_results_are_called(factory):
+    sidecar = """
+        [results.Te]
+        label = "electron  temperature"
+        symbol = "T_e"
+        order = 1
+        [results.P]
+        signed = true
+    """
+    results = read_template(factory.template("power", "1", sidecar=sidecar)).results
+    assert results == {
+        "Te": ResultRecord(label="electron temperature", symbol="T_e", order=1),
+        "P": ResultRecord(signed=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("results.Te = 'T_e'", "give it label, symbol, order or signed"),
+        ("results.Te.symbl = 'T_e'", "did you mean 'symbol'"),
+        ("results.Te.order = true", "must be int"),
+        ("results.Te.order = '1'", "must be int"),
+        ("results.Te.signed = 1", "must be bool"),
+        ("results.Te.label = 3", "must be str"),
+        ("results = 3", "must be a table of results"),
+    ],
+)
+def test_a_wrong_table_of_results_is_a_problem_with_a_hint(factory, line, word):
+    factory.template("power", "1", sidecar=line)
+    problem = read_templates(factory.workspace.templates).problems["power"]
+    assert word in problem
+
+
+def test_a_sidecar_comes_before_what_the_notebook_glued():
+    glued = {"Te": ResultRecord(label="glued", symbol="T_g"), "ne": ResultRecord(symbol="n")}
+    declared = {"Te": ResultRecord(label="declared", order=2)}
+    assert with_glued(declared, glued) == {
+        "Te": ResultRecord(label="declared", symbol="T_g", order=2),
+        "ne": ResultRecord(symbol="n"),
+    }

@@ -404,7 +404,7 @@ def test_a_template_that_was_never_published_is_tried_all_the_same(factory, call
     code, out, _ = call("template", "test", "probe", "--workers", "0", "--fail-on-change", "0")
     assert code == 0
     assert "nothing published to compare with" in out
-    assert "I    – → 1.00 ± 0.10 A, new" in out.replace("\N{NO-BREAK SPACE}", " ")
+    assert "I    – → 1.00(10) A, new" in out.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_one_place_for_several_notebooks_is_refused(factory, call):

@@ -36,12 +36,14 @@ class _Gathered:
     signals: dict[str, str] = field(default_factory=dict)
     devices: dict[str, list[str]] = field(default_factory=dict)
     """Calibrations of each device."""
+    attributes: set[str] = field(default_factory=set)
 
     def add(self, more: _Gathered) -> None:
         """Add what was found of other shots."""
         self.units = {**more.units, **self.units}
         self.keys |= more.keys
         self.signals |= more.signals
+        self.attributes |= more.attributes
         for device, calibrations in more.devices.items():
             known = self.devices.setdefault(device, [])
             known += [c for c in calibrations if c not in known]
@@ -116,7 +118,14 @@ class SiteData:
         self._write_shards()
         facts, gathered, writer = self._facts, self._gathered, self._writer
         writer.data(INDEX, _index(facts, gathered, writer.out, self._full), rank=2)
-        writer.data(SEARCH, [vars(e) for e in (*search_entries(facts), *entries)], rank=2)
+        writer.data(
+            SEARCH,
+            [
+                vars(e)
+                for e in (*search_entries(facts, gathered.units, gathered.attributes), *entries)
+            ],
+            rank=2,
+        )
 
     def _write_shards(self) -> None:
         for number, rows in self._shards.items():
@@ -160,6 +169,7 @@ def _read(out: Path) -> _Gathered | None:
             keys={(s["template"], s["name"]) for s in scraps if s["key"]},
             signals={s["name"]: s["unit"] for s in index["signals"]},
             devices=devices,
+            attributes=set(index.get("attributes", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -167,12 +177,20 @@ def _read(out: Path) -> _Gathered | None:
 
 def _gather(facts: Facts, number: int, gathered: _Gathered) -> None:
     gathered.keys |= facts.key_scraps(Subject.shot(number)).keys()
+    gathered.attributes |= facts.shot(number).attributes.keys() - {"date"}
     for row in facts.shot(number).wiring:
         gathered.signals[row.signal] = row.unit
         if row.device:
             calibrations = gathered.devices.setdefault(row.device, [])
             if row.calibration and row.calibration not in calibrations:
                 calibrations.append(row.calibration)
+
+
+def _rank(facts: Facts, key: tuple[str, str]) -> int:
+    """Return the place of a result among the key results of its template."""
+    known = facts.templates.get(key[0])
+    names = list(known.key) if known else []
+    return names.index(key[1]) if key[1] in names else len(names)
 
 
 def _index(facts: Facts, gathered: _Gathered, out: Path, full: bool) -> Mapping[str, Any]:
@@ -194,10 +212,16 @@ def _index(facts: Facts, gathered: _Gathered, out: Path, full: bool) -> Mapping[
                 "unit": unit,
                 "key": key in gathered.keys,
                 "slug": slug(key[0]),
+                "label": facts.results.called(*key).label,
+                "symbol": facts.results.called(*key).symbol,
+                "place": facts.results.place(key),
+                "rank": _rank(facts, key),
+                "signed": facts.results.called(*key).signed,
             }
             for key, unit in sorted(gathered.units.items())
         ],
         "signals": [{"name": n, "unit": u} for n, u in sorted(gathered.signals.items())],
+        "attributes": sorted(gathered.attributes),
         "devices": {name: sorted(c) for name, c in sorted(gathered.devices.items())},
         "parquet": PARQUET if has_parquet and gathered.units else None,
     }

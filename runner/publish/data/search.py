@@ -6,8 +6,9 @@ list does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from runner.publish.addresses import DAYS, device_page, signal_page, subject_page, template_page
 from runner.publish.bibliography import read_bibliography
@@ -35,8 +36,8 @@ PAGES = {
 class Entry:
     """Something that the search finds.
 
-    ``kind`` is ``template``, ``signal``, ``device``, ``calibration``, ``day``, ``reference`` or
-    ``page``; ``text`` is looked through as well as ``title``.
+    ``kind`` is ``result``, ``attribute``, ``template``, ``signal``, ``device``, ``calibration``,
+    ``day``, ``reference`` or ``page``; ``text`` is looked through as well as ``title``.
     """
 
     kind: str
@@ -45,8 +46,25 @@ class Entry:
     href: str = ""
 
 
-def search_entries(facts: Facts) -> Iterator[Entry]:
-    """Yield everything that has a page of its own or a place on one, but for shots."""
+def search_entries(
+    facts: Facts,
+    units: Mapping[tuple[str, str], str] | None = None,
+    attributes: Iterable[str] = (),
+) -> Iterator[Entry]:
+    """Yield everything that has a page of its own or a place on one, but for shots.
+
+    Parameters
+    ----------
+    units
+        Of all results, by template and name.
+    attributes
+        Names of all attributes of shots.
+    """
+    yield from (_result(facts, key, unit) for key, unit in sorted((units or {}).items()))
+    for name in sorted(attributes):
+        text = "attribute of shots: shots that have it, in the table"
+        href = f"table.html#filter={quote(_quoted(name))}%20%21%3D%20none"
+        yield Entry(kind="attribute", title=name, text=text, href=href)
     for t in facts.templates.values():
         text = _joined(t.name, t.description)
         yield Entry(kind="template", title=t.title or t.name, text=text, href=template_page(t.name))
@@ -68,6 +86,23 @@ def search_entries(facts: Facts) -> Iterator[Entry]:
             yield Entry(kind="page", title=stretch_name(key), text=key, href=stretch_link(key).href)
     for href, (title, text) in PAGES.items():
         yield Entry(kind="page", title=title, text=text, href=href)
+
+
+def _result(facts: Facts, key: tuple[str, str], unit: str) -> Entry:
+    """Return a result; it leads to the table of shots, with a plot of it against the shot."""
+    template, name = key
+    known, of = facts.results.called(template, name), facts.templates.get(template)
+    symbol = known.symbol.replace("{", "").replace("}", "")
+    title = f"{known.label}, {symbol}" if known.label and symbol else known.label or symbol or name
+    text = _joined(".".join(key), unit_text(unit), (of.title if of else "") or template)
+    column = quote(".".join(key), safe="")
+    href = f"table.html#columns={column},reports,date,gas,program&x=shot&y={column}"
+    return Entry(kind="result", title=title, text=text, href=href)
+
+
+def _quoted(name: str) -> str:
+    """Return a name as a filter takes it: in quotes where it has other signs than letters."""
+    return name if name.isidentifier() else f'"{name}"'
 
 
 def _signal(signal: SignalRecord) -> Entry:

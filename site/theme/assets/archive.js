@@ -42,8 +42,11 @@
       /** @type {Map<string, number>} */
       const order = new Map((index.templates || []).map((t, i) => [t.name, i]));
       const rank = (/** @type {ScrapColumn} */ s) => order.get(s.template) ?? order.size;
-      // as reports stand on the page of a shot; within one the key results first
-      this.scraps.sort((a, b) => rank(a) - rank(b) || Number(b.key) - Number(a.key));
+      const place = (/** @type {ScrapColumn} */ s) => s.place ?? Infinity;
+      // those that have a place of their own, then as reports stand on the page of a shot; within one the key results first
+      this.scraps.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)) || rank(a) - rank(b) || Number(b.key) - Number(a.key) || a.rank - b.rank);
+      /** @type {string[]} names of what shots are described by */
+      this.attributes = index.attributes || [];
       /** @type {Map<string, ScrapColumn>} */
       this.byId = new Map(this.scraps.map((s) => [s.id, s]));
       /** @type {ShotTemplate[]} those of shots */
@@ -87,6 +90,7 @@
       /** @type {number[]} */
       const places = data.shot.map((/** @type {number} */ shot) => this.at.get(shot) ?? -1);
       for (const id of BASE) this._put(this.column(id), places, data[id] || []);
+      for (const [name, values] of Object.entries(data.attributes || {})) this._put(this.column(`attribute ${name}`), places, /** @type {any[]} */ (values));
       this.scrapsOf.set(part, new Set(data.scraps || []));
       for (const [template, states] of Object.entries(data.states || {})) {
         this._put(this.column(`${template} state`), places, /** @type {any[]} */ (states));

@@ -12,34 +12,47 @@
     const shot = archive.shots[i], problems = archive.value("problems", i) || [];
     const words = problems.length === 1 ? "1 problem with its data" : `${problems.length} problems with its data`;
     return el("th", { scope: "row" }, el("a", { href: `${ishtar.archive.folder(shot)}/index.html` }, shot),
-      problems.length ? el("span", { class: "warn", title: problems.join("\n") }, ishtar.stateMark("stale", words).firstChild, el("span", { class: "vh" }, words)) : null);
+      problems.length ? el("span", { class: "warn", title: problems.join("\n") }, ishtar.icon("problem"), el("span", { class: "vh" }, words)) : null);
   };
 
-  /** Signs of the reports of a shot, which lead to them. @param {ShotArchive} archive @param {number} i */
-  const reportsCell = (archive, i) => el("td", { class: "reports" }, columns.reports(archive).map((t) => {
-    const state = archive.value(`${t.name} state`, i), title = t.title || t.name;
-    return state ? ishtar.stateMark(state, title, ishtar.archive.reportPage(archive.shots[i], t.name)) : ishtar.stateMark("missing", title);
-  }));
+  /** One sign for all that is not made yet: there is nothing to open. @param {string[]} titles */
+  const notMade = (titles) => {
+    const words = `Not made yet: ${titles.join(", ")}`;
+    return el("span", { class: "dot", title: words }, ishtar.icon("missing"), el("span", { class: "vh" }, words));
+  };
 
-  /** @param {ShotArchive} archive @param {TableColumn} column @param {number} i @param {number} power of ten in the head */
-  const cell = (archive, column, i, power) => {
+  /** How many reports of a shot are good, and those that are not, which lead to them. @param {ShotArchive} archive @param {number} i */
+  const reportsCell = (archive, i) => {
+    const { ok, all, exceptions, missing, more } = columns.states(archive, i);
+    return el("td", { class: "reports" }, el("span", { class: "count" }, `${ok} of ${all}`), exceptions.map(({ template, state, named }) => {
+      const title = template.title || template.name;
+      const href = ishtar.archive.reportPage(archive.shots[i], template.name);
+      if (!named) return ishtar.stateMark(state, title, href);
+      const words = ishtar.stateWord(state);
+      return el("a", { class: `not-ok ${state}`, href, title: `${title}: ${words}` }, ishtar.icon(state), title, el("span", { class: "vh" }, `: ${words}`));
+    }), missing.length ? notMade(missing) : null, more ? el("span", { class: "dim" }, ` and ${more} more`) : null);
+  };
+
+  /** @param {ShotArchive} archive @param {TableColumn} column @param {number} i @param {NumberScale} scale of the head */
+  const cell = (archive, column, i, scale) => {
     if (column.kind === "shot") return shotCell(archive, i);
     if (column.kind === "reports") return reportsCell(archive, i);
-    const text = columns.text(archive, column, i, power);
+    const text = columns.text(archive, column, i, scale);
     const isNumber = column.kind === "scrap" && typeof archive.value(column.id, i) !== "string";
     return el("td", { class: isNumber ? "num" : column.id === "comment" ? "comment" : undefined, title: text.length > LONG && !isNumber ? text : undefined }, text);
   };
 
   /**
    * The head of a column: name, unit, and a button that sorts by it.
-   * @param {TableColumn} column @param {number} power @param {boolean} isNumber
+   * @param {TableColumn} column @param {NumberScale} scale @param {boolean} isNumber
    * @param {"" | "up" | "down"} sorted @param {(column: TableColumn) => void} sort
    */
-  const head = (column, power, isNumber, sorted, sort) => {
-    const unit = column.kind === "scrap" ? columns.scaledUnit(power, column.unit) : "";
-    const name = [el("span", { class: "name" }, column.title), unit ? el("span", { class: "unit" }, unit) : null];
+  const head = (column, scale, isNumber, sorted, sort) => {
+    const unit = column.kind === "scrap" ? scale.unit : "";
+    const about = column.kind === "scrap" ? (column.label ? `${column.label} (${column.id})` : column.id) : undefined;
+    const name = [el("span", { class: "name" }, column.symbol ? ishtar.symbol(column.symbol) : column.title, column.symbol && column.label ? el("span", { class: "vh" }, `, ${column.label}`) : null), unit ? el("span", { class: "unit" }, unit) : null];
     const order = sorted === "up" ? "ascending" : sorted === "down" ? "descending" : undefined;
-    return el("th", { scope: "col", class: isNumber ? "num" : undefined, "aria-sort": order, "data-id": column.id, title: column.template ? `${column.title}, of ${column.template}` : undefined },
+    return el("th", { scope: "col", class: isNumber ? "num" : undefined, "aria-sort": order, "data-id": column.id, title: about },
       column.sorts ? el("button", { type: "button", onclick: () => sort(column) }, name,
         el("span", { class: "arrow", "aria-hidden": "true" }, sorted === "up" ? "▲" : sorted ? "▼" : "")) : name);
   };

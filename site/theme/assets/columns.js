@@ -4,30 +4,37 @@
 
 (() => {
   const ishtar = window.ishtar;
-  const { MISSING, cell, commonPower, scaledUnit, unitText } = ishtar.numbers;
+  const { MISSING, cell, scaleOf, unitText } = ishtar.numbers;
   const MOST_BY_DEFAULT = 8;
-  const MOST_REPORTS = 12;
+  const LONGEST_HEAD = 20;
+  const NAMED = 2, SIGNS = 8; // reports that are not good, in the row of a shot: with name, in all
   const LOOKED_AT = 400; // shots that decide on widths and powers of ten
 
   /** @param {string} id @param {string} title @param {TableColumn["kind"]} kind @returns {TableColumn} */
-  const base = (id, title, kind) => ({ id, title, kind, unit: "", template: "", sorts: kind === "reports" ? "" : id });
+  const base = (id, title, kind) => ({ id, title, kind, unit: "", template: "", sorts: kind === "reports" ? "" : id, label: "", symbol: "", signed: null });
 
   const BASE = [
-    base("date", "Time", "date"), base("gas", "Gas", "text"), base("program", "Program", "text"),
-    base("operator", "Operator", "text"), base("reports", "Reports", "reports"),
+    base("reports", "Reports", "reports"), base("date", "Time", "date"), base("gas", "Gas", "text"),
+    base("program", "Program", "text"), base("operator", "Operator", "text"),
   ];
   const SHOT = base("shot", "Shot", "shot"), COMMENT = base("comment", "Comment", "text");
+
+  /** What a result is called, as short as it goes. @param {ScrapColumn} s @returns {string} */
+  const short = (s) => s.symbol.replace(/[{}]/g, "") || s.label || s.name;
 
   /** All columns, in the order in which they stand. @param {ShotArchive} archive @returns {TableColumn[]} */
   const all = (archive) => {
     /** @type {Map<string, number>} */
     const times = new Map();
-    for (const s of archive.scraps) times.set(s.name, (times.get(s.name) || 0) + 1);
-    const scraps = archive.scraps.map((s) => ({
-      id: s.id, kind: /** @type {const} */ ("scrap"), unit: s.unit, template: s.template, sorts: s.id,
-      title: (times.get(s.name) || 0) > 1 ? s.id : s.name,
-    }));
-    return [SHOT, ...BASE, ...scraps, COMMENT];
+    for (const s of archive.scraps) times.set(short(s), (times.get(short(s)) || 0) + 1);
+    const scraps = archive.scraps.map((s) => {
+      const isAlone = times.get(short(s)) === 1;
+      return {
+        id: s.id, kind: /** @type {const} */ ("scrap"), unit: s.unit, template: s.template, sorts: s.id, label: s.label, signed: s.signed,
+        symbol: isAlone ? s.symbol : "", title: isAlone ? short(s) : s.id,
+      };
+    });
+    return [SHOT, ...scraps, ...BASE, COMMENT];
   };
 
   /**
@@ -38,14 +45,16 @@
     const keys = archive.scraps.filter((s) => s.key);
     /** @type {Map<string, number>} */
     const seen = new Map();
-    const ranked = (keys.length ? keys : archive.scraps).map((s, i) => {
+    const shown = keys.length ? keys : archive.scraps;
+    const first = shown.filter((s) => s.place !== null).slice(0, MOST_BY_DEFAULT);
+    const ranked = shown.filter((s) => s.place === null).map((s, i) => {
       const rank = seen.get(s.template) || 0;
       seen.set(s.template, rank + 1);
       return { id: s.id, rank, i };
     });
     ranked.sort((a, b) => a.rank - b.rank || a.i - b.i);
-    const chosen = new Set(ranked.slice(0, MOST_BY_DEFAULT).map((r) => r.id));
-    return ["date", "gas", "program", "reports", ...archive.scraps.map((s) => s.id).filter((id) => chosen.has(id)), "comment"];
+    const chosen = new Set([...first, ...ranked.slice(0, MOST_BY_DEFAULT - first.length)].map((r) => r.id));
+    return [...archive.scraps.map((s) => s.id).filter((id) => chosen.has(id)), "reports", "date", "gas", "program", "comment"];
   };
 
   /** @param {any} value @returns {boolean} */
@@ -72,23 +81,39 @@
     };
   };
 
-  /** @param {ShotArchive} archive @returns {ShotTemplate[]} the reports that have a sign in the table */
-  const reports = (archive) => archive.templates.slice(0, MOST_REPORTS);
+  const EXCEPTIONS = ["failed", "timeout", "stale", "skipped"]; // what needs somebody first
 
-  /** The power of ten that stands in the head of a column. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @returns {number} */
-  const power = (archive, column, rows) => column.kind !== "scrap" ? 0
-    : commonPower(rows.slice(0, LOOKED_AT).map((i) => archive.value(column.id, i)));
+  /** Whether what needs somebody is named beside its sign; what was skipped has the sign alone. @param {string} state */
+  const isLoud = (state) => state !== "skipped";
 
-  /** @param {ShotArchive} archive @param {TableColumn} column @param {number} i @param {number} tens @returns {string} */
-  const text = (archive, column, i, tens) => {
+  /**
+   * The states of the reports of a shot: how many there are, how many are good, and those that are not.
+   * @param {ShotArchive} archive @param {number} i @returns {{ok: number, all: number, exceptions: {template: ShotTemplate, state: string, named: boolean}[], missing: string[], more: number}}
+   */
+  const states = (archive, i) => {
+    const found = archive.templates.map((template) => ({ template, state: archive.value(`${template.name} state`, i) || "missing" }));
+    const exceptions = found.filter((f) => EXCEPTIONS.includes(f.state)).sort((a, b) => EXCEPTIONS.indexOf(a.state) - EXCEPTIONS.indexOf(b.state));
+    const isFew = exceptions.filter((e) => isLoud(e.state)).length <= NAMED;
+    return {
+      ok: found.filter((f) => f.state === "ok").length, all: found.length, missing: found.filter((f) => f.state === "missing").map((f) => f.template.title || f.template.name), more: Math.max(0, exceptions.length - SIGNS),
+      exceptions: exceptions.slice(0, SIGNS).map((e) => ({ ...e, named: isFew && isLoud(e.state) })),
+    };
+  };
+
+  /** What is in the head of a column. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @returns {NumberScale} */
+  const scale = (archive, column, rows) => column.kind !== "scrap" ? { power: 0, unit: "" }
+    : scaleOf(rows.slice(0, LOOKED_AT).map((i) => archive.value(column.id, i)), column.unit);
+
+  /** @param {ShotArchive} archive @param {TableColumn} column @param {number} i @param {NumberScale} of @returns {string} */
+  const text = (archive, column, i, of) => {
     if (column.kind === "shot") return String(archive.shots[i]);
     if (column.kind === "date") return (archive.value("date", i) || MISSING).replace("T", " ").slice(0, 19);
     if (column.kind === "scrap") {
       const stored = archive.columns.get(column.id);
       const other = stored?.units.get(i);
       // another unit than the column's: with its own, and in no plot or comparison
-      if (stored && other !== undefined) return ishtar.numbers.quantity(stored.values[i], stored.sigmas[i] ?? null, other);
-      return cell(archive.value(column.id, i), archive.sigma(column.id, i), tens);
+      if (stored && other !== undefined) return ishtar.numbers.quantity(stored.values[i], stored.sigmas[i] ?? null, other, column.signed);
+      return cell(archive.value(column.id, i), archive.sigma(column.id, i), column.unit, of, column.signed);
     }
     const value = archive.value(column.id, i);
     return isMissing(value) ? column.id === "comment" ? "" : MISSING : String(value);
@@ -98,13 +123,19 @@
   const isNumeric = (archive, column, rows) => column.kind === "shot" || (column.kind === "scrap"
     && !rows.slice(0, LOOKED_AT).some((i) => typeof archive.value(column.id, i) === "string"));
 
-  /** How wide a column is, in characters. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @param {number} tens */
-  const width = (archive, column, rows, tens) => {
-    if (column.kind === "shot") return 12;
-    if (column.kind === "reports") return 2.5 + Math.max(7, 3.5 * reports(archive).length);
+  /** How wide a column is, in characters. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @param {NumberScale} of */
+  const width = (archive, column, rows, of) => {
+    if (column.kind === "shot") return 10;
+    if (column.kind === "reports") {
+      const lengths = rows.slice(0, LOOKED_AT).map((i) => {
+        const { all, exceptions, missing, more } = states(archive, i);
+        return `${all} of ${all}`.length + exceptions.reduce((sum, e) => sum + 2.6 + (e.named ? e.template.title.length + 1 : 0), (more ? 12 : 0) + (missing.length ? 2.6 : 0));
+      });
+      return Math.min(30, Math.max(9, ...lengths) + 2.5);
+    }
     if (column.id === "comment") return 42;
-    const head = Math.max(column.title.length, scaledUnit(tens, column.unit).length) + 2;
-    const lengths = rows.slice(0, LOOKED_AT).map((i) => text(archive, column, i, tens).length);
+    const head = Math.min(LONGEST_HEAD, Math.max(column.title.length, of.unit.length)) + 2;
+    const lengths = rows.slice(0, LOOKED_AT).map((i) => text(archive, column, i, of).length);
     return Math.min(34, Math.max(6, head, ...lengths) + 2.5);
   };
 
@@ -122,19 +153,18 @@
    * @param {ShotArchive} archive @param {TableColumn[]} columns @param {number[]} rows @returns {string}
    */
   const csv = (archive, columns, rows) => {
-    const states = reports(archive);
-    const head = columns.flatMap((c) => {
-      if (c.kind === "reports") return states.map((t) => csvText(`${t.name} state`));
+        const head = columns.flatMap((c) => {
+      if (c.kind === "reports") return archive.templates.map((t) => csvText(`${t.name} state`));
       const unit = c.unit ? ` [${c.unit}]` : "";
       return c.kind === "scrap" ? [csvText(c.id + unit), csvText(`${c.id} sigma${unit}`)] : [csvText(c.id)];
     });
     const lines = rows.map((i) => columns.flatMap((c) => {
-      if (c.kind === "reports") return states.map((t) => csvCell(archive.value(`${t.name} state`, i)));
+      if (c.kind === "reports") return archive.templates.map((t) => csvCell(archive.value(`${t.name} state`, i)));
       if (c.kind === "scrap") return [csvCell(archive.value(c.id, i)), csvCell(archive.sigma(c.id, i))];
       return [csvCell(archive.value(c.id, i))];
     }).join(","));
     return `${head.join(",")}\r\n${lines.map((line) => `${line}\r\n`).join("")}`;
   };
 
-  ishtar.columns = { all, csv, isMissing, isNumeric, order, power, reports, scaledUnit, text, unitText, usual, width };
+  ishtar.columns = { all, csv, isMissing, isNumeric, order, scale, states, text, unitText, usual, width };
 })();

@@ -38,7 +38,7 @@
       }
       const next = [...new Set([...shots, ...more])];
       if (next.length > MOST) {
-        problem.textContent = `${MOST} shots fit side by side: remove one first.`;
+        problem.textContent = `Up to ${MOST} shots fit side by side. Remove one first.`;
         return false;
       }
       problem.textContent = "";
@@ -56,7 +56,7 @@
       const beside = el("table", { class: "beside" }, el("caption", { class: "vh" }, caption), el("colgroup", null, cols),
           el("thead", null, el("tr", null, el("td"), data.map((d) => el("th", { scope: "col" }, el("a", { href: `${addresses.folder(d.shot)}/index.html` }, `Shot ${d.shot}`))))),
           el("tbody", null, shown.map((r) => el("tr", { class: r.differs ? "differs" : undefined },
-            el("th", { scope: "row", title: r.title || undefined }, ishtar.breakable(r.name), r.differs ? el("span", { class: "vh" }, " differs") : null),
+            el("th", { scope: "row", title: r.title || undefined }, r.symbol ? [ishtar.symbol(r.symbol), " ", el("span", { class: "label" }, ishtar.breakable(r.name))] : ishtar.breakable(r.name), r.differs ? el("span", { class: "vh" }, " differs") : null),
             r.cells.map((/** @type {any} */ c) => el("td", null, c.text, c.by ? el("span", { class: "by" }, c.by) : null))))));
       beside.style.minWidth = `${8 + 9.5 * data.length}rem`;
       return el("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": `${caption}: table` }, beside);
@@ -85,8 +85,8 @@
 
     /** @param {ShotData[]} data */
     const show = (data) => {
-      const keys = new Set(archive.scraps.filter((s) => s.key).map((s) => s.id));
-      const results = differences.results(data, keys);
+      const keys = archive.scraps.filter((s) => s.key).map((s) => s.id);
+      const results = differences.results(data, keys, archive.byId);
       const wiring = differences.wiring(data), components = differences.components(data);
       const same = [
         wiring.same ? `${wiring.same} signal${wiring.same === 1 ? " is" : "s are"} wired and calibrated alike` : "",
@@ -94,11 +94,11 @@
       ].filter(Boolean).join("; ");
       const changed = [...wiring.rows, ...components.rows];
       beside.replaceChildren(
-        section("Attributes", table(data, differences.attributes(data), "Attributes")),
-        section("Key results", el("p", { class: "hint" }, `Compared with shot ${data[0].shot}; marked where they are further apart than their combined sigma.`), table(data, results.key, "Key results"),
-          results.others.length ? el("details", null, el("summary", null, `${results.others.length} other result${results.others.length === 1 ? "" : "s"}`), table(data, results.others, "Other results")) : null),
         section("Configuration", changed.length ? table(data, changed, "What differs in wiring, calibrations and components") : el("p", { class: "hint" }, "Wiring, calibrations and components are the same."),
-          changed.length && same ? el("p", { class: "hint" }, `Else ${same}.`) : null),
+          changed.length && same ? el("p", { class: "hint" }, `Otherwise ${same}.`) : null),
+        section("Attributes", table(data, differences.attributes(data), "Attributes")),
+        section("Key results", el("p", { class: "hint" }, `Compared with shot ${data[0].shot}. Marked: results that differ by more than their combined sigma.`), table(data, results.key, "Key results"),
+          results.others.length ? el("details", null, el("summary", null, `${results.others.length} other result${results.others.length === 1 ? "" : "s"}`), table(data, results.others, "Other results")) : null),
         section("Reports", ...differences.reports(data).map((of) => figures(data, of))),
       );
     };
@@ -133,7 +133,7 @@
       const ends = step < 0 ? Math.min(...shots) : Math.max(...shots);
       const i = shots.length ? (archive.at.get(ends) ?? 0) + step : archive.shots.length - 1;
       if (i in archive.shots) add([archive.shots[i]]);
-      else problem.textContent = step < 0 ? "There is no shot before." : "There is no shot after yet.";
+      else problem.textContent = step < 0 ? "There is no earlier shot." : "There is no later shot yet.";
     };
     byId("before").addEventListener("click", () => neighbour(-1));
     byId("after").addEventListener("click", () => neighbour(1));

@@ -43,22 +43,22 @@
     if (change === 0) return { by: "", differs: false };
     const sign = change > 0 ? "+" : "";
     if (!known.length || !(combined > 0)) {
-      const by = sign + numbers.number(Number(change.toPrecision(3)), null);
+      const by = sign + numbers.quantity(Number(change.toPrecision(3)), null, a.unit || "", true);
       return { by, differs: true };
     }
     const sigmas = Math.abs(change) / combined;
     // a change has no more digits than its own uncertainty allows
-    const by = `${sign}${numbers.number(change, combined).split(" ±")[0].replace("(", "")}`;
-    const power = /×.*$/.exec(numbers.number(change, combined));
-    return { by: `${by}${power && numbers.number(change, combined).startsWith("(") ? ` ${power[0]}` : ""}, ${numbers.number(Number(sigmas.toPrecision(2)), null)} σ`, differs: sigmas > APART };
+    const by = sign + numbers.quantity(change, combined, a.unit || "", true).replace(/\(\d+\)/, "");
+    return { by: `${by}, ${numbers.number(Number(sigmas.toPrecision(2)), null)} σ`, differs: sigmas > APART };
   };
 
   /**
    * The results of shots, by report; `keys` are those that come first.
-   * @param {ShotData[]} shots @param {Set<string>} keys names as `template.name`
+   * @param {ShotData[]} shots @param {string[]} keys names as `template.name`, in their order
+   * @param {Map<string, ScrapColumn>} [known] what the index says of results
    * @returns {{key: ComparedRow[], others: ComparedRow[]}}
    */
-  const results = (shots, keys) => {
+  const results = (shots, keys, known = new Map()) => {
     /** @type {Map<string, any[]>} */
     const found = new Map();
     for (const [k, shot] of shots.entries()) {
@@ -79,13 +79,25 @@
     for (const [id, scraps] of found) {
       const differences = scraps.map((s, k) => k ? against(scraps[0], s) : { by: "", differs: false });
       const cells = scraps.map((s, k) => ({
-        text: s === undefined ? numbers.MISSING : numbers.quantity(numbers.fromData(s.value), numbers.fromData(s.sigma), s.unit || ""),
+        text: s === undefined ? numbers.MISSING : numbers.quantity(numbers.fromData(s.value), numbers.fromData(s.sigma), s.unit || "", known.get(id)?.signed),
         by: differences[k].by,
       }));
-      const name = nameOf(scraps);
-      (keys.has(id) ? key : others).push({ name: (times.get(name) || 0) > 1 ? id : name, title: id, cells, differs: differences.some((d) => d.differs) });
+      const name = nameOf(scraps), of = known.get(id), label = of?.label || "", symbol = of?.symbol || "";
+      const title = label ? `${label} (${id})` : id;
+      (keys.includes(id) ? key : others).push({ name: label || ((times.get(name) || 0) > 1 ? id : name), symbol, title, id, cells, differs: differences.some((d) => d.differs) });
     }
+    key.sort((a, b) => keys.indexOf(a.id || "") - keys.indexOf(b.id || ""));
     return { key, others };
+  };
+
+  /**
+   * Whether the calibrations of a signal are not the same in all shots. A new version with the same numbers is no
+   * other calibration, as `ishtar calib diff` says, too. @param {any[]} wired @returns {boolean}
+   */
+  const isRecalibrated = (wired) => {
+    if (!isMixed(wired.map((w) => w ? text(w.calibration) : "not wired")) && wired.every((w) => !w?.calibration)) return false;
+    if (wired.some((w) => !w || !w.calibrated)) return isMixed(wired.map((w) => w ? text(w.calibration) : "not wired"));
+    return isMixed(wired.map((w) => w.calibrated));
   };
 
   /** Signals whose channel, device or calibration is not the same in all shots. @param {ShotData[]} shots @returns {{rows: ComparedRow[], same: number}} */
@@ -97,8 +109,9 @@
     for (const name of names) {
       const wired = shots.map((s) => (s.wiring || []).find((/** @type {any} */ w) => w.signal === name));
       const parts = /** @type {[string, string][]} */ ([["", "channel"], ["device", "device"], ["calibration", "calibration"], ["problem", "problem"]])
-        .map(([words, field]) => row(words ? `${name}, ${words}` : `${name}, channel`, wired.map((w) => w ? text(w[field]) : "not wired")))
-        .filter((r) => r.differs);
+        .map(([words, field]) => ({ field, ...row(words ? `${name}, ${words}` : `${name}, channel`, wired.map((w) => w ? text(w[field]) : "not wired")) }))
+        .filter((r) => r.field === "calibration" ? isRecalibrated(wired) : r.differs)
+        .map((r) => ({ ...r, differs: true }));
       rows.push(...parts);
       if (!parts.length) same += 1;
     }

@@ -51,6 +51,15 @@
    */
   ishtar.breakable = (name) => name.split(/(?<=[._,-])(?=[^\s._,-])/).flatMap((part, k) => k ? [ishtar.el("wbr"), part] : [part]);
 
+  /**
+   * A symbol with its index: `T_e`, `n_{e,max}`. @param {string} symbol @returns {HTMLElement}
+   */
+  ishtar.symbol = (symbol) => {
+    const at = symbol.indexOf("_");
+    if (at < 1) return ishtar.el("var", null, symbol);
+    return ishtar.el("var", null, symbol.slice(0, at), ishtar.el("sub", null, symbol.slice(at + 1).replace(/^\{|\}$/g, "")));
+  };
+
   const WORDS = /** @type {Record<string, string>} */ ({
     ok: "ok", failed: "failed", skipped: "skipped", timeout: "timed out", stale: "out of date", missing: "not made yet",
   });
@@ -63,10 +72,15 @@
   ishtar.stateMark = (state, title, href) => {
     const known = state in WORDS ? state : "missing";
     const text = `${title}: ${WORDS[known]}`;
-    const icon = ishtar.svg("svg", { class: `icon ${known}`, width: 16, height: 16, "aria-hidden": "true" },
-      ishtar.svg("use", { href: `#s-${known}` }));
-    return ishtar.el(href ? "a" : "span", { class: "dot", title: text, href }, icon, ishtar.el("span", { class: "vh" }, text));
+    return ishtar.el(href ? "a" : "span", { class: "dot", title: text, href }, ishtar.icon(known), ishtar.el("span", { class: "vh" }, text));
   };
+
+  /** A drawing from the top of the page: a state, or `problem`. @param {string} name @returns {SVGElement} */
+  ishtar.icon = (name) => ishtar.svg("svg", { class: `icon ${name}`, width: 16, height: 16, "aria-hidden": "true" },
+    ishtar.svg("use", { href: `#s-${name}` }));
+
+  /** @param {string} state @returns {string} in words */
+  ishtar.stateWord = (state) => WORDS[state] || WORDS.missing;
 
   /** @param {string} text @returns {string} */
   const escaped = (text) => encodeURIComponent(text).replace(/%(3D|3B|3A|2F|40|24|20)/g,

@@ -50,10 +50,17 @@
     const rest = match ? text.trim().slice(match[0].length).trim() : text.trim();
     const bad = match ? "" : `“${text}” is no number`;
     if (bad) return bad;
-    if (rest && rest !== field.unit && rest !== ishtar.numbers.unitText(field.unit)) {
-      return `${field.id} is in ${ishtar.numbers.unitText(field.unit) || "no unit"}, not in “${rest}”: leave the unit out`;
+    const { unitText, split } = ishtar.numbers;
+    const shown = unitText(field.unit), given = split(unitText(rest)), own = split(shown);
+    const isSame = !rest || rest === field.unit || unitText(rest) === shown;
+    // the same unit with another prefix: a table may tell in kW what was glued in W
+    if (!isSame && (!own.base || given.base !== own.base)) {
+      return `${field.id} is in ${shown || "no unit"}, not in “${rest}”: leave the unit out`;
     }
-    return Number(/** @type {RegExpExecArray} */ (match)[0].replace(/[\u202f ]/g, "").replaceAll("−", "-"));
+    const number = /** @type {RegExpExecArray} */ (match)[0].replace(/[\u202f ]/g, "").replaceAll("−", "-");
+    if (isSame) return Number(number);
+    const [digits, power] = number.toLowerCase().split("e");
+    return Number(`${digits}e${Number(power || 0) + given.own - own.own}`); // exact, unlike a product
   };
 
   /** @type {Record<string, (a: number, b: number) => boolean>} */
@@ -156,12 +163,16 @@
     if (scrap) return { id: scrap.id, unit: scrap.unit, kind: "any" };
     const named = archive.scraps.filter((s) => s.name === name);
     if (named.length === 1) return { id: named[0].id, unit: named[0].unit, kind: "any" };
+    const called = named.length ? [] : archive.scraps.filter((s) => [s.label, s.symbol, s.symbol.replace(/[{}]/g, "")].includes(name));
+    if (called.length === 1) return { id: called[0].id, unit: called[0].unit, kind: "any" };
+    if (called.length > 1) return `${name} is a result of ${called.map((s) => s.template).join(" and ")}: write ${called[0].id}`;
     if (named.length > 1) return `${name} is a result of ${named.map((s) => s.template).join(" and ")}: write ${named[0].id}`;
     if (low === "shot" || low === "problems") return { id: low, unit: "", kind: "number" };
     if (low === "date" || low === "day" || low === "time") return { id: "date", unit: "", kind: "date" };
     if (["gas", "program", "operator", "comment"].includes(low)) return { id: low, unit: "", kind: "text" };
     const template = archive.templates.find((t) => t.name === name || t.title === name);
     if (template) return { id: `${template.name} state`, unit: "", kind: "state" };
+    if (archive.attributes.includes(name)) return { id: `attribute ${name}`, unit: "", kind: "any" };
     const near = archive.scraps.filter((s) => folded(s.id).includes(folded(name))).slice(0, 3);
     const hint = near.length ? `; did you mean ${near.map((s) => s.id).join(" or ")}?` : ": choose a name from the list of columns";
     return `There is no column “${name}”${hint}`;

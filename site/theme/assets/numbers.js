@@ -1,4 +1,5 @@
-// Numbers with sigma and units as the pages write them; the same rules as runner/publish/format.py.
+// Numbers with sigma and units as the pages write them; the same rules as runner/publish/format.py
+// and quantities.py.
 // @ts-check
 "use strict";
 
@@ -15,7 +16,7 @@
 
   /** @param {number} value @param {number} decimals @param {boolean} [strip] @returns {string} */
   const plain = (value, decimals, strip) => {
-    let text = value.toFixed(Math.min(Math.max(decimals, 0), 12));
+    let text = value.toFixed(Math.min(Math.max(decimals, 0), 15));
     if (strip && text.includes(".")) text = text.replace(/\.?0+$/, "");
     if (Number(text) === 0) text = text.replace("-", "");
     return text.replace("-", MINUS);
@@ -31,30 +32,55 @@
     return `${short.replace("-", MINUS)} ${TIMES}${NO_BREAK}10${superscript(Number(power))}`;
   };
 
+  /**
+   * A row of more than four digits in groups of three. @param {string} digits @param {boolean} [fromLeft] @returns {string}
+   */
+  const grouped = (digits, fromLeft) => digits.length < 5 ? digits
+    : digits.replace(fromLeft ? /(\d{3})(?=\d)/g : /\B(?=(\d{3})+$)/g, fromLeft ? `$1${THIN}` : THIN);
+
+  /** The same as `plain`, long rows of digits in groups. @param {number} value @param {number} decimals @param {boolean} [strip] @returns {string} */
+  const told = (value, decimals, strip) => {
+    const text = plain(value, decimals, strip);
+    const sign = text.startsWith(MINUS) ? MINUS : "";
+    const [whole, places] = text.slice(sign.length).split(".");
+    return sign + grouped(whole) + (places === undefined ? "" : `.${grouped(places, true)}`);
+  };
+
+  /** The decimals with which a sigma has two significant digits. @param {number} sigma @returns {number} */
+  const sigmaDecimals = (sigma) => {
+    const decimals = 1 - exponent(sigma);
+    const rounded = Math.round(sigma * 10 ** decimals) / 10 ** decimals;
+    // 0.0996 rounds to 0.10: one digit fewer keeps two significant ones
+    return rounded >= 10 ** (2 - decimals) ? decimals - 1 : decimals;
+  };
+
   /** @param {number} value @param {number} sigma @returns {string} */
   const withSigma = (value, sigma) => {
     let power = exponent(Math.max(Math.abs(value), sigma));
     if (-3 <= power && power < 5) power = 0;
     const v = value / 10 ** power, s = sigma / 10 ** power;
-    let decimals = 1 - exponent(s);
-    // 0.0996 rounds to 0.10: one digit fewer keeps two significant ones
-    if (Number(s.toFixed(Math.min(Math.max(decimals, 0), 12))) >= 10 ** (2 - decimals)) decimals -= 1;
-    const pair = `${plain(v, decimals)} ±${NO_BREAK}${plain(s, decimals)}`;
-    return power ? `(${pair}) ${TIMES}${NO_BREAK}10${superscript(power)}` : pair;
+    const decimals = sigmaDecimals(s);
+    let text;
+    if (decimals > 14 - exponent(Math.max(Math.abs(v), s))) text = told(v, 12, true); // float64 holds no more
+    else if (decimals > 0) text = `${told(v, decimals)}(${s.toFixed(decimals).replace(".", "").replace(/^0+/, "")})`;
+    else {
+      const step = 10 ** -decimals;
+      text = `${told(Math.round(v / step) * step, 0)}(${(Math.round(s / step) * step).toFixed(0)})`;
+    }
+    return power ? `${text} ${TIMES}${NO_BREAK}10${superscript(power)}` : text;
   };
 
-  /** Return `4.10 ± 0.20`, `3.142`, `12345`. @param {number} value @param {number | null} [sigma] @returns {string} */
+  /** Return `4.10(20)`, `3.142`, `12 345`. @param {number} value @param {number | null} [sigma] @returns {string} */
   const number = (value, sigma) => {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? MISSING : value > 0 ? "∞" : `${MINUS}∞`;
-    if (sigma !== null && sigma !== undefined && Number.isFinite(sigma) && sigma > 0) return withSigma(value, sigma);
-    if (Number.isInteger(value) && Math.abs(value) < 1e9) {
-      const digits = String(Math.abs(value));
-      const grouped = digits.length > 4 ? digits.replace(/\B(?=(\d{3})+$)/g, THIN) : digits;
-      return (value < 0 ? MINUS : "") + grouped;
-    }
+    if (isSigma(sigma)) return withSigma(value, /** @type {number} */ (sigma));
+    if (Number.isInteger(value) && Math.abs(value) < 1e9) return (value < 0 ? MINUS : "") + grouped(String(Math.abs(value)));
     const size = Math.abs(value);
-    return size < 1e-3 || size >= 1e5 ? scientific(value, 4) : plain(value, Math.max(0, 3 - exponent(value)), true);
+    return size < 1e-3 || size >= 1e5 ? scientific(value, 4) : told(value, Math.max(0, 3 - exponent(value)), true);
   };
+
+  /** @param {any} sigma @returns {boolean} */
+  const isSigma = (sigma) => typeof sigma === "number" && Number.isFinite(sigma) && sigma > 0;
 
   const NAMES = /** @type {Record<string, string>} */ ({
     dimensionless: "", 1: "", percent: "%", degC: "°C", delta_degC: "°C", deg: "°", degree: "°", ohm: "Ω", Ohm: "Ω",
@@ -104,22 +130,113 @@
     return power ? `10${superscript(power)}${shown ? NO_BREAK + shown : ""}` : shown;
   };
 
+  // units with SI prefixes ------------------------------------------------------------------------
+
+  const PREFIXES = /** @type {Record<string, string>} */ ({ "-15": "f", "-12": "p", "-9": "n", "-6": "µ", "-3": "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T" });
+  /** Prefixes from the first to the last that people use with a unit. */
+  const PREFIXED = /** @type {Record<string, [number, number]>} */ (Object.fromEntries([
+    ...["W", "Hz", "V", "A", "T", "Pa", "J", "Ω", "eV", "F", "H", "N", "C"].map((u) => [u, [-15, 12]]),
+    ...["s", "K", "bar", "Torr"].map((u) => [u, [-15, 0]]), ["m", [-15, 3]],
+  ]));
+  const NEVER_NEGATIVE = ["m⁻³", "cm⁻³"];
+  const LIMIT_SIGMAS = 1.2816; // of a normal distribution 90 % lie below the mean and so many sigmas
+
+  /** A printed unit without its prefix, and the power of that. @param {string} shown @returns {{base: string, own: number}} `base` is empty where it takes none */
+  const split = (shown) => {
+    if (Object.hasOwn(PREFIXED, shown)) return { base: shown, own: 0 };
+    for (const [power, prefix] of Object.entries(PREFIXES)) {
+      const base = shown.slice(1), range = Object.hasOwn(PREFIXED, base) ? PREFIXED[base] : null;
+      if (prefix && shown.startsWith(prefix) && range && range[0] <= Number(power) && Number(power) <= range[1]) return { base, own: Number(power) };
+    }
+    return { base: "", own: 0 };
+  };
+
   /**
-   * Return a value as a cell of a table writes it, its unit and power of ten being in the head.
-   * @param {any} value @param {number | null} [sigma] @param {number} [power] @returns {string}
+   * The power of ten and the unit in which a value of this size reads well.
+   * @param {number} size @param {string} unit @param {boolean} [isLimit] one may begin with 0.1 of the larger unit
+   * @returns {{power: number, unit: string}}
    */
-  const cell = (value, sigma, power) => {
+  const prefixed = (size, unit, isLimit) => {
+    const shown = unitText(unit), { base, own } = split(shown);
+    if (!base || !size || !Number.isFinite(size) || (0.1 <= size && size < 1000)) return { power: 0, unit: shown };
+    const first = exponent(size) + own;
+    const wanted = 3 * Math.floor((isLimit && first < 0 ? first + 1 : first) / 3);
+    const best = Math.min(Math.max(wanted, PREFIXED[base][0]), PREFIXED[base][1]);
+    return { power: best - own, unit: PREFIXES[String(best)] + base };
+  };
+
+  /** What a column of values is told in: a prefix, else a power of ten, if any. @param {Iterable<any>} values @param {string} unit @returns {NumberScale} */
+  const scaleOf = (values, unit) => {
+    const shown = unitText(unit);
+    const powers = [];
+    for (const value of values) if (typeof value === "number" && value && Number.isFinite(value)) powers.push(exponent(value));
+    if (!powers.length) return { power: 0, unit: shown };
+    if (split(shown).base) {
+      powers.sort((a, b) => a - b);
+      return prefixed(Number(`1e${powers.length < 3 ? powers[powers.length - 1] : powers[Math.floor(powers.length / 2)]}`), unit);
+    }
+    const power = commonPower(powers.map((p) => Number(`1e${p}`)));
+    return { power, unit: scaledUnit(power, unit) };
+  };
+
+  /** @param {string} unit @returns {boolean} whether a quantity in it may be below zero, as far as the unit tells */
+  const isSigned = (unit) => {
+    const shown = unitText(unit);
+    return split(shown).base !== "W" && !NEVER_NEGATIVE.includes(shown);
+  };
+
+  /** Whether a value lies within its sigma of zero, on a scale that ends there. @param {any} value @param {any} sigma @param {string} unit @param {boolean | null} [signed] */
+  const isLimit = (value, sigma, unit, signed) => typeof value === "number" && isSigma(sigma) && Math.abs(value) <= sigma && !(signed ?? isSigned(unit));
+
+  /** What a quantity is below with 90 % confidence, rounded up to one digit. @param {number} value @param {number} sigma @returns {number} */
+  const upperLimit = (value, sigma) => {
+    const limit = Math.max(value, 0) + LIMIT_SIGMAS * sigma, power = exponent(limit);
+    return Number(`${Math.ceil(limit / 10 ** power - 1e-9)}e${power}`);
+  };
+
+  /** @param {string} text @param {string} unit @returns {string} */
+  const joined = (text, unit) => text === MISSING || !unit ? text : text + (unit === "°" || unit === "%" ? "" : NO_BREAK) + unit;
+
+  /**
+   * Return a value as people say it, with its unit: `5.860 419(15) MHz`, `< 0.1 mW`.
+   * @param {any} value @param {number | null | undefined} sigma @param {string} unit
+   * @param {boolean | null} [signed] whether it can be below zero; where nobody says, as its unit suggests
+   * @returns {string}
+   */
+  const quantity = (value, sigma, unit, signed) => {
+    if (value === null || value === undefined) return MISSING;
+    if (typeof value === "boolean") return value ? "yes" : "no";
+    if (typeof value !== "number") return joined(String(value), unitText(unit));
+    if (Number.isNaN(value)) return MISSING;
+    if (isLimit(value, sigma, unit, signed)) {
+      const limit = upperLimit(value, /** @type {number} */ (sigma)), of = prefixed(limit, unit, true);
+      const told = limit / 10 ** of.power;
+      return joined(`<${NO_BREAK}${told < 1e5 ? number(told) : scientific(told, 4)}`, of.unit);
+    }
+    const known = isSigma(sigma) ? /** @type {number} */ (sigma) : null;
+    const size = Math.max(Math.abs(value), known || 0);
+    const places = known ? sigmaDecimals(known) : 0;
+    const rounded = known ? Math.round(size * 10 ** places) / 10 ** places : Number(size.toExponential(3));
+    const of = prefixed(rounded, unit);
+    if (!known && of.power > 0 && Number.isInteger(value) && Math.abs(value) < 1e9) return joined(told(value / 10 ** of.power, of.power, true), of.unit);
+    return joined(of.power ? number(value / 10 ** of.power, known && known / 10 ** of.power) : number(value, known), of.unit);
+  };
+
+  /**
+   * Return a value as a cell of a table writes it, the unit being in the head. One that would be all zeros there,
+   * or an upper limit, has its own unit.
+   * @param {any} value @param {number | null | undefined} sigma @param {string} unit @param {NumberScale} scale @param {boolean | null} [signed]
+   * @returns {string}
+   */
+  const cell = (value, sigma, unit, scale, signed) => {
     if (value === null || value === undefined) return MISSING;
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (typeof value !== "number") return String(value);
-    if (!power) return number(value, sigma);
-    return number(value / 10 ** power, sigma === null || sigma === undefined ? null : sigma / 10 ** power);
-  };
-
-  /** Return a value with its unit. @param {any} value @param {number | null} sigma @param {string} unit @returns {string} */
-  const quantity = (value, sigma, unit) => {
-    const text = cell(value, sigma), shown = unitText(unit);
-    return text === MISSING || !shown ? text : text + (shown === "°" || shown === "%" ? "" : NO_BREAK) + shown;
+    if (isLimit(value, sigma, unit, signed)) return quantity(value, sigma, unit, signed);
+    const size = Math.abs(value) / 10 ** scale.power;
+    if (scale.power && size && Number.isFinite(size) && !(1e-3 <= size && size < 1e5)) return quantity(value, sigma, unit, signed);
+    if (!scale.power) return number(value, sigma);
+    return number(value / 10 ** scale.power, isSigma(sigma) ? /** @type {number} */ (sigma) / 10 ** scale.power : null);
   };
 
   /** Numbers that JSON has no word for are texts in the data. @param {any} value @returns {any} */
@@ -139,5 +256,5 @@
     return { at, decimals };
   };
 
-  ishtar.numbers = { MISSING, cell, commonPower, fromData, number, plain, powerOfTen, quantity, scaledUnit, ticks, unitText };
+  ishtar.numbers = { MISSING, cell, commonPower, fromData, isSigned, number, plain, powerOfTen, quantity, scaledUnit, scaleOf, split, ticks, unitText };
 })();

@@ -34,8 +34,8 @@
         const again = [...list.querySelectorAll("input")].find((i) => i.value === focused);
         again?.focus();
       }
-      more.textContent = !found.length ? "Nothing has this name."
-        : found.length > MOST ? `${MOST} of ${found.length}; type to see the others.` : "";
+      more.textContent = !found.length ? "Nothing matches."
+        : found.length > MOST ? `The first ${MOST} of ${found.length}. Type to narrow the list.` : "";
     };
 
     const refresh = () => {

@@ -16,10 +16,13 @@
     return typeof value === "number" && Number.isFinite(value) ? value : NaN;
   };
 
-  /** @param {TableColumn} column @param {number} tens @returns {string} `Te (eV)` */
-  const label = (column, tens) => {
-    const unit = column.kind === "scrap" ? numbers.scaledUnit(tens, column.unit) : "";
-    return unit ? `${column.title} (${unit})` : column.id === "date" ? "Time (of the testbed)" : column.title;
+  /** @param {TableColumn} column @returns {string} `electron temperature T_e` */
+  const named = (column) => column.symbol && column.label ? `${column.label} ${column.title}` : column.title;
+
+  /** @param {TableColumn} column @param {NumberScale} scale @returns {string} `electron temperature T_e (eV)` */
+  const label = (column, scale) => {
+    const unit = column.kind === "scrap" ? scale.unit : "";
+    return unit ? `${named(column)} (${unit})` : column.id === "date" ? "Time (of the testbed)" : named(column);
   };
 
   /** Numbers and times of shots are counted from nowhere. @param {TableColumn | undefined} column @returns {boolean} */
@@ -38,7 +41,7 @@
         groups.set(c.template, /** @type {HTMLElement} */ (group));
       }
       const unit = numbers.unitText(c.unit);
-      /** @type {HTMLElement} */ (group).append(el("option", { value: c.id }, c.title + (unit ? ` (${unit})` : "")));
+      /** @type {HTMLElement} */ (group).append(el("option", { value: c.id }, named(c) + (unit ? ` (${unit})` : "")));
     }
     return [el("option", { value: "" }, none), ...plain, ...groups.values()];
   };
@@ -60,11 +63,11 @@
       const cut = places.length > 50 ? Math.floor(places.length / 50) : 0;
       const low = places[cut], high = places[places.length - 1 - cut];
       const span = high - low || 1;
-      const tens = columns.power(archive, column, rows);
-      const end = (/** @type {number} */ v) => column.id === "date" ? new Date(v).toISOString().slice(0, 10) : numbers.cell(column.id === "shot" ? v : Number(v.toPrecision(3)), null, tens);
+      const scale = columns.scale(archive, column, rows);
+      const end = (/** @type {number} */ v) => column.id === "date" ? new Date(v).toISOString().slice(0, 10) : numbers.cell(column.id === "shot" ? v : Number(v.toPrecision(3)), null, column.unit, scale, true);
       const bar = svg("svg", { class: "bar", viewBox: "0 0 64 1", preserveAspectRatio: "none", "aria-hidden": "true" },
         ...Array.from({ length: 64 }, (_, k) => svg("rect", { x: k, y: 0, width: 1.05, height: 1, fill: colours.scale(k / 63) })));
-      const key = places.length ? el("p", { class: "key" }, el("span", null, label(column, tens)), el("span", null, (places[0] < low ? "≤ " : "") + end(low)), bar, el("span", null, (places[places.length - 1] > high ? "≥ " : "") + end(high)),
+      const key = places.length ? el("p", { class: "key" }, el("span", null, label(column, scale)), el("span", null, (places[0] < low ? "≤ " : "") + end(low)), bar, el("span", null, (places[places.length - 1] > high ? "≥ " : "") + end(high)),
         places.length < rows.length ? el("span", null, shape(ring), " none") : null) : null;
       return {
         of: (i) => {
@@ -72,14 +75,14 @@
           return Number.isNaN(v) ? ring : { colour: colours.scale((v - low) / span), shape: "circle" };
         },
         key,
-        words: places.length ? `, coloured by ${label(column, tens)} from ${end(low)} to ${end(high)}` : "",
+        words: places.length ? `, coloured by ${label(column, scale)} from ${end(low)} to ${end(high)}` : "",
       };
     }
     /** @type {Map<string, number>} */
     const counts = new Map();
     for (const i of rows) {
       const v = value(i);
-      if (!columns.isMissing(v)) counts.set(numbers.cell(v), (counts.get(numbers.cell(v)) || 0) + 1);
+      if (!columns.isMissing(v)) counts.set(kindOf(v), (counts.get(kindOf(v)) || 0) + 1);
     }
     const names = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).map(([name]) => name);
     const shown = names.slice(0, colours.MOST_KINDS);
@@ -89,8 +92,11 @@
     const key = el("ul", { class: "key", "aria-label": column.title }, el("li", null, column.title),
       ...shown.map((name) => el("li", null, sign(/** @type {any} */ (rank.get(name))), name.length > 40 ? `${name.slice(0, 40)}…` : name)),
       others || none ? el("li", null, sign(ring), others ? `${others} more${none ? ", or none" : ""}` : "none") : null);
-    return { of: (i) => rank.get(numbers.cell(value(i))) || ring, key, words: `, coloured by ${column.title}` };
+    return { of: (i) => rank.get(kindOf(value(i))) || ring, key, words: `, coloured by ${column.title}` };
   };
+
+  /** What is neither number nor missing, as the key names it. @param {any} value @returns {string} */
+  const kindOf = (value) => typeof value === "boolean" ? (value ? "yes" : "no") : String(value ?? numbers.MISSING);
 
   const PATHS = /** @type {Record<string, string>} */ ({
     circle: "M10 6a4 4 0 1 1-8 0a4 4 0 1 1 8 0", square: "M2.5 2.5h7v7h-7z", triangle: "M6 1.5l4.5 8h-9z", down: "M6 10.5l4.5-8h-9z",
@@ -120,7 +126,7 @@
         note.textContent = "";
         return;
       }
-      const xTens = columns.power(archive, x, rows), yTens = columns.power(archive, y, rows);
+      const xScale = columns.scale(archive, x, rows), yScale = columns.scale(archive, y, rows);
       const isLog = { x: axes.log.includes("x") && canBeLog(x), y: axes.log.includes("y") && canBeLog(y) };
       // what is not above zero has no place on a logarithmic axis
       const on = (/** @type {any} */ column, /** @type {boolean} */ log, /** @type {number} */ i) => {
@@ -138,23 +144,23 @@
         if (Number.isNaN(px) || Number.isNaN(py)) continue;
         const sx = x.kind === "scrap" ? archive.sigma(x.id, i) : null, sy = y.kind === "scrap" ? archive.sigma(y.id, i) : null;
         points.push({
-          i, x: px / 10 ** xTens, y: py / 10 ** yTens,
-          sx: sx === null ? null : sx / 10 ** xTens, sy: sy === null ? null : sy / 10 ** yTens, ...colour.of(i),
+          i, x: px / 10 ** xScale.power, y: py / 10 ** yScale.power,
+          sx: sx === null ? null : sx / 10 ** xScale.power, sy: sy === null ? null : sy / 10 ** yScale.power, ...colour.of(i),
         });
       }
       const left = rows.length - points.length;
       const above = isLog.x || isLog.y ? " (above zero, as an axis is logarithmic)" : "";
       note.textContent = points.length
-        ? left ? `${left} of ${rows.length} shots have no number${above} for both axes and are not drawn.` : ""
+        ? left ? `${left} of ${rows.length} shots are not drawn: they lack a number${above} on one of the axes.` : ""
         : `No shot has a number${above} for both ${y.title} and ${x.title}.`;
       const said = (/** @type {any} */ column, /** @type {number} */ i) => column.kind === "scrap"
-        ? `${column.title} ${numbers.quantity(archive.value(column.id, i), archive.sigma(column.id, i), column.unit)}`
-        : column.id === "shot" ? "" : `${column.title} ${columns.text(archive, column, i, 0)}`;
+        ? `${column.title} ${numbers.quantity(archive.value(column.id, i), archive.sigma(column.id, i), column.unit, column.signed)}`
+        : column.id === "shot" ? "" : `${column.title} ${columns.text(archive, column, i, { power: 0, unit: "" })}`;
       draw({
         points,
-        x: { label: label(x, xTens), isTime: x.id === "date", isWhole: x.id === "shot", isLog: isLog.x },
-        y: { label: label(y, yTens), isTime: y.id === "date", isWhole: y.id === "shot", isLog: isLog.y },
-        about: `${label(y, yTens)}${isLog.y ? ", logarithmic," : ""} against ${label(x, xTens)}${isLog.x ? ", logarithmic," : ""} of ${points.length} shots${colour.words}. The table below has the values.`,
+        x: { label: label(x, xScale), isTime: x.id === "date", isWhole: x.id === "shot", isLog: isLog.x },
+        y: { label: label(y, yScale), isTime: y.id === "date", isWhole: y.id === "shot", isLog: isLog.y },
+        about: `${label(y, yScale)}${isLog.y ? ", logarithmic," : ""} against ${label(x, xScale)}${isLog.x ? ", logarithmic," : ""} of ${points.length} shots${colour.words}. The table below has the values.`,
         read: (/** @type {number} */ i) => [`Shot ${archive.shots[i]}`, ...[...new Set([y, x, c])].filter(Boolean).map((column) => said(column, i)).filter(Boolean)].join(" · "),
         open: (/** @type {number} */ i) => { location.href = `${ishtar.archive.folder(archive.shots[i])}/index.html`; },
       });

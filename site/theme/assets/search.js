@@ -12,7 +12,7 @@
   const FEW = 12; // of a kind, until more are asked for
   const MANY = 200;
   const KINDS = /** @type {[string, string][]} */ ([
-    ["shot", "Shots"], ["template", "Templates"], ["signal", "Signals"], ["device", "Devices"],
+    ["shot", "Shots"], ["result", "Results"], ["attribute", "Attributes"], ["template", "Templates"], ["signal", "Signals"], ["device", "Devices"],
     ["calibration", "Calibrations"], ["day", "Days"], ["reference", "References"], ["page", "Pages"],
   ]);
 
@@ -36,10 +36,17 @@
         const problems = (archive.value("problems", i) || []).join("; ");
         entries.push({
           kind: "shot", shot, title: String(shot), href: `${addresses.folder(shot)}/index.html`,
-          text: [get("date").replace("T", " ").slice(0, 16), get("gas"), get("program"), get("operator"), get("comment"), problems].filter(Boolean).join(" · "),
+          text: [get("date").replace("T", " ").slice(0, 16), get("gas"), get("program"), get("operator"), get("comment"), ...others(i), problems].filter(Boolean).join(" · "),
         });
       }
     };
+
+    const FIRST = new Set(["gas", "program", "operator", "comment"]); // shown without their names
+    /** @param {number} i @returns {string[]} the other attributes of a shot, as `name value` */
+    const others = (i) => archive.attributes.filter((name) => !FIRST.has(name)).flatMap((name) => {
+      const value = archive.value(`attribute ${name}`, i);
+      return value === null || value === undefined || value === "" ? [] : [`${name} ${typeof value === "boolean" ? (value ? "yes" : "no") : value}`];
+    });
 
     const options = () => [...results.querySelectorAll("[role=option]")];
 
@@ -67,7 +74,7 @@
       input.setAttribute("aria-expanded", String(words.length > 0));
       if (!words.length) {
         results.replaceChildren();
-        status.textContent = `${archive.shots.length} shots and ${given.length} other things. Arrow keys choose, Enter opens.`;
+        status.textContent = `Searches ${archive.shots.length} shots and ${given.length} other entries. Move with the arrow keys, open with Enter.`;
         return choose(-1);
       }
       const hits = ranking.find(entries, words);
@@ -90,9 +97,9 @@
           el("h2", { role: "presentation" }, g.title, " ", el("span", { class: "dim" }, g.of.length)),
           el("div", { role: "presentation" }, g.of.slice(0, most).map((h) => option(h.entry, words, n++))),
           g.of.length > most && most === FEW ? el("button", { type: "button", onclick: () => { opened.add(g.kind); show(); input.focus(); } }, `Show ${Math.min(MANY, g.of.length)} of ${g.of.length}`) : null,
-          g.of.length > MANY && most === MANY ? el("p", { class: "hint" }, `The first ${MANY} of ${g.of.length}: one more word makes it fewer.`) : null);
+          g.of.length > MANY && most === MANY ? el("p", { class: "hint" }, `The first ${MANY} of ${g.of.length}. Add a word to narrow the search.`) : null);
       }));
-      status.textContent = `${hits.length} found${isLoading ? ", reading older shots …" : hits.length ? "" : ": try fewer or shorter words"}`;
+      status.textContent = `${hits.length} found${isLoading ? ", reading older shots …" : hits.length ? "" : ". Try fewer or shorter words."}`;
       choose(hits.length ? 0 : -1);
     };
 

@@ -71,8 +71,8 @@
     let shown = [];
     /** @type {number[]} */
     let rows = [];
-    /** @type {Map<string, number>} */
-    let powers = new Map();
+    /** @type {Map<string, NumberScale>} */
+    let scales = new Map();
     let turn = 0;
     /** @type {RowBox | null} */
     let table = null;
@@ -102,13 +102,16 @@
       const order = columns.order(archive, state.sort, !state.up);
       rows = found.sort(order);
       const known = rows.filter((i) => loaded.get(archive.part(i)));
-      powers = new Map(shown.map((c) => [c.id, columns.power(archive, c, known)]));
+      scales = new Map(shown.map((c) => [c.id, columns.scale(archive, c, known)]));
       return known;
     };
 
+    /** @param {TableColumn} c @returns {NumberScale} */
+    const scaleOf = (c) => scales.get(c.id) || { power: 0, unit: columns.unitText(c.unit) };
+
     /** @param {number} i */
     const makeRow = (i) => archive.has(archive.part(i), needed())
-      ? el("tr", null, shown.map((c) => cells.cell(archive, c, i, powers.get(c.id) || 0)))
+      ? el("tr", null, shown.map((c) => cells.cell(archive, c, i, scaleOf(c))))
       : el("tr", { class: "wait" }, el("th", { scope: "row" }, el("a", { href: `${ishtar.archive.folder(archive.shots[i])}/index.html` }, archive.shots[i])), el("td", { colSpan: shown.length - 1 }, "…"));
 
     const seen = (/** @type {number} */ first, /** @type {number} */ last) => {
@@ -116,8 +119,8 @@
       const parts = [...new Set(rows.slice(first, last).map((i) => archive.part(i)))].filter((part) => !archive.has(part, templates));
       if (!parts.length || needsAll()) return;
       archive.load(parts, templates, () => {
-        // widths and powers of ten are taken from the first shots that were there
-        if (!powers.size || ![...powers.values()].some(Boolean)) arrange();
+        // widths and units are taken from the first shots that were there
+        if (![...scales.values()].some((s) => s.power)) arrange();
         else table?.redrawSome((i) => parts.includes(archive.part(i)));
       }).catch(fail);
     };
@@ -128,18 +131,18 @@
       /** @type {HTMLElement | null} */ (page.box.querySelector(`th[data-id="${CSS.escape(column.id)}"] button`))?.focus();
     };
 
-    /** Build the table anew: other columns, powers of ten, or widths. */
+    /** Build the table anew: other columns, units, or widths. */
     const arrange = () => {
       const known = choose();
-      const widths = shown.map((c) => columns.width(archive, c, known, powers.get(c.id) || 0));
+      const widths = shown.map((c) => columns.width(archive, c, known, scaleOf(c)));
       const numeric = shown.map((c) => c.kind === "scrap" && columns.isNumeric(archive, c, known));
       const cols = widths.map((w) => {
         const col = el("col");
         col.style.width = `${w * 0.52}rem`;
         return col;
       });
-      const grid = el("table", { class: "grid" }, el("caption", { class: "vh" }, "Shots; the buttons in the head sort them"),
-        el("colgroup", null, cols), el("thead", null, el("tr", { "aria-rowindex": 1 }, shown.map((c, k) => cells.head(c, powers.get(c.id) || 0, numeric[k], state.sort === c.sorts ? (state.up ? "up" : "down") : "", sortBy)))), el("tbody"));
+      const grid = el("table", { class: "grid" }, el("caption", { class: "vh" }, "Shots; the buttons in the column heads sort them"),
+        el("colgroup", null, cols), el("thead", null, el("tr", { "aria-rowindex": 1 }, shown.map((c, k) => cells.head(c, scaleOf(c), numeric[k], state.sort === c.sorts ? (state.up ? "up" : "down") : "", sortBy)))), el("tbody"));
       grid.style.width = `${widths.reduce((a, b) => a + b, 0) * 0.52}rem`;
       const { scrollTop, scrollLeft } = page.box;
       page.box.replaceChildren(grid);
@@ -209,7 +212,7 @@
     const boxes = () => {
       const wanted = new Set(state.columns || usual);
       const row = (/** @type {TableColumn} */ c) => el("label", null,
-        el("input", { type: "checkbox", value: c.id, checked: wanted.has(c.id), onchange: picked }), ` ${c.title}`,
+        el("input", { type: "checkbox", value: c.id, checked: wanted.has(c.id), onchange: picked }), " ", c.symbol ? ishtar.symbol(c.symbol) : c.title, c.symbol && c.label ? `, ${c.label}` : "",
         columns.unitText(c.unit) ? el("span", { class: "unit" }, ` ${columns.unitText(c.unit)}`) : null);
       /** @type {Map<string, any[]>} */
       const groups = new Map([["", []]]);
@@ -217,7 +220,7 @@
       page.choice.replaceChildren(...[...groups].map(([name, list]) => {
         const title = archive.index.templates.find((t) => t.name === name)?.title || name || "The shot";
         return el("fieldset", null, el("legend", null, title), list.map(row));
-      }), el("p", null, el("button", { type: "button", onclick: () => { change({ columns: null }, true); boxes(); } }, "The usual columns")));
+      }), el("p", null, el("button", { type: "button", onclick: () => { change({ columns: null }, true); boxes(); } }, "Back to the usual columns")));
     };
     const picked = () => {
       const chosen = [...page.choice.querySelectorAll("input")].filter((b) => b.checked).map((b) => b.value);

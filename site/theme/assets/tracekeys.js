@@ -138,6 +138,7 @@
   copy.hidden = !navigator.clipboard;
   copy.addEventListener("click", async () => {
     try {
+      viewer.settle(); // what the address says may be a moment old
       await navigator.clipboard.writeText(location.href);
       copy.textContent = "Copied";
     } catch {

@@ -48,7 +48,7 @@
     }),
   ];
 
-  const chips = el("ul", { class: "chips", "aria-label": "Shots that are drawn" });
+  const chips = el("ul", { class: "chips", "aria-label": "Shots being drawn" });
   host.append(chips);
 
   /** @param {number | undefined} shot @param {string} text */
@@ -60,7 +60,7 @@
     const there = viewer.known().includes(shot);
     return el("li", { class: "chip" }, ishtar.swatch(k),
       el(there ? "a" : "span", { href: there ? `${ishtar.tiles.folder(shot)}/index.html` : null }, `Shot ${shot}`),
-      el("button", { type: "button", "aria-label": `Leave out shot ${shot}`, onclick: () => toggleShot(shot) }, "×"));
+      el("button", { type: "button", "aria-label": `Remove shot ${shot}`, onclick: () => toggleShot(shot) }, "×"));
   };
 
   const refresh = () => {

@@ -7,7 +7,7 @@
   const { el } = ishtar;
   const FIRST_SIGNALS = 3, LEAST_SAMPLES = 4;
   // CSS pixels: a plot, the axis below the last one, the line above each
-  const LEAST_HEIGHT = 132, AXIS = 60, HEAD = 26;
+  const LEAST_HEIGHT = 132, AXIS = 60, HEAD = 20;
   // What a zoom may load, in halves of a tile of 11 kB, over all curves; the first view has the page
   // and its scripts to load as well.
   const BUDGET = 24, FIRST_BUDGET = 22, PAUSE_MS = 120;
@@ -30,8 +30,8 @@
 
   /** @type {SiteIndex | null} */
   let site = null;
-  /** @type {{shots: number[], signals: string[], t: Span | null}} */
-  let state = { shots: [], signals: [], t: null };
+  /** @type {{shots: number[], signals: string[], t: Span | null, cursor: number}} the cursor once somebody has put it somewhere */
+  let state = { shots: [], signals: [], t: null, cursor: NaN };
   /** @type {Map<number, TraceIndex | null>} */
   const indexes = new Map();
   /** @type {Row[]} */
@@ -86,14 +86,17 @@
     return {
       shots: [...new Set(place.list("shots").map(Number))].filter(Number.isInteger),
       signals: [...new Set(place.list("signals"))],
+      cursor: Number(place.text("cursor") || NaN),
       t: t.length === 2 && t.every(Number.isFinite) && t[0] < t[1] ? /** @type {Span} */ ([t[0], t[1]]) : null,
     };
   };
 
   const writeAddress = () => {
     const t = state.t ? state.t.map((x) => short(x, view[1] - view[0])) : [];
-    ishtar.place.write({ shots: state.shots.map(String), signals: state.signals, t }, false);
+    const at = Number.isFinite(state.cursor) ? short(state.cursor, (view[1] - view[0]) / 100) : "";
+    ishtar.place.write({ shots: state.shots.map(String), signals: state.signals, t, cursor: at }, false);
   };
+  const writeSoon = ishtar.afterPause(writeAddress, PAUSE_MS); // browsers count how often an address changes
 
   // from the state to rows ------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@
     const mine = ++turn;
     troubles = [];
     if (state.shots.length > ishtar.MOST_SHOTS) {
-      troubles.push(`At most ${ishtar.MOST_SHOTS} shots are drawn over each other; the first ones are shown.`);
+      troubles.push(`At most ${ishtar.MOST_SHOTS} shots can be overlaid. Only the first ${ishtar.MOST_SHOTS} are shown.`);
       state.shots = state.shots.slice(0, ishtar.MOST_SHOTS);
     }
     status.textContent = state.shots.length ? "Loading …" : "Choose a shot.";
@@ -112,7 +115,7 @@
     if (!state.signals.length) state.signals = usualSignals();
     for (const index of state.signals.length ? [] : state.shots.map((n) => indexes.get(n))) {
       if (index && !index.signals.length) troubles.push(`Shot ${index.shot} has no signals.`);
-      for (const { name, problem } of index?.signals || []) troubles.push(`${name} of shot ${index?.shot} cannot be drawn: ${problem || "its traces were let go"}.`);
+      for (const { name, problem } of index?.signals || []) troubles.push(`${name} of shot ${index?.shot} cannot be drawn: ${problem || "its traces were deleted"}.`);
     }
     const wanted = ofOneAxis(state.signals.map((name) => ({ name, found: findCurves(name) })).filter((w) => w.found.length));
     const curves = wanted.flatMap((w) => w.found.map((f) => f.curve));
@@ -145,7 +148,7 @@
     const unit = wanted.length ? wanted[0].found[0].curve.unit : along.base;
     if (unit !== along.base) {
       along = ishtar.along(unit);
-      if (!isFromAddress) state.t = null; // a span of seconds is none of frequencies
+      if (!isFromAddress) [state.t, state.cursor] = [null, NaN]; // a span of seconds is none of frequencies
       cursor = NaN;
     }
     isFromAddress = false;
@@ -171,7 +174,7 @@
       const signal = index?.signals.find((s) => s.name === name);
       if (!index) continue; // said once for all signals
       if (!signal) troubles.push(`Shot ${shot} has no signal ${name}.`);
-      else if (signal.problem || !signal.levels.length) troubles.push(`${name} of shot ${shot} cannot be drawn: ${signal.problem || "its traces were let go"}.`);
+      else if (signal.problem || !signal.levels.length) troubles.push(`${name} of shot ${shot} cannot be drawn: ${signal.problem || "its traces were deleted"}.`);
       else if (found.length && signal.unit !== unit) troubles.push(`${name} of shot ${shot} is in ${signal.unit}, not in ${unit}; it is left out.`);
       else {
         unit = signal.unit;
@@ -204,7 +207,7 @@
         along,
         onSelect: (span) => show(span),
         onWhole: () => show(whole),
-        onCursor: (time) => point(time, false),
+        onCursor: (time) => viewerPoint(time, false),
       });
       return {
         name, unit, plot, head, box,
@@ -237,6 +240,8 @@
     const start = Math.min(Math.max(span[0], whole[0]), whole[1] - length);
     view = [start, start + length];
     state.t = length < (whole[1] - whole[0]) * 0.9999 ? view : null;
+    if (state.cursor >= view[0] && state.cursor <= view[1]) cursor = state.cursor;
+    else state.cursor = NaN;
     if (!(cursor >= view[0] && cursor <= view[1])) cursor = (view[0] + view[1]) / 2;
     writeAddress();
     draw();
@@ -318,29 +323,36 @@
         const reading = ishtar.readings.at(line.pieces, time);
         const value = reading ? ishtar.readings.text(reading) : "–";
         line.cells[0].textContent = value;
-        line.cells[1].textContent = !reading ? "no value here" : reading.stride === 1 ? "sample" : `least and greatest of ${reading.stride}`;
+        line.cells[1].textContent = !reading ? "no value here" : reading.stride === 1 ? "sample" : `min and max of ${reading.stride} samples`;
         spoken.push(`${row.name}, shot ${line.curve.shot}: ${value} ${ishtar.numbers.unitText(row.unit)}`);
       }
     }
     if (say) said.textContent = spoken.join("; ");
   };
 
-  // what keys and mouse do --------------------------------------------------------------------------
+  /** Put the cursor where a person wants it: a link to this view keeps it. @param {number} time @param {boolean} say */
+  const viewerPoint = (time, say) => {
+    if (!Number.isFinite(time)) return;
+    state.cursor = time;
+    point(time, say);
+    writeSoon();
+  };
 
   ishtar.viewer = {
     view: () => view,
+    settle: writeAddress,
     whole: () => whole,
     show,
     zoom: (at, factor) => show(ishtar.view.zoom(view, at, factor, whole, least())),
     pan: (share) => show(ishtar.view.pan(view, share * (view[1] - view[0]), whole)),
     cursor: () => cursor,
-    point,
+    point: viewerPoint,
     step(by) {
       const finest = lines().filter((l) => l.pieces.length).sort((a, b) => a.stride * (a.curve.each || 1) - b.stride * (b.curve.each || 1))[0];
       const time = finest ? ishtar.readings.next(finest.pieces, cursor, by) : null;
       if (time === null) return;
       if (time < view[0] || time > view[1]) show(ishtar.view.pan(view, time - (view[0] + view[1]) / 2, whole));
-      point(time, true);
+      viewerPoint(time, true);
     },
     plots: () => rows.map((row) => row.plot),
     shots: () => state.shots,

@@ -18,19 +18,18 @@ interface Ishtar {
     isMissing(value: unknown): boolean;
     isNumeric(archive: ShotArchive, column: TableColumn, rows: number[]): boolean;
     order(archive: ShotArchive, id: string, down: boolean): (a: number, b: number) => number;
-    power(archive: ShotArchive, column: TableColumn, rows: number[]): number;
-    reports(archive: ShotArchive): ShotTemplate[];
-    scaledUnit(power: number, unit: string): string;
-    text(archive: ShotArchive, column: TableColumn, i: number, power: number): string;
+    scale(archive: ShotArchive, column: TableColumn, rows: number[]): NumberScale;
+    states(archive: ShotArchive, i: number): { ok: number; all: number; exceptions: { template: ShotTemplate; state: string; named: boolean }[]; missing: string[]; more: number };
+    text(archive: ShotArchive, column: TableColumn, i: number, scale: NumberScale): string;
     unitText(unit: string): string;
     usual(archive: ShotArchive): string[];
-    width(archive: ShotArchive, column: TableColumn, rows: number[], power: number): number;
+    width(archive: ShotArchive, column: TableColumn, rows: number[], scale: NumberScale): number;
   };
   cells: {
-    cell(archive: ShotArchive, column: TableColumn, i: number, power: number): HTMLElement;
+    cell(archive: ShotArchive, column: TableColumn, i: number, scale: NumberScale): HTMLElement;
     head(
       column: TableColumn,
-      power: number,
+      scale: NumberScale,
       isNumber: boolean,
       sorted: "" | "up" | "down",
       sort: (column: TableColumn) => void,
@@ -61,7 +60,7 @@ interface Ishtar {
     attributes(shots: ShotData[]): ComparedRow[];
     components(shots: ShotData[]): { rows: ComparedRow[]; same: number };
     reports(shots: ShotData[]): ComparedReport[];
-    results(shots: ShotData[], keys: Set<string>): { key: ComparedRow[]; others: ComparedRow[] };
+    results(shots: ShotData[], keys: string[], known?: Map<string, ScrapColumn>): { key: ComparedRow[]; others: ComparedRow[] };
     wiring(shots: ShotData[]): { rows: ComparedRow[]; same: number };
   };
   ranking: {
@@ -72,7 +71,7 @@ interface Ishtar {
 }
 
 interface ShotTemplate { name: string; title: string; scope: string; slug?: string }
-interface ScrapColumn { id: string; template: string; name: string; unit: string; key: boolean }
+interface ScrapColumn extends IndexedScrap { id: string }
 
 /** A column of all shots; undefined where it is not loaded yet, null where a shot has none. */
 interface StoredColumn {
@@ -90,6 +89,8 @@ interface ShotArchive {
   scraps: ScrapColumn[];
   byId: Map<string, ScrapColumn>;
   templates: ShotTemplate[];
+  /** names of what shots are described by */
+  attributes: string[];
   columns: Map<string, StoredColumn>;
   readonly parts: number[];
   part(i: number): number;
@@ -112,6 +113,10 @@ interface TableColumn {
   template: string;
   /** What a click on its head sorts by; empty where nothing does. */
   sorts: string;
+  /** Of a result, what it is in words, its symbol where no other has the same, and whether it can be below zero. */
+  label: string;
+  symbol: string;
+  signed: boolean | null;
 }
 
 interface RowBox {
@@ -159,7 +164,7 @@ interface ShotReport {
 interface ShotScrap { name: string; value: any; sigma: any; unit: string }
 
 interface ComparedCell { text: string; by: string }
-interface ComparedRow { name: string; title: string; cells: ComparedCell[]; differs: boolean }
+interface ComparedRow { name: string; symbol?: string; id?: string; title: string; cells: ComparedCell[]; differs: boolean }
 interface ComparedReport { template: string; title: string; reports: (ShotReport | undefined)[] }
 
 /** An entry of `data/search`, or a shot. `looks` is what is compared, made when first needed. */

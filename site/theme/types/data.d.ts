@@ -14,6 +14,9 @@ interface Ishtar {
   svg(tag: string, attributes: Record<string, string | number>, ...children: (Node | string)[]): SVGElement;
   breakable(name: string): (string | HTMLElement)[];
   stateMark(state: string, title: string, href?: string): HTMLElement;
+  stateWord(state: string): string;
+  icon(name: string): SVGElement;
+  symbol(symbol: string): HTMLElement;
   place: {
     read(): { text(name: string): string; list(name: string): string[]; has(name: string): boolean };
     text(state: Record<string, string | string[] | undefined>): string;
@@ -26,11 +29,18 @@ interface Ishtar {
   numbers: {
     number(value: number, sigma?: number | null): string;
     unitText(unit: string): string;
+    /** What a column of values is told in. */
+    scaleOf(values: Iterable<any>, unit: string): NumberScale;
+    cell(value: any, sigma: number | null | undefined, unit: string, scale: NumberScale, signed?: boolean | null): string;
+    quantity(value: any, sigma: number | null | undefined, unit: string, signed?: boolean | null): string;
     [name: string]: any;
   };
 }
 
 declare var ishtar: Ishtar;
+
+/** Values are divided by ten to this power; the unit is as it is printed, `MHz` or `10¹⁷ m⁻³`. */
+interface NumberScale { power: number; unit: string }
 
 /** `data/index` */
 interface SiteIndex {
@@ -41,7 +51,26 @@ interface SiteIndex {
   shard: number;
   shards: number[];
   templates: { name: string; title: string; scope: string }[];
-  scraps: { template: string; name: string; unit: string; key: boolean }[];
+  scraps: IndexedScrap[];
   signals: { name: string; unit: string }[];
+  attributes: string[];
   parquet: string | null;
+}
+
+/** A result of a template, over all shots. */
+interface IndexedScrap {
+  template: string;
+  name: string;
+  unit: string;
+  /** whether tables show it where nobody chose columns */
+  key: boolean;
+  /** `electron temperature` and `T_e`; empty where nobody said */
+  label: string;
+  symbol: string;
+  /** its place among the results of all templates; null where neither settings nor the template give it one */
+  place: number | null;
+  /** its place among the key results of its template */
+  rank: number;
+  /** whether it can be below zero; null: as its unit suggests */
+  signed: boolean | null;
 }

@@ -191,6 +191,8 @@ interface Readings {
 /** What the keys and the mouse do to the page. */
 interface Viewer {
   view(): Span;
+  /** put what is shown into the address at once */
+  settle(): void;
   whole(): Span;
   show(view: Span): void;
   zoom(at: number, factor: number): void;

@@ -1,0 +1,97 @@
+"""Which results of reports tables and summaries show, in which order, and what they are called.
+
+First come those that ``ishtar.toml`` names (``[publish] results``), then those with an ``order`` in
+their template's sidecar, then the others: of each template some, in the templates' order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.publish.quantities import Quantity, quantity
+from runner.publish.records import TemplateRecord
+from runner.receipts import Scrap
+from runner.results import ResultRecord
+
+VALUES_EACH = 4  # results of a report that a summary shows where its template names none
+Key = tuple[str, str]
+"""Template and name of a scrap."""
+
+
+@dataclass(frozen=True)
+class KeyResults:
+    """What templates and settings say of results; ``first`` are ``template.name``."""
+
+    templates: Mapping[str, TemplateRecord]
+    first: Sequence[str] = ()
+
+    def called(self, template: str, name: str) -> ResultRecord:
+        """Return what is known of a result besides its values."""
+        known = self.templates.get(template)
+        found = known.results.get(name) if known else None
+        return found or ResultRecord()
+
+    def shown(self, template: str, scrap: Scrap) -> Quantity:
+        """Return a result as people say it."""
+        signed = self.called(template, scrap.name).signed
+        return quantity(scrap.value, scrap.sigma, scrap.unit, signed=signed)
+
+    def names(self, template: str, scraps: Sequence[Scrap]) -> list[str]:
+        """Return the names of the results that summaries show of a report with these."""
+        known = self.templates.get(template)
+        if known and known.key:
+            names = list(known.key)
+        else:
+            numbers = [s for s in scraps if is_number(s)]
+            # what was measured says more than what was counted
+            numbers.sort(key=lambda s: s.sigma is None)
+            names = [s.name for s in numbers][:VALUES_EACH]
+        there = [s.name for s in scraps if self.place((template, s.name)) is not None]
+        names = list(dict.fromkeys([*names, *there]))
+        return [name for _, name in sorted(enumerate(names), key=lambda n: self._rank(template, n))]
+
+    def _rank(self, template: str, numbered: tuple[int, str]) -> tuple[int, int]:
+        place = self.place((template, numbered[1]))
+        return (len(self.first) + 10**6 if place is None else place), numbered[0]
+
+    def place(self, key: Key) -> int | None:
+        """Return the place that settings or the sidecar give a result; None where neither does."""
+        name = ".".join(key)
+        if name in self.first:
+            return self.first.index(name)
+        order = self.called(*key).order
+        return None if order is None else len(self.first) + order
+
+    def chosen(self, keys: Iterable[Key], most: int) -> list[Key]:
+        """Return as many results as there is room for, in the order in which they are shown."""
+        placed: list[tuple[int, int, Key]] = []
+        others: list[Key] = []
+        for i, key in enumerate(dict.fromkeys(keys)):
+            place = self.place(key)
+            if place is None:
+                others.append(key)
+            else:
+                placed.append((place, i, key))
+        first = [key for _, _, key in sorted(placed)][:most]
+        order = {name: i for i, name in enumerate(self.templates)}
+        others.sort(key=lambda key: order.get(key[0], len(order)))
+        return [*first, *fair_share(others, most - len(first))]
+
+
+def fair_share(keys: Iterable[Key], most: int) -> list[Key]:
+    """Return as many results as there is room for: the first of each report, then on."""
+    ranked: list[tuple[int, int, Key]] = []
+    seen: dict[str, int] = {}
+    for template, name in keys:
+        ranked.append((seen.setdefault(template, 0), len(ranked), (template, name)))
+        seen[template] += 1
+    chosen = sorted(ranked)[:most]
+    return [key for _, _, key in sorted(chosen, key=lambda c: c[1])]
+
+
+def is_number(scrap: Scrap) -> bool:
+    """Whether a result is a finite number."""
+    value = scrap.value
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
