@@ -32,7 +32,7 @@ from runner.ingest import follow_shots, remove_leftovers
 from runner.noting import note_report, note_shot
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
-from runner.rebuild import open_catalogue
+from runner.rebuild import lacking_reports, open_catalogue
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.settings import Settings, read_settings
 from runner.soundness import damage_within
@@ -79,6 +79,8 @@ class Coordinator:
         path, why = self.workspace.catalogue, ""
         if path.exists() and not _may_write(path):
             self.catalogue = Catalogue(self._copy_of(path), write=True)
+            if lack := lacking_reports(self.workspace, self.catalogue):
+                logger.warning("%s: ask who may write it for `ishtar rebuild`", lack)
         else:
             self.catalogue, why = open_catalogue(
                 self.workspace, self.settings, patience_s=self._patience_s

@@ -95,12 +95,16 @@ def why_lost(workspace: Workspace) -> str:
         return f"{path} is missing" if _any_report(workspace) else ""
     try:
         with Catalogue(path, write=True) as catalogue:
-            if catalogue.has_reports():
-                return ""
+            return lacking_reports(workspace, catalogue)
     except CatalogueError as error:
         return str(error) if error.damaged else ""  # if locked, whoever opens it is told
-    found = f"{path} has no reports, and there are some in {workspace.reports}"
-    return found if _any_report(workspace) else ""
+
+
+def lacking_reports(workspace: Workspace, catalogue: Catalogue) -> str:
+    """Say that a catalogue has no reports though there are some; empty where it is not so."""
+    if catalogue.has_reports() or not _any_report(workspace):
+        return ""
+    return f"{workspace.catalogue} has no reports, and there are some in {workspace.reports}"
 
 
 def _any_report(workspace: Workspace) -> bool:

@@ -250,9 +250,7 @@ def service_works(workspace: Workspace) -> bool:
 def lasting_troubles(workspace: Workspace) -> list[str]:
     """Return the same, of the service that works on a workspace now; nothing where none does."""
     holder = _read_holder(status_file(workspace))
-    if holder is None or holder.ended or holder.doing != "watch":
-        return []
-    return worth_telling_of(holder)
+    return worth_telling_of(holder) if holder and service_works(workspace) else []
 
 
 # --- reading ----------------------------------------------------------------------------------
