@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,18 @@ from runner.ingest import (
 )
 from runner.ingest.generatorlog import DayLog, GeneratorLog
 from runner.simulate import Campaign, simulate
-from tests.generator_fakes import DAY, HEADER, NAME, Place, clock, idle, powers, pulse
+from tests.generator_fakes import (
+    AHEAD_S,
+    DAY,
+    HEADER,
+    NAME,
+    SETTINGS,
+    Place,
+    clock,
+    idle,
+    powers,
+    pulse,
+)
 
 pytestmark = pytest.mark.whole
 
@@ -303,3 +315,10 @@ def test_pulses_that_fit_no_shot_are_named_by_their_times(
     outcome = ingest_file(path, layout=layout, settings=IngestSettings())
     assert outcome.status == "pending"
     assert said in outcome.reason
+
+
+def test_the_offset_of_the_clocks_is_taken_to_the_microsecond(tmp_path):
+    place = Place(tmp_path, replace(SETTINGS, generator_clock_offset_s=1e-6 - AHEAD_S))
+    place.shot(3, "09:10:00")
+    place.log(pulse("09:10:00.3"))
+    assert place.times(3)[0] == 0.300001

@@ -19,6 +19,7 @@ from runner.ingest import (
     index_days,
     match_day,
     match_days,
+    placement,
     shot_times,
 )
 from tests.generator_fakes import DAY, HEADER, NAME, Place, idle, powers, pulse
@@ -231,7 +232,10 @@ def test_a_damaged_file_of_pulses_goes_to_quarantine_and_is_made_again(place):
     assert f"{NAME} 2.h5 of shot 3 is damaged: it goes to quarantine" in found.notes
     assert (place.layout.quarantine / f"{NAME} 2.h5").read_bytes() == whole[:700]
     reason = (place.layout.quarantine / f"{NAME} 2.h5.reason.json").read_text()
-    assert '"reason": "damaged: ' in reason
+    said = json.loads(reason)["reason"]
+    assert said.startswith("damaged: ")
+    assert "Error" not in said  # what is wrong, not what Python calls it
+    assert "DamagedFile(" not in said
     assert (place.forward(3), place.forward(3, 2)) == (powers(ROWS[:8]), powers(ROWS[8:]))
     assert not list(problems(place.stored(3, 2).path))
 
@@ -421,3 +425,22 @@ def test_nothing_is_followed_where_there_has_never_been_a_log(place):
     place.source(3, "2026-11-22T09:10:00")
     assert follow_shots(place.layout, place.settings, {3: []}).shots == []
     assert place.notes() == {}
+
+
+def test_a_file_that_a_log_of_a_neighbouring_day_has_just_written_is_not_taken_for_its_own(
+    place, monkeypatch
+):
+    """Between the look for a free number and the write another coordinator was faster."""
+    place.csv(3, "2026-11-22T09:10:00")
+    write, taken = placement._write, []
+
+    def overtaken(path, *args, **kw):
+        if not taken:
+            taken.append(path)
+            path.write_bytes(b"another's")
+        write(path, *args, **kw)
+
+    monkeypatch.setattr(placement, "_write", overtaken)
+    place.log(ROWS)
+    assert taken[0].read_bytes() == b"another's"
+    assert place.forward(3, 2) == powers(ROWS)

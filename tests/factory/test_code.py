@@ -19,6 +19,7 @@ from runner.coordinator import Coordinator
 from runner.normal import normal_form, without_docstrings
 from runner.rebuild import rebuild
 from runner.receipts import Receipt
+from tests.test_executed import SOURCES as WATCHED
 
 SOURCES = {
     "__init__": "from lib.shot import open_shot as open\ndef __getattr__(name):\n    return name",
@@ -270,22 +271,43 @@ def works(python: Path) -> bool:
     return done.returncode == 0
 
 
+DIGEST = """
+import sys
+sys.path.insert(0, {root!r})
+from runner.code import library
+print(library().digests({{'*': ['*']}})['ishtar'])
+"""
+MARKS = """
+import importlib, sys
+sys.path[:0] = [{root!r}, {folder!r}]
+from ishtar import executed
+executed.install("watched_lib")
+p = importlib.import_module("watched_lib.parts")
+p.inner()(2), p.lambdas()(1, z=1), list(p.counting(2)), p.Shot().load(), p.Shot.Inner().deep()
+print(sorted(i.name for i in executed.executed.ran if not i.subject))
+"""
+
+
 @pytest.mark.whole
-def test_the_digest_of_the_library_is_the_same_on_every_python_that_is_here():
-    text = (
-        "import ast, sys\n"
-        f"sys.path.insert(0, {str(Path(code.__file__).parent.parent)!r})\n"
-        "from runner.code import library\n"
-        "print(library().digests({'*': ['*']})['ishtar'])\n"
-    )
+@pytest.mark.parametrize("text", [DIGEST, MARKS], ids=["digest", "what runs"])
+def test_the_same_is_found_on_every_python_that_is_here(tmp_path, text):
+    (tmp_path / "watched_lib").mkdir()
+    for name, source in WATCHED.items():
+        (tmp_path / "watched_lib" / f"{name}.py").write_text(source)
+    root = str(Path(code.__file__).parent.parent)
     answers = {}
     for python in (Path(sys.executable), *pythons()):
         environment = {k: v for k, v in os.environ.items() if k != "PYENV_VERSION"}
         done = subprocess.run(
-            [python, "-B", "-c", text], capture_output=True, text=True, check=True, env=environment
+            [python, "-B", "-c", text.format(root=root, folder=str(tmp_path))],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
         )
         answers[python.name] = done.stdout.strip()
     assert len(set(answers.values())) == 1, answers
+    assert answers[Path(sys.executable).name] not in ("", "[]")
 
 
 def test_parted_texts_of_an_f_string_are_one():
