@@ -120,6 +120,9 @@ fuzz: .venv/ready  ## damaged and crafted raw files against ingest, for five min
 crash: .venv/ready  ## the service killed at 200 random moments, under a stream of shots (about 15 minutes)
 	@$(BIN)/python -m tests.crash --kills 200
 
+faults: .venv/ready  ## the service with everything going wrong around it for half an hour
+	@$(BIN)/python -m tests.faults --minutes 30
+
 lock: .venv/ready  ## lock the requirements anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml -o requirements/run.lock
@@ -139,4 +142,4 @@ wheel: .venv/ready vendor  ## build the wheel into dist/
 clean:  ## remove what was made (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-long test-all test-browser check format bench bench-library bench-langmuir bench-site leaks fuzz crash lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-long test-all test-browser check format bench bench-library bench-langmuir bench-site leaks fuzz crash faults lock wheel clean

@@ -1,4 +1,4 @@
-"""Asking the service to make the reports of old shots, when nothing else is to do.
+"""Asking the service for something: the reports of old shots, or pages that say what has changed.
 
 A request is a small file, so that it outlives both who asks and the service. It is a wish, not a
 record: reports that are made are noted as always, and a service that is stopped in the middle goes
@@ -10,11 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ishtar.store import write_atomic
 from ishtar.workspace import Workspace
+from runner.receipts import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -23,28 +26,55 @@ def _folder(workspace: Workspace) -> Path:
     return workspace.root / "data" / "backfill"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for: reports of shots, when nothing else is to do, and pages of subjects."""
+
+    shots: frozenset[int] = frozenset()
+    pages: frozenset[Subject] = frozenset()
+
+
 def request_backfill(workspace: Workspace, shots: Sequence[int] | None) -> Path:
     """Leave a request for the service; None asks for all shots. Return its file."""
+    return _leave(workspace, {"shots": None if shots is None else list(shots)})
+
+
+def request_pages(workspace: Workspace, subjects: Iterable[Subject]) -> Path:
+    """Ask the service to publish subjects: it alone writes the site while it works."""
+    return _leave(workspace, {"shots": [], "pages": sorted(s.key for s in subjects)})
+
+
+def _leave(workspace: Workspace, wanted: Mapping[str, Any]) -> Path:
     path = _folder(workspace) / f"{time.time_ns()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps({"shots": None if shots is None else list(shots)}))
+    write_atomic(path, json.dumps(wanted))
     return path
 
 
-def take_requests(workspace: Workspace, every: Callable[[], Sequence[int]]) -> set[int]:
-    """Return the shots that are asked for, and take the requests away.
+def requests(workspace: Workspace) -> list[Path]:
+    """Return the requests that wait, the oldest first."""
+    return sorted(_folder(workspace).glob("[!.]*.json"))
+
+
+def take_request(path: Path, every: Callable[[], Sequence[int]]) -> Request:
+    """Return what a request asks for; it is taken away.
 
     Parameters
     ----------
     every : callable
-        Gives all shots there are; called where there is a request.
+        Gives all shots there are.
     """
-    wanted: set[int] = set()
-    for path in sorted(_folder(workspace).glob("[!.]*.json")):
-        try:
-            shots = json.loads(path.read_text(encoding="utf-8"))["shots"]
-            wanted |= set(every()) & (set(every()) if shots is None else {int(n) for n in shots})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            logger.warning("%s is no request (%s) and is removed: ask again", path, error)
-        path.unlink(missing_ok=True)
-    return wanted
+    request = Request()
+    try:
+        wanted = json.loads(path.read_text(encoding="utf-8"))
+        shots, there = wanted["shots"], frozenset(every())
+        request = Request(
+            shots=there if shots is None else there & {int(n) for n in shots},
+            pages=frozenset(Subject.parse(key) for key in wanted.get("pages", ())),
+        )
+    except FileNotFoundError:
+        return request
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        logger.warning("%s is no request (%s) and is removed: ask again", path, error)
+    path.unlink(missing_ok=True)
+    return request

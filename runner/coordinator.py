@@ -15,12 +15,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ishtar.catalogue import Catalogue, ReportRow, SourceRow
-from ishtar.catalogue.names import Called
-from ishtar.errors import IshtarError
-from ishtar.store import SourceFile
+from ishtar.catalogue import Catalogue, CatalogueError
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from ishtar.testbed import Testbed, is_stored, shot_folders, stored_shots
+from ishtar.testbed import Testbed, is_stored, shot_folders
 from ishtar.workspace import Workspace
 from runner.errors import WorkersLost
 from runner.execute import (
@@ -31,10 +28,12 @@ from runner.execute import (
     library_environment,
     rerender,
 )
-from runner.ingest import follow_shots, index_days, match_days, remove_leftovers
+from runner.ingest import follow_shots, remove_leftovers
+from runner.noting import note_report, note_shot
 from runner.plan import Planned, make_plan
 from runner.pool import open_pool
-from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject, read_receipts
+from runner.rebuild import lacking_reports, open_catalogue
+from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.settings import Settings, read_settings
 from runner.soundness import damage_within
 from runner.templates import Template, Templates, read_templates
@@ -66,25 +65,61 @@ class Coordinator:
     Who may only read the workspace works with a copy of the catalogue, which ends with this.
     """
 
-    def __init__(self, workspace: Workspace, catalogue: Path | None = None) -> None:
+    def __init__(self, workspace: Workspace, *, patience_s: float = 30.0) -> None:
         self.workspace = workspace
         self.settings: Settings = read_settings(workspace)
-        self._open = ExitStack()
-        path = catalogue or workspace.catalogue
+        self._patience_s = patience_s
+        self._unpublished: set[Subject] = set()
+        self._resources = ExitStack()
+        self._open()
+
+    def _open(self) -> None:
+        """Open the catalogue; it is made anew where it is lost, though there are files."""
+        self.catalogue: Catalogue
+        path, why = self.workspace.catalogue, ""
         if path.exists() and not _may_write(path):
-            path = self._copy_of(path)
-        self.catalogue = Catalogue(path, write=True, shared=self.settings.pool.many_machines)
-        self._open.callback(self.catalogue.close)
+            self.catalogue = Catalogue(self._copy_of(path), write=True)
+            if lack := lacking_reports(self.workspace, self.catalogue):
+                logger.warning("%s: ask who may write it for `ishtar rebuild`", lack)
+        else:
+            self.catalogue, why = open_catalogue(
+                self.workspace, self.settings, patience_s=self._patience_s
+            )
+        self._opened = _identity(self.catalogue.path)
+        if why:
+            logger.info("%s: it was made anew from the files", why)
+
+    def lost(self) -> str:
+        """Say what has become of the file of the catalogue since it was opened; empty if nothing.
+
+        What is written to a file that was removed is written for nobody.
+        """
+        path = self.catalogue.path
+        if (now := _identity(path)) != self._opened:
+            return f"{path} was {'replaced' if now else 'removed'}"
+        try:
+            self.catalogue.has_reports()
+        except CatalogueError as error:
+            if error.damaged:
+                return str(error)
+        return ""
+
+    def open_again(self) -> None:
+        """Open the catalogue again after `lost`; it is made anew where it must be."""
+        before = self.catalogue
+        self._open()
+        before.close()
 
     def _copy_of(self, path: Path) -> Path:
-        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="ishtar-copy-"))
+        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="ishtar-copy-"))
         with Catalogue(path) as catalogue:
             catalogue.copy_to(Path(folder) / path.name)
         return Path(folder) / path.name
 
     def close(self) -> None:
         """Close the catalogue."""
-        self._open.close()
+        self.catalogue.close()
+        self._resources.close()
 
     def __enter__(self) -> Coordinator:
         return self
@@ -100,45 +135,21 @@ class Coordinator:
 
     def note_shot(self, number: int) -> None:
         """Write a stored shot into the catalogue."""
-        seen = self.workspace.shot_folder(number).stat().st_mtime_ns  # before it is read
-        shot = Testbed(self.workspace)[number]
-        found = {path: shot.find_channel(path) for path in shot.channels()}
-        self.catalogue.put_shot(
-            number,
-            shot.attributes.plain(),
-            [source_row(number, s) for s in shot.sources],
-            {path: (c.file.stem, c.digest) for path, c in found.items()},
-            seen,
-        )
+        note_shot(self.catalogue, self.workspace, number)
 
     def note_report(self, done: Done) -> None:
         """Write a report into the catalogue."""
-        r = done.receipt
-        row = ReportRow(
-            folder=done.folder,
-            scope=r.scope,
-            subject=r.subject,
-            template=r.template,
-            digest=r.digest,
-            state=r.state,
-            reason=r.reason,
-            rerun=r.rerun,
-            current=not r.rerun,
-            started=r.started,
-            duration_s=r.duration_s,
-            template_digest=r.template_digest,
-            prose_digest=r.prose_digest,
-            parameters=r.parameters,
-        )
-        self.catalogue.put_report(
-            row,
-            r.inputs,
-            [(s.name, s.value, s.sigma, s.unit) for s in r.scraps],
-            [Called(s.name, s.label, s.symbol) for s in r.scraps],
-        )
+        note_report(self.catalogue, done.folder, done.receipt)
 
     def sync_shots(self) -> list[int]:
         """Bring shots into the catalogue whose folder is new or has changed; return them."""
+        wanted = self.changed_shots()
+        for number in wanted:
+            self.note_shot(number)
+        return wanted
+
+    def changed_shots(self) -> list[int]:
+        """Return the shots that are to be noted: their folder is new, or has changed."""
         seen = self.catalogue.seen()
         changed = [
             number
@@ -146,10 +157,7 @@ class Coordinator:
             if seen.get(number) != when
         ]
         wanted = [n for n in sorted(changed) if n in seen or is_stored(self.workspace, n)]
-        wanted += self.follow_clocks(wanted)
-        for number in wanted:
-            self.note_shot(number)
-        return wanted
+        return wanted + self.follow_clocks(wanted)
 
     def follow_clocks(self, numbers: Iterable[int]) -> list[int]:
         """Let what is matched by clock follow the dates of shots that may have changed.
@@ -223,6 +231,11 @@ class Coordinator:
         plan = ask()
         return ask() if self._note_unnoted(plan) else plan
 
+    def take_unpublished(self) -> set[Subject]:
+        """Return the subjects of which `due` has noted reports since this was last asked."""
+        taken, self._unpublished = self._unpublished, set()
+        return taken
+
     def _note_unnoted(self, plan: Iterable[Planned]) -> int:
         """Note whole reports of planned subjects that the catalogue does not know."""
         n_noted = 0
@@ -236,6 +249,7 @@ class Coordinator:
                 folder = path.relative_to(self.workspace.reports).as_posix()
                 if folder not in noted and not damage_within(path):
                     self.note_report(Done(folder=folder, receipt=Receipt.read(path)))
+                    self._unpublished.add(p.subject)
                     n_noted += 1
         return n_noted
 
@@ -335,6 +349,15 @@ class Coordinator:
         return done
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
 def _day(date: object) -> list[datetime.date]:
     """Return the day of a date that the catalogue has, as a list; none of what is no date."""
     try:
@@ -347,48 +370,3 @@ def given_up(job: Job, error: Exception) -> Done:
     """Make the failed report of a job that no worker survives; it is not run for that."""
     logger.error("%s: %s", job, error)
     return execute(replace(job, given_up=str(error)))
-
-
-def source_row(shot: int, source: SourceFile) -> SourceRow:
-    """Return what the catalogue keeps of a stored source."""
-    o = source.origin
-    return SourceRow(
-        shot=shot,
-        file=source.path.name,
-        source=o.source,
-        sha256=o.sha256,
-        size=o.size,
-        converter=o.converter,
-        writer=o.writer,
-        arrived=o.arrived,
-        n_channels=len(source.channels),
-    )
-
-
-def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
-    """Make the catalogue anew from files; return shots, reports and what could not be read."""
-    problems: list[str] = []
-    path = workspace.catalogue
-    fresh = path.with_name(f".tmp-{path.name}")
-    fresh.unlink(missing_ok=True)
-    n_reports = 0
-    index_days(workspace)
-    with Coordinator(workspace, catalogue=fresh) as coordinator:
-        problems += match_days(workspace, coordinator.settings.ingest).problems
-        numbers = stored_shots(workspace)
-        for number in numbers:
-            try:
-                coordinator.note_shot(number)
-            except IshtarError as error:
-                problems.append(str(error))
-        for folder, receipt in read_receipts(workspace.reports):
-            if isinstance(receipt, DamagedReceipt):
-                problems.append(str(receipt))
-                continue
-            relative = folder.relative_to(workspace.reports).as_posix()
-            coordinator.note_report(Done(folder=relative, receipt=receipt))
-            n_reports += 1
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    fresh.replace(path)
-    return len(numbers), n_reports, problems

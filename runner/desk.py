@@ -13,43 +13,29 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
-from runner.coordinator import Coordinator, Event, Listener, given_up
+from runner.attempts import Attempts, concerns_all
+from runner.coordinator import Coordinator, Listener, given_up
+from runner.due import Due
 from runner.errors import ClusterError, WorkersLost
-from runner.execute import Done, Job, KernelKilled
+from runner.execute import Done, KernelKilled
+from runner.handed_out import HandedOut
 from runner.lineup import Key, Lineup, Order
 from runner.logs import about
 from runner.observe import ServiceObserver
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
+from runner.setbacks import Running, Setbacks, log_done
+from runner.stuck import Stuck
 from runner.templates import Templates
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
-
-AT_ONCE = 200  # shots that are planned together, the newest first
-MOST_DEATHS = 3  # of workers, until the report that they were at is left for later
-MOST_ROUNDS = 3  # of a report whose workers or kernels are killed, until it has failed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Running:
-    """A job that a worker has.
-
-    ``deaths`` counts the workers that died while they had it, ``rounds`` how often it was left for
-    later because they all did, or all its kernels.
-    """
-
-    planned: Planned
-    job: Job
-    priority: Priority
-    since: float
-    deaths: int = 0
-    rounds: int = 0
 
 
 class Desk:
@@ -71,6 +57,8 @@ class Desk:
         Is told what is queued and what is done.
     wake : callable, optional
         Is called, in any thread, when a report is done.
+    attempts : Attempts, optional
+        Where it is told what could not be done, and is tried again; those of its own by default.
     """
 
     def __init__(
@@ -83,24 +71,30 @@ class Desk:
         pool: Executor | None = None,
         listener: Listener | None = None,
         wake: Callable[[], None] | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         self._coordinator = coordinator
         self._observer = observer
         self._order = order or Order()
         self._lineup = Lineup(coordinator, self._order, listener)
-        self._listener = listener
         self._wake = wake
         self._workers = coordinator.settings.run.processes if workers is None else workers
         self._pools = ExitStack()
-        self._pool = pool or self._open_pool()
+        self._pool: Executor | None = pool or self._open_pool()
+        self._attempts = attempts or Attempts()
+        self._handed_out = HandedOut(coordinator.workspace)
+        self._stuck = Stuck(coordinator.workspace)
+        self.due = Due(coordinator, self._attempts)
         self._running: dict[Future[Done], Running] = {}
-        self._suspects: list[Running] = []  # whose worker died; one of them may have ended it
-        self._unlucky: list[Running] = []  # killed again and again: for when all else is done
-        self._due: dict[int, Priority] = {}  # shots whose reports are to be looked at
-        self._day_templates: set[str] = set()  # due now
+        self._made: list[tuple[Running, Done]] = []  # to be noted
+        self._setbacks = Setbacks(
+            patient=self._order.patient,
+            attempts=self._attempts,
+            handed_out=self._handed_out,
+            fail=self._fail,
+        )
         self._noted: set[Subject] = set()  # whose reports were noted since the last `collect`
         self._trouble = ""  # with the cluster, told last
-        self._n_done = 0
         self.errors: list[Exception] = []  # that no report tells of
         self.finished: dict[str, int] = {}  # reports by state, since the start
 
@@ -110,6 +104,7 @@ class Desk:
     def close(self) -> None:
         """End the workers."""
         self._pools.close()
+        self._handed_out.close()
 
     def __enter__(self) -> Desk:
         return self
@@ -121,34 +116,34 @@ class Desk:
         trace: TracebackType | None,
     ) -> None:
         self._pools.__exit__(kind, error, trace)
+        self._handed_out.close()
 
     @property
     def busy(self) -> bool:
         """Whether reports are running or due."""
-        return bool(self._day_templates or self.busy_with_shots)
+        return self.due.has_any or bool(self._setbacks.resting) or self.busy_with_shots
 
     def ask(self, shots: Iterable[int], priority: Priority) -> None:
         """Make the reports of some shots due that are missing or stale."""
-        for number in shots:
-            self._due[number] = min(priority, self._due.get(number, priority))
+        self.due.ask(shots, priority)
 
     def ask_days(self, templates: Iterable[str]) -> None:
         """Make the reports of all days due that are missing or stale, once nothing else runs."""
-        self._day_templates |= set(templates)
+        self.due.ask_of_many(templates)
 
     # --- out ------------------------------------------------------------------------------------
 
     def hand_out(self) -> None:
         """Give each free worker the most urgent report."""
-        if self._suspects:
-            # One by one and alone: whose worker dies then has ended it, and harms no other.
-            if not self._running:
-                self._hand_out_again(self._suspects.pop(0))
-            return
-        if any(running.deaths for running in self._running.values()):
+        self._take_up_resting()
+        if self._pool is None and not self._try("start workers", self._start_workers):
             return
         templates = self._coordinator.templates()
-        while len(self._running) < jobs_at_once(self._pool, self._workers):
+        while not self._setbacks.suspects:
+            if any(running.deaths or running.alone for running in self._running.values()):
+                return
+            if self._is_full:
+                break
             self._look_ahead(templates)
             taken = self._lineup.waiting.take()
             if taken is None:
@@ -158,10 +153,42 @@ class Desk:
                 continue  # it was taken away while its report waited
             job = self._coordinator.job(planned, templates[planned.template])
             running = Running(planned=planned, job=job, priority=priority, since=time.time())
+            try:
+                if self._setbacks.is_suspect(running):
+                    continue
+            except OSError as error:  # what is known of it cannot be written down
+                self._set_aside(running, error)
+                continue
             if not self._hand_to_worker(running):
                 return
-        if self._unlucky and not (self._running or self._due or self._lineup.waiting):
-            self._hand_out_again(self._unlucky.pop(0))  # what lacked memory may have it alone
+        if self._running:
+            return
+        if self._setbacks.suspects:
+            # One by one and alone: whose worker dies then has ended it, and harms no other.
+            self._hand_out_again(self._setbacks.suspects.pop(0))
+        elif self._setbacks.unlucky and not (self.due.has_shots or self._lineup.waiting):
+            self._hand_out_again(self._setbacks.unlucky.pop(0))  # it may have all memory
+
+    @property
+    def _is_full(self) -> bool:
+        assert self._pool is not None
+        return len(self._running) >= jobs_at_once(self._pool, self._workers)
+
+    def _take_up_resting(self) -> None:
+        """Let those wait for a worker again that could not be made a while ago."""
+        for running in self._setbacks.rested():
+            self._lineup.refused.discard((running.job.subject, running.job.template))
+            self.queue([running.planned], running.priority)
+
+    def _try(self, what: str, work: Callable[[], object]) -> bool:
+        """Do something: until it is done for the service, or at once for who waits for the run."""
+        if self._order.patient:
+            return self._attempts.do(what, work)
+        work()
+        return True
+
+    def _start_workers(self) -> None:
+        self._pool = self._open_pool()
 
     def _hand_out_again(self, running: Running) -> None:
         """Hand out what a worker has had, with the limits that hold now."""
@@ -172,15 +199,22 @@ class Desk:
 
     def _hand_to_worker(self, running: Running) -> bool:
         """Hand out a job; where no worker can be had, it comes first with the next ones."""
-        patient = self._order.patient and running.rounds + 1 < MOST_ROUNDS
+        patient = self._setbacks.may_come_again(running)
         running = replace(running, since=time.time(), job=replace(running.job, patient=patient))
         try:
+            assert self._pool is not None
+            self._handed_out.begin(running.job)
             future = self._coordinator.submit(self._pool, running.planned, running.job)
         except (BrokenProcessPool, EOFError, ConnectionError, FileNotFoundError) as error:
             # A worker died while it had nothing to do, or the process that forks workers.
             logger.warning("no worker for %s (%r): starting others", running.job, error)
-            self._suspects.append(running)
+            self._setbacks.suspects.append(running)
             self._renew_workers()
+            return False
+        except Exception as error:
+            if not self._order.patient:
+                raise
+            self._set_aside(running, error)
             return False
         self._running[future] = running
         if self._wake:
@@ -190,62 +224,43 @@ class Desk:
     def _renew_workers(self) -> None:
         """End the workers and start others; jobs that they had are suspects, each with a death."""
         self._pools.close()  # afterwards every job is done, one way or another
+        self._pool = None
         self._coordinator.clear_unfinished()
-        self._pool = self._open_pool()
+        self._try("start workers", self._start_workers)
         for future, running in list(self._running.items()):
             if _broken(future):
                 del self._running[future]
-                self._bury(running)
+                self._setbacks.worker_died(running)
 
-    def _bury(self, running: Running) -> None:
-        """Note that the worker of a job died; it is tried again, but not for ever."""
-        job, deaths = running.job, running.deaths + 1
-        if deaths < MOST_DEATHS:
-            logger.warning(
-                "%s: its worker died; trying again", job, extra=about(job.subject, job.template)
-            )
-            self._suspects.append(replace(running, deaths=deaths))
-            return
-        error = WorkersLost(
-            f"{deaths} workers died while they ran it: look into the system's log for a lack of "
-            "memory"
-        )
-        self._leave_for_later(running, error)
-
-    def _leave_for_later(self, running: Running, why: WorkersLost | KernelKilled) -> None:
-        """Try a report again that is killed again and again when nothing else is to be done.
-
-        Nothing is known of it yet: somebody else may have killed what ran it. But not for ever.
-        """
-        job, rounds = running.job, running.rounds + 1
-        if self._order.patient and rounds < MOST_ROUNDS:
-            logger.warning(
-                "%s: %s; trying it again once nothing else is to be done",
-                *(job, why),
-                extra=about(job.subject, job.template),
-            )
-            self._unlucky.append(replace(running, deaths=0, rounds=rounds))
+    def _fail(self, running: Running, why: Exception) -> None:
+        """Make the failed report of one that is not tried any more."""
+        try:
+            done = given_up(running.job, why)
+        except Exception as error:
+            self._set_aside(running, error)
         else:
-            self._note(running, given_up(job, why))
+            self._made.append((running, done))
+            self._note_made()
 
     def _look_ahead(self, templates: Templates) -> None:
         """Plan the most urgent of the due shots, unless something as urgent waits already."""
-        if self._due:
-            priority = min(self._due.values())
-            if not self._lineup.waiting.counts()[priority.name.lower()]:
-                shots = sorted(n for n, p in self._due.items() if p == priority)[-AT_ONCE:]
-                for number in shots:
-                    del self._due[number]
-                names = [t.name for t in templates.values() if t.scope == "shot"]
-                self.queue(self._coordinator.due(shots=shots, names=names), priority)
-        if self._day_templates and not self.busy_with_shots:
-            of_days, self._day_templates = self._day_templates, set()
-            self.queue(self._coordinator.due(names=of_days), Priority.BACKFILL)
+        waiting = self._lineup.waiting
+        for plan, priority in self.due.plan_shots(
+            templates, lambda p: waiting.counts()[p.name.lower()]
+        ):
+            self.queue(plan, priority)
+        if self.due.has_many and not self.busy_with_shots:
+            for plan, priority in self.due.plan_many():
+                self.queue(plan, priority)
 
     @property
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
-        return bool(self._at_work() or self._due or self._lineup.waiting)
+        return bool(self._at_work() or self.due.has_shots or self._lineup.waiting)
+
+    def knows(self, planned: Planned) -> bool:
+        """Tell whether a report waits, is being made, or rests."""
+        return self._lineup.knows((planned.subject, planned.template), self._keys_at_work())
 
     def only(self, names: Collection[str]) -> None:
         """Make reports of these templates from now on, and of no others."""
@@ -259,63 +274,67 @@ class Desk:
         return {(r.job.subject, r.job.template) for r in self._at_work()}
 
     def _at_work(self) -> list[Running]:
-        return [*self._running.values(), *self._suspects, *self._unlucky]
+        made = [running for running, _ in self._made]
+        return [*self._running.values(), *self._setbacks.suspects, *self._setbacks.unlucky, *made]
 
     # --- in -------------------------------------------------------------------------------------
 
     def collect(self) -> set[Subject]:
         """Note the reports that are done; what reads their scraps may be due now."""
+        self._stuck.look(self._running.values())
         if any(f.done() and _broken(f) for f in self._running):
             self._renew_workers()
         for future in [f for f in self._running if f.done()]:
             running = self._running.pop(future)
-            job = running.job
+            self._try(
+                f"note that {running.job} is back", partial(self._handed_out.back, running.job)
+            )
             if future.cancelled():
                 continue
             try:
                 done = future.result()
             except (WorkersLost, KernelKilled) as error:
-                self._leave_for_later(running, error)
+                self._setbacks.leave_for_later(running, error)
                 continue
             except ClusterError as error:
                 self._put_back(running, error)
                 continue
             except Exception as error:
-                self._give_up(job, error)
+                self._set_aside(running, error)
                 continue
-            self._note(running, done)
+            self._made.append((running, done))
+        self._note_made()
         subjects, self._noted = self._noted, set()
-        return subjects
+        return subjects | self._coordinator.take_unpublished()
+
+    def _note_made(self) -> None:
+        """Note the reports that are made; one that cannot be noted now is noted later."""
+        for running, done in list(self._made):
+            what = f"note {running.job}"
+            if self._try(what, partial(self._coordinator.note_report, done)):
+                self._made.remove((running, done))
+                self._note(running, done)
+            elif concerns_all(self._attempts.error(what)):
+                return  # the others would wait for it, too, one after the other
 
     def _note(self, running: Running, done: Done) -> None:
-        """Note a report that is done, and tell of it."""
+        """Tell of a report that is noted, and let those wait for a worker that read it."""
         job, receipt = running.job, done.receipt
-        self._coordinator.note_report(done)
+        self._attempts.succeeded(running.what)
+        self._try(f"note that {job} is made", partial(self._handed_out.made, job))
         self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
-        level = logging.INFO if receipt.state in ("ok", "skipped") else logging.WARNING
-        note = f": {receipt.reason}" if receipt.reason else ""
-        logger.log(
-            level,
-            "%s %s in %.1f s%s",
-            *(job, receipt.state, receipt.duration_s, note),
-            extra={
-                **about(job.subject, job.template),
-                "state": receipt.state,
-                "duration_s": receipt.duration_s,
-                "priority": running.priority.name.lower(),
-            },
-        )
+        log_done(logger, running, receipt)
         if self._observer:
             self._observer.reported(done)
         self._noted.add(job.subject)
-        if self._listener:
-            self._n_done += 1
-            self._listener(
-                Event(
-                    kind="done", job=job, done=done, index=self._n_done, total=self._lineup.n_queued
-                )
-            )
-        self._lineup.add_following(job, running.priority, self._keys_at_work())
+        self._lineup.tell_done(job, done)
+        try:
+            self._lineup.add_following(job, running.priority, self._keys_at_work())
+        except Exception as error:
+            if not self._order.patient:
+                raise
+            logger.warning("what follows %s cannot be planned now: %s", job, error)
+            self._make_due(running)
 
     def _put_back(self, running: Running, error: ClusterError) -> None:
         """Make a report due again that the cluster has lost."""
@@ -326,20 +345,23 @@ class Desk:
         if why != self._trouble:
             logger.error("%s: %s", running.job, why, extra=about(job.subject, job.template))
         self._trouble = why
+        self._make_due(running)
+
+    def _make_due(self, running: Running) -> None:
+        """Let it be planned again what a job's subject lacks."""
         if running.job.subject.scope == "shot":
             self.ask([running.job.subject.number], running.priority)
         else:
             self.ask_days([running.job.template])
 
-    def _give_up(self, job: Job, why: Exception) -> None:
-        """Leave a job alone until the service starts again, rather than fail at it for ever."""
+    def _set_aside(self, running: Running, why: Exception) -> None:
+        """Let a report rest that cannot be made now; who waits for the run is told."""
+        job = running.job
         self._lineup.refused.add((job.subject, job.template))
-        self.errors.append(why)
-        logger.error(
-            "%s could not be made: %s; it is tried again after a restart",
-            *(job, why),
-            extra=about(job.subject, job.template),
-        )
+        if not self._order.patient:
+            self.errors.append(why)
+            return
+        self._setbacks.set_aside(running, why)
         if self._observer:
             self._observer.gave_up(job)
 
@@ -362,17 +384,9 @@ class Desk:
     def status(self) -> dict[str, Any]:
         """Return what runs and how much waits, for people and machines."""
         return {
-            "running": [
-                {
-                    "subject": r.job.subject.key,
-                    "template": r.job.template,
-                    "priority": r.priority.name.lower(),
-                    "since": r.since,
-                }
-                for r in self._running.values()
-            ],
+            "running": [running.told for running in self._running.values()],
             "waiting": self._lineup.waiting.counts(),
-            "shots_to_plan": len(self._due),
+            "shots_to_plan": len(self.due.shots),
             "finished": dict(self.finished),
         }
 

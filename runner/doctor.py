@@ -22,11 +22,13 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.testbed import stored_shots
 from ishtar.workspace import VARIABLE, Workspace
+from runner.day_times import time_of_day
 from runner.ingest.incoming import scan
 from runner.ingest.quarantine import REASON, reason_of
 from runner.ingest.registry import converters
+from runner.rebuild import why_lost
 from runner.settings import Settings, read_settings
-from runner.status import read_status
+from runner.status import read_status, worth_telling_of
 from runner.template_check import problems_of
 from runner.templates import read_templates
 
@@ -117,8 +119,6 @@ def _kernel() -> str:
 
 
 def _settings(workspace: Workspace) -> str:
-    from runner.watch import time_of_day
-
     settings = read_settings(workspace)
     time_of_day(settings.watch.day_summary_at)
     if zone := settings.ingest.timezone:
@@ -263,6 +263,8 @@ def _catalogue(workspace: Workspace) -> str:
         return "none yet: it comes with the first shot"
     with contextlib.closing(Catalogue(workspace.catalogue)) as catalogue:
         reports = len(catalogue.reports())
+        if why := why_lost(workspace):
+            raise Wrong(f"{why}: `ishtar rebuild` makes it anew")
         return f"{count(len(catalogue.shots()), 'shot')}, {count(reports, 'report')}"
 
 
@@ -279,6 +281,15 @@ def _service(workspace: Workspace) -> str:
         raise Wrong(f"{who}, was killed: start `ishtar watch` again")
     if found.state == "silent":
         raise Wrong(f"{who}, is not heard of any more: see whether it lives, `ishtar status`")
+    if (quiet := found.unmoved_s) is not None:
+        raise Wrong(
+            f"{who}, lives and has done nothing for {quiet:.0f} s: see `ishtar status` and its "
+            "log; start it again where nothing helps"
+        )
+    if found.state == "working" and holder is not None and not found.other:
+        lasting = worth_telling_of(holder)
+        if lasting:
+            raise Wrong(f"{who}, cannot do everything: {'; '.join(lasting[:SHOWN])}")
     return f"{who}, works" if found.state == "working" else "none runs: `ishtar watch` is one"
 
 

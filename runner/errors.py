@@ -9,7 +9,8 @@
     ├── SettingsError (ValueError)       ishtar.toml says something that is not understood
     ├── Busy (RuntimeError)              another coordinator works on this workspace
     ├── ClusterError (ConnectionError)   the cluster that the settings name cannot be used
-    └── WorkersLost (RuntimeError)       a job ended every worker that tried it
+    ├── WorkersLost (RuntimeError)       a job ended every worker that tried it
+    └── CoordinatorsLost (RuntimeError)  a job ended every service that had it made
 """
 
 from __future__ import annotations
@@ -50,3 +51,7 @@ class ClusterError(IshtarError, ConnectionError):
 
 class WorkersLost(IshtarError, RuntimeError):
     """A job ended every worker that tried it; it is not tried again by itself."""
+
+
+class CoordinatorsLost(IshtarError, RuntimeError):
+    """A job ended every coordinator that had it made; it is not tried again by itself."""

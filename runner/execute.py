@@ -27,7 +27,7 @@ from ishtar.workspace import Workspace
 from runner import sandbox
 from runner.code import ALL, code_input, library
 from runner.notebooks import prepare, run, scraps_in, write
-from runner.outcome import was_killed
+from runner.outcome import is_passing, was_killed
 from runner.progress import Telling, following
 from runner.publish.ahead import Ahead
 from runner.publish.notebook import render_report, write_plainly
@@ -69,7 +69,7 @@ class Job:
     reasons: tuple[str, ...] = ()
     staged: bool = False  # leave it under its temporary name, for `place`
     given_up: str = ""  # why it is not run any more; its report says so
-    patient: bool = False  # kernels killed again and again are no failed report: it comes again
+    patient: bool = False  # what is killed, or lacks disk, is no failed report: it comes again
     reports: str = ""  # folder to put the report below; empty for that of the workspace
 
     def __str__(self) -> str:
@@ -138,6 +138,10 @@ class KernelKilled(Exception):
     """The kernel got a SIGKILL that was not ours."""
 
 
+class PassingTrouble(Exception):
+    """The machine lacked something: the report is none, and is made later."""
+
+
 def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = False) -> Done:
     template = read_template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
@@ -165,6 +169,8 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
                 )
             if was_killed(state, reason) and not last:
                 raise KernelKilled
+            if job.patient and is_passing(state, reason):
+                raise PassingTrouble(reason)
             with phases.phase("scraps"):
                 scraps = scraps_in(prepared.cells)
         with phases.phase("render"):

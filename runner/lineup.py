@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from runner.coordinator import Coordinator, Event, Listener
-from runner.execute import Job
+from runner.execute import Done, Job
 from runner.plan import Planned
 from runner.receipts import Subject
 from runner.templates import Templates
@@ -51,7 +51,7 @@ class Lineup:
         self.waiting = Waiting()
         self.names: Collection[str] | None = None  # of the templates that count; None for all
         self.refused: set[Key] = set()  # reports that cannot be made here
-        self.n_queued = 0  # that the listener was told of
+        self._n_queued = self._n_done = 0  # that the listener was told of
 
     def add(self, plan: Sequence[Planned], priority: Priority, at_work: Collection[Key]) -> None:
         """Let the planned reports wait for a worker that wait for no other report.
@@ -67,10 +67,22 @@ class Lineup:
             if any((p.subject, name) in pending for name in templates.before(p.template)):
                 continue
             if self._listener and key not in self.waiting:
-                self.n_queued += 1
+                self._n_queued += 1
                 job = self._coordinator.job(p, templates[p.template])
-                self._listener(Event(kind="planned", job=job, total=self.n_queued))
+                self._listener(Event(kind="planned", job=job, total=self._n_queued))
             self.waiting.put(p, priority, rank=-self._until_end(p.template, templates))
+
+    def knows(self, key: Key, at_work: Collection[Key]) -> bool:
+        """Tell whether a report waits, is not to be made, or is one of ``at_work``."""
+        return key in self.waiting or key in self.refused or key in at_work
+
+    def tell_done(self, job: Job, done: Done) -> None:
+        """Tell the listener of a report that is done."""
+        if self._listener:
+            self._n_done += 1
+            self._listener(
+                Event(kind="done", job=job, done=done, index=self._n_done, total=self._n_queued)
+            )
 
     def add_following(self, done: Job, priority: Priority, at_work: Collection[Key]) -> None:
         """Let what reads the scraps of a report that is done wait, where it is due now."""

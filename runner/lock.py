@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 from ishtar.workspace import Workspace
 from runner.errors import Busy
 
+logger = logging.getLogger(__name__)
+
+
+class Lock:
+    """The lock of a workspace, held until `release`; `Busy` where another holds it."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._root = workspace.root
+        self._path = lock_file(workspace)
+        self._file = self._take("works on")
+
+    def check(self) -> bool:
+        """Tell whether the lock's file had vanished, and was taken anew.
+
+        Raises
+        ------
+        Busy
+            Another process has taken the workspace meanwhile.
+        """
+        there, mine = _stat(self._path), os.fstat(self._file.fileno())
+        if there is not None and (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
+            return False
+        taken = self._take("has taken the lock, which somebody had removed, and works on")
+        self._file.close()
+        self._file = taken
+        logger.warning("%s had vanished: it is made again", self._path)
+        return True
+
+    def release(self) -> None:
+        """Give the workspace back."""
+        with self._file:
+            self._file.seek(0)
+            self._file.truncate()
+
+    def _take(self, how: str) -> TextIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = self._path.open("a+", encoding="utf-8")
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise Busy(f"{holder} {how} {self._root}: wait for it to end, or stop it") from None
+            file.seek(0)
+            file.truncate()
+            file.write(_own_name())
+            file.flush()
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+def lock_file(workspace: Workspace) -> Path:
+    """Return where the holder of a workspace has its name."""
+    return workspace.root / "data" / "coordinator.lock"
+
 
 @contextmanager
-def coordinator_lock(workspace: Workspace) -> Iterator[None]:
+def coordinator_lock(workspace: Workspace) -> Iterator[Lock]:
     """Hold the workspace for the block; `Busy` names the host and process that hold it now."""
-    path = workspace.root / "data" / "coordinator.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as f:
-        try:
-            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            f.seek(0)
-            holder = f.read().strip() or "another process"
-            raise Busy(
-                f"{holder} works on {workspace.root}: wait for it to end, or stop it"
-            ) from None
-        f.seek(0)
-        f.truncate()
-        f.write(f"process {os.getpid()} on {platform.node()}")
-        f.flush()
-        try:
-            yield
-        finally:
-            f.seek(0)
-            f.truncate()
+    lock = Lock(workspace)
+    try:
+        yield lock
+    finally:
+        lock.release()
 
 
 def held_by(workspace: Workspace) -> str:
     """Return who holds the workspace now, ``process 12 on host``; empty where nobody does."""
-    path = workspace.root / "data" / "coordinator.lock"
     try:
-        with path.open("r+", encoding="utf-8") as f:
+        with lock_file(workspace).open("r+", encoding="utf-8") as f:
             try:
                 fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
@@ -49,3 +94,19 @@ def held_by(workspace: Workspace) -> str:
     except FileNotFoundError:
         pass
     return ""
+
+
+def held_here(workspace: Workspace) -> bool:
+    """Tell whether this process holds the workspace."""
+    return held_by(workspace) == _own_name()
+
+
+def _own_name() -> str:
+    return f"process {os.getpid()} on {platform.node()}"
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

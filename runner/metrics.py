@@ -38,7 +38,7 @@ FAMILIES = (
     Family(
         name="ishtar_reports_given_up_total",
         kind="counter",
-        help="Reports whose worker died, or that could not be made for another reason.",
+        help="Attempts to make a report that failed; it is tried again.",
         labels=("template",),
     ),
     Family(
@@ -63,6 +63,10 @@ FAMILIES = (
         name="ishtar_shots_to_plan",
         kind="gauge",
         help="Shots of which it is not known yet which reports they lack.",
+    ),
+    Family(name="ishtar_troubles", kind="gauge", help="Things that could not be done yet."),
+    Family(
+        name="ishtar_files_waiting", kind="gauge", help="Raw files that could not be stored yet."
     ),
     Family(name="ishtar_quarantined_files", kind="gauge", help="Files in quarantine."),
     Family(name="ishtar_disk_free_bytes", kind="gauge", help="Free space in the workspace."),

@@ -12,13 +12,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ishtar.workspace import Workspace
+from runner.attempts import Trouble
+from runner.ingest.intake import WaitingFile
 from runner.ingest.outcome import Outcome
 from runner.ingest.quarantine import held
 from runner.metrics import Metrics, serve
+from runner.outside import Change
 from runner.progress import AtWork, kind_of, read_progress, write_passing
 from runner.settings import METRICS_FILE, address_of
 from runner.status import Board, LastFile
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from runner.execute import Done, Job
 
 logger = logging.getLogger(__name__)
+
+MOST_LISTED = 50  # troubles, and files that wait, in the status
 
 
 class ServiceObserver:
@@ -66,11 +72,18 @@ class ServiceObserver:
     def __exit__(self, *exc: object) -> None:
         self._open.close()
 
-    def ingested(self, outcome: Outcome, new_shots: int) -> None:
-        """Note what became of a file, and of how many shots it is the first one."""
+    def new_shot(self) -> None:
+        """Note that a shot was stored of which nothing was known."""
+        self.metrics.count("ishtar_shots_ingested_total", 1)
+
+    def changed(self, change: Change) -> None:
+        """Note what people changed beside the service."""
+        self.board.tell(change=asdict(change))
+
+    def ingested(self, outcome: Outcome) -> None:
+        """Note what became of a file."""
         now = time.time()
         self.metrics.count("ishtar_files_total", outcome=outcome.status)
-        self.metrics.count("ishtar_shots_ingested_total", new_shots)
         self.metrics.put("ishtar_last_file_timestamp_seconds", now)
         if outcome.status == "stored":
             self.metrics.observe("ishtar_ingest_duration_seconds", outcome.seconds)
@@ -99,13 +112,25 @@ class ServiceObserver:
         took = time.perf_counter() - start
         self.metrics.observe("ishtar_publish_duration_seconds", took)
 
-    def looked(self, desk: Mapping[str, Any], day_reports: Mapping[str, Sequence[str]]) -> None:
-        """Take over what the desk says, and when (``HH:MM``) which reports of days are due."""
+    def looked(
+        self,
+        desk: Mapping[str, Any],
+        day_reports: Mapping[str, Sequence[str]],
+        *,
+        troubles: Sequence[Trouble] = (),
+        files: Sequence[WaitingFile] = (),
+    ) -> None:
+        """Take over what the desk says, and when (``HH:MM``) which reports of days are due.
+
+        ``troubles`` are what could not be done yet, ``files`` those that wait to be stored.
+        """
         put = self.metrics.put
         put("ishtar_running", len(desk["running"]))
         for priority, n in desk["waiting"].items():
             put("ishtar_waiting", n, priority=priority)
         put("ishtar_shots_to_plan", desk["shots_to_plan"])
+        put("ishtar_troubles", len(troubles))
+        put("ishtar_files_waiting", len(files))
         put("ishtar_quarantined_files", self._quarantined)
         put("ishtar_disk_free_bytes", shutil.disk_usage(self._workspace.root).free)
         put("ishtar_last_look_timestamp_seconds", time.time())
@@ -115,6 +140,9 @@ class ServiceObserver:
             shots_to_plan=desk["shots_to_plan"],
             finished=desk["finished"],
             day_reports=_next_times(day_reports),
+            last_look=time.time(),
+            troubles=tuple(asdict(t) for t in troubles[:MOST_LISTED]),
+            files=tuple(asdict(f) for f in files[:MOST_LISTED]),
         )
         if self._where == METRICS_FILE:
             self._write_metrics()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any
 
 from runner.receipts import State
@@ -15,6 +17,12 @@ DEAD_KERNEL = "DeadKernel"
 UNREADABLE = "UnreadableMessage"
 INJECTED = "injected-parameters"  # tag of the cell that sets the parameters
 LONGEST_REASON = 300
+PASSING = (
+    *(os.strerror(code).casefold() for code in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE)),
+    "database or disk is full",
+    "database is locked",
+    "catalogue.sqlite is not there",
+)
 LONGEST_NAME = 100
 
 
@@ -40,6 +48,15 @@ def is_injected(cell: Any) -> bool:
 def was_killed(state: State, reason: str) -> bool:
     """Tell whether a report failed because its kernel got a SIGKILL that was not the engine's."""
     return state == "failed" and reason.startswith(f"{DEAD_KERNEL}: ") and "(signal 9)" in reason
+
+
+def is_passing(state: State, reason: str) -> bool:
+    """Tell whether a report failed for want of what the machine should give it.
+
+    A full disk, a catalogue that is locked or being made again: nothing that its template did.
+    """
+    text = reason.casefold()
+    return state == "failed" and any(sign in text for sign in PASSING)
 
 
 def _of_error(name: str, value: str, cell: int) -> tuple[State, str]:

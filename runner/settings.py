@@ -123,6 +123,8 @@ class WatchSettings:
     folders : further folders to watch, beside ``data/incoming``; they are only read.
     poll_s : time between two looks.
     day_summary_at : when the reports of the day are made, local time, ``HH:MM``.
+    changes_every_s : time between two looks for what people changed beside the service.
+    remake_changed : whether reports that became stale by that are made anew, last of all.
     metrics : where Prometheus finds metrics: ``HOST:PORT``, ``"file"`` for ``data/metrics.prom``;
         empty: nowhere.
     log : ``"text"`` or ``"json"``, one object a line.
@@ -131,6 +133,8 @@ class WatchSettings:
     folders: tuple[str, ...] = ()
     poll_s: float = 1.0
     day_summary_at: str = "21:00"
+    changes_every_s: float = 10.0
+    remake_changed: bool = True
     metrics: str = ""
     log: str = "text"
 

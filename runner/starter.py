@@ -56,6 +56,8 @@ name = {facility}
 # folders = []                 # further folders to watch, network shares too; only read
 # poll_s = 1.0
 # day_summary_at = "21:00"
+# changes_every_s = 10.0       # how often it looks for changed calibrations, templates, shots
+# remake_changed = true        # reports that became stale by that are made anew, last of all
 # metrics = ""                 # "127.0.0.1:9464" for Prometheus, or "file"
 # log = "text"                 # or "json"
 """

@@ -15,7 +15,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,8 @@ from typing import Any, Literal
 import psutil
 
 from ishtar.workspace import Workspace
+from runner.attempts import Trouble
+from runner.ingest.intake import WaitingFile
 from runner.ingest.quarantine import Held, held
 from runner.progress import AtWork, clear_progress, read_progress, write_passing
 from runner.templates import read_templates
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 FORMAT = 1
 EVERY_S = 1.0  # between two writes
 SILENT_S = 30.0  # without a write, until its holder is said to be silent
+UNMOVED_S = 120.0  # without a look, until a service is said to do nothing
+TOLD_AFTER, FILE_TOLD_AFTER_S, MOST_TOLD = 3, 30.0, 10  # tries; on the home page
 REUSED_S = 60.0  # by which the start of a process may seem to move when its clock is set
 
 State = Literal["idle", "working", "silent", "dead"]
@@ -63,6 +67,10 @@ class Holder:
     waiting : how many reports wait, by priority.
     shots_to_plan : shots of which it is not known yet which reports they lack.
     finished : reports by state, since it began.
+    last_look : when the service last looked for files and reports, and did what was to be done.
+    troubles : what could not be done yet: ``what, error, since, tries, next_try``.
+    files : raw files that could not be stored yet: ``name, reason, since``.
+    change : what people changed last beside the service, and what became stale by it.
     day_reports : when which templates of days are due next: ``at`` (local time), ``templates``.
     metrics : where metrics can be had; empty if nowhere.
     """
@@ -80,6 +88,10 @@ class Holder:
     finished: Mapping[str, int] = field(default_factory=dict)
     day_reports: tuple[Mapping[str, Any], ...] = ()
     last_file: LastFile | None = None
+    last_look: float | None = None
+    troubles: tuple[Mapping[str, Any], ...] = ()
+    files: tuple[Mapping[str, Any], ...] = ()
+    change: Mapping[str, Any] | None = None
     metrics: str = ""
     format: int = FORMAT
 
@@ -117,6 +129,15 @@ class Status:
     quarantine: tuple[Held, ...] = ()
     templates: Mapping[str, str] = field(default_factory=dict)
     disk_free: int = 0
+
+    @property
+    def unmoved_s(self) -> float | None:
+        """For how long a living service has done nothing, s; None where it does something."""
+        if self.state != "working" or self.other or self.holder is None:
+            return None
+        last = self.holder.last_look
+        quiet = self.now - last if last is not None else 0.0
+        return quiet if quiet > UNMOVED_S else None
 
 
 class Board:
@@ -162,6 +183,11 @@ class Board:
         self._thread = threading.Thread(target=self._beat, daemon=True, name="status")
         self._failed = False
 
+    def tell_now(self, **changes: Any) -> None:
+        """Change what is told, and write it at once."""
+        self.tell(**changes)
+        self._write()
+
     def tell(self, **changes: Any) -> None:
         """Change what is told; the fields are those of `Holder`. It is written within a second."""
         self.holder = replace(self.holder, **changes)
@@ -190,12 +216,41 @@ class Board:
             text = json.dumps(asdict(self.holder), indent=1)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_passing(self._path, text + "\n")
-        except OSError as error:  # a full disk, a share that is away: the work matters more
+        except (OSError, TypeError, ValueError) as error:  # a full disk: the work matters more
             if not self._failed:
                 logger.warning("the status cannot be written: %s", error)
             self._failed = True
         else:
             self._failed = False
+
+
+def worth_telling(troubles: Iterable[Trouble], files: Iterable[WaitingFile]) -> list[str]:
+    """Return what the home page is to say of troubles: those that did not pass at once."""
+    told = [f"{t.what}: {t.error}" for t in troubles if t.tries >= TOLD_AFTER]
+    told += [
+        f"{f.name} waits: {f.reason}" for f in files if time.time() - f.since >= FILE_TOLD_AFTER_S
+    ]
+    return told[:MOST_TOLD]
+
+
+def worth_telling_of(holder: Holder) -> list[str]:
+    """Return the same, of what a holder has told."""
+    troubles = [Trouble(**t) for t in holder.troubles]
+    return worth_telling(troubles, [WaitingFile(**f) for f in holder.files])
+
+
+def service_works(workspace: Workspace) -> bool:
+    """Tell whether a service works on a workspace now, and takes requests."""
+    holder = _read_holder(status_file(workspace))
+    if holder is None or holder.ended or holder.doing != "watch":
+        return False
+    return _life(holder, time.time()) == "working"
+
+
+def lasting_troubles(workspace: Workspace) -> list[str]:
+    """Return the same, of the service that works on a workspace now; nothing where none does."""
+    holder = _read_holder(status_file(workspace))
+    return worth_telling_of(holder) if holder and service_works(workspace) else []
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -236,8 +291,8 @@ def _read_holder(path: Path) -> Holder | None:
             return None
         if last := data["last_file"]:
             data["last_file"] = LastFile(**{**last, "shots": tuple(last["shots"])})
-        for name in ("running", "day_reports"):
-            data[name] = tuple(data[name])
+        for name in ("running", "day_reports", "troubles", "files"):
+            data[name] = tuple(data.get(name, ()))
         return Holder(**data)
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -318,8 +318,9 @@ def test_a_catalogue_that_somebody_else_holds_says_so(path, catalogue, monkeypat
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **(k | {"timeout": 0.05})))
     with catalogue.transaction(), Catalogue(path, write=False) as other:
         assert other.shots() == []
-        with pytest.raises(CatalogueError, match="locked: another process writes it: try again"):
-            Catalogue(path, write=True)
+        told = pytest.raises(CatalogueError, match="locked: another process writes it: try again")
+        with Catalogue(path, write=True) as third, told:  # to open it takes no lock
+            third.put_shot(7, {}, [SOURCE])
 
 
 # Doubt

@@ -25,9 +25,10 @@ from ishtar.remote.samples import NotKept
 from ishtar.remote.testbed import RemoteTestbed
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator, rebuild
+from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.source import WorkspaceSource
+from runner.rebuild import rebuild
 from runner.receipts import Receipt, Scrap, Subject, report_folder
 from runner.site_settings import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth

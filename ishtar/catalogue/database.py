@@ -22,6 +22,7 @@ from ishtar.lineage import Input, subject_of
 
 REBUILD = "`ishtar rebuild` makes it anew"
 WHEN = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
+DAMAGED = (1, 11, 26)  # SQLite's codes: a table is missing, a page is wrong, it is no database
 WHAT_THEN = {  # SQLite's codes: busy, locked, I/O error, disk full
     5: "another process writes it: try again",
     6: "another process writes it: try again",
@@ -33,15 +34,20 @@ WHAT_THEN = {  # SQLite's codes: busy, locked, I/O error, disk full
 class CatalogueError(IshtarError, OSError):
     """The catalogue cannot be used; it can always be rebuilt."""
 
+    damaged = False  # the file itself is wrong: no later try helps
+
 
 class Catalogue(Lists):
     """A connection to the catalogue; writing needs ``write=True``.
 
     ``shared``: other machines read it over a network file system, where SQLite's WAL, which is
-    memory shared by the processes of one machine, cannot be used.
+    memory shared by the processes of one machine, cannot be used. ``patience_s``: how long
+    another process that writes it is waited for.
     """
 
-    def __init__(self, path: Path, *, write: bool = False, shared: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, write: bool = False, shared: bool = False, patience_s: float = 30.0
+    ) -> None:
         self.path = path
         if not write and not path.exists():
             raise WorkspaceError(f"{path} is not there: {REBUILD}")
@@ -50,7 +56,7 @@ class Catalogue(Lists):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # The service's jobs run one at a time, though not in the thread that opened it.
                 self._connection: sqlite3.Connection | Reading = sqlite3.connect(
-                    path, timeout=30, isolation_level=None, check_same_thread=False
+                    path, timeout=patience_s, isolation_level=None, check_same_thread=False
                 )
             else:
                 self._connection = Reading(path)
@@ -81,7 +87,9 @@ class Catalogue(Lists):
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             then = WHAT_THEN.get(code, REBUILD)
-            raise CatalogueError(f"{self.path}: {error}: {then}") from error
+            told = CatalogueError(f"{self.path}: {error}: {then}")
+            told.damaged = code in DAMAGED
+            raise told from error
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._told():
@@ -104,12 +112,13 @@ class Catalogue(Lists):
 
     def _migrate(self) -> None:
         self._db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
-        if unknown := steps_done(self._db) - MIGRATIONS.keys():
+        done = steps_done(self._db)
+        if unknown := done - MIGRATIONS.keys():
             raise CatalogueError(
                 f"{self.path} was written by a newer ishtar ({', '.join(sorted(unknown))}): "
                 f"install that one, or {REBUILD}"
             )
-        for name in MIGRATIONS:
+        for name in (n for n in MIGRATIONS if n not in done):  # with none, nobody is waited for
             with self.transaction():
                 take_step(self._db, name)
 
@@ -299,14 +308,6 @@ class Catalogue(Lists):
             list(chosen.values()),
         )
         return [report_of(row) for row in rows]
-
-    def durations(self) -> dict[str, float]:
-        """Return how long reports lately took, by template, s."""
-        rows = self._all(
-            "SELECT template, AVG(duration_s) FROM (SELECT template, duration_s FROM reports "
-            "WHERE state = 'ok' ORDER BY rowid DESC LIMIT 500) GROUP BY template"
-        )
-        return dict(rows)
 
     def doubted(
         self, templates: Collection[str], subjects: Collection[str] | None = None

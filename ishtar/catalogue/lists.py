@@ -38,6 +38,22 @@ class Lists:
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         raise NotImplementedError  # the catalogue has the connection
 
+    def has_reports(self) -> bool:
+        """Tell whether there is any report."""
+        return bool(self._all("SELECT EXISTS(SELECT 1 FROM reports)")[0][0])
+
+    def changed_by_others(self) -> int:
+        """Return a number that changes whenever another connection has written the catalogue."""
+        return int(self._all("PRAGMA data_version")[0][0])
+
+    def durations(self) -> dict[str, float]:
+        """Return how long reports lately took, by template, s."""
+        rows = self._all(
+            "SELECT template, AVG(duration_s) FROM (SELECT template, duration_s FROM reports "
+            "WHERE state = 'ok' ORDER BY rowid DESC LIMIT 500) GROUP BY template"
+        )
+        return dict(rows)
+
     def shots_by_day(self) -> dict[str, int]:
         """Return the number of shots of each day, the days ascending."""
         query = "SELECT day, count(*) FROM shots WHERE day IS NOT NULL GROUP BY day ORDER BY day"

@@ -20,6 +20,7 @@ from ishtar.attributes import (
 )
 from ishtar.workspace import Workspace
 from runner.cli.output import json_option, print_rows
+from runner.cli.pages import bring_up_to_date
 from runner.cli.selection import choose_shots
 from runner.coordinator import Coordinator
 from runner.receipts import Subject
@@ -120,7 +121,5 @@ def _preview(shot: int, folder: Path, changes: dict[str, Any], new: bool) -> lis
 
 
 def _publish(coordinator: Coordinator, shots: Sequence[int]) -> None:
-    from runner.publish.source import publish_workspace
-
     if shots:
-        publish_workspace(coordinator, [Subject.shot(n) for n in shots])
+        bring_up_to_date(coordinator, [Subject.shot(n) for n in shots])

@@ -9,6 +9,7 @@ import click
 
 from ishtar.numbers import select
 from ishtar.workspace import Workspace
+from runner.cli.pages import bring_up_to_date
 from runner.coordinator import Coordinator
 from runner.errors import ParameterError
 from runner.execute import Job
@@ -74,9 +75,8 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
         )
         done = coordinator.run_one(job)
         from runner.publish.addresses import report_stem
-        from runner.publish.source import publish_workspace
 
-        publish_workspace(coordinator, [subject])
+        bring_up_to_date(coordinator, [subject])
 
         receipt = done.receipt
         page = report_stem(receipt)

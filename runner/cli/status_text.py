@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.cli.narrator import seconds
+from runner.outside import Change
 from runner.receipts import Subject
 from runner.status import Holder, Report, Status
 
@@ -40,6 +41,11 @@ def document(status: Status) -> dict[str, Any]:
         "templates_out_of_order": dict(status.templates),
         "disk_free_bytes": status.disk_free,
         "day_reports": [dict(d) for d in holder.day_reports] if holder and works else [],
+        "last_look": _time(holder.last_look) if works and holder and holder.last_look else None,
+        "does_nothing_for_s": status.unmoved_s and round(status.unmoved_s, 1),
+        "troubles": [dict(t) for t in holder.troubles] if holder and works else [],
+        "files_waiting": [dict(f) for f in holder.files] if holder and works else [],
+        "change": holder.change if holder and works else None,
         "metrics": holder.metrics or None if holder and works else None,
     }
 
@@ -102,6 +108,7 @@ def lines(status: Status) -> Iterator[str]:
         yield f"finished     {counts}"
     for due in told["day_reports"]:
         yield f"due          {', '.join(due['templates'])} at {due['at'].replace('T', ' ')}"
+    yield from _trouble(status, told)
     if told["metrics"]:
         yield f"metrics      {told['metrics']}"
     last = status.holder.last_file if status.holder else None
@@ -116,6 +123,29 @@ def lines(status: Status) -> Iterator[str]:
     for name, why in status.templates.items():
         yield f"template {name} cannot be used: {why}"
     yield f"disk         {status.disk_free / 1e9:.1f} GB free"
+
+
+def _trouble(status: Status, told: dict[str, Any]) -> Iterator[str]:
+    """Yield what a service could not do yet, and what people changed beside it."""
+    holder = status.holder
+    if holder is None or status.other or status.state not in ("working", "silent"):
+        return
+    if holder.last_look is not None:
+        quiet = seconds(status.now - holder.last_look)
+        stuck = "; IT DOES NOTHING: see its log" if status.unmoved_s else ""
+        yield f"last look    {quiet} ago{stuck}"
+    for t in told["troubles"][:SHOWN]:
+        ago = seconds(status.now - t["since"])
+        yield f"trouble      {t['what']}: {t['error']} (for {ago}, tried {t['tries']} times)"
+    if (n := len(told["troubles"])) > SHOWN:
+        yield f"  … and {n - SHOWN} more"
+    for f in told["files_waiting"][:SHOWN]:
+        yield f"waits        {f['name']}: {f['reason']} (for {seconds(status.now - f['since'])})"
+    if (n := len(told["files_waiting"])) > SHOWN:
+        yield f"  … and {n - SHOWN} more"
+    if holder.change:
+        change = Change(**{**holder.change, "files": tuple(holder.change["files"])})
+        yield f"changed      {seconds(status.now - change.when)} ago: {change}"
 
 
 def _who(status: Status) -> str:

@@ -9,9 +9,9 @@ from ishtar.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_rows
 from runner.coordinator import Coordinator
-from runner.coordinator import rebuild as rebuild_catalogue
 from runner.ingest import day_problems
 from runner.lock import coordinator_lock
+from runner.rebuild import rebuild as rebuild_catalogue
 from runner.receipts import receipts
 from runner.soundness import damage_within, damaged_still
 

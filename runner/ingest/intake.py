@@ -68,6 +68,16 @@ class _Rest:
     until: float
     seconds: float
     reason: str
+    since: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingFile:
+    """A file that waits, why, and since when (Unix time, s)."""
+
+    name: str
+    reason: str
+    since: float
 
 
 class Intake:
@@ -93,6 +103,15 @@ class Intake:
     def busy(self) -> bool:
         """Whether a file is under way or not collected yet."""
         return bool(self._works)
+
+    @property
+    def waiting(self) -> tuple[WaitingFile, ...]:
+        """The files that could not be stored yet, the oldest first."""
+        found = [
+            WaitingFile(name=path.name, reason=rest.reason, since=rest.since)
+            for path, rest in self._resting.items()
+        ]
+        return tuple(sorted(found, key=lambda h: (h.since, h.name)))
 
     def offer(self, files: Iterable[tuple[Path, float]]) -> None:
         """Begin with those files that there is room for; the others are offered again later.
@@ -125,9 +144,10 @@ class Intake:
             if isinstance(result, Exception):
                 self._lay_aside(work.path, result)
                 continue
-            self._resting.pop(work.path, None)
             if result.status == "waiting":
                 self._rest(work.path, FIRST_REST_S, result.reason)
+            else:
+                self._resting.pop(work.path, None)
             outcomes.append(result)
         return outcomes
 
@@ -179,5 +199,10 @@ class Intake:
         self._rest(path, seconds, str(error))
 
     def _rest(self, path: Path, seconds: float, reason: str) -> None:
-        until = time.monotonic() + seconds
-        self._resting[path] = _Rest(until=until, seconds=seconds, reason=reason)
+        before = self._resting.get(path)
+        self._resting[path] = _Rest(
+            until=time.monotonic() + seconds,
+            seconds=seconds,
+            reason=reason,
+            since=before.since if before else time.time(),
+        )

@@ -11,9 +11,10 @@ import logging
 import time
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ishtar.errors import IshtarError
+from runner.attempts import Attempts
 from runner.publish.data.after import make_traces
 from runner.publish.data.parquet import update_parquet
 from runner.publish.records import SiteSource
@@ -34,8 +35,9 @@ STRETCH_S = 1.0  # of such work at a time; new files are not looked at meanwhile
 class Later:
     """The shots whose traces wait, or whose pages are behind; the newest are made first."""
 
-    def __init__(self, settings: PublishSettings) -> None:
+    def __init__(self, settings: PublishSettings, attempts: Attempts | None = None) -> None:
         self._settings = settings
+        self._attempts = attempts or Attempts()
         self._waiting: set[int] = set()
         self._behind: set[int] = set()
         self._parquet_at = 0.0
@@ -45,8 +47,8 @@ class Later:
 
     @property
     def n_traces(self) -> int:
-        """How many shots wait for their traces."""
-        return len(self._waiting)
+        """How many shots wait for their traces, without those that failed a short while ago."""
+        return len(self._ready)
 
     def ask(self, traces_of: Iterable[int], pages_of: Iterable[int] = ()) -> None:
         """Let the traces of some shots be made, and the pages of some written."""
@@ -63,23 +65,31 @@ class Later:
         """Make traces for a while; return the shots that are done."""
         end = time.monotonic() + STRETCH_S
         done = []
-        while self._waiting and time.monotonic() < end:
-            number = max(self._waiting)
-            self._waiting.discard(number)  # one that fails is not tried again and again
-            try:
-                make_traces(source, [number], writer, self._settings)
-            except IshtarError as error:
-                logger.error("traces of shot %d: %s", number, error)
-            done.append(number)
+        for number in sorted(self._ready, reverse=True):
+            make = partial(make_traces, source, [number], writer, self._settings)
+            if self._attempts.do(self._name(number), make):
+                self._waiting.discard(number)
+                done.append(number)
+            if time.monotonic() > end:
+                break
         return done
+
+    @property
+    def _ready(self) -> list[int]:
+        return [n for n in self._waiting if self._attempts.ready(self._name(n))]
+
+    @staticmethod
+    def _name(number: int) -> str:
+        return f"make the traces of shot {number}"
 
     def scraps(self, writer: Writer) -> bool:
         """Make the file of all scraps anew where it is behind, not more often than set."""
         now = time.monotonic()
         if self._parquet_at and now - self._parquet_at < self._settings.parquet_every_s:
             return False
+        new = update_parquet(writer.out)
         self._parquet_at = now
-        return update_parquet(writer.out)
+        return new
 
 
 def work_later(coordinator: Coordinator, later: Later) -> list[int]:

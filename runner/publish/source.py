@@ -39,6 +39,7 @@ from runner.publish.records import (
 from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings import read_settings
+from runner.status import lasting_troubles
 from runner.templates import Templates, read_templates
 from runner.world import world_of
 
@@ -222,8 +223,9 @@ class WorkspaceSource:
         return ReportRecord(receipt=receipt, folder=folder, stale=stale.get(row.folder, ()))
 
     def troubles(self) -> Sequence[str]:
-        """Return quarantined files, templates that cannot be used, and wrong calibrations."""
+        """Return templates out of order, what the service cannot do, and quarantined files."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
+        found += lasting_troubles(self.workspace)
         for file in held(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,16 @@ _FOLDERS = (
     "weeks",
 )
 MOST_WAITING = 256  # new files that are made durable together: the disk waits only once
+
+
+@contextmanager
+def _removed_on_error(temporary: Path) -> Iterator[None]:
+    """Leave no half file where there is no room for a whole one."""
+    try:
+        yield
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +153,8 @@ class Writer:
         except FileNotFoundError:
             is_new = True
         temporary = self._beside(target)
-        temporary.write_bytes(content)
+        with _removed_on_error(temporary):
+            temporary.write_bytes(content)
         if is_new:
             self._add(path, temporary)
         else:
@@ -157,7 +169,8 @@ class Writer:
             self.unchanged += 1
             return
         temporary = self._beside(target)
-        shutil.copyfile(source, temporary)
+        with _removed_on_error(temporary):
+            shutil.copyfile(source, temporary)
         self._add(path, temporary)
 
     def remove(self, path: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from runner.backfill import request_backfill, take_requests
+from ishtar.workspace import Workspace
+from runner.backfill import request_backfill, requests, take_request
 from runner.cli import main
 from runner.desk import Desk
 from runner.lock import coordinator_lock, held_by
@@ -68,14 +69,18 @@ def test_a_backfill_that_was_stopped_goes_on_with_what_is_missing(desk):
     assert first not in list(steps(desk))
 
 
+def take_requests(workspace: Workspace, shots: list[int]) -> set[int]:
+    return {n for path in requests(workspace) for n in take_request(path, lambda: shots).shots}
+
+
 def test_a_request_outlives_who_asks_and_is_taken_once(factory):
     request_backfill(factory.workspace, [1, 3])
     request_backfill(factory.workspace, [4])
-    assert take_requests(factory.workspace, lambda: [1, 2, 3]) == {1, 3}
-    assert take_requests(factory.workspace, lambda: [1, 2, 3]) == set()
+    assert take_requests(factory.workspace, [1, 2, 3]) == {1, 3}
+    assert take_requests(factory.workspace, [1, 2, 3]) == set()
     request_backfill(factory.workspace, None)
     (factory.workspace.root / "data" / "backfill" / "5.json").write_text("[")
-    assert take_requests(factory.workspace, lambda: [1, 2]) == {1, 2}
+    assert take_requests(factory.workspace, [1, 2]) == {1, 2}
 
 
 def test_run_leaves_a_backfill_to_the_service_that_holds_the_workspace(
@@ -104,5 +109,5 @@ def test_run_leaves_a_backfill_to_the_service_that_holds_the_workspace(
     finally:
         done.set()
         holder.join()
-    assert take_requests(factory.workspace, lambda: [1, 2]) == {1}
+    assert take_requests(factory.workspace, [1, 2]) == {1}
     assert held_by(factory.workspace) == ""

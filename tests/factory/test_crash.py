@@ -13,10 +13,11 @@ import pytest
 
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator, Event
-from runner.desk import MOST_ROUNDS, Desk
+from runner.desk import Desk
 from runner.execute import MOST_KILLS, RERUN_PREFIX, Done, Job, execute
 from runner.outcome import was_killed
 from runner.plan import Planned
+from runner.setbacks import MOST_ROUNDS
 from runner.waiting import Priority
 from runner.warm.folders import private_folder, remove_abandoned
 from tests.crash.checks import problems

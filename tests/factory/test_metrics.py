@@ -107,11 +107,12 @@ def test_the_service_fills_the_metrics(factory):
         done = factory.run("short", kernels="cold")
         observer.reported(done)
         source = Path("00002_Data.tdms")
-        observer.ingested(Outcome(status="stored", source=source, shots=[2], seconds=0.3), 1)
+        observer.ingested(Outcome(status="stored", source=source, shots=[2], seconds=0.3))
+        observer.new_shot()
         held = factory.workspace.quarantine
         held.mkdir(parents=True)
         (held / "x.reason.json").write_text("{}")
-        observer.ingested(Outcome(status="quarantined", source=Path("x")), 0)
+        observer.ingested(Outcome(status="quarantined", source=Path("x")))
         with observer.publishing():
             pass
         observer.looked(DESK, {})

@@ -14,8 +14,9 @@ from ishtar.testbed import Testbed
 from runner import code
 from runner.cli import main
 from runner.code import code_input
-from runner.coordinator import Coordinator, rebuild
+from runner.coordinator import Coordinator
 from runner.execute import Done
+from runner.rebuild import rebuild
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
 pytestmark = pytest.mark.whole

@@ -11,11 +11,13 @@ import pytest
 from ishtar.workspace import Workspace
 from runner.cli.status_text import lines
 from runner.coordinator import Coordinator
+from runner.day_times import schedule, time_of_day
 from runner.errors import SettingsError
+from runner.seen import Seen
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from runner.status import read_status
-from runner.watch import Seen, schedule, time_of_day, watch
+from runner.watch import watch
 from tests.factory.service_fakes import Service, ServiceProcess
 
 pytestmark = pytest.mark.whole

@@ -1,0 +1,20 @@
+"""Pages of what a command has changed: the site has one writer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.backfill import request_pages
+from runner.coordinator import Coordinator
+from runner.receipts import Subject
+from runner.status import service_works
+
+
+def bring_up_to_date(coordinator: Coordinator, subjects: Sequence[Subject]) -> None:
+    """Publish subjects, or have the service do it where one works on the workspace."""
+    if service_works(coordinator.workspace):
+        request_pages(coordinator.workspace, subjects)
+        return
+    from runner.publish.source import publish_workspace
+
+    publish_workspace(coordinator, subjects)

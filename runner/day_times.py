@@ -1,0 +1,61 @@
+"""When the reports of days are due: at the setting's time, or at their template's own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from runner.coordinator import Coordinator
+from runner.errors import SettingsError
+
+
+def time_of_day(text: str) -> tuple[int, int]:
+    """Return hour and minute of ``HH:MM``."""
+    try:
+        moment = datetime.strptime(text, "%H:%M")
+    except ValueError as error:
+        raise SettingsError(
+            f"[watch] day_summary_at = {text!r} is no time: write it as 21:00"
+        ) from error
+    return moment.hour, moment.minute
+
+
+def schedule(coordinator: Coordinator) -> dict[str, list[str]]:
+    """Return which day templates are due when; a sidecar's ``schedule`` goes over the setting."""
+    due: dict[str, list[str]] = {}
+    for template in coordinator.templates().values():
+        if template.scope == "day":
+            at = template.schedule or coordinator.settings.watch.day_summary_at
+            due.setdefault(at, []).append(template.name)
+    return due
+
+
+class DayTimes:
+    """Says which times of the day have come since it was last asked, by the clock on the wall.
+
+    Templates are read each time, so that a schedule that changes holds from then on.
+    """
+
+    def __init__(self, coordinator: Coordinator, now: datetime) -> None:
+        self._coordinator = coordinator
+        self._last = now
+        self.due = schedule(coordinator)
+
+    def past(self, now: datetime) -> set[str]:
+        """Return the templates whose time of this day is over."""
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        just = midnight - timedelta(microseconds=1)
+        return {n for at, names in self.due.items() if _between(just, at, now) for n in names}
+
+    def come(self, now: datetime) -> set[str]:
+        """Return the templates whose time has come."""
+        self.due = schedule(self._coordinator)
+        last, self._last = self._last, now
+        return {name for at, names in self.due.items() if _between(last, at, now) for name in names}
+
+
+def _between(last: datetime, at: str, now: datetime) -> bool:
+    hour, minute = time_of_day(at)
+    when = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if when > now:
+        when -= timedelta(days=1)
+    return last < when <= now

@@ -1,0 +1,136 @@
+"""The catalogue made anew from files, and whether that has to be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from ishtar.catalogue import Catalogue, CatalogueError
+from ishtar.errors import IshtarError
+from ishtar.testbed import stored_shots
+from ishtar.workspace import Workspace
+from runner.errors import Busy
+from runner.ingest import index_days, match_days
+from runner.lock import coordinator_lock, held_by, held_here
+from runner.noting import note_report, note_shot
+from runner.receipts import DamagedReceipt, read_receipts, receipts
+from runner.settings import Settings, read_settings
+from runner.soundness import damage_within
+
+LOOKS, LOOK_EVERY_S = 6, 0.5  # for a catalogue that another process may be making
+
+
+def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
+    """Make the catalogue anew from files; return shots, reports and what could not be read."""
+    problems: list[str] = []
+    settings = read_settings(workspace)
+    path = workspace.catalogue
+    fresh = path.with_name(f".tmp-{path.name}")
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    n_reports = 0
+    index_days(workspace)
+    with Catalogue(fresh, write=True, shared=settings.pool.many_machines) as catalogue:
+        problems += match_days(workspace, settings.ingest).problems
+        numbers = stored_shots(workspace)
+        for number in numbers:
+            try:
+                note_shot(catalogue, workspace, number)
+            except IshtarError as error:
+                problems.append(str(error))
+        for folder, receipt in read_receipts(workspace.reports):
+            if isinstance(receipt, DamagedReceipt):
+                problems.append(str(receipt))
+                continue
+            note_report(catalogue, folder.relative_to(workspace.reports).as_posix(), receipt)
+            n_reports += 1
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    fresh.replace(path)
+    return len(numbers), n_reports, problems
+
+
+def open_catalogue(
+    workspace: Workspace, settings: Settings, *, patience_s: float = 30.0
+) -> tuple[Catalogue, str]:
+    """Open the catalogue of a workspace to write it; where it is lost, make it anew before.
+
+    Returns
+    -------
+    Catalogue
+        The catalogue.
+    str
+        Why it was made anew; empty where it was not.
+
+    Raises
+    ------
+    CatalogueError
+        It is lost, and another process holds the workspace.
+    """
+
+    def opened() -> Catalogue:
+        return Catalogue(
+            workspace.catalogue,
+            write=True,
+            shared=settings.pool.many_machines,
+            patience_s=patience_s,
+        )
+
+    if not (why := why_lost(workspace)):
+        return opened(), ""
+    with _held(workspace, why):
+        if why_lost(workspace):  # whoever held it until now may have made it
+            rebuild(workspace)
+        return opened(), why
+
+
+def why_lost(workspace: Workspace) -> str:
+    """Say why the catalogue does not tell of the reports that there are; empty where it does.
+
+    Shots that it does not tell of are taken in by whoever looks at them next.
+    """
+    path = workspace.catalogue
+    if not path.exists():
+        return f"{path} is missing" if _any_report(workspace) else ""
+    try:
+        with Catalogue(path, write=True) as catalogue:
+            return lacking_reports(workspace, catalogue)
+    except CatalogueError as error:
+        return str(error) if error.damaged else ""  # if locked, whoever opens it is told
+
+
+def lacking_reports(workspace: Workspace, catalogue: Catalogue) -> str:
+    """Say that a catalogue has no reports though there are some; empty where it is not so."""
+    if catalogue.has_reports() or not _any_report(workspace):
+        return ""
+    return f"{workspace.catalogue} has no reports, and there are some in {workspace.reports}"
+
+
+def _any_report(workspace: Workspace) -> bool:
+    """Tell whether there is a report that a catalogue should tell of."""
+    return any(not damage_within(path.parent) for path in receipts(workspace.reports))
+
+
+@contextmanager
+def _held(workspace: Workspace, why: str) -> Iterator[None]:
+    """Hold the workspace for the block, where this process does not hold it already."""
+    if held_here(workspace):
+        yield
+        return
+    with ExitStack() as stack:
+        for _ in range(LOOKS):
+            try:
+                stack.enter_context(coordinator_lock(workspace))
+                break
+            except Busy:  # who has it may be about to note its first report
+                time.sleep(LOOK_EVERY_S)
+                if not why_lost(workspace):
+                    break
+        else:
+            raise CatalogueError(
+                f"{why}: {held_by(workspace) or 'another process'} works on this workspace and "
+                "makes it anew if it is the service: try again, else `ishtar rebuild` when it has "
+                "ended"
+            )
+        yield
