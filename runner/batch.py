@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 
+from runner.attempts import concerns_all
 from runner.coordinator import Coordinator, Event, Listener
 from runner.desk import Desk
-from runner.errors import ClusterError
+from runner.errors import ClusterError, ReportsNotMade
 from runner.execute import Done
 from runner.lineup import Order
 from runner.receipts import Subject
@@ -66,7 +67,13 @@ def _work_off(desk: Desk) -> None:
         desk.wait()
         desk.collect()
         for error in desk.errors:
-            if not isinstance(error, ClusterError):  # then what others do is still to be noted
+            if concerns_all(error):
                 raise error
     if desk.errors:
-        raise desk.errors[0]
+        error, n = desk.errors[0], len(desk.errors)
+        if isinstance(error, ClusterError):
+            raise error
+        what = f"{n} reports" if n > 1 else "a report"
+        raise ReportsNotMade(
+            f"{what} could not be made, all others were: {type(error).__name__}: {error}"
+        ) from error

@@ -359,6 +359,7 @@ class Desk:
         job = running.job
         self._lineup.refused.add((job.subject, job.template))
         if not self._order.patient:
+            logger.error("%s could not be made: %s: %s", job, type(why).__name__, why)
             self.errors.append(why)
             return
         self._setbacks.set_aside(running, why)

@@ -9,6 +9,7 @@
     ├── SettingsError (ValueError)       ishtar.toml says something that is not understood
     ├── Busy (RuntimeError)              another coordinator works on this workspace
     ├── ClusterError (ConnectionError)   the cluster that the settings name cannot be used
+    ├── ReportsNotMade (RuntimeError)    some reports of a run could not be made, all others were
     ├── WorkersLost (RuntimeError)       a job ended every worker that tried it
     └── CoordinatorsLost (RuntimeError)  a job ended every service that had it made
 """
@@ -47,6 +48,10 @@ class Busy(IshtarError, RuntimeError):
 
 class ClusterError(IshtarError, ConnectionError):
     """The cluster cannot be used: it is not reached, was lost, or does not see the workspace."""
+
+
+class ReportsNotMade(IshtarError, RuntimeError):
+    """Reports of a run that nothing is left of, not even a failed one; all others were made."""
 
 
 class WorkersLost(IshtarError, RuntimeError):

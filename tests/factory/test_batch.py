@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator, Event
+from runner.errors import ReportsNotMade
 from runner.execute import Done, Job
 from runner.plan import Planned
 from runner.templates import read_templates
@@ -266,3 +268,39 @@ def test_a_daemon_that_an_ordinary_kernel_left_ends_with_the_report(factory):
         (made,) = coordinator.run(workers=1)
     assert made.receipt.state == "ok"
     assert not psutil.pid_exists(int(path.read_text()))
+
+
+class Stumbling(Coordinator):
+    """Hands out work that fails, for no fault of the report's, in the place of ``bad``."""
+
+    error: Exception = RuntimeError("stumbled")
+
+    def submit(self, pool, planned, job):
+        if planned.template != "bad":
+            return super().submit(pool, planned, job)
+        future: Future[Done] = Future()
+        future.set_exception(self.error)
+        return future
+
+
+def test_a_report_that_cannot_be_made_ends_no_run(factory):
+    """Five of six reports were lost with one, and a traceback was all that was said."""
+    factory.declare("nothing")
+    for name in ("good", "bad", "other"):
+        factory.template(name, "x = 1", sidecar="needs = ['nothing']")
+    with Stumbling(cold(factory.workspace.root)) as coordinator:
+        coordinator.sync_shots()
+        with pytest.raises(ReportsNotMade, match=r"a report could not be made, .*: RuntimeError: stum"):
+            coordinator.run(workers=2)
+        made = {r.template for r in coordinator.catalogue.reports()}
+        assert made == {"good", "other"}
+        assert [p.template for p in coordinator.plan()] == ["bad"]
+
+
+def test_what_concerns_all_ends_the_run_at_once(factory):
+    factory.template("bad", "x = 1")
+    with Stumbling(cold(factory.workspace.root)) as coordinator:
+        coordinator.error = OSError(errno.ENOSPC, "No space left on device")
+        coordinator.sync_shots()
+        with pytest.raises(OSError, match="No space left"):
+            coordinator.run(workers=1)
