@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 
 from runner.coordinator import Coordinator, Event, Listener
 from runner.desk import Desk
-from runner.errors import ClusterError
+from runner.errors import ClusterError, TemplateError
 from runner.execute import Done
 from runner.lineup import Order
 from runner.receipts import Subject
@@ -66,7 +66,8 @@ def _work_off(desk: Desk) -> None:
         desk.wait()
         desk.collect()
         for error in desk.errors:
-            if not isinstance(error, ClusterError):  # then what others do is still to be noted
+            # what others do is still to be noted, and what other templates give still to be made
+            if not isinstance(error, ClusterError | TemplateError):
                 raise error
     if desk.errors:
         raise desk.errors[0]
