@@ -61,3 +61,12 @@ def remove_abandoned(temporary: Path) -> None:
             pass  # in use
         finally:
             os.close(lock)
+
+
+def remove_files_of(prefix: str) -> None:
+    """Remove the sockets and folders of a kernel, whose names begin alike."""
+    for path in Path(prefix).parent.glob(f"{Path(prefix).name}[-.]*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
