@@ -8,7 +8,9 @@ look at a flag.
 
 A *unit* is what is named by it: a function of a module (``ishtar.units:factor``) or a method
 (``ishtar.signal:Signal.load``) with all functions inside of it. What runs while a module is
-imported is written down as that module's own, since it counts where that module does.
+imported is written down as that module's own, since it counts where that module does. What is taken
+from a module and has no mark (a constant, a class, a function behind a cache) is written down by
+its name, ``ishtar.gases:.MASSES``, whoever takes it in whichever way.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from ishtar.lineage import RAN, VARIABLE, Input, line_of
@@ -33,7 +35,10 @@ from ishtar.lineage import RAN, VARIABLE, Input, line_of
 PACKAGE = __name__.partition(".")[0]
 MARKS, FIRST = "__ishtar_marks__", "__ishtar_first__"  # in the namespace of each module
 FORKS = "ISHTAR_FORKS_REPORTS"  # is in the environment of the server of kernels
+BODY = ""  # the unit of what is in no function
+TAKEN = "."  # begins the name of what was taken from a module, not called
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_TOLD_BY_MARKS = (FunctionType, ModuleType)
 
 
 def units(body: Sequence[ast.stmt], owner: str = "") -> Iterator[tuple[str, Function]]:
@@ -89,9 +94,17 @@ class _Marker(ast.NodeTransformer):
         return node
 
 
+class _BodyMarker(_Marker):
+    """Puts marks into the lambdas of a module's body: tables of them, fields and properties."""
+
+    def _function(self, node: Function) -> Function:
+        return node  # a unit of its own
+
+
 def marked(tree: ast.Module) -> list[str]:
     """Put marks into a module; return the names of its units in the order of their numbers."""
-    names: list[str] = []
+    names: list[str] = [BODY]
+    _BodyMarker(0).visit(tree)
     for name, node in units(tree.body):
         if name not in names:
             names.append(name)
@@ -104,8 +117,8 @@ class Executed:
 
     def __init__(self) -> None:
         self.ran: dict[Input, None] = {}
+        self._taken: set[str] = set()
         self._importing = threading.local()
-        self._file: tuple[str, int] | None = None
 
     def imports(self) -> list[str]:
         """Return the modules that this thread is importing, the innermost last."""
@@ -114,32 +127,64 @@ class Executed:
         names: list[str] = self._importing.names
         return names
 
+    @contextlib.contextmanager
+    def on_behalf_of(self, module: str) -> Iterator[None]:
+        """Write down what runs in this block as that module's own: it counts where that does."""
+        importing = self.imports()
+        importing.append(module)
+        try:
+            yield
+        finally:
+            importing.pop()
+
     def note(self, unit: str) -> bool:
         """Take a unit that runs; tell whether it has not to be told again."""
         importing = self.imports()
         item = Input(kind=RAN, name=unit, subject=importing[-1] if importing else "")
         if item not in self.ran:
+            self._write([item])  # first: what could not be written is told at the next call
             self.ran[item] = None
-            self._write([item])
         return not importing
 
+    def note_taken(self, unit: str) -> None:
+        """Take what is taken from a module, except by modules of the library that are imported.
+
+        What those take is told by their source.
+        """
+        if unit not in self._taken and not self.imports():
+            self.note(unit)
+            self._taken.add(unit)
+
     def begin(self) -> None:
-        """Write down what ran before it was known where to: in the server that forked a kernel."""
-        self._file = None
+        """Write down what ran before it was known where to: in the server that forked a kernel.
+
+        What the server itself took from modules is nothing of the notebook's.
+        """
+        self._taken.clear()
+        self.ran = {i: None for i in self.ran if not i.name.partition(":")[2].startswith(TAKEN)}
         self._write(list(self.ran))
 
     def _write(self, items: Sequence[Input]) -> None:
         path = os.environ.get(VARIABLE)
-        if not path:
+        if not path or not items:
             return
-        if self._file is None or self._file[0] != path:
-            how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._file = path, os.open(path, how, 0o666)
-        os.write(self._file[1], "".join(map(line_of, items)).encode("ascii"))
+        # Opened for each: a program that closes all files (a daemon) may have another one there.
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            data = "".join(map(line_of, items)).encode("ascii")
+            while data:  # a disk that is nearly full takes a part, then refuses
+                data = data[os.write(file, data) :]
+        finally:
+            os.close(file)
 
 
 executed = Executed()
-_TAG = "marks" + hashlib.blake2b(Path(__file__).read_bytes(), digest_size=6).hexdigest()
+_TAG = (
+    "marks"
+    + hashlib.blake2b(
+        Path(__file__).read_bytes() + bytes([sys.flags.optimize]), digest_size=6
+    ).hexdigest()
+)
 
 
 def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
@@ -176,6 +221,31 @@ def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
     return made
 
 
+class Watched(ModuleType):
+    """A module that writes down what is taken from it: constants, classes, functions with a cache.
+
+    Functions with a mark tell themselves, when they run.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        found = ModuleType.__getattribute__(self, name)
+        if type(found) not in _TOLD_BY_MARKS and (name[:2] != "__" or name == "__dict__"):
+            executed.note_taken(f"{ModuleType.__getattribute__(self, '__name__')}:{TAKEN}{name}")
+        return found
+
+    def __reduce__(self) -> Any:  # cloudpickle knows modules by their very type
+        return importlib.import_module, (self.__name__,)
+
+
+def run_marked(name: str, namespace: dict[str, Any]) -> None:
+    """Run a module in a namespace of another name: ``python -m ishtar.units``."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert isinstance(spec.loader, _Loader)
+    executed.note(f"{name}:{BODY}")
+    spec.loader.run(name, namespace)
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
     """Compiles a module with its marks."""
 
@@ -188,23 +258,27 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return names, code
 
     def get_code(self, fullname: str) -> CodeType:
-        return self._compiled()[1]
+        """Return what runs the module with its marks, for those who run it as a program."""
+        text = f"__import__({__name__!r}, fromlist=['_']).run_marked({fullname!r}, globals())"
+        return compile(text, self.path, "exec", dont_inherit=True)
 
-    def exec_module(self, module: ModuleType) -> None:
-        (names, code), name = self._compiled(), module.__name__
+    def run(self, name: str, namespace: dict[str, Any]) -> None:
+        """Run the module in its namespace."""
+        names, code = self._compiled()
         marks = [True] * len(names)
 
         def first(number: int) -> None:
             if executed.note(f"{name}:{names[number]}"):
                 marks[number] = False
 
-        vars(module).update({MARKS: marks, FIRST: first})
-        importing = executed.imports()
-        importing.append(name)
-        try:
-            exec(code, vars(module))
-        finally:
-            importing.pop()
+        namespace.update({MARKS: marks, FIRST: first})
+        exec(code, namespace)
+
+    def exec_module(self, module: ModuleType) -> None:
+        namespace = vars(module)
+        module.__class__ = Watched
+        with executed.on_behalf_of(module.__name__):
+            self.run(module.__name__, namespace)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

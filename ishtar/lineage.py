@@ -60,15 +60,18 @@ class Recorder:
         """Take one input."""
         if item in self.inputs:
             return
-        self.inputs[item] = None
         if self.path is not None:
             with self.path.open("a", encoding="ascii") as f:
                 f.write(line_of(item))
+        self.inputs[item] = None  # last: what could not be written is told at the next look
 
 
 def line_of(item: Input) -> str:
-    """Return an input as a recorder's file keeps it: ASCII, so that only its end is a newline."""
-    return json.dumps(asdict(item)) + "\n"
+    """Return an input as a recorder's file keeps it: ASCII, so that no newline is inside of it.
+
+    It is a line of its own whatever stands before it: a disk that was full leaves a torn one.
+    """
+    return f"\n{json.dumps(asdict(item))}\n"
 
 
 _recorders: ContextVar[tuple[Recorder, ...]] = ContextVar("ishtar_recorders", default=())
@@ -119,7 +122,7 @@ def read_records(path: Path) -> tuple[Input, ...]:
     *whole, torn = path.read_bytes().split(b"\n") if path.exists() else [b""]
     if torn:
         logger.warning("%s ends in the middle of a record: its writer died", path)
-    for line in whole:
+    for line in filter(None, whole):
         try:
             found.add(Input(**json.loads(line)))
         except (ValueError, TypeError):

@@ -3,7 +3,8 @@
 What ran is recorded while the notebook runs (`ishtar.executed`): functions, by name. With them
 count the bodies of their modules, which run when those are imported: constants, classes, tables.
 Names are followed only where nothing runs that could be recorded: a constant or a class that a
-function takes from another module brings in that module's body.
+function takes from another module brings in that module's body, and a function behind a cache
+counts where it is named, since what is in the cache is given without running it.
 
 Of all this neither comments nor layout nor docstrings count: what cannot change a number makes
 nothing stale. The digests are the same on every version of Python.
@@ -11,21 +12,22 @@ nothing stale. The digests are the same on every version of Python.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import ishtar
+from ishtar.executed import BODY, TAKEN
 from ishtar.lineage import ABSENT, RAN, Input, digest
-from runner.source_units import BODY, Module
+from runner.source_units import Module
 
 ALL = "*"  # of a report that no notebook ran for: all of the library
 Ran = Mapping[str, Sequence[str]]  # module → its units that count
+CHANGING = "changed while the report ran"  # in place of a digest: nobody knows which ran
 _DEEPEST = 20  # modules that hand a name on
-_IMPORTED = re.compile(r"\bfrom\s+([\w.]+)\s+import\s*\(?([\w\s,]+)")
 
 
 class Library:
@@ -44,11 +46,12 @@ class Library:
 
     def names(self) -> list[str]:
         """Return the names of all modules."""
-        found = []
+        return [name for name, _ in self._files()]
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
         for path in sorted(self._root.rglob("*.py")):
             parts = path.relative_to(self._root.parent).with_suffix("").parts
-            found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-        return found
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
     def module(self, name: str) -> Module | None:
         """Return a module; None where there is none of this name, or none that can be read."""
@@ -60,7 +63,7 @@ class Library:
         if name != self.name and not name.startswith(f"{self.name}."):
             return None
         place = os.path.join(self._root.parent, *name.split("."))
-        for path in (f"{place}.py", os.path.join(place, "__init__.py")):
+        for path in (os.path.join(place, "__init__.py"), f"{place}.py"):  # as Python looks
             try:
                 stat = os.stat(path)
             except OSError:
@@ -68,24 +71,32 @@ class Library:
             return _read(name, path, stat.st_mtime_ns, stat.st_size)
         return None
 
-    def counted(self, records: Iterable[Input], cells: Iterable[str] = ()) -> dict[str, list[str]]:
-        """Return what a report depends on: the units that ran, and the bodies that count with them.
+    def counted(self, records: Iterable[Input]) -> dict[str, list[str]]:
+        """Return what a report depends on: what ran or was taken, and the bodies that count too.
 
         Parameters
         ----------
         records : iterable of Input
             Of kind ``ran``.
-        cells : iterable of str
-            The code of the notebook, which may name constants itself.
         """
-        return _Count(self, records).counted(cells)
+        return _Count(self, records).counted()
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Return what changes with each module's file, by the module's name."""
+        found = {}
+        for name, path in self._files():
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                found[name] = (stat.st_mtime_ns, stat.st_size)
+        return found
 
     def digests(self, ran: Ran) -> dict[str, str]:
         """Return the digest of what counts of each module now; ``absent`` where it is gone."""
         if ALL in ran:
             return {self.name: digest([m.whole() for m in map(self.module, self.names()) if m])}
         modules = {name: self.module(name) for name in ran}
-        attributes: set[str] = set()
+        # a method of such a name may come to take the place of one that ran, or that they call
+        attributes = {unit.rpartition(".")[2] for units in ran.values() for unit in units}
         for name, module in modules.items():
             if module is not None:
                 attributes = attributes.union(*(module.unit(u).attributes for u in ran[name]))
@@ -118,14 +129,14 @@ class _Count:
             module, _, unit = item.name.partition(":")
             if item.kind == RAN and item.subject:
                 self._at_import[item.subject].add((module, unit))
+            elif item.kind == RAN and unit.startswith(TAKEN):
+                self._take(module, unit.removeprefix(TAKEN))
             elif item.kind == RAN:
                 self._add(module, unit)
 
-    def counted(self, cells: Iterable[str]) -> dict[str, list[str]]:
+    def counted(self) -> dict[str, list[str]]:
         if self._units:
             self._everything_of(self._library.name)
-        for cell in cells:
-            self._cell(cell)
         while self._todo:
             name, unit = self._todo.pop()
             self._add(name, BODY)
@@ -133,6 +144,9 @@ class _Count:
                 for found in self._at_import[name]:
                     self._add(*found)
             if (module := self._library.module(name)) is not None:
+                for loaded in module.loaded if unit == BODY else ():
+                    if loaded != self._library.name and self._library.module(loaded) is not None:
+                        self._add(loaded, BODY)
                 for used in module.unit(unit).names:
                     self._name(module, used)
                 for base, attribute in module.unit(unit).chains:
@@ -151,14 +165,26 @@ class _Count:
             self._todo.append((module, unit))
 
     def _name(self, module: Module, name: str, depth: int = 0) -> None:
-        """Count the body that binds a name which is no function."""
+        """Count the body that binds a name which is no function, and a function with a cache."""
         if name in module.assigned:
             self._add(module.name, BODY)
-        elif name in module.imports and depth < _DEEPEST:
+        if name in module.cached:
+            self._add(module.name, name)
+        if name in module.imports and depth < _DEEPEST:
             source, symbol = module.imports[name]
             where = self._library.module(source)
             if where is not None and symbol:
                 self._name(where, symbol, depth + 1)
+
+    def _take(self, name: str, symbol: str) -> None:
+        """Count what a symbol of a module is, which is no function with a mark."""
+        module = self._library.module(name)
+        if module is None or symbol == "__dict__":
+            self._add(name, BODY)
+        elif symbol in module.units:  # decorated: what it is now need not run it
+            self._add(name, symbol)
+        else:
+            self._name(module, symbol)
 
     def _chain(self, module: Module, base: str, attribute: str) -> None:
         """Count the body that binds ``base.attribute``, where ``base`` is a module."""
@@ -167,22 +193,6 @@ class _Count:
             where = self._library.module(f"{source}.{symbol}" if symbol else source)
             if where is not None:
                 self._name(where, attribute)
-
-    def _cell(self, source: str) -> None:
-        """Count the bodies of modules that a notebook names itself, however it does."""
-        own = self._library.name
-        for name in re.findall(rf"\b{own}\b(?:\.\w+)*", source):
-            parts = name.split(".")
-            for k in range(len(parts), 0, -1):
-                if (module := self._library.module(".".join(parts[:k]))) is not None:
-                    self._add(module.name, BODY)
-                    for attribute in parts[k : k + 1]:
-                        self._name(module, attribute)
-                    break
-        for name, symbols in _IMPORTED.findall(source):
-            if (module := self._library.module(name)) is not None:
-                for symbol in re.findall(r"\w+", symbols):
-                    self._name(module, symbol)
 
 
 def installed_at() -> Path:

@@ -25,7 +25,7 @@ from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
 from runner import sandbox
-from runner.code import ALL, code_input, library
+from runner.code import ALL, CHANGING, code_input, library
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import is_passing, was_killed
 from runner.progress import Telling, following
@@ -147,7 +147,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
     values = template.values(job.subject, job.parameters)
     started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
     reports = Path(job.reports) if job.reports else workspace.reports
-    packages = sandbox.installed()
+    packages, sources = sandbox.installed(), library().stamps()
     folder = WorkingFolder(reports, RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX)
     temporary = folder.path
     ahead = Ahead()
@@ -184,8 +184,9 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         with phases.phase("record"):
             records = folder.take_records()
             it_ran = not (job.given_up or lacking)
-            ran = library().counted(records, template.code) if it_ran else {ALL: [ALL]}
-            code = library().digests(ran)
+            ran = library().counted(records) if it_ran else {ALL: [ALL]}
+            code, sources_now = library().digests(ran), library().stamps()
+            code |= {m: CHANGING for m in code if sources.get(m) != sources_now.get(m)}
             read = {r for r in records if r.kind != RAN}
             inputs = tuple(sorted({*read, *recorder.inputs, code_input(ran, code)}))
             environment = dict(_environment())

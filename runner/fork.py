@@ -11,8 +11,9 @@ from typing import Any
 
 from ishtar.lineage import digest
 from ishtar.workspace import VARIABLE, Workspace
+from runner.notebook_file import read_notebook
 from runner.receipts import Subject
-from runner.templates import Template
+from runner.templates import Template, holds_parameters, is_left_over
 
 
 def fill_in(source: str, values: Mapping[str, Any]) -> str:
@@ -81,15 +82,14 @@ def fork(
     report : str
         Digest of the report that it was forked from; empty where there is none.
     """
-    import nbformat
+    from nbformat import from_dict
     from nbformat.v4 import new_code_cell
 
-    notebook = nbformat.read(template.path, as_version=4)
+    notebook = from_dict(read_notebook(template.path))
+    notebook.cells = [cell for cell in notebook.cells if not is_left_over(cell)]
     for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-            if "parameters" in cell.metadata.get("tags", []):
-                cell.source = fill_in(cell.source, values)
+        if holds_parameters(cell):
+            cell.source = fill_in(cell.source, values)
     here = (
         "import os\n\n"
         f'os.environ.setdefault("{VARIABLE}", {str(workspace.root)!r})  # forked from there'

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.notebook_file import INJECTED, read_notebook
 from runner.outcome import outcome
 from runner.parameters import injected_cell
 from runner.receipts import Scrap, State
-from runner.templates import INJECTED, Template, is_left_over
+from runner.templates import Template, holds_parameters, is_left_over
 
 SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
 LONGEST_NAME = 200  # of a scrap
@@ -26,18 +27,13 @@ logger = logging.getLogger(__name__)
 
 def prepare(template: Template, values: Mapping[str, Any]) -> Any:
     """Return the template as a notebook with the cell that sets its parameters."""
-    import nbformat
+    from nbformat import from_dict
     from nbformat.v4 import new_code_cell
 
-    notebook = nbformat.read(template.path, as_version=4)
+    notebook = from_dict(read_notebook(template.path))
     notebook.cells = [cell for cell in notebook.cells if not is_left_over(cell)]
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    position = next(
-        k for k, c in enumerate(notebook.cells) if "parameters" in c.metadata.get("tags", [])
-    )
-    injected = new_code_cell(injected_cell(values), id="injected-parameters")
+    position = next(k for k, cell in enumerate(notebook.cells) if holds_parameters(cell))
+    injected = new_code_cell(injected_cell(values), id=INJECTED)
     injected.metadata["tags"] = [INJECTED]
     notebook.cells.insert(position + 1, injected)
     notebook.metadata["papermill"] = {"parameters": dict(values), "template": template.name}

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ishtar.executed import Function, from_source, units
+from ishtar.executed import BODY, Function, from_source, units
 from ishtar.lineage import digest
 from runner import normal
 from runner.normal import normal_form, without_docstrings
 
-BODY = ""  # the unit of a module that is its body
 _HERE = (Path(__file__), Path(normal.__file__))
 _TAG = "units" + hashlib.blake2b(b"".join(p.read_bytes() for p in _HERE), digest_size=6).hexdigest()
 
@@ -53,25 +52,38 @@ class Module:
         Names that the body binds, not by a function or an import: constants and classes.
     imports : dict of str to (str, str)
         What names mean that the body imports: module, and symbol or ``""``.
+    cached : frozenset of str
+        Functions behind a cache: what is in it is given without running them.
+    loaded : frozenset of str
+        Modules that the body imports for what they do, not for a name: tables that they fill.
     """
 
     name: str
     units: dict[str, Unit]
     assigned: frozenset[str]
     imports: dict[str, tuple[str, str]]
+    cached: frozenset[str] = frozenset()
+    loaded: frozenset[str] = frozenset()
 
     @classmethod
     def at(cls, name: str, path: Path) -> Module:
         """Read a module from its file, or what was kept of it when it was the same."""
         is_package = path.name == "__init__.py"
-        found, assigned, imports = from_source(
+        found, assigned, imports, cached, loaded = from_source(
             str(path), _TAG, lambda source: _taken_apart(name, source.decode(), is_package)
         )
         names = ("identity", "names", "chains", "attributes")
         units = {
             unit: Unit(**dict(zip(names, facts, strict=True))) for unit, facts in found.items()
         }
-        return cls(name=name, units=units, assigned=assigned, imports=imports)
+        return cls(
+            name=name,
+            units=units,
+            assigned=assigned,
+            imports=imports,
+            cached=cached,
+            loaded=loaded,
+        )
 
     def unit(self, name: str) -> Unit:
         """Return a unit; one that is like no other where there is none of this name."""
@@ -96,7 +108,7 @@ class Module:
 
 
 def _taken_apart(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
-    """Return units (identity, names, chains, attributes), assigned names and imports."""
+    """Return units (identity, names, chains, attributes), and the other fields of `Module`."""
     tree = without_docstrings(source)
     functions: dict[str, list[ast.AST]] = {}
     for unit, node in units(tree.body):
@@ -114,10 +126,18 @@ def _taken_apart(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
             for n in sorted(names)
             if n in functions or n in body.imports
         }
-        identity = digest([[normal_form(node) for node in nodes[unit]], meaning])
+        dotted = [sorted(body.dotted)] if unit == BODY and body.dotted else []
+        identity = digest([[normal_form(node) for node in nodes[unit]], meaning, *dotted])
         facts = (uses.names, uses.chains, uses.attributes)
         found[unit] = (identity, *(frozenset(fact) for fact in facts))
-    return found, frozenset(_assigned(nodes[BODY][0])), body.imports
+    loaded = body.dotted | {".".join(filter(None, body.imports[n])) for n in for_itself}
+    cached = {n for n, of in functions.items() if any(_has_cache(node) for node in of)}
+    assigned = frozenset(_assigned(nodes[BODY][0]))
+    return found, assigned, body.imports, frozenset(cached), frozenset(loaded)
+
+
+def _has_cache(function: Any) -> bool:
+    return any("cache" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
 def _assigned(body: ast.AST) -> set[str]:
@@ -133,13 +153,15 @@ def _assigned(body: ast.AST) -> set[str]:
 class _Body(ast.NodeTransformer):
     """Leaves functions and imports out of a module's body: they count where they are used.
 
-    ``imports`` is what names mean that the body imports: local name → (module, symbol or "").
+    ``imports`` is what names mean that the body imports: local name → (module, symbol or "");
+    ``dotted`` are the modules of which it binds the first part only: ``import a.b``.
     """
 
     def __init__(self, functions: set[int], name: str, is_package: bool) -> None:
         self._functions = functions
         self._package = name if is_package else name.rpartition(".")[0]
         self.imports: dict[str, tuple[str, str]] = {}
+        self.dotted: set[str] = set()
 
     def visit(self, node: ast.AST) -> Any:
         if id(node) in self._functions:
@@ -151,6 +173,8 @@ class _Body(ast.NodeTransformer):
                 for a in names:
                     top = a.name.partition(".")[0]
                     self.imports[a.asname or top] = (a.name if a.asname else top, "")
+                    if a.name != top and not a.asname:
+                        self.dotted.add(a.name)
                 return None
             case ast.ImportFrom(module=module, names=names, level=level):
                 source = _absolute(module or "", level, self._package)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
-from runner.templates import SCOPE_PARAMETERS, Template, is_left_over
+from runner.notebook_file import read_notebook
+from runner.templates import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
 
 _INSTALLS = re.compile(
     r"^\s*(?:[!%]{1,2}\s*)?(?:sudo\s+)?(?:\{?sys\.executable\}?\s+-m\s+|python[\d.]*\s+-m\s+)?"
@@ -49,20 +49,15 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
         tree = _tree(source)
         if tree is None:
             continue
-        if "parameters" not in _tags_of(template, number):
+        if number != _number_of_parameters(template):
             yield from (f"{where}: {text}" for text in _own_subject(tree, template))
         yield from (f"{where}: {text}" for text in _imports(tree, template.path.parent))
         handles |= _handles(tree, shots, handles)
         yield from (f"{where}: {text}" for text in _unknown_signals(tree, handles, declared))
 
 
-def _cells(template: Template) -> list[dict[str, object]]:
-    cells: list[dict[str, object]] = json.loads(template.path.read_text(encoding="utf-8"))["cells"]
-    return cells
-
-
 def _left_over(template: Template) -> Iterator[str]:
-    for number, cell in enumerate(_cells(template), start=1):
+    for number, cell in enumerate(read_notebook(template.path)["cells"], start=1):
         if is_left_over(cell):
             yield (
                 f"cell {number} is left over from a run, which set other parameters: it is passed "
@@ -70,11 +65,11 @@ def _left_over(template: Template) -> Iterator[str]:
             )
 
 
-def _tags_of(template: Template, number: int) -> Sequence[str]:
-    code = [c for c in _cells(template) if c["cell_type"] == "code" and not is_left_over(c)]
-    metadata = code[number - 1].get("metadata")
-    tags = metadata.get("tags", ()) if isinstance(metadata, dict) else ()
-    return list(tags)
+def _number_of_parameters(template: Template) -> int:
+    """Return which of a template's code cells declares its parameters, from 1."""
+    cells = read_notebook(template.path)["cells"]
+    code = [c for c in cells if c["cell_type"] == "code" and not is_left_over(c)]
+    return next(k for k, cell in enumerate(code, start=1) if holds_parameters(cell))
 
 
 def _tree(source: str) -> ast.Module | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +13,7 @@ from ishtar.errors import did_you_mean
 from ishtar.lineage import digest
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.normal import normal_form
+from runner.notebook_file import INJECTED, name_problem, read_notebook
 from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject
 from runner.results import ResultRecord, read_results
@@ -24,7 +24,6 @@ SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
     "day": ("day",),
     "range": ("first", "last"),
 }
-INJECTED = "injected-parameters"
 LEFT_OVER = {INJECTED, "papermill-error-cell-tag"}  # tags of cells that runs put in
 
 
@@ -126,9 +125,10 @@ def _parameters(
     path: Path, cells: list[dict[str, Any]], scope: Scope
 ) -> tuple[tuple[Parameter, ...], list[str]]:
     """Return the parameters that the notebook declares, and what is wrong with them."""
-    tagged = [c["source"] for c in cells if "parameters" in c["tags"]]
+    tagged = [c["source"] for c in cells if holds_parameters(c)]
     if len(tagged) != 1:
-        return (), [f"{path.name}: {len(tagged)} cells are tagged `parameters`; tag exactly one"]
+        wrong = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
+        return (), [f"{path.name}: {wrong}"]
     try:
         parameters = parse_parameters(tagged[0])
     except TemplateError as error:
@@ -142,32 +142,12 @@ def _parameters(
 
 def _cells(path: Path) -> list[dict[str, Any]]:
     """Return what counts of a notebook's cells; `TemplateError` where it is none."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            {
-                "cell_type": str(cell["cell_type"]),
-                "source": _text_of(cell["source"]),
-                "tags": list(cell.get("metadata", {}).get("tags", [])),
-            }
-            for cell in data["cells"]
-            if not is_left_over(cell)
-        ]
-    except OSError as error:
-        raise TemplateError(
-            f"{path.name} cannot be read: {error.strerror}: let the factory's user read it, or "
-            "take it away"
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        why = "it is too deep" if isinstance(error, RecursionError) else str(error)
-        raise TemplateError(f"{path.name}: not a notebook ({why}): save it in Jupyter") from error
+    return [cell for cell in read_notebook(path)["cells"] if not is_left_over(cell)]
 
 
-def _text_of(source: Any) -> str:
-    lines = [source] if isinstance(source, str) else source
-    if not all(isinstance(line, str) for line in lines):
-        raise TypeError(f"a cell's source is {source!r:.40}")
-    return "".join(lines)
+def holds_parameters(cell: Mapping[str, Any]) -> bool:
+    """Say whether a cell is the one that declares the parameters."""
+    return cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
 
 
 def is_left_over(cell: Mapping[str, Any]) -> bool:
@@ -175,7 +155,7 @@ def is_left_over(cell: Mapping[str, Any]) -> bool:
 
     One that sets parameters would set those of that report's shot, after ours.
     """
-    return bool(LEFT_OVER & set(cell.get("metadata", {}).get("tags", ())))
+    return bool(LEFT_OVER & set(cell["metadata"].get("tags", ())))
 
 
 def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
@@ -305,6 +285,11 @@ def read_templates(folder: Path) -> Templates:
     wrong: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.ipynb")):
         if path.name.startswith("."):
+            continue
+        if problem := name_problem(path.stem):
+            # whoever lists it need not be able to write its name
+            shown = path.stem if path.stem.isprintable() else ascii(path.stem)[1:-1]
+            wrong[shown] = (f"{shown}.ipynb: {problem}",)
             continue
         try:
             found[path.stem] = read_template(path)

@@ -267,9 +267,30 @@ def test_what_its_code_uses_is_part_of_a_calibrations_identity(workspace, own):
         OWN.replace("OFF = 0.5", "OFF = 0.6"),
         OWN.replace("return x + OFF", "return x - OFF"),
         OWN.replace("** 2", "** 3"),
+        OWN + "\nSquareLaw.apply = lambda self, x, quiet: x\n",
+        OWN + "\nfor name in ('OFF',):\n    globals()[name], SquareLaw.more = 0.7, 1\n",
     ):
         own.write_text(other, encoding="utf-8")
         assert digest() != first
+
+
+def test_what_is_changed_in_place_or_shares_a_line_is_part_of_it_too(workspace, own):
+    table = OWN.replace("OFF = 0.5", "OFF, ON = [0.5], 1; KEPT = 2").replace(
+        "return x + OFF", "return x + OFF[0] * KEPT * ON"
+    )
+    texts = [
+        table,
+        table.replace("OFF, ON = [0.5], 1", "OFF, ON = [0.6], 1"),
+        table.replace("KEPT = 2", "KEPT = 3"),
+        table + "\nOFF[0] = 0.7\n",
+        table + "\nOFF.append(0.7)\n",
+        table + "\nwith open(__file__) as f: OFF[0] = 1.0\n",
+    ]
+    digests = set()
+    for text in texts:
+        own.write_text(text, encoding="utf-8")
+        digests.add(Testbed(workspace).declarations.devices["gauge"].calibrations[0].digest)
+    assert len(digests) == len(texts)
 
 
 @pytest.mark.parametrize(

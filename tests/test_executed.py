@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
+import operator
+import os
+import pickle
+import runpy
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ishtar import executed
-from ishtar.executed import MARKS, Executed, install
+from ishtar.executed import BODY, MARKS, TAKEN, Executed, install
 from ishtar.lineage import RAN, VARIABLE, Input, read_records
 
 SOURCES = {
@@ -75,8 +81,11 @@ def counting(n):
 async def later():
     return 3
 
+TABLE = {"twice": lambda x: 2 * x}
+
 class Base:
     limit = 4
+    half = property(lambda self: self.limit / 2)
 
     def load(self):
         return self._read()
@@ -143,8 +152,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         del sys.modules[name]
 
 
-def ran() -> set[str]:
+def noted() -> set[str]:
     return {i.name.partition(":")[2] for i in executed.executed.ran if not i.subject}
+
+
+def ran() -> set[str]:
+    return {unit for unit in noted() if not unit.startswith(TAKEN)}
 
 
 def run_coroutine(parts):
@@ -171,6 +184,11 @@ def run_coroutine(parts):
         (lambda p: p.here(), 6, {"here"}),
         (lambda p: p.fast(), 8, {"fast"}),
         (lambda p: p.plain(p.Base.limit), 4, {"plain"}),
+        (lambda p: p.TABLE["twice"](2), 4, {BODY}),
+        (lambda p: p.Base().half, 2, {BODY}),
+        (lambda p: functools.partial(p.plain, 4)(), 4, {"plain"}),
+        (lambda p: operator.methodcaller("alone")(p.Shot), 5, {"Shot.alone"}),
+        (lambda p: list(map(p.plain, [3])), [3], {"plain"}),
     ],
 )
 def test_what_runs_is_known_by_name_and_does_what_it_did(package, call, value, units):
@@ -226,7 +244,10 @@ def test_what_ran_before_the_record_began_is_in_it(package, tmp_path, monkeypatc
     monkeypatch.setenv(VARIABLE, str(path))
     executed.executed.begin()
     tools.cached(1)
-    assert read_records(path) == (Input(kind=RAN, name="watched_lib.tools:cached"),)
+    assert read_records(path) == (
+        Input(kind=RAN, name="watched_lib.tools:.cached"),  # taken by the second call
+        Input(kind=RAN, name="watched_lib.tools:cached"),
+    )
 
 
 def test_threads_are_seen_and_do_not_take_an_import_for_theirs(package):
@@ -259,3 +280,95 @@ def test_a_compiled_module_is_used_again_until_its_source_changes(package, tmp_p
     path.write_text("x = 1\n")
     assert executed.from_source(str(path), "test1", make) == 6
     assert len(made) == 3
+
+
+@pytest.mark.parametrize(
+    ("take", "units"),
+    [
+        (lambda p: p.Base, {".Base"}),
+        (lambda p: getattr(p, "TAB" + "LE"), {".TABLE"}),
+        (lambda p: vars(p)["TABLE"], {".__dict__"}),
+        (lambda p: exec("from watched_lib.parts import names", {}), {".names"}),
+        (lambda p: pickle.loads(b"cwatched_lib.parts\nBase\n."), {".Base"}),
+        (lambda p: p.plain, set()),  # tells itself, when it runs
+        (lambda p: p.__name__, set()),
+        (lambda p: getattr(p, "nowhere", None), set()),
+    ],
+)
+def test_what_is_taken_from_a_module_without_a_call_is_written_down(package, take, units):
+    parts = package("watched_lib.parts")
+    parts.__dict__["names"] = []
+    executed.executed.ran.clear()
+    executed.executed._taken.clear()
+    take(parts)
+    assert noted() == units
+
+
+def test_what_modules_take_while_they_are_imported_is_told_by_their_source(package, tmp_path):
+    (tmp_path / "watched_lib" / "user.py").write_text("from watched_lib.tools import names\n")
+    package("watched_lib.user")
+    assert {i.name for i in executed.executed.ran if not i.subject} == set()
+
+
+def test_a_marked_module_can_be_pickled_as_those_do_that_know_modules(package):
+    parts = package("watched_lib.parts")
+    assert pickle.loads(pickle.dumps(parts)) is parts
+
+
+@pytest.mark.parametrize("taken", [0, 20])
+def test_what_a_full_disk_refused_is_written_at_the_next_call(
+    package, tmp_path, monkeypatch, taken
+):
+    path = tmp_path / "inputs.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    parts = package("watched_lib.parts")
+    write, calls = os.write, []
+
+    def full(file: int, data: bytes) -> int:
+        calls.append(data)
+        if len(calls) == 1 and taken:
+            return write(file, data[:taken])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        parts.plain()
+    monkeypatch.setattr(os, "write", write)
+    assert parts.plain() == 1
+    assert parts.here() == 6
+    assert {i.name.partition(":")[2] for i in read_records(path) if not i.subject} == {
+        "plain",
+        "here",
+    }
+
+
+def test_a_record_outlives_a_program_that_closes_all_its_files(package, tmp_path, monkeypatch):
+    path = tmp_path / "inputs.jsonl"
+    monkeypatch.setenv(VARIABLE, str(path))
+    parts = package("watched_lib.parts")
+    before = set(os.listdir("/dev/fd"))
+    parts.plain()
+    assert set(os.listdir("/dev/fd")) == before  # none is kept that could become another's
+
+
+def test_a_module_that_is_run_as_a_program_is_seen(package, tmp_path):
+    source = "def f():\n    return 4\n\nif __name__ == '__main__':\n    FOUND = f()\n"
+    (tmp_path / "watched_lib" / "program.py").write_text(source)
+    package("watched_lib")
+    assert runpy.run_module("watched_lib.program", run_name="__main__")["FOUND"] == 4
+    assert ran() == {"f", BODY}
+
+
+def test_what_is_kept_for_python_with_and_without_assertions_is_not_the_same(package, tmp_path):
+    (tmp_path / "watched_lib" / "strict.py").write_text("def f():\n    assert False\n")
+    code = "from ishtar.executed import install\ninstall('watched_lib')\n"
+    code += "import watched_lib.strict as s\ns.f()"
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    path = os.pathsep.join([str(tmp_path), kept.get("PYTHONPATH", "")])
+    ends = [
+        subprocess.run(
+            [sys.executable, *how, "-c", code], env=kept | {"PYTHONPATH": path}, capture_output=True
+        ).returncode
+        for how in (["-O"], [])
+    ]
+    assert ends == [0, 1]

@@ -210,8 +210,8 @@ def test_addresses_are_relative_to_their_page(here, target, address):
 
 
 def test_no_template_name_leaves_its_folder():
-    assert safe_name("../../etc") == "_.._etc"
-    assert safe_name("index") == "index_"
+    assert safe_name("../../etc") == "~x2e.~x2f..~x2fetc"
+    assert safe_name("index") == "index~"
     assert "/" not in safe_name("a/b")
 
 

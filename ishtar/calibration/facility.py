@@ -191,7 +191,7 @@ def _source_digest(tree: ast.Module, name: str) -> str:
     for statement in tree.body:
         for bound in _names_bound(statement):
             places.setdefault(bound, []).append(statement)
-    reached: dict[int, ast.stmt] = {}
+    reached: dict[tuple[int, int], ast.stmt] = {}  # by line and column: a line may have several
     todo = [name]
     seen: set[str] = set()
     while todo:
@@ -200,9 +200,9 @@ def _source_digest(tree: ast.Module, name: str) -> str:
             continue
         seen.add(current)
         for statement in places.get(current, []):
-            reached[statement.lineno] = statement
+            reached[statement.lineno, statement.col_offset] = statement
             todo += [n.id for n in ast.walk(statement) if isinstance(n, ast.Name)]
-    return digest([_normalised(reached[line]) for line in sorted(reached)])
+    return digest([_normalised(reached[place]) for place in sorted(reached)])
 
 
 def _names_bound(statement: ast.stmt) -> list[str]:
@@ -210,11 +210,15 @@ def _names_bound(statement: ast.stmt) -> list[str]:
         return [statement.name]
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return [(a.asname or a.name).split(".")[0] for a in statement.names]
-    return [
-        node.id
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    bound = [node.id for node in names if isinstance(node.ctx, ast.Store)]
+    # what is not bound may still be changed: TABLE["a"] = f, TABLE.update(a=f), Base.apply = f
+    match statement:
+        case ast.Assign(targets=targets) if all(isinstance(t, ast.Name) for t in targets):
+            return bound
+        case ast.AnnAssign(target=ast.Name()) | ast.AugAssign(target=ast.Name()):
+            return bound
+    return [node.id for node in names]
 
 
 def _normalised(statement: ast.stmt) -> str:

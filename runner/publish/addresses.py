@@ -83,9 +83,10 @@ def official_stem(subject: Subject, template: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Return a name that is one part of a path, whatever a receipt says."""
-    name = re.sub(r"[^\w.-]", "_", name).lstrip(".")
-    return f"{name}_" if name in {"", "index", "reruns"} else name
+    """Return a name that is one part of a path, whatever a receipt says, and no other's."""
+    if name in {"", "index", "reruns"}:
+        return f"{name}~"
+    return slug(name) if re.search(r"[^\w.-]", name) or name.startswith(".") else name
 
 
 def slug(name: str) -> str:

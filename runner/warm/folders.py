@@ -69,3 +69,9 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def remove_files_of(prefix: str) -> None:
+    """Remove the sockets and folders of a kernel, whose names begin alike."""
+    for path in Path(prefix).parent.glob(f"{Path(prefix).name}[-.]*"):
+        remove(path)

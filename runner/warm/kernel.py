@@ -14,6 +14,7 @@ import random
 import signal
 import socket
 import sys
+import sysconfig
 import time
 import traceback
 from pathlib import Path
@@ -64,8 +65,9 @@ def _leave_the_server(server: int) -> None:
     os.setsid()  # the leader of a group that can be killed as a whole
     die_with(server)
     adopt_orphans()
-    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE):
+    for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: an error, no death
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # What is written before ipykernel takes both streams over is nobody's output.
     null = os.open(os.devnull, os.O_RDWR)
@@ -100,6 +102,16 @@ def _start(prefix: str, server: int) -> Any:
     return app
 
 
+def _import_from_here() -> None:
+    """Let the notebook import files that it writes, as on an ordinary kernel.
+
+    The server itself runs without (``-P``): what lies in its folder is nobody's business.
+    """
+    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    place = next((k for k, path in enumerate(sys.path) if path in installed), 0)
+    sys.path.insert(place, "")
+
+
 def _enter(
     app: Any,
     temporary: Path,
@@ -115,6 +127,7 @@ def _enter(
     if connection:
         app.session.key = connection["key"].encode()
     os.chdir(cwd)
+    _import_from_here()
     os.environ.clear()
     os.environ.update(env)
     executed.begin()

@@ -94,9 +94,11 @@ def _first_use() -> None:
     import pandas as pd
     import xarray as xr
 
+    from ishtar.executed import executed
     from ishtar.units import factor
 
-    factor("eV", "J")
+    with executed.on_behalf_of("ishtar.units"):  # fills caches: it counts where those do
+        factor("eV", "J")
     xr.DataArray([0.0], dims="time").to_series()  # imports every kind of array that there may be
     pd.DataFrame({"x": [0.0]})._repr_html_()
     _draw()

@@ -12,6 +12,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -87,6 +88,25 @@ def children(pid: int) -> set[int]:
             return {p.pid for p in psutil.Process(pid).children()}
         except psutil.NoSuchProcess:
             return set()
+
+
+def comes_from_below(connection: socket.socket) -> bool:
+    """Tell whether a process below this one has made a connection, or one that is gone already.
+
+    Whatever a kernel has started stays below it, since it adopts orphans.
+    """
+    if not LINUX:
+        return False
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * 4)
+    pid = int.from_bytes(told[:4], sys.byteorder)
+    while pid != os.getpid():
+        if pid <= 1:  # 0 is in no namespace of ours
+            return False
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[1])
+        except OSError:
+            return True
+    return True
 
 
 def descendants(pid: int) -> set[int]:

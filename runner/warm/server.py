@@ -36,9 +36,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.warm import kernel as forked
-from runner.warm.folders import remove
+from runner.warm.folders import remove_files_of
 from runner.warm.preload import Sources, preload_first, preload_later
-from runner.warm.processes import adopt_orphans, children, kill, kill_tree
+from runner.warm.processes import adopt_orphans, children, comes_from_below, kill, kill_tree
 
 logger = logging.getLogger(__name__)
 OWNER = 0  # standard input
@@ -158,7 +158,11 @@ class Server:
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
             connection, _ = self._listener.accept()
-            self._hold(Lease(connection))
+            if comes_from_below(connection):  # from a notebook, which would be rid of its sandbox
+                logger.warning("a program of a notebook asked for a kernel: refused")
+                connection.close()
+            else:
+                self._hold(Lease(connection))
 
     def _hold(self, lease: Lease) -> None:
         lease.connection.setblocking(False)
@@ -238,7 +242,7 @@ class Server:
             return
         for name in (n for n in kernel.info if n.endswith("_port")):
             Path(f"{kernel.prefix}-{kernel.info[name]}").replace(f"{earlier['ip']}-{earlier[name]}")
-        _remove_files(kernel)
+        remove_files_of(kernel.prefix)
         kernel.prefix, kernel.info = earlier["ip"], earlier
 
     # --- kernels -------------------------------------------------------------------------------
@@ -317,7 +321,7 @@ class Server:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(kernel.channel)
             kernel.channel.close()
-        _remove_files(kernel)
+        remove_files_of(kernel.prefix)
         if kernel.lease:
             self._tell(kernel.lease, {"exit": kernel.exit})
 
@@ -328,7 +332,7 @@ class Server:
         for kernel in self._kernels.values():
             if kernel.lease is None:
                 kill_tree(kernel.pid)
-                _remove_files(kernel)
+                remove_files_of(kernel.prefix)
         state = {
             "forked": self._forked,
             "listener": self._listener.fileno(),
@@ -373,20 +377,13 @@ class Server:
                 self._waiting.append(lease)
 
 
-def _remove_files(kernel: Kernel) -> None:
-    prefix = Path(kernel.prefix)
-    for path in prefix.parent.glob(f"{prefix.name}[-.]*"):
-        remove(path)
-
-
 def main(state_file: str) -> None:
     """Serve, from a state that the owner or an earlier self has left."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     adopt_orphans()
-    path = Path(state_file)
-    state = json.loads(path.read_text(encoding="ascii"))
-    path.unlink()
+    state = json.loads(Path(state_file).read_text(encoding="ascii"))
+    Path(state_file).unlink()
     listener = socket.socket(fileno=state["listener"])
     listener.set_inheritable(False)
     listener.setblocking(False)

@@ -290,7 +290,7 @@ def test_a_report_that_cannot_be_made_ends_no_run(factory):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
     with Stumbling(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
-        with pytest.raises(ReportsNotMade, match=r"a report could not be made, .*: RuntimeError: stum"):
+        with pytest.raises(ReportsNotMade, match=r"a report could not .*: RuntimeError: stum"):
             coordinator.run(workers=2)
         made = {r.template for r in coordinator.catalogue.reports()}
         assert made == {"good", "other"}

@@ -14,7 +14,7 @@ import pytest
 
 from ishtar.lineage import RAN, Input, digest
 from runner import code
-from runner.code import ALL, Library, code_input, installed_at
+from runner.code import ALL, CHANGING, Library, code_input, installed_at
 from runner.coordinator import Coordinator
 from runner.normal import normal_form, without_docstrings
 from runner.rebuild import rebuild
@@ -91,10 +91,10 @@ def library(tmp_path):
     return put
 
 
-def counted(library, *names, cells=(), at_import=()):
+def counted(library, *names, at_import=()):
     records = [Input(kind=RAN, name=name) for name in names]
     records += [Input(kind=RAN, name=name, subject=subject) for name, subject in at_import]
-    found = library.counted(records, cells)
+    found = library.counted(records)
     return {f"{m}:{u}" for m, us in found.items() for u in us}
 
 
@@ -115,17 +115,33 @@ def test_a_constant_or_class_of_another_module_brings_in_its_body(library, name)
 
 
 @pytest.mark.parametrize(
-    "cell",
+    ("taken", "module"),
     [
-        "from lib.facts import DEEPEST",
-        "from lib.shot import (\n    LIMIT,\n    DEEPEST)",
-        "import lib.facts as f\nf.TOTAL",
-        "%time import importlib; f = importlib.import_module('lib.facts')",
-        "import lib\nlib.shot.DEEPEST",
+        ("lib.facts:.DEEPEST", "lib.facts"),
+        ("lib.shot:.DEEPEST", "lib.facts"),  # which hands it on
+        ("lib.facts:.__dict__", "lib.facts"),
+        ("lib.facts:.Row", "lib.facts"),
     ],
 )
-def test_a_notebook_may_take_constants_itself(library, cell):
-    assert "lib.facts:" in counted(library(), cells=[cell])
+def test_what_a_notebook_takes_itself_counts_with_the_body_that_binds_it(library, taken, module):
+    assert counted(library(), taken) == {f"{module}:", "lib:", "lib:__getattr__"}
+
+
+CACHE = {"facts": ("def reading", "import functools\n@functools.cache\ndef reading")}
+
+
+@pytest.mark.parametrize("taken", ["lib.shot:lonely", "lib.facts:.reading", "lib.shot:.read"])
+def test_a_function_behind_a_cache_counts_where_it_is_named(library, taken):
+    """What a server of kernels, or an import, has put into it is given without running it."""
+    assert "lib.facts:reading" in counted(library(**CACHE), taken)
+    assert "lib.facts:reading" not in counted(library(**CACHE), "lib.shot:deep")
+
+
+@pytest.mark.parametrize("line", ["import lib.other", "from lib import other"])
+def test_a_module_that_is_imported_for_what_it_does_counts_with_who_imports_it(library, line):
+    edit = {"facts": ("DEEPEST = 20", f"{line}\nDEEPEST = 20")}
+    assert "lib.other:" in counted(library(**edit), "lib.shot:deep")
+    assert "lib.other:" not in counted(library(**edit), "lib.signal:helper")
 
 
 def test_what_runs_at_import_counts_where_its_module_does(library):
@@ -135,7 +151,7 @@ def test_what_runs_at_import_counts_where_its_module_does(library):
 
 
 def test_a_notebook_that_runs_nothing_of_the_library_depends_on_nothing_of_it(library):
-    assert counted(library(), cells=["print('libido')"]) == set()
+    assert counted(library()) == set()
 
 
 def digests(library, *names, before=None):
@@ -177,6 +193,21 @@ CHANGES = {
         ("lib.shot:deep",),
         {"facts": ("DEEPEST = 20", "DEEPEST = 21")},
         {"lib.facts"},
+    ),
+    "one more of them": (
+        ("lib.shot:lonely",),
+        {"shot": ("import numpy as np", "import numpy as np\nimport os.path")},
+        {"lib.shot"},
+    ),
+    "a method in the place of one that only the notebook calls": (
+        ("lib.shot:open_shot", "lib.signal:Base.load"),
+        {
+            "shot": (
+                "    def __getitem__",
+                "    def load(self):\n        return 9\n    def __getitem__",
+            )
+        },
+        {"lib.shot"},
     ),
     "a default": (LOADED, {"signal": ("def load(self)", "def load(self, n=1)")}, {"lib.signal"}),
     "what did not run": (LOADED, {"signal": ("sum([1])", "sum([2])")}, set()),
@@ -221,6 +252,13 @@ def test_a_function_or_module_that_is_gone_is_a_change(library, tmp_path):
     assert digests(Library(tmp_path / "lib"), *LOADED, before=before)["lib.signal"] == "absent"
     renamed = library(signal=("def load", "def load_all"))
     assert digests(renamed, *LOADED, before=before)["lib.signal"] != was["lib.signal"]
+
+
+def test_a_folder_comes_before_a_file_of_the_same_name_as_python_takes_it(library, tmp_path):
+    before = digests(library(), "lib.other:")
+    (tmp_path / "lib" / "other").mkdir()
+    (tmp_path / "lib" / "other" / "__init__.py").write_text("class Unread: x = 2\n")
+    assert digests(library(), "lib.other:") != before
 
 
 def test_a_report_that_no_notebook_ran_for_depends_on_all_of_it(library):
@@ -349,6 +387,19 @@ WAYS = {
         "p.start(); p.join()",
         "ishtar.plasma.collisions:neutral_density",
     ),
+    "constant": (
+        "import importlib as i\ngetattr(i.import_module('.helicon', 'ishtar.plasma'), 'BadMode')",
+        "ishtar.plasma.helicon:",
+    ),
+    "constant of a file": (
+        "open('h.py', 'w').write('from ishtar.sample_flags import *')\n%run h.py",
+        "ishtar.sample_flags:",
+    ),
+    "pickle": (
+        "import pickle\npickle.loads(b'cishtar.plasma.cross_sections\\nNoCrossSection\\n.')",
+        "ishtar.plasma.cross_sections:",
+    ),
+    "words": ("print('ishtar.rf.vswr')  # ishtar.gases.GASES", ""),
     "nothing": ("print(1)", ""),
 }
 
@@ -385,13 +436,46 @@ def test_a_change_makes_exactly_those_stale_that_ran_it_however_they_called_it(
             module, _, function = unit.partition(":")
             path = root.parent.joinpath(*module.split(".")).with_suffix(".py")
             before = path.read_text()
-            head, found, rest = before.partition(f"def {function}(")
-            body = rest.index("    return ")
-            path.write_text(f"{head}{found}{rest[:body]}    1 + 1\n{rest[body:]}")
+            if function:
+                head, found, rest = before.partition(f"def {function}(")
+                body = rest.index("    return ")
+                path.write_text(f"{head}{found}{rest[:body]}    1 + 1\n{rest[body:]}")
+            else:
+                path.write_text(f"{before}\nMORE = 1\n")
             stale = {p.template: p.reasons for p in coordinator.plan()}
             assert stale == {name: (f"stale: code {module} (content changed)",)}
             path.write_text(before)
         assert coordinator.plan() == []
+
+
+@pytest.mark.whole
+def test_a_module_that_changed_while_a_report_ran_makes_it_again(factory, coordinator, monkeypatch):
+    """Nobody knows which of the two it ran: what lies there now is no proof."""
+    factory.template("x", "import ishtar.rf\nishtar.rf.vswr(0.5)")
+    stamps = iter(range(100))
+
+    def changing(self: Library) -> dict[str, tuple[int, int]]:
+        return {"ishtar.rf": (next(stamps), 1)}
+
+    coordinator.sync_shots()
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "stamps", changing)
+        (done,) = coordinator.run(workers=0)
+    assert done.receipt.code["ishtar.rf"] == CHANGING
+    (planned,) = coordinator.plan()
+    assert planned.reasons == ("stale: code ishtar.rf (content changed)",)
+    assert list(coordinator.run(workers=0))
+    assert coordinator.plan() == []
+
+
+def test_a_stamp_changes_with_the_file_of_its_module_alone(library):
+    lib = library()
+    before = lib.stamps()
+    assert before.keys() == {"lib", "lib.shot", "lib.signal", "lib.facts", "lib.other"}
+    path = lib._root / "facts.py"
+    path.write_text(f"{path.read_text()}\nMORE = 1\n")
+    now = lib.stamps()
+    assert {name for name in before if now[name] != before[name]} == {"lib.facts"}
 
 
 @pytest.mark.whole

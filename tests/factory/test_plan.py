@@ -66,7 +66,7 @@ def code_of(template):
     library = code.library()
     calls = re.findall(r"^(?:ishtar\.)?(\w+)\(\)$", "\n".join(template.code), re.MULTILINE)
     records = [Input(kind=RAN, name=f"{HOMES[call]}:{call}") for call in calls if call in HOMES]
-    ran = library.counted(records, template.code)
+    ran = library.counted(records)
     return ran, library.digests(ran)
 
 

@@ -155,3 +155,72 @@ def test_a_log_that_was_left_is_not_passed_over(read_only, tmp_path):
     assert Path(f"{place / 'c.sqlite'}-wal").stat().st_size > 0
     with Catalogue(place / "c.sqlite") as catalogue:
         assert catalogue.shots() == [1, 2]
+
+
+WRITER = (
+    "import os, sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\n{}\n"
+    "for end in ('-shm', '-wal', '-journal'):\n"
+    "    if os.path.exists(sys.argv[1] + end): os.chmod(sys.argv[1] + end, 0o444)\n"
+    "os.kill(os.getpid(), 9)"
+)
+LEFT = {
+    "a log of changes": (
+        "db.execute('PRAGMA journal_mode=WAL'); db.execute('CREATE TABLE t (x)')\n"
+        "db.execute('INSERT INTO t VALUES (1)'); db.commit()",
+        "(1, 1)",
+    ),
+    "a transaction that was not finished": (
+        "db.execute('CREATE TABLE t (x)'); db.execute('INSERT INTO t VALUES (1)'); db.commit()\n"
+        "db.execute('PRAGMA cache_size=1'); db.execute('UPDATE t SET x = 2')\n"
+        "db.executemany('INSERT INTO t VALUES (?)', [(3,)] * 20_000)",
+        "(1, 1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_what_a_killed_writer_left_is_done_or_undone_also_for_who_may_not_write(tmp_path, what):
+    changes, expected = LEFT[what]
+    place = tmp_path / "a b#c?d%20"
+    place.mkdir()
+    path = place / "c.sqlite"
+    subprocess.run([sys.executable, "-c", WRITER.format(changes), str(path)], check=False)
+    path.with_name("c.sqlite-shm").unlink(missing_ok=True)  # as in a copy, or after a restart
+    assert [p.name for p in place.iterdir() if p != path]
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom ishtar.catalogue.reading import Reading\n"
+        "r = Reading(Path(sys.argv[1]))\n"
+        "print(r.now().execute('SELECT count(*), max(x) FROM t').fetchone(), flush=True)\n"
+        "r.close()"
+    )
+    for p in (*place.iterdir(), place):
+        p.chmod(0o555 if p.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            os.chown(p, NOBODY, NOBODY)
+    before = {p.name: p.read_bytes() for p in place.iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=without_rights,
+    )
+    place.chmod(0o755)
+    assert (done.stdout.strip(), done.stderr) == (expected, "")
+    assert {p.name: p.read_bytes() for p in place.iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == [place.name]  # no copy stays
+
+
+def test_a_catalogue_that_is_replaced_is_read_by_who_has_the_old_one_open(tmp_path):
+    """`ishtar rebuild` puts another file in its place."""
+    old, new = tmp_path / "c.sqlite", tmp_path / "new.sqlite"
+    for path, number in ((old, 1), (new, 2)):
+        with Catalogue(path, write=True) as catalogue:
+            catalogue.put_shot(number, {}, [], {})
+    with Catalogue(old) as reader:
+        assert reader.shots() == [1]
+        new.replace(old)
+        assert reader.shots() == [2]
+        old.unlink()
+        assert reader.shots() == [2]

@@ -14,6 +14,7 @@ from runner import sandbox
 from runner.coordinator import Coordinator
 from runner.sandbox import VARIABLE, what_holds
 from runner.settings import RunSettings
+from runner.warm import owner
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 pytestmark = pytest.mark.whole
@@ -104,6 +105,62 @@ def test_a_report_cannot_end_the_service_or_install_packages(factory, tried, tmp
         receipt, _ = tried({"x": installs})
         assert receipt.state == "failed"  # pip says no more than that it failed
         assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.skipif(not owner.available(), reason="there are no servers of kernels")
+def test_a_report_gets_no_kernel_from_the_server_which_would_be_held_by_nothing(factory, tried):
+    """A kernel is held if its order says so, and the order is whose who connects."""
+    ask = (
+        "import json, socket\n"
+        "def ask():\n"
+        "    s = socket.socket(socket.AF_UNIX)\n"
+        f"    s.connect({owner.told()!r})\n"
+        "    s.sendall(json.dumps({'cwd': root, 'env': {}}).encode() + b'\\n')\n"
+        "    return s.recv(100).decode()\n"
+    )
+    program = f"{TRY}\n{ask}\nprint(ask())"
+    ways = {
+        "itself": "attempt_text(ask)",
+        "by_a_program": (
+            "attempt_text(lambda: subprocess.run([sys.executable, 'p.py'], "
+            "capture_output=True, check=True, text=True).stdout)"
+        ),
+    }
+    text = (
+        "def attempt_text(f):\n"
+        "    try:\n"
+        "        return f().strip()\n"
+        "    except (OSError, subprocess.SubprocessError):\n"
+        "        return ''\n"
+    )
+    cells = [f"{TRY}\n{ask}\n{text}\nopen('p.py', 'w').write({program!r})"]
+    cells += [GLUE.format(expression=e).replace("found", n) for n, e in ways.items()]
+    factory.template("asks", *cells)
+    receipt = factory.run("asks").receipt
+    assert receipt.state == "ok", receipt.reason
+    assert {s.name: s.value for s in receipt.scraps} == {"itself": "", "by_a_program": ""}
+    again = factory.run("asks").receipt
+    assert again.state == "ok", again.reason  # the server serves its owner as before
+
+
+@pytest.mark.parametrize("kernels", ["warm", "cold"])
+def test_a_report_that_writes_to_what_is_closed_gets_an_error(factory, kernels):
+    cell = (
+        "import os\nr, w = os.pipe()\nos.close(r)\n"
+        "try:\n    os.write(w, b'x')\nexcept BrokenPipeError:\n    seen = True\nassert seen"
+    )
+    factory.template("x", cell)
+    receipt = factory.run("x", kernels=kernels).receipt
+    assert receipt.state == "ok", receipt.reason
+
+
+@pytest.mark.parametrize("kernels", ["warm", "cold"])
+def test_a_report_imports_a_file_that_it_has_written(factory, kernels):
+    factory.template(
+        "x", "open('helper.py', 'w').write('x = 4')\nimport helper\nassert helper.x == 4"
+    )
+    receipt = factory.run("x", kernels=kernels).receipt
+    assert receipt.state == "ok", receipt.reason
 
 
 def test_a_report_still_reads_through_the_library_while_nobody_writes_the_catalogue(factory):

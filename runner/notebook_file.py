@@ -1,0 +1,134 @@
+"""A template's file: read into the one form that everything else works with, or refused.
+
+Notebooks come from many editors, merges and scripts. What Jupyter opens is taken, in any version
+of format 4; what is damaged is refused here, for it would fail further on, in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import TemplateError
+
+FORMAT = 4
+MINOR = 5  # the first in which cells have ids
+CELL_TYPES = ("code", "markdown", "raw")
+INJECTED = "injected-parameters"  # tag and id of the cell that sets a report's parameters
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_TABLES = ("kernelspec", "language_info", "papermill", "widgets")  # in a notebook's metadata
+_LONGEST_NAME = 100  # bytes; a page's name and a temporary one are longer
+_NOT_IN_NAMES = r"""\:*?"'<>|#%&;,`$"""
+
+
+def name_problem(name: str) -> str:
+    """Return why a template cannot have a name, which becomes that of folders and addresses."""
+    if not name.isprintable():
+        return "its name has a character that cannot be shown: rename it"
+    if odd := sorted(set(name) & set(_NOT_IN_NAMES)):
+        return f"its name has {' '.join(odd)} in it, which addresses and lists cannot: rename it"
+    if name.startswith("-") or name != name.strip(" ."):
+        return "its name begins or ends with a sign that programs misread: rename it"
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"its name is longer than {_LONGEST_NAME} bytes: rename it"
+    return ""
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """Read a template's notebook.
+
+    Returns
+    -------
+    dict
+        As format 4.5 has it: each cell with ``cell_type``, ``id``, ``source`` as one text with
+        plain line ends, ``metadata`` whose ``tags``, if any, are a list of texts; code cells
+        without outputs.
+
+    Raises
+    ------
+    TemplateError
+        It cannot be read, or is no notebook; the message says where.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return _notebook(json.loads(text, parse_constant=_no_number))
+    except OSError as error:
+        raise TemplateError(
+            f"{path.name} cannot be read: {error.strerror}: let the factory's user read it, or "
+            "take it away"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        why = "it is too deep" if isinstance(error, RecursionError) else str(error)
+        raise TemplateError(f"{path.name}: not a notebook ({why}): save it in Jupyter") from error
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _notebook(data: Any) -> dict[str, Any]:
+    _want(isinstance(data, Mapping), "it is no table")
+    version = data.get("nbformat")
+    _want(version == FORMAT, f"its format is {version!r:.40}, not {FORMAT}")
+    metadata = _table(data, "metadata", "its metadata")
+    for name in _TABLES:
+        _table(metadata, name, f"{name} in its metadata")
+    _want(isinstance(data.get("cells"), list), "it has no list of cells")
+    cells = [_cell(cell, f"cell {k}") for k, cell in enumerate(data["cells"], start=1)]
+    for cell, identity in zip(cells, _identities(cells), strict=True):
+        cell["id"] = identity
+    found = {"nbformat": FORMAT, "nbformat_minor": MINOR, "metadata": metadata, "cells": cells}
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half a character in it, a lone surrogate") from error
+    return found
+
+
+def _cell(cell: Any, where: str) -> dict[str, Any]:
+    _want(isinstance(cell, Mapping), f"{where} is no table")
+    kind = cell.get("cell_type")
+    _want(kind in CELL_TYPES, f"{where} is a {kind!r:.40}, not {', '.join(CELL_TYPES)}")
+    source = cell.get("source")
+    lines = [source] if isinstance(source, str) else source
+    good = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+    _want(good, f"the source of {where} is {source!r:.40}")
+    metadata = _table(cell, "metadata", f"the metadata of {where}")
+    tags = metadata.get("tags", [])
+    good = isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+    _want(good, f"the tags of {where} are {tags!r:.40}, not a list of texts")
+    text = "".join(lines).replace("\r\n", "\n").replace("\r", "\n")
+    found = {"cell_type": kind, "id": cell.get("id"), "metadata": metadata, "source": text}
+    if kind == "code":
+        return found | {"outputs": [], "execution_count": None}
+    attachments = _table(cell, "attachments", f"the attachments of {where}")
+    good = all(isinstance(forms, Mapping) for forms in attachments.values())
+    _want(good, f"the attachments of {where} are damaged")
+    return found | ({"attachments": attachments} if attachments else {})
+
+
+def _table(of: Mapping[str, Any], name: str, called: str) -> dict[str, Any]:
+    found = of.get(name, {})
+    _want(isinstance(found, Mapping), f"{called} is {found!r:.40}, not a table")
+    return dict(found)
+
+
+def _want(good: bool, otherwise: str) -> None:
+    if not good:
+        raise ValueError(otherwise)
+
+
+def _identities(cells: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield an id for each cell: its own where it has one that is no other's."""
+    own = [cell["id"] for cell in cells]
+    used = {INJECTED}
+    for k, identity in enumerate(own):
+        if not isinstance(identity, str) or not _ID.fullmatch(identity) or identity in used:
+            identity = f"cell-{k}"  # the same each time
+            while identity in used or identity in own:
+                identity += "-"
+        used.add(identity)
+        yield identity
