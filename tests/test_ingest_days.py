@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ishtar.attributes import edit
 from ishtar.store import SourceFile, problems
 from runner.ingest import (
     IngestSettings,
     Layout,
+    follow_shots,
     index_days,
     ingest_file,
     match_day,
@@ -323,3 +325,11 @@ def test_the_offset_of_the_clocks_is_taken_to_the_microsecond(tmp_path):
     place.log(pulse("09:10:00.3"))
     times = place.stored(3).channels["Generator/ForwardPower"].time()
     assert times[0] == pytest.approx(0.300001, abs=1e-9)
+
+
+def test_a_correction_of_something_else_leaves_the_clock_alone(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    edit(place.layout.shots / "00003", {"gas": "He"}, who="Ada")
+    assert follow_shots(place.layout, place.settings, [3]).problems == []
+    place.log(pulse("09:10:00.3"))
+    assert place.times(3)[0] == 0.3
