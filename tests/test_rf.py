@@ -155,3 +155,67 @@ class TestMistakes:
     def test_an_impossible_correlation_is_refused(self):
         with pytest.raises(BadPower, match="correlation of 2"):
             coupling(*powers(), correlation=2.0)
+
+    def test_the_times_of_a_window_are_those_of_the_samples(self):
+        with pytest.raises(TimeBaseError, match="give `time`"):
+            coupling(*powers(), T[:-1], (0.0, 1.0))
+
+
+class TestSigmas:
+    """By the derivatives of the formulas, with nothing of the code under test."""
+
+    F, R = 1000.0, 250.0
+
+    def found(self, share_f, share_r, rho, **more):
+        shares = {"relative_sigma": (share_f, share_r), "correlation": rho}
+        return coupling(np.full(64, self.F), np.full(64, self.R), **shares, **more)
+
+    @pytest.mark.parametrize("rho", [-1.0, -0.5, 0.0, 0.3, 1.0])
+    @pytest.mark.parametrize(("share_f", "share_r"), [(1e-3, 0.0), (0.0, 1e-3), (1e-3, 2e-3)])
+    def test_calibrations_propagate_by_their_derivatives(self, share_f, share_r, rho):
+        c = self.found(share_f, share_r, rho)
+        f, r, gamma = self.F, self.R, math.sqrt(self.R / self.F)
+        assert (c.forward.value, c.reflected.value, c.reflection.value) == (f, r, gamma)
+        assert c.forward.sigma == pytest.approx(f * share_f, rel=1e-3)
+        assert c.reflected.sigma == pytest.approx(r * share_r, rel=1e-3)
+        both = share_f**2 + share_r**2 - 2 * rho * share_f * share_r
+        injected = math.sqrt(
+            (f * share_f) ** 2 + (r * share_r) ** 2 - 2 * rho * f * share_f * r * share_r
+        )
+        assert c.injected.sigma == pytest.approx(injected, rel=1e-3)
+        s = gamma / 2 * math.sqrt(both)
+        assert c.reflection.sigma == pytest.approx(s, rel=1e-2)
+        assert c.vswr.sigma == pytest.approx(2 * s / (1 - gamma) ** 2, rel=1e-2)
+        assert c.return_loss.sigma == pytest.approx(20 / math.log(10) * s / gamma, rel=1e-2)
+        assert c.loading_resistance.sigma == pytest.approx(100 * s / (1 + gamma) ** 2, rel=1e-2)
+
+    def test_without_scatter_and_calibration_there_is_none(self):
+        c = self.found(0.0, 0.0, 0.0)
+        assert [m.sigma for m in (c.forward, c.injected, c.reflection, c.loading_resistance)] == [
+            0.0
+        ] * 4
+        assert c.loading_resistance.value == pytest.approx(50 / 3)  # of a line of 50 ohm
+
+    def test_the_line_impedance_adds_its_own(self):
+        c = self.found(0.0, 0.0, 0.0, line_impedance=Measured(50.0, 0.5, "ohm"))
+        assert c.loading_resistance.sigma == pytest.approx(0.5 / 3)
+        assert c.reflection.sigma == 0.0
+
+
+class TestTheFloor:
+    def test_power_up_to_the_floor_is_none(self):
+        assert np.isnan(reflection(10.0, 2.5, floor=10.0))
+        assert reflection(10.0, 2.5, floor=9.9) == 0.5
+        assert reflection(0.5, 0.125) == 0.5  # less than a watt is power, too
+        c = coupling(np.array([10.0, 20.0, 20.0]), np.full(3, 5.0), floor=10.0)
+        assert (c.forward.value, c.n) == (20.0, 2)
+
+    @pytest.mark.parametrize("floor", [0.0, -5.0])
+    def test_none_at_all_is_no_power_whatever_the_floor(self, floor):
+        c = coupling(np.array([0.0, -1.0, 8.0]), np.full(3, 2.0), floor=floor)
+        assert (c.forward.value, c.n) == (8.0, 1)
+        assert np.isnan(reflection(-1.0, 2.0, floor=floor))
+
+    @pytest.mark.parametrize("rho", [-1.0, 1.0])
+    def test_whole_correlation_exists(self, rho):
+        assert coupling(np.full(3, 4.0), np.full(3, 1.0), correlation=rho).reflection.value == 0.5
