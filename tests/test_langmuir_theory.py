@@ -17,6 +17,7 @@ from ishtar.langmuir import (
     ion_saturation_current,
     probe_area,
     probe_current,
+    theory,
 )
 from ishtar.langmuir.theory import electron_factor, ion_coefficients, ion_factor
 
@@ -139,3 +140,39 @@ def test_importing_the_package_stays_light():
     code = f"import sys, ishtar.langmuir; print(*sorted({late} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+# Seen from outside of the formulas
+
+
+@pytest.mark.parametrize("rho", [0.3, 1.7, 2.5, 6.0, 20.0, 49.0, 80.0])
+@pytest.mark.parametrize("of", [theory._electron, theory._ion], ids=["electrons", "ions"])
+def test_derivatives_are_those_of_the_function(of, rho):
+    x = np.array([-4.0, -0.7, 0.2, 1.0, 5.0, 30.0])
+    at = np.full_like(x, rho)
+    step = 1e-5
+    value, by_x, by_ln_rho = (np.array(part) for part in of(x, at))
+    numeric = (of(x + step, at)[0] - of(x - step, at)[0]) / (2 * step)
+    np.testing.assert_allclose(by_x, numeric, rtol=1e-6, atol=1e-9)
+    up, down = (of(x, at * np.exp(s))[0] for s in (step, -step))
+    np.testing.assert_allclose(by_ln_rho, (up - down) / (2 * step), rtol=1e-5, atol=1e-9)
+    assert np.all(value > 0)
+
+
+def test_the_area_is_that_of_a_side_and_an_end():
+    assert probe_area(2.0, 3.0) == pytest.approx(16 * math.pi)
+    assert probe_area(2.0, 3.0, end=False) == pytest.approx(12 * math.pi)
+
+
+@pytest.mark.parametrize("end", [True, False])
+@pytest.mark.parametrize("reduction", [1.0, 0.3])
+def test_at_the_floating_potential_as_many_ions_arrive_as_electrons(end, reduction):
+    """The electrons' current is known without any theory of sheaths."""
+    plasma = {"ne": 1e17, "te": 3.0, "radius": 1e-4, "reduction": reduction}
+    ions = ion_saturation_current(**plasma, length=2.5e-3, end=end)
+    vf = floating_potential(**plasma, vp=0.0)
+    area = 2 * math.pi * 1e-4 * 2.5e-3 + (math.pi * 1e-8 if end else 0.0)
+    thermal = (
+        1.602176634e-19 * 1e17 * math.sqrt(1.602176634e-19 * 3.0 / (2 * math.pi * 9.1093837e-31))
+    )
+    assert ions == pytest.approx(reduction * area * thermal * math.exp(vf / 3.0), rel=1e-6)

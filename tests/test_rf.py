@@ -219,3 +219,27 @@ class TestTheFloor:
     @pytest.mark.parametrize("rho", [-1.0, 1.0])
     def test_whole_correlation_exists(self, rho):
         assert coupling(np.full(3, 4.0), np.full(3, 1.0), correlation=rho).reflection.value == 0.5
+
+    @pytest.mark.parametrize("correlation", [1.01, -1.5])
+    def test_more_than_whole_does_not(self, correlation):
+        with pytest.raises(BadPower, match="does not exist"):
+            coupling(*powers(), correlation=correlation)
+
+    def test_less_than_a_watt_is_on(self):
+        assert coupling(np.full(3, 0.5), np.full(3, 0.125)).n == 3
+
+    def test_a_table_of_powers_is_no_trace(self):
+        with pytest.raises(BadPower, match="align them"):
+            coupling(np.ones((2, 3)), np.ones((2, 3)))
+
+    def test_an_impedance_in_another_unit_keeps_its_share_of_sigma(self):
+        z = Measured(0.05, 0.0005, "kohm")
+        c = coupling(np.full(3, 4.0), np.full(3, 1.0), line_impedance=z)
+        assert c.loading_resistance.value == pytest.approx(50 / 3)
+        assert c.loading_resistance.sigma == pytest.approx(0.5 / 3)
+
+    def test_two_samples_have_a_scatter_and_one_has_none(self):
+        two = coupling(np.array([4.0, 6.0]), np.array([1.0, 1.0])).forward
+        assert two.value == 5.0
+        assert math.isfinite(two.sigma)
+        assert math.isnan(coupling(np.array([4.0]), np.array([1.0])).forward.sigma)
