@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import secrets
-import tempfile
 import time
 from pathlib import Path
 
 from tests.crash.checks import problems
+from tests.crash.command import long_test
 from tests.crash.harness import scene
 
 KILLS_A_SHOT = 4
 PAUSES_S = (0.3, 2.0, 6.0)
-
-
-def main() -> int:
-    """Kill, restart, wait for rest, check, and say how it went."""
-    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
-    parser.add_argument("--keep", type=Path, help="work in this new folder, and leave it")
-    given = parser.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    if given.keep:
-        given.keep.mkdir()
-        return run(given.keep, given.kills, given.seed)
-    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        return run(Path(folder), given.kills, given.seed)
 
 
 def run(folder: Path, kills: int, seed: int) -> int:
@@ -64,4 +47,4 @@ def run(folder: Path, kills: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(long_test("crash", __doc__, ("kills", 200), run))

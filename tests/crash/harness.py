@@ -167,6 +167,15 @@ class Service:
         _, alive = psutil.wait_procs([p for p in self.seen.values() if p.is_running()], within_s)
         return [p for p in alive if p.is_running()]
 
+    def end(self) -> None:
+        """Kill it, if it lives, with all that it has left."""
+        if self.lives:
+            assert self.process is not None
+            self.process.kill()
+            self.process.wait()
+        for process in self.survivors(2.0):
+            process.kill()
+
 
 def _kind(process: psutil.Process) -> str:
     command = " ".join(process.cmdline())
@@ -261,12 +270,7 @@ def scene(folder: Path, *, shots: int, seed: int) -> Iterator[Crash]:
         yield crash
     finally:
         crash.reader.stop()
-        if crash.service.lives:
-            assert crash.service.process is not None
-            crash.service.process.kill()
-            crash.service.process.wait()
-        for process in crash.service.survivors(2.0):
-            process.kill()
+        crash.service.end()
         shutil.rmtree(folder / "raw")
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import secrets
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,27 +9,13 @@ import ishtar
 from runner.coordinator import Coordinator
 from runner.rebuild import rebuild
 from tests.crash.checks import content
+from tests.crash.command import long_test
 from tests.crash.reader import read_all
 from tests.faults.harness import KILLING, Scene, scene
 
 SHOTS_A_MINUTE = 5
 LONGEST_HOLD_S = 45.0
 SETTLE_S = 240.0
-
-
-def main() -> int:
-    """Let things go wrong for some minutes, wait for rest, check, and say how it went."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
-    parser.add_argument("--keep", type=Path, help="work in this new folder, and leave its log")
-    given = parser.parse_args()
-    print(f"seed {given.seed}", flush=True)
-    if given.keep:
-        given.keep.mkdir()
-        return run(given.keep, given.minutes, given.seed)
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        return run(Path(folder), given.minutes, given.seed)
 
 
 def run(folder: Path, minutes: float, seed: int) -> int:
@@ -105,4 +88,4 @@ def problems(s: Scene) -> list[str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(long_test("faults", __doc__, ("minutes", 30.0), run))

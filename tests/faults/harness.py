@@ -260,9 +260,4 @@ def scene(folder: Path, *, shots: int, hold_s: float, seed: int) -> Iterator[Sce
         finally:
             found.done.set()
             supervisor.join()
-            if found.service.lives:
-                assert found.service.process is not None
-                found.service.process.kill()
-                found.service.process.wait()
-            for process in found.service.survivors(2.0):
-                process.kill()
+            found.service.end()
