@@ -17,3 +17,15 @@ def moment_of(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         return datetime.fromisoformat(text)
+
+
+def time_of_day(text: str) -> tuple[int, int]:
+    """Return hour and minute of ``HH:MM``.
+
+    Raises
+    ------
+    ValueError
+        It is no such time.
+    """
+    moment = datetime.strptime(text, "%H:%M")
+    return moment.hour, moment.minute

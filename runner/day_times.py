@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from ishtar.moments import time_of_day
 from runner.coordinator import Coordinator
-from runner.errors import SettingsError
-
-
-def time_of_day(text: str) -> tuple[int, int]:
-    """Return hour and minute of ``HH:MM``."""
-    try:
-        moment = datetime.strptime(text, "%H:%M")
-    except ValueError as error:
-        raise SettingsError(
-            f"[watch] day_summary_at = {text!r} is no time: write it as 21:00"
-        ) from error
-    return moment.hour, moment.minute
 
 
 def schedule(coordinator: Coordinator) -> dict[str, list[str]]:

@@ -22,7 +22,6 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.testbed import stored_shots
 from ishtar.workspace import VARIABLE, Workspace
-from runner.day_times import time_of_day
 from runner.ingest.incoming import scan
 from runner.ingest.quarantine import REASON, reason_of
 from runner.ingest.registry import converters
@@ -120,7 +119,6 @@ def _kernel() -> str:
 
 def _settings(workspace: Workspace) -> str:
     settings = read_settings(workspace)
-    time_of_day(settings.watch.day_summary_at)
     if zone := settings.ingest.timezone:
         from zoneinfo import ZoneInfo
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 import psutil
 
 from ishtar.errors import did_you_mean
+from ishtar.moments import time_of_day
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.facility import Facility
@@ -139,6 +140,12 @@ class WatchSettings:
     log: str = "text"
 
     def __post_init__(self) -> None:
+        try:
+            time_of_day(self.day_summary_at)
+        except ValueError:
+            raise ValueError(
+                f"day_summary_at = {self.day_summary_at!r} is no time: write it as 21:00"
+            ) from None
         if self.log not in FORMS:
             raise ValueError(f"log = {self.log!r} must be one of {', '.join(FORMS)}")
         if self.metrics not in ("", METRICS_FILE):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
 from ishtar.errors import did_you_mean
+from ishtar.moments import time_of_day
 from runner.errors import TemplateError
 from runner.receipts import Scope
 from runner.results import read_results
@@ -53,7 +53,7 @@ def _scope(value: Any) -> str:
 
 def _time(value: Any) -> str:
     try:
-        datetime.strptime(value, "%H:%M")
+        time_of_day(value)
     except (TypeError, ValueError):
         return 'a time of day, "21:00"'
     return ""

@@ -21,7 +21,6 @@ from ishtar.errors import IshtarError
 from ishtar.workspace import Workspace
 from runner.attempts import FIRST_S
 from runner.coordinator import Coordinator
-from runner.day_times import time_of_day
 from runner.lock import coordinator_lock
 from runner.watcher import Watcher
 
@@ -45,7 +44,6 @@ def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | N
         Coordinator(workspace) if once else _opened(workspace, stop) as coordinator,
     ):
         settings = coordinator.settings
-        time_of_day(settings.watch.day_summary_at)  # now, not when it is due
         workspace.incoming.mkdir(parents=True, exist_ok=True)
         # One thread: jobs never overlap, so the catalogue and the site have one writer.
         scheduler = BackgroundScheduler(

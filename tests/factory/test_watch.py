@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from ishtar.moments import time_of_day
 from ishtar.workspace import Workspace
 from runner.cli.status_text import lines
 from runner.coordinator import Coordinator
-from runner.day_times import schedule, time_of_day
-from runner.errors import SettingsError
+from runner.day_times import schedule
 from runner.seen import Seen
+from runner.settings import WatchSettings
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from runner.status import read_status
@@ -276,8 +277,9 @@ def test_a_day_template_runs_at_its_own_time_or_at_the_workspaces(factory, watch
 
 def test_the_time_of_the_day_summary_is_checked():
     assert time_of_day("21:05") == (21, 5)
-    with pytest.raises(SettingsError, match="21:00"):
-        time_of_day("nine")
+    for text in ("nine", "25:00", ""):
+        with pytest.raises(ValueError, match=r"day_summary_at = .* write it as 21:00"):
+            WatchSettings(day_summary_at=text)
 
 
 def test_a_workspace_can_be_made_over_one_that_is_there(tmp_path):
