@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ishtar import normal
 from ishtar.executed import BODY, Function, from_source, units
 from ishtar.lineage import digest
-from runner import normal
-from runner.normal import normal_form, without_docstrings
+from ishtar.normal import normal_form, without_docstrings
 
 _HERE = (Path(__file__), Path(normal.__file__))
 _TAG = "units" + hashlib.blake2b(b"".join(p.read_bytes() for p in _HERE), digest_size=6).hexdigest()

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from ishtar.errors import did_you_mean
 from ishtar.lineage import digest
+from ishtar.normal import normal_form
 from runner.errors import NoSuchTemplate, TemplateError
-from runner.normal import normal_form
 from runner.notebook_file import INJECTED, name_problem, read_notebook
 from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject

@@ -274,6 +274,13 @@ def test_what_its_code_uses_is_part_of_a_calibrations_identity(workspace, own):
         assert digest() != first
 
 
+def test_the_identity_of_its_code_is_the_same_on_every_python(tmp_path):
+    """Held by its value: a newer Python must not make every shot of a device stale."""
+    (tmp_path / "transforms.py").write_text(OWN, encoding="utf-8")
+    found, problems = facility_transforms(tmp_path)
+    assert (found["square_law"].source_digest, problems) == ("10112eb7e9e661b688c7", [])
+
+
 def test_what_is_changed_in_place_or_shares_a_line_is_part_of_it_too(workspace, own):
     table = OWN.replace("OFF = 0.5", "OFF, ON = [0.5], 1; KEPT = 2").replace(
         "return x + OFF", "return x + OFF[0] * KEPT * ON"

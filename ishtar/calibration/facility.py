@@ -39,6 +39,7 @@ import numpy as np
 from ishtar.calibration.transforms import TRANSFORMS, parse_transform
 from ishtar.errors import CalibrationFileError, IshtarError
 from ishtar.lineage import digest
+from ishtar.normal import normal_form, without_docstrings
 
 NAME = "transforms.py"
 PROBE = (0.0, 0.5, 1.0)  # inputs that every transform is tried with when it is read
@@ -127,7 +128,7 @@ def _load(path: str, source: str) -> tuple[Mapping[str, type[Any]], tuple[str, .
     except (Exception, SystemExit) as error:
         told = " ".join(str(error).split())
         return {}, (f"{_line_in(error, path)}: {type(error).__name__}: {told}",)
-    tree = ast.parse(source)
+    tree = without_docstrings(source)
     found: dict[str, type[Any]] = {}
     problems: list[str] = []
     for cls in vars(module).values():
@@ -186,7 +187,10 @@ def _line_of(tree: ast.Module, name: str) -> int:
 
 
 def _source_digest(tree: ast.Module, name: str) -> str:
-    """Return the digest of a class and of all that it uses of its module, normalised."""
+    """Return the digest of a class and of all that it uses of its module.
+
+    It is the same on every version of Python, and says nothing of comments and layout.
+    """
     places: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for bound in _names_bound(statement):
@@ -202,7 +206,7 @@ def _source_digest(tree: ast.Module, name: str) -> str:
         for statement in places.get(current, []):
             reached[statement.lineno, statement.col_offset] = statement
             todo += [n.id for n in ast.walk(statement) if isinstance(n, ast.Name)]
-    return digest([_normalised(reached[place]) for place in sorted(reached)])
+    return digest([normal_form(reached[place]) for place in sorted(reached)])
 
 
 def _names_bound(statement: ast.stmt) -> list[str]:
@@ -219,14 +223,3 @@ def _names_bound(statement: ast.stmt) -> list[str]:
         case ast.AnnAssign(target=ast.Name()) | ast.AugAssign(target=ast.Name()):
             return bound
     return [node.id for node in names]
-
-
-def _normalised(statement: ast.stmt) -> str:
-    """Return source without comments, layout and docstrings."""
-    copy = ast.parse(ast.unparse(statement))
-    for node in ast.walk(copy):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            match node.body:
-                case [ast.Expr(value=ast.Constant(value=str())), *rest]:
-                    node.body = rest or [ast.Pass()]
-    return ast.unparse(copy)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ishtar.lineage import RAN, Input, digest
+from ishtar.normal import normal_form, without_docstrings
 from runner import code
 from runner.code import ALL, CHANGING, Library, code_input, installed_at
 from runner.coordinator import Coordinator
-from runner.normal import normal_form, without_docstrings
 from runner.rebuild import rebuild
 from runner.receipts import Receipt
 from tests.test_executed import SOURCES as WATCHED
