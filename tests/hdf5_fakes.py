@@ -27,6 +27,7 @@ class Written:
 
     def __init__(self, folder: Path, fill: Callable[[h5py.File], object], **options: Any) -> None:
         self.path = folder / "00007_Data.h5"
+        self.path.parent.mkdir(exist_ok=True)
         with h5py.File(self.path, "w", **options) as f:
             fill(f)
         self.outcome = ingest(self.path)

@@ -44,6 +44,10 @@ def rated(tmp_path: Path, **attributes: Any) -> Written:
         ("1000 S/s", 1e-3),
         ([1000.0], 1e-3),
         (np.array([[1000]]), 1e-3),
+        ("100 khz", 1e-5),
+        ("2 MHZ", 5e-7),
+        ("100 mHz", 10.0),
+        ("20 kS/s", 5e-5),
     ],
 )
 def test_a_rate_is_read_as_people_write_it(tmp_path: Path, sampling: Any, dt: float) -> None:
@@ -51,17 +55,59 @@ def test_a_rate_is_read_as_people_write_it(tmp_path: Path, sampling: Any, dt: fl
     assert facts(channel) == ("s", -0.5, pytest.approx(dt, rel=1e-15), "sampling")
 
 
-@pytest.mark.parametrize("sampling", ["fast", 0.0, -5.0, np.nan, np.inf, [1.0, 2.0], "10 s", True])
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        "fast",
+        0.0,
+        -5.0,
+        np.nan,
+        np.inf,
+        [1.0, 2.0],
+        "10 s",
+        True,
+        "10,000 Hz",
+        "1,000",
+        "5 mhz",
+        1e300,
+    ],
+)
 def test_a_rate_that_is_none_leaves_samples_counted(tmp_path: Path, sampling: Any) -> None:
     written = rated(tmp_path, sampling=sampling)
     assert facts(written["g/U"]) == COUNTED
-    assert "g/U or its group states sampling" in written.reason
+    assert "g/U: sampling" in written.reason
+    assert "is no rate in Hz" in written.reason
 
 
 def test_a_start_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     written = rated(tmp_path, sampling=10.0, Tstart="soon")
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "sampling")
-    assert "g/U: its start 'soon' is no number and taken for 0" in written.reason
+    assert "g/U: Tstart 'soon' is no number of seconds" in written.reason
+
+
+@pytest.mark.parametrize("step", [-0.1, 0.0, 1e-320, 1e300, "1,000", "soon"])
+def test_a_step_that_is_none_costs_no_other_channel(tmp_path: Path, step: Any) -> None:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        f["g/U"] = N
+        f["g"].attrs["SampleTime"] = step
+
+    written = Written(tmp_path, fill)
+    assert facts(written["g/U"]) == COUNTED
+    assert "good/U" in written.paths
+    assert "g/U: SampleTime" in written.reason
+
+
+def test_a_rate_that_contradicts_the_step_is_said(tmp_path: Path) -> None:
+    written = rated(tmp_path, sampling=100.0, SampleTime=0.1)
+    assert facts(written["g/U"]) == ("s", 0.0, 0.1, "SampleTime")
+    assert "SampleTime says 0.1 s but sampling 100 Hz, which is not used" in written.reason
+    assert rated(tmp_path / "same", sampling="10 Hz", SampleTime=0.1).reason == ""
+
+
+def test_names_of_attributes_are_read_in_any_case(tmp_path: Path) -> None:
+    channel = rated(tmp_path, sampletime="1E-3", TSTART=-1)["g/U"]
+    assert facts(channel) == ("s", -1.0, 0.001, "SampleTime")
 
 
 def test_the_waveform_of_labview_gives_increment_offset_and_unit(tmp_path: Path) -> None:
@@ -83,6 +129,82 @@ def test_the_waveform_of_labview_gives_increment_offset_and_unit(tmp_path: Path)
     assert facts(written["g/n"]) == ("s", 2.0, 0.1, "wf_increment")
     assert facts(written["g/s"]) == ("s", 2.5, 0.1, "wf_increment")
     assert facts(written["g/x"]) == ("s", 0.0, 0.001, "SampleTime")
+
+
+def waveform(tmp_path: Path, **attributes: Any) -> Written:
+    def fill(f: h5py.File) -> None:
+        f["g/U"] = N
+        f["g/U"].attrs.update(attributes)
+
+    return Written(tmp_path, fill)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"wf_increment": 0.0}, "g/U: its wf_increment 0.0 is no step"),
+        ({"wf_increment": -1.0}, "g/U: its wf_increment -1.0 is no step"),
+        ({"wf_increment": 1e300}, "g/U: its wf_increment 1e+300 is no step"),
+        ({"wf_increment": "1,000"}, "g/U: its wf_increment '1,000' is no step"),
+        (
+            {"wf_increment": 0.1, "wf_xname": "Frequency"},
+            "g/U: it lies along 'Frequency', in no unit (wf_xunit_string)",
+        ),
+    ],
+)
+def test_a_waveform_without_a_step_is_counted_and_told(
+    tmp_path: Path, attributes: dict[str, Any], reason: str
+) -> None:
+    written = waveform(tmp_path, **attributes)
+    assert facts(written["g/U"]) == COUNTED
+    assert reason in written.reason
+
+
+def test_a_step_as_text_may_name_its_unit(tmp_path: Path) -> None:
+    channel = waveform(tmp_path, wf_increment="10 us", wf_start_offset="2 ms")["g/U"]
+    assert facts(channel) == ("s", 0.002, 1e-5, "wf_increment")
+
+
+LABVIEW = 3_878_200_800.0  # 2026-11-22 14:00 UTC, s since 1904
+
+
+@pytest.mark.parametrize(
+    "starts",
+    [
+        (LABVIEW, LABVIEW + 0.5),
+        (str(LABVIEW), str(LABVIEW + 0.5)),
+        (LABVIEW - 2_082_844_800, LABVIEW - 2_082_844_800 + 0.5),
+        ("2026-11-22T14:00:00Z", "2026-11-22T14:00:00.5Z"),
+        ("22.11.2026 15:00:00", "22.11.2026 15:00:00,5"),
+    ],
+)
+def test_two_cards_keep_the_time_between_their_starts(tmp_path: Path, starts: Any) -> None:
+    def fill(f: h5py.File) -> None:
+        for name, start in zip("ab", starts, strict=True):
+            f[f"g/{name}"] = N
+            f[f"g/{name}"].attrs.update(wf_increment=0.1, wf_start_time=start)
+
+    written = Written(tmp_path, fill)
+    assert facts(written["g/a"]) == ("s", 0.0, 0.1, "wf_increment")
+    assert facts(written["g/b"]) == ("s", 0.5, 0.1, "wf_increment")
+    assert written.source.attributes["date"] == "2026-11-22T15:00:00"
+
+
+@pytest.mark.parametrize("start", ["05/06/2026 10:00", "noon", 12.0])
+def test_a_start_that_is_no_date_is_told(tmp_path: Path, start: Any) -> None:
+    written = waveform(tmp_path, wf_increment=0.1, wf_start_time=start)
+    assert facts(written["g/U"]) == ("s", 0.0, 0.1, "wf_increment")
+    assert f"g/U: its wf_start_time {start!r} is no date: it is not used" in written.reason
+
+
+def test_a_start_that_nobody_has_set_is_none(tmp_path: Path) -> None:
+    assert waveform(tmp_path, wf_increment=0.1, wf_start_time=0.0).reason == ""
+
+
+def test_tstart_counts_before_an_absolute_start(tmp_path: Path) -> None:
+    written = waveform(tmp_path, wf_increment=0.1, wf_start_time=LABVIEW, Tstart=-0.5)
+    assert facts(written["g/U"]) == ("s", -0.5, 0.1, "wf_increment")
+    assert "g/U: it has a wf_start_time and a Tstart: Tstart counts" in written.reason
 
 
 def test_what_says_nothing_is_counted(tmp_path: Path) -> None:
@@ -130,6 +252,7 @@ def test_a_dataset_of_times_is_known_by_its_name_and_unit(
     [
         *(("s", 1), ("us", 1e6), ("µs", 1e6), ("μs", 1e6), ("ns", 1e9), ("Seconds", 1)),
         *(("min", 1 / 60), ("h", 1 / 3600), ("days", 1 / 86400), ("[s]", 1)),
+        *(("Sekunden", 1), ("Minuten", 1 / 60), ("ps", 1e12)),
     ],
 )
 def test_units_of_time(tmp_path: Path, unit: str, per_second: float) -> None:
@@ -174,6 +297,47 @@ def test_times_that_are_none_leave_samples_counted(
     assert facts(written["g/U"]) == COUNTED
     assert reason in written.reason
     assert "g/U is stored by sample number" in written.reason or "stored by sample" in reason
+
+
+def test_times_that_step_back_are_told(tmp_path: Path) -> None:
+    written = timed(tmp_path, "Time", [0, 1, 0.5, 2, 1.5], {"unit": "s"})
+    assert written["g/U"].time().tolist() == [0, 1, 0.5, 2, 1.5]
+    assert "the times of g/Time step back 2 times" in written.reason
+
+
+@pytest.mark.parametrize(
+    ("first", "unit", "step"),
+    [
+        (LABVIEW, "s", 0.25),
+        (LABVIEW - 2_082_844_800, "s", 0.25),
+        ((LABVIEW - 2_082_844_800) * 1000, "ms", 250),
+    ],
+)
+def test_times_that_count_from_a_date_begin_where_the_shot_does(
+    tmp_path: Path, first: float, unit: str, step: float
+) -> None:
+    def fill(f: h5py.File) -> None:
+        f["g/U"] = N
+        f["g/time"] = first + step * N
+        f["g/time"].attrs["unit"] = unit
+
+    written = Written(tmp_path, fill)
+    np.testing.assert_allclose(written["g/U"].time(), 0.25 * N, atol=1e-6)
+    assert written.source.attributes["date"] == "2026-11-22T15:00:00"
+    assert "g/time: its first time" in written.reason
+
+    def dated(f: h5py.File) -> None:
+        fill(f)
+        f.attrs["date"] = "2026-11-22 14:59:58"
+
+    later = Written(tmp_path / "dated", dated)
+    np.testing.assert_allclose(later["g/U"].time(), 2.0 + 0.25 * N, atol=1e-6)
+
+
+def test_large_times_that_are_no_date_count_from_their_first(tmp_path: Path) -> None:
+    written = timed(tmp_path, "Time", 2e8 + N, {"unit": "s"})
+    assert written["g/U"].time().tolist() == N.tolist()
+    assert "g/Time begins at 200000000 s, which is no date that is read" in written.reason
 
 
 def test_times_that_were_never_written_are_none(tmp_path: Path) -> None:

@@ -288,6 +288,8 @@ def test_missing_numbers_among_floats_and_wide_integers(tmp_path: Path) -> None:
     def fill(f: h5py.File) -> None:
         f["f"] = np.array([1, -999.9, np.nan], np.float32)
         f["f"].attrs["_FillValue"] = np.float32(-999.9)
+        f["wider"] = np.array([1, -999.9, 3], dtype="f4")
+        f["wider"].attrs["missing_value"] = -999.9  # 64 bits, as most programs write it
         f["nan"] = np.array([1.0, np.nan])
         f["nan"].attrs["_FillValue"] = np.nan
         f["i"] = np.array([1, 2**53 + 1, -1])
@@ -297,6 +299,7 @@ def test_missing_numbers_among_floats_and_wide_integers(tmp_path: Path) -> None:
 
     written = Written(tmp_path, fill)
     np.testing.assert_array_equal(written["f"].raw(), np.array([1, np.nan, np.nan], np.float32))
+    np.testing.assert_array_equal(written["wider"].raw(), [1, np.nan, 3])
     np.testing.assert_array_equal(written["nan"].raw(), [1.0, np.nan])
     np.testing.assert_array_equal(written["i32"].raw(), [2**31 - 1, np.nan])
     assert written["i"].raw().tolist() == [1, 2**53 + 1, -1]  # no float holds them all

@@ -75,3 +75,9 @@ def _code_in(text: str) -> int | None:
         if f"errno = {code}," in text or os.strerror(code) in text:
             return code
     return None
+
+
+def one_line(text: str) -> str:
+    """Return a text of the file as a message can show it."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:81])
+    return text if len(text) <= 80 else text[:77] + "…"

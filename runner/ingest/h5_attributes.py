@@ -14,6 +14,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5t
 
 from runner.ingest.h5_errors import LeftOut, Notes, Unreadable, reading, short
+from runner.ingest.stated_numbers import stated_number
 
 LONGEST = 64 << 10  # bytes of one attribute that are kept
 ALL_OF_A_FILE = 8 << 20
@@ -128,23 +129,19 @@ def plain(value: Any) -> Any:
     raise LeftOut(f"it holds {type(item).__name__}")
 
 
+def single(value: Any) -> Any:
+    """Return what is in a list of one, also of one in one; None for an empty list."""
+    while isinstance(value, list) and len(value) <= 1:
+        value = value[0] if value else None
+    return value
+
+
 def number_of(value: Any) -> float | None:
     """Return the finite number that a plain value is: also as text, or in a list of one."""
-    if isinstance(value, list) and len(value) == 1:
-        return number_of(value[0])
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
-        value = value.replace(",", ".")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    return stated_number(single(value))
 
 
 def one_text(value: Any) -> str:
     """Return the text that a plain value is, or ''; of a list of one, that one."""
-    if isinstance(value, list) and len(value) == 1:
-        return one_text(value[0])
+    value = single(value)
     return value.strip() if isinstance(value, str) else ""

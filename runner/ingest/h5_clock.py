@@ -44,6 +44,7 @@ class Clock:
         )
         self._per_unit = unit.per_second or Fraction(1)
         self._first: Any = 0
+        self.steps_back = 0
         self._held: NDArray[np.float64] | None = None
         self._at, self._ready = 0, np.empty(0)
         self._stream: Iterator[NDArray[np.float64]] = iter(())
@@ -68,8 +69,8 @@ class Clock:
         return self._ready[start - self._at : stop - self._at]
 
     def _inspect(self) -> None:
-        """Read it once: is it finite, and does it move?"""
-        low, high, held = np.inf, -np.inf, []
+        """Read it once: is it finite, does it move, and always onward?"""
+        low, high, held, last = np.inf, -np.inf, [], -np.inf
         for i, raw in self._raw():
             if not i and self._from_first:
                 self._first = raw[0].item()
@@ -77,6 +78,8 @@ class Clock:
             if not np.all(np.isfinite(places)):
                 raise LeftOut("not all of its values are numbers")
             low, high = min(low, float(places.min())), max(high, float(places.max()))
+            self.steps_back += int(np.count_nonzero(np.diff(places, prepend=last) < 0.0))
+            last = float(places[-1])
             if self._values.n <= LONGEST_HELD:
                 held.append(places)
         if self._values.n > 1 and low == high:

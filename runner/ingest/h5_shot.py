@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_moment
-from runner.ingest.h5_attributes import Attributes, number_of
+from runner.ingest.h5_attributes import Attributes, number_of, single
 from runner.ingest.h5_errors import Notes
 
 NAMES = ("gas", "program", "operator", "comment", "useful")
@@ -34,15 +34,15 @@ def tell_shot(root: Attributes, context: Context, notes: Notes) -> tuple[dt.date
     """
     named = {name.casefold(): value for name, value in root.items()}
     for name in NAMES:
-        value = _single(named.get(name))
+        value = single(named.get(name))
         if value is None or value == "":
             continue
         if name == "useful":
             value = _YES_NO.get(_text(value).casefold(), value)
         context.attributes[name] = value if isinstance(value, bool) else _text(value)
-    if (stated := _single(named.get("date"))) is None or stated == "":
+    if (stated := single(named.get("date"))) is None or stated == "":
         return None, False
-    moment = _moment(stated, _text(_single(named.get("time", ""))), notes)
+    moment = moment_of(stated, _text(single(named.get("time", ""))), "the date", notes)
     if moment is None:
         notes.add(f"the date {stated!r} cannot be read: the shot gets none from this file")
         return None, False
@@ -57,20 +57,14 @@ def tell_shot(root: Attributes, context: Context, notes: Notes) -> tuple[dt.date
     return moment, is_local
 
 
-def _single(value: Any) -> Any:
-    """Return what is in a list of one, also of one in one; None for an empty list."""
-    while isinstance(value, list) and len(value) <= 1:
-        value = value[0] if value else None
-    return value
-
-
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_text(item) for item in value)
     return str(value).strip()
 
 
-def _moment(stated: Any, time: str, notes: Notes) -> dt.datetime | None:
+def moment_of(stated: Any, time: str, what: str, notes: Notes) -> dt.datetime | None:
+    """Return the moment that text or a number says; ``what`` it is of, for the notes."""
     if isinstance(stated, str):
         both = parse_moment(f"{stated.strip()} {time}") if time else None
         moment = both or parse_moment(stated.strip())
@@ -82,10 +76,10 @@ def _moment(stated: Any, time: str, notes: Notes) -> dt.datetime | None:
     for finer in _FINER:
         seconds = stated / finer
         if _FROM_S <= seconds < _TO_S:
-            notes.add(f"the date {stated!r} is taken for time since 1970 UTC")
+            notes.add(f"{what} {stated!r} is taken for time since 1970 UTC")
             return _since_1970(stated, finer, 0)
     if _TO_S <= stated < _LABVIEW_TO_S:
-        notes.add(f"the date {stated!r} is taken for seconds since 1904 UTC, as LabVIEW counts")
+        notes.add(f"{what} {stated!r} is taken for seconds since 1904 UTC, as LabVIEW counts")
         return _since_1970(stated, 1, _LABVIEW_S)
     return None
 

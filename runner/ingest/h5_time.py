@@ -1,7 +1,7 @@
 """What the samples of an HDF5 dataset lie along, the first that there is:
 
 1. a dimension scale (HDF5, netCDF) with a unit;
-2. ``wf_increment`` of the dataset, ``sampling`` (Hz) or ``SampleTime`` of it or of its group;
+2. ``wf_increment`` of the dataset, ``SampleTime`` or ``sampling`` (Hz) of it or of its group;
 3. a dataset ``Time`` of the same length in its group, by its unit: minutes in ``Generator`` and ms
    in ``S7``, where it states none;
 4. nothing: samples are only counted.
@@ -23,19 +23,22 @@ import numpy as np
 from h5py import h5a, h5o, h5r
 
 from runner.ingest.context import Context
-from runner.ingest.dates import iso, parse_moment
-from runner.ingest.h5_attributes import number_of, one_text
+from runner.ingest.dates import iso
+from runner.ingest.h5_attributes import Attributes, one_text, single
 from runner.ingest.h5_clock import Clock
 from runner.ingest.h5_errors import LeftOut, Notes, reading
+from runner.ingest.h5_shot import moment_of
 from runner.ingest.h5_storage import Values
 from runner.ingest.h5_structure import Contents, Found
-from runner.ingest.h5_units import PlaceUnit, place_unit, rate_hz, reference
+from runner.ingest.h5_units import PlaceUnit, place_unit, reference
 from runner.ingest.h5_values import UNITS
+from runner.ingest.stated_steps import NAMES, shown, stated_step
 
 GROUP_UNITS = {"Generator": "min", "S7": "ms"}
 MOST_COLUMNS = 256
 CLEARLY_LONGER = 8  # times: then the longer axis is that of the samples
 EARLIEST = 1990
+LONG_S = 1e8  # no shot lasts three years: such times count from a date
 FARTHEST = dt.timedelta(days=1)  # from the shot's date, for times to be on its clock
 _TIME_NAME = re.compile(
     r"(?:time|zeit)\s*(?:[\[(](?P<a>[^\])]+)[\])]|_(?P<b>[mun]?s|min|h))?", re.I
@@ -187,46 +190,31 @@ class Axes:
     # 2. attributes
 
     def _stated(self, found: Found) -> Axis | None:
-        for owner in (found.attributes, self._contents.groups.get(found.group, {})):
-            own = {name.casefold(): value for name, value in owner.items()}
-            if (axis := self._waveform(found, own)) is not None:
-                return axis
-            for key, name in (("sampling", "sampling"), ("sampletime", "SampleTime")):
-                if (value := own.get(key)) is None:
-                    continue
-                rate = rate_hz(value) if key == "sampling" else _inverse(number_of(value))
-                if rate is not None:
-                    return Axis(
-                        base=name, t0=self._start(found, own.get("tstart")), step=1.0 / rate
-                    )
-                self._notes.add(f"{found.path} or its group states {name} {value!r}: no such rate")
-        return None
+        """Read what the attributes of a dataset, or else of its group, say of its step."""
+        own = _known(found.attributes)
+        group = _known(self._contents.groups.get(found.group, {}))
 
-    def _waveform(self, found: Found, own: dict[str, Any]) -> Axis | None:
-        """Read what LabVIEW says of a waveform."""
-        step = number_of(own.get("wf_increment"))
-        if step is None or step <= 0:
+        def complain(text: str) -> None:
+            self._notes.add(f"{found.path}: {text}")
+
+        step = stated_step(own, group, complain)
+        if step is None and "wf_increment" in group:
+            own = group
+            step = stated_step(own, {}, complain)
+        if step is None:
             return None
-        unit = place_unit(one_text(own.get("wf_xunit_string")) or "s")
-        per_unit = float(unit.per_second or 1)
-        axis = Axis(
-            base="wf_increment",
-            t0=self._start(found, own.get("wf_start_offset")) / per_unit,
-            step=step / per_unit,
-            x_unit=unit.x_unit,
-        )
-        start = parse_moment(one_text(own.get("wf_start_time")))
-        if start is not None and unit.per_second is not None:
+        axis = Axis(base=step.base, t0=step.relative, step=step.dt, x_unit=step.x_unit)
+        value = own.get("wf_start_time")
+        if step.x_unit != "s" or value is None or value in ("", 0):  # 0: never set
+            return axis
+        start = moment_of(value, "", f"{found.path}: its wf_start_time", self._notes)
+        if start is None:
+            complain(f"its wf_start_time {shown(value)} is no date: it is not used")
+        elif step.t_start is not None:
+            complain("it has a wf_start_time and a Tstart: Tstart counts")
+        else:
             self._begins(axis, start, Fraction(0))
         return axis
-
-    def _start(self, found: Found, value: Any) -> float:
-        if value is None:
-            return 0.0
-        if (start := number_of(value)) is None:
-            self._notes.add(f"{found.path}: its start {value!r} is no number and taken for 0")
-            return 0.0
-        return start
 
     # 3. a dataset of times
 
@@ -269,25 +257,42 @@ class Axes:
 
     def _made(self, time: Found, unit: PlaceUnit) -> Axis | str:
         try:
-            values = self._values_of(time)
-            long = [i for i, n in enumerate(values.shape) if n != 1]
-            if len(long) == 1:
-                values.turn(long[0])
             zero = reference(unit.since, time.attributes) if unit.since else None
-            clock = Clock(time, values, unit, self._notes, from_first=zero is not None)
+            clock = self._clock(time, unit, from_first=zero is not None)
+            axis = Axis(base=time.path, x_unit=unit.x_unit, clock=clock)
+            if zero is not None:
+                if zero.tzinfo is None and not self._date_is_local:
+                    zero = zero.replace(tzinfo=dt.UTC)
+                    self._notes.add(f"{time.path} counts from {unit.since}, taken for UTC")
+                self._begins(axis, zero, clock.first_s())
+            elif unit.since:
+                self._notes.add(
+                    f"{time.path} counts from {unit.since!r}, which is no date: taken for 0"
+                )
+            elif (
+                unit.per_second is not None and abs(first := float(clock.places(0, 1)[0])) > LONG_S
+            ):
+                axis.clock = clock = self._clock(time, unit, from_first=True)
+                moment = moment_of(first, "", f"{time.path}: its first time", self._notes)
+                if moment is None:
+                    self._notes.add(
+                        f"{time.path} begins at {first:.15g} s, which is no date that is read: "
+                        "its times are counted from its first one"
+                    )
+                else:
+                    self._begins(axis, moment, Fraction(0))
         except LeftOut as error:
             return f"{time.path} gives no times ({error})"
-        axis = Axis(base=time.path, x_unit=unit.x_unit, clock=clock)
-        if zero is not None:
-            if zero.tzinfo is None and not self._date_is_local:
-                zero = zero.replace(tzinfo=dt.UTC)
-                self._notes.add(f"{time.path} counts from {unit.since}, taken for UTC")
-            self._begins(axis, zero, clock.first_s())
-        elif unit.since:
-            self._notes.add(
-                f"{time.path} counts from {unit.since!r}, which is no date: taken for 0"
-            )
+        if clock.steps_back:
+            self._notes.add(f"the times of {time.path} step back {clock.steps_back} times")
         return axis
+
+    def _clock(self, time: Found, unit: PlaceUnit, *, from_first: bool) -> Clock:
+        values = self._values_of(time)
+        long = [i for i, n in enumerate(values.shape) if n != 1]
+        if len(long) == 1:
+            values.turn(long[0])
+        return Clock(time, values, unit, self._notes, from_first=from_first)
 
     def _begins(self, axis: Axis, reference: dt.datetime, after: Fraction) -> None:
         """Remember the moment of an axis' first sample, as local time."""
@@ -331,5 +336,7 @@ def is_coordinate(scale: Found) -> bool:
     return not one_text(scale.attributes.get("NAME")).startswith(_NO_COORDINATE)
 
 
-def _inverse(number: float | None) -> float | None:
-    return 1.0 / number if number else None
+def _known(attributes: Attributes) -> dict[str, Any]:
+    """Return what attributes say of steps and starts, in whatever case their names are written."""
+    named = {name.casefold(): single(value) for name, value in attributes.items()}
+    return {name: named[name.casefold()] for name in NAMES if name.casefold() in named}

@@ -191,7 +191,11 @@ class Meaning:
         """Return which raw values stand for none; None: none can."""
         if not self.has_missing:
             return None
-        gone = np.isin(values, np.array(self.missing or [np.nan]))
+        missing = np.array(self.missing or [np.nan])
+        if values.dtype.kind == "f":  # -999.9 of an attribute is not quite that of float32 data
+            with np.errstate(over="ignore"):
+                missing = missing.astype(values.dtype)
+        gone = np.isin(values, missing)
         return gone | (values < self.low) | (values > self.high)
 
 

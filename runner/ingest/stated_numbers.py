@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +35,10 @@ _SIGN_OF_WORD = {word: sign for sign, words in _WORDS.items() for word in words}
 _MICRO = str.maketrans({"µ": "u", "μ": "u"})  # micro sign and Greek mu
 
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(\D.*)?", re.DOTALL)
+_RATE_UNIT = re.compile(
+    r"(?P<prefix>[kKMGgm]?)(?P<unit>[Hh][Zz]|[Ss](?:a|amples)?/s(?:ec)?|[Ss][Pp][Ss])"
+)
+_PREFIXES = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,000: one, or a thousand?
 
 
@@ -81,11 +84,22 @@ def stated_seconds(value: Any) -> float | None:
     return None if number is None or unit is None else unit.seconds(number)
 
 
-def stated_quantity(value: Any, factors: Mapping[str, float]) -> float | None:
-    """Return a number times the factor of the unit that its text names; none named, the number."""
+def stated_rate(value: Any) -> float | None:
+    """Return a positive rate in Hz; text may name its unit: ``100 kHz``, ``1E5``, ``2 MS/s``."""
     number, text = _parted(value)
-    factor = factors.get(text, None) if text else 1.0
-    return None if number is None or factor is None else number * factor
+    factor = _rate_factor(text)
+    return None if number is None or factor is None or number <= 0 else number * factor
+
+
+def _rate_factor(text: str) -> float | None:
+    """Return how many Hz a unit is; ``mhz`` may be two, and is none."""
+    found = _RATE_UNIT.fullmatch(text)
+    if found is None:
+        return 1.0 if text in ("", "1/s") else None
+    prefix, unit = found["prefix"], found["unit"]
+    if prefix == "m":
+        return 1e-3 if unit == "Hz" else None
+    return _PREFIXES[prefix.upper()]
 
 
 def _parted(value: Any) -> tuple[float | None, str]:

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_moment
-from runner.ingest.errors import Rejected
+from runner.ingest.errors import Rejected, one_line
 from runner.ingest.tdms_bases import TimeBases
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_objects import Objects, cleaned, kept, plain, read_objects
 from runner.ingest.tdms_sinks import LONGEST_TEXTS, NumberSink, Sink, TextSink
 from runner.ingest.tdms_spans import Spans
 from runner.ingest.tdms_time import Clocks
-from runner.ingest.tdms_types import Unread, one_line, ticks_of
+from runner.ingest.tdms_types import Unread, ticks_of
 from runner.ingest.tdms_values import values_of
 
 __all__ = ["LONGEST_TEXTS", "Tdms"]

@@ -25,13 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.store import ScaleError
+from runner.ingest.errors import one_line
 from runner.ingest.stated_numbers import time_unit
 from runner.ingest.tdms_objects import Channel, Objects
 from runner.ingest.tdms_scale import scale_of
 from runner.ingest.tdms_spans import Span, Spans
 from runner.ingest.tdms_starts import STAMP_ERROR_S, Moment, Run, runs_of
 from runner.ingest.tdms_time import COUNTED, Clock, Clocks, Piece, TimeBase
-from runner.ingest.tdms_types import PER_SECOND, moment_of, one_line
+from runner.ingest.tdms_types import PER_SECOND, moment_of
 
 CLOCK_UNITS = {"S7": "ms"}  # groups whose Time channel is their clock, whatever else they state
 _CLOCK_NAME = re.compile(

@@ -12,10 +12,10 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.ingest.errors import NotWhole, Rejected
+from runner.ingest.errors import NotWhole, Rejected, one_line
 from runner.ingest.tdms_layout import Column, Key, Region
 from runner.ingest.tdms_metadata import MetadataReader, Salvaged
-from runner.ingest.tdms_types import decoded, one_line
+from runner.ingest.tdms_types import decoded
 
 BLOCK_BYTES = 8 << 20
 REMEDY = "copy it again, or take what is whole with `ishtar ingest --salvage FILE`"

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from runner.ingest.errors import NotWhole, Rejected
+from runner.ingest.errors import NotWhole, Rejected, one_line
 from runner.ingest.tdms_index import (
     AS_BEFORE,
     LONGEST_GAP,
@@ -26,7 +26,7 @@ from runner.ingest.tdms_index import (
     read_raw_index,
 )
 from runner.ingest.tdms_layout import RawIndex, Region, Shape, regions, shape_of
-from runner.ingest.tdms_types import Order, one_line, possible_sizes, type_of
+from runner.ingest.tdms_types import Order, possible_sizes, type_of
 
 _LEAD_IN = 28
 _UNFINISHED = 0xFFFFFFFFFFFFFFFF

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ishtar.store.h5_names import free_name
+from runner.ingest.errors import one_line
 from runner.ingest.tdms_blocks import TdmsMetadata
-from runner.ingest.tdms_types import DataType, TimeStamp, Unread, one_line, type_of
+from runner.ingest.tdms_types import DataType, TimeStamp, Unread, type_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST_NAME = 1000  # characters of a channel's path

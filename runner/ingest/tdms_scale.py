@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.store import ScaleError, apply_scale
+from runner.ingest.errors import one_line
 from runner.ingest.stated_numbers import stated_number
 from runner.ingest.tdms_sensors import SENSORS, sensor
-from runner.ingest.tdms_types import one_line
 
 Properties = Mapping[str, Any]
 Raws = Mapping[int | None, NDArray[Any]]

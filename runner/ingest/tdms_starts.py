@@ -8,43 +8,24 @@ be text. A waveform whose segments begin anew, or change their rate, is a channe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from runner.ingest.stated_numbers import (
-    stated_number,
-    stated_quantity,
-    stated_seconds,
-    time_unit,
-)
+from runner.ingest.stated_steps import NAMES, Complain, Step, shown, stated_step
 from runner.ingest.tdms_objects import cleaned, plain
 from runner.ingest.tdms_spans import Span
-from runner.ingest.tdms_types import PER_SECOND, TimeStamp, is_set, one_line
+from runner.ingest.tdms_types import PER_SECOND, TimeStamp, is_set
 
-Complain = Callable[[str], None]
 Moment = Callable[[str], int | None]
 """Reads a date and time in text as 2^-64 s since 1904 UTC."""
 
-SHORTEST_S, LONGEST_S = 1e-15, 1e9  # steps that somebody can have meant
 STAMP_ERROR_S = 2e-6  # some programs keep time stamps to the µs
-LONGEST_UNIT = 100  # characters
-NAMES = ("wf_", "SampleTime", "Tstart", "sampling")
-RATES = {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9, "1/s": 1.0} | {
-    f"{prefix}{samples}/s": factor
-    for prefix, factor in (("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
-    for samples in ("S", "Sa")
-}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stated:
+class Stated(Step):
     """What properties say of a waveform; ``moment`` is its absolute start."""
 
-    base: str
-    dt: float
-    x_unit: str = "s"
-    offset: float = 0.0
-    t_start: float | None = None
     moment: int | None = None
 
     @property
@@ -59,11 +40,6 @@ class Stated:
         if self.moment is None or other.moment is None:
             return self.relative - other.relative
         return (self.moment - other.moment) / PER_SECOND + self.offset - other.offset
-
-    @property
-    def relative(self) -> float:
-        """Its start where no absolute one is known."""
-        return self.offset or self.t_start or 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +56,7 @@ def runs_of(spans: Iterable[Span], read_moment: Moment, complain: Complain) -> l
     runs: list[Run] = []
     last: Stated | None = None  # what was stated last: what is stated again begins nothing
     for span in spans:
-        if runs and not any(n.startswith(NAMES) for n in span.changed):
+        if runs and not any(n in NAMES for n in span.changed):
             continue
         said = stated(span.channel, span.group, read_moment, complain)
         if last is None:
@@ -126,72 +102,14 @@ def stated(
 ) -> Stated | None:
     """Return what the properties of a channel, or else of its group, say of its times."""
     moment = _moment(own.get("wf_start_time"), read_moment, complain)
-    t_start = _seconds("Tstart", own, group, complain)
-    found = _waveform(own, complain) or _sampled(own, group, complain)
-    if found is None:
+    step = stated_step(_plain(own), _plain(group), complain)
+    if step is None:
         return None
-    if found.x_unit != "s":
-        return found if moment is None else replace(found, moment=moment)
-    if found.offset and t_start is not None and abs(found.offset - t_start) > found.dt:
-        complain(f"its wf_start_offset is {found.offset:g} s but Tstart {t_start:g} s, not used")
-    return replace(found, moment=moment, t_start=None if found.offset else t_start)
+    return Stated(**{**vars(step), "x_unit": cleaned(step.x_unit)}, moment=moment)
 
 
-def _waveform(own: Mapping[str, Any], complain: Complain) -> Stated | None:
-    value = own.get("wf_increment")
-    if value is None:
-        return None
-    text = str(own.get("wf_xunit_string", "")).strip()
-    unit, axis = time_unit(text or "s"), str(own.get("wf_xname", "")).strip()
-    if not text and axis.casefold() not in ("", "time", "zeit"):
-        complain(f"it lies along {one_line(axis)!r}, in no unit (wf_xunit_string)")
-        return None
-
-    def along_x(value: Any) -> float | None:
-        number = stated_number(value)
-        if unit is None:
-            return number
-        return stated_seconds(value) if number is None else unit.seconds(number)
-
-    low, high = (SHORTEST_S, LONGEST_S) if unit else (1e-100, 1e100)
-    dt = along_x(value)
-    if dt is None or not low <= dt <= high:
-        complain(f"its wf_increment {_shown(value)} is no step")
-        return None
-    offset = own.get("wf_start_offset", 0.0)
-    start = along_x(offset)
-    if start is None:
-        complain(f"its wf_start_offset {_shown(offset)} is no number: taken as 0")
-    x_unit = "s" if unit else cleaned(text[:LONGEST_UNIT])
-    return Stated(base="wf_increment", dt=dt, x_unit=x_unit, offset=start or 0.0)
-
-
-def _sampled(own: Mapping[str, Any], group: Mapping[str, Any], complain: Complain) -> Stated | None:
-    dt = _seconds("SampleTime", own, group, complain)
-    if dt is not None and not SHORTEST_S <= dt <= LONGEST_S:
-        complain(f"SampleTime {dt:g} is no step")
-        dt = None
-    value = own.get("sampling", group.get("sampling"))
-    rate = stated_quantity(value, RATES)
-    if rate is not None and not 1 / LONGEST_S <= rate <= 1 / SHORTEST_S:
-        rate = None
-    if rate is None and value is not None:
-        complain(f"sampling {_shown(value)} is no rate in Hz")
-    if dt is not None:
-        if rate is not None and abs(dt * rate - 1.0) > 1e-3:
-            complain(f"SampleTime says {dt:g} s but sampling {rate:g} Hz, which is not used")
-        return Stated(base="SampleTime", dt=dt)
-    return None if rate is None else Stated(base="sampling", dt=1.0 / rate)
-
-
-def _seconds(
-    name: str, own: Mapping[str, Any], group: Mapping[str, Any], complain: Complain
-) -> float | None:
-    value = own.get(name, group.get(name))
-    seconds = stated_seconds(value)
-    if value is not None and seconds is None:
-        complain(f"{name} {_shown(value)} is no number of seconds")
-    return seconds
+def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plain(properties[name]) for name in NAMES if name in properties}
 
 
 def _moment(value: Any, read_moment: Moment, complain: Complain) -> int | None:
@@ -206,9 +124,5 @@ def _moment(value: Any, read_moment: Moment, complain: Complain) -> int | None:
         return ticks
     if isinstance(value, TimeStamp) and str(value)[:4] in ("1903", "1904"):  # "not set"
         return None
-    complain(f"its wf_start_time {_shown(value)} is no date: it is not used")
+    complain(f"its wf_start_time {shown(plain(value))} is no date: it is not used")
     return None
-
-
-def _shown(value: Any) -> str:
-    return one_line(repr(plain(value)))

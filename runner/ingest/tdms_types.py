@@ -136,12 +136,6 @@ def decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def one_line(text: str) -> str:
-    """Return a text of the file as a message can show it."""
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:81])
-    return text if len(text) <= 80 else text[:77] + "…"
-
-
 _STRUCTS = {
     order: {
         t.code: struct.Struct(order + c)
