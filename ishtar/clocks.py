@@ -126,7 +126,7 @@ def _matched(sources: Sequence[SourceFile]) -> Iterable[Channel]:
 
 
 def _coarser(date: StatedDate, clock: StatedDate | None) -> float:
-    return max(date.resolution_s, clock.resolution_s if clock else 0.0)
+    return max(stated.resolution_s for stated in (date, clock) if stated is not None)
 
 
 def _both(a: StatedDate, b: StatedDate) -> tuple[str, str]:

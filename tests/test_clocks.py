@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import permutations
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ishtar.attributes import AttributeEditError, Change, Edit, History, check, current, stated
-from ishtar.clocks import clock_differences, clock_of, row_step_s
+from ishtar.clocks import ClockDifference, clock_differences, clock_of, row_step_s
 from ishtar.errors import DamagedFile
 from ishtar.quality import Severity
 from ishtar.quality.dating import dating
@@ -222,6 +223,21 @@ def test_dates_that_say_nothing_are_told():
         f"x.csv says {MILLI}, but the shot's date was taken away"
     ]
     assert told(source("x", None)) == []
+    assert told(source("x.tdms", "noon")) == [
+        "x.tdms states the date 'noon', which is no local time: "
+        "`ishtar edit SHOT date=…` corrects it"
+    ]
+
+
+def test_a_day_alone_is_told_beside_a_time_of_that_day():
+    day, moment = (StatedDate.of(by, text) for by, text in (("a", "2026-11-22"), ("b", MILLI)))
+    texts = [
+        str(ClockDifference(date=d, clock=c, matched=True)) for d, c in permutations((day, moment))
+    ]
+    assert texts == [
+        "a says 2026-11-22, b 2026-11-22 15:00:00.730: times of the generator follow b",
+        "b says 2026-11-22 15:00:00.730, a 2026-11-22: times of the generator follow a",
+    ]
 
 
 def test_a_correction_is_told_beside_what_it_corrects():

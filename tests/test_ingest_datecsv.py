@@ -145,3 +145,24 @@ def test_lines_may_end_with_a_carriage_return_alone(tmp_path: Path) -> None:
         "date": "2026-11-22T10:00:00",
         "gas": "Ar",
     }
+
+
+SAMPLES = "".join(f"{k / 10};{k % 3}\n" for k in range(50))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Model;TDS3000\nDate;2026-11-22\nTime;15:30:00\nUnits;V\n\nt;CH1\n" + SAMPLES,
+        "Date\t2026-11-22 15:30:00\nSample rate\t10\n" + SAMPLES.replace(";", "\t"),
+        "Date,2026-11-22 15:30:00\nTIME,CH1\n0,1\n",
+        "Date;2026-11-22 15:30\n" + "".join(f"15:30:{k:02d};{k}\n" for k in range(9)),
+        "Date;2026-11-22 15:30\n" + "".join(f"22.11.2026 15:30:{k:02d};{k}\n" for k in range(9)),
+        "Date;2026-11-22 15:30\n-1.5E-3;2\n",
+    ],
+)
+def test_a_measurement_that_states_a_date_is_no_csv_of_a_shot(tmp_path: Path, text: str) -> None:
+    outcome = ingest(tmp_path, text)
+    assert outcome.status == "quarantined"
+    assert "of its lines begin with a number" in outcome.reason
+    assert "no converter reads it: docs/ingest.md" in outcome.reason

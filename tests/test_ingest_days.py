@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from runner.ingest import (
     shot_times,
     text_table,
 )
+from runner.ingest.day_state import state_path
 from runner.ingest.generatorlog import DayLog, GeneratorLog
 from runner.simulate import Campaign, simulate
 from tests.generator_fakes import (
@@ -105,6 +108,41 @@ def test_the_same_log_again_is_known_and_so_is_an_earlier_state_of_it(place: Pla
     earlier = place.log(rows[:10])
     assert (earlier.status, earlier.stored) == ("known", [])
     assert place.forward(3) == powers(rows[:20])
+
+
+def test_an_earlier_state_is_taken_away_for_the_kept_log_holds_it_all(place: Place) -> None:
+    rows = [*pulse("09:10:00.3"), *idle("09:12:00")]
+    place.log(rows)
+    place.layout.incoming.mkdir(parents=True)
+    path = place.layout.incoming / NAME
+    path.write_bytes(place.kept.read_bytes()[:200])
+    assert place.ingest(path, incoming=True).status == "known"
+    assert not path.exists()
+
+
+def test_another_log_is_refused_where_it_is_not_known_what_was_matched(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    place.log(pulse("09:10:00.3"))
+    state_path(place.kept).unlink()
+    outcome = place.log(pulse("09:10:00.3", power=100.0))
+    assert outcome.status == "quarantined"
+    assert "does not continue it; the first stays" in outcome.reason
+
+
+def test_one_at_a_time_matches_the_logs_of_a_day(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    place.log(pulse("09:10:00.3"))
+    with (place.kept.parent / ".lock").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        other = threading.Thread(
+            target=place.log, args=([*pulse("09:10:00.3"), *idle("09:12:00")],)
+        )
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+        assert place.kept.read_text().count("\n") == 21
+    other.join()
+    assert place.kept.read_text().count("\n") == 24
 
 
 def test_a_log_that_has_grown_adds_only_its_new_pulses(place: Place) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from runner.ingest import IngestSettings
 from runner.ingest.lvm import group_of
+from tests.ingest_fakes import ingest_into
 from tests.lvm_fakes import NO_X, ROWS, Lvm, Part, at, put, stored, times, values
 
 
@@ -390,3 +391,24 @@ def test_a_value_where_no_x_column_is_promised_is_refused(tmp_path: Path) -> Non
     found = put(tmp_path, file.text())
     assert found.status == "quarantined"
     assert "row 3 of segment 1 has a value in its first column" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda text: text.encode("utf-16"), "it is UTF-16 text: save it as UTF-8"),
+        (lambda text: text.encode("utf-16-le"), "it is UTF-16 text: save it as UTF-8"),
+        (lambda text: b"\n" + text.encode(), "does not begin with 'LabVIEW Measurement'"),
+        (lambda text: b" " + text.encode(), "does not begin with 'LabVIEW Measurement'"),
+        (lambda text: text.replace("LabVIEW", "labview").encode(), "does not begin with"),
+        (lambda text: text.partition("\n")[2].encode(), "does not begin with"),
+    ],
+)
+def test_one_that_was_changed_is_told_and_never_taken_for_another_format(
+    tmp_path: Path, damage, reason: str
+) -> None:
+    path = tmp_path / "00007_m.lvm"
+    path.write_bytes(damage(Lvm(segments=[Part(rows=ROWS)]).text()))
+    outcome = ingest_into(tmp_path / "workspace", path)
+    assert outcome.status == "quarantined"
+    assert reason in outcome.reason

@@ -23,7 +23,7 @@ from runner.ingest.dates import iso
 from runner.ingest.errors import Rejected
 from runner.ingest.lvm_axis import Starts, complaints, looks_like_a_unit
 from runner.ingest.lvm_layout import Place, places_of
-from runner.ingest.lvm_lines import comment_column, text_of
+from runner.ingest.lvm_lines import END_OF_HEADER, comment_column, text_of
 from runner.ingest.lvm_plan import Part, Plan, Planner, places
 from runner.ingest.lvm_text import MAGIC, LvmFile, Segment, scan_lvm
 from runner.ingest.names import without_shot
@@ -42,8 +42,9 @@ class Lvm:
     version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether the file begins as a LabVIEW measurement does."""
-        return head.removeprefix(b"\xef\xbb\xbf").startswith(MAGIC)
+        """Say whether it is a LabVIEW measurement, if only one that something was done to."""
+        text = head.replace(b"\0", b"")  # UTF-16, too
+        return MAGIC.lower() in text[:200].lower() or END_OF_HEADER.encode() in text
 
     def convert(self, path: Path, context: Context) -> None:
         """Store every column as a channel."""

@@ -184,6 +184,17 @@ class LvmFile:
         return rows
 
 
+def _check_beginning(head: bytes) -> None:
+    if head.removeprefix(b"\xef\xbb\xbf").startswith(MAGIC):
+        return
+    if b"\0" in head[:4]:
+        raise Rejected("it is UTF-16 text: save it as UTF-8, as LabVIEW does")
+    raise Rejected(
+        f"it does not begin with {MAGIC.decode()!r}, as LabVIEW writes it: its beginning is lost "
+        "or was changed"
+    )
+
+
 def scan_lvm(path: Path, *, salvage: bool = False) -> LvmFile:
     """Find the headers and segments of a file, and refuse one that ends too early.
 
@@ -201,6 +212,7 @@ def scan_lvm(path: Path, *, salvage: bool = False) -> LvmFile:
     """
     with path.open("rb") as f:
         head = f.read(65536)
+    _check_beginning(head)
     found = LvmFile(path=path, salvage=salvage, cr=ends_lines_with_cr(head))
     with open_lines(path, cr=found.cr) as f:
         lines = HeaderLines(f, path.name, found.special)
