@@ -442,9 +442,10 @@ def test_an_svg_keeps_its_drawing_and_loses_what_acts():
     picture = gallery.add("image/svg+xml", HOSTILE_SVG)
     assert (picture.width, picture.height) == (90, 60)
     root = ElementTree.fromstring(gallery.files[picture.file])
-    assert [e.tag.rpartition("}")[2] for e in root] == ["image", "rect", "text"]
-    assert root[0].attrib == {"width": "9", "height": "9"}
-    assert "style" not in root[1].attrib
+    assert [e.tag.rpartition("}")[2] for e in root] == ["g", "image", "rect", "text"]
+    assert root[1].attrib == {"width": "9", "height": "9"}
+    assert "style" not in root[2].attrib
+    assert picture.lost
 
 
 def test_terminal_colours_become_classes_and_other_escapes_vanish():

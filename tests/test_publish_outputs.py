@@ -6,12 +6,14 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from markupsafe import Markup
 
 from runner.publish.fragment import read_fragment
+from runner.publish.images import Gallery
 from runner.publish.notebook import renderer_version
 from runner.publish.sanitise import Document, clean_output
 from runner.publish.styles import StyleSheet, read_color, read_declarations
@@ -263,3 +265,103 @@ def test_cells_have_the_numbers_that_their_author_sees(tmp_path):
 def test_a_scrap_that_is_none_leaves_a_line(tmp_path):
     odd = shows({"application/scrapbook.scrap.json+json": json.loads("[4.75]")})
     assert "4.75" in Markup(body_of([code("x", odd)], tmp_path)).striptags()
+
+
+# Drawings
+
+LINKED = (
+    '<a xlink:href="https://wiki.example/shot"><path d="M0 0L9 9"/></a>',
+    ["g", "path"],
+    (),
+)
+LABELLED = (
+    "<switch><foreignObject><p>T_e</p></foreignObject><text>T_e</text></switch>",
+    ["switch", "text"],
+    (),
+)
+
+
+@pytest.mark.parametrize(
+    ("inside", "kept", "lost"),
+    [
+        LINKED,
+        LABELLED,
+        ("<path id='p' d='M0 0'/><text><textPath href='#p'>along</textPath></text>", 3, ()),
+        ("<filter id='f'><feGaussianBlur/></filter><rect filter='url(#f)'/>", 3, ()),
+        ("<metadata>x</metadata><!-- y --><rect/>", ["rect"], ()),
+        ("<foreignObject><p>T_e</p></foreignObject>", [], ["text boxes in HTML"]),
+        ("<script>draw()</script>", [], ["what a script draws"]),
+        ("<rect><animate attributeName='x'/></rect>", ["rect"], ["movement"]),
+        ("<hatch/>", [], ["parts of an unknown kind"]),
+        ("<image href='p.png'/>", ["image"], ["pictures and parts that lie elsewhere"]),
+        ("<use href='other.svg#x'/>", ["use"], ["pictures and parts that lie elsewhere"]),
+        ("<image href='data:image/gif;base64,R0'/>", ["image"], ()),
+        ("<style>.a{fill:url(//e.example/x)}.b{fill:red}</style>", 1, ["some of its styles"]),
+    ],
+)
+def test_a_drawing_keeps_what_is_drawn_and_names_what_it_has_lost(inside, kept, lost):
+    gallery = Gallery()
+    space = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    picture = gallery.add("image/svg+xml", f"<svg {space}>{inside}</svg>")
+    root = ElementTree.fromstring(gallery.files[picture.file])
+    names = [e.tag.rpartition("}")[2] for e in root.iter()][1:]
+    assert (len(names) if isinstance(kept, int) else names) == kept
+    assert list(picture.lost) == list(lost)
+    text = gallery.files[picture.file].decode()
+    assert not any(word in text for word in ("example", "p.png", "other.svg", "draw()"))
+
+
+@pytest.mark.parametrize(
+    ("style", "kept"),
+    [
+        ("@font-face{font-family:x;src:url(a.woff)} .r{fill:red}", ".r{fill:red}"),
+        ("@import 'http://e.example/a.css'; .r{fill:red}", ".r{fill:red}"),
+        ("@namespace svg url(http://www.w3.org/2000/svg);.r{fill:red}", ".r{fill:red}"),
+        (
+            "/* see http://e.example/ */ .r{fill:red} .s{stroke:blue}",
+            ".r{fill:red} .s{stroke:blue}",
+        ),
+        ("*{stroke-linejoin:round}", "*{stroke-linejoin:round}"),
+    ],
+)
+def test_a_drawing_keeps_the_styles_that_lead_nowhere(style, kept):
+    gallery = Gallery()
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><style>{style}</style></svg>'
+    picture = gallery.add("image/svg+xml", svg)
+    root = ElementTree.fromstring(gallery.files[picture.file])
+    assert (root[0].text or "").strip() == kept
+    assert picture.lost == ()
+
+
+def test_what_a_drawing_has_lost_stands_below_it(tmp_path):
+    svg = '<svg xmlns="http://www.w3.org/2000/svg"><foreignObject/><rect/></svg>'
+    body = body_of([code("", shows({"image/svg+xml": svg}))], tmp_path)
+    line = "Not all of this drawing is shown here (text boxes in HTML)"
+    assert line in body
+    assert line in body_of([code("", shows({"text/html": f"<p>a</p>{svg}"}))], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ('<p>done</p><progress value=3 max="10">3</progress>', "[3 of 10]"),
+        ("<meter value='.7'></meter>", "[.7 of 1]"),
+        ("<progress>", "[… of 1]"),
+    ],
+)
+def test_bars_are_shown_as_numbers(html, shown):
+    assert shown in clean_output(html, Document()).html
+
+
+@pytest.mark.parametrize("address", ["o.csv", "data:text/csv;base64,QQ==", "files/o.csv", "./o"])
+def test_a_link_to_a_file_beside_the_notebook_is_told(tmp_path, address):
+    told = "A link to a file beside the notebook, or in it, is not shown here"
+    assert told in body_of([code("", shows({"text/html": f"<a href='{address}'>o</a>"}))], tmp_path)
+    for good in ("https://x.example/", "mailto:a@x.example", "#end"):
+        html = f"<a href='{good}'>o</a>"
+        assert told not in body_of([code("", shows({"text/html": html}))], tmp_path)
+
+
+def test_a_link_to_an_attachment_of_a_text_is_told(tmp_path):
+    body = body_of([words("[data](attachment:x.csv)")], tmp_path)
+    assert "A link to a file beside the notebook, or in it, is not shown here" in body

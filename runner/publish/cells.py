@@ -13,11 +13,16 @@ from runner.publish.parameters import ParameterRow
 
 @dataclass(frozen=True, kw_only=True)
 class FigureOutput:
-    """A picture. ``caption`` is shown below it; ``alt`` is for those who do not see it."""
+    """A picture.
+
+    ``caption`` is shown below it, and a note on what it lacks; ``alt`` is for those who do not see
+    it.
+    """
 
     picture: Picture
     alt: str
     caption: str = ""
+    note: str = ""
     kind: str = "figure"
 
 

@@ -8,7 +8,7 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -31,11 +31,15 @@ _SVG_URL = re.compile(r"data:image/svg\+xml(?:;(?!base64)[\w=-]+)*,(.*)", re.DOT
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """An image file of a report, with its size on the page in CSS pixels."""
+    """An image file of a report, with its size on the page in CSS pixels.
+
+    ``lost`` says what of a drawing is not shown, in words.
+    """
 
     file: str
     width: int
     height: int
+    lost: Sequence[str] = ()
 
 
 @dataclass
@@ -59,7 +63,11 @@ class Gallery:
         width, height
             Size on the page in CSS pixels, where the notebook states one.
         """
-        data = clean_svg(_drawing(content)) if mime == "image/svg+xml" else decoded(content)
+        lost: Sequence[str] = ()
+        if mime == "image/svg+xml":
+            data, lost = clean_svg(_drawing(content))
+        else:
+            data = decoded(content)
         digest = hashlib.sha256(data).hexdigest()
         if digest in self.by_digest:
             return self.by_digest[digest]
@@ -70,8 +78,8 @@ class Gallery:
         elif isinstance(height, int | float) and 0 < height < 20_000:
             shown = (round(natural[0] * height / natural[1]), round(height))
         name = f"figure-{len(self.files) + 1}-{digest[:10]}.{suffix}"
-        sized = (min(max(n, 1), 20_000) for n in shown)
-        picture = Picture(**dict(zip(("width", "height"), sized, strict=True)), file=name)
+        w, h = (min(max(n, 1), 20_000) for n in shown)
+        picture = Picture(file=name, width=w, height=h, lost=tuple(lost))
         self.files[name] = data
         self.by_digest[digest] = picture
         return picture

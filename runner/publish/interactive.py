@@ -67,3 +67,8 @@ def lost_parts(parts: Sequence[str], library: str = "") -> str:
     if "script" in parts and not names:
         names = {library or PARTS["script"]}
     return " ".join(not_shown(name) for name in sorted(names))
+
+
+def lost_of_drawing(lost: Sequence[str]) -> str:
+    """Return the line on what a drawing has lost; empty for nothing."""
+    return f"Not all of this drawing is shown here ({', '.join(lost)}): {HOW}." if lost else ""

@@ -24,6 +24,7 @@ from runner.publish.images import IMAGE_TYPES
 from runner.publish.interactive import (
     HOW,
     is_loader,
+    lost_of_drawing,
     lost_parts,
     name_of,
     not_shown,
@@ -240,4 +241,5 @@ def _figure(
     alt = of_kind.get("alt") or metadata.get("alt") or of_cell.get("alt") or ""
     caption, alt = str(caption)[:1000], str(alt)[:1000]
     place = f"Figure {n}: {context}" if context else f"Figure {n} of the report"
-    return FigureOutput(picture=picture, caption=caption, alt=alt or caption or place)
+    note = lost_of_drawing(picture.lost)
+    return FigureOutput(picture=picture, caption=caption, alt=alt or caption or place, note=note)

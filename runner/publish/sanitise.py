@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from runner.publish.images import Gallery, attached
+from runner.publish.interactive import lost_of_drawing
 from runner.publish.styles import Element, Rules, StyleSheet, read_declarations
 from runner.publish.survey import Survey, survey
 from runner.publish.svg import UnusableImage
@@ -356,6 +357,8 @@ class _Finisher(HTMLParser):
         height = max(1, round(picture.height * width / picture.width))
         sized = {"src": FIGURES + picture.file, "alt": alt, "width": str(width)}
         self._start("img", sized | {"height": str(height), "loading": "lazy"})
+        if picture.lost:
+            self.parts.append(f'<span class="lost">[{lost_of_drawing(picture.lost)}]</span>')
 
     def _heading(self, level: int) -> None:
         if self.heading_at is None:

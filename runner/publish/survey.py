@@ -18,6 +18,13 @@ _STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\b[^<>]*>|\Z)", re.DOTALL | 
 _SVG = re.compile(r"<(/?)svg\b[^<>]*?(/?)>", re.I)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _INPUT = re.compile(r"<input\b([^<>]*)", re.I)
+_LINK = re.compile(r"""<a\b[^<>]*?\shref\s*=\s*["']?\s*([^"'\s<>]+)""", re.I)
+_LEADS = re.compile(
+    r"https?://|mailto:|#|javascript:", re.I
+)  # somewhere from a page, or to nothing
+_METER = re.compile(r"<(progress|meter)\b([^<>]*)>.*?(?:</\1\b[^<>]*>|\Z)", re.DOTALL | re.I)
+_NUMBER = r"""\b{}\s*=\s*["']?\s*([\d.eE+-]{{1,20}})"""
+_VALUE, _MOST = (re.compile(r"(?<![\w-])" + _NUMBER.format(n), re.I) for n in ("value", "max"))
 _HARMLESS_INPUT = re.compile(r"""type\s*=\s*["']?(?:checkbox|radio|hidden)""", re.I)
 # elements that end by themselves, or hold nothing: they do not count as lying in each other
 _SHALLOW = frozenset(
@@ -37,6 +44,7 @@ PARTS = {
     "math": "A formula (MathML)",
     "script": "An interactive part",
     "control": "Controls (buttons, fields, sliders)",
+    "link": "A link to a file beside the notebook, or in it,",
 }
 _CONTROLS = frozenset({"button", "select", "textarea"})
 
@@ -69,7 +77,7 @@ def survey(html: str) -> Survey:
     found = {"script"} if _SCRIPT.search(bare) else set()
     bare = _SCRIPT.sub("", bare)
     styles = [match[1] for match in _STYLE.finditer(bare)]
-    bare = _with_images(_STYLE.sub("", bare))
+    bare = _with_images(_METER.sub(_in_words, _STYLE.sub("", bare)))
     depth = deepest = 0
     for closing, name in _TAG.findall(bare):
         tag = name.lower()
@@ -82,12 +90,20 @@ def survey(html: str) -> Survey:
             deepest = max(deepest, depth)
     if any(not _HARMLESS_INPUT.search(attributes) for attributes in _INPUT.findall(bare)):
         found.add("control")
+    if not all(_LEADS.match(address) for address in _LINK.findall(bare)):
+        found.add("link")
     return Survey(
         html=bare,
         styles=styles,
         parts=[name for name in PARTS if name in found],
         is_too_deep=deepest > DEEPEST,
     )
+
+
+def _in_words(match: re.Match[str]) -> str:
+    """Return how far a bar has come."""
+    value, most = _VALUE.search(match[2]), _MOST.search(match[2])
+    return f"<span>[{value[1] if value else '…'} of {most[1] if most else 1}]</span>"
 
 
 def _with_images(html: str) -> str:

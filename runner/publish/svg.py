@@ -1,14 +1,16 @@
 """Drawings (SVG), made harmless.
 
-SVG is a document that may hold scripts and links: what is published is what these lists allow.
+SVG is a document that may hold scripts and links: what is published is what these lists allow. What
+it loses by that is named, unless nobody could have seen it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from html.entities import html5
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 SVG_LIMIT_BYTES = 2_000_000
@@ -23,9 +25,23 @@ _XLINK = "{http://www.w3.org/1999/xlink}href"
 _SVG_TAGS = frozenset(
     str.split(
         "svg g defs path rect circle ellipse line polyline polygon text tspan title desc use "
-        "symbol clipPath mask marker pattern linearGradient radialGradient stop style image"
+        "symbol clipPath mask marker pattern linearGradient radialGradient stop style image "
+        "switch textPath filter feBlend feColorMatrix feComponentTransfer feComposite "
+        "feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow feFlood "
+        "feFuncA feFuncB feFuncG feFuncR feGaussianBlur feMerge feMergeNode feMorphology feOffset "
+        "fePointLight feSpecularLighting feSpotLight feTile feTurbulence"
     )
 )
+_UNSEEN = frozenset({"metadata", "view", "cursor", "font", "font-face"})
+_LOST = {
+    "script": "what a script draws",
+    "foreignObject": "text boxes in HTML",
+    **dict.fromkeys(
+        ("animate", "animateMotion", "animateTransform", "animateColor", "set"), "movement"
+    ),
+    **dict.fromkeys(("video", "audio", "iframe", "canvas"), "what is embedded"),
+}
+_OTHER = "parts of an unknown kind"
 # What leads out of the drawing: addresses, also without url() around them, and ways to hide one.
 _SVG_BAD_STYLE = re.compile(
     r"[@\\]|//|expression|javascript|(?:image|src|cross-fade|element)[\w-]*\s*\("
@@ -33,9 +49,18 @@ _SVG_BAD_STYLE = re.compile(
     re.I,
 )
 SVG_DEPTH = 100
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_AT_LINE = re.compile(r"@(?:charset|import|namespace)\b[^;{}]*(?:;|\Z)", re.I)
 
 
-def clean_svg(text: str) -> bytes:
+class CleanSvg(NamedTuple):
+    """A harmless drawing, and what it has lost, in words."""
+
+    data: bytes
+    lost: Sequence[str] = ()
+
+
+def clean_svg(text: str) -> CleanSvg:
     """Return a drawing with nothing in it that acts, or asks for something elsewhere.
 
     Raises
@@ -55,10 +80,12 @@ def clean_svg(text: str) -> bytes:
         raise UnusableImage("it is no SVG")
     if _is_deeper(root, SVG_DEPTH):
         raise UnusableImage(f"an SVG with elements more than {SVG_DEPTH} deep is not shown")
-    _clean_svg(root)
+    lost: set[str] = set()
+    _clean_svg(root, lost)
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    data = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return CleanSvg(data, sorted(lost))
 
 
 _ENTITY = re.compile(r"&([a-zA-Z][a-zA-Z0-9]*;)")
@@ -93,30 +120,67 @@ def _is_deeper(root: ElementTree.Element, most: int) -> bool:
     return bool(level)
 
 
-def _clean_svg(element: ElementTree.Element) -> None:
+def _clean_svg(element: ElementTree.Element, lost: set[str]) -> None:
     for child in list(element):
-        tag = child.tag if isinstance(child.tag, str) else ""
-        if tag.removeprefix(f"{{{_SVG}}}") not in _SVG_TAGS or (
-            tag.endswith("}style") and _SVG_BAD_STYLE.search("".join(child.itertext()))
-        ):
-            element.remove(child)
+        name = _name(child)
+        if name == "a":  # what it holds is drawn; where it leads is its own affair
+            child.tag, name = f"{{{_SVG}}}g", "g"
+            child.attrib = {k: v for k, v in child.attrib.items() if not k.endswith("href")}
+        if name == "style":
+            child[:] = []
+            child.text = _clean_style("".join(child.itertext()), lost)
+        elif name in _SVG_TAGS:
+            _clean_svg(child, lost)
         else:
-            _clean_svg(child)
-    for name, value in list(element.attrib.items()):
-        local = name.rpartition("}")[2].lower()
+            element.remove(child)
+            # of a switch another child stands for it
+            if name and name not in _UNSEEN and not (_name(element) == "switch" and len(element)):
+                lost.add(_LOST.get(name, _OTHER))
+    for key, value in list(element.attrib.items()):
+        local = key.rpartition("}")[2].lower()
         keeps = _SVG_ATTRIBUTES.get(local, _plain_attribute)
         if local.startswith("on") or local == "base" or not keeps(value):
-            del element.attrib[name]
+            del element.attrib[key]
+            if local == "href":
+                lost.add("pictures and parts that lie elsewhere")
+
+
+def _name(element: ElementTree.Element) -> str:
+    """Return the name of an element of SVG; '' of a comment, or of another language."""
+    tag = element.tag if isinstance(element.tag, str) else ""
+    return tag.removeprefix(f"{{{_SVG}}}") if tag.startswith(f"{{{_SVG}}}") else ""
+
+
+def _clean_style(text: str, lost: set[str]) -> str:
+    """Return the rules of a style sheet that lead nowhere; fonts and conditions are left out."""
+    kept = []
+    for rule in _rules(_AT_LINE.sub("", _COMMENT.sub("", text))):
+        if not _SVG_BAD_STYLE.search(rule):
+            kept.append(rule)
+        elif not rule.lstrip().lower().startswith("@font-face"):
+            lost.add("some of its styles")
+    return "".join(kept)
+
+
+def _rules(text: str) -> Iterator[str]:
+    """Yield what stands before each brace that closes all open ones."""
+    start = depth = 0
+    for match in re.finditer("[{}]", text):
+        depth = max(depth + (1 if match[0] == "{" else -1), 0)
+        if depth == 0:
+            yield text[start : match.end()]
+            start = match.end()
 
 
 def _local_link(value: str) -> bool:
-    return value.startswith(("#", "data:image/png;base64,", "data:image/jpeg;base64,"))
+    return value.startswith("#") or _PICTURE.match(value) is not None
 
 
 def _plain_attribute(value: str) -> bool:
     return not _SVG_BAD_STYLE.search(value)
 
 
+_PICTURE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,", re.I)
 _SVG_ATTRIBUTES: dict[str, Callable[[str], bool]] = {"href": _local_link, "src": _local_link}
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d*)?|\.\d+)\s*(pt|px|in|cm|mm)?")
 _CSS_PIXELS = {"pt": 4 / 3, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, None: 1.0}
