@@ -21,6 +21,7 @@ from typing import Any
 
 from nbclient.exceptions import (
     CellControlSignal,
+    CellExecutionComplete,
     CellExecutionError,
     CellTimeoutError,
     DeadKernelError,
@@ -48,6 +49,7 @@ from runner.warm.processes import kill_tree
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.05  # time between two looks at a kernel that works
+_LATE = {"stream", "display_data", "update_display_data", "error"}  # what no cell has to wait for
 LAST_WORDS_S = 0.1  # for what a kernel put out just before its end
 
 
@@ -81,6 +83,7 @@ class LimitedClient(PapermillNotebookClient):
         )
         self._cell_begins = cell_begins or (lambda number, of: None)
         self._cell_ends = cell_ends or (lambda cell: None)
+        self._asked: dict[str, tuple[Any, int]] = {}  # cells that ran, by the message that asked
         self._running = (0, 0)  # number of the cell, and how many there are
         self._warm = warm
         self._limit_s = timeout_s
@@ -261,6 +264,23 @@ class LimitedClient(PapermillNotebookClient):
                 new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
             )
         self.nb_man.cell_exception(cell, cell_index=index)
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        """Take what the kernel puts out until the cell is done; that of earlier cells is theirs.
+
+        A thread or a task goes on when its cell has ended: nbclient drops what it prints then.
+        """
+        self._asked[parent_msg_id] = (cell, cell_index)
+        while True:
+            msg = await self.kc.iopub_channel.get_msg(timeout=None)
+            parent = msg["parent_header"].get("msg_id")
+            try:
+                if parent == parent_msg_id:
+                    self.process_message(msg, cell, cell_index)
+                elif parent in self._asked and msg["msg_type"] in _LATE:
+                    self.process_message(msg, *self._asked[parent])
+            except CellExecutionComplete:
+                return
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Count what is put out and hand it on; over the limit, end the kernel and take no more."""

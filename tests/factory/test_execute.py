@@ -170,6 +170,22 @@ def test_children_of_a_report_do_not_outlive_it(factory):
     assert soon(lambda: not alive(pid)), "the child is still there"
 
 
+def test_what_goes_on_when_its_cell_has_ended_is_kept_in_that_cell(factory):
+    factory.template(
+        "late",
+        "import asyncio\nfrom IPython.display import display\n"
+        "ended = asyncio.Event()\n"
+        "async def go():\n    await ended.wait()\n    print('from the task')\n"
+        "    shown.update('new')\n    display('a picture')\n"
+        "shown = display('old', display_id=True)\ntask = asyncio.ensure_future(go())",
+        "ended.set()\nawait task\nprint('second')",
+    )
+    first, second = factory.notebook(factory.run("late")).cells[-2:]
+    kept = [o.get("text") or o["data"]["text/plain"] for o in first.outputs]
+    assert kept == ["'new'", "from the task\n", "'a picture'"]
+    assert [o.text for o in second.outputs] == ["second\n"]
+
+
 def test_the_working_folder_of_a_report_is_its_own_and_goes_with_it(factory):
     factory.template("writes", "from pathlib import Path\nPath('x').touch()\nprint(Path.cwd())")
     done = factory.run("writes")
