@@ -119,6 +119,18 @@ def test_a_decimal_comma_between_commas_is_refused(tmp_path: Path) -> None:
         pulses(path)
 
 
+def test_numbers_with_a_comma_and_with_a_point_are_refused(tmp_path: Path) -> None:
+    """1,500 may be one and a half, or a thousand and a half thousand."""
+    path = log(tmp_path, [*powered(["09:00:00"]), "09:00:01\t1,500\t5.0"])
+    told = "at row 2 below its header: '1,500' stands among numbers with another sign"
+    with pytest.raises(Rejected, match=told):
+        pulses(path)
+    commas = [row.replace(".", ",") for row in powered(["09:00:00.5", "09:00:01.5"])]
+    assert pulses(log(tmp_path, commas)) == [("2026-11-22T09:00:00", [0, 2])]
+    times = [row.replace(",", ".", 1) for row in commas]  # a time is no number
+    assert pulses(log(tmp_path, times)) == [("2026-11-22T09:00:00", [0, 2])]
+
+
 def test_what_the_log_has_twice_is_given_to_no_shot(tmp_path: Path) -> None:
     """The end of summer time: 02:30 was twice, and nobody knows which pulse was when."""
     place = Place(tmp_path)

@@ -222,9 +222,16 @@ def test_a_step_that_is_no_number_is_refused(tmp_path: Path, delta: str) -> None
 
 
 def test_a_step_may_have_a_comma_where_numbers_have(tmp_path: Path) -> None:
-    text = Lvm(segments=[Part(rows=ROWS, entries=entries(Delta_X="5E-1"))]).text()
-    channel = stored(tmp_path, text.replace("0.0", "0,0").replace("r\t.", "r\t,")).channels["x/a"]
-    assert channel.dt == 0.5
+    part = Part(rows=[row.replace(".", ",") for row in ROWS], entries=entries(Delta_X="5,0E-1"))
+    lvm = Lvm(segments=[part], settings={"Decimal_Separator": ","})
+    assert stored(tmp_path, lvm.text()).channels["x/a"].dt == 0.5
+
+
+def test_a_point_among_decimal_commas_is_refused(tmp_path: Path) -> None:
+    """1.000 may be one or a thousand."""
+    rows = ["0,0\t1,5\t2,0", "0,5\t1.000\t2,0"]
+    lvm = Lvm(segments=[Part(rows=rows)], settings={"Decimal_Separator": ","})
+    refused(tmp_path, lvm, "'1.000' stands among numbers with another sign for decimals")
 
 
 @pytest.mark.parametrize(

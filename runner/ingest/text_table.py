@@ -29,9 +29,9 @@ class BadCell(ValueError):
         Its line among those that are not empty, from 0.
     """
 
-    def __init__(self, row: int, cell: str) -> None:
+    def __init__(self, row: int, cell: str, why: str = "is no number") -> None:
         shown = cell if len(cell) <= 40 else cell[:37] + "…"
-        super().__init__(f"{shown!r} is no number")
+        super().__init__(f"{shown!r} {why}")
         self.row = row
 
 
@@ -124,6 +124,7 @@ def float_columns(
         A cell is no number.
     """
     if decimal != ".":
+        _refuse_both_signs(lines, columns, separator, decimal)
         lines = lines.replace(decimal.encode(), b".")
     if not lines.strip():
         return np.empty((len(columns), 0))
@@ -150,6 +151,21 @@ def float_columns(
             found[i, n] = _number(cells[c].strip(_BLANK) if c < len(cells) else "", n)
         n += 1
     return found[:, :n]
+
+
+def _refuse_both_signs(lines: bytes, columns: Sequence[int], separator: str, decimal: str) -> None:
+    """Refuse numbers of which some have a comma and some a point: one of the two is no decimal."""
+    if b"." not in lines or decimal.encode() not in lines:
+        return
+    signs: set[str] = set()
+    for row, line in enumerate(text_lines(lines)):
+        cells = line.split(separator)
+        for cell in (cells[c] for c in columns if c < len(cells)):
+            signs |= {sign for sign in (".", decimal) if sign in cell}
+            if len(signs) == 2:
+                raise BadCell(
+                    row, cell.strip(_BLANK), "stands among numbers with another sign for decimals"
+                )
 
 
 def empty_cells(lines: bytes, columns: Sequence[int], *, separator: str) -> NDArray[np.bool_]:
