@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.errors import WorkspaceError
+from ishtar.plain_files import read_plain
 
 MARKER = "ishtar.toml"
 VARIABLE = "ISHTAR_WORKSPACE"
@@ -27,7 +28,7 @@ class Workspace:
         """Open the workspace whose root is ``root``."""
         marker = Path(root) / MARKER
         try:
-            settings = tomllib.loads(marker.read_text(encoding="utf-8"))
+            settings = tomllib.loads(read_plain(marker).decode())
         except (FileNotFoundError, NotADirectoryError):
             raise WorkspaceError(
                 f"{root} has no {MARKER}: make a workspace with `ishtar init {root}`"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ishtar.plain_files import read_plain
 from runner.errors import TemplateError
 
 FORMAT = 4
@@ -53,7 +54,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
         It cannot be read, or is no notebook; the message says where.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
         return _notebook(json.loads(text, parse_constant=_no_number))
     except OSError as error:
         raise TemplateError(

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from ishtar.errors import did_you_mean
 from ishtar.moments import time_of_day
+from ishtar.plain_files import read_plain
 from runner.errors import TemplateError
 from runner.receipts import Scope
 from runner.results import read_results
@@ -115,7 +116,7 @@ def read_sidecar(path: Path) -> tuple[dict[str, Any], list[str]]:
         Of the sidecar; it need not be there.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_plain(path).decode())
     except FileNotFoundError:
         return {}, []
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

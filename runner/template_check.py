@@ -14,13 +14,10 @@ from pathlib import Path
 
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
+from runner.installs import installs
 from runner.notebook_file import read_notebook
 from runner.templates import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
 
-_INSTALLS = re.compile(
-    r"^\s*(?:[!%]{1,2}\s*)?(?:sudo\s+)?(?:\{?sys\.executable\}?\s+-m\s+|python[\d.]*\s+-m\s+)?"
-    r"(?:pip[\d.]*|conda|mamba|uv(?:\s+pip)?)\s+(?:install|uninstall|add|remove)\b"
-)
 _IPYTHON = re.compile(r"^(\s*)(?:%{1,2}\w+|[!?])")
 INSTALLS = "it installs packages, which reports must not: ask for them in the factory's environment"
 
@@ -43,9 +40,7 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
     handles: set[str] = set()
     for number, source in enumerate(template.code, start=1):
         where = f"code cell {number}"
-        for line in source.splitlines():
-            if _INSTALLS.match(line):
-                yield f"{where}: {line.strip()!r}: {INSTALLS}"
+        yield from (f"{where}: {line!r}: {INSTALLS}" for line in installs(source))
         tree = _tree(source)
         if tree is None:
             continue

@@ -129,6 +129,14 @@ def test_another_log_is_refused_where_it_is_not_known_what_was_matched(place: Pl
     assert "does not continue it; the first stays" in outcome.reason
 
 
+def test_what_was_said_when_a_log_came_is_not_said_again(place: Place) -> None:
+    place.shot(3, "09:10:00")
+    rows = pulse("09:10:00.3")
+    told = place.log([*rows, *idle("09:12:00"), *idle("09:11:00")]).reason
+    assert "its clock steps back at row" in told
+    assert match_day(place.layout, place.settings, DAY).notes == []
+
+
 def test_one_at_a_time_matches_the_logs_of_a_day(place: Place) -> None:
     place.shot(3, "09:10:00")
     place.log(pulse("09:10:00.3"))

@@ -19,6 +19,7 @@ from ishtar.calibration.edit import (
 )
 from ishtar.calibration.history import rewritten
 from ishtar.errors import CalibrationFileError, NotFoundError, did_you_mean, nearest
+from ishtar.plain_files import read_plain
 from ishtar.spans import Span, valid_at
 
 BODY = ("input", "unit", "transforms")
@@ -139,7 +140,7 @@ def read_body(path: Path) -> Entry:
     import tomllib
 
     try:
-        data = tomllib.loads(path.read_bytes().decode())
+        data = tomllib.loads(read_plain(path).decode())
     except (OSError, ValueError, RecursionError) as error:
         raise CalibrationFileError(f"{path}: {' '.join(str(error).split())}: correct it") from error
     unknown = data.keys() - {*BODY, "ports"}

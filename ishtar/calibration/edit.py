@@ -23,6 +23,7 @@ from ishtar.calibration.declared import Declarations
 from ishtar.calibration.gaps import ranges
 from ishtar.calibration.load import read_declarations
 from ishtar.errors import IshtarError
+from ishtar.plain_files import read_plain
 from ishtar.spans import Span
 
 Entry = dict[str, Any]
@@ -74,7 +75,7 @@ class Edit:
         from ishtar.store.atomic import atomic_path
 
         path = (self.folder / self.name).resolve()  # a link stays a link
-        if (path.read_bytes() if path.exists() else b"") != self.before.encode():
+        if (read_plain(path) if path.exists() else b"") != self.before.encode():
             raise CalibrationEditError(f"{self.name} was changed meanwhile: look at it, try again")
         with atomic_path(path) as temporary:
             temporary.write_bytes(self.after.encode())
@@ -89,7 +90,7 @@ class Text:
     def __init__(self, folder: Path, name: str, key: str) -> None:
         self.folder, self.name, self.key = folder, name, key
         path = folder / name
-        self.before = path.read_bytes().decode() if path.exists() else ""
+        self.before = read_plain(path).decode() if path.exists() else ""
         self._lines = self.before.split("\n")
         self._eol = "\r" if "\r\n" in self.before else ""
         self._data = tomllib.loads(self.before)

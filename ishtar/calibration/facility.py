@@ -40,6 +40,7 @@ from ishtar.calibration.transforms import TRANSFORMS, parse_transform
 from ishtar.errors import CalibrationFileError, IshtarError
 from ishtar.lineage import digest
 from ishtar.normal import normal_form, without_docstrings
+from ishtar.plain_files import read_plain
 
 NAME = "transforms.py"
 PROBE = (0.0, 0.5, 1.0)  # inputs that every transform is tried with when it is read
@@ -106,11 +107,12 @@ def facility_transforms(folder: Path) -> tuple[dict[str, type[Any]], list[str]]:
     """
     path = Path(folder) / NAME
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_plain(path).decode()
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError) as error:
-        return {}, [f"{NAME}: cannot be read: {' '.join(str(error).split())}"]
+        why = (error.strerror if isinstance(error, OSError) else "") or " ".join(str(error).split())
+        return {}, [f"{NAME}: cannot be read: {why}"]
     found, problems = _load(str(path), source)
     return dict(found), list(problems)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.errors import IshtarError, did_you_mean
+from ishtar.plain_files import read_plain
 from ishtar.spans import Span
 from ishtar.units import check_unit
 
@@ -57,7 +58,7 @@ class Reader:
                 continue
             self._read.add(path)
             try:
-                source = path.read_bytes().decode("utf-8")
+                source = read_plain(path).decode("utf-8")
                 yield Text(path, name, tomllib.loads(source), source)
                 continue
             except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import nbformat
 import pytest
@@ -150,14 +150,14 @@ def test_a_template_that_others_may_not_read_is_named(factory, monkeypatch):
     """As a user who is not root: the mode alone would not stop these tests."""
     factory.template("good", "1")
     bad = factory.template("bad", "1")
-    read = Path.read_text
+    opened = os.open
 
     def refuse(path, *args, **kw):
         if path == bad:
             raise PermissionError(13, "Permission denied")
-        return read(path, *args, **kw)
+        return opened(path, *args, **kw)
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     templates = read_templates(factory.workspace.templates)
     assert list(templates) == ["good"]
     assert "Permission denied: let the factory's user read it" in templates.problems["bad"]
@@ -219,6 +219,40 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
         ("!{sys.executable} -m pip install x", "installs packages"),
         ("%conda install x", "installs packages"),
         ("!uv pip install x", "installs packages"),
+        *(
+            (cell, "installs packages")
+            for cell in (
+                "!pip -q install x",
+                "!python -m pip -q install x",
+                "!PIP_X=1 pip install x",
+                "!cd /tmp && pip install x",
+                "!/usr/bin/pip install x",
+                "!$sys.executable -m pip install x",
+                "!sudo -H pip install x",
+                "!pip install \\\n  x",
+                "o = !pip install x",
+                "%sx pip install x",
+                "%system pip install x",
+                "%time !pip install x",
+                "%%bash\npip install x",
+                "%%sh\nset -e; pip install x",
+                "pip install x",
+                "conda install x",
+                "if True:\n    !pip install x",
+                "os.system('pip install x')",
+                "subprocess.run([sys.executable, '-m', 'pip', 'install', 'x'])",
+                "subprocess.check_call('pip install x', shell=True)",
+                "subprocess.run(f'{sys.executable} -m pip install x'.split())",
+                "get_ipython().system('pip install x')",
+                "get_ipython().run_line_magic('pip', 'install x')",
+                "import pip",
+                "from pip._internal import main",
+                "!easy_install x",
+                "!conda env update",
+                "!poetry add x",
+                "!apt-get install x",
+            )
+        ),
         ("shot = 7", "it sets shot itself"),
         ("import no_such_package_xyz", "no_such_package_xyz is not installed here"),
         ("from no_such_package_xyz.a import b", "is not installed here"),
@@ -250,6 +284,8 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "try:\n    import no_such_package_xyz\nexcept ImportError:\n    pass",
         "s = tb[shot]\nif not s.problem('Coil_B'):\n    s['Coil_B'].load()",
         "# !pip install x\nprint('pip install x')\n!ls\n%matplotlib inline\n?help",
+        "!pip list\n!pip list | grep install\n!pip freeze; make install",
+        "s = '''\n!pip install x\n'''\npipes = 1\nrun('an update of pipes')",
         "def f(shot):\n    shot = 1\nfor x in []: pass",
         "%%bash\necho 1",
         "this is no python",

@@ -1,0 +1,51 @@
+"""Files that people put into the workspace, read without waiting for ever.
+
+What lies under the name of a notebook or a table may be a pipe, which keeps its reader waiting, or
+a device without an end.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+LARGEST = 64 << 20  # bytes of a notebook, a table, a module
+
+
+def read_plain(path: Path, largest: int = LARGEST) -> bytes:
+    """Return what an ordinary file holds.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is nothing of this name.
+    OSError
+        It is no ordinary file, a link to nothing, too large or cannot be read; ``strerror`` says
+        which.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, "it is a link to nothing", str(path)) from None
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, a device that is not there
+            raise _not_plain(path) from error
+        raise
+    with open(fd, "rb") as file:
+        facts = os.fstat(fd)
+        if stat.S_ISDIR(facts.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(facts.st_mode):
+            raise _not_plain(path)
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise OSError(errno.EFBIG, f"it holds more than {largest >> 20} MB", str(path))
+    return data
+
+
+def _not_plain(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "it is no ordinary file", str(path))
