@@ -39,7 +39,7 @@ def normal_form(tree: ast.AST) -> str:
 
 def _write(value: object, text: list[str]) -> None:
     if isinstance(value, ast.Constant):
-        text.append(f"{type(value.value).__name__} {value.value!r}")
+        text.append(f"{type(value.value).__name__} {value.value!a}")
     elif isinstance(value, ast.JoinedStr):
         text.append("JoinedStr(")
         _write(_pieces(value.values), text)
@@ -60,7 +60,7 @@ def _write(value: object, text: list[str]) -> None:
             text.append(",")
         text.append("]")
     else:
-        text.append(repr(value))
+        text.append(ascii(value))  # repr goes by the Unicode table of the Python
 
 
 def _pieces(values: list[ast.expr]) -> list[ast.expr]:

@@ -1,7 +1,7 @@
-"""Files that people put into the workspace, read without waiting for ever.
+"""Files that people put into the workspace: read without waiting for ever, named in any case.
 
 What lies under the name of a notebook or a table may be a pipe, which keeps its reader waiting, or
-a device without an end.
+a device without an end. Its name may be of an old share, in letters that are no UTF-8.
 """
 
 from __future__ import annotations
@@ -49,3 +49,19 @@ def read_plain(path: Path, largest: int = LARGEST) -> bytes:
 
 def _not_plain(path: Path) -> OSError:
     return OSError(errno.EINVAL, "it is no ordinary file", str(path))
+
+
+def is_utf8(name: str) -> bool:
+    """Say whether the name of a file can be written down: its bytes are UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def readable(name: str) -> str:
+    """Return the name of a file as text; bytes that are no UTF-8 as Windows reads them."""
+    if is_utf8(name):
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("cp1252", "replace")

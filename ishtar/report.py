@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 import sys
+import warnings
 from typing import Any, NoReturn
 
 from ishtar.errors import IshtarError
@@ -51,7 +52,8 @@ def glue(
         A `Measured` brings its sigma and unit; it is converted where a unit is given, too. NaN and
         infinities are stored as None: there is no such result.
     sigma : float, optional
-        One standard deviation, in the same unit; of a number only.
+        One standard deviation, in the same unit; of a number only. NaN where it is not known; where
+        it is infinite, as of a fit that found nothing, there is no such result.
     unit : str
         As pint writes it, ``"eV"``, ``"1/m^3"``.
     label : str
@@ -76,6 +78,11 @@ def glue(
     plain, sigma = _plain(name, value), _sigma(name, sigma)
     if sigma is not None and (isinstance(plain, str | bool)):
         raise GlueError(f"glue({name!r}): only a number has a sigma, {plain!r} has none")
+    if sigma == math.inf:
+        warnings.warn(
+            f"glue({name!r}): its sigma is infinite: there is no such result", stacklevel=2
+        )
+        plain = None
     if plain is None:
         sigma = None
     encoder = "text" if isinstance(plain, str) else "json"
@@ -150,6 +157,9 @@ def _is_masked(value: Any) -> bool:
 
 def _sigma(name: str, sigma: Any) -> float | None:
     plain = _plain(name, sigma)
+    if plain is None:
+        finite = sigma is None or _is_masked(sigma) or not math.isinf(sigma)
+        plain = None if finite else float(sigma)
     if plain is None:
         return None
     if isinstance(plain, str | bool):

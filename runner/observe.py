@@ -90,7 +90,7 @@ class ServiceObserver:
         if outcome.status == "quarantined":
             self._quarantined = len(held(self._workspace.quarantine))
         last = LastFile(
-            name=outcome.source.name, status=outcome.status, shots=tuple(outcome.shots), when=now
+            name=outcome.name, status=outcome.status, shots=tuple(outcome.shots), when=now
         )
         self.board.tell(last_file=last)
 

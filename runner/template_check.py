@@ -91,11 +91,25 @@ def _is_python(text: str) -> bool:
 
 def _own_subject(tree: ast.Module, template: Template) -> Iterator[str]:
     names = SCOPE_PARAMETERS[template.scope]
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        for target in targets:
-            if isinstance(target, ast.Name) and target.id in names:
-                yield f"it sets {target.id} itself: every report would be of the same {names[0]}"
+    for name in sorted(set(_bound(tree)) & set(names)):
+        yield f"it sets {name} itself: every report would be of the same {names[0]}"
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a cell gives a value to, in whatever way; functions have their own."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield child.name
+        elif isinstance(child, ast.Lambda):
+            pass
+        elif isinstance(child, ast.comprehension):
+            yield from (name for part in child.ifs for name in _bound(part))
+        elif isinstance(child, ast.alias):
+            yield child.asname or child.name
+        elif isinstance(child, ast.Name):
+            yield from [child.id] * isinstance(child.ctx, ast.Store)
+        else:
+            yield from _bound(child)
 
 
 def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:

@@ -367,7 +367,7 @@ def _log(outcome: Outcome) -> None:
     level = logging.WARNING if outcome.status == "quarantined" else logging.INFO
     shots = f" as shot {', '.join(map(str, outcome.shots))}" if outcome.shots else ""
     note = f"; {outcome.reason}" if outcome.reason else ""
-    name = outcome.source.name
+    name = outcome.name
     fields: dict[str, object] = {"file": name, "state": outcome.status, "shots": outcome.shots}
     if len(outcome.shots) == 1:
         fields |= about(Subject.shot(outcome.shots[0]))

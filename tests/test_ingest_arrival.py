@@ -36,7 +36,7 @@ from runner.ingest import (
 from runner.ingest.errors import stopped
 from runner.ingest.incoming import open_for_writing
 from runner.ingest.matching import Followed
-from runner.ingest.quarantine import reason_of
+from runner.ingest.quarantine import held, reason_of
 from runner.ingest.source_hash import BLOCK, FollowingHash, sha256_of
 
 pytestmark = pytest.mark.whole
@@ -201,6 +201,28 @@ def test_the_reason_lies_beside_the_file(ws: Workspace) -> None:
     assert facts["size"] == 3
     assert facts["sha256"] == hashlib.sha256(b"\x01\x02\x03").hexdigest()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("incoming", [True, False])
+@pytest.mark.parametrize("name", [b"00114_Gr\xf6\xdfe.tdms", b"Gr\xf6\xdfe/00114.tdms"])
+def test_a_name_that_is_no_utf8_is_told_and_written_as_it_reads(
+    ws: Workspace, name: bytes, incoming: bool
+) -> None:
+    folder = ws.layout.incoming if incoming else ws.elsewhere
+    path = folder / os.fsdecode(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ws.tdms("1.tdms").rename(path)
+    content = path.read_bytes()
+    outcome = ws.ingest(path, incoming=incoming)
+    assert outcome.status == "quarantined"
+    assert "is not in UTF-8: rename it" in outcome.reason
+    assert "Größe" in outcome.reason
+    (kept,) = ws.quarantined
+    assert kept == ("00114.tdms" if b"/" in name else "00114_Größe.tdms")
+    assert (ws.layout.quarantine / kept).read_bytes() == content
+    assert [h.name for h in held(ws.layout.quarantine)] == [kept]
+    assert path.exists() != incoming
+    json.dumps([outcome.name, outcome.reason], ensure_ascii=False).encode()
 
 
 def test_the_same_bytes_do_not_pile_up(ws: Workspace) -> None:

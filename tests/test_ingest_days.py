@@ -137,6 +137,16 @@ def test_what_was_said_when_a_log_came_is_not_said_again(place: Place) -> None:
     assert match_day(place.layout, place.settings, DAY).notes == []
 
 
+def test_a_day_without_a_folder_is_no_trouble(place: Place) -> None:
+    place.log(pulse("09:10:00.3"))
+    place.shot(3, "09:10:00")
+    another = dt.date(2026, 1, 1)
+    assert follow_shots(place.layout, place.settings, {3: [another]}).problems == []
+    (place.layout.days / str(another)).write_text("a file")
+    (problem,) = follow_shots(place.layout, place.settings, {3: [another]}).problems
+    assert "2026-01-01 is no folder" in problem
+
+
 def test_one_at_a_time_matches_the_logs_of_a_day(place: Place) -> None:
     place.shot(3, "09:10:00")
     place.log(pulse("09:10:00.3"))

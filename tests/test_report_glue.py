@@ -115,6 +115,17 @@ def test_sigma_and_unit_lie_beside_the_value(shell):
     )
 
 
+@pytest.mark.parametrize("sigma", [math.inf, np.float32("inf"), np.array(np.inf)])
+def test_a_result_of_infinite_sigma_is_none(shell, sigma):
+    with pytest.warns(UserWarning, match=r"glue\('Te'\): its sigma is infinite"):
+        assert value_and_marks("Te", 4.1, sigma=sigma, unit="eV") == (
+            None,
+            {"sigma": None, "unit": "eV"},
+        )
+    with pytest.raises(GlueError, match="it cannot be negative"):
+        glue("Te", 4.1, sigma=-sigma)
+
+
 def test_a_measured_brings_its_own_and_is_converted_where_a_unit_is_given(shell):
     te = Measured(4.1, 0.2, "eV")
     assert value_and_marks("Te", te) == (4.1, {"sigma": 0.2, "unit": "eV"})

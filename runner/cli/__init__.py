@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import logging
 import signal
 import sys
@@ -94,6 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):  # the name of a file may hold what is no character
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = ishtar.main(args=arguments, prog_name="ishtar", standalone_mode=False)
         status = code if isinstance(code, int) else 0

@@ -13,6 +13,7 @@ import click
 from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
+from ishtar.plain_files import readable
 from ishtar.testbed import Shots, Testbed
 from ishtar.timebase import step_text
 from ishtar.workspace import Workspace
@@ -101,7 +102,7 @@ def ingest_files(
     incoming = coordinator.workspace.incoming.resolve()
     for path in files:
         size = path.stat().st_size if path.exists() else 0
-        name = path.name
+        name = readable(path.name)
         with Progress(size, "B") as progress:
 
             def show(done: int, total: int, bar: Progress = progress, name: str = name) -> None:
@@ -116,7 +117,7 @@ def ingest_files(
                 incoming=incoming in path.resolve().parents,
                 progress=show,
             )
-            text = f"{path.name}: {outcome.status}"
+            text = f"{name}: {outcome.status}"
             if outcome.shots:
                 text += f" as shot {', '.join(map(str, outcome.shots))}"
             progress.line(f"{text}; {outcome.reason}" if outcome.reason else text)
@@ -139,7 +140,7 @@ def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bo
     What cannot be taken goes to data/quarantine with its reason; what is taken from there moves
     to data/quarantine/taken.
     """
-    missing = [str(f) for f in files if not f.exists()]
+    missing = [readable(str(f)) for f in files if not f.exists()]
     if missing:
         raise click.UsageError(f"there is no {', '.join(missing)}: check the path")
     with Coordinator(Workspace.find()) as coordinator:
@@ -149,7 +150,7 @@ def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bo
         print_json(
             [
                 {
-                    "file": str(path),
+                    "file": readable(str(path)),
                     "status": o.status,
                     "shots": list(o.shots),
                     "reason": o.reason,

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
+from ishtar.plain_files import is_utf8, readable
 from ishtar.store import SourceFile
 from runner.ingest.conversion import Identity, Request, Verdict, convert
 from runner.ingest.errors import IngestStopped, SourceMissing, stopped
@@ -137,7 +138,7 @@ class _Job:
             raise SourceMissing(f"{self.path} is a folder: name the files in it")
         self.identity = Identity.of(self.path)
         self.size = self.identity.size
-        verdict = self._convert()
+        verdict = self._convert() if is_utf8(str(self._name())) else _unwritable(self._name())
         if verdict.status == "stopped":
             raise IngestStopped(verdict.reason, source=str(self.path), code=verdict.errno)
         if verdict.status == "settings":
@@ -244,6 +245,14 @@ class _Job:
 
     def _outcome(self, status: Any, **facts: Any) -> Outcome:
         return Outcome(status=status, source=self.path, **facts)
+
+
+def _unwritable(name: PurePath) -> Verdict:
+    """Refuse what neither a catalogue nor a page could name."""
+    return Verdict(
+        status="rejected",
+        reason=f"its name or folder, {readable(str(name))!r}, is not in UTF-8: rename it",
+    )
 
 
 class _Here:

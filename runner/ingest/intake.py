@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ishtar.errors import IshtarError
+from ishtar.plain_files import readable
 from runner.ingest.outcome import Outcome
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ class Intake:
     def waiting(self) -> tuple[WaitingFile, ...]:
         """The files that could not be stored yet, the oldest first."""
         found = [
-            WaitingFile(name=path.name, reason=rest.reason, since=rest.since)
+            WaitingFile(name=readable(path.name), reason=rest.reason, since=rest.since)
             for path, rest in self._resting.items()
         ]
         return tuple(sorted(found, key=lambda h: (h.since, h.name)))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ishtar.plain_files import readable
+
 Status = Literal["stored", "known", "waiting", "quarantined", "pending"]
 
 
@@ -42,3 +44,8 @@ class Outcome:
     quarantined: Path | None = None
     bytes: int = 0
     seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The file's name, as text that can be written in any case."""
+        return readable(self.source.name)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ishtar.plain_files import readable
 from ishtar.store import atomic_path, fsync_dir, write_atomic
 from runner.ingest.source_hash import sha256_of
 
@@ -44,13 +45,13 @@ def quarantine(
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = sha256 or sha256_of(source)
     facts = {
-        "source": str(source.absolute()),
+        "source": readable(str(source.absolute())),
         "reason": reason,
         "when": dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         "size": source.stat().st_size,
         "sha256": sha256,
     }
-    target = _place(folder, source.name, facts)
+    target = _place(folder, readable(source.name), facts)
     if not (target.exists() and sha256_of(target) == sha256):
         if move:
             _move(source, target)
@@ -100,7 +101,7 @@ def held(folder: Path) -> list[Held]:
     for name in names:
         facts = reason_of(folder / name)
         reason = str(facts.get("reason") or "no reason is noted: look into data/quarantine")
-        found.append(Held(name=name, reason=reason, when=str(facts.get("when", ""))))
+        found.append(Held(name=readable(name), reason=reason, when=str(facts.get("when", ""))))
     return sorted(found, key=lambda h: (h.when, h.name), reverse=True)
 
 

@@ -286,8 +286,9 @@ async def f(a, /, b=-1, *c, d: int = 0x10, **e) -> None:
 class C(B, metaclass=M, **k):
     x, *y = 1, 2
     def __init__(self): nonlocal_ = f"{x:{w}.{p}}{'':}"
+    newer = "\\U0001fae8", b"\\xe8", "µ"
 '''
-SAME = "659f59d3779ddea98b4d"
+SAME = "2a06c9c22764a2757879"
 
 
 def test_the_normal_form_is_held_by_its_value():

@@ -253,7 +253,21 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
                 "!apt-get install x",
             )
         ),
-        ("shot = 7", "it sets shot itself"),
+        *(
+            (cell, "it sets shot itself")
+            for cell in (
+                "shot = 7",
+                "shot, t = 3, 4",
+                "for shot in [3]: pass",
+                "print(shot := 3)",
+                "shot += 1",
+                "if True:\n    shot: int = 3",
+                "with open('x') as shot: pass",
+                "import math as shot",
+                "def shot(): pass",
+                "[x for x in [1] if (shot := x)]",
+            )
+        ),
         ("import no_such_package_xyz", "no_such_package_xyz is not installed here"),
         ("from no_such_package_xyz.a import b", "is not installed here"),
         ("%time import no_such_package_xyz", "is not installed here"),
@@ -287,6 +301,8 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "!pip list\n!pip list | grep install\n!pip freeze; make install",
         "s = '''\n!pip install x\n'''\npipes = 1\nrun('an update of pipes')",
         "def f(shot):\n    shot = 1\nfor x in []: pass",
+        "[shot for shot in [1]]\nlist(map(lambda shot: shot, [shot]))",
+        "class A:\n    shot = 1\nA.shot = 2\nrow = dict(shot=shot)",
         "%%bash\necho 1",
         "this is no python",
     ],

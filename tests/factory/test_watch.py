@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -102,11 +103,14 @@ def test_what_is_no_shot_goes_to_quarantine_with_a_reason_and_stops_nobody(watch
     with Service(Workspace.at(watched.root)) as service:
         (watched.incoming / "00002_Data.tdms").write_bytes(b"")
         (watched.incoming / "notes.xyz").write_text("hello")
+        (watched.incoming / os.fsdecode(b"00004_Gr\xf6\xdfe.xyz")).write_text("not UTF-8")
         shutil.copy(raw / "00003_Data.tdms", watched.incoming)
         service.wait_for(page(watched, "shots/00003/gas.html").exists)
         held = watched.quarantine
         service.wait_for((held / "00002_Data.tdms.reason.json").exists)
         service.wait_for((held / "notes.xyz.reason.json").exists)
+        service.wait_for((held / "00004_Größe.xyz").exists)
+        service.wait_for(lambda: "00004_Größe.xyz" in page(watched, "index.html").read_text())
         service.wait_for(lambda: not any(watched.incoming.iterdir()))
 
 
