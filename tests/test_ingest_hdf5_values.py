@@ -341,3 +341,21 @@ def test_the_unit_is_read_as_people_write_it(
     tmp_path: Path, attributes: dict[str, Any], unit: str
 ) -> None:
     assert packed(tmp_path, np.arange(3.0), **attributes)["U"].unit == unit
+
+
+@pytest.mark.parametrize("chunks", [None, (2,)])
+@pytest.mark.parametrize(
+    ("kind", "fill"),
+    [("f4", 9.969209968386869e36), ("f8", 9.969209968386869e36), ("i2", -32767), ("u4", 2**32 - 1)],
+)
+def test_the_fill_values_of_netcdf_are_no_numbers(
+    tmp_path: Path, chunks: Any, kind: str, fill: float
+) -> None:
+    def write(f: h5py.File) -> None:
+        f.create_dataset("U", data=np.array([1, fill, 3], kind), chunks=chunks, fillvalue=fill)
+        f.create_dataset("own", data=np.array([1, fill, 3], kind), chunks=chunks)
+
+    written = Written(tmp_path, write)
+    np.testing.assert_array_equal(written["U"].raw(), [1, np.nan, 3])
+    assert "1 values of U are missing" in written.reason
+    assert written["own"].raw().tolist() == np.array([1, fill, 3], kind).tolist()

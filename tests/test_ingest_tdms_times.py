@@ -525,3 +525,68 @@ def test_stamps_further_than_a_number_of_ns_are_told(tmp_path: Path) -> None:
     raw = source.channels["g/when"].raw()
     assert raw.tolist() == [stamps[0].astype("datetime64[ns]").astype(int), tdms_sinks.NO_TIME]
     assert "1 of its time stamps are further than 292 years from 1970" in notes(source)
+
+
+# Numbers that count from a date
+
+NINE = 3_878_182_800.0  # T0, 09:00 UTC, in s since 1904
+UNIX = NINE - 2_082_844_800
+
+
+def test_the_numbers_above_are_those_of_the_start() -> None:
+    assert np.datetime64("1904-01-01") + np.timedelta64(int(NINE), "s") == T0
+
+
+@pytest.mark.parametrize("zero", [NINE, UNIX])
+def test_a_channel_of_times_that_counts_from_a_date_begins_when_that_was(
+    tmp_path: Path, zero: float
+) -> None:
+    times = ("g/Time", zero + 0.5 + 0.1 * FIVE, {"unit_string": "s"})
+    source = stored(tmp_path, [times, ("g/U", FIVE, {}), ("h/a", FIVE, waveform(0.0))])
+    np.testing.assert_allclose(source.channels["g/U"].time(), 0.5 + 0.1 * FIVE, atol=1e-6)
+    assert source.attributes == {"date": "2026-11-22T10:00:00"}
+    assert "g/Time: it begins at" in notes(source)
+
+
+def test_it_gives_the_shot_its_date_where_nothing_else_does(tmp_path: Path) -> None:
+    times = ("g/Time", NINE + 0.5 + 0.1 * FIVE, {"unit_string": "s"})
+    alone = stored(tmp_path, [times, ("g/U", FIVE, {})])
+    np.testing.assert_allclose(alone.channels["g/U"].time(), 0.1 * FIVE, atol=1e-6)
+    assert alone.attributes == {"date": "2026-11-22T10:00:00.500"}
+
+
+def test_times_that_are_long_and_no_date_count_from_their_first(tmp_path: Path) -> None:
+    times = ("g/Time", 2e8 + FIVE, {"unit_string": "s"})
+    source = stored(tmp_path, [times, ("g/U", FIVE, {})])
+    assert source.channels["g/U"].time().tolist() == FIVE.tolist()
+    assert "taken for a count of its own: its times are counted from there" in notes(source)
+
+
+@pytest.mark.parametrize(
+    ("group", "own"),
+    [
+        ({}, {"wf_increment": 0.1, "wf_start_offset": NINE + 0.5}),
+        ({"SampleTime": 0.1, "Tstart": NINE + 0.5}, {}),
+        ({}, {"wf_increment": 0.1, "wf_start_time": NINE + 0.5}),
+        ({}, {"wf_increment": 0.1, "wf_start_time": UNIX + 0.5}),
+    ],
+)
+def test_a_start_that_counts_from_a_date_is_a_moment(tmp_path: Path, group: Any, own: Any) -> None:
+    parts = [("g/U", FIVE, own), ("h/a", FIVE, waveform(0.0))]
+    source = stored(tmp_path, parts, groups={"g": group})
+    channel = source.channels["g/U"]
+    assert (channel.x_unit, channel.t0, channel.dt) == ("s", 0.5, 0.1)
+    assert "is taken for" in notes(source)
+
+
+def test_the_start_time_counts_before_a_start_that_says_the_date_again(tmp_path: Path) -> None:
+    own = waveform(0.5) | {"wf_start_offset": NINE + 9}
+    source = stored(tmp_path, [("g/U", FIVE, own), ("h/a", FIVE, waveform(0.0))])
+    assert source.channels["g/U"].t0 == 0.5
+    assert "counts from a date: its wf_start_time counts" in notes(source)
+
+
+@pytest.mark.parametrize("unit", ["[ms]", "(ms)", "msec.", " ms "])
+def test_a_unit_may_stand_in_brackets(tmp_path: Path, unit: str) -> None:
+    own = {"wf_increment": 10.0, "wf_xunit_string": unit}
+    assert stored(tmp_path, [("g/U", FIVE, own)]).channels["g/U"].dt == 0.01

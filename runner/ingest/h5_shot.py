@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import Any
 
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_moment
 from runner.ingest.h5_attributes import Attributes, number_of, single
 from runner.ingest.h5_errors import Notes
+from runner.ingest.stated_moments import moment_of_number
 
 NAMES = ("gas", "program", "operator", "comment", "useful")
 _YES_NO = dict.fromkeys(["yes", "ja", "true", "1", "y", "j"], True) | dict.fromkeys(
     ["no", "nein", "false", "0", "n"], False
 )
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_LABVIEW_S = 2_082_844_800  # from 1904 to 1970
-_FROM_S, _TO_S = 631_152_000, 2_700_000_000  # 1990 … 2055, s since 1970
-_LABVIEW_TO_S = 5_000_000_000  # 2062, s since 1904; from 1989 on they lie above those of 1970
-_FINER = (1, 10**3, 10**6, 10**9)  # s, ms, µs, ns
 
 
 def tell_shot(root: Attributes, context: Context, notes: Notes) -> tuple[dt.datetime | None, bool]:
@@ -73,23 +68,8 @@ def moment_of(stated: Any, time: str, what: str, notes: Notes) -> dt.datetime | 
         stated = number
     if isinstance(stated, bool) or not isinstance(stated, int | float):
         return None
-    for finer in _FINER:
-        seconds = stated / finer
-        if _FROM_S <= seconds < _TO_S:
-            notes.add(f"{what} {stated!r} is taken for time since 1970 UTC")
-            return _since_1970(stated, finer, 0)
-    if _TO_S <= stated < _LABVIEW_TO_S:
-        notes.add(f"{what} {stated!r} is taken for seconds since 1904 UTC, as LabVIEW counts")
-        return _since_1970(stated, 1, _LABVIEW_S)
-    return None
-
-
-def _since_1970(count: float, finer: int, zero_s: int) -> dt.datetime:
-    whole = math.floor(count)
-    part = dt.timedelta(seconds=(count - whole) / finer)
-    return (
-        _EPOCH
-        + dt.timedelta(microseconds=whole * 10**6 // finer)
-        - dt.timedelta(seconds=zero_s)
-        + part
-    )
+    if (found := moment_of_number(stated)) is None:
+        return None
+    moment, words = found
+    notes.add(f"{what} {stated!r} is taken for {words}")
+    return moment

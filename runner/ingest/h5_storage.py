@@ -97,6 +97,7 @@ class Values:
             self.n_bytes = math.prod(self.shape) * self._itemsize
             is_enum = kind.get_class() == h5t.ENUM and dtype.kind in "iu"
             self._kind = kind.get_super() if is_enum else kind
+            self.fill = _fill_value(creation, dtype)
             if layout == h5d.CHUNKED and self.n_bytes:
                 self._open_chunks(creation, claims)
             elif layout == h5d.CONTIGUOUS and self.n_bytes:
@@ -124,7 +125,6 @@ class Values:
 
     def _open_chunks(self, creation: h5p.PropDCID, claims: Claims) -> None:
         self._chunk = chunk = creation.get_chunk()
-        self.fill = _fill_value(creation, self.dtype)
         if creation.get_nfilters():
             self._decoder = ChunkDecoder(self._id, chunk)
         self._corners, self._facts = self._chunk_table(claims.file_size)

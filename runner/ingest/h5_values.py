@@ -22,7 +22,15 @@ from runner.ingest.h5_errors import LeftOut, Notes
 
 UNITS = ("units", "unit", "unit_string")
 LONGEST_UNIT = 40
-NOT_WRITTEN_FLOAT = 9.969209968386869e36  # netCDF's own fill value of floats
+NOT_WRITTEN = {  # netCDF's own fill values; of single bytes it has none
+    **dict.fromkeys(("f4", "f8"), 9.969209968386869e36),
+    "i2": -(2**15) + 1,
+    "i4": -(2**31) + 1,
+    "i8": -(2**63) + 2,
+    "u2": 2**16 - 1,
+    "u4": 2**32 - 1,
+    "u8": 2**64 - 2,
+}
 Pick = Callable[[NDArray[Any]], NDArray[Any]]
 
 
@@ -262,8 +270,9 @@ def _read_missing(
                 missing.append(number)
             elif value is not None and value != "nan":
                 notes.add(f"{path} states {key} {value!r}, which is no number")
-    if fill is not None and dtype.kind == "f" and np.float32(fill) == np.float32(NOT_WRITTEN_FLOAT):
-        missing.append(float(fill))
+    not_written = NOT_WRITTEN.get(f"{dtype.kind}{dtype.itemsize}")
+    if fill is not None and not_written is not None and fill == dtype.type(not_written):
+        missing.append(fill.item())
     limits = attributes.get("valid_range")
     low, high = limits if isinstance(limits, list) and len(limits) == 2 else (None, None)
     low, high = attributes.get("valid_min", low), attributes.get("valid_max", high)

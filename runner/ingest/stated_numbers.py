@@ -57,9 +57,10 @@ class TimeUnit:
 def time_unit(text: str) -> TimeUnit | None:
     """Return the unit of time that a text names (``ms``, ``µs``, ``Sekunden``), if it does.
 
-    Short signs are read as they stand: ``S`` is no second, ``Ms`` no millisecond.
+    Short signs are read as they stand: ``S`` is no second, ``Ms`` no millisecond. Brackets around
+    it and a point behind it are passed over: ``[ms]``, ``sec.``.
     """
-    text = text.strip().translate(_MICRO)
+    text = text.strip().strip("[]()").strip().rstrip(".").translate(_MICRO)
     sign = text if text in _SIGNS else _SIGN_OF_WORD.get(text.casefold())
     if sign is None:
         return None

@@ -18,6 +18,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -26,13 +27,14 @@ from numpy.typing import NDArray
 
 from ishtar.store import ScaleError
 from runner.ingest.errors import one_line
+from runner.ingest.stated_moments import LONG_S, moment_of_number
 from runner.ingest.stated_numbers import time_unit
 from runner.ingest.tdms_objects import Channel, Objects
 from runner.ingest.tdms_scale import scale_of
 from runner.ingest.tdms_spans import Span, Spans
 from runner.ingest.tdms_starts import STAMP_ERROR_S, Moment, Run, runs_of
 from runner.ingest.tdms_time import COUNTED, Clock, Clocks, Piece, TimeBase
-from runner.ingest.tdms_types import PER_SECOND, moment_of
+from runner.ingest.tdms_types import PER_SECOND, moment_of, ticks_of
 
 CLOCK_UNITS = {"S7": "ms"}  # groups whose Time channel is their clock, whatever else they state
 _CLOCK_NAME = re.compile(
@@ -141,7 +143,20 @@ class TimeBases:
             if None not in scaling.raws:
                 return f"{time.stored} has a scale of DAQmx values, but is none"
             clock = Clock(channel=time, unit=unit, scaling=scaling)
-        return self._doubts(time) or clock
+        return self._doubts(time) or self._from_a_date(clock)
+
+    def _from_a_date(self, clock: Clock) -> Clock:
+        """Return a clock that counts from 1904 or 1970 as one that begins at a moment."""
+        facts = self._clocks.facts(clock.channel)
+        if clock.unit is None or facts.first is None:
+            return clock
+        first = clock.unit.seconds(clock.scaling.apply({None: np.array([facts.first])}))[0]
+        if abs(first) < LONG_S:
+            return clock
+        moment = moment_of_number(float(first), in_seconds=True)
+        words = moment[1] if moment else "a count of its own: its times are counted from there"
+        self._note(clock.channel.stored, f"it begins at {first:.15g} s, taken for {words}")
+        return replace(clock, first_s=float(first), moment=ticks_of(moment[0]) if moment else None)
 
     def _doubts(self, time: Channel) -> str:
         facts = self._clocks.facts(time)
@@ -186,6 +201,7 @@ class TimeBases:
             return min(moments)
         stamped = {k.channel.path: k.channel for k in self._clock.values() if k.unit is None}
         firsts = [self._clocks.facts(c).ticks for c in stamped.values()]
+        firsts += [k.moment for k in self._clock.values()]
         return min((f for f in firsts if f is not None), default=None)
 
     def of(self, channel: Channel) -> TimeBase:

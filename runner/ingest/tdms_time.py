@@ -73,11 +73,17 @@ COUNTED = TimeBase(name="samples", dt=1.0, x_unit="")
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """A channel of times: in a unit, or of time stamps."""
+    """A channel of times: in a unit, or of time stamps.
+
+    ``first_s`` is the first of times that count from a date, s, and ``moment`` when that was, in
+    2^-64 s since 1904, where it is known.
+    """
 
     channel: Channel
     unit: TimeUnit | None
     scaling: Scaling = UNSCALED
+    first_s: float | None = None
+    moment: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -144,7 +150,12 @@ class Clocks:
                 yield whole + part / PER_SECOND
             else:
                 assert clock.unit is not None
-                yield clock.unit.seconds(clock.scaling.apply({None: values}))
+                seconds = clock.unit.seconds(clock.scaling.apply({None: values}))
+                if clock.first_s is None:
+                    yield seconds
+                else:
+                    begins = 0.0 if clock.moment is None else (clock.moment - zero) / PER_SECOND
+                    yield seconds - clock.first_s + round(begins, 6)
 
 
 def _ticks(value: Any) -> int:
