@@ -29,14 +29,21 @@ _OF_A_SHELL = frozenset(
 )
 
 
-def installs(source: str) -> Iterator[str]:
-    """Yield the lines of a code cell that install packages."""
+def as_python(source: str) -> ast.Module | None:
+    """Return a code cell as IPython runs it, its own words as calls; None where it is none."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    lines = source.splitlines()
     try:
-        tree = ast.parse(TransformerManager().transform_cell(source))
+        return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def installs(source: str) -> Iterator[str]:
+    """Yield the lines of a code cell that install packages."""
+    lines = source.splitlines()
+    tree = as_python(source)
+    if tree is None:
         yield from (line.strip() for line in lines if _BARE.match(line))
         return
     for node in ast.walk(tree):

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
-from runner.installs import installs
+from runner.installs import as_python, installs
 from runner.notebook_file import read_notebook
 from runner.templates import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
 
+_LONGEST_NAME = 200  # of a file
 _IPYTHON = re.compile(r"^(\s*)(?:%{1,2}\w+|[!?])")
 INSTALLS = "it installs packages, which reports must not: ask for them in the factory's environment"
 
@@ -41,6 +42,7 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
     for number, source in enumerate(template.code, start=1):
         where = f"code cell {number}"
         yield from (f"{where}: {line!r}: {INSTALLS}" for line in installs(source))
+        yield from (f"{where}: {text}" for text in _beside(source, template.path.parent))
         tree = _tree(source)
         if tree is None:
             continue
@@ -112,11 +114,34 @@ def _bound(node: ast.AST) -> Iterator[str]:
             yield from _bound(child)
 
 
+_BESIDE = (
+    "{} lies beside the templates, where a report does not find it and a fork does not take it "
+    "along: {}"
+)
+
+
+def _beside(source: str, folder: Path) -> Iterator[str]:
+    """Yield files beside the template that a cell names, to run or to read them."""
+    tree = as_python(source)
+    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)] if tree else []
+    words = {word for text in texts if isinstance(text, str) for word in text.split()}
+    for word in sorted(words):
+        word = word.removeprefix("./")
+        if len(word) > _LONGEST_NAME or "/" in word:
+            continue
+        names = [word, f"{word}.py"] if word.isidentifier() else [word]
+        for path in (folder / name for name in names):
+            if path.suffix not in ("", ".ipynb", ".toml") and path.is_file():
+                how = "install it as a package" if path.suffix == ".py" else "read it by its path"
+                yield _BESIDE.format(path.name, how)
+
+
 def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
     guarded = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.Try)
+        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
         for part in node.body
         for inner in ast.walk(part)
     }
@@ -129,10 +154,7 @@ def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
         for name in names:
             top = name.partition(".")[0]
             if (folder / f"{top}.py").exists() or (folder / top).is_dir():
-                yield (
-                    f"{top} lies beside the templates, where a report does not find it and a fork "
-                    "does not take it along: install it as a package"
-                )
+                yield _BESIDE.format(top, "install it as a package")
             elif id(node) not in guarded and not _is_installed(top):
                 yield f"{top} is not installed here: the report would fail"
 

@@ -272,6 +272,18 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
         ("from no_such_package_xyz.a import b", "is not installed here"),
         ("%time import no_such_package_xyz", "is not installed here"),
         ("import beside", "beside lies beside the templates"),
+        *(
+            (cell, "beside.py lies beside the templates")
+            for cell in (
+                "%run beside.py",
+                "%run -i ./beside",
+                "!python beside.py",
+                "import importlib\nimportlib.import_module('beside')",
+                "__import__('beside')",
+                "exec(open('beside.py').read())",
+            )
+        ),
+        ("open('beside.csv')", "beside.csv lies beside the templates"),
         (
             "s = tb[shot]\ns['Lang_l'].load()",
             "no signal 'Lang_l' is declared; did you mean 'Lang_I'",
@@ -285,6 +297,7 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
 )
 def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
     (factory.workspace.templates / "beside.py").write_text("x = 1")
+    (factory.workspace.templates / "beside.csv").write_text("1")
     template = read_template(factory.template("power", "import ishtar\ntb = ishtar.open()", cell))
     (found,) = problems_of(template, DECLARED)
     assert words in found
@@ -300,6 +313,7 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "# !pip install x\nprint('pip install x')\n!ls\n%matplotlib inline\n?help",
         "!pip list\n!pip list | grep install\n!pip freeze; make install",
         "s = '''\n!pip install x\n'''\npipes = 1\nrun('an update of pipes')",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import no_such_package_xyz",
         "def f(shot):\n    shot = 1\nfor x in []: pass",
         "[shot for shot in [1]]\nlist(map(lambda shot: shot, [shot]))",
         "class A:\n    shot = 1\nA.shot = 2\nrow = dict(shot=shot)",
