@@ -65,3 +65,8 @@ def readable(name: str) -> str:
     if is_utf8(name):
         return name
     return name.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, as a terminal may get it: names may hold commands to it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -225,6 +225,14 @@ def test_a_name_that_is_no_utf8_is_told_and_written_as_it_reads(
     json.dumps([outcome.name, outcome.reason], ensure_ascii=False).encode()
 
 
+def test_what_is_no_ordinary_file_is_never_opened(ws: Workspace) -> None:
+    os.mkfifo(ws.elsewhere / "00001.lvm")
+    (ws.elsewhere / "00002.lvm").symlink_to("/dev/zero")
+    for path in sorted(ws.elsewhere.iterdir()):
+        with pytest.raises(SourceMissing, match="is no ordinary file: leave it out"):
+            ws.ingest(path)
+
+
 def test_the_same_bytes_do_not_pile_up(ws: Workspace) -> None:
     for _ in range(3):
         ws.ingest(ws.file("00001_Data.bin", b"abc"))

@@ -420,3 +420,17 @@ def test_a_segment_that_lost_rows_inside_is_noticed(tmp_path: Path) -> None:
     parts = [Part(rows=ROWS[:2], entries={"Samples": "3\t3"}), Part(rows=ROWS)]
     found = cut(tmp_path, Lvm(segments=parts).text().encode(), False)
     assert "segment 1 has 2 rows of 3" in found
+
+
+def test_an_x_column_that_stands_still_tells_no_times(tmp_path: Path) -> None:
+    rows = ["0.0\t1.0\t2.0", "0.0\t2.0\t3.0", "0.0\t3.0\t4.0"]
+    told = "its x column stands still: x/a"
+    source = stored(tmp_path, Lvm(segments=[Part(rows=rows)] * 2), notes=told)
+    channel = source.channels["x/a"]
+    assert (channel.x_unit, channel.properties["time_base"]) == ("", "samples")
+
+
+def test_an_x_column_that_moves_late_tells_times(tmp_path: Path) -> None:
+    rows = ["0.0\t1.0\t2.0", "0.0\t2.0\t3.0", "0.1\t3.0\t4.0"]
+    again = stored(tmp_path, Lvm(segments=[Part(rows=rows)]))
+    assert again.channels["x/a"].time().tolist() == [0.0, 0.0, 0.1]

@@ -13,7 +13,7 @@ import click
 from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.numbers import select
-from ishtar.plain_files import readable
+from ishtar.plain_files import printable, readable
 from ishtar.testbed import Shots, Testbed
 from ishtar.timebase import step_text
 from ishtar.workspace import Workspace
@@ -143,6 +143,8 @@ def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bo
     missing = [readable(str(f)) for f in files if not f.exists()]
     if missing:
         raise click.UsageError(f"there is no {', '.join(missing)}: check the path")
+    if odd := [readable(str(f)) for f in files if not (f.is_file() or f.is_dir())]:
+        raise click.UsageError(f"{', '.join(odd)}: no ordinary file: leave it out")
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
         outcomes = ingest_files(coordinator, files, shot, salvage=salvage)
@@ -273,7 +275,7 @@ def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json:
             document |= {"times": part.times().tolist(), "values": part.values().tolist()}
         print_json(document)
         return
-    click.echo(story)
+    click.echo("\n".join(map(printable, str(story).split("\n"))))
     where = f"first at {s.x0:g} {s.x_unit}, " if s.x0 is not None else ""
     click.echo(f"  {'samples':<16}{s.n}, {where}{step_text(s.samples.base)}")
     if part is not None:

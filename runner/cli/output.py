@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from ishtar.plain_files import printable
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -52,7 +54,7 @@ def _cell(value: Any) -> str:
         return f"{value:.5g}"
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value))
-    return str(value)
+    return printable(str(value))
 
 
 class Progress:
@@ -79,9 +81,9 @@ class Progress:
     def line(self, text: str) -> None:
         """Say something of its own, above the bar."""
         if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(printable(text), file=sys.stderr)
         else:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -9,6 +9,7 @@ import logging
 import click
 
 from ishtar.errors import IshtarError
+from ishtar.plain_files import printable
 from ishtar.workspace import Workspace
 from runner import logs
 from runner.cli import status_text
@@ -45,7 +46,7 @@ def status(as_json: bool) -> None:
         print_json(status_text.document(found))
         return
     for line in status_text.lines(found):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -136,6 +136,8 @@ class _Job:
     def run(self) -> Outcome:
         if self.path.is_dir():
             raise SourceMissing(f"{self.path} is a folder: name the files in it")
+        if self.path.exists() and not self.path.is_file():
+            raise SourceMissing(f"{self.path} is no ordinary file: leave it out")
         self.identity = Identity.of(self.path)
         self.size = self.identity.size
         verdict = self._convert() if is_utf8(str(self._name())) else _unwritable(self._name())

@@ -15,6 +15,7 @@ import errno
 import os
 
 from ishtar.errors import IshtarError
+from ishtar.plain_files import printable
 
 
 class IngestStopped(IshtarError, OSError):
@@ -79,5 +80,5 @@ def _code_in(text: str) -> int | None:
 
 def one_line(text: str) -> str:
     """Return a text of the file as a message can show it."""
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:81])
+    text = printable(text[:81])
     return text if len(text) <= 80 else text[:77] + "…"

@@ -80,7 +80,10 @@ class Planner:
             if (plan := self._regular(axis, parts)) is not None:
                 return plan
             if self.file.x_columns != "No":
-                return Plan(axis=axis, parts=parts)
+                if not self._stands_still(parts):
+                    return Plan(axis=axis, parts=parts)
+                still = Axis(unit=COUNTED, complaint="its x column stands still")
+                return Plan(axis=still, parts=parts, dt=1.0, base="samples")
             if all(p.step is not None and p.begin is not None for p in parts):
                 return Plan(axis=axis, parts=parts, base="Delta_X")
             axis = Axis(unit=COUNTED, complaint="its header has no Delta_X that is a step")
@@ -189,6 +192,28 @@ class Planner:
                 return None
             n += part.n
         return Plan(axis=axis, parts=parts, t0=t0, dt=step, base="Delta_X")
+
+    def _stands_still(self, parts: list[Part]) -> bool:
+        """Say whether the x of all samples are the same: then they tell no times."""
+        found: set[float] = set()
+        n = 0
+        for part in parts:
+            column = part.place.x_column
+            if column is None:
+                return False
+            if not part.n:
+                continue
+            head = self._x_cells(part.segment, column)[: part.n]
+            if len(set(head)) > 1:
+                return False
+            left = part.n
+            for _, (x,) in self.file.rows(part.segment, [column]):
+                found.update(np.unique(x[:left]).tolist())
+                left -= len(x[:left])
+                if len(found) > 1:
+                    return False
+            n += part.n
+        return n > 1
 
     def _x_as_promised(self, part: Part, axis: Axis) -> bool:
         """Say whether the x column is what the header says, to the digits it is printed with."""

@@ -17,6 +17,30 @@ _SEPARATORS = ".:-_"  # dots first: in 1301_22.11.2026 the date is what has one 
 _CLOCK = re.compile(
     r"(?<![0-9A-Za-z])[0-9]{1,2}h(?:[0-9]{2}(?:m(?:[0-9]{2}s?)?)?)?(?![0-9A-Za-z])", re.I
 )
+_HALF_DAY = re.compile(
+    r"(?<![0-9A-Za-z])[0-9]{1,2}(?:[:.\-_][0-9]{2}){0,2}[ _]?(?:[ap]m|[ap]\.m\.|uhr)(?![A-Za-z])",
+    re.I,
+)
+_MONTH = (
+    r"(?:jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|m(?:ä|ae)r(?:z)?|apr(?:il)?|may|mai|june?"
+    r"|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)"
+)
+_DAY, _YEAR = r"[0-9]{1,2}(?:st|nd|rd|th|\.)?", r"(?:19|20)[0-9]{2}"
+_BY_MONTH = re.compile(  # 22. November 2026, Nov 22 2026, Nov 2026
+    rf"(?<![0-9A-Za-z])(?:{_DAY}[-_. ]*{_MONTH}(?:[-_., ]*{_YEAR})?"
+    rf"|{_MONTH}[-_. ]*{_DAY}[-_., ]*{_YEAR}|{_MONTH}[-_. ]*{_YEAR})(?![0-9A-Za-z])",
+    re.I,
+)
+_ZONE = r"[+-][0-9]{2}:?[0-9]{2}(?![0-9])"
+# digits that go on what stands before them, or are a number of their own
+_DATE_THEN_TIME = re.compile(  # 2026-11-22_1030
+    r"(?<![0-9])(?P<before>(?:[0-9]{4}([-._])[0-9]{1,2}\2[0-9]{1,2}"
+    r"|[0-9]{1,2}([-._])[0-9]{1,2}\3[0-9]{4})[-_ T.])(?P<digits>[0-9]{4})(?![0-9])"
+)
+_TIME_THEN_FRACTION = re.compile(  # 10-30-00_123, 20261122_103000_123
+    r"(?<![0-9])(?P<before>(?:[0-9]{2}([-:.])[0-9]{2}\2[0-9]{2}"
+    r"|(?:19|20)[0-9]{6}[T_\-. ]?[0-9]{6})[-_])(?P<digits>[0-9]{3}|[0-9]{6})(?![0-9])"
+)
 _COMPACT = re.compile(
     r"(?<!\d)(?P<date>(?:19|20)\d{6})(?:(?P<between>[T_\-. ]?)(?P<time>\d{6}|\d{4}))?(?!\d)Z?",
     re.ASCII,
@@ -36,6 +60,7 @@ _UNITS = [
 _UNIT_BEHIND = re.compile(
     rf"[ _]?(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![A-Za-z])|%"
 )
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,15}(?![0-9A-Za-z])(?![.,][0-9])")
 _ALONE = re.compile(r"(?<![0-9A-Za-z.,])[0-9]{1,15}(?![0-9A-Za-z])(?![.,][0-9])")
 _THIS_HALF = 50  # a year of two digits is of this half of the century
 _TIME_THEN_DIGITS = (3, 6)  # milliseconds, microseconds
@@ -95,7 +120,12 @@ def without_shot(stem: str, *numbers: int) -> str:
     """
     text, _ = _without_moments(stem, numbers)
     for number in numbers:
-        found = [m for m in _ALONE.finditer(text) if int(m[0]) == number]
+        found = [
+            m
+            for m in _NUMBER.finditer(text)
+            if int(m[0]) == number
+            and (_ALONE.match(text, m.start()) or _TELLS.search(text[: m.start()]))
+        ]
         if found:
             gone = max(found, key=lambda m: (len(m[0]), m.start()))
             text = text[: gone.start()] + _GONE + text[gone.end() :]
@@ -113,13 +143,28 @@ _PERHAPS = "\1"  # … that may as well be a number
 
 
 def _without_moments(stem: str, numbers: tuple[int, ...] = ()) -> tuple[str, bool]:
-    text = _CLOCK.sub(lambda m: _GONE * len(m[0]), stem)
+    text = stem
+    for pattern in (_BY_MONTH, _HALF_DAY, _CLOCK):
+        text = pattern.sub(lambda m: _GONE * len(m[0]), text)
+    text = _DATE_THEN_TIME.sub(_marked, _TIME_THEN_FRACTION.sub(_marked, text))
     text = _COMPACT.sub(_compact, text)
     for separator in _SEPARATORS:
         run = re.compile(rf"[0-9]+(?:{re.escape(separator)}[0-9]+)+")
         text = run.sub(partial(_moments_in, separator, numbers), text)
-    text = re.sub(rf"(?<={_GONE})[.,][0-9]+", _GONE, text)  # the fraction of a second
+    # the fraction of a second, the zone
+    text = re.sub(rf"(?<={_GONE})(?:[.,][0-9]+|{_ZONE})", _GONE, text)
+    if numbers:  # the shot's is known: what may be a time is one
+        text = re.sub(
+            rf"{_PERHAPS}([0-9]+)", lambda m: m[1] if int(m[1]) in numbers else _GONE, text
+        )
     return text, _GONE in text
+
+
+def _marked(match: re.Match[str]) -> str:
+    digits = match["digits"]
+    if len(digits) == 4 and not _is_time(int(digits[:2]), int(digits[2:])):
+        return match[0]
+    return match["before"] + _mark(digits)
 
 
 def _compact(match: re.Match[str]) -> str:
