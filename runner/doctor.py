@@ -236,6 +236,8 @@ def _disk(workspace: Workspace) -> str:
 
 
 def _incoming(workspace: Workspace) -> str:
+    if not workspace.incoming.is_dir() and read_status(workspace).state == "working":
+        raise Wrong(f"{workspace.incoming} is not there, so no file arrives: mount it, or make it")
     n = sum(1 for _ in scan([workspace.incoming]))
     return f"{count(n, 'file')} waiting" + (": `ishtar watch` takes what is there" if n else "")
 

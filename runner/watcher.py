@@ -306,6 +306,8 @@ class Watcher:
 
     def _take(self) -> list[Outcome]:
         """Begin with new files as there is room, and note those that are done."""
+        for folder in self.folders:
+            self._tell_whether_there(folder)
         done = self._note(self.intake.collect())
         if not self._stop.is_set():
             fresh = [path for path in scan(self.folders) if path not in self._seen]
@@ -313,6 +315,15 @@ class Watcher:
                 (path, self._settling.unchanged_for_s(path)) for path in self._settling.whole(fresh)
             )
         return done
+
+    def _tell_whether_there(self, folder: Path) -> None:
+        """Say when a folder where files arrive is away, as a share may be, and when it is back."""
+        what = f"look into {folder}"
+        if folder.is_dir():
+            self.attempts.succeeded(what)
+        elif self.attempts.ready(what):
+            away = "it is not there: mount it, or make it again"
+            self.attempts.failed(what, FileNotFoundError(away))
 
     def _ingest(self, path: Path, **how: Any) -> Outcome:
         """Store a file; called in threads."""

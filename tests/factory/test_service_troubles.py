@@ -25,6 +25,7 @@ from runner.doctor import examine
 from runner.errors import Busy
 from runner.lock import coordinator_lock, lock_file
 from runner.seen import Seen
+from runner.simulate import Campaign, simulate
 from runner.status import Board, read_status
 from runner.watch import watch
 from runner.watcher import Watcher
@@ -263,6 +264,27 @@ def test_a_trouble_that_lasts_is_on_the_home_page_and_in_doctor_until_it_is_over
         broken.clear()
         service.wait_for(lambda: "take the request" not in home.read_text())
         assert not request.exists()
+
+
+def test_an_incoming_folder_that_goes_away_is_told_until_it_is_back(served, tmp_path, monkeypatch):
+    simulate(Campaign(first=2, shots=1, size_mb=1.0), tmp_path / "raw")
+    away, told = served.incoming.with_name("away"), f"look into {served.incoming}"
+    monkeypatch.chdir(served.root)
+
+    def is_told() -> bool:
+        return any(told in line for line in lines(read_status(served)))
+
+    with Service(served) as service:
+        service.wait_for(page(served).exists)
+        served.incoming.rename(away)
+        service.wait_for(is_told)
+        (check,) = (c for c in examine() if c.name == "incoming")
+        assert not check.good
+        assert "is not there, so no file arrives" in check.found
+        shutil.copy(tmp_path / "raw" / "00002_Data.tdms", away)
+        away.rename(served.incoming)
+        service.wait_for((served.shots / "00002").is_dir)
+        service.wait_for(lambda: not is_told())
 
 
 def test_a_service_that_does_nothing_is_told(served, monkeypatch):
