@@ -18,6 +18,11 @@ from runner.installs import as_python, installs
 from runner.notebook_file import read_notebook
 from runner.templates import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
 
+_AUTOMAGIC = re.compile(  # what IPython takes without a sign, too
+    r"^\s*(?:pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|pwd|run|time|timeit|matplotlib|env"
+    r"|load_ext|reload_ext|autoreload|who|whos|reset|less|more|man|history)\b(?!\s*[=(.\[,])",
+    re.MULTILINE,
+)
 _LONGEST_NAME = 200  # of a file
 _IPYTHON = re.compile(r"^(\s*)(?:%{1,2}\w+|[!?])")
 INSTALLS = "it installs packages, which reports must not: ask for them in the factory's environment"
@@ -45,6 +50,8 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
         yield from (f"{where}: {text}" for text in _beside(source, template.path.parent))
         tree = _tree(source)
         if tree is None:
+            if as_python(source) is None and not _AUTOMAGIC.search(source):
+                yield f"{where}: it is no Python, so the report would fail there"
             continue
         if number != _number_of_parameters(template):
             yield from (f"{where}: {text}" for text in _own_subject(tree, template))

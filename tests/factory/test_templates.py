@@ -271,6 +271,8 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
         ("import no_such_package_xyz", "no_such_package_xyz is not installed here"),
         ("from no_such_package_xyz.a import b", "is not installed here"),
         ("%time import no_such_package_xyz", "is not installed here"),
+        ("x = = 1", "it is no Python"),
+        ("this is no python", "it is no Python"),
         ("import beside", "beside lies beside the templates"),
         *(
             (cell, "beside.py lies beside the templates")
@@ -318,7 +320,8 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "[shot for shot in [1]]\nlist(map(lambda shot: shot, [shot]))",
         "class A:\n    shot = 1\nA.shot = 2\nrow = dict(shot=shot)",
         "%%bash\necho 1",
-        "this is no python",
+        "%%bash\nthis is | no python",
+        "x = !ls\n?help\nls -l",
     ],
 )
 def test_what_is_well_is_not_found_fault_with(factory, cell):
