@@ -65,8 +65,9 @@ campaign: .venv/ready vendor  ## sixty synthetic shots in three weeks, with faul
 serve: demo  ## the demo's site on http://127.0.0.1:8000/
 	@cd demo && ../$(ISHTAR) serve
 
-# A worker that has nothing left to do takes tests from the other one.
-SHARED := $(PYTEST) -q -n 2 --dist worksteal
+# A worker that has nothing left to do takes tests from another one. There is one more than two
+# cores, for tests of services and kernels wait half of their time.
+SHARED := $(PYTEST) -q -n 3 --dist worksteal
 
 test: .venv/ready vendor  ## the tests, in five minutes on two cores (none that is long, no browser)
 	@$(SHARED) -m "not browser and not long"

@@ -60,3 +60,56 @@ def test_every_report_is_taken_once_at_the_highest_priority_that_was_asked(asked
     assert found == sorted(found, key=lambda item: item[1])
     assert dict(found) == {s: min(p for shot, p in asked if shot == s) for s, _ in asked}
     assert len(found) == len(dict(found))
+
+
+def line(waiting: Waiting) -> list[tuple[int, str]]:
+    found = []
+    while (taken := waiting.take()) is not None:
+        found.append((taken[0].subject.number, taken[0].template))
+    return found
+
+
+def test_reports_go_shot_by_shot_and_by_rank_within_a_shot():
+    waiting = Waiting()
+    for shot, template, rank in ((1, "a", 0.0), (2, "a", 0.0), (1, "b", -5.0), (2, "b", -0.5)):
+        waiting.put(planned(shot, template), Priority.LIVE, rank=rank)
+    waiting.put(planned(1, "c"), Priority.LIVE)
+    assert list(waiting) == [
+        (Subject.shot(s), t) for s, t in [(1, "a"), (2, "a"), (1, "b"), (2, "b"), (1, "c")]
+    ]
+    assert line(waiting) == [(1, "b"), (1, "a"), (1, "c"), (2, "b"), (2, "a")]
+
+
+def test_a_subject_keeps_its_turn_until_it_leaves():
+    waiting = Waiting()
+    for shot in (1, 2):
+        waiting.put(planned(shot), Priority.LIVE)
+    assert waiting.take()[0].subject == Subject.shot(1)
+    waiting.put(planned(1, "next"), Priority.LIVE)
+    assert waiting.take()[0].template == "next"
+    waiting.leave(Subject.shot(1))
+    waiting.put(planned(1, "later"), Priority.LIVE)
+    assert line(waiting) == [(2, "overview"), (1, "later")]
+
+
+def test_a_subject_of_which_something_waits_cannot_leave():
+    waiting = Waiting()
+    waiting.put(planned(1), Priority.LIVE)
+    waiting.put(planned(2), Priority.LIVE)
+    waiting.leave(Subject.shot(1))
+    waiting.put(planned(1, "b"), Priority.LIVE)
+    assert line(waiting) == [(1, "overview"), (1, "b"), (2, "overview")]
+
+
+def test_what_is_put_again_or_dropped_twice_counts_once():
+    """Else the subject could never leave, or would while something of it waits."""
+    waiting = Waiting()
+    for priority in (Priority.BACKFILL, Priority.BACKFILL, Priority.LIVE):
+        waiting.put(planned(1), priority)
+    waiting.drop(Subject.shot(9), "overview")
+    assert waiting.take() == (planned(1), Priority.LIVE)
+    waiting.drop(Subject.shot(1), "overview")
+    waiting.leave(Subject.shot(1))
+    waiting.put(planned(2), Priority.LIVE)
+    waiting.put(planned(1), Priority.LIVE)
+    assert line(waiting) == [(2, "overview"), (1, "overview")]

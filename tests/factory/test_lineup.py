@@ -1,0 +1,170 @@
+"""Which reports are put in line, and which wait until another one is done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from runner.lineup import Lineup, Order
+from runner.plan import Planned
+from runner.receipts import Subject
+from runner.waiting import Priority
+
+ONE, TWO = Subject.shot(1), Subject.shot(2)
+TOOK = {"quick": 1.0, "slow": 5.0, "first": 1.0, "second": 6.0}
+
+
+class Templates(dict):
+    """``second`` and ``third`` read what ``first`` glues; ``summary`` is of a day."""
+
+    def __init__(self) -> None:
+        names = ("quick", "slow", "first", "second", "third", "summary")
+        scopes = {"summary": "day"}
+        super().__init__({n: SimpleNamespace(scope=scopes.get(n, "shot")) for n in names})
+
+    def before(self, name: str) -> set[str]:
+        return {"second": {"first"}, "third": {"first", "second"}}.get(name, set())
+
+    def following(self, name: str) -> set[str]:
+        return {"first": {"second", "third", "summary"}, "second": {"third"}}.get(name, set())
+
+
+class Coordinator:
+    def __init__(self) -> None:
+        self.catalogue = SimpleNamespace(durations=lambda: TOOK, shots=lambda day: [1, 2])
+        self.asked: list[dict] = []
+        self.plan: list[Planned] = []
+
+    def templates(self) -> Templates:
+        return Templates()
+
+    def job(self, planned: Planned, template: SimpleNamespace) -> SimpleNamespace:
+        return SimpleNamespace(subject=planned.subject, template=planned.template)
+
+    def due(self, **asked) -> list[Planned]:
+        self.asked.append(asked)
+        return self.plan
+
+
+@pytest.fixture
+def events() -> list:
+    return []
+
+
+@pytest.fixture
+def lineup(events) -> Lineup:
+    return Lineup(Coordinator(), Order(), events.append)
+
+
+def planned(subject: Subject, template: str) -> Planned:
+    return Planned(subject=subject, template=template, reasons=("missing",))
+
+
+def line(lineup: Lineup) -> list[tuple[str, str]]:
+    found = []
+    while (taken := lineup.waiting.take()) is not None:
+        found.append((taken[0].subject.key, taken[0].template))
+    return found
+
+
+def test_the_longest_way_of_a_shot_goes_first(lineup):
+    lineup.add([planned(ONE, name) for name in ("quick", "slow", "first")], Priority.LIVE, ())
+    # first and what waits for it take 7 s
+    assert [name for _, name in line(lineup)] == ["first", "slow", "quick"]
+
+
+def test_only_what_waits_for_no_other_is_put_in_line(lineup):
+    names = ("first", "second", "third")
+    lineup.add([planned(s, n) for s in (ONE, TWO) for n in names], Priority.LIVE, ())
+    assert line(lineup) == [("00001", "first"), ("00002", "first")]
+
+
+@pytest.mark.parametrize("where", ["at work", "waiting", "planned"])
+def test_a_report_waits_for_one_that_is_anywhere_on_its_way(lineup, where):
+    plan, at_work = [planned(ONE, "second")], set()
+    if where == "at work":
+        at_work = {(ONE, "first")}
+    elif where == "waiting":
+        lineup.waiting.put(planned(ONE, "first"), Priority.LIVE)
+    else:
+        plan.append(planned(ONE, "first"))
+    lineup.add(plan, Priority.LIVE, at_work)
+    assert (ONE, "second") not in lineup.waiting
+    lineup.add([planned(TWO, "second")], Priority.LIVE, {(ONE, "first")})
+    assert (TWO, "second") in lineup.waiting
+
+
+def test_what_is_at_work_or_refused_is_not_put_in_line(lineup, events):
+    lineup.refused.add((ONE, "slow"))
+    at_work = {(ONE, "quick")}
+    lineup.add([planned(ONE, n) for n in ("quick", "slow", "first")], Priority.LIVE, at_work)
+    assert list(lineup.waiting) == [(ONE, "first")]
+    known = [lineup.knows((ONE, n), at_work) for n in ("quick", "slow", "first", "third")]
+    assert known == [True, True, True, False]
+    assert [event.job.template for event in events] == ["first"]
+
+
+def test_the_listener_hears_of_each_once_and_how_many_there_are(lineup, events):
+    for _ in range(2):
+        lineup.add([planned(ONE, "quick"), planned(ONE, "slow")], Priority.LIVE, ())
+    assert [(e.kind, e.job.template, e.total) for e in events] == [
+        ("planned", "quick", 1),
+        ("planned", "slow", 2),
+    ]
+    lineup.tell_done(events[0].job, None)
+    lineup.tell_done(events[1].job, None)
+    assert [(e.kind, e.index, e.total) for e in events[2:]] == [("done", 1, 2), ("done", 2, 2)]
+
+
+def test_without_a_listener_nobody_is_told():
+    lineup = Lineup(Coordinator(), Order())
+    lineup.add([planned(ONE, "quick")], Priority.LIVE, ())
+    lineup.tell_done(SimpleNamespace(subject=ONE, template="quick"), None)
+    assert len(lineup.waiting) == 1
+
+
+def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_scope(lineup):
+    coordinator = lineup._coordinator
+    coordinator.plan = [planned(ONE, "second"), planned(TWO, "second")]
+    lineup.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
+    assert coordinator.asked == [
+        {"shots": [1], "names": {"second", "third"}, "ranges": [], "force": False}
+    ]
+    assert line(lineup) == [("00001", "second")]
+
+
+@pytest.mark.parametrize(
+    ("subject", "asked"),
+    [
+        (Subject.day("2026-11-22"), {"shots": [1, 2], "ranges": []}),
+        (Subject.range(1, 3), {"shots": None, "ranges": [Subject.range(1, 3)]}),
+    ],
+)
+def test_what_follows_of_a_day_or_a_range_is_planned_of_it(lineup, monkeypatch, subject, asked):
+    scopes = dict.fromkeys(Templates(), SimpleNamespace(scope=subject.scope))
+    monkeypatch.setattr(Templates, "__getitem__", lambda self, name: scopes[name])
+    lineup.add_following(SimpleNamespace(subject=subject, template="second"), Priority.LIVE, ())
+    (found,) = lineup._coordinator.asked
+    assert found == {"names": {"third"}, "force": False} | asked
+
+
+@pytest.mark.parametrize(
+    ("names", "asked"), [({"third"}, [{"third"}]), ({"quick"}, []), (set(), [])]
+)
+def test_only_templates_that_count_follow(lineup, names, asked):
+    lineup.names = names
+    lineup.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
+    assert [a["names"] for a in lineup._coordinator.asked] == asked
+
+
+def test_a_subject_gives_up_its_turn_when_nothing_of_it_is_at_work(lineup):
+    done = SimpleNamespace(subject=ONE, template="quick")
+    for at_work, first in (({(ONE, "slow")}, "00001"), ({(TWO, "slow")}, "00002")):
+        lineup.add([planned(ONE, "quick"), planned(TWO, "quick")], Priority.LIVE, ())
+        assert lineup.waiting.take()[0].subject == ONE
+        lineup.add_following(done, Priority.LIVE, at_work)
+        lineup.add([planned(ONE, "first")], Priority.LIVE, ())
+        assert line(lineup)[0][0] == first
+        for subject in (ONE, TWO):
+            lineup.waiting.leave(subject)
