@@ -77,15 +77,15 @@ def open_catalogue(
             patience_s=patience_s,
         )
 
-    if not (why := why_lost(workspace)):
+    if not (why := why_lost(workspace, patience_s=patience_s)):
         return opened(), ""
     with _held(workspace, why):
-        if why_lost(workspace):  # whoever held it until now may have made it
+        if why_lost(workspace, patience_s=patience_s):  # whoever held it until now may have made it
             rebuild(workspace)
         return opened(), why
 
 
-def why_lost(workspace: Workspace) -> str:
+def why_lost(workspace: Workspace, *, patience_s: float = 30.0) -> str:
     """Say why the catalogue does not tell of the reports that there are; empty where it does.
 
     Shots that it does not tell of are taken in by whoever looks at them next.
@@ -94,7 +94,7 @@ def why_lost(workspace: Workspace) -> str:
     if not path.exists():
         return f"{path} is missing" if _any_report(workspace) else ""
     try:
-        with Catalogue(path, write=True) as catalogue:
+        with Catalogue(path, write=True, patience_s=patience_s) as catalogue:
             return lacking_reports(workspace, catalogue)
     except CatalogueError as error:
         return str(error) if error.damaged else ""  # if locked, whoever opens it is told

@@ -167,7 +167,6 @@ def test_a_catalogue_is_not_made_anew_for_reports_that_are_damaged(served, caplo
 
 def test_a_catalogue_that_is_locked_when_the_service_starts_is_waited_for(served, monkeypatch):
     monkeypatch.setattr("runner.watch.PATIENCE_S", 0.05)
-    monkeypatch.setattr("ishtar.catalogue.reading._PATIENCE_S", 0.05)
     watch(served, once=True)
     with closing(sqlite3.connect(served.catalogue)) as db:
         db.execute("PRAGMA journal_mode=DELETE")  # then a lock keeps readers out, too
