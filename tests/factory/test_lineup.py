@@ -160,7 +160,8 @@ def test_only_templates_that_count_follow(lineup, names, asked):
 
 def test_a_subject_gives_up_its_turn_when_nothing_of_it_is_at_work(lineup):
     done = SimpleNamespace(subject=ONE, template="quick")
-    for at_work, first in (({(ONE, "slow")}, "00001"), ({(TWO, "slow")}, "00002")):
+    both = {(ONE, "slow"), (TWO, "slow")}
+    for at_work, first in ((both, "00001"), ({(ONE, "slow")}, "00001"), ({(TWO, "slow")}, "00002")):
         lineup.add([planned(ONE, "quick"), planned(TWO, "quick")], Priority.LIVE, ())
         assert lineup.waiting.take()[0].subject == ONE
         lineup.add_following(done, Priority.LIVE, at_work)
