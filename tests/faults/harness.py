@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import random
@@ -23,6 +24,7 @@ from ishtar.errors import WorkspaceError
 from ishtar.workspace import Workspace
 from runner.lock import lock_file
 from runner.simulate import Campaign, simulate
+from runner.simulate.campaign import SHOTS_A_DAY
 from runner.starter import make_workspace
 from tests.crash.harness import PROBE, TWICE, Service, write_template
 from tests.faults.disk import full, small_disk
@@ -53,6 +55,7 @@ while shot == {shot}:
     except (FileNotFoundError, TypeError):
         time.sleep(0.1)"""
 TEMPLATES = ("killer", "probe", "twice")
+FIRST_DAY = dt.date(2026, 11, 22)
 KILLING = 2  # the shot whose report kills the service
 RESTART_S = 1.0  # as systemd's RestartSec
 
@@ -241,7 +244,9 @@ def scene(folder: Path, *, shots: int, hold_s: float, seed: int) -> Iterator[Sce
         write_template(workspace, "probe", PROBE)
         write_template(workspace, "twice", TWICE, sidecar="after = ['probe']\n")
         write_template(workspace, "killer", KILLER.format(shot=KILLING))
-        simulate(Campaign(first=1, shots=shots, size_mb=1.0), folder / "raw")
+        for day, first in enumerate(range(1, shots + 1, SHOTS_A_DAY)):
+            date, n = FIRST_DAY + dt.timedelta(days=day), min(SHOTS_A_DAY, shots + 1 - first)
+            simulate(Campaign(first=first, shots=n, size_mb=1.0, date=date), folder / "raw")
         found = Scene(
             workspace=Workspace.at(root),
             raw=folder / "raw",
