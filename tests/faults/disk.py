@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SIZE_MB = 400
+SIZE_MB = 1500
 BLOCKS = (1 << 20, 1 << 12, 1)  # bytes, until not even one is left
 
 
