@@ -18,6 +18,7 @@ from ishtar.store import SourceFile, problems
 from runner.ingest import (
     IngestSettings,
     Layout,
+    days,
     follow_shots,
     index_days,
     ingest_file,
@@ -236,6 +237,22 @@ def test_incoming_logs_are_taken_away_once_their_copy_is_kept(place: Place) -> N
     assert place.ingest(path, incoming=True).status == "pending"
     assert not path.exists()
     assert (place.layout.days / "2026-11-22" / NAME).read_bytes() == content
+
+
+def test_a_log_whose_copy_is_not_what_came_stays_in_incoming(place: Place, monkeypatch) -> None:
+    place.layout.incoming.mkdir(parents=True)
+    path = place.layout.incoming / NAME
+    path.write_text("\n".join([HEADER, *pulse("09:10:00.3")]) + "\n")
+    content = path.read_bytes()
+    matched = days.index_once
+
+    def damage(layout: Layout) -> None:
+        matched(layout)
+        place.kept.write_bytes(content.replace(b"500.0", b"600.0", 1))
+
+    monkeypatch.setattr(days, "index_once", damage)
+    place.ingest(path, incoming=True)
+    assert path.read_bytes() == content
 
 
 def test_the_times_of_shots_are_found_again_in_the_stored_files(place: Place) -> None:

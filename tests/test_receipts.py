@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 
 from ishtar.lineage import Input
-from runner.receipts import RECEIPT, DamagedReceipt, Receipt, Scrap, read_receipts
+from runner.receipts import (
+    FORMAT,
+    RECEIPT,
+    DamagedReceipt,
+    Receipt,
+    Scrap,
+    Subject,
+    identity,
+    read_receipts,
+    receipts,
+    report_folder,
+)
 
 GOOD = Receipt(
     scope="shot",
@@ -95,3 +106,102 @@ def test_a_folder_in_the_place_of_a_receipt_is_damage(tmp_path):
 def test_a_receipt_that_is_not_there_is_no_damage(tmp_path):
     with pytest.raises(FileNotFoundError):
         Receipt.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": 2}, "receipt format 2"),
+        ({"format": 2, "new": 1}, "receipt format 2"),
+        ({"new": 1}, "receipt format 1"),
+        ({"figures": ["a.png", 1]}, "a figure has no name"),
+        ({"scope": "day"}, "00007 is no day"),
+    ],
+)
+def test_what_another_version_has_written_is_damage(change, told):
+    with pytest.raises(DamagedReceipt, match=told):
+        Receipt.from_json(changed(lambda d: d.update(change)).decode())
+
+
+def test_the_format_is_held_by_its_value():
+    """A new one makes all reports anew."""
+    assert FORMAT == 1
+    assert GOOD.to_json().startswith('{\n "scope": "shot",\n "subject": "00007",')
+    assert "µ" in replace(GOOD, title="µ").to_json()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(GOOD, duration_s=float("nan")).to_json()
+
+
+# --- subjects ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("subject", "scope", "key", "text"),
+    [
+        (Subject.shot(7), "shot", "00007", "shot 7"),
+        (Subject.shot(20260042), "shot", "20260042", "shot 20260042"),
+        (Subject.day("2026-11-22"), "day", "2026-11-22", "2026-11-22"),
+        (Subject.range(1, 12), "range", "00001..00012", "00001..00012"),
+    ],
+)
+def test_a_subject_is_read_back_from_its_folder(subject, scope, key, text):
+    assert (subject.scope, subject.key, str(subject)) == (scope, key, text)
+    assert Subject.parse(key) == subject
+    if scope == "shot":
+        assert subject.number == int(key)
+
+
+@pytest.mark.parametrize("key", ["", "7", "0007", "..", "2026-1-2", "1..2", "00001..", ".tmp"])
+def test_what_is_no_subject_is_refused(key):
+    with pytest.raises(ValueError, match="names no shot, day or range"):
+        Subject.parse(key)
+
+
+def test_a_receipt_says_what_it_is_about():
+    assert GOOD.of == Subject.shot(7)
+    assert replace(GOOD, scope="day", subject="2026-11-22").of == Subject.day("2026-11-22")
+
+
+# --- identity ----------------------------------------------------------------------------------
+
+
+COMPARED = ("kind", "name", "subject", "digest")
+
+
+def test_the_identity_is_that_of_what_a_report_was_made_from():
+    first = identity(GOOD)
+    assert first == "79bca2a795804a74f153"
+    for same in ({"title": "x"}, {"state": "failed"}, {"scraps": ()}, {"duration_s": 9.0}):
+        assert identity(replace(GOOD, **same)) == first
+    signal = GOOD.inputs[0]
+    others = [
+        {"template": "x"},
+        {"template_digest": "x"},
+        {"parameters": {"shot": 8}},
+        {"rerun": True},
+        {"inputs": ()},
+        {"inputs": (signal, signal)},
+        *(
+            {"inputs": (replace(signal, **{f: "x"}),)}
+            for f in ("kind", "name", "subject", "digest")
+        ),
+    ]
+    found = [identity(replace(GOOD, **other)) for other in others]
+    assert len({first, *found}) == len(others) + 1
+
+
+def test_reports_are_found_in_a_fixed_order_and_half_ones_are_not(tmp_path):
+    places = [
+        report_folder(tmp_path, subject, template, digest)
+        for subject in (Subject.shot(2), Subject.shot(1), Subject.day("2026-11-22"))
+        for template in ("b", "a")
+        for digest in ("2", "1")
+    ]
+    assert places[0] == tmp_path / "00002" / "b" / "2"
+    hidden = [tmp_path / "00001" / "a" / ".tmp", tmp_path / ".old" / "a" / "1"]
+    for place in (*places, *hidden):
+        place.mkdir(parents=True)
+        (place / RECEIPT).write_text("")
+    assert list(receipts(tmp_path)) == sorted(place / RECEIPT for place in places)
+    of_one = list(receipts(tmp_path, Subject.shot(1)))
+    assert [p.parent for p in of_one] == sorted(p for p in places if p.parts[-3] == "00001")
