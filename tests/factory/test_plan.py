@@ -136,6 +136,8 @@ def test_a_new_version_with_the_same_numbers_makes_nothing_stale(factory, made):
     path = factory.workspace.calibrations / "devices" / "langmuir_1.toml"
     path.write_text(path.read_text().replace("version = 1", "version = 2"))
     assert planned(made) == {}
+    # compared once, not by every plan from now on
+    assert made.catalogue.doubted([PROBE, GAUGE, DAY], None) == []
 
 
 def test_a_calibration_that_begins_later_leaves_earlier_shots_alone(factory, made):
@@ -204,6 +206,18 @@ def test_a_channel_that_arrives_late_makes_the_skipped_report_stale(factory, coo
 
 def test_force_plans_what_is_asked_for_and_nothing_else(made):
     assert planned(made, shots=[2], names=[GAUGE], force=True) == {("00002", GAUGE): ("forced",)}
+
+
+def test_force_alone_plans_everything_in_order_of_the_shots(made):
+    plan = made.plan(force=True)
+    assert {p.reasons for p in plan} == {("forced",)}
+    assert sorted((p.template, p.subject.key) for p in plan) == [
+        *((GAUGE, key) for key in ("00001", "00002")),
+        *((PROBE, key) for key in ("00001", "00002")),
+        (DAY, "2026-11-22"),
+    ]
+    for name in (PROBE, GAUGE):
+        assert [p.subject.key for p in plan if p.template == name] == ["00001", "00002"]
 
 
 def test_a_damaged_receipt_counts_as_missing_after_a_rebuild(factory, made):
@@ -344,6 +358,18 @@ def test_library_code_makes_those_stale_that_ran_it(factory, coordinator, librar
         ("00001", name): (f"stale: code {module} (content changed)",)
         for name, module in stale.items()
     }
+
+
+def test_code_of_the_library_is_no_second_reason_where_the_template_has_changed(
+    factory, coordinator, library
+):
+    """Other code of the template runs other code of the library."""
+    factory.template(PROBE, "import ishtar\nishtar.one()")
+    for p in coordinator.plan():
+        make(factory, coordinator, p, READERS[p.template])
+    library(a="def one():\n    return 3\ndef lonely():\n    return 1")
+    factory.template(PROBE, "import ishtar\nishtar.lonely()")
+    assert planned(coordinator) == {("00001", PROBE): ("stale: template code changed",)}
 
 
 def test_subjects_are_their_folders():
