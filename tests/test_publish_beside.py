@@ -182,7 +182,12 @@ def test_a_course_with_gaps_is_a_broken_line_and_two_points_are_none():
     found = spark(gap)
     assert found is not None
     assert found.path.count("M") == 2
+    assert found.x is not None
     assert spark(scraps[:2]) is None
+    # the dot is the shot's own: where it has no result, there is none
+    without = spark([*scraps, (4, None)])
+    assert without is not None
+    assert (without.x, without.y) == (None, None)
     alone = spark([scraps[0], (1, None), scraps[2], (3, None), scraps[3]])
     assert alone is not None
     assert alone.path.count("h") == 3  # a value without neighbours is seen, too

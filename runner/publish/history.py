@@ -147,8 +147,8 @@ def spark(course: Course) -> Spark | None:
         last = i
     return Spark(
         path=path,
-        x=x,
-        y=y,
+        x=x if last == len(course) - 1 else None,
+        y=y if last == len(course) - 1 else None,
         text=f"shots {found[0][1]} to {found[-1][1]}: {range_text(low, high, unit)}",
         width=SPARK_WIDTH,
         height=SPARK_HEIGHT,

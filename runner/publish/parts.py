@@ -76,14 +76,15 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Spark:
-    """The course of a result as a line of a word's size; ``x`` and ``y`` are its last point.
+    """The course of a result as a line of a word's size; ``x`` and ``y`` are the shot's own point.
 
-    A gap breaks the line; ``text`` says what it shows.
+    They are None where the shot has no such result. A gap breaks the line; ``text`` says what it
+    shows.
     """
 
     path: str
-    x: float
-    y: float
+    x: float | None
+    y: float | None
     text: str
     width: int
     height: int
