@@ -23,6 +23,7 @@ pytestmark = pytest.mark.whole
 
 HOMES = {"one": "ishtar.a", "two": "ishtar.b", "used": "ishtar.used"}
 PROBE, GAUGE, DAY = "probe", "gauge", "summary"
+DAYS = ["2026-11-22", "2026-11-23"]
 
 
 def make(factory, coordinator, planned, reader, state="ok", scraps=()):
@@ -206,6 +207,22 @@ def test_a_channel_that_arrives_late_makes_the_skipped_report_stale(factory, coo
 
 def test_force_plans_what_is_asked_for_and_nothing_else(made):
     assert planned(made, shots=[2], names=[GAUGE], force=True) == {("00002", GAUGE): ("forced",)}
+
+
+def test_a_day_is_planned_where_one_of_the_shots_asked_for_is_of_it(factory, made):
+    factory.shot(3, date="2026-11-23T10:00:00")
+    made.sync_shots()
+    for shots, days in (([1], ["2026-11-22"]), ([3], ["2026-11-23"]), ([2, 3], DAYS), ([9], [])):
+        plan = made.plan(shots=shots, names=[DAY], force=True)
+        assert [p.subject.key for p in plan] == days
+
+
+def test_a_range_is_planned_where_it_is_asked_for(factory, made):
+    parameters = "first: int = 1\nlast: int = 2"
+    factory.template("profile", "x = 4", parameters=parameters, sidecar="scope = 'range'")
+    assert made.plan(names=["profile"]) == []
+    asked = [Subject.range(1, 2), Subject.range(2, 2)]
+    assert [p.subject for p in made.plan(names=["profile"], ranges=asked)] == asked
 
 
 def test_force_alone_plans_everything_in_order_of_the_shots(made):
