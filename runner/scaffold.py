@@ -45,8 +45,8 @@ ax.set(xlabel=f"{x} [{band[x].units}]", ylabel=f"[{trace.unit}]")
 ax.set_title(f"{trace.name}, shot {shot}");"""
 
 RESULT = """\
-# Result
-glue("highest", float(band["max"].max()), unit=trace.unit)"""
+# Result; pages show the label
+glue("highest", float(band["max"].max()), unit=trace.unit, label="highest value in the window")"""
 
 NO_NEEDS = '# needs = ["NAME"]  # signals without which the report is skipped\n'
 
