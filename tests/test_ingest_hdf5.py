@@ -257,6 +257,21 @@ def test_names_of_groups_and_datasets_may_have_any_encoding(tmp_path: Path) -> N
     assert first == {0, 1}
 
 
+def test_what_nobody_can_see_in_a_name_is_written_out(tmp_path: Path) -> None:
+    names = {
+        "line\nend": "line\\nend",
+        "\x1b[31mred": "\\x1b[31mred",
+        "a\u202eb": "a\\u202eb",
+        "Größe\xa0[V]": "Größe\xa0[V]",
+    }
+
+    def fill(f: h5py.File) -> None:
+        for name in names:
+            f[f"g/{name}"] = np.arange(5.0)
+
+    assert sorted(Written(tmp_path, fill).paths) == sorted(f"g/{shown}" for shown in names.values())
+
+
 def test_attributes_without_measure_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

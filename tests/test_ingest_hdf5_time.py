@@ -432,6 +432,21 @@ def test_a_dimension_scale_counts_before_the_rate_of_the_group(tmp_path: Path) -
     assert Written(tmp_path, fill)["v/U"].time().tolist() == (N**2).tolist()
 
 
+def test_a_scale_of_another_length_is_told(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f["v/U"] = N
+        f["x"] = np.arange(4.0)
+        f["x"].make_scale("x")
+        f["x"].attrs["units"] = "s"
+        f["v/U"].dims[0].attach_scale(f["x"])
+
+    written = Written(tmp_path, fill)
+    assert facts(written["v/U"]) == COUNTED
+    assert (
+        "v/U has 5 values along its scale x of 4: it is stored by sample number" in written.reason
+    )
+
+
 def test_a_scale_without_a_unit_says_nothing(tmp_path: Path) -> None:
     written = Written(tmp_path, lambda f: scaled(f, "x", N))
     assert facts(written["v/U"]) == COUNTED

@@ -377,7 +377,7 @@ def test_a_cut_file_is_salvaged_up_to_its_last_whole_row(tmp_path: Path) -> None
         if not n:
             assert "has no whole row" in found
             continue
-        assert "`ishtar ingest --salvage 00007_x.lvm` takes the rows that are whole" in found
+        assert "`ishtar ingest --salvage FILE` takes the rows that are whole" in found
         salvaged = cut(tmp_path, data, True)
         assert isinstance(salvaged, SourceFile), (size, salvaged)
         assert salvaged.channels["x/a"].n == n

@@ -7,6 +7,7 @@ Names and texts come in any encoding; types come in kinds that mean nothing with
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import Any
 
 import h5py
@@ -21,6 +22,7 @@ ALL_OF_A_FILE = 8 << 20
 MOST_OF_AN_OBJECT = 2000
 MOST_POINTERS = 64  # texts of any length in one attribute
 OF_THE_LIBRARY = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # see h5_time
+_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, directions of writing, ends of lines
 _NOT_PLAIN = {h5t.REFERENCE: "references", h5t.OPAQUE: "bytes of an unknown kind"}
 
 Attributes = dict[str, Any]
@@ -102,6 +104,14 @@ def text_of(value: bytes | str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("cp1252", errors="replace")
+
+
+def name_of(raw: bytes) -> str:
+    """Return the name of an object; what nobody can see in it is written out (``\\x1b``)."""
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSEEN else c
+        for c in text_of(raw)
+    )
 
 
 def plain(value: Any) -> Any:

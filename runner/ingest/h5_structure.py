@@ -13,7 +13,7 @@ from typing import Any
 from h5py import h5d, h5f, h5g, h5l, h5o
 
 from runner.ingest.errors import Rejected
-from runner.ingest.h5_attributes import AttributeReader, Attributes, text_of
+from runner.ingest.h5_attributes import AttributeReader, Attributes, name_of, text_of
 from runner.ingest.h5_errors import LeftOut, Notes, Unreadable, reading
 
 DEEPEST = 50  # levels of groups
@@ -122,7 +122,7 @@ class _Survey:
     def _members(self, path: str, group: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
         """Take the datasets and links of a group; yield the groups in it."""
         for raw, kind in self._links(path, group):
-            inner = f"{path}/{text_of(raw)}".removeprefix("/")
+            inner = f"{path}/{name_of(raw)}".removeprefix("/")
             if not path and raw in OF_MATLAB:
                 self._notes.add(f"{inner} holds cells or objects of MATLAB and is left out")
             elif kind == h5l.TYPE_SOFT:

@@ -155,6 +155,11 @@ class Axes:
                 self._notes.add(
                     f"{other.path} does not say its unit: {found.path} is stored by sample number"
                 )
+            elif other is not found and _length(other) != n:
+                self._notes.add(
+                    f"{found.path} has {n} values along its scale {other.path} of {_length(other)}: "
+                    "it is stored by sample number"
+                )
         return Axis(base="samples", x_unit="")
 
     # 1. dimension scales

@@ -8,7 +8,6 @@ line of column names, rows. Numbers have a comma or a point.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -342,10 +341,7 @@ def _end_early(found: LvmFile, reason: str) -> None:
     if not any(s.n_rows for s in found.segments):
         raise NotWhole(f"{reason}; it has no whole row")
     if not found.salvage:
-        raise NotWhole(
-            f"{reason}; `ishtar ingest --salvage {shlex.quote(found.path.name)}` takes the rows "
-            "that are whole"
-        )
+        raise NotWhole(f"{reason}; `ishtar ingest --salvage FILE` takes the rows that are whole")
     found.cut = found.cut or reason
 
 
