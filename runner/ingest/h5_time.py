@@ -157,8 +157,8 @@ class Axes:
                 )
             elif other is not found and _length(other) != n:
                 self._notes.add(
-                    f"{found.path} has {n} values along its scale {other.path} of {_length(other)}: "
-                    "it is stored by sample number"
+                    f"{found.path} has {n} values along its scale {other.path} of "
+                    f"{_length(other)}: it is stored by sample number"
                 )
         return Axis(base="samples", x_unit="")
 
