@@ -274,6 +274,7 @@ LINKED = (
     ["g", "path"],
     (),
 )
+LINK, STYLES = ["pictures and parts that lie elsewhere"], ["some of its styles"]
 LABELLED = (
     "<switch><foreignObject><p>T_e</p></foreignObject><text>T_e</text></switch>",
     ["switch", "text"],
@@ -296,6 +297,11 @@ LABELLED = (
         ("<image href='p.png'/>", ["image"], ["pictures and parts that lie elsewhere"]),
         ("<use href='other.svg#x'/>", ["use"], ["pictures and parts that lie elsewhere"]),
         ("<image href='data:image/gif;base64,R0'/>", ["image"], ()),
+        ("<style onload='draw()' href='http://e.example/x'>a{}</style>", ["style"], LINK),
+        ("<a onclick='draw()' style='fill:red;x:url(http://e.example)'><path/></a>", 2, STYLES),
+        ("<text>x<a href='https://e.example'>y</a>z</text>", ["text", "tspan"], ()),
+        ("<g id='g'/><rect style='fill:url( #g )'/>", ["g", "rect"], ()),
+        ("<g id='image (2)'/><use href='#image (2)'/>", ["g", "use"], ()),
         ("<style>.a{fill:url(//e.example/x)}.b{fill:red}</style>", 1, ["some of its styles"]),
     ],
 )
@@ -309,6 +315,8 @@ def test_a_drawing_keeps_what_is_drawn_and_names_what_it_has_lost(inside, kept, 
     assert list(picture.lost) == list(lost)
     text = gallery.files[picture.file].decode()
     assert not any(word in text for word in ("example", "p.png", "other.svg", "draw()"))
+    if "url( #g )" in inside or "image (2)" in inside:
+        assert "#g )" in text or 'id="image (2)"' in text
 
 
 @pytest.mark.parametrize(
@@ -322,6 +330,8 @@ def test_a_drawing_keeps_what_is_drawn_and_names_what_it_has_lost(inside, kept, 
             ".r{fill:red} .s{stroke:blue}",
         ),
         ("*{stroke-linejoin:round}", "*{stroke-linejoin:round}"),
+        (".a{fill:red", ".a{fill:red}"),
+        ("@import 'a;b.css'; .a{fill:red}", ".a{fill:red}"),
     ],
 )
 def test_a_drawing_keeps_the_styles_that_lead_nowhere(style, kept):

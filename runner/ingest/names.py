@@ -18,7 +18,8 @@ _CLOCK = re.compile(
     r"(?<![0-9A-Za-z])[0-9]{1,2}h(?:[0-9]{2}(?:m(?:[0-9]{2}s?)?)?)?(?![0-9A-Za-z])", re.I
 )
 _HALF_DAY = re.compile(
-    r"(?<![0-9A-Za-z])[0-9]{1,2}(?:[:.\-_][0-9]{2}){0,2}[ _]?(?:[ap]m|[ap]\.m\.|uhr)(?![A-Za-z])",
+    r"(?<![0-9A-Za-z])[0-9]{1,2}(?:[:.\-_][0-9]{2}){0,2}[ _]?"
+    r"(?:[ap]m|[ap]\.m\.|uhr(?:[ _]?[0-9]{2})?)(?![0-9A-Za-z])",
     re.I,
 )
 _MONTH = (
@@ -26,19 +27,24 @@ _MONTH = (
     r"|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)"
 )
 _DAY, _YEAR = r"[0-9]{1,2}(?:st|nd|rd|th|\.)?", r"(?:19|20)[0-9]{2}"
-_BY_MONTH = re.compile(  # 22. November 2026, Nov 22 2026, Nov 2026
-    rf"(?<![0-9A-Za-z])(?:{_DAY}[-_. ]*{_MONTH}(?:[-_., ]*{_YEAR})?"
+_BY_MONTH = re.compile(  # 22. November 2026, 22-Nov-26, Nov 22 2026, 2026-Nov-22, Nov 2026
+    rf"(?<![0-9A-Za-z])(?:{_DAY}[-_. ]*{_MONTH}(?:[-_., ]*(?:{_YEAR}|[0-9]{{2}}))?"
+    rf"|{_YEAR}[-_. ]*{_MONTH}[-_. ]*{_DAY}"
     rf"|{_MONTH}[-_. ]*{_DAY}[-_., ]*{_YEAR}|{_MONTH}[-_. ]*{_YEAR})(?![0-9A-Za-z])",
     re.I,
 )
-_ZONE = r"[+-][0-9]{2}:?[0-9]{2}(?![0-9])"
+# what goes on after a time: the fraction of a second, the zone
+_REST = (
+    r"(?:[.,][0-9]+)?(?:[+-](?:0[0-9]|1[0-4]):?(?:00|15|30|45)(?![0-9])|\+(?:0[0-9]|1[0-4])(?![0-9])"
+    r"|[ _]?(?:UTC|GMT)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?(?![0-9A-Za-z]))?"
+)
 # digits that go on what stands before them, or are a number of their own
-_DATE_THEN_TIME = re.compile(  # 2026-11-22_1030
-    r"(?<![0-9])(?P<before>(?:[0-9]{4}([-._])[0-9]{1,2}\2[0-9]{1,2}"
-    r"|[0-9]{1,2}([-._])[0-9]{1,2}\3[0-9]{4})[-_ T.])(?P<digits>[0-9]{4})(?![0-9])"
+_DATE_THEN_TIME = re.compile(  # 2026-11-22_1030, 22.11.26 103000
+    r"(?<![0-9])(?P<before>(?P<a>[0-9]{1,4})(?P<s>[-._])(?P<b>[0-9]{1,2})(?P=s)(?P<c>[0-9]{1,4})"
+    r"[-_ T.])(?P<digits>[0-9]{6}|[0-9]{4})(?![0-9])"
 )
 _TIME_THEN_FRACTION = re.compile(  # 10-30-00_123, 20261122_103000_123
-    r"(?<![0-9])(?P<before>(?:[0-9]{2}([-:.])[0-9]{2}\2[0-9]{2}"
+    r"(?<![0-9])(?P<before>(?:(?P<a>[0-9]{2})(?P<s>[-:.])(?P<b>[0-9]{2})(?P=s)(?P<c>[0-9]{2})"
     r"|(?:19|20)[0-9]{6}[T_\-. ]?[0-9]{6})[-_])(?P<digits>[0-9]{3}|[0-9]{6})(?![0-9])"
 )
 _COMPACT = re.compile(
@@ -138,21 +144,22 @@ def _between(match: re.Match[str]) -> str:
     return match[0][:1] if match[0][0] in "-_. " else "_"
 
 
+_DATE_GONE = "\2"
 _GONE = "\0"  # in place of a date or a time, so that its neighbours do not become one
 _PERHAPS = "\1"  # … that may as well be a number
 
 
 def _without_moments(stem: str, numbers: tuple[int, ...] = ()) -> tuple[str, bool]:
-    text = stem
-    for pattern in (_BY_MONTH, _HALF_DAY, _CLOCK):
-        text = pattern.sub(lambda m: _GONE * len(m[0]), text)
-    text = _DATE_THEN_TIME.sub(_marked, _TIME_THEN_FRACTION.sub(_marked, text))
+    text = _BY_MONTH.sub(partial(_gone, _DATE_GONE), stem)
+    text = re.sub(rf"(?<={_DATE_GONE})([-_ T.,]+)([0-9]{{6}}|[0-9]{{4}})(?![0-9])", _timed, text)
+    text = _HALF_DAY.sub(partial(_gone, _GONE), text.replace(_DATE_GONE, _GONE))
+    text = _CLOCK.sub(lambda m: _GONE * len(m[0]), text)
+    text = _TIME_THEN_FRACTION.sub(_fraction, _DATE_THEN_TIME.sub(_after_date, text))
     text = _COMPACT.sub(_compact, text)
     for separator in _SEPARATORS:
         run = re.compile(rf"[0-9]+(?:{re.escape(separator)}[0-9]+)+")
         text = run.sub(partial(_moments_in, separator, numbers), text)
-    # the fraction of a second, the zone
-    text = re.sub(rf"(?<={_GONE})(?:[.,][0-9]+|{_ZONE})", _GONE, text)
+    text = re.sub(rf"(?<={_GONE}){_REST}", lambda m: _GONE * bool(m[0]), text, flags=re.I)
     if numbers:  # the shot's is known: what may be a time is one
         text = re.sub(
             rf"{_PERHAPS}([0-9]+)", lambda m: m[1] if int(m[1]) in numbers else _GONE, text
@@ -160,11 +167,50 @@ def _without_moments(stem: str, numbers: tuple[int, ...] = ()) -> tuple[str, boo
     return text, _GONE in text
 
 
-def _marked(match: re.Match[str]) -> str:
-    digits = match["digits"]
-    if len(digits) == 4 and not _is_time(int(digits[:2]), int(digits[2:])):
+def _gone(mark: str, match: re.Match[str]) -> str:
+    """Return what is left of a moment; a number that a word tells to be the shot's is none."""
+    if _TELLS.search(match.string[: match.start()]):
         return match[0]
-    return match["before"] + _mark(digits)
+    return mark * len(match[0])
+
+
+def _timed(match: re.Match[str]) -> str:
+    return match[1] + (_mark(match[2]) if _reads_as_time(match[2]) else match[2])
+
+
+def _after_date(match: re.Match[str]) -> str:
+    """Mark 1030 in 2026-11-22_1030."""
+    if not (_reads_as_time(match["digits"]) and _reads_as_date(match)):
+        return match[0]
+    return match["before"] + _mark(match["digits"])
+
+
+def _fraction(match: re.Match[str]) -> str:
+    """Mark 123 in 10-30-00_123."""
+    if match["a"]:
+        is_time = _is_time(*(int(match[k]) for k in "abc"))
+        if not is_time or (match["s"] == "." and _reads_as_date(match)):
+            return match[0]
+    return match["before"] + _mark(match["digits"])
+
+
+def _reads_as_time(digits: str) -> bool:
+    return _is_time(*(int(digits[i : i + 2]) for i in range(0, len(digits), 2)))
+
+
+def _reads_as_date(match: re.Match[str]) -> bool:
+    """Say whether three numbers are a date and no time of day; with points the date is meant."""
+    a, b, c = (match[k] for k in "abc")
+    if len(a) == 4 or len(c) == 4:
+        year, day = (a, c) if len(a) == 4 else (c, a)
+        return len(day) <= 2 and (
+            _is_date(int(year), int(b), int(day)) or _is_date(int(year), int(day), int(b))
+        )
+    if max(len(a), len(c)) > 2 or not len(a) == len(b) == len(c) == 2:
+        return False
+    if match["s"] != "." and _is_time(int(a), int(b), int(c)):
+        return False
+    return any(_is_date(2000 + int(y), int(b), int(d)) for y, d in ((c, a), (a, c)))
 
 
 def _compact(match: re.Match[str]) -> str:

@@ -45,12 +45,15 @@ _OTHER = "parts of an unknown kind"
 # What leads out of the drawing: addresses, also without url() around them, and ways to hide one.
 _SVG_BAD_STYLE = re.compile(
     r"[@\\]|//|expression|javascript|(?:image|src|cross-fade|element)[\w-]*\s*\("
-    r"|url\s*\(\s*['\"]?\s*(?!['\"]?#)",
+    r"|url\s*\(\s*+['\"]?+\s*+(?!#)",
     re.I,
 )
 SVG_DEPTH = 100
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_AT_LINE = re.compile(r"@(?:charset|import|namespace)\b[^;{}]*(?:;|\Z)", re.I)
+_AT_LINE = re.compile(
+    r"""@(?:charset|import|namespace)\b(?:[^;{}"']|"[^"]*"|'[^']*')*(?:;|\Z)""", re.I
+)
+_OF_TEXT = {"text", "tspan", "textPath"}
 
 
 class CleanSvg(NamedTuple):
@@ -124,11 +127,14 @@ def _clean_svg(element: ElementTree.Element, lost: set[str]) -> None:
     for child in list(element):
         name = _name(child)
         if name == "a":  # what it holds is drawn; where it leads is its own affair
-            child.tag, name = f"{{{_SVG}}}g", "g"
+            name = "tspan" if _name(element) in _OF_TEXT else "g"
+            child.tag = f"{{{_SVG}}}{name}"
             child.attrib = {k: v for k, v in child.attrib.items() if not k.endswith("href")}
         if name == "style":
+            text = "".join(child.itertext())
             child[:] = []
-            child.text = _clean_style("".join(child.itertext()), lost)
+            child.text = _clean_style(text, lost)
+            _clean_attributes(child, lost)
         elif name in _SVG_TAGS:
             _clean_svg(child, lost)
         else:
@@ -136,13 +142,33 @@ def _clean_svg(element: ElementTree.Element, lost: set[str]) -> None:
             # of a switch another child stands for it
             if name and name not in _UNSEEN and not (_name(element) == "switch" and len(element)):
                 lost.add(_LOST.get(name, _OTHER))
+    _clean_attributes(element, lost)
+
+
+def _clean_attributes(element: ElementTree.Element, lost: set[str]) -> None:
     for key, value in list(element.attrib.items()):
         local = key.rpartition("}")[2].lower()
         keeps = _SVG_ATTRIBUTES.get(local, _plain_attribute)
-        if local.startswith("on") or local == "base" or not keeps(value):
+        if local == "style":
+            if kept := _clean_declarations(value, lost):
+                element.attrib[key] = kept
+            else:
+                del element.attrib[key]
+        elif local.startswith("on") or local == "base" or not keeps(value):
             del element.attrib[key]
             if local == "href":
                 lost.add("pictures and parts that lie elsewhere")
+
+
+def _clean_declarations(text: str, lost: set[str]) -> str:
+    """Return the declarations of a style attribute that lead nowhere."""
+    kept = []
+    for declaration in _COMMENT.sub("", text).split(";"):
+        if not _SVG_BAD_STYLE.search(declaration):
+            kept.append(declaration)
+        else:
+            lost.add("some of its styles")
+    return ";".join(kept)
 
 
 def _name(element: ElementTree.Element) -> str:
@@ -170,6 +196,8 @@ def _rules(text: str) -> Iterator[str]:
         if depth == 0:
             yield text[start : match.end()]
             start = match.end()
+    if depth:
+        yield text[start:] + "}" * depth  # as browsers end them
 
 
 def _local_link(value: str) -> bool:
@@ -181,7 +209,16 @@ def _plain_attribute(value: str) -> bool:
 
 
 _PICTURE = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,", re.I)
-_SVG_ATTRIBUTES: dict[str, Callable[[str], bool]] = {"href": _local_link, "src": _local_link}
+
+
+def _any(value: str) -> bool:
+    return True
+
+
+_SVG_ATTRIBUTES: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(("href", "src"), _local_link),
+    **dict.fromkeys(("id", "class"), _any),
+}
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d*)?|\.\d+)\s*(pt|px|in|cm|mm)?")
 _CSS_PIXELS = {"pt": 4 / 3, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4, None: 1.0}
 
