@@ -164,5 +164,19 @@ SAMPLES = "".join(f"{k / 10};{k % 3}\n" for k in range(50))
 def test_a_measurement_that_states_a_date_is_no_csv_of_a_shot(tmp_path: Path, text: str) -> None:
     outcome = ingest(tmp_path, text)
     assert outcome.status == "quarantined"
-    assert "of its lines begin with a number" in outcome.reason
+    assert "of its lines are numbers" in outcome.reason
     assert "no converter reads it: docs/ingest.md" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "line", ["----;----", "-;", "...;", "15:30:02;valve open", "1;valve open", ";5", "Power 1;500"]
+)
+def test_a_line_that_only_looks_like_a_number_is_none(tmp_path: Path, line: str) -> None:
+    outcome = ingest(tmp_path, f"Date;2026-11-22 15:30\n{line}\nGas;Ar\n")
+    assert attributes(outcome) == {"date": "2026-11-22T15:30:00", "gas": "Ar"}
+
+
+def test_columns_may_be_called_by_numbers(tmp_path: Path) -> None:
+    outcome = ingest(tmp_path, "Date;Gas;1;2\n2026-11-22 15:30;Ar;5;6\n")
+    assert attributes(outcome) == {"date": "2026-11-22T15:30:00", "gas": "Ar"}
+    assert source_of(outcome).properties["2"] == "6"

@@ -37,6 +37,7 @@ _YES_NO = {"yes": True, "ja": True, "true": True, "1": True, "y": True, "j": Tru
 _LIKE_A_DATE = re.compile(r"\d{1,4}[-./_ ]{1,2}\w{1,9}\.?[-./_, ]{1,2}\d|\d{8}", re.ASCII)
 _NUMBER = re.compile(r"#? ?(\d{1,18})(?:[.,]0+)?", re.ASCII)
 _MEASURED = re.compile(r"[-+.,\d][-+.,:/\dEeTZ ]*", re.ASCII)  # a number, a date, a time
+_VALUE = re.compile(r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _SEARCHED = 40  # lines that a key must be in
 _BLANK = " \t\r\n\xa0\u202f"  # what Python takes for blank, too, are damaged letters
 _END = "end of the file"
@@ -74,7 +75,8 @@ class DateCsv:
                 f"{path.name} has {len(entries)} entries; the CSV of a shot has at most "
                 f"{MOST_ENTRIES}"
             )
-        _refuse_measured(entries)
+        if not _is_header(table):  # of a table there is one line, each value with its name
+            _refuse_measured(entries)
         if text[-1:] not in ("\r", "\n"):
             name, cells = entries[-1] if entries else ("", [])
             context.note(
@@ -117,11 +119,18 @@ def _entries(table: list[list[str]], context: Context) -> Iterator[Entry]:
 
 def _refuse_measured(entries: list[Entry]) -> None:
     """Refuse a table of numbers: its values would be kept nowhere."""
-    if numbers := [name for name, _ in entries if name and _MEASURED.fullmatch(name)]:
+    rows = [name for name, cells in entries if _is_measured(name, cells)]
+    if rows:
         raise Rejected(
-            f"{len(numbers)} of its lines begin with a number, as {_cut(numbers[0])!r} does: it is "
-            "a measurement, and no converter reads it: docs/ingest.md tells how to add one"
+            f"{len(rows)} of its lines are numbers, as that of {_cut(rows[0])!r} is: it is a "
+            "measurement, and no converter reads it: docs/ingest.md tells how to add one"
         )
+
+
+def _is_measured(name: str, cells: list[str]) -> bool:
+    """Say whether a line is a number, a date or a time with a number behind it."""
+    is_place = _MEASURED.fullmatch(name) is not None and any(c.isdigit() for c in name)
+    return is_place and any(_VALUE.fullmatch(cell) for cell in cells)
 
 
 def _is_header(table: list[list[str]]) -> bool:
