@@ -35,13 +35,18 @@ def read_plain(path: Path, largest: int = LARGEST) -> bytes:
         if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, a device that is not there
             raise _not_plain(path) from error
         raise
-    with open(fd, "rb") as file:
-        facts = os.fstat(fd)
-        if stat.S_ISDIR(facts.st_mode):
+    try:
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(facts.st_mode):
+        if not stat.S_ISREG(mode):
             raise _not_plain(path)
-        data = file.read(largest + 1)
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(largest + 1)
+    finally:
+        os.close(fd)
+    if data is None:  # of the kernel: it would keep its reader waiting
+        raise _not_plain(path)
     if len(data) > largest:
         raise OSError(errno.EFBIG, f"it holds more than {largest >> 20} MB", str(path))
     return data

@@ -8,23 +8,31 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import warnings
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-_PROGRAMS = (
-    r"pip[\d.]*|pipx|conda|mamba|micromamba|micropip|uv|poetry|easy_install|apt|apt-get|aptitude"
-    r"|dnf|yum|apk|brew|npm"
+_PROGRAMS = re.compile(
+    r"pip[\d.]*|pipx|conda|mamba|micromamba|micropip|uv|poetry|pdm|pixi|rye|easy_install|apt|apt-get"
+    r"|aptitude|dnf|yum|apk|brew|npm"
 )
-_VERBS = "install|uninstall|add|remove|update|upgrade|sync"
-_COMMAND = re.compile(
-    rf"(?<![\w-])(?:(?:{_PROGRAMS})(?:\s+[^\s;&|]+){{0,4}}?\s+(?:{_VERBS})(?![\w-])|easy_install\s)"
-)
-_BARE = re.compile(rf"\s*(?:{_PROGRAMS})\s+(?:{_VERBS})\s")  # IPython runs it without a sign, too
+_VERBS = frozenset(str.split("install uninstall add remove update upgrade sync i"))
+_OPTIONAL = re.compile(r"\w+=.*|sudo|env|exec|time|nohup|command|-\w+")  # before a program
+_PYTHON = re.compile(r"(?:.*/)?python[\d.]*|.*sys\.executable.*")
+_PARTS = re.compile(r"[;&|()`\n]+")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_BARE = re.compile(r"\s*(?:pip|conda|mamba|uv)\s")  # IPython runs it without a sign, too
 _OF_PIP = frozenset({"pip", "ensurepip", "micropip", "piplite", "conda"})
-_OF_IPYTHON = "get_ipython"
-_OF_A_SHELL = frozenset(
+_SHELLS = frozenset(str.split("bash sh script system sx ! !! cmd powershell zsh"))
+_AROUND = frozenset(str.split("time timeit capture prun memit mprun lprun"))  # magics of Python
+_ROOTS = frozenset(str.split("os subprocess sp asyncio pexpect get_ipython ip ipython shell"))
+_IMPORTS = frozenset({"import_module", "__import__", "run_module"})
+_RUNS = frozenset(
     str.split(
         "system popen run call check_call check_output Popen getoutput getstatusoutput "
-        "create_subprocess_exec create_subprocess_shell execv execvp spawnv spawnvp main install"
+        "create_subprocess_exec create_subprocess_shell execl execlp execv execvp spawnl spawnlp "
+        "spawnv spawnvp posix_spawn spawn"
     )
 )
 
@@ -33,10 +41,20 @@ def as_python(source: str) -> ast.Module | None:
     """Return a code cell as IPython runs it, its own words as calls; None where it is none."""
     from IPython.core.inputtransformer2 import TransformerManager
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what IPython thinks of odd blanks
+        try:
+            return ast.parse(TransformerManager().transform_cell(source))
+        except (SyntaxError, ValueError, RecursionError):
+            return None
+
+
+def called(call: ast.Call) -> str:
+    """Return what is called, as it is written."""
     try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+        return ast.unparse(call.func)
+    except RecursionError:  # a chain of hundreds
+        return ""
 
 
 def installs(source: str) -> Iterator[str]:
@@ -44,10 +62,10 @@ def installs(source: str) -> Iterator[str]:
     lines = source.splitlines()
     tree = as_python(source)
     if tree is None:
-        yield from (line.strip() for line in lines if _BARE.match(line))
+        yield from (line.strip() for line in lines if _BARE.match(line) and _in_shell(line))
         return
     for node in ast.walk(tree):
-        if _is_of_pip(node) or (isinstance(node, ast.Call) and _COMMAND.search(_command(node))):
+        if _is_of_pip(node) or (isinstance(node, ast.Call) and _calls(node)):
             # transformed, a cell has as many lines but for those that go on
             number = min(node.lineno, len(lines)) - 1  # type: ignore[attr-defined]
             yield lines[number].strip()
@@ -62,16 +80,55 @@ def _is_of_pip(node: ast.AST) -> bool:
     return False
 
 
-def _command(call: ast.Call) -> str:
-    """Return the words that a call gives to a shell or a program; '' where it gives none."""
-    name = ast.unparse(call.func)
+def _calls(call: ast.Call) -> bool:
+    """Say whether a call has a shell, a program or a magic install."""
+    name = called(call)
     last = name.rpartition(".")[2]
-    if not (name.startswith(_OF_IPYTHON) or last in _OF_A_SHELL):
-        return ""
-    words = (
+    words = [
         node.value
         for argument in [*call.args, *(keyword.value for keyword in call.keywords)]
         for node in ast.walk(argument)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-    return " ".join([*name.split("."), *words])
+    ]
+    if last in ("run_line_magic", "run_cell_magic"):
+        return _in_magic(*words)
+    if last in _IMPORTS:
+        return bool(words) and words[0].partition(".")[0] in _OF_PIP
+    root = name.partition(".")[0].partition("(")[0]
+    return last in _RUNS and root in {last, *_ROOTS} and _in_shell(" ".join(words))
+
+
+def _in_magic(name: str = "", *texts: str) -> bool:
+    text = "\n".join(texts)
+    if name in _SHELLS:
+        return _in_shell(text)
+    if name in _AROUND:
+        return any(True for _ in installs(text.lstrip("\n")))
+    return bool(_PROGRAMS.fullmatch(name)) and _in_shell(f"{name} {text}")
+
+
+def _in_shell(text: str) -> bool:
+    """Say whether a text installs as a shell runs it."""
+    lines = (_COMMENT.sub("", line) for line in text.replace("\\\n", " ").split("\n"))
+    return any(_installs(command) for line in lines for command in _PARTS.split(line))
+
+
+def _installs(command: str) -> bool:
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quote without its end: it was parted inside of one
+        words = command.split()
+    while words and _OPTIONAL.fullmatch(words[0]) and words[0] != "-m":
+        words.pop(0)
+    if words and _PYTHON.fullmatch(words[0]):
+        if "setup.py" in words and "install" in words:
+            return True
+        words = words[words.index("-m") :] if "-m" in words else []
+    if words[:1] == ["-m"]:
+        words.pop(0)
+    if not words:
+        return False
+    program = PurePosixPath(words[0]).name
+    if program == "easy_install":
+        return len(words) > 1
+    return bool(_PROGRAMS.fullmatch(program)) and not _VERBS.isdisjoint(words[1:])

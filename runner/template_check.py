@@ -14,13 +14,16 @@ from pathlib import Path
 
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
-from runner.installs import as_python, installs
+from runner.installs import as_python, called, installs
 from runner.notebook_file import read_notebook
 from runner.templates import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
 
 _AUTOMAGIC = re.compile(  # what IPython takes without a sign, too
     r"^\s*(?:pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|pwd|run|time|timeit|matplotlib|env"
-    r"|load_ext|reload_ext|autoreload|who|whos|reset|less|more|man|history)\b(?!\s*[=(.\[,])",
+    r"|load_ext|reload_ext|unload_ext|autoreload|who|who_ls|whos|reset|less|more|man|history|hist"
+    r"|config|pylab|gui|store|alias|bookmark|colors|load|lsmagic|magic|pdb|precision|prun|psearch"
+    r"|psource|pinfo|pdoc|recall|rerun|save|sc|set_env|sx|system|xmode|macro|notebook|page|tb)\b"
+    r"(?!\s*[=(.\[,])",
     re.MULTILINE,
 )
 _LONGEST_NAME = 200  # of a file
@@ -46,18 +49,30 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
     handles: set[str] = set()
     for number, source in enumerate(template.code, start=1):
         where = f"code cell {number}"
-        yield from (f"{where}: {line!r}: {INSTALLS}" for line in installs(source))
-        yield from (f"{where}: {text}" for text in _beside(source, template.path.parent))
-        tree = _tree(source)
-        if tree is None:
-            if as_python(source) is None and not _AUTOMAGIC.search(source):
-                yield f"{where}: it is no Python, so the report would fail there"
-            continue
-        if number != _number_of_parameters(template):
-            yield from (f"{where}: {text}" for text in _own_subject(tree, template))
-        yield from (f"{where}: {text}" for text in _imports(tree, template.path.parent))
-        handles |= _handles(tree, shots, handles)
-        yield from (f"{where}: {text}" for text in _unknown_signals(tree, handles, declared))
+        try:
+            tree = _tree(source)
+            is_parameters = number == _number_of_parameters(template)
+            found = list(_problems_in(source, tree, template, is_parameters=is_parameters))
+            if tree is not None:
+                handles |= _handles(tree, shots, handles)
+                found += _unknown_signals(tree, handles, declared)
+        except RecursionError:
+            found = ["it is nested too deeply to be looked at"]
+        yield from (f"{where}: {text}" for text in found)
+
+
+def _problems_in(
+    source: str, tree: ast.Module | None, template: Template, *, is_parameters: bool
+) -> Iterator[str]:
+    yield from (f"{line!r}: {INSTALLS}" for line in installs(source))
+    yield from _beside(source, template.path.parent)
+    if tree is None:
+        if as_python(source) is None and not _AUTOMAGIC.search(source):
+            yield "it is no Python, so the report would fail there"
+        return
+    if not is_parameters:
+        yield from _own_subject(tree, template)
+    yield from _imports(tree, template.path.parent)
 
 
 def _left_over(template: Template) -> Iterator[str]:
@@ -115,12 +130,16 @@ def _bound(node: ast.AST) -> Iterator[str]:
             yield from (name for part in child.ifs for name in _bound(part))
         elif isinstance(child, ast.alias):
             yield child.asname or child.name
+        elif isinstance(child, ast.AnnAssign) and child.value is None:
+            pass  # it says what it is, and gives it nothing
         elif isinstance(child, ast.Name):
             yield from [child.id] * isinstance(child.ctx, ast.Store)
         else:
             yield from _bound(child)
 
 
+_LINES = {"run_line_magic", "run_cell_magic", "system", "getoutput", "popen"}
+_WORDS = {"print", "display", "Markdown", "HTML", "title", "set_title", "suptitle", "text", "glue"}
 _BESIDE = (
     "{} lies beside the templates, where a report does not find it and a fork does not take it "
     "along: {}"
@@ -129,18 +148,29 @@ _BESIDE = (
 
 def _beside(source: str, folder: Path) -> Iterator[str]:
     """Yield files beside the template that a cell names, to run or to read them."""
-    tree = as_python(source)
-    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)] if tree else []
-    words = {word for text in texts if isinstance(text, str) for word in text.split()}
-    for word in sorted(words):
-        word = word.removeprefix("./")
-        if len(word) > _LONGEST_NAME or "/" in word:
+    names: dict[str, None] = {}
+    for call in ast.walk(as_python(source) or ast.Module([], [])):
+        if isinstance(call, ast.Call):
+            given = [*call.args, *(keyword.value for keyword in call.keywords)]
+            texts = [n.value for n in given if isinstance(n, ast.Constant)]
+            words = [text for text in texts if isinstance(text, str)]
+            last = called(call).rpartition(".")[2]
+            if last in ("import_module", "__import__", "run_module"):
+                names |= {f"{word}.py": None for word in words}
+            elif last in _LINES:
+                parts = " ".join(words).split()
+                names |= dict.fromkeys(parts)
+                if "-m" in parts or parts[:1] == ["run"]:
+                    names |= {f"{word}.py": None for word in parts}
+            elif last not in _WORDS:
+                names |= dict.fromkeys(words)
+    for name in (name.removeprefix("./") for name in names):
+        path = folder / name
+        if "/" in name or "\0" in name or len(name.encode(errors="replace")) > _LONGEST_NAME:
             continue
-        names = [word, f"{word}.py"] if word.isidentifier() else [word]
-        for path in (folder / name for name in names):
-            if path.suffix not in ("", ".ipynb", ".toml") and path.is_file():
-                how = "install it as a package" if path.suffix == ".py" else "read it by its path"
-                yield _BESIDE.format(path.name, how)
+        if path.suffix not in ("", ".ipynb", ".toml") and path.is_file():
+            how = "install it as a package" if path.suffix == ".py" else "read it by its path"
+            yield _BESIDE.format(path.name, how)
 
 
 def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:

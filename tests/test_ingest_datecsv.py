@@ -15,6 +15,7 @@ SETTINGS = IngestSettings(timezone="Europe/Berlin")
 
 
 def ingest(folder: Path, content: str | bytes) -> Outcome:
+    folder.mkdir(exist_ok=True)
     path = folder / "00007_Date.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return ingest_into(folder / "workspace", path)
@@ -126,6 +127,8 @@ def test_comments_are_joined_and_odd_truths_left_out(tmp_path: Path) -> None:
     properties = source_of(outcome).properties
     assert properties["notes (of the file)"] == "mine"
     assert properties["x"] == ["1", "2"]
+    again = ingest(tmp_path / "again", "Date;2026-11-22 10:00\nx;1\nx;1\n")
+    assert source_of(again).properties["x"] == ["1", "1"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "latin-1", "utf-8"])
@@ -169,14 +172,33 @@ def test_a_measurement_that_states_a_date_is_no_csv_of_a_shot(tmp_path: Path, te
 
 
 @pytest.mark.parametrize(
-    "line", ["----;----", "-;", "...;", "15:30:02;valve open", "1;valve open", ";5", "Power 1;500"]
+    "line",
+    [
+        *("----;----", "-;", "...;", "15:30:02;valve open", "1;valve open", ";5", "Power 1;500"),
+        "Program;LabVIEW Measurement 2.1",
+    ],
 )
 def test_a_line_that_only_looks_like_a_number_is_none(tmp_path: Path, line: str) -> None:
     outcome = ingest(tmp_path, f"Date;2026-11-22 15:30\n{line}\nGas;Ar\n")
-    assert attributes(outcome) == {"date": "2026-11-22T15:30:00", "gas": "Ar"}
+    found = attributes(outcome)
+    assert (found["date"], found["gas"]) == ("2026-11-22T15:30:00", "Ar")
 
 
 def test_columns_may_be_called_by_numbers(tmp_path: Path) -> None:
     outcome = ingest(tmp_path, "Date;Gas;1;2\n2026-11-22 15:30;Ar;5;6\n")
     assert attributes(outcome) == {"date": "2026-11-22T15:30:00", "gas": "Ar"}
     assert source_of(outcome).properties["2"] == "6"
+
+
+@pytest.mark.parametrize("line", ["1.5 V;", "'1.5';1", "\u22121.5;1", "CH1;0.5", "NaN;1", ";0.1;5"])
+def test_a_table_of_lines_that_begin_alike_is_refused(tmp_path: Path, line: str) -> None:
+    outcome = ingest(tmp_path, "Date;2026-11-22 15:30\n" + f"{line}\n" * 25)
+    assert outcome.status == "quarantined"
+    assert "25 of its lines" in outcome.reason
+
+
+def test_many_names_that_are_not_known_are_told_and_kept(tmp_path: Path) -> None:
+    lines = "".join(f"{k / 10} V;{k}\n" for k in range(60))
+    outcome = ingest(tmp_path, "Date;2026-11-22 15:30\n" + lines)
+    assert "60 of its 61 entries have names that are not known" in outcome.reason
+    assert source_of(outcome).properties["5.9 V"] == "59"

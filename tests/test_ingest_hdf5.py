@@ -263,6 +263,7 @@ def test_what_nobody_can_see_in_a_name_is_written_out(tmp_path: Path) -> None:
         "\x1b[31mred": "\\x1b[31mred",
         "a\u202eb": "a\\u202eb",
         "Größe\xa0[V]": "Größe\xa0[V]",
+        "Strom\xadstärke": "Strom\xadstärke",
     }
 
     def fill(f: h5py.File) -> None:

@@ -201,10 +201,63 @@ def test_a_start_that_nobody_has_set_is_none(tmp_path: Path) -> None:
     assert waveform(tmp_path, wf_increment=0.1, wf_start_time=0.0).reason == ""
 
 
-def test_tstart_counts_before_an_absolute_start(tmp_path: Path) -> None:
-    written = waveform(tmp_path, wf_increment=0.1, wf_start_time=LABVIEW, Tstart=-0.5)
-    assert facts(written["g/U"]) == ("s", -0.5, 0.1, "wf_increment")
+def test_an_absolute_start_of_a_waveform_counts_before_tstart(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        f.attrs["date"] = "2026-11-22 15:00:00"
+        f.create_group("g").attrs["Tstart"] = 0.0
+        for name, late in (("a", 2.0), ("b", 2.5)):
+            f[f"g/{name}"] = N
+            f[f"g/{name}"].attrs.update(wf_increment=0.1, wf_start_time=LABVIEW + late)
+
+    written = Written(tmp_path, fill)
+    assert [written[f"g/{name}"].t0 for name in "ab"] == [2.0, 2.5]
+    assert "g/a: it has a wf_start_time and a Tstart, which is not used" in written.reason
+
+
+def test_tstart_of_a_rate_counts_before_an_absolute_start(tmp_path: Path) -> None:
+    written = waveform(tmp_path, SampleTime=0.1, wf_start_time=LABVIEW, Tstart=-0.5)
+    assert facts(written["g/U"]) == ("s", -0.5, 0.1, "SampleTime")
     assert "g/U: it has a wf_start_time and a Tstart: Tstart counts" in written.reason
+
+
+@pytest.mark.parametrize(
+    ("own", "group", "base", "dt"),
+    [
+        ({"sampling": 1e6}, {"SampleTime": 1e-3}, "sampling", 1e-6),
+        ({"SampleTime": 1e-6}, {"sampling": 10.0}, "SampleTime", 1e-6),
+        ({}, {"wf_increment": 0.1, "SampleTime": 0.2}, "wf_increment", 0.1),
+        ({"sampling": 10.0}, {"wf_increment": 0.2}, "sampling", 0.1),
+    ],
+)
+def test_what_a_dataset_states_counts_before_what_its_group_does(
+    tmp_path: Path, own: dict[str, Any], group: dict[str, Any], base: str, dt: float
+) -> None:
+    def fill(f: h5py.File) -> None:
+        f["g/U"] = N
+        f["g/U"].attrs.update(own)
+        f["g"].attrs.update(group)
+
+    assert facts(Written(tmp_path, fill)["g/U"]) == ("s", 0.0, pytest.approx(dt), base)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"wf_increment": 0.1, "wf_start_offset": LABVIEW + 2.0},
+        {"SampleTime": 0.1, "Tstart": LABVIEW + 2.0 - 2_082_844_800},
+    ],
+)
+def test_a_start_that_counts_from_a_date_is_a_moment(
+    tmp_path: Path, attributes: dict[str, Any]
+) -> None:
+    def fill(f: h5py.File) -> None:
+        f.attrs["date"] = "2026-11-22 15:00:00"
+        f["g/U"] = N
+        f["g/U"].attrs.update(attributes)
+
+    written = Written(tmp_path, fill)
+    assert written["g/U"].t0 == 2.0
+    assert "is taken for" in written.reason
 
 
 def test_what_says_nothing_is_counted(tmp_path: Path) -> None:
@@ -332,6 +385,25 @@ def test_times_that_count_from_a_date_begin_where_the_shot_does(
 
     later = Written(tmp_path / "dated", dated)
     np.testing.assert_allclose(later["g/U"].time(), 2.0 + 0.25 * N, atol=1e-6)
+
+
+@pytest.mark.parametrize(("first", "unit"), [(1.79e12, "s"), (46348.5, "d")])
+def test_what_counts_from_elsewhere_is_no_date(tmp_path: Path, first: float, unit: str) -> None:
+    """Milliseconds under the name of seconds; the days of a spreadsheet."""
+    written = timed(tmp_path, "Time", first + N, {"unit": unit})
+    step = 86400.0 if unit == "d" else 1.0
+    np.testing.assert_allclose(written["g/U"].time(), step * N, atol=1e-3)
+    assert "which is no date that is read" in written.reason
+    assert "date" not in written.source.attributes
+
+
+def test_times_of_no_value_cost_no_other_channel(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        f.create_dataset("g/Time", (0,), "f8").attrs["unit"] = "s"
+        f.create_dataset("g/U", (0,), "f8")
+
+    assert "good/U" in Written(tmp_path, fill).paths
 
 
 def test_large_times_that_are_no_date_count_from_their_first(tmp_path: Path) -> None:

@@ -430,6 +430,16 @@ def test_an_x_column_that_stands_still_tells_no_times(tmp_path: Path) -> None:
     assert (channel.x_unit, channel.properties["time_base"]) == ("", "samples")
 
 
+def both(k: int) -> dict[str, str | None]:
+    return {"Date": "2026/11/22\t2026/11/22", "Time": f"10:00:0{k}.0\t10:00:0{k}.0"}
+
+
+def test_one_sample_in_each_segment_has_the_time_of_its_segment(tmp_path: Path) -> None:
+    segments = [Part(rows=["0.0\t1.0\t2.0"], entries=both(k)) for k in range(3)]
+    source = stored(tmp_path, Lvm(segments=segments))
+    assert source.channels["x/a"].time().tolist() == [0.0, 1.0, 2.0]
+
+
 def test_an_x_column_that_moves_late_tells_times(tmp_path: Path) -> None:
     rows = ["0.0\t1.0\t2.0", "0.0\t2.0\t3.0", "0.1\t3.0\t4.0"]
     again = stored(tmp_path, Lvm(segments=[Part(rows=rows)]))

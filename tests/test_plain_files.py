@@ -68,6 +68,16 @@ def test_it_is_told_what_it_is(tmp_path, odd):
     assert not isinstance(told.value, FileNotFoundError)
 
 
+def test_what_is_none_leaves_nothing_open(tmp_path, odd):
+    put, why = odd
+    put(tmp_path / "x")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        with pytest.raises(OSError, match=why):
+            read_plain(tmp_path / "x")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_what_is_too_large_is_told_and_what_is_not_there_is_not_there(tmp_path):
     (tmp_path / "x").write_bytes(b"12345")
     assert read_plain(tmp_path / "x", 5) == b"12345"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from runner.ingest.shot_number import is_shot
 
 LARGEST = 1 << 20  # bytes; it is some lines
 MOST_ENTRIES = 1000
+MOST_UNKNOWN = 50  # entries of no known name, more of which a reader is told
+MOST_REPEATS = 10  # of a name that is not known
 NAMES = {
     "date": "date datum datetime date_time date/time datum/uhrzeit datum/zeit timestamp "
     "zeitstempel start trigger",
@@ -83,6 +86,9 @@ class DateCsv:
                 f"the last line of {path.name} has no end: check that {name} "
                 f"{_cut(separator.join(cells))!r} is whole"
             )
+        unknown = sum(_key(name) is None for name, _ in entries)
+        if unknown > MOST_UNKNOWN:
+            context.note(f"{unknown} of its {len(entries)} entries have names that are not known")
         context.written_by("PLC")
         context.properties.update(_properties(entries, separator))
         for name, value in _known(entries, separator).items():
@@ -119,6 +125,13 @@ def _entries(table: list[list[str]], context: Context) -> Iterator[Entry]:
 
 def _refuse_measured(entries: list[Entry]) -> None:
     """Refuse a table of numbers: its values would be kept nowhere."""
+    names = Counter(name for name, _ in entries if _key(name) is None)
+    name, n = max(names.items(), key=lambda item: item[1], default=("", 0))
+    if n > MOST_REPEATS:
+        raise Rejected(
+            f"{n} of its lines begin with {_cut(name)!r}: it is a table, not the CSV of a "
+            "shot, and no converter reads it: docs/ingest.md tells how to add one"
+        )
     rows = [name for name, cells in entries if _is_measured(name, cells)]
     if rows:
         raise Rejected(
@@ -150,7 +163,7 @@ def _properties(entries: list[Entry], separator: str) -> dict[str, str | list[st
         # the store keeps notes of its own beside what a source says
         own = f"{name} (of the file)" if name in ("notes", "salvaged") else name
         found.setdefault(own, []).append(separator.join(cells).rstrip(separator))
-    return {name: v[0] if len(set(v)) == 1 else v for name, v in found.items()}
+    return {name: v[0] if len(v) == 1 else v for name, v in found.items()}
 
 
 def _known(entries: list[Entry], separator: str) -> dict[str, str]:

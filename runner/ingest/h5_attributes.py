@@ -22,7 +22,8 @@ ALL_OF_A_FILE = 8 << 20
 MOST_OF_AN_OBJECT = 2000
 MOST_POINTERS = 64  # texts of any length in one attribute
 OF_THE_LIBRARY = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # see h5_time
-_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}  # controls, directions of writing, ends of lines
+_UNSEEN = {"Cc", "Zl", "Zp"}  # controls, ends of lines
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _NOT_PLAIN = {h5t.REFERENCE: "references", h5t.OPAQUE: "bytes of an unknown kind"}
 
 Attributes = dict[str, Any]
@@ -109,7 +110,9 @@ def text_of(value: bytes | str) -> str:
 def name_of(raw: bytes) -> str:
     """Return the name of an object; what nobody can see in it is written out (``\\x1b``)."""
     return "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSEEN else c
+        c.encode("unicode_escape").decode()
+        if c in _TURNS or unicodedata.category(c) in _UNSEEN
+        else c
         for c in text_of(raw)
     )
 

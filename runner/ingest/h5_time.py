@@ -32,8 +32,8 @@ from runner.ingest.h5_storage import Values
 from runner.ingest.h5_structure import Contents, Found
 from runner.ingest.h5_units import PlaceUnit, place_unit, reference
 from runner.ingest.h5_values import UNITS
-from runner.ingest.stated_moments import LONG_S
-from runner.ingest.stated_steps import NAMES, shown, stated_step
+from runner.ingest.stated_moments import LONG_S, moment_of_number
+from runner.ingest.stated_steps import NAMES, from_a_date, shown, stated_step
 
 GROUP_UNITS = {"Generator": "min", "S7": "ms"}
 MOST_COLUMNS = 256
@@ -203,23 +203,35 @@ class Axes:
             self._notes.add(f"{found.path}: {text}")
 
         step = stated_step(own, group, complain)
-        if step is None and "wf_increment" in group:
-            own = group
-            step = stated_step(own, {}, complain)
         if step is None:
             return None
-        axis = Axis(base=step.base, t0=step.relative, step=step.dt, x_unit=step.x_unit)
-        value = own.get("wf_start_time")
-        if step.x_unit != "s" or value is None or value in ("", 0):  # 0: never set
+        if step.x_unit != "s":
+            return Axis(base=step.base, t0=step.offset, step=step.dt, x_unit=step.x_unit)
+        start = self._start_time(found, own.get("wf_start_time", group.get("wf_start_time")))
+        step, date = from_a_date(step, is_dated=start is not None, complain=complain)
+        start = start if date is None else date
+        axis = Axis(base=step.base, t0=step.relative, step=step.dt)
+        if start is None:
             return axis
+        if step.t_start is not None:
+            if step.base != "wf_increment":
+                complain("it has a wf_start_time and a Tstart: Tstart counts")
+                return axis
+            complain("it has a wf_start_time and a Tstart, which is not used")
+            axis.t0 = step.offset
+        self._begins(axis, start, Fraction(0))
+        return axis
+
+    def _start_time(self, found: Found, value: Any) -> dt.datetime | None:
+        """Return the moment that a ``wf_start_time`` is; 0: nobody has set it."""
+        if value is None or value in ("", 0):
+            return None
         start = moment_of(value, "", f"{found.path}: its wf_start_time", self._notes)
         if start is None:
-            complain(f"its wf_start_time {shown(value)} is no date: it is not used")
-        elif step.t_start is not None:
-            complain("it has a wf_start_time and a Tstart: Tstart counts")
-        else:
-            self._begins(axis, start, Fraction(0))
-        return axis
+            self._notes.add(
+                f"{found.path}: its wf_start_time {shown(value)} is no date: it is not used"
+            )
+        return start
 
     # 3. a dataset of times
 
@@ -274,23 +286,33 @@ class Axes:
                 self._notes.add(
                     f"{time.path} counts from {unit.since!r}, which is no date: taken for 0"
                 )
-            elif (
-                unit.per_second is not None and abs(first := float(clock.places(0, 1)[0])) > LONG_S
-            ):
-                axis.clock = clock = self._clock(time, unit, from_first=True)
-                moment = moment_of(first, "", f"{time.path}: its first time", self._notes)
-                if moment is None:
-                    self._notes.add(
-                        f"{time.path} begins at {first:.15g} s, which is no date that is read: "
-                        "its times are counted from its first one"
-                    )
-                else:
-                    self._begins(axis, moment, Fraction(0))
+            elif unit.per_second and _length(time):
+                clock = self._from_a_date(time, unit, axis)
         except LeftOut as error:
             return f"{time.path} gives no times ({error})"
         if clock.steps_back:
             self._notes.add(f"the times of {time.path} step back {clock.steps_back} times")
         return axis
+
+    def _from_a_date(self, time: Found, unit: PlaceUnit, axis: Axis) -> Clock:
+        """Let times that count from 1904 or 1970 begin at that moment; the others stay."""
+        assert axis.clock is not None
+        assert unit.per_second is not None
+        first = float(axis.clock.places(0, 1)[0])
+        if abs(first) < LONG_S:
+            return axis.clock
+        axis.clock = self._clock(time, unit, from_first=True)
+        # minutes, hours and days count from somewhere else
+        found = moment_of_number(first, in_seconds=True) if unit.per_second >= 1 else None
+        if found is None:
+            self._notes.add(
+                f"{time.path} begins at {first:.15g} s, which is no date that is read: its times "
+                "are counted from its first one"
+            )
+        else:
+            self._notes.add(f"{time.path}: its first time {first!r} is taken for {found[1]}")
+            self._begins(axis, found[0], Fraction(0))
+        return axis.clock
 
     def _clock(self, time: Found, unit: PlaceUnit, *, from_first: bool) -> Clock:
         values = self._values_of(time)

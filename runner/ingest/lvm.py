@@ -31,6 +31,7 @@ from runner.ingest.settings import IngestSettings
 from runner.ingest.shot_number import numbers_of
 from runner.ingest.text_table import empty_cells
 
+_BEFORE = b"\xef\xbb\xbf\xff\xfe \t\r\n"  # marks of the byte order, blanks
 LONGEST_COMMENTS = 64_000
 _NUMBER = re.compile(r"^#?\d+[_\-. ]*")
 
@@ -43,8 +44,10 @@ class Lvm:
 
     def matches(self, path: Path, head: bytes) -> bool:
         """Say whether it is a LabVIEW measurement, if only one that something was done to."""
-        text = head.replace(b"\0", b"")  # UTF-16, too
-        return MAGIC.lower() in text[:200].lower() or END_OF_HEADER.encode() in text
+        text = head.replace(b"\0", b"") if b"\0" in head[:4] else head  # UTF-16
+        if text.lstrip(_BEFORE).lower().startswith(MAGIC.lower()):
+            return True
+        return any(line.startswith(END_OF_HEADER.encode()) for line in text.splitlines())
 
     def convert(self, path: Path, context: Context) -> None:
         """Store every column as a channel."""

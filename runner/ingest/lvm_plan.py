@@ -80,7 +80,7 @@ class Planner:
             if (plan := self._regular(axis, parts)) is not None:
                 return plan
             if self.file.x_columns != "No":
-                if not self._stands_still(parts):
+                if not self._stands_still(axis, parts):
                     return Plan(axis=axis, parts=parts)
                 still = Axis(unit=COUNTED, complaint="its x column stands still")
                 return Plan(axis=still, parts=parts, dt=1.0, base="samples")
@@ -193,7 +193,7 @@ class Planner:
             n += part.n
         return Plan(axis=axis, parts=parts, t0=t0, dt=step, base="Delta_X")
 
-    def _stands_still(self, parts: list[Part]) -> bool:
+    def _stands_still(self, axis: Axis, parts: list[Part]) -> bool:
         """Say whether the x of all samples are the same: then they tell no times."""
         found: set[float] = set()
         n = 0
@@ -208,7 +208,7 @@ class Planner:
                 return False
             left = part.n
             for _, (x,) in self.file.rows(part.segment, [column]):
-                found.update(np.unique(x[:left]).tolist())
+                found.update((np.unique(x[:left]) + part.shift * axis.per_unit).tolist())
                 left -= len(x[:left])
                 if len(found) > 1:
                     return False

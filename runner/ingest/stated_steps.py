@@ -6,11 +6,13 @@ or ``sampling`` in Hz, of the channel or its group. Numbers may be text.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.ingest.errors import one_line
+from runner.ingest.stated_moments import LONG_S, moment_of_number
 from runner.ingest.stated_numbers import stated_number, stated_rate, stated_seconds, time_unit
 
 Complain = Callable[[str], None]
@@ -54,7 +56,12 @@ def stated_step(
 ) -> Step | None:
     """Return what the properties of a channel, or else of its group, say of its step and start."""
     t_start = _seconds("Tstart", own, group, complain)
-    found = _waveform(own, complain) or _sampled(own, group, complain)
+    found = (
+        _waveform(own, complain)
+        or _sampled(own, complain)
+        or _waveform(group, complain)
+        or _sampled(group, complain)
+    )
     if found is None or found.x_unit != "s":
         return found
     if found.offset and t_start is not None and abs(found.offset - t_start) > found.dt:
@@ -79,8 +86,8 @@ def _waveform(own: Mapping[str, Any], complain: Complain) -> Step | None:
         return stated_seconds(value) if number is None else unit.seconds(number)
 
     low, high = (SHORTEST_S, LONGEST_S) if unit else (1e-100, 1e100)
-    dt = along_x(value)
-    if dt is None or not low <= dt <= high:
+    step = along_x(value)
+    if step is None or not low <= step <= high:
         complain(f"its wf_increment {shown(value)} is no step")
         return None
     offset = own.get("wf_start_offset", 0.0)
@@ -88,24 +95,24 @@ def _waveform(own: Mapping[str, Any], complain: Complain) -> Step | None:
     if start is None:
         complain(f"its wf_start_offset {shown(offset)} is no number: taken as 0")
     x_unit = "s" if unit else text[:LONGEST_UNIT]
-    return Step(base="wf_increment", dt=dt, x_unit=x_unit, offset=start or 0.0)
+    return Step(base="wf_increment", dt=step, x_unit=x_unit, offset=start or 0.0)
 
 
-def _sampled(own: Mapping[str, Any], group: Mapping[str, Any], complain: Complain) -> Step | None:
-    dt = _seconds("SampleTime", own, group, complain)
-    if dt is not None and not SHORTEST_S <= dt <= LONGEST_S:
-        complain(f"SampleTime {dt:g} is no step")
-        dt = None
-    value = own.get("sampling", group.get("sampling"))
+def _sampled(owner: Mapping[str, Any], complain: Complain) -> Step | None:
+    step = _seconds("SampleTime", owner, {}, complain)
+    if step is not None and not SHORTEST_S <= step <= LONGEST_S:
+        complain(f"SampleTime {step:g} is no step")
+        step = None
+    value = owner.get("sampling")
     rate = stated_rate(value)
     if rate is not None and not 1 / LONGEST_S <= rate <= 1 / SHORTEST_S:
         rate = None
     if rate is None and value is not None:
         complain(f"sampling {shown(value)} is no rate in Hz")
-    if dt is not None:
-        if rate is not None and abs(dt * rate - 1.0) > 1e-3:
-            complain(f"SampleTime says {dt:g} s but sampling {rate:g} Hz, which is not used")
-        return Step(base="SampleTime", dt=dt)
+    if step is not None:
+        if rate is not None and abs(step * rate - 1.0) > 1e-3:
+            complain(f"SampleTime says {step:g} s but sampling {rate:g} Hz, which is not used")
+        return Step(base="SampleTime", dt=step)
     return None if rate is None else Step(base="sampling", dt=1.0 / rate)
 
 
@@ -117,6 +124,33 @@ def _seconds(
     if value is not None and seconds is None:
         complain(f"{name} {shown(value)} is no number of seconds")
     return seconds
+
+
+def from_a_date(
+    step: Step, *, is_dated: bool, complain: Complain
+) -> tuple[Step, dt.datetime | None]:
+    """Return a step without a start that counts from 1904 or 1970, and the moment that it says.
+
+    Parameters
+    ----------
+    is_dated : bool
+        The moment is known already, and is not moved.
+    """
+    moment: dt.datetime | None = None
+    for name, start in (("wf_start_offset", step.offset), ("Tstart", step.t_start or 0.0)):
+        if abs(start) < LONG_S:
+            continue
+        number = moment_of_number(start, in_seconds=True)
+        if number is None:
+            complain(f"its {name} {start:.15g} s is no date that is read")
+            continue
+        if is_dated:
+            complain(f"its {name} {start:.15g} s counts from a date: its wf_start_time counts")
+        else:
+            complain(f"its {name} {start:.15g} is taken for {number[1]}")
+            moment, is_dated = number[0], True
+        step = replace(step, offset=0.0) if start == step.offset else replace(step, t_start=None)
+    return step, moment
 
 
 def shown(value: Any) -> str:

@@ -8,11 +8,11 @@ be text. A waveform whose segments begin anew, or change their rate, is a channe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from runner.ingest.stated_moments import LONG_S, moment_of_number
-from runner.ingest.stated_steps import NAMES, Complain, Step, shown, stated_step
+from runner.ingest.stated_moments import moment_of_number
+from runner.ingest.stated_steps import NAMES, Complain, Step, from_a_date, shown, stated_step
 from runner.ingest.tdms_objects import cleaned, plain
 from runner.ingest.tdms_spans import Span
 from runner.ingest.tdms_types import PER_SECOND, TimeStamp, is_set, ticks_of
@@ -106,33 +106,14 @@ def stated(
     step = stated_step(_plain(own), _plain(group), complain)
     if step is None:
         return None
-    found = Stated(**{**vars(step), "x_unit": cleaned(step.x_unit)}, moment=moment)
-    return _from_a_date(found, complain) if found.x_unit == "s" else found
+    if step.x_unit == "s":
+        step, date = from_a_date(step, is_dated=moment is not None, complain=complain)
+        moment = ticks_of(date) if date is not None else moment
+    return Stated(**{**vars(step), "x_unit": cleaned(step.x_unit)}, moment=moment)
 
 
 def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain(properties[name]) for name in NAMES if name in properties}
-
-
-def _from_a_date(found: Stated, complain: Complain) -> Stated:
-    """Return a start that counts from 1904 or 1970 as a moment; one that is known is not moved."""
-    for name, field in (("wf_start_offset", "offset"), ("Tstart", "t_start")):
-        start = getattr(found, field) or 0.0
-        if abs(start) < LONG_S:
-            continue
-        number = moment_of_number(start, in_seconds=True)
-        if number is None:
-            complain(f"its {name} {start:.15g} s is no date that is read")
-            continue
-        moment = ticks_of(number[0])
-        if found.moment is None:
-            complain(f"its {name} {start:.15g} is taken for {number[1]}")
-        else:
-            complain(f"its {name} {start:.15g} s counts from a date: its wf_start_time counts")
-            moment = found.moment
-        found = replace(found, moment=moment)
-        found = replace(found, offset=0.0) if field == "offset" else replace(found, t_start=None)
-    return found
 
 
 def _moment(value: Any, read_moment: Moment, complain: Complain) -> int | None:

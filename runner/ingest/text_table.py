@@ -155,17 +155,20 @@ def float_columns(
 
 def _refuse_both_signs(lines: bytes, columns: Sequence[int], separator: str, decimal: str) -> None:
     """Refuse numbers of which some have a comma and some a point: one of the two is no decimal."""
-    if b"." not in lines or decimal.encode() not in lines:
-        return
-    signs: set[str] = set()
+    parted = re.escape(separator.encode())
+    begins = b"(?:^|" + parted + b")" if 0 in columns else parted
+    cell = begins + b"[^" + parted + rb"\n]*"
+    for sign in (".", decimal):  # most have one alone, which is quickly seen
+        if not re.search(cell + re.escape(sign.encode()), lines, re.MULTILINE):
+            return
+    found: set[str] = set()
     for row, line in enumerate(text_lines(lines)):
         cells = line.split(separator)
-        for cell in (cells[c] for c in columns if c < len(cells)):
-            signs |= {sign for sign in (".", decimal) if sign in cell}
-            if len(signs) == 2:
-                raise BadCell(
-                    row, cell.strip(_BLANK), "stands among numbers with another sign for decimals"
-                )
+        for text in (cells[c] for c in columns if c < len(cells)):
+            found |= {sign for sign in (".", decimal) if sign in text}
+            if len(found) == 2:
+                why = "stands among numbers with another sign for decimals"
+                raise BadCell(row, text.strip(_BLANK), why)
 
 
 def empty_cells(lines: bytes, columns: Sequence[int], *, separator: str) -> NDArray[np.bool_]:

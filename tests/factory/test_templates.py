@@ -251,6 +251,12 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
                 "!conda env update",
                 "!poetry add x",
                 "!apt-get install x",
+                "!pip --proxy a --cert b --timeout 5 install x",
+                "!python setup.py install",
+                "%%time\n!pip install x",
+                "importlib.import_module('pip')",
+                "os.execlp('pip', 'pip', 'install', 'x')",
+                "!npm i x",
             )
         ),
         *(
@@ -272,6 +278,7 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
         ("from no_such_package_xyz.a import b", "is not installed here"),
         ("%time import no_such_package_xyz", "is not installed here"),
         ("x = = 1", "it is no Python"),
+        ("x = ''" + ".strip()" * 5000, "it is n"),
         ("this is no python", "it is no Python"),
         ("import beside", "beside lies beside the templates"),
         *(
@@ -314,6 +321,17 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "s = tb[shot]\nif not s.problem('Coil_B'):\n    s['Coil_B'].load()",
         "# !pip install x\nprint('pip install x')\n!ls\n%matplotlib inline\n?help",
         "!pip list\n!pip list | grep install\n!pip freeze; make install",
+        "%%time\n# if missing: pip install lmfit\nx = 1",
+        "%%capture\nx = 1  # pip install y",
+        "pylab inline",
+        "config InlineBackend.figure_format = 'svg'",
+        "shot: int",
+        "'beside'\nprint('beside.py')\nrow = {'beside': f'{shot} beside'}\nx = 'beside.csv'",
+        "print('" + "電" * 90 + "')\nopen('" + "電" * 90 + "')",
+        "%%markdown\nTo run this yourself, pip install it",
+        "%%html\n<p>apt update</p>",
+        "uv.run(mode='update')\nspectrum.run('uv', mode='update')",
+        "!grep -r 'pip install' .\n!echo done # pip install x",
         "s = '''\n!pip install x\n'''\npipes = 1\nrun('an update of pipes')",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import no_such_package_xyz",
         "def f(shot):\n    shot = 1\nfor x in []: pass",
@@ -325,6 +343,8 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
     ],
 )
 def test_what_is_well_is_not_found_fault_with(factory, cell):
+    for name in ("beside.py", "beside.csv"):
+        (factory.workspace.templates / name).write_text("1")
     template = read_template(factory.template("power", "import ishtar\ntb = ishtar.open()", cell))
     assert list(problems_of(template, DECLARED)) == []
 
