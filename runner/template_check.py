@@ -119,23 +119,25 @@ def _own_subject(tree: ast.Module, template: Template) -> Iterator[str]:
         yield f"it sets {name} itself: every report would be of the same {names[0]}"
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
+def _bound(tree: ast.AST) -> Iterator[str]:
     """Yield the names that a cell gives a value to, in whatever way; functions have their own."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield child.name
-        elif isinstance(child, ast.Lambda):
-            pass
-        elif isinstance(child, ast.comprehension):
-            yield from (name for part in child.ifs for name in _bound(part))
-        elif isinstance(child, ast.alias):
-            yield child.asname or child.name
-        elif isinstance(child, ast.AnnAssign) and child.value is None:
-            pass  # it says what it is, and gives it nothing
-        elif isinstance(child, ast.Name):
-            yield from [child.id] * isinstance(child.ctx, ast.Store)
-        else:
-            yield from _bound(child)
+    todo = list(ast.iter_child_nodes(tree))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.comprehension):
+            todo += node.ifs
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+        elif isinstance(node, ast.Name):
+            yield from [node.id] * isinstance(node.ctx, ast.Store)
+        elif not (
+            isinstance(node, ast.Lambda)
+            # it says what it is, and gives it nothing
+            or (isinstance(node, ast.AnnAssign) and node.value is None)
+        ):
+            todo += ast.iter_child_nodes(node)
 
 
 _LINES = {"run_line_magic", "run_cell_magic", "system", "getoutput", "popen"}
@@ -177,8 +179,7 @@ def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
     guarded = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Try)
-        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        if isinstance(node, ast.Try) or (isinstance(node, ast.If) and _is_for_types(node.test))
         for part in node.body
         for inner in ast.walk(part)
     }
@@ -194,6 +195,10 @@ def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
                 yield _BESIDE.format(top, "install it as a package")
             elif id(node) not in guarded and not _is_installed(top):
                 yield f"{top} is not installed here: the report would fail"
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return any(getattr(n, "id", getattr(n, "attr", "")) == "TYPE_CHECKING" for n in ast.walk(test))
 
 
 def _is_installed(name: str) -> bool:

@@ -33,6 +33,7 @@ DEFAULT = IngestSettings()
         ("2026-11-22_10-30-00+0100_1301.tdms", 1301),
         ("2026-11-22T10:30:00+01:00 1301.tdms", 1301),
         ("mark_1301.tdms", 1301),
+        ("1_dec.tdms", 1),
         ("shot_12_PM1.tdms", 12),
         ("12_PM1.tdms", 12),
         ("shot_7_PM.lvm", 7),
@@ -148,7 +149,7 @@ YEARLY = r"shot_(?P<year>\d{4}|\d\d)_(?P<shot>\d+)"
         (YEARLY, "shot_2026_0042.tdms", 20260042),
         (YEARLY, "shot_26_42.TDMS", 20260042),
         (r"^(?P<year>\d\d)(?P<shot>\d{4})\.", "260042.lvm", 20260042),
-        (r"^(?P<year>\d{4})\d{4}(?P<shot>\d+)", "202611220042.lvm", 20260042),
+        (r"^(?P<shot>\d{4})(?P<year>\d\d)\.", "004226.lvm", 20260042),
         (r"(?P<year>\d{4})/\d\d-\d\d/(?P<shot>\d+)_", "2026/11-22/0042_Data.tdms", 20260042),
         (r"^\d{4}-\d\d-\d\d/(?P<shot>\d+)", "2026-11-22/0042.tdms", 42),
         (r"powerbox_\d\d_\d\d_\d\d_(?P<shot>\d+)\.lvm$", "tomas_powerbox_15_52_30_1.LVM", 1),
@@ -164,6 +165,11 @@ def test_a_facility_says_how_its_names_are_built(pattern: str, path: str, shot: 
     [
         (r"shot_(?P<shot>\d{4})", "shot_12345.tdms", "does not match"),  # never a part of a number
         (r"shot_(?P<shot>\d{4})", "01234_Data.tdms", "does not match"),  # and never the default
+        (r".*(?P<shot>\d+)", "shot1302.lvm", "does not match"),
+        (r"\w*(?P<shot>\d+)\.lvm", "shot1302.lvm", "does not match"),
+        (r"(?P<shot>\d+?).*\.lvm", "1302_box.lvm", "does not match"),
+        (r"(?P<shot>\d{4})\d*", "130255_x.lvm", "does not match"),
+        (r".*(?P<shot>\d{1,6})_box", "001302_box.lvm", "does not match"),
         (r"(?P<shot>\d+)", "1301_2.lvm", "matches at several places"),
         (r"(?P<shot>\w+)\.lvm", "abc.lvm", "does not match"),
         (YEARLY, "shot_2026_0.tdms", "no number of a shot in its year"),

@@ -357,6 +357,7 @@ def test_what_a_drawing_has_lost_stands_below_it(tmp_path):
         ('<p>done</p><progress value=3 max="10">3</progress>', "[3 of 10]"),
         ("<meter value='.7'></meter>", "[.7 of 1]"),
         ("<progress>", "[… of 1]"),
+        ("<p><progress value=3 max=10></p><p>Te = 4.1 eV</p>", "Te = 4.1 eV"),
     ],
 )
 def test_bars_are_shown_as_numbers(html, shown):

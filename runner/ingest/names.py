@@ -28,7 +28,8 @@ _MONTH = (
 )
 _DAY, _YEAR = r"[0-9]{1,2}(?:st|nd|rd|th|\.)?", r"(?:19|20)[0-9]{2}"
 _BY_MONTH = re.compile(  # 22. November 2026, 22-Nov-26, Nov 22 2026, 2026-Nov-22, Nov 2026
-    rf"(?<![0-9A-Za-z])(?:{_DAY}[-_. ]*{_MONTH}(?:[-_., ]*(?:{_YEAR}|[0-9]{{2}}))?"
+    # without a year, 1_dec is a channel
+    rf"(?<![0-9A-Za-z])(?:{_DAY}[-_. ]*{_MONTH}[-_., ]*(?:{_YEAR}|[0-9]{{2}})|{_DAY}[-. ]*{_MONTH}"
     rf"|{_YEAR}[-_. ]*{_MONTH}[-_. ]*{_DAY}"
     rf"|{_MONTH}[-_. ]*{_DAY}[-_., ]*{_YEAR}|{_MONTH}[-_. ]*{_YEAR})(?![0-9A-Za-z])",
     re.I,
@@ -42,6 +43,10 @@ _REST = (
 _DATE_THEN_TIME = re.compile(  # 2026-11-22_1030, 22.11.26 103000
     r"(?<![0-9])(?P<before>(?P<a>[0-9]{1,4})(?P<s>[-._])(?P<b>[0-9]{1,2})(?P=s)(?P<c>[0-9]{1,4})"
     r"[-_ T.])(?P<digits>[0-9]{6}|[0-9]{4})(?![0-9])"
+)
+_DATE_THEN_CLOCK = re.compile(  # 2026-11-22 15.30
+    r"(?<![0-9])(?P<before>(?P<a>[0-9]{1,4})(?P<s>[-._])(?P<b>[0-9]{1,2})(?P=s)(?P<c>[0-9]{1,4})"
+    r"[_ T])(?:[01]?[0-9]|2[0-3])[-.:][0-5][0-9](?![0-9]|[-.:][0-9])"
 )
 _TIME_THEN_FRACTION = re.compile(  # 10-30-00_123, 20261122_103000_123
     r"(?<![0-9])(?P<before>(?:(?P<a>[0-9]{2})(?P<s>[-:.])(?P<b>[0-9]{2})(?P=s)(?P<c>[0-9]{2})"
@@ -154,7 +159,13 @@ def _without_moments(stem: str, numbers: tuple[int, ...] = ()) -> tuple[str, boo
     text = re.sub(rf"(?<={_DATE_GONE})([-_ T.,]+)([0-9]{{6}}|[0-9]{{4}})(?![0-9])", _timed, text)
     text = _HALF_DAY.sub(partial(_gone, _GONE), text.replace(_DATE_GONE, _GONE))
     text = _CLOCK.sub(lambda m: _GONE * len(m[0]), text)
-    text = _TIME_THEN_FRACTION.sub(_fraction, _DATE_THEN_TIME.sub(_after_date, text))
+    text = _DATE_THEN_TIME.sub(_after_date, text)
+    if numbers:  # only of a shot that is not known may a fraction be the number
+        text = _DATE_THEN_CLOCK.sub(
+            lambda m: m["before"] + _GONE if _reads_as_date(m) else m[0], text
+        )
+    else:
+        text = _TIME_THEN_FRACTION.sub(_fraction, text)
     text = _COMPACT.sub(_compact, text)
     for separator in _SEPARATORS:
         run = re.compile(rf"[0-9]+(?:{re.escape(separator)}[0-9]+)+")
@@ -183,6 +194,10 @@ def _after_date(match: re.Match[str]) -> str:
     if not (_reads_as_time(match["digits"]) and _reads_as_date(match)):
         return match[0]
     return match["before"] + _mark(match["digits"])
+
+
+def _without_clock(match: re.Match[str]) -> str:
+    return match["before"] + _GONE if _reads_as_date(match) else match[0]
 
 
 def _fraction(match: re.Match[str]) -> str:

@@ -97,9 +97,10 @@ def _by_pattern(path: PurePath, settings: IngestSettings) -> int:
 def _whole_number(match: re.Match[str], group: str) -> bool:
     """Say whether a group took all the digits that stand together there, and only digits."""
     text, (start, stop) = match.string, match.span(group)
-    # digits that the pattern itself parts from it, 26 0042, are no part of the number
-    before = text[start - 1 : start] if start == match.start() and start else ""
-    behind = text[stop : stop + 1] if stop == match.end() else ""
+    # digits of the year beside it, 26 0042, are no part of the number
+    year = match.span("year") if "year" in match.re.groupindex else (-1, -1)
+    before = text[max(start - 1, 0) : start] if year[1] != start else ""
+    behind = text[stop : stop + 1] if year[0] != stop else ""
     around = before + behind
     part = text[start:stop]
     return part.isascii() and part.isdigit() and (group == "year" or not _has_digit(around))

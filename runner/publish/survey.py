@@ -22,7 +22,7 @@ _LINK = re.compile(r"""<a\b[^<>]*?\shref\s*=\s*["']?\s*([^"'\s<>]+)""", re.I)
 _LEADS = re.compile(
     r"https?://|mailto:|#|javascript:", re.I
 )  # somewhere from a page, or to nothing
-_METER = re.compile(r"<(progress|meter)\b([^<>]*)>.*?(?:</\1\b[^<>]*>|\Z)", re.DOTALL | re.I)
+_METER = re.compile(r"<(progress|meter)\b([^<>]*)>(?:[^<]*</\1\b[^<>]*>)?", re.I)
 _NUMBER = r"""\b{}\s*=\s*["']?\s*([\d.eE+-]{{1,20}})"""
 _VALUE, _MOST = (re.compile(r"(?<![\w-])" + _NUMBER.format(n), re.I) for n in ("value", "max"))
 _HARMLESS_INPUT = re.compile(r"""type\s*=\s*["']?(?:checkbox|radio|hidden)""", re.I)

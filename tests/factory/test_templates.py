@@ -323,6 +323,7 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "!pip list\n!pip list | grep install\n!pip freeze; make install",
         "%%time\n# if missing: pip install lmfit\nx = 1",
         "%%capture\nx = 1  # pip install y",
+        "x = " + " + ".join(["1"] * 950),
         "pylab inline",
         "config InlineBackend.figure_format = 'svg'",
         "shot: int",
