@@ -441,3 +441,11 @@ def test_a_file_of_matlab_gives_its_numbers_and_texts(tmp_path: Path) -> None:
     assert written.source.properties["texts"] == {"name": "Größe"}
     assert "cell is left out: it holds references" in written.reason
     assert "#refs# holds cells or objects of MATLAB" in written.reason
+
+
+def test_the_header_of_another_format_in_a_text_makes_no_other_file_of_it(tmp_path: Path) -> None:
+    def fill(f: h5py.File) -> None:
+        good(f)
+        f.attrs["header"] = "LabVIEW Measurement\n***End_of_Header***\n"
+
+    assert "good/U" in Written(tmp_path, fill).paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from html import unescape
@@ -17,6 +18,7 @@ from runner.publish.images import Gallery
 from runner.publish.notebook import renderer_version
 from runner.publish.sanitise import Document, clean_output
 from runner.publish.styles import StyleSheet, read_color, read_declarations
+from runner.publish.svg import UnusableImage
 from runner.publish.theme import Theme
 from tests.notebook_fakes import code, notebook, raises, shows, words
 from tests.output_fakes import ALTAIR, SHOWN_KINDS, STYLER, html
@@ -341,6 +343,13 @@ def test_a_drawing_keeps_the_styles_that_lead_nowhere(style, kept):
     root = ElementTree.fromstring(gallery.files[picture.file])
     assert (root[0].text or "").strip() == kept
     assert picture.lost == ()
+
+
+@pytest.mark.parametrize("piece", ["image-", "src", "url(", "/*", "@", "{", "<g a='"])
+def test_a_drawing_takes_no_time_whatever_it_repeats(piece):
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg"><g style="b:{piece * 40_000}"/><style>'
+    with contextlib.suppress(UnusableImage):
+        Gallery().add("image/svg+xml", f"{svg}{piece * 40_000}</style></svg>")
 
 
 def test_what_a_drawing_has_lost_stands_below_it(tmp_path):

@@ -47,7 +47,10 @@ class Lvm:
         text = head.replace(b"\0", b"") if b"\0" in head[:4] else head  # UTF-16
         if text.lstrip(_BEFORE).lower().startswith(MAGIC.lower()):
             return True
-        return any(line.startswith(END_OF_HEADER.encode()) for line in text.splitlines())
+        is_text = b"\0" not in text
+        return is_text and any(
+            line.startswith(END_OF_HEADER.encode()) for line in text.splitlines()
+        )
 
     def convert(self, path: Path, context: Context) -> None:
         """Store every column as a channel."""

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.publish.source import publish_workspace
@@ -16,6 +17,7 @@ from runner.receipts import Receipt
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from tests.factory.profile_fakes import functions_that_run, not_recorded
+from tests.factory.shared_fakes import made_once
 
 pytestmark = pytest.mark.whole
 
@@ -23,9 +25,14 @@ GOOD, UNPLUGGED = 7, 8
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory) -> Iterator[tuple[Path, Coordinator]]:
+def campaign(tmp_path_factory, worker_id) -> Iterator[tuple[Path, Coordinator]]:
     """Give the raw files of a good and a flawed shot, and all their reports."""
-    folder = tmp_path_factory.mktemp("standard")
+    folder = made_once(tmp_path_factory, "standard", make_campaign, worker_id)
+    with Coordinator(Workspace.at(folder / "ws")) as coordinator:
+        yield folder / "raw", coordinator
+
+
+def make_campaign(folder: Path) -> None:
     raw = folder / "raw"
     simulate(Campaign(first=GOOD, shots=2, flaws={UNPLUGGED: "probe_unplugged"}), raw)
     workspace = make_workspace(folder / "ws", facility="T", clock_offset_s=-37.4)
@@ -36,7 +43,6 @@ def campaign(tmp_path_factory) -> Iterator[tuple[Path, Coordinator]]:
         coordinator.sync_shots()
         coordinator.run(workers=2)
         publish_workspace(coordinator)
-        yield raw, coordinator
 
 
 def test_every_report_of_a_good_shot_and_of_its_day_is_ok(campaign):

@@ -9,12 +9,14 @@ import nbformat
 import pytest
 
 from ishtar.store import SourceFile
+from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.receipts import Receipt
 from runner.simulate import Campaign, simulate
 from runner.starter import make_workspace
 from tests.axis_fakes import store_again
+from tests.factory.shared_fakes import made_once
 
 pytestmark = pytest.mark.whole
 
@@ -33,9 +35,14 @@ ALONG = "CH1"  # Bdot_1
 
 
 @pytest.fixture(scope="module")
-def coordinator(tmp_path_factory) -> Iterator[Coordinator]:
+def coordinator(tmp_path_factory, worker_id) -> Iterator[Coordinator]:
     """Give a workspace with the reports of both shots."""
-    folder = tmp_path_factory.mktemp("untimed")
+    folder = made_once(tmp_path_factory, "untimed", make_shots, worker_id)
+    with Coordinator(Workspace.at(folder / "ws")) as coordinator:
+        yield coordinator
+
+
+def make_shots(folder: Path) -> None:
     simulate(Campaign(first=NOTHING, shots=2, size_mb=1.0), folder / "raw")
     workspace = make_workspace(folder / "ws", facility="T", clock_offset_s=-37.4)
     with Coordinator(workspace) as coordinator:
@@ -46,7 +53,6 @@ def coordinator(tmp_path_factory) -> Iterator[Coordinator]:
                 store_again(path, changed(path, shot))
         coordinator.sync_shots()
         coordinator.run(workers=2)
-        yield coordinator
 
 
 def changed(path: Path, shot: int) -> dict[str, str]:
