@@ -7,6 +7,7 @@ sets itself, packages that it installs or that are not there, files that do not 
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import re
 from collections.abc import Iterator
@@ -195,6 +196,20 @@ def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
                 yield _BESIDE.format(top, "install it as a package")
             elif id(node) not in guarded and not _is_installed(top):
                 yield f"{top} is not installed here: the report would fail"
+            elif id(node) not in guarded and top == "ishtar":
+                yield from _lacking(name, node)
+
+
+def _lacking(module: str, node: ast.AST) -> Iterator[str]:
+    """Yield what the library does not have of what a cell imports from it."""
+    try:
+        found = importlib.import_module(module)
+    except ImportError:
+        yield f"there is no {module}: the report would fail"
+        return
+    for name in [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else ():
+        if name != "*" and not hasattr(found, name) and not _is_installed(f"{module}.{name}"):
+            yield f"{module} has no {name!r}{did_you_mean(name, dir(found))}: the report would fail"
 
 
 def _is_for_types(test: ast.expr) -> bool:

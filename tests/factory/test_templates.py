@@ -280,6 +280,9 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
         ("x = = 1", "it is no Python"),
         ("x = ''" + ".strip()" * 5000, "it is n"),
         ("this is no python", "it is no Python"),
+        ("from ishtar.report import gleu", "ishtar.report has no 'gleu'; did you mean 'glue'"),
+        ("import ishtar.nosuch", "there is no ishtar.nosuch"),
+        ("from ishtar.nosuch import x", "there is no ishtar.nosuch"),
         ("import beside", "beside lies beside the templates"),
         *(
             (cell, "beside.py lies beside the templates")
@@ -324,6 +327,7 @@ def test_what_would_mislead_is_found_without_running_it(factory, cell, words):
         "%%time\n# if missing: pip install lmfit\nx = 1",
         "%%capture\nx = 1  # pip install y",
         "x = " + " + ".join(["1"] * 950),
+        "from ishtar import report, plasma\nimport ishtar.rf as rf\nfrom ishtar.report import *",
         "pylab inline",
         "config InlineBackend.figure_format = 'svg'",
         "shot: int",
