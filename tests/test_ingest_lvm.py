@@ -423,3 +423,20 @@ def test_one_that_was_changed_is_told_and_never_taken_for_another_format(
     outcome = ingest_into(tmp_path / "workspace", path)
     assert outcome.status == "quarantined"
     assert reason in outcome.reason
+
+
+@pytest.mark.parametrize(("rows", "settings"), [(ROWS, {}), (NO_X, {"X_Columns": "No"})])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_rows_are_never_taken_for_a_header(tmp_path: Path, rows, settings, which: int) -> None:
+    """Where the end of a header is damaged, all up to the next one would be lost with it."""
+    text = Lvm(segments=[Part(rows=rows)] * 2, settings=settings).text()
+    pieces = text.split("***End_of_Header***")
+    assert len(pieces) == 4
+    damaged = "".join(
+        piece + ("" if k == 3 else "*End_of_Header***" if k == which else "***End_of_Header***")
+        for k, piece in enumerate(pieces)
+    )
+    path = tmp_path / "00007_m.lvm"
+    path.write_text(damaged)
+    outcome = ingest_into(tmp_path / "workspace", path)
+    assert outcome.status in ("quarantined", "waiting"), outcome

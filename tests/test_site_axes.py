@@ -25,7 +25,7 @@ from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.data.after import depth_of
 from runner.publish.data.downloads import Coarse, _groups
-from runner.publish.data.traces import is_current
+from runner.publish.data.traces import is_current, traces_folder
 from runner.publish.source import WorkspaceSource, publish_workspace
 from runner.receipts import Subject
 from runner.site_settings import PublishSettings
@@ -102,6 +102,10 @@ def test_traces_that_were_made_as_seconds_are_made_anew_and_others_are_not(works
             record = source.shot(shot)
             depth = depth_of(record, PublishSettings())
             assert is_current(record, workspace.site, depth)
+            left = workspace.site / traces_folder(record.shot) / ".tmp-1-killed"
+            left.mkdir()
+            assert not is_current(record, workspace.site, depth)  # it goes with the next ones
+            left.rmdir()
             (row,) = [r for r in record.wiring if r.signal == name]
             object.__setattr__(row, "x_unit", "s")  # as an older one took it
             assert is_current(record, workspace.site, depth) is not made_again

@@ -49,6 +49,7 @@ _SEPARATORS = {
     "Semicolon": ";",
     ";": ";",
 }
+_ROW = re.compile(r"X_Value\b|[\t;, ]*[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][-+]?\d+)?\s*(?:[\t;,]|$)")
 _COUNT = re.compile(r"\d{1,15}(?:[.,]0*)?", re.ASCII)
 
 
@@ -227,12 +228,22 @@ def _read_file_header(lines: HeaderLines, found: LvmFile) -> None:
     for line in lines:
         if line.startswith(END_OF_HEADER):
             return
+        _refuse_row(line, "the header of the file")
         # before "Separator" is read the separator is not known
         tag, value = settings_line(line)
         if tag in found.header and repeated(tag, found.header[tag], value):
             raise Rejected(f"its header states {tag} twice, {found.header[tag]!r} and {value!r}")
         found.header[tag] = value
     raise NotWhole(f"{found.path.name} ends inside its header")
+
+
+def _refuse_row(line: str, where: str) -> None:
+    """Refuse a row, or the names above rows, inside a header: they would be lost with it."""
+    if _ROW.match(line):
+        raise Rejected(
+            f"a line of {where} is {line.strip()[:40]!r}, as rows are: the end of that header is "
+            "damaged"
+        )
 
 
 def _check_settings(found: LvmFile) -> None:
@@ -258,6 +269,7 @@ def _read_segment(lines: HeaderLines, found: LvmFile) -> bool:
     for line in lines:
         if line.startswith(END_OF_HEADER):
             break
+        _refuse_row(line, f"the header of segment {number}")
         tag, *entries = line.split(found.separator)
         if len(entries) > 2 * MOST_COLUMNS:
             raise Rejected(f"{tag[:40]!r} has {len(entries)} entries, more than can be stored")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import re
 import shutil
 import sys
 import tempfile
@@ -157,6 +158,12 @@ def _compared(one: Input, outcome: Outcome, path: Path) -> tuple[str, str]:
     # a log always says what became of its pulses
     noted = len(said) > 1 if one.kind == "log" else outcome.reason != ""
     ours = {c.path.removeprefix("box/"): c for c in channels.values()}
+    # npTDMS puts one sign for all letters that are no UTF-8, which we read as Windows does
+    for name in [name for name in peer if "\ufffd" in name]:
+        pattern = re.escape(name).replace("\ufffd", ".")
+        alike = [own for own in ours if re.fullmatch(pattern, own)]
+        if len(alike) == 1:
+            peer[alike[0]] = peer.pop(name)
     times = peer.pop("time", None)
     for name, values in peer.items():
         if name not in ours:
@@ -165,7 +172,8 @@ def _compared(one: Input, outcome: Outcome, path: Path) -> tuple[str, str]:
             continue
         channel = ours[name]
         if not _equal(channel.scaled(), values):
-            if noted and (one.kind == "log" or any(name in note for note in said)):
+            told = any(name in note or "promises fewer Samples" in note for note in said)
+            if noted and (one.kind == "log" or told):
                 continue
             return "silent", f"{name}: {channel.scaled()[:5]} … for {values[:5]} …"
         if times is not None and not np.allclose(channel.time(), times, atol=1e-6):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.errors import IshtarError
 from ishtar.lineage import digest
-from ishtar.store.atomic import fsync_dir, fsync_files, temporary_beside
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_beside
 from ishtar.timebase import SECONDS, Along, Axis, Irregular
 from runner.publish.addresses import slug
 from runner.publish.data.encode import json_bytes, script_bytes
@@ -56,6 +56,8 @@ def is_current(record: ShotRecord, out: Path, depth: Depth) -> bool:
     folder = out / traces_folder(record.shot)
     if not folder.is_dir() or held.keys() != {row.signal for row in record.wiring}:
         return False
+    if any(path.name.startswith(TEMPORARY_PREFIX) for path in folder.iterdir()):
+        return False  # left by who was killed: it goes when they are made again
     for row in record.wiring:
         entry = held[row.signal]
         if row.problem or not row.made:
