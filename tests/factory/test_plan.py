@@ -9,13 +9,14 @@ from dataclasses import replace
 import pytest
 
 from ishtar.catalogue import Catalogue
-from ishtar.lineage import RAN, Input, recording
+from ishtar.lineage import RAN, WHERE, Input, recording
 from ishtar.testbed import Testbed
 from runner import code
 from runner.cli import main
 from runner.code import code_input
 from runner.coordinator import Coordinator
 from runner.execute import Done
+from runner.present import Present
 from runner.rebuild import rebuild
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 
@@ -223,6 +224,40 @@ def test_a_range_is_planned_where_it_is_asked_for(factory, made):
     assert made.plan(names=["profile"]) == []
     asked = [Subject.range(1, 2), Subject.range(2, 2)]
     assert [p.subject for p in made.plan(names=["profile"], ranges=asked)] == asked
+
+
+@pytest.mark.parametrize(
+    ("subject", "shots"),
+    [
+        ("00001..00002", [1, 2]),
+        ("00002..00002", [2]),
+        ("00001..00001", [1]),
+        ("00003..00009", []),
+        ("2026-11-22", [1, 2]),
+        ("2026-11-23", []),
+        (f"{WHERE}shot > 1", [2]),
+    ],
+)
+def test_the_shots_of_a_subject_are_those_that_there_are_now(factory, made, subject, shots):
+    present = Present(Testbed(factory.workspace), made.catalogue)
+    assert present.numbers(subject) == shots
+
+
+def test_what_is_known_of_a_shot_that_is_none_is_nothing(factory, made):
+    present = Present(Testbed(factory.workspace), made.catalogue)
+    assert (present.attributes(9), present.channels(9), present.sources(9)) == ({}, {}, [])
+    assert present.attributes(1)["date"].startswith("2026-11-22")
+
+
+def test_code_of_a_report_without_a_receipt_is_gone_and_asked_of_the_next(factory, made):
+    present = Present(Testbed(factory.workspace), made.catalogue)
+    row = made.catalogue.reports(current=True)[0]
+    (item,) = [i for i in made.catalogue.inputs([row.folder])[row.folder] if i.kind == "code"]
+    assert present.now(item, "nowhere").digest == "absent"
+    assert present.now(item, row.folder).digest == item.digest
+    assert present.now(item, "nowhere").digest == item.digest  # the same code for both
+    foreign = Input(kind="of later", name="x", digest="d")
+    assert present.now(foreign, row.folder).digest == "absent"
 
 
 def test_force_alone_plans_everything_in_order_of_the_shots(made):
