@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
+from runner.ingest import IngestSettings, Layout, Outcome, ingest_file, text_table
 from runner.ingest.errors import Rejected
 from runner.ingest.generatorlog import DayLog, GeneratorLog
 
@@ -129,6 +129,13 @@ def test_numbers_with_a_comma_and_with_a_point_are_refused(tmp_path: Path) -> No
     assert pulses(log(tmp_path, commas)) == [("2026-11-22T09:00:00", [0, 2])]
     times = [row.replace(",", ".", 1) for row in commas]  # a time is no number
     assert pulses(log(tmp_path, times)) == [("2026-11-22T09:00:00", [0, 2])]
+
+
+def test_signs_are_told_apart_over_the_whole_log(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(text_table, "BLOCK_BYTES", 64)
+    rows = [*powered([f"09:00:{k:02d}" for k in range(9)]), "09:00:30\t1,500\t5,0"]
+    with pytest.raises(Rejected, match="at row 10 below its header: '1,500' stands among"):
+        pulses(log(tmp_path, rows))
 
 
 def test_what_the_log_has_twice_is_given_to_no_shot(tmp_path: Path) -> None:

@@ -199,6 +199,7 @@ class DayLog:
         """Yield all rows, a block at a time."""
         clock = Clock(self.day)
         names = [c.name for c in self.columns[1:]]
+        signs: set[str] = set()
         for first_row, lines in self._line_blocks():
             time = self._times(clock, lines, first_row)
             try:
@@ -207,6 +208,7 @@ class DayLog:
                     range(1, len(self.columns)),
                     separator=self.separator,
                     decimal=self.decimal,
+                    signs=signs,
                 )
             except BadCell as error:
                 raise self._no_row(first_row + error.row, str(error)) from error

@@ -101,7 +101,12 @@ def line_blocks(
 
 
 def float_columns(
-    lines: bytes, columns: Sequence[int], *, separator: str, decimal: str
+    lines: bytes,
+    columns: Sequence[int],
+    *,
+    separator: str,
+    decimal: str,
+    signs: set[str] | None = None,
 ) -> NDArray[np.float64]:
     """Return some columns of lines of text; empty and missing cells are NaN, empty lines nothing.
 
@@ -113,6 +118,8 @@ def float_columns(
         Which ones.
     separator, decimal : str
         What parts cells, and what parts whole from fraction.
+    signs : set of str, optional
+        The decimal signs that lines before had, if these columns hold numbers alone; kept up.
 
     Returns
     -------
@@ -124,7 +131,7 @@ def float_columns(
         A cell is no number.
     """
     if decimal != ".":
-        _refuse_both_signs(lines, columns, separator, decimal)
+        _refuse_both_signs(lines, columns, separator, decimal, set() if signs is None else signs)
         lines = lines.replace(decimal.encode(), b".")
     if not lines.strip():
         return np.empty((len(columns), 0))
@@ -153,20 +160,27 @@ def float_columns(
     return found[:, :n]
 
 
-def _refuse_both_signs(lines: bytes, columns: Sequence[int], separator: str, decimal: str) -> None:
+def _refuse_both_signs(
+    lines: bytes, columns: Sequence[int], separator: str, decimal: str, signs: set[str]
+) -> None:
     """Refuse numbers of which some have a comma and some a point: one of the two is no decimal."""
     parted = re.escape(separator.encode())
     begins = b"(?:^|" + parted + b")" if 0 in columns else parted
     cell = begins + b"[^" + parted + rb"\n]*"
-    for sign in (".", decimal):  # most have one alone, which is quickly seen
-        if not re.search(cell + re.escape(sign.encode()), lines, re.MULTILINE):
-            return
-    found: set[str] = set()
+    # most lines have one alone, which is quickly seen
+    here = {
+        sign
+        for sign in (".", decimal)
+        if re.search(cell + re.escape(sign.encode()), lines, re.MULTILINE)
+    }
+    if len(signs | here) < 2:
+        signs |= here
+        return
     for row, line in enumerate(text_lines(lines)):
         cells = line.split(separator)
         for text in (cells[c] for c in columns if c < len(cells)):
-            found |= {sign for sign in (".", decimal) if sign in text}
-            if len(found) == 2:
+            signs |= {sign for sign in (".", decimal) if sign in text}
+            if len(signs) == 2:
                 why = "stands among numbers with another sign for decimals"
                 raise BadCell(row, text.strip(_BLANK), why)
 
