@@ -4,7 +4,8 @@ A line of the cell tagged ``parameters`` is one parameter::
 
     t_start: float = 0.0  # [s] start of the window, 0 .. 10
 
-with its type, default, unit, meaning and (both ends included) range. The line is parsed here and
+with its type, default, unit, meaning and (both ends included) range; ``< t_end`` before the range
+says that it must be below another one, where both are given. The line is parsed here and
 not by papermill, which drops ``Literal`` and ``None | str``, takes ``"abc"`` for an int and only
 warns about unknown names.
 """
@@ -16,7 +17,7 @@ import io
 import math
 import re
 import tokenize
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from runner.errors import ParameterError, TemplateError
 RANGE = re.compile(
     r"(?P<lo>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*\.\.\s*(?P<hi>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$"
 )
+BELOW = re.compile(r"<\s*(?P<other>[A-Za-z_]\w*)\s*,?\s*$")
 UNIT = re.compile(r"^\[(?P<unit>[^\]]*)\]\s*")
 SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -36,7 +38,7 @@ class Parameter:
 
     ``kinds`` are the type names it takes (``int``, ``float``, ``str``, ``bool``, ``None``,
     ``list``, ``dict``); ``choices`` the values of a ``Literal``; ``low`` and ``high`` bound
-    numbers, both included.
+    numbers, both included; ``below`` is the name of a parameter that must be larger.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Parameter:
     meaning: str
     low: float | None
     high: float | None
+    below: str = ""
 
     def problem(self, value: Any) -> str | None:
         """Return why ``value`` is not taken, None where it is."""
@@ -133,6 +136,15 @@ def parse_parameters(source: str) -> tuple[Parameter, ...]:
             text = type(default).__name__
             kinds = (text,)
         found.append(_parameter(name, text, kinds, choices, default, comments.get(node.lineno, "")))
+    names = {p.name for p in found}
+    for p in found:
+        if p.below and p.below not in names:
+            raise TemplateError(
+                f"parameters cell: {p.name} is to be below {p.below!r}, which is no parameter"
+                f"{did_you_mean(p.below, names)}"
+            )
+    if wrong := list(_out_of_order(found, {p.name: p.default for p in found})):
+        raise TemplateError(f"parameters cell: the defaults are not allowed: {'; '.join(wrong)}")
     return tuple(found)
 
 
@@ -179,7 +191,9 @@ def _parameter(
     unit = UNIT.match(comment)
     rest = comment[unit.end() :] if unit else comment
     bounds = RANGE.search(rest)
-    meaning = (rest[: bounds.start()] if bounds else rest).strip().rstrip(",").strip()
+    rest = rest[: bounds.start()] if bounds else rest
+    below = BELOW.search(rest)
+    meaning = (rest[: below.start()] if below else rest).strip().rstrip(",").strip()
     parameter = Parameter(
         name=name,
         annotation=annotation,
@@ -190,6 +204,7 @@ def _parameter(
         meaning=meaning,
         low=float(bounds["lo"]) if bounds else None,
         high=float(bounds["hi"]) if bounds else None,
+        below=below["other"] if below else "",
     )
     if problem := parameter.problem(default):
         raise TemplateError(f"parameters cell: the default is not allowed: {problem}")
@@ -218,10 +233,20 @@ def resolve(
         if problem := parameter.problem(value):
             problems.append(problem)
         values[name] = float(value) if _widen(parameter, value) else value
+    problems += _out_of_order(parameters, values)
     if problems:
         taken = ", ".join(f"{p.name}: {p.annotation}" for p in parameters)
         raise ParameterError(f"{'; '.join(problems)} — {where} takes {taken or 'no parameters'}")
     return values
+
+
+def _out_of_order(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pairs of which the first must be below the second, and is not."""
+    for p in parameters:
+        here, there = values[p.name], values.get(p.below)
+        numbers = [v for v in (here, there) if isinstance(v, int | float)]
+        if len(numbers) == 2 and not numbers[0] < numbers[1]:
+            yield f"{p.name} = {here!r} must be below {p.below} = {there!r}"
 
 
 def _widen(parameter: Parameter, value: Any) -> bool:

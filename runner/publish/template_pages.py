@@ -184,7 +184,8 @@ def _parameter(p: Parameter) -> ParameterLine:
     if p.choices:
         given = ", ".join(repr(c) for c in p.choices)
     else:
-        given = " … ".join(ends) if any(ends) else ""
+        below = f"below {p.below}" if p.below else ""
+        given = ", ".join(filter(None, (" … ".join(ends) if any(ends) else "", below)))
     return ParameterLine(
         name=p.name,
         type=p.annotation,

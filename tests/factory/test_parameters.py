@@ -124,3 +124,44 @@ def test_filling_in_keeps_types_comments_and_the_other_defaults(t_start, title):
     assert filled["title"].default == title
     assert filled["t_start"].meaning == before["t_start"].meaning
     assert filled["channels"] == before["channels"]
+
+
+WINDOW = """\
+t_start: float | None = None  # [s] start of the window; None: of the record, < t_end, -10 .. 100
+t_end: float | None = None  # [s] end of the window
+n: int = 3  # smallest, < m
+m: int = 5"""
+
+
+def test_one_parameter_may_have_to_be_below_another():
+    p = by_name(WINDOW)["t_start"]
+    assert (p.meaning, p.below) == ("start of the window; None: of the record", "t_end")
+    assert (p.low, p.high) == (-10.0, 100.0)
+    for values in ({}, {"t_start": 3.0}, {"t_end": 2.0}, {"t_start": 2, "t_end": 2.5}, {"n": 4}):
+        resolve(parse_parameters(WINDOW), values, "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"t_start": 3.0, "t_end": 2.0}, "t_start = 3.0 must be below t_end = 2.0"),
+        ({"t_start": 2.0, "t_end": 2.0}, "t_start = 2.0 must be below t_end = 2.0"),
+        ({"n": 5}, "n = 5 must be below m = 5"),
+        ({"m": 2}, "n = 3 must be below m = 2"),
+    ],
+)
+def test_two_in_the_wrong_order_are_refused_before_anything_starts(given, told):
+    with pytest.raises(ParameterError, match=told):
+        resolve(parse_parameters(WINDOW), given, "template x")
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("a: int = 1  # x, < b", "a is to be below 'b', which is no parameter"),
+        ("a: int = 2  # x, < b\nb: int = 1", "a = 2 must be below b = 1"),
+    ],
+)
+def test_an_order_that_cannot_hold_is_told_with_the_template(cell, told):
+    with pytest.raises(TemplateError, match=told):
+        parse_parameters(cell)
