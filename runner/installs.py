@@ -57,10 +57,9 @@ def called(call: ast.Call) -> str:
         return ""
 
 
-def installs(source: str) -> Iterator[str]:
-    """Yield the lines of a code cell that install packages."""
+def installs(source: str, tree: ast.Module | None) -> Iterator[str]:
+    """Yield the lines of a code cell that install packages; ``tree`` is what `as_python` gives."""
     lines = source.splitlines()
-    tree = as_python(source)
     if tree is None:
         yield from (line.strip() for line in lines if _BARE.match(line) and _in_shell(line))
         return
@@ -103,7 +102,8 @@ def _in_magic(name: str = "", *texts: str) -> bool:
     if name in _SHELLS:
         return _in_shell(text)
     if name in _AROUND:
-        return any(True for _ in installs(text.lstrip("\n")))
+        code = text.lstrip("\n")
+        return any(True for _ in installs(code, as_python(code)))
     return bool(_PROGRAMS.fullmatch(name)) and _in_shell(f"{name} {text}")
 
 

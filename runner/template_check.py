@@ -48,11 +48,12 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
             yield f"needs {name!r}, which calibrations/signals.toml does not declare{hint}"
     shots = {"shot"} if template.scope == "shot" else set()
     handles: set[str] = set()
+    number_of_parameters = _number_of_parameters(template)
     for number, source in enumerate(template.code, start=1):
         where = f"code cell {number}"
         try:
             tree = _tree(source)
-            is_parameters = number == _number_of_parameters(template)
+            is_parameters = number == number_of_parameters
             found = list(_problems_in(source, tree, template, is_parameters=is_parameters))
             if tree is not None:
                 handles |= _handles(tree, shots, handles)
@@ -65,10 +66,11 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
 def _problems_in(
     source: str, tree: ast.Module | None, template: Template, *, is_parameters: bool
 ) -> Iterator[str]:
-    yield from (f"{line!r}: {INSTALLS}" for line in installs(source))
-    yield from _beside(source, template.path.parent)
+    ran = as_python(source)
+    yield from (f"{line!r}: {INSTALLS}" for line in installs(source, ran))
+    yield from _beside(ran, template.path.parent)
     if tree is None:
-        if as_python(source) is None and not _AUTOMAGIC.search(source):
+        if ran is None and not _AUTOMAGIC.search(source):
             yield "it is no Python, so the report would fail there"
         return
     if not is_parameters:
@@ -149,10 +151,10 @@ _BESIDE = (
 )
 
 
-def _beside(source: str, folder: Path) -> Iterator[str]:
+def _beside(tree: ast.Module | None, folder: Path) -> Iterator[str]:
     """Yield files beside the template that a cell names, to run or to read them."""
     names: dict[str, None] = {}
-    for call in ast.walk(as_python(source) or ast.Module([], [])):
+    for call in ast.walk(tree or ast.Module([], [])):
         if isinstance(call, ast.Call):
             given = [*call.args, *(keyword.value for keyword in call.keywords)]
             texts = [n.value for n in given if isinstance(n, ast.Constant)]

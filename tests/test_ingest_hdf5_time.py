@@ -23,12 +23,16 @@ def facts(channel: Any) -> tuple[Any, ...]:
 # Rates
 
 
-def rated(tmp_path: Path, **attributes: Any) -> Written:
+def stating(tmp_path: Path, where: str, attributes: dict[str, Any]) -> Written:
     def fill(f: h5py.File) -> None:
         f["g/U"] = N
-        f["g"].attrs.update(attributes)
+        f[where].attrs.update(attributes)
 
     return Written(tmp_path, fill)
+
+
+def rated(tmp_path: Path, **attributes: Any) -> Written:
+    return stating(tmp_path, "g", attributes)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +136,7 @@ def test_the_waveform_of_labview_gives_increment_offset_and_unit(tmp_path: Path)
 
 
 def waveform(tmp_path: Path, **attributes: Any) -> Written:
-    def fill(f: h5py.File) -> None:
-        f["g/U"] = N
-        f["g/U"].attrs.update(attributes)
-
-    return Written(tmp_path, fill)
+    return stating(tmp_path, "g/U", attributes)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from runner.ingest.dates import parse_moment
 from runner.ingest.errors import Rejected
 from runner.ingest.lvm_layout import Place
 from runner.ingest.lvm_text import LvmFile, Segment
+from runner.ingest.stated_moments import LONG_S
 
 SECONDS = "s"
 COUNTED = ""
-ABSOLUTE = 1e8  # s; no shot lasts three years
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "μs": 1e6, "ns": 1e9, "min": 1 / 60}
 _SECONDS_IN_WORDS = ("sec", "secs", "second", "seconds", "sek", "sekunden", "time", "s")
 _COUNTS = ("sample", "samples", "#", "index", "count", "counts", "points", "pts")
@@ -175,7 +175,7 @@ class Starts:
             It is too large for seconds from the start, and is not the date again.
         """
         start = self.of_channel(segment, place)
-        if abs(x) < ABSOLUTE:
+        if abs(x) < LONG_S:
             begun = start is not None and self.zero is not None
             return (start - self.zero).total_seconds() if begun else 0.0  # type: ignore[operator]
         if self._subtract is None:

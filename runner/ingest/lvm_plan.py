@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runner.ingest.errors import Rejected
-from runner.ingest.lvm_axis import ABSOLUTE, COUNTED, SECONDS, Axis, Starts, axis_of
+from runner.ingest.lvm_axis import COUNTED, SECONDS, Axis, Starts, axis_of
 from runner.ingest.lvm_layout import Place
 from runner.ingest.lvm_text import LvmFile, Segment
+from runner.ingest.stated_moments import LONG_S
 from runner.ingest.text_table import text_lines
 
 _CLOCK_S = 2e-6  # headers give times to the µs at best
@@ -119,10 +120,10 @@ class Planner:
         n, shift = self._n_samples(segment, place), 0.0
         if axis.unit == SECONDS:
             first = self._first_x(segment, place, axis) if n else None
-            if first is not None and abs(first) >= ABSOLUTE > abs(begin or 0.0):
+            if first is not None and abs(first) >= LONG_S > abs(begin or 0.0):
                 begin = first  # X0 counts from the start, the column from 1904
             if begin is not None:
-                absolute = abs(begin) >= ABSOLUTE
+                absolute = abs(begin) >= LONG_S
                 begin += self.starts.shift(segment, place, begin)
                 if absolute and abs(begin) < _CLOCK_S:
                     begin = 0.0  # seconds since 1904 have no more digits
