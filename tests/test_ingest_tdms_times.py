@@ -555,6 +555,21 @@ def test_it_gives_the_shot_its_date_where_nothing_else_does(tmp_path: Path) -> N
     assert alone.attributes == {"date": "2026-11-22T10:00:00.500"}
 
 
+def test_days_of_a_spreadsheet_are_no_date(tmp_path: Path) -> None:
+    source = stored(tmp_path, [("g/Time", 46348.5 + FIVE, {"unit_string": "d"}), ("g/U", FIVE, {})])
+    np.testing.assert_allclose(source.channels["g/U"].time(), 86400 * FIVE, atol=1e-3)
+    assert "date" not in source.attributes
+
+
+def test_a_clock_of_another_day_counts_from_its_first_time(tmp_path: Path) -> None:
+    """A clock that nobody has set: 2001."""
+    times = ("g/Time", 1e9 + FIVE, {"unit_string": "s"})
+    source = stored(tmp_path, [times, ("g/U", FIVE, {}), ("h/a", FIVE, waveform(0.0))])
+    assert source.channels["g/U"].time().tolist() == FIVE.tolist()
+    assert source.attributes == {"date": "2026-11-22T10:00:00"}
+    assert "its times are counted from its first one" in notes(source)
+
+
 def test_times_that_are_long_and_no_date_count_from_their_first(tmp_path: Path) -> None:
     times = ("g/Time", 2e8 + FIVE, {"unit_string": "s"})
     source = stored(tmp_path, [times, ("g/U", FIVE, {})])

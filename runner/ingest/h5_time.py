@@ -32,14 +32,13 @@ from runner.ingest.h5_storage import Values
 from runner.ingest.h5_structure import Contents, Found
 from runner.ingest.h5_units import PlaceUnit, place_unit, reference
 from runner.ingest.h5_values import UNITS
-from runner.ingest.stated_moments import LONG_S, moment_of_number
+from runner.ingest.stated_moments import FARTHEST, LONG_S, moment_of_number
 from runner.ingest.stated_steps import NAMES, from_a_date, shown, stated_step
 
 GROUP_UNITS = {"Generator": "min", "S7": "ms"}
 MOST_COLUMNS = 256
 CLEARLY_LONGER = 8  # times: then the longer axis is that of the samples
 EARLIEST = 1990
-FARTHEST = dt.timedelta(days=1)  # from the shot's date, for times to be on its clock
 _TIME_NAME = re.compile(
     r"(?:time|zeit)\s*(?:[\[(](?P<a>[^\])]+)[\])]|_(?P<b>[mun]?s|min|h))?", re.I
 )

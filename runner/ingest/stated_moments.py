@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+FARTHEST = dt.timedelta(days=1)  # from the shot's date, for times to be on its clock
 LONG_S = 1e8  # no shot lasts three years: such times count from a date
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ishtar.store import ScaleError
 from runner.ingest.errors import one_line
-from runner.ingest.stated_moments import LONG_S, moment_of_number
+from runner.ingest.stated_moments import FARTHEST, LONG_S, moment_of_number
 from runner.ingest.stated_numbers import time_unit
 from runner.ingest.tdms_objects import Channel, Objects
 from runner.ingest.tdms_scale import scale_of
@@ -80,6 +80,8 @@ class TimeBases:
             self._plan(c, read_moment)
         self._zeros = self._zeros_of_groups()
         self.zero = self._zero(channels)
+        for path, clock in self._clock.items():
+            self._clock[path] = self._near(clock)
 
     @property
     def date(self) -> dt.datetime | None:
@@ -153,7 +155,9 @@ class TimeBases:
         first = clock.unit.seconds(clock.scaling.apply({None: np.array([facts.first])}))[0]
         if abs(first) < LONG_S:
             return clock
-        moment = moment_of_number(float(first), in_seconds=True)
+        # minutes, hours and days count from somewhere else
+        coarse = clock.unit.multiply > 1.0
+        moment = None if coarse else moment_of_number(float(first), in_seconds=True)
         words = moment[1] if moment else "a count of its own: its times are counted from there"
         self._note(clock.channel.stored, f"it begins at {first:.15g} s, taken for {words}")
         return replace(clock, first_s=float(first), moment=ticks_of(moment[0]) if moment else None)
@@ -166,6 +170,20 @@ class TimeBases:
         if time.n > 1 and not facts.steps_back and facts.first == facts.last:
             return f"{time.stored} stands still"
         return ""
+
+    def _near(self, clock: Clock) -> Clock:
+        """Return a clock that begins on another day than the shot as one that says no date."""
+        if clock.moment is None or self.zero is None:
+            return clock
+        apart = abs(clock.moment - self.zero) / PER_SECOND
+        if apart <= FARTHEST.total_seconds():
+            return clock
+        self._note(
+            clock.channel.stored,
+            f"it begins at {moment_of(clock.moment)}, but the shot at {moment_of(self.zero)}: its "
+            "times are counted from its first one",
+        )
+        return replace(clock, moment=None)
 
     def _zeros_of_groups(self) -> dict[str, int]:
         """Return where Tstart puts the zero, in 2^-64 s, of groups that have absolute starts."""
