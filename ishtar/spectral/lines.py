@@ -1,9 +1,10 @@
 """Lines in a spectrum: where, how strong, and which generator, harmonic or beat each one is.
 
 A line is what stands out of the local noise floor (a running median) by more than chance allows.
-Its power is what lies above the floor in the main lobe of the window, its frequency the centre of
-gravity of that power; both hold for any window that goes to zero at its ends, wherever the line
-falls between two bins.
+Neighbours are fitted together, with their interference: two sines 2 to 12 bins apart (3 to 12 with
+Blackman and Harris's window, 4 to 12 with the flat top) get their own amplitudes and frequencies,
+down to 1:0.01. What cannot be told apart, drifts, or comes and goes is one line that is not
+`resolved`, with wide sigmas.
 """
 
 from __future__ import annotations
@@ -12,22 +13,16 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ishtar.measured import Measured
+from ishtar.spectral.measured_lines import measure_lines
 from ishtar.spectral.welch import BadSpectrum
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["ExpectedLine", "Line", "expected_lines", "find_lines"]
-
-Floats = NDArray[np.float64]
-_MEDIAN_BINS = 101  # of the noise floor, at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +66,9 @@ class Line:
         Of the sine, in the signal's unit (its root mean square over the time, times √2).
     excess_db : float
         Peak of the density over the noise floor.
+    resolved : bool
+        False where there is more than one line, or one that is no sine of one frequency, and
+        neither can be told: frequency and amplitude are those of all the power, the sigmas wide.
     expected : ExpectedLine or None
         What it was identified with.
     also : tuple of str
@@ -81,6 +79,7 @@ class Line:
     frequency: Measured
     amplitude: Measured
     excess_db: float
+    resolved: bool = True
     expected: ExpectedLine | None = None
     also: tuple[str, ...] = field(default=())
 
@@ -172,22 +171,22 @@ def find_lines(
     Returns
     -------
     tuple of Line
-        Sigmas hold the noise around the line, ``σ_A² = S·line_hz`` and ``σ_f² = S/A²·line_hz3``
-        (see the spectrum's attributes), the noise's own power in the lobe, and what the wings
-        beyond the lobe may hold. They do not hold the error of the recorder's clock. Two lines
-        closer than a main lobe (±4 bins of a Hann window) are seen as one. A line that comes and
-        goes or wobbles within a segment is wider than this takes it to be.
+        Sigmas hold the noise around the line, how well it is told from its neighbours, and the
+        noise's own power in the lobe. They do not hold the error of the recorder's clock. Lines
+        closer than the window resolves (1.5 bins of a Hann window), a line that drifts, comes and
+        goes or wobbles are one line that is not ``resolved``.
     """
     facts = spectrum.attrs
-    psd = np.asarray(spectrum["psd"].values, float)
-    lobe = _lobe(facts["window"])
-    half = lobe.half
-    if psd.size < 4 * half + 3:
-        raise BadSpectrum(f"{psd.size} bins are too few to find lines in: use longer segments")
-    floor = _floor(psd, facts["averages"], half)
-    peaks = _peaks(psd, floor, facts["averages"], lobe, false_alarm)
-    found = [_measure(spectrum, psd, floor, p, lobe) for p in peaks[:max_lines]]
-    found.sort(key=lambda line: line.frequency.value)
+    found = [
+        Line(
+            label="",
+            frequency=Measured(x.frequency, x.frequency_sigma, "Hz"),
+            amplitude=Measured(x.amplitude, x.amplitude_sigma, facts["unit"]),
+            excess_db=x.excess_db,
+            resolved=x.resolved,
+        )
+        for x in measure_lines(spectrum, false_alarm, max_lines)
+    ]
     nominal = dict(fundamentals or {})
     return _identify(found, nominal, facts, harmonics, beats, _of_each(tolerance, nominal))
 
@@ -203,112 +202,6 @@ def _of_each(
             f"{', '.join(nominal) or 'none'}: give one for each of these"
         )
     return dict(tolerance)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Lobe:
-    """What a window makes of a line; in bins that does not depend on its length.
-
-    ``leakage[k]``: what shows up k bins away, at most, as a share of the peak; ``half`` of the main
-    lobe, bins; for the wings beyond it: ``missing`` power, a share, and what their absence shifts
-    the centre by, ``shift``, bins, both at most.
-    """
-
-    leakage: Floats
-    half: int
-    missing: float
-    shift: float
-
-
-@lru_cache(maxsize=16)
-def _lobe(window: str) -> _Lobe:
-    from scipy.signal import get_window
-
-    n, fine = 4096, 16
-    taper = get_window(window, n)
-    shape = np.abs(np.fft.rfft(taper, n * fine)) ** 2
-    shape /= shape[0]
-    beyond = np.maximum.accumulate(shape[::-1])[::-1]  # of all that is at least this far away
-    # a peak sits within half a bin of its line, and that half makes the line's own peak lower
-    leak = beyond[np.maximum(np.arange(n // 2) * fine - fine // 2, 0)] / shape[fine // 2]
-    inside = np.cumsum(shape) * 2.0 - shape[0]
-    enough = np.flatnonzero(inside >= 0.9999 * inside[-1])
-    half = min(math.ceil(enough[0] / fine + 0.5), 8)
-    bins = np.arange(-half, half + 1)
-    between = np.arange(fine // 2 + 1)[:, None]  # of the line, from a bin to midway to the next
-    power = shape[np.abs(bins * fine - between)]
-    whole = inside[-1] / fine  # the same wherever the line falls: Parseval
-    centre = (power * bins).sum(axis=1) / power.sum(axis=1)
-    return _Lobe(
-        leakage=leak,
-        half=half,
-        missing=float(np.max(np.abs(1.0 - power.sum(axis=1) / whole))),
-        shift=float(np.max(np.abs(centre - between[:, 0] / fine))),
-    )
-
-
-def _floor(psd: Floats, averages: float, half: int) -> Floats:
-    """Return the noise floor: a running median, made into a mean of averaged squares."""
-    from scipy.ndimage import median_filter
-
-    inner = psd[half:-half]  # without the ends: at 0 the mean was taken away
-    width = min(max(_MEDIAN_BINS, 24 * half + 1), inner.size)
-    # Wilson and Hilferty: median over mean of chi squared with 2 `averages` degrees of freedom
-    ratio = (1.0 - 1.0 / (9.0 * averages)) ** 3
-    median = median_filter(inner, size=width, mode="reflect")
-    return np.asarray(np.pad(median / ratio, half, mode="edge"))
-
-
-def _peaks(
-    psd: Floats, floor: Floats, averages: float, lobe: _Lobe, false_alarm: float
-) -> list[int]:
-    """Return bins of lines, strongest first."""
-    from scipy.special import gammainccinv
-
-    half, leakage = lobe.half, lobe.leakage
-    threshold = float(gammainccinv(averages, false_alarm / psd.size)) / averages
-    # the floor scatters, too, and where it is low more of the noise stands out of it
-    threshold *= 1.0 + 2.4 / math.sqrt(_MEDIAN_BINS * averages)
-    inner = np.arange(half + 1, psd.size - half - 1)  # what is near 0 is drift, not a line
-    top = (psd[inner] >= psd[inner - 1]) & (psd[inner] > psd[inner + 1])
-    bins = inner[top & (psd[inner] > threshold * floor[inner])]
-    kept: list[int] = []
-    for p in bins[np.argsort(psd[bins])[::-1]]:
-        away = np.abs(np.array(kept, dtype=np.int64) - p)
-        leaked = psd[kept] * leakage[np.minimum(away, leakage.size - 1)] if kept else np.zeros(0)
-        if np.all(away > half) and psd[p] > 4.0 * leaked.sum():
-            kept.append(int(p))
-    return kept
-
-
-def _measure(spectrum: xr.Dataset, psd: Floats, floor: Floats, p: int, lobe: _Lobe) -> Line:
-    facts = spectrum.attrs
-    f = spectrum["frequency"].values
-    offset = np.arange(-lobe.half, lobe.half + 1)
-    noise = float(floor[p])
-    above = psd[p + offset] - noise
-    power = max(float(above.sum()), float(psd[p]) - noise) * facts["spacing_hz"]
-    centre = float(np.dot(offset, above) / above.sum()) if above.sum() > 0.0 else 0.0
-    centre = min(max(centre, -1.0), 1.0)
-    amplitude = math.sqrt(2.0 * power)
-    # the noise's own power in the lobe, above or below the floor, counts for the weakest lines
-    own = noise * math.sqrt(facts["spacing_hz"] * facts["resolution_hz"] / facts["averages"])
-    sigma_a = math.hypot(
-        math.sqrt(noise * facts["line_hz"]),
-        own * math.sqrt(above.size) / amplitude,
-        0.5 * lobe.missing * amplitude,
-    )
-    sigma_f = math.hypot(
-        math.sqrt(noise * facts["line_hz3"]) / amplitude,
-        own * math.sqrt(float(np.sum(offset**2))) / power * facts["spacing_hz"],
-        lobe.shift * facts["spacing_hz"],
-    )
-    return Line(
-        label="",
-        frequency=Measured(float(f[p] + centre * facts["spacing_hz"]), sigma_f, "Hz"),
-        amplitude=Measured(amplitude, sigma_a, facts["unit"]),
-        excess_db=10.0 * math.log10(psd[p] / noise) if noise > 0.0 else math.inf,
-    )
 
 
 def _identify(

@@ -1,0 +1,332 @@
+"""Neighbouring lines in a spectrum, fitted together.
+
+Places and powers of the lines that `interference` describes, by Levenberg's and Marquardt's method.
+Lines are added until what is left is noise. Sigmas come from the covariance of the bins: noise
+times line, with the correlation that the window brings between bins, and noise times noise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.spectral.interference import (
+    Bins,
+    Columns,
+    Outsider,
+    above,
+    bin_sigma,
+    columns_of,
+    solve,
+)
+from ishtar.spectral.lobe import Lobe
+
+__all__ = ["Fit", "density", "fit_lines"]
+
+Floats = NDArray[np.float64]
+_MOST = 6  # lines that are fitted together
+_NEAR = 16  # bins at which wings tell a leaky window from others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Lines that were fitted together.
+
+    Parameters
+    ----------
+    places, powers : numpy.ndarray
+        (m,), bins, and densities at the peak of a line in a bin.
+    covariance : numpy.ndarray
+        (2m, 2m), of places, then powers.
+    excess : float
+        Largest misfit of a bin over what noise does; above 1 the lines are not all there is.
+    misfit : float
+        χ² over the degrees of freedom.
+    sound : bool
+        Whether these can be sines: positive powers that interfere no more than fully.
+    """
+
+    places: Floats
+    powers: Floats
+    covariance: Floats
+    excess: float
+    misfit: float
+    cost: float
+    sound: bool
+    model: Floats = field(repr=False)
+    coefficients: Mapping[tuple[int, int], float] = field(repr=False)
+
+
+def fit_lines(bins: Bins, lobe: Lobe, places: Floats, outsiders: tuple[Outsider, ...] = ()) -> Fit:
+    """Return the lines of some bins: those at ``places`` and what else the bins call for.
+
+    Lines are added, each where it helps most, until what is left is noise.
+    """
+    at = _descend(bins, lobe, _between(bins, np.asarray(places, float)), outsiders)
+    fit = _shaken(bins, lobe, _weighed(bins, lobe, at, outsiders), outsiders)
+    while fit.excess > 1.0 and fit.places.size < _MOST:
+        more = _with_another(bins, lobe, fit, outsiders)
+        if more is None:
+            break
+        fit = _shaken(bins, lobe, more, outsiders)
+    return fit
+
+
+def _shaken(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> Fit:
+    """Return the best fit from places moved a little: a narrow lobe has more than one minimum."""
+    m = fit.places.size
+    leaky = lobe.leakage[_NEAR] > 1e-5
+    if m > 3 or not ((leaky and m > 1) or fit.misfit > 2.0 or fit.excess > 1.0):
+        return fit
+    moves = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=m)))
+    y = above(bins, lobe, outsiders)
+    sigma = bin_sigma(bins, np.maximum(fit.model, 0.0))
+    powers = np.maximum(fit.powers, 1e-6 * float(np.max(np.abs(fit.powers))))
+    starts = fit.places + 0.35 * lobe.resolves * moves
+    costs = [solve(columns_of(bins, lobe, x, outsiders, powers), y, sigma)[2] for x in starts]
+    for k in np.argsort(costs)[:4]:
+        at = _descend(bins, lobe, starts[k], outsiders)
+        found = _weighed(bins, lobe, at, outsiders)
+        if found.sound >= fit.sound and found.cost < fit.cost:
+            fit = found
+    return fit
+
+
+def _between(bins: Bins, places: Floats) -> Floats:
+    """Return places off the bins: exactly on one, the slope of a lobe is 0 in all bins."""
+    wave = np.sqrt(bins.psd)
+    found = places.copy()
+    for k, place in enumerate(places):
+        i = int(np.searchsorted(bins.index, round(place)))
+        if 0 < i < wave.size - 1 and abs(place - round(place)) < 0.01:
+            a, b, c = wave[i - 1 : i + 2]
+            found[k] = place + 0.01 + (c - a) / (a + b + c)
+    return found
+
+
+def density(
+    fit: Fit, bins: Bins, lobe: Lobe, outsiders: tuple[Outsider, ...], index: NDArray[np.int64]
+) -> Floats:
+    """Return what the lines of a fit, with their interference, make of any bins."""
+    wide = replace(bins, index=index)
+    pairs = list(fit.coefficients)
+    powers = np.maximum(fit.powers, 1e-300)
+    columns = columns_of(wide, lobe, fit.places, outsiders, powers, pairs)
+    g = np.array([fit.coefficients[pair] for pair in columns.pairs])
+    return np.asarray(columns.values @ g)
+
+
+def _powers_of(columns: Columns, g: Floats, m: int, least: float) -> Floats:
+    powers = np.array([g[columns.pairs.index((a, a))] for a in range(m)])
+    return np.maximum(powers, least)
+
+
+def _descend(
+    bins: Bins,
+    lobe: Lobe,
+    start: Floats,
+    outsiders: tuple[Outsider, ...],
+    rounds: int = 3,
+) -> Floats:
+    """Return the places that fit best, from a start; Levenberg and Marquardt's way."""
+    nu = start.copy()
+    y = above(bins, lobe, outsiders)
+    signal = np.maximum(y, 0.0)
+    powers = _near(bins, signal, nu)
+    least = 1e-9 * float(signal.max()) + 1e-300
+    low, high = float(bins.index[0]), float(bins.index[-1])
+    for _ in range(rounds):  # the weights follow from what is fitted
+        sigma = bin_sigma(bins, signal)
+        damping = 1e-3
+        columns = columns_of(bins, lobe, nu, outsiders, powers)
+        g, residual, cost = solve(columns, y, sigma)
+        for _ in range(25):
+            step = _step(columns, g, residual, sigma, nu.size, damping)
+            step = np.clip(step, -0.5, 0.5)
+            trial = np.clip(nu + step, low, high)
+            columns_t = columns_of(bins, lobe, trial, outsiders, powers)
+            g_t, residual_t, cost_t = solve(columns_t, y, sigma)
+            if cost_t < cost:
+                gain = cost - cost_t
+                nu, columns, g, residual, cost = trial, columns_t, g_t, residual_t, cost_t
+                damping *= 0.2
+                if gain < 1e-4 * (1.0 + 1e-3 * cost) and np.max(np.abs(step)) < 1e-4:
+                    break
+            else:
+                damping *= 8.0
+                if damping > 1e6:
+                    break
+        powers = _powers_of(columns, g, nu.size, least)
+        signal = np.maximum(columns.values @ g, 0.0)
+        signal = np.maximum(signal, least)
+    return nu
+
+
+def _near(bins: Bins, signal: Floats, nu: Floats) -> Floats:
+    at = np.clip(np.searchsorted(bins.index, np.round(nu)), 0, signal.size - 1)
+    return np.maximum(signal[at], 1e-6 * float(signal.max()) + 1e-300)
+
+
+def _slopes(columns: Columns, g: Floats, m: int) -> Floats:
+    slopes = np.zeros((columns.values.shape[0], m))
+    for k, a, slope in columns.slopes:
+        slopes[:, a] += g[k] * slope
+    return slopes
+
+
+def _step(
+    columns: Columns, g: Floats, residual: Floats, sigma: Floats, m: int, damping: float
+) -> Floats:
+    slopes = _slopes(columns, g, m)
+    prior = 1.0 / columns.prior
+    rows = np.zeros((sigma.size + prior.size + m, m + prior.size))
+    rows[: sigma.size, :m] = slopes / sigma[:, None]
+    rows[: sigma.size, m:] = columns.values / sigma[:, None]
+    rows[sigma.size : -m, m:] = np.diag(prior)
+    norm = np.linalg.norm(rows[: sigma.size, :m], axis=0)
+    rows[-m:, :m] = np.diag(math.sqrt(damping) * (norm + 1e-300))
+    right = np.r_[residual / sigma, -g * prior, np.zeros(m)]
+    scale = np.linalg.norm(rows, axis=0) + 1e-300
+    found = np.linalg.lstsq(rows / scale, right, rcond=1e-12)[0] / scale
+    return np.asarray(found[:m])
+
+
+def _weighed(bins: Bins, lobe: Lobe, nu: Floats, outsiders: tuple[Outsider, ...]) -> Fit:
+    """Return the fit at places that were found, with its covariance and what it leaves."""
+    m = nu.size
+    y = above(bins, lobe, outsiders)
+    signal = np.maximum(y, 0.0)
+    powers = _near(bins, signal, nu)
+    least = 1e-9 * float(signal.max()) + 1e-300
+    for _ in range(3):
+        sigma = bin_sigma(bins, signal)
+        columns = columns_of(bins, lobe, nu, outsiders, powers)
+        g, residual, cost = solve(columns, y, sigma)
+        powers = _powers_of(columns, g, m, least)
+        signal = np.maximum(columns.values @ g, least)
+    covariance = _covariance(bins, lobe, columns, g, nu, signal, sigma)
+    noise_like = (bins.threshold - 1.0) * bins.floor
+    limit = noise_like + 6.0 * np.sqrt(np.maximum(sigma**2 - bins.floor**2 / bins.averages, 0.0))
+    inner = slice(2, -2)  # what is next door begins at the ends
+    index = [m + columns.pairs.index((a, a)) for a in range(m)]
+    keep = np.r_[np.arange(m), index]
+    raw = g[[k - m for k in index]]
+    spread = np.sqrt(np.maximum(np.diag(covariance)[index], 0.0))
+    sound = bool(np.all(raw > 3.0 * spread))
+    for k, (a, b) in enumerate(columns.pairs):
+        if a < b and sound:
+            most = math.sqrt(raw[a] * raw[b])
+            sound = abs(g[k]) < 1.1 * most + 3.0 * math.sqrt(covariance[m + k, m + k])
+    # noise alone is no sum of many causes: its large squares do not count
+    seen = 2.0 * signal * bins.share[0] > 10.0 * bins.floor / bins.averages
+    freedom = max(int(seen.sum()) - m - len(columns.pairs), 1)
+    misfit = float(np.sum((residual / sigma)[seen] ** 2)) / freedom
+    return Fit(
+        places=nu,
+        powers=raw,
+        covariance=covariance[np.ix_(keep, keep)],
+        excess=float(np.max((np.abs(residual) / limit)[inner])),
+        misfit=misfit,
+        cost=cost,
+        sound=sound,
+        model=columns.values @ g,
+        coefficients=dict(zip(columns.pairs, g.tolist(), strict=True)),
+    )
+
+
+def _covariance(
+    bins: Bins, lobe: Lobe, columns: Columns, g: Floats, nu: Floats, signal: Floats, sigma: Floats
+) -> Floats:
+    """Return the covariance of places and coefficients.
+
+    (JᵀWJ)⁻¹ JᵀW C W J (JᵀWJ)⁻¹ with the covariance C of the bins, which the weights W neglect.
+    """
+    m = nu.size
+    w = lobe.at(bins.index[:, None] - nu)
+    j = np.hstack([_slopes(columns, g, m), columns.values])
+    prior = np.r_[np.zeros(m), 1.0 / columns.prior]
+    rows = np.vstack([j / sigma[:, None], np.diag(prior)])
+    scale = np.linalg.norm(rows, axis=0) + 1e-300
+    inverse = np.linalg.pinv(rows / scale, rcond=1e-12) / scale[:, None]
+    away = np.abs(bins.index[:, None] - bins.index[None, :]).astype(float)
+    alike = lobe.noise(np.minimum(away, 60.0))
+    floor = np.sqrt(bins.floor[:, None] * bins.floor[None, :])
+    c = 2.0 * bins.share[0] * floor * alike * _products(bins, w, columns, g, m)
+    c += (floor * alike) ** 2 / bins.averages
+    c += (0.05 * floor) ** 2  # the floor itself is known to some per cent
+    top = float(signal.max())
+    c += np.diag(bins.shape**2 * top * signal + (1e-13 * top) ** 2)
+    whole = np.zeros((sigma.size + prior.size,) * 2)
+    whole[: sigma.size, : sigma.size] = c / (sigma[:, None] * sigma[None, :])
+    whole[sigma.size :, sigma.size :] = np.diag((prior > 0.0).astype(float))
+    return np.asarray(inverse @ whole @ inverse.T)
+
+
+def _products(bins: Bins, w: Floats, columns: Columns, g: Floats, m: int) -> Floats:
+    """Return the mean product of the lines' waves, (n_bins, m), in every two bins."""
+    powers = _powers_of(columns, g, m, 0.0)
+    strength = np.diag(powers)
+    for k, (a, b) in enumerate(columns.pairs):
+        if a < b:
+            most = math.sqrt(powers[a] * powers[b])
+            strength[a, b] = strength[b, a] = min(max(g[k], -most), most)
+    return np.asarray(w @ strength @ w.T)
+
+
+def _with_another(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> Fit | None:
+    """Return the fit with one more line where it helps most, or two; None where none helps."""
+    worst = _worst(bins, lobe, fit, outsiders)
+    spacing = lobe.resolves / 3.0
+    starts = []
+    for place in np.arange(bins.index[0], bins.index[-1] + 0.1, spacing):
+        if np.min(np.abs(fit.places - place)) >= 0.4 * lobe.resolves:
+            for moved in (-spacing, 0.0, spacing):
+                start = np.append(fit.places, place)
+                start[worst] += moved
+                starts.append(start)
+    for apart in (0.7, 1.0, 1.5, 2.5):
+        split = np.append(fit.places, fit.places[worst] + apart)
+        split[worst] -= apart
+        starts.append(split)
+    found = _best_of(bins, lobe, fit, starts, outsiders)
+    if found is None:  # two side bands, each of which looks like nothing without the other
+        sides = spacing * np.arange(2, 13, dtype=float)
+        middle = fit.places[worst]
+        pairs = [np.append(fit.places, (middle - a, middle + a)) for a in sides]
+        found = _best_of(bins, lobe, fit, pairs, outsiders)
+    return found
+
+
+def _worst(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> int:
+    left = np.abs(above(bins, lobe, outsiders) - fit.model)
+    return int(np.argmin(np.abs(fit.places - bins.index[int(np.argmax(left))])))
+
+
+def _best_of(
+    bins: Bins, lobe: Lobe, fit: Fit, starts: list[Floats], outsiders: tuple[Outsider, ...]
+) -> Fit | None:
+    """Return the best fit from several starts if it is sound and much better than ``fit``."""
+    y = above(bins, lobe, outsiders)
+    sigma = bin_sigma(bins, np.maximum(fit.model, 0.0))
+    signal = np.maximum(y, 0.0)
+    costs = []
+    for start in starts:
+        columns = columns_of(bins, lobe, start, outsiders, _near(bins, signal, start))
+        costs.append(solve(columns, y, sigma)[2])
+    best: Fit | None = None
+    for k in np.argsort(costs)[:5]:
+        at = _descend(bins, lobe, starts[k], outsiders)
+        found = _weighed(bins, lobe, at, outsiders)
+        if found.sound and (best is None or found.cost < best.cost):
+            best = found
+    if best is None:
+        return None
+    sigma = bin_sigma(bins, np.maximum(best.model, 0.0))
+    before = float(np.sum(((y - fit.model) / sigma) ** 2))
+    after = float(np.sum(((y - best.model) / sigma) ** 2))
+    return best if before - after > 25.0 else None
