@@ -109,6 +109,9 @@ bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars against the tr
 	@$(BIN)/python bench/langmuir.py
 	@$(BIN)/python bench/langmuir_speed.py
 
+bench-lines: .venv/ready  ## spectral lines 2 to 12 bins apart: errors, sigmas, coverage
+	@$(BIN)/python bench/lines.py
+
 bench-site: campaign  ## one more shot among 100, 1,000 and 10,000; a full build; weight of pages
 	@$(BIN)/python bench/site.py campaign
 
@@ -143,4 +146,4 @@ wheel: .venv/ready vendor  ## build the wheel into dist/
 clean:  ## remove what was made (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-long test-all test-browser check format bench bench-library bench-langmuir bench-site leaks fuzz crash faults lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-long test-all test-browser check format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
