@@ -5,6 +5,8 @@ From the forward and the reflected power of a directional coupler, P_f and P_r, 
     |Γ| = √(P_r/P_f)      VSWR = (1 + |Γ|)/(1 − |Γ|)      return loss = −10 log₁₀(P_r/P_f) dB
     P_inj = P_f − P_r     R = Z₀ (1 − |Γ|)/(1 + |Γ|)
 
+*Reflection* is the coefficient |Γ| everywhere, its square P_r/P_f the *reflected share*.
+
 R, the loading resistance, is the resistance at the current's maxima on the line, 2 P_inj/I_max².
 It tells of the antenna only where the coupler sits between the antenna and the matching network: on
 the generator's side of a match Γ is 0 by intention and R is Z₀, whatever the plasma does. What the
@@ -32,6 +34,7 @@ __all__ = [
     "coupling",
     "injected_power",
     "loading_resistance",
+    "reflected_share",
     "reflection",
     "return_loss",
     "vswr",
@@ -66,6 +69,14 @@ def reflection(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) 
     return np.asarray(np.where(on, np.sqrt(ratio), np.nan))
 
 
+def reflected_share(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) -> Floats:
+    """Return the share of the power that comes back, |Γ|² = P_r/P_f.
+
+    Parameters and limits are those of `reflection`.
+    """
+    return np.asarray(reflection(forward, reflected, floor=floor) ** 2)
+
+
 def vswr(gamma: ArrayLike) -> Floats:
     """Return the voltage standing wave ratio of |Γ|; infinite where all comes back (|Γ| ≥ 1)."""
     gamma = np.asarray(gamma, float)
@@ -98,8 +109,8 @@ class Coupling:
     ----------
     forward, reflected, injected : Measured
         Mean powers, W.
-    reflection, vswr : Measured
-        |Γ| and the standing wave ratio, no units.
+    reflection, reflected_share, vswr : Measured
+        |Γ|, |Γ|² and the standing wave ratio, no units.
     return_loss : Measured
         dB.
     loading_resistance : Measured
@@ -114,6 +125,7 @@ class Coupling:
     reflected: Measured
     injected: Measured
     reflection: Measured
+    reflected_share: Measured
     vswr: Measured
     return_loss: Measured
     loading_resistance: Measured
@@ -212,6 +224,7 @@ def coupling(
             "reflected": r,
             "injected": float(injected_power(f, r)),
             "reflection": float(gamma),
+            "reflected_share": float(gamma**2),
             "vswr": float(vswr(gamma)),
             "return_loss": float(return_loss(gamma)),
             "loading_resistance": float(loading_resistance(gamma, z0)),
@@ -219,6 +232,7 @@ def coupling(
 
     found, error = propagate(parameters, values, sigmas, fraction=1.0)
     unit = {"return_loss": "dB", "loading_resistance": "ohm", "reflection": "", "vswr": ""}
+    unit["reflected_share"] = ""
     made = {k: Measured(found[k], error[k], unit.get(k, "W")) for k in found}
     return Coupling(**made, duty=float(on.mean()), n=int(on.sum()))
 

@@ -16,6 +16,7 @@ from ishtar.rf import (
     coupling,
     injected_power,
     loading_resistance,
+    reflected_share,
     reflection,
     return_loss,
     vswr,
@@ -78,6 +79,14 @@ class TestCoupling:
         assert c.injected.value == pytest.approx(900.0, abs=3.0)
         assert c.reflection.value == pytest.approx(math.sqrt(0.1), rel=0.01)
         assert c.loading_resistance.unit == "ohm"
+
+    def test_the_reflected_share_is_the_square_of_the_reflection(self):
+        assert reflected_share(1000.0, 90.0) == pytest.approx(0.09)
+        assert reflection(1000.0, 90.0) == pytest.approx(0.3)
+        c = coupling(*powers(), relative_sigma=0.05)
+        assert c.reflected_share.value == pytest.approx(0.1, rel=0.01)
+        assert c.reflected_share.sigma == pytest.approx(0.1 * math.hypot(0.05, 0.05), rel=0.06)
+        assert (c.reflected_share.unit, c.reflection.unit) == ("", "")
 
     def test_half_of_the_time_off_is_not_averaged(self):
         forward, reflected = powers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,22 @@ def test_key_results_are_among_those_that_are_glued(name):
     keys = template(name).key
     assert keys
     for key in keys:
-        by_line = "{line}_" + key.partition("_")[2]  # H_Pinj and IC_Pinj come from one loop
+        by_line = "{line}_" + key.partition("_")[2]  # those of H and IC come from one loop
         assert f'"{key}"' in source or f'"{by_line}"' in source, key
+
+
+def test_a_name_of_a_result_means_one_thing_in_all_templates():
+    labels: dict[str, set[str]] = {}
+    for name in REFERENCE:
+        for result, called in template(name).results.items():
+            labels.setdefault(result, set()).add(called.label)
+    assert {result: words for result, words in labels.items() if len(words) > 1} == {}
+
+
+def test_no_result_has_the_name_of_a_signal_that_is_something_else():
+    signals = tomllib.loads((ROOT / "calibrations" / "signals.toml").read_text(encoding="utf-8"))
+    results = {result for name in REFERENCE for result in template(name).results}
+    assert results & signals.keys() == set()
 
 
 @pytest.mark.parametrize("name", NAMES)

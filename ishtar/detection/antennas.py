@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ishtar import rf
 from ishtar.detection.spans import Floats, Span, arrays, between, runs, step_of
-from ishtar.rf import reflection
 
 MIN_POWER_W = 10.0
 UNLOADED = 0.6
@@ -16,7 +16,7 @@ def reflected_share(
     forward: ArrayLike, reflected: ArrayLike, *, min_power: float = MIN_POWER_W
 ) -> Floats:
     """Return P_r/P_f, (n_t,), NaN where the forward power is not above ``min_power``, W."""
-    return np.asarray(reflection(forward, reflected, floor=min_power) ** 2)
+    return rf.reflected_share(forward, reflected, floor=min_power)
 
 
 def find_loaded(

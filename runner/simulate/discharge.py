@@ -86,22 +86,26 @@ GASES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Mode:
-    """How a mode couples: power to enter and to leave it (W), efficiency, reflection, peaking."""
+    """How a mode couples: powers to enter and leave it, W, efficiency, reflected share, peaking."""
 
     enter_w: float
     leave_w: float
     efficiency: float
-    reflection: float
+    reflected_share: float
     peaking: float
     bdot_v: float
     """Helicon part of the B-dot signal in V at 1 kW."""
 
 
 _MODE: Final = (
-    _Mode(enter_w=0, leave_w=0, efficiency=0.0, reflection=0.85, peaking=1.0, bdot_v=0.015),
-    _Mode(enter_w=150, leave_w=80, efficiency=0.45, reflection=0.30, peaking=1.0, bdot_v=0.03),
-    _Mode(enter_w=700, leave_w=450, efficiency=0.62, reflection=0.12, peaking=1.1, bdot_v=0.08),
-    _Mode(enter_w=1750, leave_w=1300, efficiency=0.90, reflection=0.05, peaking=1.4, bdot_v=0.25),
+    _Mode(enter_w=0, leave_w=0, efficiency=0.0, reflected_share=0.85, peaking=1.0, bdot_v=0.015),
+    _Mode(enter_w=150, leave_w=80, efficiency=0.45, reflected_share=0.30, peaking=1.0, bdot_v=0.03),
+    _Mode(
+        enter_w=700, leave_w=450, efficiency=0.62, reflected_share=0.12, peaking=1.1, bdot_v=0.08
+    ),
+    _Mode(
+        enter_w=1750, leave_w=1300, efficiency=0.90, reflected_share=0.05, peaking=1.4, bdot_v=0.25
+    ),
 )
 
 
@@ -145,8 +149,8 @@ def discharge(campaign: Campaign, setup: Setup) -> Discharge:
     helicon = _helicon_program(setup, t)
     ignition_s = float(rng.uniform(1e-3, 8e-3))
     mode = _modes(helicon, pressure, field, gas, ignition_s)
-    reflection = _lag(np.array([m.reflection for m in _MODE])[mode], 2e-3)
-    helicon_ref = np.clip(reflection * rng.normal(1.0, 0.02), 0.0, 1.0) * helicon
+    share = _lag(np.array([m.reflected_share for m in _MODE])[mode], 2e-3)
+    helicon_ref = np.clip(share * rng.normal(1.0, 0.02), 0.0, 1.0) * helicon
 
     icrf = _icrf_program(setup, t)
     # Plasma in front of the antenna loads it: the match is set for it.

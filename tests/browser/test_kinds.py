@@ -30,7 +30,7 @@ LOOKS = {
     "phone-dark": (PHONE, True),
 }
 STATES = {  # pages that show what their address asks for
-    "table.html": "x=shot&y=langmuir.Te&c=rf_coupling.H_Pinj&filter=gas=Ar",
+    "table.html": "x=shot&y=langmuir.Te&c=rf_coupling.H_Pinj_flat_top&filter=gas=Ar",
     "traces.html": "shots=1199,1200&signals=Lang_I,H_Pfwd",
     "compare.html": "shots=1205,1206",
     "search.html": "q=langmuir",

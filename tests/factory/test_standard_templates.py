@@ -119,9 +119,9 @@ def test_generators_coupling_and_field_agree_with_the_truth_within_their_sigmas(
         ("spectrum", "f_icrf"): facts["icrf_hz"],
         ("spectrum", "f_helicon"): facts["helicon_hz"],
         ("spectrum", "beat"): facts["helicon_hz"] - 2 * facts["icrf_hz"],
-        ("rf_coupling", "IC_reflection"): at["IC_Pref"] / at["IC_Pfwd"],
-        ("rf_coupling", "IC_Pinj"): at["IC_Pfwd"] - at["IC_Pref"],
-        ("rf_coupling", "H_Pinj"): at["H_Pfwd"] - at["H_Pref"],
+        ("rf_coupling", "IC_reflected_share"): at["IC_Pref"] / at["IC_Pfwd"],
+        ("rf_coupling", "IC_Pinj_flat_top"): at["IC_Pfwd"] - at["IC_Pref"],
+        ("rf_coupling", "H_Pinj_flat_top"): at["H_Pfwd"] - at["H_Pref"],
         ("magnetic_field", "B_axial"): at["B"],
     }
     off = {k: (found[k].value - v) / found[k].sigma for k, v in true.items()}

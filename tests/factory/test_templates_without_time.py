@@ -138,7 +138,7 @@ def test_what_can_be_told_of_a_shot_is_told_though_some_channels_have_no_seconds
     assert found["B_axial"].value == pytest.approx(0.064, rel=0.05)
     said = words(coordinator, SOME, "rf_coupling")
     assert "IC_Pref (PXI M6251/IC_Pref) is only counted" in said
-    assert found["H_Pinj"].value > 100.0
+    assert found["H_Pinj_flat_top"].value > 100.0
     said = words(coordinator, SOME, "spectrum")
     assert "Bdot_1 is missing: Bdot_1 (Tektronix/CH1) lies along frequency" in said
     assert "Bdot_U (PXI M6251/Bdot_U) is only counted" in said
