@@ -5,7 +5,8 @@ A line of the cell tagged ``parameters`` is one parameter::
     t_start: float = 0.0  # [s] start of the window, 0 .. 10
 
 with its type, default, unit, meaning and (both ends included) range; ``< t_end`` before the range
-says that it must be below another one, where both are given. The line is parsed here and
+says that it must be below another one, where both are given, ``<=`` that it may equal it, ``!=``
+that it must not. The line is parsed here and
 not by papermill, which drops ``Literal`` and ``None | str``, takes ``"abc"`` for an int and only
 warns about unknown names.
 """
@@ -27,7 +28,8 @@ from runner.errors import ParameterError, TemplateError
 RANGE = re.compile(
     r"(?P<lo>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*\.\.\s*(?P<hi>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$"
 )
-BELOW = re.compile(r"<\s*(?P<other>[A-Za-z_]\w*)\s*,?\s*$")
+BELOW = re.compile(r"(?P<how><=?|!=)\s*(?P<other>[A-Za-z_]\w*)\s*,?\s*$")
+RELATIONS = {"<": "below", "<=": "at most", "!=": "different from"}
 UNIT = re.compile(r"^\[(?P<unit>[^\]]*)\]\s*")
 SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -38,7 +40,8 @@ class Parameter:
 
     ``kinds`` are the type names it takes (``int``, ``float``, ``str``, ``bool``, ``None``,
     ``list``, ``dict``); ``choices`` the values of a ``Literal``; ``low`` and ``high`` bound
-    numbers, both included; ``below`` is the name of a parameter that must be larger.
+    numbers, both included; ``below`` is the name of a parameter that must be larger, or as
+    ``relation`` says (see `RELATIONS`).
     """
 
     name: str
@@ -51,6 +54,7 @@ class Parameter:
     low: float | None
     high: float | None
     below: str = ""
+    relation: str = "<"
 
     def problem(self, value: Any) -> str | None:
         """Return why ``value`` is not taken, None where it is."""
@@ -140,7 +144,8 @@ def parse_parameters(source: str) -> tuple[Parameter, ...]:
     for p in found:
         if p.below and p.below not in names:
             raise TemplateError(
-                f"parameters cell: {p.name} is to be below {p.below!r}, which is no parameter"
+                f"parameters cell: {p.name} is to be {RELATIONS[p.relation]} {p.below!r}, "
+                "which is no parameter"
                 f"{did_you_mean(p.below, names)}"
             )
     if wrong := list(_out_of_order(found, {p.name: p.default for p in found})):
@@ -205,6 +210,7 @@ def _parameter(
         low=float(bounds["lo"]) if bounds else None,
         high=float(bounds["hi"]) if bounds else None,
         below=below["other"] if below else "",
+        relation=below["how"] if below else "<",
     )
     if problem := parameter.problem(default):
         raise TemplateError(f"parameters cell: the default is not allowed: {problem}")
@@ -241,12 +247,19 @@ def resolve(
 
 
 def _out_of_order(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the pairs of which the first must be below the second, and is not."""
+    """Yield the pairs that do not stand to each other as they must."""
     for p in parameters:
         here, there = values[p.name], values.get(p.below)
-        numbers = [v for v in (here, there) if isinstance(v, int | float)]
-        if len(numbers) == 2 and not numbers[0] < numbers[1]:
-            yield f"{p.name} = {here!r} must be below {p.below} = {there!r}"
+        if here is None or there is None:
+            continue
+        if p.relation == "!=":
+            wrong = here == there
+        elif isinstance(here, int | float) and isinstance(there, int | float):
+            wrong = not (here < there or (p.relation == "<=" and here == there))
+        else:
+            wrong = False  # of which `problem` tells
+        if wrong:
+            yield f"{p.name} = {here!r} must be {RELATIONS[p.relation]} {p.below} = {there!r}"
 
 
 def _widen(parameter: Parameter, value: Any) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ishtar.coils import CoilSet, on_axis_field, tesla_per_ampere
 from ishtar.errors import MissingCalibration, NoSuchChannel, NoSuchComponent, TimeBaseError
+from ishtar.gases import UnknownGas, gas
 from ishtar.langmuir import SweepError, analyse
 from ishtar.lineage import recording
 from ishtar.machine import KINDS, ComponentError, Machine
 from ishtar.machine.component import Component
+from ishtar.machine.gas import chosen
 from ishtar.machine.tree import class_of
 from ishtar.measured import Measured
 from ishtar.plasma import neutral_density, summary
@@ -150,6 +153,35 @@ class TestLangmuirProbe:
         with pytest.raises(ComponentError, match='notes the gas of shot 11: give gas="Ar"'):
             probe.sweep(t=0.5)
         assert probe.sweep(t=0.5, gas="He").valid
+
+    def test_a_gas_that_contradicts_the_note_is_told_in_words(self, machine):
+        probe = machine["tip_1"]
+        assert probe.working_gas() == (gas("Ar"), "gas: Ar, as noted for the shot")
+        used, words = probe.working_gas("argon")
+        assert (used, words) == (gas("Ar"), "gas: Ar, as stated and as noted for the shot")
+        used, words = probe.working_gas("Xe")
+        assert used == gas("Xe")
+        assert "Xe, as stated, but Ar is noted for shot" in words
+        assert "One of them is wrong" in words
+        with pytest.raises(UnknownGas, match="unknown gas 'Unobtainium'"):
+            probe.working_gas("Unobtainium")
+
+    def test_without_a_noted_gas_the_stated_one_is_taken_and_none_is_said(self, tb):
+        probe = tb[CHANGED].machine["tip_1"]
+        assert probe.working_gas("He")[0] == gas("He")
+        assert "no source notes the gas" in probe.working_gas("He")[1]
+        used, words = probe.working_gas()
+        assert used is None
+        assert "ishtar edit 11 gas=Ar --new" in words
+
+    def test_a_note_that_is_no_gas_is_told(self):
+        shot = SimpleNamespace(number=4, attributes={"gas": "Argonn"})
+        used, words = chosen(shot)
+        assert used is None
+        assert "noted as the gas of shot 4 is none: unknown gas 'Argonn'" in words
+        used, words = chosen(shot, "Ar")
+        assert used == gas("Ar")
+        assert "Argonn" in words
 
     def test_a_bias_that_is_not_swept_is_told(self, tb, machine):
         with pytest.raises(ComponentError, match=r"U is not swept at 0\.5 s: choose another"):

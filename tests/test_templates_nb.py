@@ -13,7 +13,8 @@ import pytest
 
 from ishtar.calibration import load_declarations
 from ishtar.units import parse_unit
-from runner.parameters import parse_parameters
+from runner.errors import ParameterError
+from runner.parameters import parse_parameters, resolve
 from runner.publish.mathml import to_mathml
 from runner.sidecar import KEYS
 from runner.templates import SCOPE_PARAMETERS, Template, read_template, read_templates
@@ -194,6 +195,25 @@ def test_key_results_are_among_those_that_are_glued(name):
     for key in keys:
         by_line = "{line}_" + key.partition("_")[2]  # those of H and IC come from one loop
         assert f'"{key}"' in source or f'"{by_line}"' in source, key
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("langmuir", {"t_start": 2.0, "t_end": 1.0}, "t_start = 2.0 must be below t_end = 1.0"),
+        ("langmuir", {"gas": "Xe"}, "gas must be Literal.*, not 'Xe'"),
+        ("langmuir", {"gas": ""}, "gas must be"),
+        ("magnetic_field", {"t_start": 2.0, "t_end": 1.0}, "must be below"),
+        ("overview", {"t_start": 2.0, "t_end": 2.0}, "must be below"),
+        ("plasma_detection", {"e_to_h": 0.7}, "e_to_h = 0.7 must be below unloaded = 0.6"),
+        ("plasma_detection", {"h_to_w": 0.2}, "h_to_w = 0.2 must be below e_to_h = 0.19"),
+        ("profile", {"first": 13}, "first = 13 must be at most last = 12"),
+        ("profile", {"gas": "Unobtainium"}, "gas must be"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_kernel_starts(name, given, told):
+    with pytest.raises(ParameterError, match=told):
+        resolve(template(name).parameters, given, name)
 
 
 def test_a_name_of_a_result_means_one_thing_in_all_templates():

@@ -50,6 +50,56 @@ class GasSupply(Component):
         return Measured(n, abs(n) * math.hypot(*shares), "1/m^3")
 
 
+def chosen(shot: Shot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
+    """Return the working gas to reckon with and, in words, where it comes from.
+
+    Parameters
+    ----------
+    shot : Shot
+        Its attribute ``gas`` is what is noted.
+    stated : str or Gas, optional
+        A gas that someone states for this shot; it goes before what is noted.
+
+    Returns
+    -------
+    (Gas or None, str)
+        None where none is stated and none noted, or what is noted is no gas. The words name a
+        contradiction: a density follows from the ion's mass, and holds for one gas alone.
+
+    Raises
+    ------
+    UnknownGas
+        The stated gas is none.
+    """
+    from ishtar.gases import UnknownGas, gas
+
+    number, noted = shot.number, shot.attributes.get("gas")
+    used = None if stated is None else gas(stated)
+    try:
+        known = None if noted is None else gas(noted)
+    except UnknownGas as unknown:
+        words = f"what is noted as the gas of shot {number} is none: {unknown}"
+        if used is not None:
+            return used, f"gas: {used.symbol}, as stated; {words}"
+        return None, f"{words}; correct it with `ishtar edit {number} gas=…`"
+    if used is None:
+        if known is None:
+            return None, (
+                f"no source notes the gas of shot {number}: state it, or note it with "
+                f"`ishtar edit {number} gas=Ar --new`"
+            )
+        return known, f"gas: {known.symbol}, as noted for the shot"
+    if known is None:
+        return used, f"gas: {used.symbol}, as stated; no source notes the gas of shot {number}"
+    if known != used:
+        return used, (
+            f"gas: {used.symbol}, as stated, but {known.symbol} is noted for shot {number}. "
+            f"One of them is wrong, and densities hold for {used.symbol} alone: leave `gas` out or "
+            f"correct the note with `ishtar edit {number} gas={used.symbol}`"
+        )
+    return used, f"gas: {used.symbol}, as stated and as noted for the shot"
+
+
 def species(shot: Shot) -> Gas:
     """Return the working gas that is noted for a shot.
 

@@ -21,7 +21,7 @@ from ishtar.langmuir.bins import resolution
 from ishtar.langmuir.engine import analyse_scaled
 from ishtar.langmuir.sweeps import Sweeps, find_sweeps
 from ishtar.machine.component import Component, ComponentError
-from ishtar.machine.gas import species
+from ishtar.machine.gas import chosen, species
 from ishtar.machine.manipulator import Manipulator, Position
 from ishtar.machine.readings import Time, gain_and_offset
 from ishtar.machine.systematic import (
@@ -222,6 +222,10 @@ class LangmuirProbe(Component):
             "current_gain_sigma": uncertain.current_gain,
         }
         return found
+
+    def working_gas(self, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
+        """Return the gas to reckon with and, in words, where it comes from: see `gas.chosen`."""
+        return chosen(self.shot, stated)
 
     def _gas(self, gas: str | Gas | None) -> Gas:
         from ishtar.gases import gas as named

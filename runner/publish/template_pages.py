@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from runner.parameters import Parameter
+from runner.parameters import RELATIONS, Parameter
 from runner.publish.addresses import TEMPLATES, template_page
 from runner.publish.facts import Facts, alike, failure
 from runner.publish.format import unit_text
@@ -184,7 +184,7 @@ def _parameter(p: Parameter) -> ParameterLine:
     if p.choices:
         given = ", ".join(repr(c) for c in p.choices)
     else:
-        below = f"below {p.below}" if p.below else ""
+        below = f"{RELATIONS[p.relation]} {p.below}" if p.below else ""
         given = ", ".join(filter(None, (" … ".join(ends) if any(ends) else "", below)))
     return ParameterLine(
         name=p.name,

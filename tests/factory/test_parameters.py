@@ -155,6 +155,36 @@ def test_two_in_the_wrong_order_are_refused_before_anything_starts(given, told):
         resolve(parse_parameters(WINDOW), given, "template x")
 
 
+RANGE = """\
+first: int = 1  # of the range, <= last
+last: int = 1  # of the range, counted in
+shot_a: int = 1  # one, != shot_b, 1 .. 99
+shot_b: int = 2  # the other
+line: str = "H"  # one line, != other
+other: str | None = None  # the other line"""
+
+
+def test_one_parameter_may_have_to_be_at_most_another_or_different_from_it():
+    declared = by_name(RANGE)
+    assert (declared["first"].relation, declared["shot_a"].relation) == ("<=", "!=")
+    assert declared["shot_a"].meaning == "one"
+    for values in ({}, {"last": 3}, {"shot_a": 3}, {"other": "IC"}):
+        resolve(parse_parameters(RANGE), values, "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"first": 2}, "first = 2 must be at most last = 1"),
+        ({"shot_a": 2}, "shot_a = 2 must be different from shot_b = 2"),
+        ({"other": "H"}, "line = 'H' must be different from other = 'H'"),
+    ],
+)
+def test_two_that_do_not_stand_to_each_other_as_they_must_are_refused(given, told):
+    with pytest.raises(ParameterError, match=told):
+        resolve(parse_parameters(RANGE), given, "template x")
+
+
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
