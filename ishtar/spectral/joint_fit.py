@@ -280,10 +280,12 @@ def _products(bins: Bins, w: Floats, columns: Columns, g: Floats, m: int) -> Flo
 
 def _with_another(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> Fit | None:
     """Return the fit with one more line where it helps most, or two; None where none helps."""
-    worst = _worst(bins, lobe, fit, outsiders)
+    most = _most_left(bins, lobe, fit, outsiders)
+    worst = int(np.argmin(np.abs(fit.places - most)))
     spacing = lobe.resolves / 3.0
     starts = []
-    for place in np.arange(bins.index[0], bins.index[-1] + 0.1, spacing):
+    low, high = max(bins.index[0], most - _NEAR // 2), min(bins.index[-1], most + _NEAR // 2)
+    for place in np.arange(low, high + 0.1, spacing):
         if np.min(np.abs(fit.places - place)) >= 0.4 * lobe.resolves:
             for moved in (-spacing, 0.0, spacing):
                 start = np.append(fit.places, place)
@@ -302,9 +304,10 @@ def _with_another(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, .
     return found
 
 
-def _worst(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> int:
+def _most_left(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> int:
+    """Return the bin in which a fit leaves most."""
     left = np.abs(above(bins, lobe, outsiders) - fit.model)
-    return int(np.argmin(np.abs(fit.places - bins.index[int(np.argmax(left))])))
+    return int(bins.index[int(np.argmax(left))])
 
 
 def _best_of(
