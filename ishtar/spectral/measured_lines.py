@@ -27,6 +27,7 @@ _REACH = 16  # bins at which a line's wings are still fitted, at most
 _WIDE = 120  # bins over which wings are taken out of the noise floor
 _ROUNDS = 5  # of fits and floors
 _DRIFTS = 5.0  # bins between lines that may be one that drifts
+_HIDDEN = 100.0  # times the noise far away, of a window whose wings go far
 _MISFIT = 6.0  # χ² over the degrees of freedom above which lines are not what there is
 
 
@@ -88,6 +89,7 @@ class _Seen:
         self.psd, self.facts, self.lobe = psd, facts, lobe
         self.averages = float(facts["averages"])
         self.floor = self._median(psd)
+        self.is_leaky = bool(lobe.leakage[_REACH] > 1e-5)  # its wings are far above the noise
         threshold = float(gammainccinv(self.averages, false_alarm / psd.size)) / self.averages
         # the floor scatters, too, and where it is low more of the noise stands out of it
         self.threshold = threshold * (1.0 + 2.4 / math.sqrt(_MEDIAN_BINS * self.averages))
@@ -223,7 +225,10 @@ def _told(seen: _Seen, group: _Group) -> list[Found]:
     """Return the lines of a group, and as one those that are not told apart."""
     fit = group.fit
     order = np.argsort(fit.places)
-    if not fit.sound or fit.excess > 1.0 or fit.misfit > _MISFIT:
+    # wings that are still taken for noise would hide that the places are wrong
+    far = _HIDDEN * float(np.quantile(seen.floor, 0.1))
+    hidden = seen.is_leaky and float(np.median(group.bins.floor)) > far
+    if not fit.sound or fit.excess > 1.0 or fit.misfit > _MISFIT or hidden:
         return [_as_one(seen, group, order, whole=True)]
     found = []
     for near in _chained(fit.places, order, _DRIFTS):
@@ -283,11 +288,18 @@ def _single(seen: _Seen, group: _Group, k: int) -> Found:
     ratio = math.sqrt(seen.share[1] / seen.share[0])
     sigma_p = math.sqrt(max(fit.covariance[m + k, m + k], 0.0)) * grown
     sigma_f = math.sqrt(max(fit.covariance[k, k], 0.0)) * grown * ratio
+    hidden = 0.0
+    if seen.is_leaky:  # a line may hide in the wings, as strong as what stands out of the floor
+        floor = float(np.median(group.bins.floor))
+        hidden = math.sqrt(min(seen.threshold * floor / power, 1.0))
+        # close to a bin its wings are nearly those of a line as far on the bin's other side
+        off = abs(float(fit.places[k]) - round(float(fit.places[k])))
+        sigma_f = math.hypot(sigma_f, 2.0 * off if off < 0.05 else 0.0)
     return Found(
         frequency=float(fit.places[k]) * spacing,
-        frequency_sigma=sigma_f * spacing,
+        frequency_sigma=math.hypot(sigma_f, 0.3 * hidden) * spacing,
         amplitude=amplitude,
-        amplitude_sigma=amplitude * 0.5 * sigma_p / power,
+        amplitude_sigma=amplitude * math.hypot(0.5 * sigma_p / power, 0.5 * hidden),
         excess_db=_excess(seen, power, fit.places[k]),
         resolved=True,
     )
