@@ -1,6 +1,6 @@
 """Two lines, 2 to 12 bins apart: what `find_lines` says of them, beside what they are.
 
-    python bench/lines.py [--trials 20] [--windows hann blackmanharris flattop boxcar] [--seed 1]
+    python bench/lines.py [--trials 5] [--windows hann blackmanharris flattop boxcar] [--seed 1]
 
 Phases, places between bins and noise are drawn anew for each trial. A row is a window, a number
 of segments, a ratio of amplitudes and a distance: means and scatter of the weaker line's errors in
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=5)
     parser.add_argument("--windows", nargs="+", default=WINDOWS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
