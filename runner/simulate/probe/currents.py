@@ -1,0 +1,260 @@
+"""The current of a Langmuir probe in a plasma that may be another than the analysis takes it for.
+
+A second forward model beside `ishtar.langmuir`, with which it shares no code: what an analysis is
+judged by must not be what it is made of. `probe_current` adds up the electrons' and the ions'
+current; each `Physics` has something that the model of the analysis leaves out.
+
+References
+----------
+.. [1] R. R. Arslanbekov, N. A. Khromov and A. A. Kudryavtsev, Plasma Sources Sci. Technol. 3,
+   528 (1994); Tsv. K. Popov et al., Plasma Phys. Control. Fusion 51, 065014 (2009), eq. 2.
+.. [2] N. St. J. Braithwaite and J. E. Allen, J. Phys. D 21, 1733 (1988): Bohm's criterion with two
+   electron temperatures.
+.. [3] H. M. Mott-Smith and I. Langmuir, Phys. Rev. 28, 727 (1926); W. R. Hoegy and L. E. Wharton,
+   J. Appl. Phys. 44, 5365 (1973): a cylinder in a drifting plasma.
+.. [4] M. A. Lieberman and A. J. Lichtenberg, *Principles of Plasma Discharges*, 2nd ed., Wiley
+   (2005), sec. 6.2 and 6.3: Bohm's flux and Child's law of the sheath's width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ishtar.gases import gas as gas_of
+from runner.simulate.probe.magnetised import magnetised_electrons
+from runner.simulate.probe.tables import attracted_electrons, cold_ions, orbital_limit
+
+Floats = NDArray[np.float64]
+Law = Literal["laframboise", "orbital", "sheath"]
+
+CHARGE: Final = 1.602176634e-19  # C
+ELECTRON_MASS: Final = 9.1093837015e-31  # kg
+PERMITTIVITY: Final = 8.8541878128e-12  # F/m
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """The collecting surface and the gas around it.
+
+    Parameters
+    ----------
+    radius : float
+        Of the cylinder, or of the disc, m.
+    length : float
+        Of the cylinder, whose one end collects like its side, m; 0 for a disc with one side.
+    gas : str
+        Whose singly charged ions come.
+    """
+
+    radius: float
+    length: float
+    gas: str = "Ar"
+
+    @property
+    def area(self) -> float:
+        """Collecting area, m²."""
+        return math.pi * self.radius * (2.0 * self.length + self.radius)
+
+    @property
+    def ion_mass(self) -> float:
+        """Mass of an ion, kg."""
+        return gas_of(self.gas).ion_mass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plasma:
+    """What the probe is to find: numbers, or arrays that broadcast against the bias.
+
+    Parameters
+    ----------
+    ne : array_like
+        Density of the (cold) electrons at the probe, 1/m³.
+    te : array_like
+        Their temperature, eV.
+    vp : array_like
+        Plasma potential, V.
+    """
+
+    ne: ArrayLike
+    te: ArrayLike
+    vp: ArrayLike
+
+
+@dataclass(frozen=True, kw_only=True)
+class Physics:
+    """Which laws hold, and what is there besides them.
+
+    Parameters
+    ----------
+    electrons : {"laframboise", "orbital", "sheath"}
+        Law of the attracted electrons: tables of a cylinder; infinitely thin cylinder; random flux
+        through the edge of a sheath that widens by Child's law.
+    ions : {"laframboise", "orbital", "sheath"}
+        The same of the attracted cold ions; through the sheath's edge goes Bohm's flux.
+    hot_share, hot_ratio : float
+        Share of all electrons that is hot, and its temperature over that of the others.
+    rf_amplitude : array_like
+        Of a sinusoidal voltage across the sheath, V, over whose phase the current is averaged.
+    psi0 : float
+        Diffusion parameter ψ at the energy of T_e: resistance that the electrons of a magnetised
+        plasma meet on their way to the probe, over that of the sheath.
+    mach_across, mach_along : float
+        Flow of the ions over √(e Te/mᵢ), across the cylinder's axis and along it, onto its end.
+    secondaries : float
+        Electrons that leave the probe for each ion that arrives.
+    """
+
+    electrons: Law = "laframboise"
+    ions: Law = "laframboise"
+    hot_share: float = 0.0
+    hot_ratio: float = 1.0
+    rf_amplitude: ArrayLike = 0.0
+    psi0: float = 0.0
+    mach_across: float = 0.0
+    mach_along: float = 0.0
+    secondaries: float = 0.0
+
+
+def debye_length(ne: ArrayLike, te: ArrayLike) -> Floats:
+    """Return √(ε₀ Te/(e ne)), m, for ne in 1/m³ and Te in eV."""
+    return np.asarray(np.sqrt(PERMITTIVITY * np.asarray(te) / (CHARGE * np.asarray(ne))))
+
+
+def random_flux(te: ArrayLike, mass: float) -> Floats:
+    """Return √(e Te/2π m), m/s: what reaches a surface in a Maxwellian plasma, over its density."""
+    return np.asarray(np.sqrt(CHARGE * np.asarray(te, float) / (2.0 * math.pi * mass)))
+
+
+def probe_current(
+    bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics | None = None
+) -> Floats:
+    """Return the current of a probe, A, electron current positive.
+
+    Parameters
+    ----------
+    bias : array_like
+        Of the probe, V; broadcast against the plasma's numbers.
+    plasma, probe, physics
+        See there; by default Laframboise's cylinder and nothing besides.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, shape of the broadcast.
+    """
+    physics = physics or Physics()
+
+    def total(v: Floats) -> Floats:
+        return electron_current(v, plasma, probe, physics) - ion_current(v, plasma, probe, physics)
+
+    return phase_mean(total, np.asarray(bias, float), physics.rf_amplitude)
+
+
+def phase_mean(
+    current: Callable[[Floats], Floats], bias: Floats, amplitude: ArrayLike, nodes: int = 48
+) -> Floats:
+    """Return the mean of ``current(bias + amplitude sin φ)`` over the phase φ.
+
+    Gauss–Chebyshev: for an exponential exact to rounding (the Bessel function I₀), and at the
+    knee, whose curvature jumps, to 1e-4 of the current.
+    """
+    amplitude = np.asarray(amplitude, float)
+    if not np.any(amplitude):
+        return current(bias)
+    phase = (2.0 * np.arange(nodes) + 1.0) * math.pi / (2.0 * nodes)
+    return np.asarray(sum(current(bias + c * amplitude) for c in np.cos(phase)) / nodes)
+
+
+def electron_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics) -> Floats:
+    """Return the electrons' current, A, without RF; both of their temperatures if there are two."""
+    ne, te, vp = (np.asarray(v, float) for v in (plasma.ne, plasma.te, plasma.vp))
+    rise = np.asarray(bias, float) - vp
+    n, t = _whole(ne, te, physics)
+    rho = probe.radius / debye_length(n, t)
+    cold = ne * random_flux(te, ELECTRON_MASS) * _electron_factor(rise / te, rho, probe, physics)
+    if physics.hot_share:
+        hot_te = physics.hot_ratio * te
+        factor = _electron_factor(rise / hot_te, rho, probe, physics)
+        cold = cold + (n - ne) * random_flux(hot_te, ELECTRON_MASS) * factor
+    return np.asarray(CHARGE * probe.area * cold)
+
+
+def ion_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics) -> Floats:
+    """Return the current of ions, with the electrons that they set free, A, positive."""
+    ne, te, vp = (np.asarray(v, float) for v in (plasma.ne, plasma.te, plasma.vp))
+    # with two temperatures the field that draws ions is that of the stiffer, the cold one [2]_
+    n, t = _whole(ne, te, physics)
+    rho = probe.radius / debye_length(n, t)
+    eta = (vp - np.asarray(bias, float)) / t
+    up = np.maximum(eta, 0.0)
+    if physics.ions == "sheath":
+        # Bohm's flux; nearer to Vp the same cold ions, which fall into the presheath only so far
+        speed = np.where(up < 0.5, np.sqrt(2.0 * up) * np.exp(-up), math.exp(-0.5))
+        speed = speed * math.sqrt(2.0 * math.pi) * _widening(up, rho, probe)
+    elif physics.ions == "orbital":
+        speed = 2.0 / math.sqrt(math.pi) * np.sqrt(up)
+    else:
+        speed = cold_ions(eta, rho)
+    if physics.mach_across:
+        # A cold beam of energy E onto a thin cylinder: e n 2rL √(v² + 2eΦ/m), exact [3]_. The
+        # ratio to that at rest is used for thicker ones, too, where it is the right order.
+        beam = np.sqrt(up + 0.5 * physics.mach_across**2)
+        speed = np.where(up > 1e-9, speed * beam / np.sqrt(np.maximum(up, 1e-9)), 0.0)
+    current = n * random_flux(t, probe.ion_mass) * speed * probe.area
+    if physics.mach_along:
+        drift = physics.mach_along * np.sqrt(CHARGE * t / probe.ion_mass)
+        current = current + np.where(up > 0.0, n * drift * math.pi * probe.radius**2, 0.0)
+    return np.asarray(CHARGE * (1.0 + physics.secondaries) * current)
+
+
+def floating_potential(plasma: Plasma, probe: Probe, physics: Physics | None = None) -> Floats:
+    """Return the bias, V, at which `probe_current` is zero, by bisection to 1e-9 V.
+
+    The plasma's numbers, and the RF's amplitude, are all of one shape.
+    """
+    te, vp = np.asarray(plasma.te, float), np.asarray(plasma.vp, float)
+    high, low = vp + 0.0 * te, vp - 40.0 * te
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        positive = probe_current(middle, plasma, probe, physics) > 0.0
+        high, low = np.where(positive, middle, high), np.where(positive, low, middle)
+    return np.asarray(0.5 * (low + high))
+
+
+def _whole(ne: Floats, te: Floats, physics: Physics) -> tuple[Floats, Floats]:
+    """Return the density of all electrons and their temperature as a screen: the harmonic mean."""
+    share = physics.hot_share
+    return ne / (1.0 - share), te / (1.0 - share + share / physics.hot_ratio)
+
+
+def _electron_factor(x: Floats, rho: Floats, probe: Probe, physics: Physics) -> Floats:
+    """Return the electrons' current over the random one of their temperature."""
+    up = np.maximum(x, 0.0)
+    if physics.electrons == "sheath":
+        above = _widening(up, rho, probe)
+    elif physics.electrons == "orbital":
+        above = orbital_limit(up)
+    else:
+        above = np.ones(np.broadcast_shapes(np.shape(up), np.shape(rho)))
+        some = np.broadcast_to(up > 0.0, above.shape)
+        wide = np.broadcast_to(rho, above.shape)
+        above[some] = attracted_electrons(np.broadcast_to(up, above.shape)[some], wide[some])
+    if physics.psi0:
+        return magnetised_electrons(x, above, physics.psi0)
+    return np.asarray(np.exp(np.minimum(x, 0.0)) * above)
+
+
+def _widening(up: Floats, rho: Floats, probe: Probe) -> Floats:
+    """Return the area of the sheath's edge over that of the probe.
+
+    Child's law, s = λ_D (√2/3) (2 up)^(3/4) [4]_. A cylinder's edge has the radius r + s, a disc's
+    s more on all sides.
+    """
+    width = math.sqrt(2.0) / 3.0 * (2.0 * up) ** 0.75 / rho
+    return np.asarray(1.0 + width if probe.length else (1.0 + width) ** 2)
