@@ -14,6 +14,7 @@ from scipy.special import gamma, gammaincc, iv
 
 import runner.simulate.probe as package
 from runner.simulate.probe import Physics, Plasma, Probe, floating_potential, probe_current
+from runner.simulate.probe.cold_ions import ETA, cold_cylinder, cold_ions
 from runner.simulate.probe.currents import (
     CHARGE,
     ELECTRON_MASS,
@@ -25,7 +26,7 @@ from runner.simulate.probe.magnetised import magnetised_electrons
 from runner.simulate.probe.tables import (
     RHO_MAX,
     attracted_electrons,
-    cold_ions,
+    chen_ions,
     laframboise_table,
     orbital_limit,
 )
@@ -94,14 +95,47 @@ def test_the_knee_has_no_corner(rho):
     assert above == pytest.approx(1.0, abs=0.03)  # √x of the limit: 1 + x − 0.75 x^1.5
 
 
-def test_cold_ions_of_a_wire_are_those_of_the_orbital_limit():
+@pytest.mark.parametrize("current", [cold_ions, chen_ions])
+def test_cold_ions_of_a_wire_are_those_of_the_orbital_limit(current):
     eta = np.array([3.0, 10.0, 25.0])
-    assert cold_ions(eta, 0.3) == pytest.approx(2.0 * np.sqrt(eta / math.pi), rel=0.02)
-    assert cold_ions(eta, 3.0) == pytest.approx(2.0 * np.sqrt(eta / math.pi), rel=0.06)
+    assert current(eta, 0.3) == pytest.approx(2.0 * np.sqrt(eta / math.pi), rel=0.02)
+    assert current(eta, 2.0) == pytest.approx(2.0 * np.sqrt(eta / math.pi), rel=0.06)
+
+
+@pytest.mark.parametrize("absorbed_radius", [11.0, 30.0, 100.0])
+def test_cold_ions_are_the_solution_of_poissons_equation(absorbed_radius):
+    sheath = cold_cylinder(absorbed_radius)
+    for eta in (1.2, 2.5, 6.0, 12.0, 22.0, 35.0):
+        rho, current = sheath.probe(eta)
+        if 3.0 < rho < RHO_MAX and current < 0.995 * 2.0 * math.sqrt(eta / math.pi):
+            assert cold_ions(eta, rho) == pytest.approx(current, rel=5e-3)
+
+
+def test_before_a_thick_probe_the_plasma_is_neutral():
+    # then r √η sin(π exp(−η)) = J, which has its largest value, 0.915 r, at the sheath's edge
+    eta = np.linspace(0.5, 2.0, 10_000)
+    edge = float(np.max(np.sqrt(eta) * np.sin(np.pi * np.exp(-eta))))
+    sheath = cold_cylinder(150.0)
+    assert sheath.eta[0] == pytest.approx(math.log(2.0), rel=2e-3)  # n = 1/2 where orbits are shut
+    _, current = sheath.probe(1.0)
+    assert current == pytest.approx(2.0 / math.sqrt(math.pi) * edge, rel=0.02)
+
+
+def test_no_orbit_is_shut_out_around_a_wire():
+    with pytest.raises(ValueError, match="no orbit is shut out"):
+        cold_cylinder(4.0)
+
+
+def test_a_published_fit_of_the_cold_ions_agrees():
+    eta = np.array(ETA)[(np.array(ETA) >= 2.0) & (np.array(ETA) <= 25.0)]
+    rho = np.geomspace(0.5, RHO_MAX, 60)[:, None]
+    off = chen_ions(eta, rho) / cold_ions(eta, rho) - 1.0
+    assert np.abs(off).max() < 0.065
+    assert np.sqrt(np.mean(off**2)) < 0.03
 
 
 def test_the_tables_end_where_their_sources_do():
-    for current in (attracted_electrons, cold_ions):
+    for current in (attracted_electrons, cold_ions, chen_ions):
         current(5.0, RHO_MAX)
         with pytest.raises(ValueError, match="the tables end at 100"):
             current(5.0, 1.01 * RHO_MAX)

@@ -27,11 +27,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.gases import gas as gas_of
+from runner.simulate.probe.cold_ions import cold_ions
 from runner.simulate.probe.magnetised import magnetised_electrons
-from runner.simulate.probe.tables import attracted_electrons, cold_ions, orbital_limit
+from runner.simulate.probe.tables import attracted_electrons, chen_ions, orbital_limit
 
 Floats = NDArray[np.float64]
 Law = Literal["laframboise", "orbital", "sheath"]
+IonLaw = Literal["laframboise", "chen", "orbital", "sheath"]
 
 CHARGE: Final = 1.602176634e-19  # C
 ELECTRON_MASS: Final = 9.1093837015e-31  # kg
@@ -95,8 +97,9 @@ class Physics:
     electrons : {"laframboise", "orbital", "sheath"}
         Law of the attracted electrons: tables of a cylinder; infinitely thin cylinder; random flux
         through the edge of a sheath that widens by Child's law.
-    ions : {"laframboise", "orbital", "sheath"}
-        The same of the attracted cold ions; through the sheath's edge goes Bohm's flux.
+    ions : {"laframboise", "chen", "orbital", "sheath"}
+        The same of the attracted cold ions: his theory solved, or Chen's fit to his figures;
+        through the sheath's edge goes Bohm's flux.
     hot_share, hot_ratio : float
         Share of all electrons that is hot, and its temperature over that of the others.
     rf_amplitude : array_like
@@ -111,7 +114,7 @@ class Physics:
     """
 
     electrons: Law = "laframboise"
-    ions: Law = "laframboise"
+    ions: IonLaw = "laframboise"
     hot_share: float = 0.0
     hot_ratio: float = 1.0
     rf_amplitude: ArrayLike = 0.0
@@ -199,6 +202,8 @@ def ion_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics)
         speed = speed * math.sqrt(2.0 * math.pi) * _widening(up, rho, probe)
     elif physics.ions == "orbital":
         speed = 2.0 / math.sqrt(math.pi) * np.sqrt(up)
+    elif physics.ions == "chen":
+        speed = chen_ions(eta, rho)
     else:
         speed = cold_ions(eta, rho)
     if physics.mach_across:

@@ -9,7 +9,6 @@ References
    Maxwellian plasma at rest*, UTIAS Report 100, Toronto (1966), table 6c.
 .. [2] F. F. Chen, Phys. Plasmas 8, 3029 (2001), eq. 7 and table I.
 .. [3] H. M. Mott-Smith and I. Langmuir, Phys. Rev. 28, 727 (1926).
-.. [4] S. H. Lam, Phys. Fluids 8, 73 (1965).
 """
 
 from __future__ import annotations
@@ -91,16 +90,20 @@ def attracted_electrons(x: ArrayLike, rho: ArrayLike) -> Floats:
     ValueError
         For ρ above `RHO_MAX`.
     """
-    x, rho = np.asarray(x, float), _checked(rho)
+    x, rho = np.asarray(x, float), checked_rho(rho)
     column = np.log1p(np.minimum(x, _FAR)) * ((_N_X - 1) / math.log1p(_FAR))
     row = np.log(np.maximum(rho, 0.5) / 0.5) * ((_N_RHO - 1) / math.log(RHO_MAX / 0.5))
-    i = np.minimum(row.astype(np.intp), _N_RHO - 2)
-    j = np.minimum(column.astype(np.intp), _N_X - 2)
+    return np.asarray(orbital_limit(x) * np.exp(between(_fine_table(), row, column)))
+
+
+def between(table: Floats, row: Floats, column: Floats) -> Floats:
+    """Return values between those of a fine table, linear in both of its (fractional) indices."""
+    i = np.minimum(row.astype(np.intp), table.shape[0] - 2)
+    j = np.minimum(column.astype(np.intp), table.shape[1] - 2)
     u, v = row - i, column - j
-    fine = _fine_table()
-    ratio = (1.0 - u) * ((1.0 - v) * fine[i, j] + v * fine[i, j + 1])
-    ratio = ratio + u * ((1.0 - v) * fine[i + 1, j] + v * fine[i + 1, j + 1])
-    return np.asarray(orbital_limit(x) * np.exp(ratio))
+    lower = (1.0 - v) * table[i, j] + v * table[i, j + 1]
+    upper = (1.0 - v) * table[i + 1, j] + v * table[i + 1, j + 1]
+    return np.asarray((1.0 - u) * lower + u * upper)
 
 
 @cache
@@ -145,8 +148,8 @@ def _fine_table() -> Floats:
     return np.asarray(PchipInterpolator(np.log(at), np.vstack([thin, fine]))(np.log(grid)))
 
 
-def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
-    """Return Laframboise's current of cold ions (Ti ≪ Te) to a cylinder, by Chen's formula [2]_.
+def chen_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
+    """Return Laframboise's current of cold ions (Ti ≪ Te) to a cylinder by Chen's formula [2]_.
 
     ::
 
@@ -156,10 +159,8 @@ def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
         C = 1.07 + 0.95 ρ^−1.01
         D = 0.05 + 1.54 ρ^0.30 exp(−1.135 ρ^0.370)
 
-    Meant for η above some 2; towards the plasma potential, where the electrons hide it, it goes
-    to zero by itself. For thin wires it is the orbital limit 2√(η/π) within 3 %. Far beyond its
-    range the current per area would have to fall to 1.03, the value without a sheath for ions
-    whose energy at a distance is small but not their angular momentum [4]_; it is not continued.
+    For 2 ≤ η ≤ 25 it is within 6 % of the solution itself, `cold_ions.cold_ions`, and within 3 %
+    of the orbital limit for thin wires.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
     ValueError
         For ρ above `RHO_MAX`.
     """
-    eta, rho = np.asarray(eta, float), np.maximum(_checked(rho), 1e-3)
+    eta, rho = np.asarray(eta, float), np.maximum(checked_rho(rho), 1e-3)
     a = 1.12 + 1.0 / (1.0 / (0.00034 * rho**6.87) - 1.0 / (0.145 * np.log(rho / 110.0)))
     b = 0.50 + 0.008 * rho**1.50 * np.exp(-0.180 * rho**0.80)
     c = 1.07 + 0.95 * rho**-1.01
@@ -183,7 +184,8 @@ def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
     return np.asarray(np.where(eta > 0.0, i, 0.0))
 
 
-def _checked(rho: ArrayLike) -> Floats:
+def checked_rho(rho: ArrayLike) -> Floats:
+    """Return ρ as an array; ValueError where it is beyond what the sources cover."""
     rho = np.asarray(rho, float)
     if np.any(rho > RHO_MAX * (1.0 + 1e-9)):
         raise ValueError(
