@@ -71,6 +71,8 @@ class Scenario:
         Of the current's converter, of whose range a fifth is used; 16 and all of it if 0.
     bias_alias, current_alias : (float, float)
         Range of the amplitude of slow pick-up: V; over the largest current.
+    periods : (float, float)
+        Of the pick-up in a sweep.
     """
 
     name: str
@@ -89,17 +91,19 @@ class Scenario:
     bits: int = 0
     bias_alias: tuple[float, float] = (0.0, 0.0)
     current_alias: tuple[float, float] = (0.0, 0.0)
+    periods: tuple[float, float] = (2.5, 8.3)
 
 
 def _scenarios() -> list[Scenario]:
     """Return all of them; the names of related ones begin alike."""
-    orbital = Physics(electrons="orbital", ions="orbital")
+    chen, orbital = Physics(ions="chen"), Physics(electrons="orbital", ions="orbital")
     sheath = Physics(electrons="sheath", ions="sheath")
     volts, amperes = (0.1, 0.3), (2e-3, 1e-2)
     found = [
         Scenario(name="own model", inside=True, own=True),
         Scenario(name="tables, noise 1 %", inside=True, noise=(1e-2, 1e-2)),
         Scenario(name="tables, noise 0.2 %", inside=True, noise=(2e-3, 2e-3)),
+        Scenario(name="tables, Chen's ions", inside=True, physics=chen),
         Scenario(name="orbital limit", inside=True, physics=orbital, rho=(0.2, 1.0)),
         Scenario(name="r/λ_D 50 to 100", rho=(50.0, 100.0)),
         Scenario(name="thin sheath, radius given", physics=sheath, rho=(20.0, 80.0)),
@@ -138,6 +142,13 @@ def _scenarios() -> list[Scenario]:
         Scenario(name="slow alias on bias", bias_alias=volts, inside=True),
         Scenario(name="slow alias on current", current_alias=amperes, inside=True),
         Scenario(name="slow alias on both", bias_alias=volts, current_alias=amperes, inside=True),
+        Scenario(
+            name="slower alias, both",
+            bias_alias=volts,
+            current_alias=amperes,
+            periods=(0.3, 2.5),
+            inside=True,
+        ),
     ]
     return found
 
@@ -218,7 +229,7 @@ def _recorded(
 ) -> tuple[Floats, Floats]:
     """Return what the recorder shows of a bias and a current."""
     n, largest = bias.size, float(np.abs(current).max())
-    periods, phase = rng.uniform(2.5, 8.3), rng.uniform(0.0, 2.0 * np.pi)
+    periods, phase = rng.uniform(*scenario.periods), rng.uniform(0.0, 2.0 * np.pi)
     current = recorder.lagged(current, scenario.lag)
     current = current + largest * rng.uniform(*scenario.noise) * rng.normal(size=n)
     wave = recorder.alias(n, samples, periods, phase + 1.0)

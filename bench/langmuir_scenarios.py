@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from langmuir_demo import coverage_of_demo, larger_sigma
 from langmuir_records import SCENARIOS, Record, Scenario, record
 from numpy.typing import NDArray
 
@@ -63,7 +64,7 @@ class Score:
             truth, te = made.truth[q][which][valid], made.truth["Te"][which][valid]
             error = result[q].values[valid] - truth
             self.off[q].append(error / (te if q in ("Vp", "Vf") else truth))
-            self.pull[q].append(error / result[f"{q}_sigma"].values[valid])
+            self.pull[q].append(error / larger_sigma(result, q)[valid])
         one = slice(0, made.samples)
         single = analyse(made.bias[one], made.current[one], **made.probe)  # type: ignore[arg-type]
         self.alone += 1
@@ -171,8 +172,6 @@ def main() -> None:
     parser.add_argument("--demo", type=Path, help="coverage on the shots of this folder instead")
     args = parser.parse_args()
     if args.demo:
-        from langmuir_demo import coverage_of_demo
-
         coverage_of_demo(args.demo, strict=args.strict)
         return
     chosen = [s for s in SCENARIOS if not args.only or any(n in s.name for n in args.only)]
