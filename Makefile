@@ -105,9 +105,10 @@ bench-library: .venv/ready  ## the library on a shot of 4 GB (15 GB of disk for 
 	@$(BIN)/python bench/catalogue.py
 	@$(BIN)/python bench/plan.py
 
-bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars against the truth, speed beside PlasmaPy's
+bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars, other physics, real sweeps, speed beside PlasmaPy's
 	@$(BIN)/python bench/langmuir.py
 	@$(BIN)/python bench/langmuir_scenarios.py
+	@$(BIN)/python bench/langmuir_real.py
 	@$(BIN)/python bench/langmuir_speed.py
 
 bench-lines: .venv/ready  ## spectral lines 2 to 12 bins apart: errors, sigmas, coverage
