@@ -112,7 +112,7 @@ def _scenarios() -> list[Scenario]:
         Scenario(name="hot electrons, 10 % at 3 Te", physics=Physics(hot_share=0.1, hot_ratio=3.0)),
     ]
     found += [
-        Scenario(name=f"RF amplitude {a:g} Te", physics=Physics(rf_amplitude=a), inside=a < 0.5)
+        Scenario(name=f"RF amplitude {a:g} Te", physics=Physics(rf_amplitude=a))
         for a in (0.3, 1.0, 2.0)
     ]
     found += [
@@ -123,6 +123,11 @@ def _scenarios() -> list[Scenario]:
         for m in (0.3, 1.0)
     ]
     found += [
+        Scenario(
+            name="ion flow, M = 1, thin sheath",
+            physics=Physics(ions="sheath", mach_across=1.0),
+            rho=(20.0, 80.0),
+        ),
         Scenario(name="ion flow along, M = 1", physics=Physics(mach_along=1.0)),
         Scenario(name="secondaries 0.3", physics=Physics(secondaries=0.3)),
         Scenario(name="density drift 5 % a sweep", drift=0.05),
@@ -148,6 +153,14 @@ def _scenarios() -> list[Scenario]:
             current_alias=amperes,
             periods=(0.3, 2.5),
             inside=True,
+        ),
+        Scenario(
+            name="several at once",
+            slow=0.01,
+            spikes=1,
+            bits=12,
+            bias_alias=volts,
+            current_alias=(1e-3, 3e-3),
         ),
     ]
     return found

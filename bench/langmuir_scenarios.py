@@ -16,6 +16,7 @@ the shares miss what is wanted of them. `--demo` is about the synthetic testbed'
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ def _share(hits: NDArray[np.bool_]) -> float:
 
 
 def _without_numbers(reason: str) -> str:
-    return "".join(c for c in str(reason) if not c.isdigit())[:70]
+    return re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", str(reason))[:70]
 
 
 def study(scenario: Scenario, sweeps: int, seed: int) -> Score:

@@ -179,11 +179,12 @@ def _mean_ions(bias: float, amplitude: float) -> float:
     return float(ions.mean())
 
 
-def test_rf_over_the_knee_is_the_mean_over_its_phase():
+@pytest.mark.parametrize("amplitude", [0.5, 2.0, 8.0])
+def test_rf_over_the_knee_is_the_mean_over_its_phase(amplitude):
     phase = 2.0 * math.pi * np.arange(20_000) / 20_000
     bias = np.array([4.0, 10.0, 12.0, 15.0])[:, None]
-    expected = probe_current(bias + 8.0 * np.sin(phase), PLASMA, TIP).mean(axis=1)
-    got = probe_current(bias[:, 0], PLASMA, TIP, Physics(rf_amplitude=8.0))
+    expected = probe_current(bias + amplitude * np.sin(phase), PLASMA, TIP).mean(axis=1)
+    got = probe_current(bias[:, 0], PLASMA, TIP, Physics(rf_amplitude=amplitude))
     assert got == pytest.approx(expected, rel=1e-3)
 
 
@@ -246,6 +247,15 @@ def test_a_beam_is_caught_by_energy_and_angular_momentum():
     impact = TIP.radius * at_probe / speed
     expected = CHARGE * 1e17 * speed * 2.0 * impact / (2.0 * math.pi * TIP.radius) * TIP.area
     assert ion_current(-8.0, PLASMA, TIP, flow) == pytest.approx(expected, rel=1e-6)
+
+
+def test_flow_onto_a_thin_sheath_is_more_upstream_than_downstream():
+    # flux exp(0.67 M cos θ) around the cylinder: its mean by direct summation
+    theta = 2.0 * math.pi * np.arange(1000) / 1000
+    expected = np.exp(0.67 * 0.8 * np.cos(theta)).mean()
+    flow, rest = (Physics(ions="sheath", mach_across=m) for m in (0.8, 0.0))
+    got = ion_current(-40.0, PLASMA, TIP, flow) / ion_current(-40.0, PLASMA, TIP, rest)
+    assert got == pytest.approx(expected, rel=1e-9)
 
 
 def test_flow_along_the_axis_reaches_only_the_end():
