@@ -10,7 +10,6 @@ are trimmed. Then `Beckers2017` with noise added: does its density stay where it
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import math
 import warnings
@@ -146,18 +145,14 @@ def by_plasmapy(sweep: Measured, bias: Floats, current: Floats) -> str:
         return "is not installed: `make bench-langmuir` does it"
     import astropy.units as u
 
-    peer = plasmapy()
     order = np.argsort(bias, kind="stable")
-    characteristic = peer.Characteristic(bias[order] * u.V, current[order] * u.A)
-    with warnings.catch_warnings(), contextlib.suppress(AttributeError):
-        warnings.simplefilter("ignore")
-        characteristic = characteristic.get_unique_bias(inplace=False)
+    area = sweep.probe["area"] * u.m**2
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = peer.swept_probe_analysis(
-                characteristic, sweep.probe["area"] * u.m**2, sweep.ion
-            )
+            warnings.simplefilter("ignore")  # it announces its own deprecation
+            peer = plasmapy()
+            characteristic = peer.Characteristic(bias[order] * u.V, current[order] * u.A)
+            found = peer.swept_probe_analysis(characteristic, area, sweep.ion)
     except (ValueError, RuntimeError) as error:  # what it raises for a sweep it cannot fit
         return f"gives up: {error}"
     te, ne = found["T_e"].to_value(u.eV), found["n_i_OML"].to_value(u.m**-3)

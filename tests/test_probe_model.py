@@ -102,13 +102,15 @@ def test_cold_ions_of_a_wire_are_those_of_the_orbital_limit(current):
     assert current(eta, 2.0) == pytest.approx(2.0 * np.sqrt(eta / math.pi), rel=0.06)
 
 
-@pytest.mark.parametrize("absorbed_radius", [11.0, 30.0, 100.0])
+@pytest.mark.parametrize("absorbed_radius", [9.0, 13.5, 20.0, 27.0, 45.0, 100.0])
 def test_cold_ions_are_the_solution_of_poissons_equation(absorbed_radius):
     sheath = cold_cylinder(absorbed_radius)
-    for eta in (1.2, 2.5, 6.0, 12.0, 22.0, 35.0):
+    for eta in (*ETA, 1.2, 2.5, 6.0, 12.0, 22.0, 35.0):
         rho, current = sheath.probe(eta)
         if 3.0 < rho < RHO_MAX and current < 0.995 * 2.0 * math.sqrt(eta / math.pi):
-            assert cold_ions(eta, rho) == pytest.approx(current, rel=5e-3)
+            near_the_limit = rho < 4.0  # which the curves leave with a kink
+            error = 1e-2 if near_the_limit else 5e-3
+            assert cold_ions(eta, rho) == pytest.approx(current, rel=error)
 
 
 def test_before_a_thick_probe_the_plasma_is_neutral():
@@ -185,7 +187,7 @@ def test_rf_over_the_knee_is_the_mean_over_its_phase(amplitude):
     bias = np.array([4.0, 10.0, 12.0, 15.0])[:, None]
     expected = probe_current(bias + amplitude * np.sin(phase), PLASMA, TIP).mean(axis=1)
     got = probe_current(bias[:, 0], PLASMA, TIP, Physics(rf_amplitude=amplitude))
-    assert got == pytest.approx(expected, rel=1e-3)
+    assert got == pytest.approx(expected, rel=3e-4)
 
 
 def test_two_temperatures_keep_the_density_and_show_the_hot_one_far_below():

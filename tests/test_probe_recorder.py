@@ -57,9 +57,9 @@ def test_an_alias_is_one_line_over_the_whole_record():
 
 def test_spikes_are_single_samples_of_every_sweep():
     values = np.sin(np.arange(2_000) / 100.0)
-    spiked = recorder.with_spikes(RNG(3), values, 400, 2, (0.5, 1.0))
+    spiked = recorder.with_spikes(RNG(3), values, 400, 40, (0.5, 1.0))
     off = np.abs(spiked - values).reshape(5, 400)
-    assert np.all((off > 0).sum(axis=1) == 2)
+    assert np.all((off > 0).sum(axis=1) == 40)
     hit = off[off > 0]
     assert hit.min() >= 0.49
     assert hit.max() <= 1.0

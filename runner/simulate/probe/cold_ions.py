@@ -61,8 +61,8 @@ def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
     """Return the current of cold ions, in units of e n A √(e Te/2π mᵢ).
 
     The orbital limit 2√(η/π) up to ρ of 2.6 to 4, by η, then less; for ρ → ∞ it would fall to 1.03
-    [3]_. The table is interpolated monotonically (PCHIP) in ln ρ and ln(1 + η), to 0.3 %; above
-    η = 40 the last power law goes on.
+    [3]_. The table is interpolated monotonically (PCHIP) in ln ρ and ln(1 + η), to 0.5 %, and to
+    1 % where the curves leave the limit; above η = 40 the last power law goes on.
 
     Parameters
     ----------
