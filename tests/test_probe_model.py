@@ -13,7 +13,14 @@ from scipy.optimize import brentq
 from scipy.special import gamma, gammaincc, iv
 
 import runner.simulate.probe as package
-from runner.simulate.probe import Physics, Plasma, Probe, floating_potential, probe_current
+from runner.simulate.probe import (
+    Physics,
+    Plasma,
+    Probe,
+    diffusion_parameter,
+    floating_potential,
+    probe_current,
+)
 from runner.simulate.probe.cold_ions import ETA, cold_cylinder, cold_ions
 from runner.simulate.probe.currents import (
     CHARGE,
@@ -232,6 +239,21 @@ def test_a_field_takes_height_and_slope_from_the_electrons():
     assert slope[0.0] == pytest.approx(4.0, rel=1e-9)
     assert 1.08 < slope[1.0] / 4.0 < 1.2
     assert 1.2 < slope[5.0] / 4.0 < 1.5
+
+
+def test_the_gyroradius_of_hot_electrons_is_their_own():
+    both = Physics(electrons="orbital", psi0=4.0, hot_share=0.25, hot_ratio=4.0)
+    bias = np.array([-20.0, 5.0, 12.0, 40.0])
+    cold = electron_current(bias, PLASMA, TIP, Physics(electrons="orbital", psi0=4.0))
+    alone = Plasma(ne=1e17 / 3.0, te=16.0, vp=12.0)  # a quarter of all; the cold ones are 1e17
+    hot = electron_current(bias, alone, TIP, Physics(electrons="orbital", psi0=2.0))
+    assert electron_current(bias, PLASMA, TIP, both) == pytest.approx(cold + hot, rel=1e-9)
+
+
+def test_the_diffusion_parameter_is_that_of_the_gyroradius():
+    # 4 eV in 0.1 T: electrons of 1.186e6 m/s turn on 67.45 µm
+    got = diffusion_parameter(4.0, 0.1, 0.25e-3, 5e-3)
+    assert got == pytest.approx(0.25e-3 / 67.45e-6 * math.log(math.pi * 5.0), rel=1e-3)
 
 
 def test_a_fast_beam_of_ions_hits_the_shadow_of_the_cylinder():

@@ -18,12 +18,14 @@ from runner.simulate.probe.currents import (
     ion_current,
     probe_current,
 )
+from runner.simulate.probe.magnetised import diffusion_parameter
 
 __all__ = [
     "Physics",
     "Plasma",
     "Probe",
     "debye_length",
+    "diffusion_parameter",
     "floating_potential",
     "ion_current",
     "probe_current",

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -106,8 +106,8 @@ class Physics:
     rf_amplitude : array_like
         Of a sinusoidal voltage across the sheath, V, over whose phase the current is averaged.
     psi0 : float
-        Diffusion parameter ψ at the energy of T_e: resistance that the electrons of a magnetised
-        plasma meet on their way to the probe, over that of the sheath.
+        Diffusion parameter ψ at the energy of the cold T_e: resistance that magnetised electrons
+        meet on their way to the probe, over that of the sheath.
     mach_across, mach_along : float
         Flow of the ions over √(e Te/mᵢ), across the cylinder's axis and along it, onto its end.
     secondaries : float
@@ -187,7 +187,8 @@ def electron_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Phy
     cold = ne * random_flux(te, ELECTRON_MASS) * _electron_factor(rise / te, rho, probe, physics)
     if physics.hot_share:
         hot_te = physics.hot_ratio * te
-        factor = _electron_factor(rise / hot_te, rho, probe, physics)
+        hot = replace(physics, psi0=physics.psi0 / math.sqrt(physics.hot_ratio))
+        factor = _electron_factor(rise / hot_te, rho, probe, hot)
         cold = cold + (n - ne) * random_flux(hot_te, ELECTRON_MASS) * factor
     return np.asarray(CHARGE * probe.area * cold)
 

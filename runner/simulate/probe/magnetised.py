@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_MASS_OVER_CHARGE: Final = 9.1093837015e-31 / 1.602176634e-19  # kg/C, of an electron
 _NODES: Final = 80
 _DEEP: Final = 80.0  # (Vp − V)/Te from which on the reduction no longer changes
 
@@ -54,6 +55,28 @@ def magnetised_electrons(x: Floats, above: Floats, psi0: float) -> Floats:
     retarded = np.exp(-eta) * ((1.0 - part) * below[k] + part * below[k + 1])
     attracted = np.interp(above, sheath, over)
     return np.asarray(np.where(x < 0.0, retarded, attracted))
+
+
+def diffusion_parameter(te: float, field: float, radius: float, length: float) -> float:
+    """Return ψ at the energy of T_e for a cylinder across the field [2]_.
+
+    ::
+
+        ψ = r ln(π L/4 r)/(γ R_L),   R_L = √(2 m T_e/e)/B
+
+    with γ = 1 of 0.71 to 4/3, by r over the Debye length.
+
+    Parameters
+    ----------
+    te : float
+        Electron temperature, eV.
+    field : float
+        Flux density, T.
+    radius, length : float
+        Of the cylinder, m; slender, L > 4 r.
+    """
+    gyroradius = math.sqrt(2.0 * _MASS_OVER_CHARGE * te) / field
+    return radius * math.log(math.pi * length / (4.0 * radius)) / gyroradius
 
 
 def reduction(eta: Floats, psi0: float, sheath: float | Floats = 1.0) -> Floats:
