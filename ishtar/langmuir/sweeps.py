@@ -48,9 +48,14 @@ class Sweeps:
         return (slice(int(a), int(b)) for a, b in zip(self.start, self.stop, strict=True))
 
     @property
+    def middles(self) -> Floats:
+        """Middle of each ramp from the record's first sample on, (n,) s."""
+        return np.asarray(self.dt * 0.5 * (self.start + self.stop - 1), float)
+
+    @property
     def time(self) -> Floats:
         """Middle of each ramp, (n,) s."""
-        return np.asarray(self.t0 + self.dt * 0.5 * (self.start + self.stop - 1))
+        return self.t0 + self.middles
 
     def table(self, values: ArrayLike) -> Floats:
         """Return a record cut in ramps, (n, longest) float64, NaN where a ramp has ended."""
@@ -211,4 +216,10 @@ def _extend(
     # last sample still at the end that the ramp leaves, first at the end that it reaches
     start = a - int((left[::-1] <= left.min() + trim * span).argmax())
     stop = b + int((right >= right.max() - trim * span).argmax())
+    # where the record begins or ends with a ramp, the bias does not turn round there
+    short = 3.0 * trim * (stop - start)
+    if start < short:
+        start = 0
+    if smooth.size - 1 - stop < short:
+        stop = smooth.size - 1
     return start, stop + 1
