@@ -56,7 +56,7 @@ vendor: $(VENDOR)/uplot.js  ## the scripts of others that the site uses, into si
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/bench.lock
 	@touch $@
 
-demo: .venv/ready vendor  ## twelve synthetic shots through the whole factory, into demo/
+demo: .venv/ready vendor  ## fifteen synthetic shots through the whole factory, into demo/
 	@$(ISHTAR) demo demo
 
 campaign: .venv/ready vendor  ## sixty synthetic shots in three weeks, with faults in them, into campaign/
@@ -106,7 +106,6 @@ bench-library: .venv/ready  ## the library on a shot of 4 GB (15 GB of disk for 
 	@$(BIN)/python bench/plan.py
 
 bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars, other physics, real sweeps, speed beside PlasmaPy's
-	@$(BIN)/python bench/langmuir.py
 	@$(BIN)/python bench/langmuir_scenarios.py
 	@$(BIN)/python bench/langmuir_real.py
 	@$(BIN)/python bench/langmuir_speed.py

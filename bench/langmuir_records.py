@@ -53,6 +53,8 @@ class Scenario:
         With which the current is made; its `rf_amplitude` is in T_e here.
     own : bool
         Take the analysis' own forward model instead: a control.
+    reduction : (float, float)
+        Range of what that is multiplied by for the electrons, all of them alike.
     rho : (float, float)
         Range of probe radius over Debye length.
     noise : (float, float)
@@ -79,6 +81,7 @@ class Scenario:
     inside: bool = False
     physics: Physics = field(default_factory=Physics)
     own: bool = False
+    reduction: tuple[float, float] = (1.0, 1.0)
     rho: tuple[float, float] = (1.0, 50.0)
     noise: tuple[float, float] = (2e-3, 1e-2)
     disc: bool = False
@@ -101,6 +104,7 @@ def _scenarios() -> list[Scenario]:
     volts, amperes = (0.1, 0.3), (2e-3, 1e-2)
     found = [
         Scenario(name="own model", inside=True, own=True),
+        Scenario(name="own model, R 0.2 to 1", inside=True, own=True, reduction=(0.2, 1.0)),
         Scenario(name="tables, noise 1 %", inside=True, noise=(1e-2, 1e-2)),
         Scenario(name="tables, noise 0.2 %", inside=True, noise=(2e-3, 2e-3)),
         Scenario(name="tables, Chen's ions", inside=True, physics=chen),
@@ -217,6 +221,9 @@ def record(scenario: Scenario, rng: Rng, sweeps: int) -> Record:
     still = Plasma(ne=truth["ne"], te=truth["Te"], vp=truth["Vp"])
     make = _own if scenario.own else _independent
     current, truth["Vf"] = make(bias, plasma, still, probe, scenario.physics, each)
+    if scenario.reduction != (1.0, 1.0):
+        r = float(rng.uniform(*scenario.reduction))
+        current, truth["Vf"] = _own(bias, plasma, still, probe, scenario.physics, each, r)
 
     if scenario.offset:
         isat = ion_current(truth["Vf"], still, probe, scenario.physics).mean()
@@ -284,11 +291,12 @@ def _own(
     probe: Probe,
     physics: Physics,
     each: NDArray[np.intp],
+    r: float = 1.0,
 ) -> tuple[Floats, Floats]:
-    """Return the same by the model of the analysis."""
-    tip = {"radius": probe.radius, "length": probe.length}
-    current = own_current(bias, ne=plasma.ne, te=plasma.te, vp=plasma.vp, gas=probe.gas, **tip)
+    """Return the same by the model of the analysis, the electrons' current multiplied by r."""
+    tip = {"radius": probe.radius, "length": probe.length, "gas": probe.gas, "reduction": r}
+    current = own_current(bias, ne=plasma.ne, te=plasma.te, vp=plasma.vp, **tip)
     vf = own_floating_potential(
-        ne=still.ne, te=still.te, vp=still.vp, gas=probe.gas, radius=probe.radius
+        ne=still.ne, te=still.te, vp=still.vp, gas=probe.gas, radius=probe.radius, reduction=r
     )
     return current, vf

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ishtar.gases import gas
 from ishtar.langmuir import analyse, probe_area, probe_current
-from ishtar.langmuir.bins import bin_edges, bin_samples, sort_by_bias
 from ishtar.langmuir.engine import analyse_scaled
-from ishtar.langmuir.two_maxwellians import TwoMaxwellians
+from ishtar.langmuir.hot import curve
+from ishtar.langmuir.model import Probe, model
 
 TIP = {"radius": 0.3e-3, "length": 5e-3}
 PROBE = {"area": probe_area(**TIP), **TIP}
@@ -22,8 +23,9 @@ def sweep():
 
 
 def close(found, value):
-    # as near as two fits come that are stopped at 3 % of a sigma
-    return abs(found.value - value) < 0.03 * found.sigma
+    # as near as two fits come that are stopped at some per cent of a sigma; how far theory may be
+    # off hangs on the tip's shape, which the scales change
+    return abs(found.value - value) < 0.2 * found.sigma
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,11 @@ def close(found, value):
 )
 def test_a_scale_is_a_power_and_a_factor_on_rho(scaled, on_rho, powers):
     by = {scaled: F}
-    tip = {"area": by.get("area", 1.0) * PROBE["area"], "radius": PROBE["radius"]}
+    tip = {
+        "area": by.get("area", 1.0) * PROBE["area"],
+        "radius": PROBE["radius"],
+        "length": TIP["length"],
+    }
     i = sweep()
     found = analyse(by.get("bias", 1.0) * BIAS, by.get("current", 1.0) * i, **tip)
     probe = analyse(BIAS, i, **PROBE).probe
@@ -53,23 +59,26 @@ def test_rho_as_it_is_gives_the_sweep_alone():
     assert other.value["ne"][0] != pytest.approx(alone.ne.value, rel=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(), (0.03, 0.1)])
-def test_the_derivatives_of_two_maxwellians_are_those_of_its_differences(shape):
-    samples = sort_by_bias(BIAS[None, :], sweep()[None, :])
-    bins = bin_samples(samples, bin_edges(samples))
-    probe = analyse(BIAS, sweep(), **PROBE).probe
-    curve = TwoMaxwellians(bins=bins, sigma=np.full_like(bins.bias, 1e-6), probe=probe)
-    p = np.array([39.0, 1.6, 12.3, 0.1, 0.9, -2.2, *shape])
-    steps = 1e-6 * np.eye(p.size)
-    for residual, jacobian, at, moves in (
-        (curve.residual, curve.jacobian, p, steps),
-        (
-            curve.residual_of_one,
-            curve.jacobian_of_one,
-            np.delete(p, [4, 5]),
-            1e-6 * np.eye(p.size - 2),
-        ),
-    ):
-        numeric = np.stack([(residual(at + h) - residual(at - h)) / 2e-6 for h in moves], axis=1)
-        exact = jacobian(at)
-        assert np.abs(exact - numeric).max() < 1e-6 * np.abs(exact).max()
+@pytest.mark.parametrize("radius", [TIP["radius"], None])
+@pytest.mark.parametrize("blur", [0.05, 0.6])
+@pytest.mark.parametrize("reduction", [0.3, 1.2])
+def test_the_derivatives_of_two_maxwellians_are_those_of_its_differences(radius, blur, reduction):
+    probe = Probe(area=PROBE["area"], radius=radius, length=TIP["length"], gas=gas("Ar"))
+    theta = np.array([[39.0, 1.6, 12.3, np.log(reduction), blur, 0.02, 0.1, 1.1, -2.2, 0.9]])
+    bias = BIAS[None, ::20]
+    spread = np.full_like(bias, 0.3)
+    exact = curve(theta, bias, spread, probe)[1][0]
+    for k, by in enumerate(exact):
+        step = 1e-5 * (np.arange(theta.size) == k)
+        up, down = (curve(theta + s, bias, spread, probe)[0][0] for s in (step, -step))
+        assert np.abs(by - (up - down) / 2e-5).max() <= 1e-7 * np.abs(by).max(), k
+
+
+def test_two_maxwellians_of_which_one_is_not_there_are_one():
+    probe = Probe(area=PROBE["area"], radius=TIP["radius"], length=TIP["length"], gas=gas("Ar"))
+    one = np.array([[39.0, 1.6, 12.3, -0.5, 0.1, 0.02, 0.1, 1.1]])
+    bias = BIAS[None, ::20]
+    spread = np.full_like(bias, 0.3)
+    alone = model(one, bias, spread, probe)[0]
+    both = curve(np.concatenate([one, [[-40.0, 1.0]]], axis=1), bias, spread, probe)[0]
+    np.testing.assert_allclose(both, alone, rtol=1e-12)

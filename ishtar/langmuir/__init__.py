@@ -20,6 +20,7 @@ from ishtar.langmuir.eedf import (
     energy_distribution,
     two_temperatures,
 )
+from ishtar.langmuir.limits import diffusion_parameter
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
 from ishtar.langmuir.theory import (
     bohm_speed,
@@ -41,6 +42,7 @@ __all__ = [
     "analyse_sweeps",
     "bohm_speed",
     "debye_length",
+    "diffusion_parameter",
     "energy_distribution",
     "find_sweeps",
     "floating_potential",

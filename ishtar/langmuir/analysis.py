@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as hidden
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ishtar.errors import UnitError
 from ishtar.gases import Gas
-from ishtar.gases import gas as _gas
-from ishtar.langmuir import fit
 from ishtar.langmuir.background import Background, background_of, capacitance_of_ramps
-from ishtar.langmuir.bins import resolution
-from ishtar.langmuir.checks import MIN_RAIL
-from ishtar.langmuir.engine import QUANTITIES, Table, analyse_padded
-from ishtar.langmuir.fit import Probe
+from ishtar.langmuir.hot import curve, seen_by_ions
+from ishtar.langmuir.inputs import limits_of, pair, probe_of, window
+from ishtar.langmuir.model import N_SHAPED, Probe, ions, model
+from ishtar.langmuir.record import analyse_record
+from ishtar.langmuir.record_lines import Line
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
+from ishtar.langmuir.table import KEYS, Table
 from ishtar.measured import Measured
 
 if TYPE_CHECKING:
@@ -28,7 +29,16 @@ __all__ = ["SweepResult", "analyse", "analyse_sweeps"]
 
 Floats = NDArray[np.float64]
 
-UNITS = {"Vf": "V", "Vp": "V", "Te": "eV", "ne": "1/m^3", "Isat": "A", "reduction": "1"}
+UNITS = {
+    "Vf": "V",
+    "Vp": "V",
+    "Te": "eV",
+    "ne": "1/m^3",
+    "Isat": "A",
+    "reduction": "1",
+    "Te_hot": "eV",
+    "hot_fraction": "1",
+}
 _LONG_NAMES = {
     "Vf": "floating potential",
     "Vp": "plasma potential",
@@ -36,8 +46,9 @@ _LONG_NAMES = {
     "ne": "electron density",
     "Isat": "ion current at the floating potential",
     "reduction": "electron current over its unmagnetised value",
+    "Te_hot": "temperature of the hot electrons",
+    "hot_fraction": "density of the hot electrons over that of all",
 }
-_NAMES_OF_UNIT = {"V": {"V", "volt", "volts"}, "A": {"A", "ampere", "amperes", "amp", "amps"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +67,15 @@ class SweepResult:
         Ion current at the floating potential, A, positive.
     reduction : Measured
         R, the electron current over that of an unmagnetised probe.
+    Te_hot, hot_fraction : Measured
+        Temperature, eV, of hot electrons and their share of the density; NaN where one temperature
+        explains the sweep. With them Te and ne are those of the cold ones.
     valid : bool
         Whether to believe it; if not, all values are NaN.
     reason : str
         Why not; empty where ``valid``.
+    note : str
+        What makes an error bar wider and is not the noise; empty if nothing does.
     chi2 : float
         χ² per degree of freedom of the fit against the noise seen in the data.
     model_error : float
@@ -68,6 +84,8 @@ class SweepResult:
         Noise of a sample of the current, A.
     ripple : float
         Voltage between probe and plasma that the record does not show, V rms.
+    outliers : int
+        Single samples that were left out.
     """
 
     Vf: Measured
@@ -76,14 +94,18 @@ class SweepResult:
     ne: Measured
     Isat: Measured
     reduction: Measured
+    Te_hot: Measured
+    hot_fraction: Measured
     valid: bool
     reason: str
+    note: str
     chi2: float
     model_error: float
     noise: float
     ripple: float
-    probe: Probe = field(repr=False)
-    theta: tuple[float, ...] = field(repr=False)
+    outliers: int
+    probe: Probe = hidden(repr=False)
+    theta: tuple[float, ...] = hidden(repr=False)
 
     def current(self, bias: ArrayLike) -> Floats:
         """Return the fitted current, A, at ``bias``, V; NaN if the fit is not valid."""
@@ -91,15 +113,16 @@ class SweepResult:
         theta = np.array([self.theta])
         if not self.valid:
             return np.full(np.shape(bias), np.nan)
-        value, _, _ = fit.model(theta, v.reshape(1, -1), np.zeros((1, v.size)), self.probe)
+        form = curve if np.isfinite(theta).all() else model
+        theta = theta if form is curve else theta[:, :N_SHAPED]
+        value, _, _ = form(theta, v.reshape(1, -1), np.zeros((1, v.size)), self.probe)
         return np.asarray(value.reshape(np.shape(bias)))
 
     def ion_current(self, bias: ArrayLike) -> Floats:
         """Return the ions' part of the fitted current, A, positive, at ``bias``, V."""
         v = np.atleast_1d(np.asarray(bias, float))
-        theta = np.array([self.theta])
-        value, jac, _ = fit.model(theta, v.reshape(1, -1), np.zeros((1, v.size)), self.probe)
-        return np.asarray((jac[0, fit.LN_R] - value[0]).reshape(np.shape(bias)))
+        found = ions(seen_by_ions(np.array([self.theta])), v.reshape(1, -1), self.probe)
+        return np.asarray(found.reshape(np.shape(bias)))
 
 
 def analyse(
@@ -111,6 +134,8 @@ def analyse(
     radius: float | None = None,
     length: float | None = None,
     reduction: float | None = None,
+    field: float | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> SweepResult:
     """Analyse one sweep.
 
@@ -135,6 +160,12 @@ def analyse(
         Of a cylindrical tip, m; checked against ``area``.
     reduction : float, optional
         R, if it is known (1 without magnetic field); else it is fitted.
+    field : float, optional
+        Magnetic flux density at the tip, T; 0 for none. What it explains of an R below 1 does not
+        make the density unsure.
+    limits : (float, float), optional
+        The least and the largest current that the recorder can show, A. Without, a sweep counts as
+        clipped where it stays on its extreme value and its curve would go on.
 
     Returns
     -------
@@ -153,8 +184,16 @@ def analyse(
     :mod:`ishtar.langmuir.theory`.
     """
     v, i = pair(bias, current)
-    probe = probe_of(area, gas, radius, length, reduction)
-    table = analyse_padded(v[None, :], i[None, :], probe, step=resolution(i), reduction=reduction)
+    probe = probe_of(area, gas, radius, length, reduction, field)
+    limits = limits_of(limits)
+    whole = Sweeps(
+        start=np.array([0]),
+        stop=np.array([v.size]),
+        direction=np.array([1], np.int8),
+        t0=0.0,
+        dt=1.0,
+    )
+    table, _ = analyse_record(v, i, whole, probe, limits=limits, reduction=reduction)
     return SweepResult(**entries(table, probe))
 
 
@@ -162,18 +201,20 @@ def entries(table: Table, probe: Probe) -> dict[str, Any]:
     """Return the fields of a `SweepResult` for the first sweep of a table."""
     measured = {
         q: Measured(value=float(table.value[q][0]), sigma=float(table.sigma[q][0]), unit=UNITS[q])
-        for q in (*QUANTITIES, "reduction")
+        for q in KEYS
     }
     return dict(
         **measured,
         valid=bool(table.valid[0]),
         reason=table.reason[0],
+        note=table.note[0],
         chi2=float(table.chi2[0]),
         model_error=float(table.model_error[0]),
         noise=float(table.noise[0]),
         ripple=float(table.ripple[0]),
-        probe=probe,
+        probe=replace(probe, rho_electrons=table.knee[:1]),
         theta=tuple(float(x) for x in table.theta[0]),
+        outliers=int(table.outliers[0]),
     )
 
 
@@ -188,10 +229,13 @@ def analyse_sweeps(
     radius: float | None = None,
     length: float | None = None,
     reduction: float | None = None,
+    field: float | None = None,
     sweeps: Sweeps | None = None,
     quiet: tuple[float, float] | None = None,
     background: Background | None = None,
     ramps: bool = False,
+    generators: Mapping[str, float] | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> xr.Dataset:
     """Analyse all sweeps of a shot.
 
@@ -201,7 +245,7 @@ def analyse_sweeps(
         Records on one time base; electron current positive.
     dt, t0 : float
         Time between samples and of the first one, s.
-    area, gas, radius, length, reduction
+    area, gas, radius, length, reduction, field
         As in :func:`analyse`.
     sweeps : Sweeps, optional
         The ramps; found in ``bias`` by :func:`find_sweeps` if not given.
@@ -212,17 +256,28 @@ def analyse_sweeps(
         Known instead.
     ramps : bool
         Take the capacitance from the difference of up and down ramps; after any other background.
+    generators : mapping of str to float, optional
+        Names and frequencies, Hz, of generators whose RF may be picked up. Lines are found without
+        it, too; where one is expected a weaker one is seen, and it is called by its name.
+    limits
+        As in :func:`analyse`.
 
     Returns
     -------
     xarray.Dataset
         Dimension ``sweep``, coordinate ``time`` (middle of the sweep, s); ``Vf Vp Te ne Isat
         reduction`` each with ``_sigma``; ``valid``, ``reason``, ``direction``, ``chi2``,
-        ``model_error``, ``noise`` (A) and ``ripple`` (V rms of the bias that the data betray).
-        Values are NaN where not ``valid``. Units are in ``attrs["units"]``.
+        ``model_error``, ``noise`` (A), ``ripple`` (V rms of the bias that the data betray),
+        ``outliers`` (samples left out) and ``note``. ``Te_sigma`` … is the larger of what the fit
+        of a sweep says, ``Te_sigma_fit``, and of what neighbouring sweeps scatter by,
+        ``Te_sigma_seen``; of both, ``Te_sigma_theory`` does not scatter. ``Te_hot`` and
+        ``hot_fraction`` are NaN but where two temperatures explain a sweep clearly better; ``Te``
+        and ``ne`` then are the cold one's. Values are NaN where not ``valid``. Units are in
+        ``attrs["units"]``, and what was taken out of the record in ``pickup``.
     """
     v, i = pair(bias, current)
-    probe = probe_of(area, gas, radius, length, reduction)
+    probe = probe_of(area, gas, radius, length, reduction, field)
+    limits = limits_of(limits)
     if quiet is not None and background is not None:
         raise SweepError("both quiet and background are given; give one of them")
     if sweeps is None:
@@ -231,132 +286,69 @@ def analyse_sweeps(
         raise SweepError(
             f"sweeps reach sample {int(sweeps.stop.max())} of {v.size}; find them anew"
         )
-    step = resolution(i)
-    # A rail is flat only in the record itself: after a background is taken off it no longer is.
-    n_rail = samples_at_record_limit(sweeps.table(i), i)
     if quiet is not None:
-        background = background_of(*_window(v, i, t0, dt, quiet), dt=dt)
-    if background is not None:
-        i = i - background.current(v, dt)
-    extra = 0.0
-    if ramps and len(sweeps) > 1:
-        extra = capacitance_of_ramps(v, i, sweeps)
-        i = i - Background(capacitance=extra).current(v, dt)
-    table = analyse_padded(sweeps.table(v), sweeps.table(i), probe, step=step, reduction=reduction)
-    refuse_clipped(table, n_rail)
-    dataset = _dataset(table, sweeps)
+        background = background_of(*window(v, i, t0, dt, quiet), dt=dt)
     used = background or Background()
+    if ramps and len(sweeps) > 1:
+        extra = capacitance_of_ramps(v, i - used.current(v, dt), sweeps)
+        used = replace(used, capacitance=used.capacitance + extra)
+    table, lines = analyse_record(
+        v,
+        i,
+        sweeps,
+        probe,
+        background=used if used != Background() else None,
+        limits=limits,
+        generators=generators,
+        reduction=reduction,
+    )
+    return dataset_of(table, sweeps, probe, used, lines)
+
+
+def dataset_of(
+    table: Table, sweeps: Sweeps, probe: Probe, background: Background, lines: Sequence[Line]
+) -> xr.Dataset:
+    """Return what `analyse_sweeps` does for a table of its sweeps."""
+    dataset = _dataset(table, sweeps)
     dataset.attrs.update(
         gas=probe.gas.symbol,
         area_m2=probe.area,
         radius_m=probe.radius if probe.radius else math.nan,
-        offset_A=used.offset,
-        leak_S=used.conductance,
-        capacitance_F=used.capacitance + extra,
+        field_T=math.nan if probe.field is None else probe.field,
+        offset_A=background.offset,
+        leak_S=background.conductance,
+        capacitance_F=background.capacitance,
+        pickup="; ".join(map(str, lines)),
+        pickup_Hz=[line.frequency for line in lines],
+        pickup_bias_V=[line.bias for line in lines],
+        pickup_current_A=[line.current for line in lines],
     )
     return dataset
-
-
-def samples_at_record_limit(currents: Floats, record: Floats) -> Floats:
-    """Return how many samples of each sweep lie at the largest or smallest value of the record.
-
-    0 where they are too few to be a rail: noise alone puts single samples there.
-    """
-    at = (currents == record.max()) | (currents == record.min())
-    n_at = at.sum(axis=1)
-    enough = np.maximum(MIN_RAIL, 0.02 * np.isfinite(currents).sum(axis=1))
-    return np.where((n_at >= enough) & (np.ptp(record) > 0), n_at, 0)
-
-
-def refuse_clipped(table: Table, n_rail: Floats) -> None:
-    """Refuse the sweeps that lie at the record's limit; a dead probe's noise is told as that."""
-    for row in np.flatnonzero(n_rail):
-        if not table.reason[row].startswith(("clipped", "probe disconnected")):
-            table.valid[row] = False
-            table.reason[row] = f"clipped: {int(n_rail[row])} samples at the recorder's limit"
-            for values in (*table.value.values(), *table.sigma.values()):
-                values[row] = np.nan
 
 
 def _dataset(table: Table, sweeps: Sweeps) -> xr.Dataset:
     import xarray as xr
 
     data: dict[str, Any] = {}
-    for q in (*QUANTITIES, "reduction"):
-        data[q] = ("sweep", table.value[q], {"units": UNITS[q], "long_name": _LONG_NAMES[q]})
-        data[f"{q}_sigma"] = (
-            "sweep",
-            table.sigma[q],
-            {"units": UNITS[q], "long_name": f"standard deviation of {q}"},
-        )
+    for q in KEYS:
+        unit = {"units": UNITS[q]}
+        data[q] = ("sweep", table.value[q], {**unit, "long_name": _LONG_NAMES[q]})
+        fitted, seen, theory = table.fit_sigma[q], table.seen_sigma[q], table.theory_sigma(q)
+        for name, values, meaning in (
+            ("sigma", table.sigma[q], f"standard deviation of {q}"),
+            ("sigma_fit", fitted, f"standard deviation of {q} by the fit of its sweep"),
+            ("sigma_theory", theory, f"what theory leaves open of {q}, the same in all sweeps"),
+            ("sigma_seen", seen, f"scatter of {q} of neighbouring sweeps about a smooth curve"),
+        ):
+            data[f"{q}_{name}"] = ("sweep", values, {**unit, "long_name": meaning})
     data["valid"] = ("sweep", table.valid)
     data["reason"] = ("sweep", np.array(table.reason, dtype=str))
+    data["note"] = ("sweep", np.array(table.note, dtype=str))
     data["direction"] = ("sweep", sweeps.direction, {"long_name": "+1 rising bias, -1 falling"})
     data["chi2"] = ("sweep", table.chi2, {"units": "1", "long_name": "χ² per degree of freedom"})
     data["model_error"] = ("sweep", table.model_error, {"units": "1"})
     data["noise"] = ("sweep", table.noise, {"units": "A", "long_name": "noise of a sample"})
+    data["outliers"] = ("sweep", table.outliers, {"long_name": "samples left out as spikes"})
     data["ripple"] = ("sweep", table.ripple, {"units": "V", "long_name": "rms ripple of the bias"})
     time = ("sweep", sweeps.time, {"units": "s", "long_name": "middle of the sweep"})
     return xr.Dataset(data, coords={"time": time})
-
-
-def _window(
-    v: Floats, i: Floats, t0: float, dt: float, quiet: tuple[float, float]
-) -> tuple[Floats, Floats]:
-    a, b = (round((t - t0) / dt) for t in quiet)
-    a, b = max(a, 0), min(b, v.size)
-    if b - a < 20:
-        raise SweepError(
-            f"the quiet time {quiet[0]:g}…{quiet[1]:g} s holds {max(b - a, 0)} samples of a record "
-            f"from {t0:g} to {t0 + dt * v.size:g} s; give one inside it"
-        )
-    return v[a:b], i[a:b]
-
-
-def pair(bias: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
-    v, i = _record("bias", bias, "V"), _record("current", current, "A")
-    if v.shape != i.shape:
-        raise SweepError(
-            f"bias has {v.size} samples and current {i.size}; give both on one time base"
-        )
-    return v, i
-
-
-def _record(name: str, data: Any, unit: str) -> Floats:
-    """Return data as (n,) float64, refusing another unit or shape."""
-    stated = getattr(data, "attrs", {}).get("units", getattr(data, "attrs", {}).get("unit"))
-    if stated is None and hasattr(data, "magnitude") and hasattr(data, "units"):
-        stated, data = str(data.units), data.magnitude
-    if stated is not None and str(stated) not in _NAMES_OF_UNIT[unit]:
-        raise UnitError(f"{name} is in {stated!r}; give it in {unit}")
-    values = np.asarray(data)
-    if values.dtype.kind not in "fiu":
-        raise SweepError(f"{name} holds {values.dtype}; give real numbers in {unit}")
-    if values.ndim != 1:
-        raise SweepError(f"{name} has shape {values.shape}; give one record, shape (n,)")
-    return values.astype(float)
-
-
-def probe_of(
-    area: float,
-    gas: str | Gas,
-    radius: float | None,
-    length: float | None,
-    reduction: float | None,
-) -> Probe:
-    """Return what the model must know; SweepError for an impossible geometry."""
-    if not 1e-9 < area < 0.1:
-        raise SweepError(f"area is {area:g}; give the collecting area in m², 1e-9 … 0.1")
-    for name, value in (("radius", radius), ("length", length)):
-        if value is not None and not 1e-6 < value < 0.5:
-            raise SweepError(f"{name} is {value:g}; give it in m, 1e-6 … 0.5")
-    if radius is not None and length is not None:
-        side, both = 2 * math.pi * radius * length, 2 * math.pi * radius * (length + radius)
-        if not 0.8 * side < area < 1.2 * both:
-            raise SweepError(
-                f"area {area:.3g} m² is not that of a cylinder of radius {radius:g} m and length "
-                f"{length:g} m, {side:.3g} … {both:.3g} m²; correct one of them"
-            )
-    if reduction is not None and not 0.0 < reduction <= 1.0:
-        raise SweepError(f"reduction is {reduction:g}; give 0 < reduction ≤ 1, or None to fit it")
-    return Probe(area=float(area), radius=radius, gas=_gas(gas))

@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir.bins import Bins, Sorted, bin_edges, bin_samples
+from ishtar.langmuir.model import BLUR
+from ishtar.langmuir.table import Table
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MIN_SAMPLES = 40
 MIN_RISING = 6
-MIN_RAIL = 6
 
 # What a fit may not exceed and still be believed.
 _MAX_MODEL_ERROR = 0.25
-_MAX_SIGMA_TE = 0.3
+_MAX_SIGMA_TE = 0.35
 _MAX_SIGMA_LN_NE = 0.7
+_MOST_HOT = 0.4
+_MOST_BLUR = 0.8  # Te²: a sinusoid of 1.3 Te of amplitude
 
 
 @dataclass
@@ -70,8 +73,9 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
     low, high = bins.current[:, :tail].mean(1), bins.current[:, -tail:].mean(1)
     root = np.sqrt(np.maximum(bins.count[:, :tail].sum(1), 1))
     error, error_high = np.hypot(noise / root, step / 4.0), np.hypot(noise_high / root, step / 4.0)
-    swing = np.ptp(bins.current, axis=1)
-    dead = swing <= np.maximum(6.0 * noise / np.sqrt(np.maximum(count / m, 1.0)), 3.0 * step)
+    mean = (bins.current * bins.count).sum(1) / np.maximum(count, 1)
+    off = np.abs(bins.current - mean[:, None]) * np.sqrt(bins.count)
+    dead = (off.max(1) <= 5.0 * noise) | (np.ptp(bins.current, axis=1) <= 3.0 * step)
     verdicts.refuse(
         dead, "probe disconnected: the current stays within its noise of {:.2g} A", noise
     )
@@ -79,12 +83,14 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
         (low > 5.0 * error) & (high < -5.0 * error),
         "the current falls with bias: electron current must be positive",
     )
-    for end, name in ((False, "lower"), (True, "upper")):
-        n_rail = _samples_at_rail(samples, bins, noise, step, end)
-        verdicts.refuse(n_rail > 0, f"clipped: {{:d}} samples at the {name} rail", n_rail)
     verdicts.refuse(
-        (low > -3.0 * error) & (high > 0),
+        (low > 3.0 * error) & (high > 0),
         "no floating potential: no ion current at the lowest bias",
+    )
+    verdicts.refuse(
+        (_ions_seen(bins, noise, step) < 3.0) & (high > 0),
+        "the ion current is lost in noise of {:.2g} A",
+        noise,
     )
     verdicts.refuse(
         high < 3.0 * error_high,
@@ -100,37 +106,24 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
     return bins
 
 
-def _samples_at_rail(
-    samples: Sorted, bins: Bins, noise: Floats, step: float, upper: bool
-) -> NDArray[np.intp]:
-    """Return how many samples sit on the largest or smallest value; 0 for an honest curve."""
-    fill = -np.inf if upper else np.inf
-    values = np.where(samples.present, samples.current, fill)
-    rail = values.max(1) if upper else values.min(1)
-    swing = np.maximum(np.ptp(bins.current, axis=1), 1e-300)
-    at = np.abs(values - rail[:, None]) <= 1e-9 * swing[:, None]
-    n_at = at.sum(1)
-    # what the curve would have risen over the plateau, by its rise over as many volts before it
-    missing = np.zeros(n_at.size)
-    for row in np.flatnonzero(n_at >= np.maximum(MIN_RAIL, 0.02 * samples.count)):
-        v, i = bins.bias[row], bins.current[row]
-        last = samples.count[row] - 1
-        at_edge = last - n_at[row] if upper else n_at[row]
-        edge = samples.bias[row, np.clip(at_edge, 0, last)]
-        wide = v[-1] - edge if upper else edge - v[0]
-        inner = edge - wide if upper else edge + wide
-        missing[row] = abs(np.interp(edge, v, i) - np.interp(inner, v, i))
-    clipped = (n_at >= np.maximum(MIN_RAIL, 0.02 * samples.count)) & (
-        missing > 4.0 * np.maximum(step, noise / 4.0)
-    )
-    return np.where(clipped, n_at, 0)
+def _ions_seen(bins: Bins, noise: Floats, step: float) -> Floats:
+    """Return how many of its errors the negative current at low bias is.
+
+    Of the means over the lowest bins, few or many, that which is surest.
+    """
+    m = bins.current.shape[1]
+    best = np.full(noise.size, -np.inf)
+    for width in {max(2, m // 20), m // 10, m // 6, m // 4, m // 3}:
+        count = bins.count[:, :width]
+        total = np.maximum(count.sum(1), 1)
+        mean = (bins.current[:, :width] * count).sum(1) / total
+        error = np.hypot(noise / np.sqrt(total), step / 4.0)
+        best = np.maximum(best, -mean / np.maximum(error, 1e-300))
+    return best
 
 
 def judge(
-    value: dict[str, Floats],
-    sigma: dict[str, Floats],
-    model_error: Floats,
-    chi2: Floats,
+    table: Table,
     rows: NDArray[np.intp],
     bins: Bins,
     converged: Flags,
@@ -138,16 +131,25 @@ def judge(
 ) -> None:
     """Refuse fits that must not be believed, saying why."""
     n = len(verdicts.reason)
+    value, sigma = table.value, table.sigma
+    model_error, chi2 = table.model_error, table.chi2
 
     def spread(values: NDArray[np.generic], fill: float = np.nan) -> Floats:
         out = np.full(n, fill)
         out[rows] = values
         return out
 
+    blur = spread(np.maximum(table.theta[rows, BLUR], 0.0))
     te, vp, vf = (value[q] for q in ("Te", "Vp", "Vf"))
     lowest, highest = spread(bins.bias[:, 0]), spread(bins.bias[:, -1])
     with np.errstate(invalid="ignore", divide="ignore"):
         verdicts.refuse(spread(~converged, 0.0) > 0, "the fit did not converge")
+        verdicts.refuse(
+            blur > _MOST_BLUR,
+            "RF across the sheath: some {:.2g} V of amplitude, more than Te {:.2g} eV",
+            np.sqrt(2.0 * blur) * te,
+            te,
+        )
         verdicts.refuse(
             vf - lowest < te,
             "no ion branch: the sweep starts {:.2g} V below the floating potential",
@@ -164,6 +166,11 @@ def judge(
             "Te {:.2g} eV cannot be told from a sweep of {:.3g} V",
             te,
             highest - lowest,
+        )
+        verdicts.refuse(
+            value["hot_fraction"] > _MOST_HOT,
+            "not the curve of one Maxwellian and a few hot electrons: {:.0%} would be hot",
+            value["hot_fraction"],
         )
         rising = (bins.bias > vf[rows, None]) & (bins.bias < vp[rows, None])
         in_rise = spread((bins.count * rising).sum(1))
@@ -200,4 +207,4 @@ def judge(
             sigma["ne"],
         )
         bad = ~np.isfinite(te + vp + vf + ne)
-        verdicts.refuse(bad & (spread(converged, 1.0) > 0), "the fit ended in no number")
+        verdicts.refuse(bad & (spread(converged, 0.0) > 0), "the fit ended in no number")

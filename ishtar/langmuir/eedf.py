@@ -16,13 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ishtar.langmuir import fit
-from ishtar.langmuir.analysis import SweepResult, pair
-from ishtar.langmuir.bins import bin_edges, bin_samples, resolution, sort_by_bias
-from ishtar.langmuir.fit import ION_SLOPE, LN_NE, LN_R, LN_TE, SATURATION, VP
-from ishtar.langmuir.noise import bin_sigma
+from ishtar.langmuir.analysis import SweepResult
+from ishtar.langmuir.inputs import pair
 from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE
-from ishtar.langmuir.two_maxwellians import TwoMaxwellians
 from ishtar.measured import Measured
 
 __all__ = ["EnergyDistribution", "TwoTemperatures", "energy_distribution", "two_temperatures"]
@@ -33,8 +29,6 @@ _WIDTH = 0.9  # half width of the local cubic, Te
 _NEAREST = 0.5  # lowest energy, Te
 _SMALLEST_REDUCTION = 0.5
 _LEAST_DECADES = 1.0
-_LEAST_GAIN = 25.0  # of χ², for three more parameters
-_MOST_STEPS = 60  # of a fit: along a valley of temperatures that cannot be told apart it creeps on
 _NAN = math.nan
 
 
@@ -236,11 +230,11 @@ def _effective(energy: Floats, g: Floats, sigma: Floats, te: float) -> Measured:
 
 
 def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -> TwoTemperatures:
-    """Fit a cold and a hot Maxwellian to one sweep, if it shows them.
+    """Return the cold and the hot Maxwellian of one sweep, if it shows them.
 
-    The electron current is the sum of both, the ions see the harmonic mean of the
-    temperatures, weighted by density, which is that in Bohm's criterion [2]_. It is believed if
-    χ² falls by more than 25 times its reduced value and both temperatures are known and apart.
+    They are those of the analysis itself, which looks for hot electrons in every sweep
+    (:func:`ishtar.langmuir.analyse`): the electron current is the sum of both, the ions see the
+    harmonic mean of the temperatures, weighted by density, which is that in Bohm's criterion [2]_.
 
     Parameters
     ----------
@@ -248,89 +242,17 @@ def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -
         The sweep that gave ``result``.
     result : SweepResult
     """
-    from scipy.optimize import least_squares
-
-    def answer(
-        reason: str, values: Floats | None = None, cov: Floats | None = None
-    ) -> TwoTemperatures:
-        v = np.full(4, _NAN) if values is None or reason else values
-        s = np.full(4, _NAN) if cov is None or reason else np.sqrt(np.diag(cov))
-        units = ("eV", "eV", "1", "1/m^3")
-        cold, hot, fraction, ne = (
-            Measured(value=float(a), sigma=float(b), unit=u)
-            for a, b, u in zip(v, s, units, strict=True)
-        )
-        return TwoTemperatures(
-            cold=cold, hot=hot, hot_fraction=fraction, ne=ne, valid=not reason, reason=reason
-        )
-
-    # a curve of two temperatures may have been refused as one of one
-    if not np.isfinite([*result.theta, result.noise]).all():
-        return answer(result.reason)
-    v, i = pair(bias, current)
-    samples = sort_by_bias(v[None, :], i[None, :])
-    bins = bin_samples(samples, bin_edges(samples))
-    probe, single = result.probe, np.array([result.theta])
-    ripple2 = np.array([0.0])
-    noise2 = np.array([result.noise**2])
-    _, _, slope = fit.model(single, bins.bias, bins.spread, probe)
-    sigma = bin_sigma(bins, noise2, ripple2, slope, resolution(i))
-    # No curve is known better than this: else digits of the recorder decide about temperatures.
-    scale = np.abs(slope) * np.exp(single[:, LN_TE, None])
-    sigma = np.hypot(sigma, 0.003 * scale)
-    shaped = probe.radius is None or bool(np.any(single[0, [ION_SLOPE, SATURATION]]))
-
-    curve = TwoMaxwellians(bins=bins, sigma=sigma, probe=probe)
-    t = single[0]
-    tail = list(t[[ION_SLOPE, SATURATION]]) if shaped else []
-    one = np.array([t[LN_NE], t[LN_TE], t[VP], t[LN_R], 1e-3, -12.0, *tail])
-    starts = [
-        np.array([t[LN_NE], t[LN_TE] - 0.25 * a, t[VP], t[LN_R], a, b, *tail])
-        for a, b in ((0.7, -1.5), (1.2, -2.5), (1.6, -4.0))
-    ]
-    lower = np.full(one.size, -np.inf)
-    upper = np.full(one.size, np.inf)
-    lower[4:6], upper[4:6] = (0.0, -8.0), (2.5, 3.0)
-
-    # the same curve with one temperature, under the same errors
-    alone = least_squares(
-        curve.residual_of_one,
-        np.concatenate([one[:4], one[6:]]),
-        curve.jacobian_of_one,
-        x_scale="jac",
-        max_nfev=_MOST_STEPS,
+    pair(bias, current)
+    reason = result.reason
+    if result.valid and not np.isfinite(result.hot_fraction.value):
+        reason = "one temperature is enough: a second one does not explain the sweep clearly better"
+    if reason:
+        nothing = (Measured(value=_NAN, sigma=_NAN, unit=u) for u in ("eV", "eV", "1", "1/m^3"))
+        cold, hot, fraction, ne = nothing
+    else:
+        cold, hot, fraction = result.Te, result.Te_hot, result.hot_fraction
+        all_ = 1.0 / (1.0 - fraction.value)
+        ne = Measured(value=result.ne.value * all_, sigma=result.ne.sigma * all_, unit="1/m^3")
+    return TwoTemperatures(
+        cold=cold, hot=hot, hot_fraction=fraction, ne=ne, valid=not reason, reason=reason
     )
-    fits = [
-        least_squares(
-            curve.residual,
-            start,
-            curve.jacobian,
-            bounds=(lower, upper),
-            x_scale="jac",
-            max_nfev=_MOST_STEPS,
-        )
-        for start in starts
-    ]
-    best = min(fits, key=lambda f: f.cost)
-    m = bins.bias.shape[1]
-    reduced = max(2.0 * best.cost / max(m - best.x.size, 1), 1.0)
-    gain = 2.0 * (alone.cost - best.cost) / reduced
-    if gain < _LEAST_GAIN:
-        return answer(f"one temperature is enough: χ² falls by {max(gain, 0.0):.2g} only")
-    cov = np.linalg.pinv(best.jac.T @ best.jac) * reduced
-    p = best.x
-    f = 1.0 / (1.0 + math.exp(-p[5]))
-    values = np.array([math.exp(p[1]), math.exp(p[1] + p[4]), f, math.exp(p[0])])
-    to = np.zeros((4, p.size))
-    to[0, 1] = values[0]
-    to[1, [1, 4]] = values[1]
-    to[2, 5] = f * (1.0 - f)
-    to[3, 0] = values[3]
-    physical = to @ cov @ to.T
-    if p[4] < 0.25 or p[4] < 3.0 * math.sqrt(cov[4, 4]):
-        return answer(
-            f"the two temperatures, {values[0]:.2g} and {values[1]:.2g} eV, cannot be told apart"
-        )
-    if physical[2, 2] > (0.5 * f) ** 2 or np.any(p[4:6] > upper[4:6] - 1e-3):
-        return answer(f"the share of hot electrons is not known: {f:.2g}")
-    return answer("", values, physical)

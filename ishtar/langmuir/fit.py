@@ -1,244 +1,125 @@
 """Fit of the probe characteristic to many binned sweeps at once.
 
 A batched Levenberg–Marquardt: every array has the sweeps as its first axis, and sweeps that have
-converged leave the batch. The model is that of :mod:`ishtar.langmuir.theory` with analytic
-derivatives, averaged over the spread of the bias inside a bin and over unresolved RF.
+converged leave the batch.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.gases import Gas
-from ishtar.langmuir.theory import (
-    ELECTRON_MASS,
-    ELEMENTARY_CHARGE,
-    VACUUM_PERMITTIVITY,
-    _electron,
-    _ion_of,
-    _softened,
+from ishtar.langmuir.model import (
+    BLUR,
+    ION_SLOPE,
+    LN_NE,
+    LN_R,
+    LN_TE,
+    N_SHAPED,
+    VP,
+    Flags,
+    Floats,
+    Probe,
+    model,
 )
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-# Columns of theta. BLUR is the variance of unresolved voltage across the sheath, in Te². The last
-# two, the shape of both branches, are fitted only where the theory of the cylinder cannot be used
-# (radius unknown) or does not fit (a short tip, a shadow).
-LN_NE, LN_TE, VP, LN_R, BLUR, ION_SLOPE, SATURATION = range(7)
-N_CORE, N_BLURRED, N_SHAPED = 4, 5, 7
-
-# Prior of ln R: without a knee in the sweep, R and Vp cannot be told apart; "one, within a factor
-# e" then widens the error bar of Vp instead of letting it run away. With a knee it does not matter.
-# Blur is below some Te, and the shape near the theory's: sheaths grow by some per cent per Te.
-_PRIOR_MEAN = np.zeros(N_SHAPED)
-_PRIOR_WEIGHT = np.array([0.0, 0.0, 0.0, 1.0, 1.0 / 0.5**2, 1.0 / 0.1**2, 1.0 / 0.2**2])
-_LONGEST_STEP = np.array([1.0, 0.7, np.inf, 1.0, 0.3, 0.1, 0.2])
-_BLUR_RANGE = (-0.5, 4.0)
-_PINNED = 1e8  # weight of what is known
-_PATIENCE = 12  # steps for what is hopeless
-
-_BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
-_BOHM = math.exp(-0.5) * math.sqrt(2.0 * math.pi)  # 0.61 n c_s in units of n √(e Te / 2π mᵢ)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
-    """What the model must know of the probe and the gas.
+class Form:
+    """A curve that can be fitted, and what is known of its parameters before.
 
     Parameters
     ----------
-    area : float
-        Collecting area, m².
-    radius : float or None
-        Of the cylinder, m; None: a sheath thin against the probe, whatever its shape.
-    gas : Gas
-        Working gas.
-    rho_factor : float or (n,) float64
-        What ρ is multiplied by; with several, one for each sweep of a table: the same samples
-        as another tip would have given them.
+    curve : callable
+        As :func:`~ishtar.langmuir.model.model`.
+    mean, sigma : (p,) float64
+        Prior of each parameter; an infinite sigma for none.
+    longest : (p,) float64
+        Longest step of each in one round.
+    rounds : int
+        Most of them.
     """
 
-    area: float
-    radius: float | None
-    gas: Gas
-    rho_factor: float | Floats = 1.0
+    curve: Callable[[Floats, Floats, Floats, Probe], tuple[Floats, Floats, Floats]]
+    mean: Floats
+    sigma: Floats
+    longest: Floats
+    rounds: int = 60
 
-    def rows(self, which: NDArray[np.intp] | Flags | slice) -> Probe:
-        """Return the probe of some of the sweeps."""
-        if isinstance(self.rho_factor, float):
-            return self
-        return replace(self, rho_factor=self.rho_factor[which])
 
-    @property
-    def electron_scale(self) -> float:
-        """Thermal electron current for ne = 1/m³ and Te = 1 eV, A."""
-        return self._scale(ELECTRON_MASS)
+# Prior of ln R: without a knee in the sweep, R and Vp cannot be told apart; "one, within a factor
+# e" then widens the error bar of Vp instead of letting it run away. With a knee it does not matter.
+# Blur is below some Te, and the shape near the theory's.
+SINGLE = Form(
+    curve=model,
+    mean=np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.8]),
+    sigma=np.array([np.inf, np.inf, np.inf, 1.0, 0.5, 0.1, 0.2, 0.5]),
+    longest=np.array([1.0, 0.7, np.inf, 1.0, 0.3, 0.1, 0.2, 0.5]),
+)
+# how the ions' growth per Te may be off: always, by a sheath as long as the tip, by a wide end
+_LEAST_SLOPE, _SHEATH, _ENDS = 0.005, 0.4, 0.05
+_NOT_MORE = 1.0 / 0.15**2  # weight of R = 1 for an R above it
+_BLUR_RANGE = (-0.5, 4.0)
+_PINNED = 1e8  # weight of what is known
+_REVIEW, _CREEPS = 5, 0.1  # steps, and by how much χ² must fall in them
+_PATIENCE = 12  # steps for what is hopeless
 
-    @property
-    def ion_scale(self) -> float:
-        """The same for the ions, A."""
-        return self._scale(self.gas.ion_mass)
-
-    def _scale(self, mass: float) -> float:
-        speed = math.sqrt(ELEMENTARY_CHARGE / (2.0 * math.pi * mass))
-        return ELEMENTARY_CHARGE * self.area * speed
-
-    def rho(self, ln_ne: Floats, ln_te: Floats) -> Floats:
-        """Return radius over Debye length; 50, a thin sheath, where the radius is not known.
-
-        Both arguments have the sweeps as their first axis.
-        """
-        if not self.radius:
-            return np.full_like(ln_ne, 50.0)
-        unit = self.radius * math.sqrt(ELEMENTARY_CHARGE / VACUUM_PERMITTIVITY)
-        factor = self.rho_factor
-        if not isinstance(factor, float):
-            factor = factor.reshape(-1, *(1,) * (ln_ne.ndim - 1))
-        return np.asarray(unit * factor * np.exp(0.5 * (ln_ne - ln_te)))
+_BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
     """Result of :func:`solve`, one row a sweep.
 
-    ``theta`` (n, p), ``covariance`` (n, p, p), ``chi2`` (n,), ``converged`` (n,).
+    ``theta`` (n, p), ``chi2`` (n,), what is known before as part of it, ``converged`` (n,);
+    ``hessian`` (n, p, p), half the second derivatives of χ², of which ``prior`` (n, p) is the part,
+    on the diagonal, of what is known before; ``gradient`` (n, p), what is left of its slope.
     """
 
     theta: Floats
-    covariance: Floats
+    hessian: Floats
+    gradient: Floats
+    prior: Floats
     chi2: Floats
     converged: Flags
 
+    def rows(self, which: Flags | NDArray[np.intp]) -> Solution:
+        """Return the fits of some of the sweeps."""
+        return Solution(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
-def electrons_and_ions(
-    x: Floats, rho: Floats, theta: Floats, probe: Probe
-) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]:
-    """Return F, dF/dx, dF/d ln ρ, G, dG/dη, dG/d ln ρ at x = −η, and the smooth η of the ions.
+    def replaced(self, which: Flags | NDArray[np.intp], other: Solution) -> Solution:
+        """Return the fits with those of some sweeps replaced."""
+        columns = {f.name: getattr(self, f.name).copy() for f in fields(self)}
+        for name, values in columns.items():
+            values[which] = getattr(other, name)
+        return Solution(**columns)
 
-    Where ``theta`` has the shape's columns, F is multiplied by (1 + x)^power above Vp and G by
-    (1 + slope η) below.
-    """
-    f, fx, f_rho = _electron(x, rho)
-    soft, dsoft = _softened(-x)
-    if probe.radius:
-        g, g_eta, g_rho = _ion_of(soft, dsoft, rho)
-    else:
-        # Bohm's flux; it sets in within about one Te below Vp
-        gate = soft / (soft + 0.5)
-        g, g_eta = _BOHM * gate, _BOHM * dsoft * 0.5 / (soft + 0.5) ** 2
-        f_rho, g_rho = np.zeros_like(f), np.zeros_like(g)
-    if theta.shape[1] == N_SHAPED:
-        slope, power = theta[:, ION_SLOPE, None], theta[:, SATURATION, None]
-        some = np.flatnonzero((x > 0.0).any(0))
-        over = x[:, some]
-        above = np.maximum(over, 0.0)
-        grow = np.exp(power * np.log1p(above))
-        f_over = f[:, some]
-        more = np.where(over > 0.0, f_over * power / (1.0 + above), 0.0)
-        fx[:, some] = grow * (fx[:, some] + more)
-        f[:, some] = f_over * grow
-        f_rho[:, some] *= grow
-        expand = np.maximum(1.0 + slope * soft, 0.05)
-        g_eta *= expand
-        g_eta += slope * g * dsoft
-        g *= expand
-        g_rho *= expand
-    return f, fx, f_rho, g, g_eta, g_rho, soft
+    def covariance(self, stretch: Floats) -> tuple[Floats, Floats]:
+        """Return the covariance, (n, p, p), and the part of it that the data's noise makes.
 
+        The rest is what is not known of the theory: all sweeps of a plasma have it in common.
 
-def model(
-    theta: Floats,
-    bias: Floats,
-    variance: Floats,
-    probe: Probe,
-    *,
-    shares: tuple[Floats, Floats] | None = None,
-) -> tuple[Floats, Floats, Floats]:
-    """Return current, its derivatives by theta, and its slope.
-
-    Parameters
-    ----------
-    theta : (n, p) float64
-        ln ne [1/m³], ln Te [eV], Vp [V], ln R; with p ≥ 5 the blur [Te²]; with p = 7 slope and
-        power of the shape.
-    bias : (n, m) float64, V
-    variance : (n, m) float64, V²
-        Spread of the true voltage about ``bias``, to which the blur adds. The mean over it is
-        taken at the two points ± its root (Gauss' rule, exact to third order). A blur below
-        zero, which noise can make of none, is continued by 2 I(V) − mean: no edge to the fit.
-    probe : Probe
-    shares : ((n,), (n,)) float64, optional
-        What each sweep has of the electrons and of the ions; all of both.
-
-    Returns
-    -------
-    current : (n, m) A
-    jacobian : (n, p, m) A per unit of theta
-    slope : (n, m) A/V
-    """
-    n, p = theta.shape
-    m = bias.shape[1]
-    ln_ne, ln_te, vp, ln_r = (theta[:, i, None] for i in range(N_CORE))
-    te = np.exp(ln_te)
-    thermal = np.exp(ln_ne + 0.5 * ln_te)
-    ce = probe.electron_scale * thermal * np.exp(ln_r)
-    ci = probe.ion_scale * thermal
-    if shares is not None:
-        ce, ci = shares[0][:, None] * ce, shares[1][:, None] * ci
-    rho = probe.rho(ln_ne, ln_te)
-
-    centre = (bias - vp) / te
-    blurred = p > BLUR
-    spread = variance / (te * te)
-    if blurred:
-        spread = spread + theta[:, BLUR, None]
-    half = np.sqrt(np.maximum(np.abs(spread), 1e-6))
-    below = spread < 0.0
-    centred = bool(below.any())
-    nodes = [centre - half, centre + half, centre] if centred else [centre - half, centre + half]
-    x = np.concatenate(nodes, axis=1)
-    np.minimum(np.maximum(x, -500.0, out=x), 500.0, out=x)
-    f, fx, f_rho, g, g_eta, g_rho, soft = electrons_and_ions(x, rho, theta, probe)
-
-    def mean(values: Floats) -> Floats:
-        two = values[:, :m] + values[:, m : 2 * m]
-        two *= 0.5
-        if centred:
-            two = np.where(below, 2.0 * values[:, 2 * m :] - two, two)
-        return np.asarray(two)
-
-    electrons = ce * mean(f)
-    current = electrons - ci * mean(g)
-    steep = ce * fx
-    steep += ci * g_eta  # dI/dx
-    slope_x = mean(steep)
-    jac = np.empty((n, p, m))
-    jac[:, LN_NE] = current
-    # the nodes sit at fixed volts, so that d x / d ln Te = −x at each
-    jac[:, LN_TE] = 0.5 * current - mean(steep * x)
-    jac[:, VP] = -slope_x / te
-    jac[:, LN_R] = electrons
-    if probe.radius:
-        by_rho = (0.5 * ce) * mean(f_rho) - (0.5 * ci) * mean(g_rho)  # ρ ~ √(ne/Te)
-        jac[:, LN_NE] += by_rho
-        jac[:, LN_TE] -= by_rho
-    if blurred:
-        # d mean / d half² on either side of zero; the blur's nodes move with Te
-        jac[:, BLUR] = (steep[:, m : 2 * m] - steep[:, :m]) / (4.0 * half)
-        jac[:, LN_TE] += 2.0 * theta[:, BLUR, None] * jac[:, BLUR]
-    if p == N_SHAPED:
-        expand = np.maximum(1.0 + theta[:, ION_SLOPE, None] * soft, 0.05)
-        jac[:, ION_SLOPE] = -ci * mean(g * soft / expand)
-        above = np.flatnonzero((x > 0.0).any(0))
-        by_power = np.zeros_like(x)
-        by_power[:, above] = f[:, above] * np.log1p(np.maximum(x[:, above], 0.0))
-        jac[:, SATURATION] = ce * mean(by_power)
-    return current, jac, slope_x / te
+        Parameters
+        ----------
+        stretch : (n,) float64
+            By how much the variances of the data are larger than they were taken.
+        """
+        p = self.theta.shape[1]
+        noise = self.hessian.copy()
+        noise[:, range(p), range(p)] -= self.prior
+        noise /= stretch[:, None, None]
+        curvature = noise.copy()
+        curvature[:, range(p), range(p)] += self.prior
+        size = np.sqrt(np.maximum(np.einsum("npp->np", curvature), 1e-200))
+        scaled = curvature / (size[:, :, None] * size[:, None, :])
+        # a direction that the data do not know gets a huge error, not an exception
+        scaled[:, range(p), range(p)] += 1e-12
+        total = np.linalg.inv(scaled) / (size[:, :, None] * size[:, None, :])
+        return total, np.matmul(np.matmul(total, noise), total)
 
 
 def solve(
@@ -251,9 +132,10 @@ def solve(
     *,
     reduction: float | None = None,
     sharp: Flags | None = None,
-    tolerance: float = 1e-3,
-    max_iterations: int = 60,
+    tolerance: float = 3e-3,
+    max_iterations: int | None = None,
     hopeless: float = np.inf,
+    form: Form = SINGLE,
 ) -> Solution:
     """Fit all sweeps by weighted least squares.
 
@@ -269,18 +151,20 @@ def solve(
     sharp : (n,) bool, optional
         Sweeps to fit without blur.
     tolerance : float
-        What χ² may still fall by at the end: 0.001 is 3 % of a standard deviation.
+        What χ² may still fall by at the end: 0.003 is 5 % of a standard deviation.
     hopeless : float
         χ² from which a sweep is given up soon, as the caller then fits it in another way: where the
         model cannot be bent to the data, steps may go to and fro for long.
+    form : Form
+        The curve; one Maxwellian without it.
     """
     n, p = start.shape
     theta = start.copy()
-    cov = np.full((n, p, p), np.nan)
+    hessian, gradient = np.full((n, p, p), np.nan), np.full((n, p), np.nan)
     chi2 = np.full(n, np.inf)
     done = np.zeros(n, bool)
-    prior_mean = np.tile(_PRIOR_MEAN[:p], (n, 1))
-    prior_weight = np.tile(_PRIOR_WEIGHT[:p], (n, 1))
+    prior_mean = np.tile(form.mean[:p], (n, 1))
+    prior_weight = prior_weights(start, probe, form)
     if reduction is not None:
         prior_mean[:, LN_R], prior_weight[:, LN_R] = math.log(reduction), _PINNED
         theta[:, LN_R] = math.log(reduction)
@@ -289,7 +173,7 @@ def solve(
         theta[sharp, BLUR] = 0.0
     for lo in range(0, n, _BLOCK):
         part = slice(lo, min(lo + _BLOCK, n))
-        theta[part], cov[part], chi2[part], done[part] = _solve_block(
+        theta[part], hessian[part], gradient[part], chi2[part], done[part] = _solve_block(
             theta[part],
             bias[part],
             current[part],
@@ -299,10 +183,34 @@ def solve(
             prior_mean[part],
             prior_weight[part],
             tolerance,
-            max_iterations,
+            max_iterations or form.rounds,
             hopeless,
+            form,
         )
-    return Solution(theta=theta, covariance=cov, chi2=chi2, converged=done)
+    return Solution(
+        theta=theta,
+        hessian=hessian,
+        gradient=gradient,
+        prior=prior_weight,
+        chi2=chi2,
+        converged=done,
+    )
+
+
+def prior_weights(theta: Floats, probe: Probe, form: Form = SINGLE) -> Floats:
+    """Return how well each parameter is known before, (n, p), as one over its variance.
+
+    A long thin tip draws the ions of a cylinder; where its ends, or a sheath as thick as the tip is
+    long, are not small, their current grows otherwise.
+    """
+    n, p = theta.shape
+    weight = np.tile(1.0 / form.sigma[:p] ** 2, (n, 1))
+    if p >= N_SHAPED and probe.radius and probe.length:
+        debye = probe.radius / probe.rho(theta[:, LN_NE], theta[:, LN_TE])
+        slope = np.hypot(_LEAST_SLOPE, _SHEATH * debye / probe.length)
+        slope = np.hypot(slope, _ENDS * probe.radius / probe.length)
+        weight[:, ION_SLOPE] = 1.0 / np.minimum(slope, form.sigma[ION_SLOPE]) ** 2
+    return weight
 
 
 def _solve_block(
@@ -317,7 +225,8 @@ def _solve_block(
     tolerance: float,
     max_iterations: int,
     hopeless: float,
-) -> tuple[Floats, Floats, Floats, Flags]:
+    form: Form,
+) -> tuple[Floats, Floats, Floats, Floats, Flags]:
     n, p = theta.shape
     best = theta.copy()
     out_h = np.zeros((n, p, p))
@@ -333,11 +242,15 @@ def _solve_block(
         return np.asarray((np.linalg.solve(scaled, g[:, :, None])[:, :, 0] * g).sum(1))
 
     def evaluate(t: Floats, rows: NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
-        m, jac, _ = model(t, bias[rows], variance[rows], probe.rows(rows))
+        m, jac, _ = form.curve(t, bias[rows], variance[rows], probe.rows(rows))
         w = root_weight[rows]
         residual = (current[rows] - m) * w
         jac *= w[:, None, :]
-        off, stiff = prior_mean[rows] - t, prior_weight[rows]
+        off, stiff = prior_mean[rows] - t, prior_weight[rows].copy()
+        # a field takes electrons away, and nothing brings more than the theory's
+        stiff[:, LN_R] = np.where(
+            off[:, LN_R] < 0.0, np.maximum(stiff[:, LN_R], _NOT_MORE), stiff[:, LN_R]
+        )
         cost = np.einsum("nm,nm->n", residual, residual) + (off * off * stiff).sum(1)
         grad = np.matmul(jac, residual[:, :, None])[:, :, 0] + off * stiff
         hess = np.matmul(jac, jac.transpose(0, 2, 1))
@@ -348,15 +261,21 @@ def _solve_block(
     cost, grad, hess = evaluate(best, rows)
     out_cost[:], out_h[:], out_grad = cost, hess, grad.copy()
     damping = np.full(n, 1e-3)
+    earlier = out_cost.copy()
+    # Steps are taken in ln ne and ln(ne R): the electrons' current hangs on the second alone, and
+    # is known a hundred times better than either.
+    turn = np.eye(p)
+    turn[LN_R, LN_NE] = -1.0
     for iteration in range(max_iterations):
-        diag = np.einsum("npp->np", hess)
+        turned, slope = np.matmul(turn.T, np.matmul(hess, turn)), np.matmul(grad, turn)
+        diag = np.einsum("npp->np", turned)
         scale = np.sqrt(np.maximum(diag, 1e-300))
-        scaled = hess / (scale[:, :, None] * scale[:, None, :])
+        scaled = turned / (scale[:, :, None] * scale[:, None, :])
         scaled[:, range(p), range(p)] = 1.0 + damping[:, None]
-        step = np.linalg.solve(scaled, (grad / scale)[:, :, None])[:, :, 0]
-        gain = (step * (grad / scale)).sum(1)  # how much the cost can still fall
-        step = step / scale
-        longest = np.abs(step) / _LONGEST_STEP[:p]
+        step = np.linalg.solve(scaled, (slope / scale)[:, :, None])[:, :, 0]
+        gain = (step * (slope / scale)).sum(1)  # how much the cost can still fall
+        step = np.matmul(step / scale, turn.T)
+        longest = np.abs(step) / form.longest[:p]
         longest[:, VP] = np.abs(step[:, VP]) / (3.0 * np.exp(best[rows, LN_TE]))
         step /= np.maximum(1.0, longest.max(1))[:, None]
         trial = best[rows] + step
@@ -367,7 +286,15 @@ def _solve_block(
         best[rows[better]] = trial[better]
         out_cost[rows[better]], out_h[rows[better]] = t_cost[better], t_hess[better]
         out_grad[rows[better]] = t_grad[better]
-        finished = (better & (gain < tolerance) & (damping < 1.0)) | (gain < 1e-6 * tolerance)
+        # what noise does not explain is not worth more care than noise would be
+        worth = np.maximum(cost / bias.shape[1], 1.0)
+        finished = better & (gain < tolerance * worth) & (damping < 1.0)
+        finished |= gain < 1e-6 * tolerance
+        if iteration % _REVIEW == _REVIEW - 1:
+            # it creeps along a valley that the data hardly know
+            creeps = earlier[rows] - out_cost[rows] < _CREEPS * worth
+            finished |= creeps & (iteration > _REVIEW)
+            earlier[rows] = out_cost[rows]
         converged[rows[finished]] = True
         damping = np.where(better, damping * 0.1, damping * 8.0)
         keep = ~finished & (damping < 1e6)
@@ -383,10 +310,6 @@ def _solve_block(
     # The knee is bent so differently on its sides that steps may go to and fro about the minimum;
     # half a standard deviation from it, that is no reason to refuse a sweep.
     late = np.flatnonzero(~converged)
-    converged[late] = undamped_gain(out_grad[late], out_h[late]) < 0.2
-    diag = np.sqrt(np.maximum(np.einsum("npp->np", out_h), 1e-200))
-    scaled = out_h / (diag[:, :, None] * diag[:, None, :])
-    # a direction that the data do not know gets a huge error, not an exception
-    scaled[:, range(p), range(p)] += 1e-12
-    cov = np.linalg.inv(scaled) / (diag[:, :, None] * diag[:, None, :])
-    return best, cov, out_cost, converged
+    worth = np.maximum(out_cost[late] / bias.shape[1], 1.0)
+    converged[late] = undamped_gain(out_grad[late], out_h[late]) < 0.5 * worth
+    return best, out_h, out_grad, out_cost, converged

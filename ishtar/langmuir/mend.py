@@ -1,22 +1,24 @@
-"""What to do where the theory does not fit: a freer shape, then an honest error of the model."""
+"""What to do where the theory does not fit: an honest error of the model."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins
-from ishtar.langmuir.fit import BLUR, LN_R, N_SHAPED, Probe
+from ishtar.langmuir.model import BLUR, N_SHAPED, Probe, ions
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 # χ² scales the covariance downwards, too: what is left of pick-up inside the bins averages out
 # better than noise of that size would. Not by more than this, for the sake of short sweeps.
 _LEAST_STRETCH = 0.3
+
+N_CERTAIN = 3  # parameters of which nothing is known before: the others add to χ², too
 
 
 def hopeless_chi2(bins: Bins) -> float:
@@ -24,10 +26,38 @@ def hopeless_chi2(bins: Bins) -> float:
     return 4.0 * bins.bias.shape[1]
 
 
-def with_shape(theta: Floats) -> Floats:
-    """Return theta (n, 7): with the columns that it has not got, zero."""
-    missing = N_SHAPED - theta.shape[1]
-    return np.concatenate([theta, np.zeros((theta.shape[0], missing))], axis=1)
+@dataclass(frozen=True, kw_only=True)
+class Mended:
+    """Fits with an honest error of the model, one row a sweep.
+
+    Parameters
+    ----------
+    solution : fit.Solution
+    sigma : (n, m) float64, A
+        Under which errors of the bins it was found.
+    chi2 : (n,) float64
+        Per degree of freedom, against noise alone.
+    stretch : (n,) float64
+        By how much the variances are larger for what hangs together.
+    model_error : (n,) float64
+        Relative misfit beyond the noise; 0 where there is none.
+    """
+
+    solution: fit.Solution
+    sigma: Floats
+    chi2: Floats
+    stretch: Floats
+    model_error: Floats
+
+    def rows(self, which: NDArray[np.intp]) -> Mended:
+        """Return some of the sweeps."""
+        return Mended(
+            solution=self.solution.rows(which),
+            sigma=self.sigma[which],
+            chi2=self.chi2[which],
+            stretch=self.stretch[which],
+            model_error=self.model_error[which],
+        )
 
 
 def mend(
@@ -37,60 +67,49 @@ def mend(
     variance: Floats,
     probe: Probe,
     reduction: float | None,
-) -> tuple[Floats, Floats, Floats, Flags, Floats]:
-    """Return χ² per degree of freedom, theta, covariance, converged and relative misfit.
+    form: fit.Form = fit.SINGLE,
+) -> Mended:
+    """Return fits with errors that hold what the theory does not explain.
 
-    A curve that the theory of the cylinder does not fit gets the two shape parameters; one that
-    it does not fit even so an error in proportion to its current, over the length along which
-    the misfit hangs together. The covariance is inflated by what χ² then is above one.
+    A curve that the theory does not fit, its shape being free as far as theory may be wrong, gets
+    an error in proportion to its current, over the length along which the misfit hangs together.
+    The covariance is inflated by what χ² then is above one.
     """
     m = bins.bias.shape[1]
-    n = best.theta.shape[0]
-
-    def free(p: int) -> int:
-        return m - p + (1 if reduction is not None else 0)
-
-    p = best.theta.shape[1]
-    chi2, converged = best.chi2 / free(p), best.converged.copy()
-    theta, cov = with_shape(best.theta), np.zeros((n, N_SHAPED, N_SHAPED))
-    cov[:, :p, :p] = best.covariance
-    stretch, model_error = np.maximum(chi2, _LEAST_STRETCH), np.zeros(n)
-    limit = 1.0 + 4.0 * math.sqrt(2.0 / m)
-
-    def refit(rows: NDArray[np.intp], wide: Floats, hopeless: float = np.inf) -> Floats:
-        data = bins.bias[rows], bins.current[rows], wide, variance[rows]
-        # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
-        sharp = theta[rows, BLUR] < 0.0
-        again = fit.solve(
-            theta[rows],
-            *data,
-            probe.rows(rows),
-            reduction=reduction,
-            sharp=sharp,
-            hopeless=hopeless,
-        )
-        theta[rows], cov[rows], converged[rows] = again.theta, again.covariance, again.converged
-        return again.chi2 / free(N_SHAPED)
-
-    worse = np.flatnonzero(chi2 > limit)
-    if worse.size and p < N_SHAPED:
-        chi2[worse] = refit(worse, sigma[worse], hopeless_chi2(bins))
-        stretch[worse] = np.maximum(chi2[worse], _LEAST_STRETCH)
-    worse = np.flatnonzero(chi2 > limit)
+    free = m - N_CERTAIN
+    chi2 = best.chi2 / free
+    solution, wide = best, sigma.copy()
+    stretch, model_error = np.maximum(chi2, _LEAST_STRETCH), np.zeros(chi2.size)
+    worse = np.flatnonzero(chi2 > 1.0 + 4.0 * math.sqrt(2.0 / m))
     tip = probe.rows(worse)
     for _ in range(3):
         if not worse.size:
             break
-        value, jac, _ = fit.model(theta[worse], bins.bias[worse], variance[worse], tip)
-        size = np.abs(value) + 2.0 * np.abs(value - jac[:, LN_R])
+        theta = solution.theta[worse]
+        value, _, _ = form.curve(theta, bins.bias[worse], variance[worse], tip)
+        size = np.abs(value) + 2.0 * ions(theta[:, :N_SHAPED], bins.bias[worse], tip)
         misfit = bins.current[worse] - value
         model_error[worse] = relative_misfit(misfit, sigma[worse], size)
-        wide = np.hypot(sigma[worse], model_error[worse][:, None] * size)
-        left = refit(worse, wide)
-        value, _, _ = fit.model(theta[worse], bins.bias[worse], variance[worse], tip)
-        z = (bins.current[worse] - value) / wide
-        stretch[worse] = np.maximum(left, 1.0) * correlation_length(z)
-    return chi2, theta, cov * stretch[:, None, None], converged, model_error
+        wide[worse] = np.hypot(sigma[worse], model_error[worse][:, None] * size)
+        again = fit.solve(
+            theta,
+            bins.bias[worse],
+            bins.current[worse],
+            wide[worse],
+            variance[worse],
+            tip,
+            reduction=reduction,
+            # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
+            sharp=theta[:, BLUR] < 0.0,
+            form=form,
+        )
+        solution = solution.replaced(worse, again)
+        value, _, _ = form.curve(again.theta, bins.bias[worse], variance[worse], tip)
+        z = (bins.current[worse] - value) / wide[worse]
+        stretch[worse] = np.maximum(again.chi2 / free, 1.0) * correlation_length(z)
+    return Mended(
+        solution=solution, sigma=wide, chi2=chi2, stretch=stretch, model_error=model_error
+    )
 
 
 def relative_misfit(residual: Floats, sigma: Floats, size: Floats) -> Floats:

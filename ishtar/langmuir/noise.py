@@ -7,9 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins, Sorted, bin_of_rank
-from ishtar.langmuir.fit import LN_TE, Probe
+from ishtar.langmuir.model import LN_TE, Probe, model
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +98,7 @@ def residual_of(
     slope_of_sample : (n, k) float64, A/V
     slope : (n, m) float64, A/V
     """
-    value, _, slope = fit.model(theta, bins.bias, bins.spread, probe)
+    value, _, slope = model(theta, bins.bias, bins.spread, probe)
     # bent no more than the exponential is, also where two bins lie at the same bias
     most = slope * np.exp(-theta[:, LN_TE, None])
     bend = np.gradient(slope, axis=1) / np.maximum(np.gradient(bins.bias, axis=1), 1e-9)

@@ -18,6 +18,7 @@ References
 .. [3] R. B. Lobbia and B. E. Beal, J. Propulsion and Power 33, 566 (2017).
 .. [4] I. H. Hutchinson, *Principles of Plasma Diagnostics*, 2nd ed., Cambridge (2002), ch. 3.
 .. [5] H. M. Mott-Smith and I. Langmuir, Phys. Rev. 28, 727 (1926).
+.. [6] F. F. Chen, Phys. Plasmas 8, 3029 (2001).
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ _OML1 = 2.0 - _OML0
 _OML2 = 3.3
 
 # Attracted ions: beyond this ρ the published parametrisation ends.
-_RHO_MAX = 50.0
+RHO_MAX = 50.0
 _B_JOIN = 32
+_B_BEYOND = 0.45
 
 
 def debye_length(ne: ArrayLike, te: ArrayLike) -> Floats:
@@ -184,7 +186,9 @@ def ion_coefficients(rho: ArrayLike) -> tuple[Floats, Floats]:
         a = 1.18 − 0.00080 ρ^1.35        b = 0.0684 + (0.722 + 0.928 ρ)^−0.729
 
     and for ρ ≤ 1 the orbital-motion limit a = 2/√π, b = 1/2 [5]_. In between we join them
-    smoothly (the two differ by less than 4 %); beyond 50 the values at 50 are kept.
+    smoothly (the two differ by less than 4 %). Beyond 50 a is kept and b falls as ρ^−0.45, which
+    follows Chen's fit to the same curves [6]_, relative to 50, within 2 % up to 100, where the
+    curves end.
     """
     a, _, b, _ = _ion_coefficients(np.asarray(rho, float))
     return a, b
@@ -192,8 +196,8 @@ def ion_coefficients(rho: ArrayLike) -> tuple[Floats, Floats]:
 
 def _ion_coefficients(rho: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return a, da/d ln ρ, b, db/d ln ρ."""
-    inside = rho < _RHO_MAX
-    r = np.minimum(rho, _RHO_MAX)
+    inside = rho < RHO_MAX
+    r = np.minimum(rho, RHO_MAX)
     t = np.clip(0.5 * (r - 1.0), 0.0, 1.0)
     w = t * t * (3.0 - 2.0 * t)
     thick, thin = 2.0 / math.sqrt(math.pi), 1.18 - 0.00080 * r**1.35
@@ -206,7 +210,8 @@ def _ion_coefficients(rho: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     ratio = (0.5 / raw) ** _B_JOIN
     b = 0.5 * (1.0 + ratio) ** (-1.0 / _B_JOIN)
     db = b * ratio / (1.0 + ratio) * (-0.729 * 0.928 * r * power / core) / raw
-    return a, np.where(inside, da, 0.0), b, np.where(inside, db, 0.0)
+    b = b * (r / rho) ** _B_BEYOND
+    return a, np.where(inside, da, 0.0), b, np.where(inside, db, -_B_BEYOND * b)
 
 
 def ion_factor(eta: ArrayLike, rho: ArrayLike) -> Floats:

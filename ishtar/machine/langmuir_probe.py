@@ -9,28 +9,23 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.errors import TimeBaseError
-from ishtar.langmuir.analysis import (
-    SweepResult,
-    entries,
-    probe_of,
-    refuse_clipped,
-    samples_at_record_limit,
-)
-from ishtar.langmuir.bins import resolution
-from ishtar.langmuir.engine import analyse_scaled
+from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
+from ishtar.langmuir.analysis import SweepResult, dataset_of, entries
+from ishtar.langmuir.inputs import probe_of
+from ishtar.langmuir.model import Probe
+from ishtar.langmuir.record import analyse_record
+from ishtar.langmuir.record_lines import Line
 from ishtar.langmuir.sweeps import Sweeps, find_sweeps
+from ishtar.langmuir.table import Table
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.gas import chosen, species
 from ishtar.machine.manipulator import Manipulator, Position
 from ishtar.machine.readings import Time, gain_and_offset
 from ishtar.machine.systematic import (
-    FACTORS,
     Record,
     Tip,
     Uncertain,
     common_sigmas,
-    response,
     response_of_record,
 )
 from ishtar.measured import Measured
@@ -48,6 +43,7 @@ Quiet = tuple[float, float] | Literal["before"] | None
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
 MARGIN_S = 0.05  # read on both sides of a time, so that its first and last ramps are whole
 LONGEST_S = 5.0  # no ramp is looked for that is longer
+NEIGHBOURS = 64  # ramps on either side of one: pick-up and scatter show only in many
 QUIET_S = 0.05  # of record before the trigger, that a background can be taken from it
 
 
@@ -134,32 +130,28 @@ class LangmuirProbe(Component):
             The bias is not swept at that time, or the gas is not known.
         """
         working, t = self._gas(gas), seconds(t, f"t={t!r}")
-        record, uncertain = self._read((t, t), quiet)
+        ramps = _ramps(self.signal("bias"), (t, t), factor(self.signal("bias").unit, "V"))[1]
+        near = _longest(ramps) * NEIGHBOURS if len(ramps) else MARGIN_S
+        record, uncertain = self._read((t - near, t + near), quiet)
         all_ramps = record.sweeps
         k = int(np.argmin(np.abs(all_ramps.time - t))) if len(all_ramps) else 0
-        one = _chosen(all_ramps, np.arange(len(all_ramps)) == k)
-        if not len(one) or abs(one.time[0] - t) > 2.0 * _longest(one):
-            near = f", the nearest sweep is at {one.time[0]:.4g} s" if len(one) else ""
+        if not len(all_ramps) or abs(all_ramps.time[k] - t) > 2.0 * _longest(all_ramps):
+            away = f", the nearest sweep is at {all_ramps.time[k]:.4g} s" if len(all_ramps) else ""
             raise ComponentError(
-                f"{self.text('bias')} is not swept at {t:g} s{near}: choose another time",
+                f"{self.text('bias')} is not swept at {t:g} s{away}: choose another time",
                 component=self.name,
             )
-        record = Record(**{**vars(record), "sweeps": one})
-        ramp = next(iter(one))
-        bias, current = record.bias[ramp], record.clean(ramp)
-        probe = probe_of(gas=working, reduction=None, **uncertain.tip.arguments())
-        table, *changed = analyse_scaled(
-            bias[None, :], current[None, :], probe, (1.0, *FACTORS), step=resolution(current)
-        )
-        # what only the whole stretch shows: samples at the recorder's limit
-        refuse_clipped(table, samples_at_record_limit(one.table(record.current), record.current))
-        shared = common_sigmas(table.value, table.valid, response(*changed), uncertain)
-        common = {q: float(sigma[0]) for q, sigma in shared.items()}
-        known = entries(table, probe)
+        table, probe, _ = self._analyse(record, uncertain, working)
+        value = {q: table.value[q] for q in QUANTITIES}
+        change = response_of_record(record, table.valid, working, uncertain)
+        shared = common_sigmas(value, table.valid, change, uncertain)
+        common = {q: float(sigma[k]) for q, sigma in shared.items()}
+        known = entries(table.rows(slice(k, k + 1)), probe)
         for q in QUANTITIES:
             m = known[q]
             known[q] = Measured(m.value, math.hypot(m.sigma, common[q]), m.unit)
-        return ProbeSweep(**known, time=float(one.time[0]), common=common)
+            common[q] = math.hypot(common[q], float(table.theory_sigma(q)[k]))
+        return ProbeSweep(**known, time=float(all_ramps.time[k]), common=common)
 
     def sweeps(
         self,
@@ -184,26 +176,16 @@ class LangmuirProbe(Component):
         -------
         xarray.Dataset
             That of :func:`ishtar.langmuir.analyse_sweeps`. ``Te_sigma`` … is what differs from
-            sweep to sweep and averages down; ``Te_sigma_common`` … is what calibration and
-            geometry are uncertain by, which all sweeps share: add it once, to a mean.
+            sweep to sweep and averages down; ``Te_sigma_common`` … is what calibration, geometry
+            and theory are uncertain by, which all sweeps share: add it once, to a mean.
         """
         working = self._gas(gas)
         return self._table(*self._read(None if t is None else _window(t), quiet), working)
 
     def _table(self, record: Record, uncertain: Uncertain, gas: Gas) -> xr.Dataset:
         """Return the analysis of a record's ramps, with what they share of their sigmas."""
-        from ishtar.langmuir import analyse_sweeps
-
-        found = analyse_sweeps(
-            record.bias,
-            record.current,
-            dt=record.dt,
-            t0=record.t0,
-            gas=gas,
-            sweeps=record.sweeps,
-            background=record.background,
-            **uncertain.tip.arguments(),
-        )
+        table, probe, lines = self._analyse(record, uncertain, gas)
+        found = dataset_of(table, record.sweeps, probe, record.background, lines)
         value = {q: found[q].values for q in QUANTITIES}
         valid = found["valid"].values
         change = response_of_record(record, valid, gas, uncertain)
@@ -212,7 +194,11 @@ class LangmuirProbe(Component):
                 "units": found[q].attrs["units"],
                 "long_name": f"standard deviation of {q} that all sweeps share",
             }
-            found[f"{q}_sigma_common"] = ("sweep", common, attrs)
+            theory = found[f"{q}_sigma_theory"].values
+            found[f"{q}_sigma_common"] = ("sweep", np.hypot(common, theory), attrs)
+            # all but that averages down
+            own = np.sqrt(np.maximum(found[f"{q}_sigma"].values ** 2 - theory**2, 0.0))
+            found[f"{q}_sigma"] = ("sweep", own, found[f"{q}_sigma"].attrs)
         found.attrs |= {
             "probe": self.name,
             "shot": self.machine.number,
@@ -222,6 +208,40 @@ class LangmuirProbe(Component):
             "current_gain_sigma": uncertain.current_gain,
         }
         return found
+
+    def _analyse(
+        self, record: Record, uncertain: Uncertain, gas: Gas
+    ) -> tuple[Table, Probe, tuple[Line, ...]]:
+        """Return the analysis of a record's ramps, with what the machine knows of them."""
+        field = self._field(record.middle)
+        probe = probe_of(gas=gas, reduction=None, field=field, **uncertain.tip.arguments())
+        table, lines = analyse_record(
+            record.bias,
+            record.current,
+            record.sweeps,
+            probe,
+            background=record.background,
+            limits=record.limits,
+            generators=self._generators(),
+        )
+        return table, probe, lines
+
+    def _field(self, t: float) -> float | None:
+        """Return the static field at the tip, T; None where no coils or no currents are known.
+
+        On the axis, in the middle of the vessel: what it is used for needs no more than its size.
+        """
+        if not self.machine.of_kind("coils"):
+            return None
+        try:
+            return abs(self.machine.axial_field(t=t).value)
+        except (NotFoundError, MissingCalibration, TimeBaseError):
+            return None
+
+    def _generators(self) -> dict[str, float]:
+        """Return names and frequencies, Hz, of the generators of the machine."""
+        found = self.machine.of_kind("generator")
+        return {g.name: g.value("frequency", "Hz") for g in found if g.has("frequency")}
 
     def working_gas(self, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
         """Return the gas to reckon with and, in words, where it comes from: see `gas.chosen`."""
@@ -245,14 +265,16 @@ class LangmuirProbe(Component):
         part, ramps = _ramps(bias, t, to_volts)
         near, same = bias[part], current[part]
         volts, amperes = near.values(), same.values()
+        to_amperes = factor(current.unit, "A")
         gain, offset = gain_and_offset(near, volts)
         record = Record(
             bias=volts * to_volts,
-            current=amperes * factor(current.unit, "A"),
+            current=amperes * to_amperes,
             t0=near.t0,
             dt=bias.dt,
             sweeps=ramps,
             background=_background(bias, current, quiet),
+            limits=_limits(same, amperes * to_amperes),
         )
         uncertain = Uncertain(
             tip=self.tip,
@@ -304,6 +326,27 @@ def _background(bias: Signal, current: Signal, quiet: Quiet) -> Background:
     volts, amperes = (s[float(quiet[0]) : float(quiet[1])].values() for s in (bias, current))
     scaled = volts * factor(bias.unit, "V"), amperes * factor(current.unit, "A")
     return background_of(*scaled, dt=bias.dt or math.nan)
+
+
+def _limits(current: Signal, amperes: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return the least and the largest current of the recorder, A, if the record touches one.
+
+    They are those of the integers that a sample is recorded as: 16 bits and the like. A recorder of
+    fewer bits in such integers never touches them, and its limits are not known.
+    """
+    counts = np.asarray(current.raw().values)
+    if counts.dtype.kind not in "iu" or not counts.size:
+        return None
+    info = np.iinfo(counts.dtype)
+    touched = amperes[(counts == info.min) | (counts == info.max)]
+    if not touched.size:
+        return None
+    inside = float(np.median(amperes))
+    low, high = touched[touched < inside], touched[touched >= inside]
+    return (
+        float(low.max()) if low.size else -math.inf,
+        float(high.min()) if high.size else math.inf,
+    )
 
 
 def _window(t: tuple[float, float]) -> tuple[float, float]:

@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from ishtar.langmuir.analysis import probe_of
 from ishtar.langmuir.bins import resolution
-from ishtar.langmuir.engine import Table, analyse_scaled
+from ishtar.langmuir.engine import analyse_scaled
+from ishtar.langmuir.inputs import probe_of
+from ishtar.langmuir.table import Table
 from ishtar.machine.readings import Floats
 from ishtar.measured import Measured
 
@@ -114,6 +115,15 @@ class Record:
     dt: float
     sweeps: Sweeps
     background: Background
+    limits: tuple[float, float] | None = None
+
+    @property
+    def middle(self) -> float:
+        """Of its ramps, s."""
+        ramps = self.sweeps.time
+        if not ramps.size:
+            return self.t0 + 0.5 * self.dt * self.bias.size
+        return float(0.5 * (ramps[0] + ramps[-1]))
 
     def clean(self, cut: slice) -> Floats:
         """Return the current in a stretch, A, the background taken off."""

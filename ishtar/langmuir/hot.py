@@ -1,0 +1,197 @@
+"""A second, hotter Maxwellian: found where one alone does not explain a sweep.
+
+A few hot electrons carry most of the current around the floating potential. Fitted as one
+Maxwellian such a sweep looks well and says wrong things: their current is taken off the ions'.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.langmuir import fit
+from ishtar.langmuir.bins import Bins
+from ishtar.langmuir.mend import correlation_length
+from ishtar.langmuir.model import BLUR, LN_NE, LN_TE, N_SHAPED, Probe, model
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+# Columns of theta beside those of one Maxwellian, whose density and temperature are the cold one's:
+# ln of hot over cold density, and of hot over cold temperature.
+LN_SHARE, LN_RATIO = N_SHAPED, N_SHAPED + 1
+N_HOT = N_SHAPED + 2
+
+_START = 0.04, 3.0  # share and ratio
+_LEAST_GAIN = 11.0  # twice that of ln likelihood, for two parameters
+_POSSIBLE_GAIN = 2.0
+_ODDS = 0.1  # of hot electrons that are many enough to be seen, before anything is measured
+_LEAST_RATIO = 1.5
+MOST_SHARE = 0.6  # of hot over cold: more of them are not a few hot ones beside the others
+_SUSPECT = 8.0  # gain to first order, from which the fit is made
+
+
+def seen_by_ions(theta: Floats) -> Floats:
+    """Return the theta (n, 8) that the ions see, of one Maxwellian or of two (n, 10)."""
+    ions = theta[:, :N_SHAPED].copy()
+    if theta.shape[1] > N_SHAPED:
+        share, ratio = np.exp(theta[:, LN_SHARE]), np.exp(theta[:, LN_RATIO])
+        there = np.isfinite(share)
+        share, ratio = np.where(there, share, 0.0), np.where(there, ratio, 1.0)
+        mean = (1.0 + share / ratio) / (1.0 + share)  # of 1/Te, in units of the cold one's
+        ions[:, LN_NE] += np.log1p(share)
+        ions[:, LN_TE] -= np.log(mean)
+    return ions
+
+
+def curve(
+    theta: Floats, bias: Floats, variance: Floats, probe: Probe
+) -> tuple[Floats, Floats, Floats]:
+    """Return current, derivatives and slope of two Maxwellians, as `model` does for one.
+
+    The ions see the density of all electrons and the harmonic mean of their temperatures, weighted
+    by density, which is that of Bohm's criterion.
+    """
+    n = theta.shape[0]
+    share, ratio = np.exp(theta[:, LN_SHARE]), np.exp(theta[:, LN_RATIO])
+    single = theta[:, :N_SHAPED]
+    hot, ions = single.copy(), seen_by_ions(theta)
+    hot[:, LN_NE] += theta[:, LN_SHARE]
+    hot[:, LN_TE] += theta[:, LN_RATIO]
+    hot[:, BLUR] /= ratio * ratio
+    all_, none = np.ones(n), np.zeros(n)
+    parts = [
+        model(part, bias, variance, probe, shares=of)
+        for part, of in ((single, (all_, none)), (hot, (all_, none)), (ions, (none, all_)))
+    ]
+    value, slope = (sum(part[k] for part in parts) for k in (0, 2))
+    jac = np.empty((n, N_HOT, bias.shape[1]))
+    cold, of_hot, of_ions = (part[1] for part in parts)
+    jac[:, :N_SHAPED] = cold + of_hot + of_ions
+    jac[:, BLUR] = cold[:, BLUR] + of_hot[:, BLUR] / (ratio * ratio)[:, None] + of_ions[:, BLUR]
+    # of the mean of 1/Te, d ln by ln share and by ln ratio
+    by_share = share / ratio / (1.0 + share / ratio) - share / (1.0 + share)
+    by_ratio = -(share / ratio) / (1.0 + share / ratio)
+    jac[:, LN_SHARE] = (
+        of_hot[:, LN_NE]
+        + (share / (1.0 + share))[:, None] * of_ions[:, LN_NE]
+        - by_share[:, None] * of_ions[:, LN_TE]
+    )
+    jac[:, LN_RATIO] = (
+        of_hot[:, LN_TE]
+        - 2.0 * hot[:, BLUR, None] * of_hot[:, BLUR]
+        - by_ratio[:, None] * of_ions[:, LN_TE]
+    )
+    return np.asarray(value), jac, np.asarray(slope)
+
+
+TWO = fit.Form(
+    curve=curve,
+    mean=np.concatenate([fit.SINGLE.mean, [math.log(0.05), math.log(3.0)]]),
+    sigma=np.concatenate([fit.SINGLE.sigma, [1.5, 0.5]]),
+    longest=np.concatenate([fit.SINGLE.longest, [1.0, 0.3]]),
+    rounds=150,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hot:
+    """Sweeps with a second temperature, and those that may have one.
+
+    ``rows`` and ``theta`` (k, 10): which have, and their fit; ``shift`` (n, 8): by how much theta
+    would be another, times the root of how likely that is.
+    """
+
+    rows: Ints
+    theta: Floats
+    shift: Floats
+
+
+def hot_electrons(
+    best: fit.Solution,
+    bins: Bins,
+    sigma: Floats,
+    variance: Floats,
+    probe: Probe,
+    reduction: float | None,
+) -> Hot:
+    """Return the sweeps that two temperatures explain better than one.
+
+    Parameters
+    ----------
+    best : fit.Solution
+        Of one temperature.
+    bins, sigma, variance, probe, reduction
+        As it was fitted.
+    """
+    score, shift = _score(best, bins, sigma, variance, probe)
+    known = np.isfinite(best.chi2) & np.isfinite(score)
+    shift *= _weight(np.where(known, score, 0.0))
+    rows = np.flatnonzero(known & (score > _SUSPECT))
+    if not rows.size:
+        return Hot(rows=rows, theta=np.empty((0, N_HOT)), shift=shift)
+    data = bins.bias[rows], bins.current[rows], sigma[rows], variance[rows], probe.rows(rows)
+    start = np.concatenate([best.theta[rows], np.tile(np.log(_START), (rows.size, 1))], axis=1)
+    start[:, LN_TE] -= 0.1
+    found = fit.solve(start, *data, reduction=reduction, form=TWO, tolerance=0.03)
+    # As if the noise were not known: where even two do not explain a sweep, what is left hangs
+    # together, and counts as fewer values than there are.
+    left = (data[1] - curve(found.theta, data[0], data[3], data[4])[0]) / data[2]
+    independent = (bins.bias.shape[1] - N_SHAPED) / correlation_length(left)
+    gain = independent * np.log(best.chi2[rows] / np.maximum(found.chi2, 1e-300))
+    gain = np.minimum(gain, best.chi2[rows] - found.chi2)
+    ratio = np.exp(found.theta[:, LN_RATIO])
+    apart = (ratio > _LEAST_RATIO) & (found.theta[:, LN_SHARE] < math.log(MOST_SHARE))
+    clear = (gain > _LEAST_GAIN) & apart & found.converged
+    moved = (found.theta[:, :N_SHAPED] - best.theta[rows]) * _weight(gain)
+    shift[rows] = moved
+    return Hot(rows=rows[clear], theta=found.theta[clear], shift=shift)
+
+
+def _weight(gain: Floats) -> Floats:
+    """Return the root of how likely a second temperature is, (n, 1), for a gain of χ²."""
+    odds = _ODDS * np.exp(0.5 * np.minimum(gain, 100.0))
+    return np.asarray(np.sqrt(np.where(gain > _POSSIBLE_GAIN, odds / (1.0 + odds), 0.0))[:, None])
+
+
+def _score(
+    best: fit.Solution, bins: Bins, sigma: Floats, variance: Floats, probe: Probe
+) -> tuple[Floats, Floats]:
+    """Return what a few hot electrons would do, to first order.
+
+    Returns
+    -------
+    gain : (n,) float64
+        By how much χ² would fall.
+    shift : (n, p) float64
+        By how much theta would change.
+    """
+    p = best.theta.shape[1]
+    value, jac, _ = model(best.theta, bins.bias, variance, probe)
+    weight = 1.0 / sigma
+    left = (bins.current - value) * weight
+    jac *= weight[:, None, :]
+    gain, shift = np.zeros(left.shape[0]), np.zeros_like(best.theta)
+    ones, none = np.ones(left.shape[0]), np.zeros(left.shape[0])
+    size = np.sqrt(np.maximum(np.einsum("npp->np", best.hessian), 1e-300))
+    scaled = best.hessian / (size[:, :, None] * size[:, None, :]) + 1e-9 * np.eye(p)
+    inverse = np.linalg.inv(scaled)
+    for ratio in (2.0, 4.0):
+        hot = best.theta.copy()
+        hot[:, LN_TE] += math.log(ratio)
+        hot[:, BLUR] /= ratio * ratio
+        column = model(hot, bins.bias, variance, probe, shares=(ones, none))[0] * weight
+        both = np.matmul(jac, column[:, :, None])[:, :, 0] / size
+        others = np.matmul(inverse, both[:, :, None])[:, :, 0]
+        # what the other parameters cannot do, and could still do
+        all_ = (column * column).sum(1)
+        own = np.maximum(all_ - (both * others).sum(1), 1e-9 * all_ + 1e-300)
+        could = (others * best.gradient / size).sum(1)
+        along = np.maximum((column * left).sum(1) - could, 0.0)
+        better = along * along / own > gain
+        gain = np.where(better, along * along / own, gain)
+        shift[better] = (-others * (along / own)[:, None] / size)[better]
+    return gain, shift

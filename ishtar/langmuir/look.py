@@ -1,0 +1,187 @@
+"""A first look at sweeps: sorted, in bins, the unusable refused, and fitted once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.langmuir import fit
+from ishtar.langmuir.bins import Bins, Sorted, sort_by_bias
+from ishtar.langmuir.checks import Verdicts, refuse_unusable
+from ishtar.langmuir.model import N_SHAPED, Probe, model
+from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
+from ishtar.langmuir.outliers import without_outliers
+from ishtar.langmuir.table import Table, empty_table
+from ishtar.langmuir.theory import _ion
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_BLOCK_SAMPLES = 250_000  # at a time: work arrays of a megabyte each
+
+Left = tuple[Floats, Floats, Floats, Floats]
+
+
+@dataclass(kw_only=True)
+class Look:
+    """Some sweeps of a table, with the fit of those that one can be made of.
+
+    ``rows`` (n,) which of the table can be fitted; ``samples``, ``bins``, ``probe`` and ``theta``
+    (n, p) are theirs; ``verdicts`` and ``table`` are of all from ``start`` on.
+    """
+
+    start: int
+    verdicts: Verdicts
+    table: Table
+    good: Ints
+    samples: Sorted
+    bins: Bins
+    probe: Probe
+    sigma: Floats
+    variance: Floats
+    theta: Floats
+    _left: Left | None = field(default=None, init=False, repr=False)
+
+    @property
+    def rows(self) -> Ints:
+        """Which sweeps of the whole table, (n,)."""
+        return self.good + self.start
+
+    def left(self) -> Left:
+        """Return what the fit leaves over.
+
+        Returns
+        -------
+        jacobian : (n, p, m) float64, A
+            Of each bin.
+        rest, steep : (n, k) float64, A and A/V
+            Of each sample in the order of bias, and the slope there.
+        slope : (n, m) float64, A/V
+        """
+        if self._left is None:
+            held = self.probe.held(self.theta)
+            _, jacobian, _ = model(self.theta, self.bins.bias, self.variance, held)
+            self._left = jacobian, *residual_of(self.samples, self.bins, self.theta, self.probe)
+        return self._left
+
+
+def looks_of(
+    bias: Floats, current: Floats, probe: Probe, *, step: float, reduction: float | None = None
+) -> list[Look]:
+    """Return first looks at the rows of a padded table, block by block.
+
+    Parameters
+    ----------
+    bias, current : (n, k) float64, V and A
+        In the order of time; NaN where there is no sample.
+    probe : Probe
+    step : float
+        Resolution of the recorded current, A.
+    reduction : float, optional
+        R, if it is known.
+    """
+    n, k = bias.shape
+    rows = max(1, _BLOCK_SAMPLES // max(k, 1))
+    parts = (slice(i, min(i + rows, n)) for i in range(0, n, rows))
+    return [
+        _look(part.start, bias[part], current[part], probe.rows(part), step, reduction)
+        for part in parts
+    ]
+
+
+def _look(
+    start: int,
+    bias: Floats,
+    current: Floats,
+    probe: Probe,
+    step: float,
+    reduction: float | None,
+) -> Look:
+    verdicts, table = Verdicts(bias.shape[0]), empty_table(bias.shape[0])
+    bias, current, table.outliers[:] = without_outliers(bias, current, step)
+    samples = sort_by_bias(bias, current)
+    bins = refuse_unusable(samples, step, verdicts)
+    good = np.flatnonzero(verdicts.ok)
+    chosen = samples.rows(good)
+    kept = bins.rows(good) if bins is not None else None
+    tip = probe.rows(good)
+    if kept is None or not good.size:
+        nothing = np.empty((0, 0))
+        kept = kept or Bins(**dict.fromkeys(_BIN_FIELDS, nothing))  # type: ignore[arg-type]
+        theta = sigma = variance = nothing
+    else:
+        theta, sigma, variance = _first_fit(kept, tip, step, reduction)
+    return Look(
+        start=start,
+        verdicts=verdicts,
+        table=table,
+        good=good,
+        samples=chosen,
+        bins=kept,
+        probe=tip,
+        sigma=sigma,
+        variance=variance,
+        theta=theta,
+    )
+
+
+_BIN_FIELDS = ("edges", "count", "bias", "current", "spread", "scatter", "dof")
+
+
+def _first_fit(
+    bins: Bins, probe: Probe, step: float, reduction: float | None
+) -> tuple[Floats, Floats, Floats]:
+    """Return theta of a first fit, sigma of its bins, A, and the variance of their bias, V²."""
+    theta = first_guess(bins, probe)
+    step_v = np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
+    typical = np.ptp(bins.bias, axis=1)[:, None] / bins.bias.shape[1]
+    slope = np.gradient(bins.current, axis=1) / np.maximum(step_v, 0.2 * typical)
+    noise2, ripple2 = noise_components(bins.scatter, bins.dof, slope)
+    sigma = bin_sigma(bins, noise2, ripple2, slope, step)
+    variance = bins.spread + ripple2[:, None]
+    args = bins.bias, bins.current, sigma, variance, probe.held(theta)
+    first = fit.solve(theta, *args, reduction=reduction, tolerance=0.05, max_iterations=30)
+    return first.theta, sigma, variance
+
+
+def first_guess(bins: Bins, probe: Probe) -> Floats:
+    """Return a first theta (n, p)."""
+    v, i = bins.bias, bins.current
+    n, m = v.shape
+    rows = np.arange(n)
+    cross = np.clip(np.argmin(np.cumsum(i, axis=1), axis=1), 1, m - 2)
+    # steepest place above the floating potential, over a few bins against noise
+    h = 2
+    dv = v[:, 2 * h :] - v[:, : -2 * h]
+    di = i[:, 2 * h :] - i[:, : -2 * h]
+    steep = np.where(dv > 0, di / np.maximum(dv, 1e-9), 0.0)
+    steep = np.where(np.arange(h, m - h) > cross[:, None], steep, -np.inf)
+    knee = np.clip(np.argmax(steep, axis=1) + h, cross + 1, m - 1)
+    vp = v[rows, knee]
+    tail = np.maximum(cross // 3, 1)[:, None]
+    in_tail = np.arange(m) < tail
+    ion = -(i * in_tail).sum(1) / tail[:, 0]
+    ion_at = (v * in_tail).sum(1) / tail[:, 0]
+    electrons = np.maximum(i + ion[:, None], 0.0)
+    top = np.maximum(electrons[rows, knee], 1e-300)
+    inside = np.arange(m - 1) < knee[:, None]
+    area = (0.5 * (electrons[:, 1:] + electrons[:, :-1]) * np.diff(v, axis=1) * inside).sum(1)
+    te = np.clip(area / top, 0.3, np.maximum(np.ptp(v, axis=1) / 6.0, 0.5))
+    eta = np.maximum((vp - ion_at) / te, 1.0)
+    ln_te = np.log(te)
+    ion = np.maximum(ion, 1e-3 * top)
+    ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * 2.0))
+    for _ in range(4):
+        factor = _ion(eta, probe.rho(ln_ne, ln_te))[0] if probe.radius else 1.5 * (1 + 0.03 * eta)
+        ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * factor))
+    ln_r = np.log(top / (probe.electron_scale * np.sqrt(te))) - ln_ne
+    theta = np.stack([ln_ne, ln_te, vp, np.clip(ln_r, -4.0, 1.0)], axis=1)
+    return theta if probe.radius else with_shape(theta)
+
+
+def with_shape(theta: Floats) -> Floats:
+    """Return theta (n, 8): with the columns that it has not got, zero."""
+    missing = N_SHAPED - theta.shape[1]
+    return np.concatenate([theta, np.zeros((theta.shape[0], missing))], axis=1)

@@ -1,0 +1,120 @@
+"""What the analysis finds of many sweeps, one entry a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.langmuir.model import N_SHAPED
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.intp]
+
+QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
+KEYS = (*QUANTITIES, "reduction", "Te_hot", "hot_fraction")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Results of many sweeps, each array with one entry a sweep.
+
+    ``value`` and ``sigma`` have the keys of :data:`KEYS`, and so have ``fit_sigma``, what each
+    sweep's fit says, ``noise_sigma``, the part of it that differs from sweep to sweep, and
+    ``seen_sigma``, the scatter of neighbouring sweeps; ``sigma`` holds the larger of these two.
+    ``knee`` is the radius over the Debye length that the attracted electrons were taken with, and
+    ``theta`` (n, 10) is the fit, its last two NaN where one temperature is enough, ``chi2`` per
+    degree of freedom, ``model_error`` the relative misfit beyond noise, ``outliers`` how many
+    samples were left out, ``note`` what widens an error bar and is not the noise.
+    """
+
+    value: dict[str, Floats]
+    sigma: dict[str, Floats]
+    noise_sigma: dict[str, Floats]
+    fit_sigma: dict[str, Floats]
+    seen_sigma: dict[str, Floats]
+    valid: Flags
+    reason: list[str]
+    note: list[str]
+    chi2: Floats
+    model_error: Floats
+    noise: Floats
+    ripple: Floats
+    outliers: Ints
+    knee: Floats = field(repr=False)
+    theta: Floats = field(repr=False)
+
+    def theory_sigma(self, quantity: str) -> Floats:
+        """Return the part of sigma, (n,), that all sweeps share: what theory leaves open."""
+        own, fitted = self.noise_sigma[quantity], self.fit_sigma[quantity]
+        return np.sqrt(np.maximum(fitted**2 - own**2, 0.0))
+
+    def rows(self, which: slice) -> Table:
+        """Return a part of the sweeps."""
+        return Table(
+            **{of: {q: v[which] for q, v in getattr(self, of).items()} for of in _KEYED},  # type: ignore[arg-type]
+            **{name: getattr(self, name)[which] for name in _COLUMNS},
+        )
+
+    def refuse(self, row: int, reason: str) -> None:
+        """Refuse a sweep, whatever was found of it."""
+        self.valid[row], self.reason[row] = False, reason
+        self.forget(np.array([row]))
+
+    def forget(self, rows: NDArray[np.intp] | Flags) -> None:
+        """Take away the values of some sweeps."""
+        for of in _KEYED:
+            for values in getattr(self, of).values():
+                values[rows] = np.nan
+        for i in np.arange(self.valid.size)[rows]:
+            self.note[i] = ""
+
+
+_KEYED = ("value", "sigma", "noise_sigma", "fit_sigma", "seen_sigma")
+_COLUMNS = tuple(
+    "valid reason note chi2 model_error noise ripple outliers knee theta".split()  # noqa: SIM905
+)
+
+
+def empty_table(n: int) -> Table:
+    """Return a table of n sweeps of which nothing is known."""
+
+    def nan() -> Floats:
+        return np.full(n, np.nan)
+
+    return Table(
+        **{of: {q: nan() for q in KEYS} for of in _KEYED},
+        valid=np.zeros(n, bool),
+        reason=[""] * n,
+        note=[""] * n,
+        chi2=nan(),
+        model_error=nan(),
+        noise=nan(),
+        ripple=nan(),
+        outliers=np.zeros(n, np.intp),
+        knee=nan(),
+        theta=np.full((n, N_SHAPED + 2), np.nan),
+    )
+
+
+def joined(parts: Sequence[Table]) -> Table:
+    """Return tables one after the other."""
+    if not parts:
+        return empty_table(0)
+
+    def column(name: str) -> Floats | list[str]:
+        columns = [getattr(p, name) for p in parts]
+        if isinstance(columns[0], list):
+            return [entry for c in columns for entry in c]
+        return np.concatenate(columns)
+
+    def keyed(of: str) -> dict[str, Floats]:
+        return {q: np.concatenate([getattr(p, of)[q] for p in parts]) for q in KEYS}
+
+    return Table(
+        **{of: keyed(of) for of in _KEYED},  # type: ignore[arg-type]
+        **{name: column(name) for name in _COLUMNS},  # type: ignore[arg-type]
+    )
