@@ -7,7 +7,6 @@ import datetime as dt
 import tracemalloc
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from nptdms import TdmsFile
@@ -17,10 +16,10 @@ from runner.simulate import FLAWS, Campaign, SimulationError, demo_campaign, sim
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import setup_of
 from runner.simulate.write import layout_of
+from tests.simulated_shot import DAQ, Shot
 
 pytestmark = pytest.mark.whole
 
-DAQ = "PXI M6251"
 SMALL = dataclasses.replace(demo_campaign(), size_mb=1.0)
 
 
@@ -30,29 +29,6 @@ def day(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("day")
     simulate(SMALL, out)
     return out
-
-
-class Shot:
-    """A shot as read by npTDMS, and its truth."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.tdms = TdmsFile.read(folder / f"{number:05d}_Data.tdms")
-        with h5py.File(folder / "truth" / f"{number:05d}_truth.h5") as f:
-            self.truth = {k: d[:] for k, d in f.items()}
-            self.units = {k: d.attrs["unit"] for k, d in f.items()}
-            self.attrs = dict(f.attrs)
-
-    def volts(self, channel: str) -> np.ndarray:
-        return self.tdms[DAQ][channel][:]
-
-    @property
-    def t(self) -> np.ndarray:
-        channel = self.tdms[DAQ]["Lang_U"]
-        first, step = (channel.properties[f"wf_{k}"] for k in ("start_offset", "increment"))
-        return first + step * np.arange(len(channel))
-
-    def true(self, name: str, t: np.ndarray) -> np.ndarray:
-        return np.interp(t, self.truth["time"], self.truth[name])
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -351,7 +327,7 @@ def test_another_offset_changes_the_log_only(tmp_path):
 def test_the_unplugged_probe_and_the_overrun_amplifier_of_the_demo(day):
     assert "Lang_I" not in Shot(day, 5).tdms[DAQ]
     shot = Shot(day, 9)
-    counts = shot.tdms[DAQ]["Lang_I"].read_data(scaled=False)
+    counts = shot.counts("Lang_I")
     during = counts[(shot.t > 1.0) & (shot.t < 4.0)]
     assert np.mean((during == 32767) | (during == -32768)) > 0.9
 
@@ -375,13 +351,9 @@ def test_each_flaw_does_its_one_thing(flaw, day, tmp_path):
     assert flaw in FLAWS
 
 
-def counts(shot: Shot, channel: str) -> np.ndarray:
-    return shot.tdms[DAQ][channel].read_data(scaled=False)
-
-
 def test_lost_samples_make_the_record_short_and_move_up_what_follows(day, tmp_path):
     simulate_shot(dataclasses.replace(SMALL, flaws={8: "dropped_samples"}), 8, tmp_path)
-    flawed, good = counts(Shot(tmp_path, 8), "H_Pfwd"), counts(Shot(day, 8), "H_Pfwd")
+    flawed, good = Shot(tmp_path, 8).counts("H_Pfwd"), Shot(day, 8).counts("H_Pfwd")
     lost = round(0.25 * 8e3)
     first = round(3.5 * 8e3)  # 3.0 s after the trigger
     np.testing.assert_array_equal(flawed, np.delete(good, np.s_[first : first + lost]))
@@ -399,13 +371,13 @@ def test_a_flaw_of_one_channel_leaves_the_others_alone(flaw, channel, day, tmp_p
     changed = [
         c.name
         for c in good.tdms[DAQ].channels()
-        if not np.array_equal(counts(flawed, c.name), counts(good, c.name))
+        if not np.array_equal(flawed.counts(c.name), good.counts(c.name))
     ]
     assert changed == [channel]
     if flaw == "stuck_bit":
-        assert (counts(flawed, channel) & 64).all()
+        assert (flawed.counts(channel) & 64).all()
     else:
-        assert np.std(counts(flawed, channel)[:3000]) == pytest.approx(983, rel=0.1)
+        assert np.std(flawed.counts(channel)[:3000]) == pytest.approx(983, rel=0.1)
 
 
 def test_a_late_daq_sees_the_trigger_early_by_its_own_clock(day, tmp_path):
