@@ -20,7 +20,7 @@ from tests.simulated_shot import DAQ, Shot
 
 pytestmark = pytest.mark.whole
 
-SMALL = dataclasses.replace(demo_campaign(), size_mb=1.0)
+SMALL = demo_campaign(size_mb=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
-    campaign = dataclasses.replace(SMALL, shots=2, flaws={})
+    campaign = Campaign(size_mb=1.0, shots=2)
     for name in ("a", "b"):
         simulate(campaign, tmp_path / name)
     simulate(dataclasses.replace(campaign, seed=7), tmp_path / "c")
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
 
 
 def test_a_shot_does_not_depend_on_its_neighbours(day, tmp_path):
-    written = simulate_shot(dataclasses.replace(SMALL, shots=4, flaws={}), 4, tmp_path)
+    written = simulate_shot(Campaign(size_mb=1.0, shots=4), 4, tmp_path)
     assert [p.name for p in written] == ["00004_Data.tdms", "00004_Date.csv"]
     whole_day = files_of(day)
     assert all(content == whole_day[name] for name, content in files_of(tmp_path).items())
@@ -71,7 +71,7 @@ def test_a_missing_channel_leaves_the_others_as_they_are(day, tmp_path):
 
 def test_a_day_has_the_files_of_the_testbed(day):
     names = {p.name for p in day.iterdir()}
-    expected = {f"{n:05d}_{kind}" for n in range(1, 13) for kind in ("Data.tdms", "Date.csv")}
+    expected = {f"{n:05d}_{kind}" for n in range(1, 16) for kind in ("Data.tdms", "Date.csv")}
     assert names == expected | {"GENERATOR_2026-11-22.txt", "truth"}
 
 
@@ -121,7 +121,7 @@ def test_the_csv_has_the_shots_date_and_settings(day):
 
 def test_progress_ends_at_the_total(tmp_path):
     seen: list[tuple[int, int]] = []
-    simulate(dataclasses.replace(SMALL, shots=1, flaws={}), tmp_path, lambda *a: seen.append(a))
+    simulate(Campaign(size_mb=1.0, shots=1), tmp_path, lambda *a: seen.append(a))
     done = [d for d, _ in seen]
     assert done == sorted(done)
     assert seen[-1] == (1_000_000, 1_000_000)
@@ -168,7 +168,7 @@ def test_jumps_have_hysteresis_and_finite_speed(day):
 
 
 def test_temperatures_densities_and_fields_are_those_of_the_testbed(day):
-    for number in range(1, 13):
+    for number in SMALL.numbers:
         truth = Shot(day, number).truth
         flat = (truth["time"] > 1.2) & (truth["time"] < 3.5)
         assert np.all((truth["T_e"][flat] > 3.0) & (truth["T_e"][flat] < 10.0))
@@ -308,12 +308,12 @@ def test_the_log_is_in_order_and_its_clock_is_off_by_what_was_asked(day):
 def test_some_pulses_belong_to_no_shot_and_are_minutes_away_from_any(day):
     triggers = [setup_of(SMALL, n).trigger + dt.timedelta(seconds=38.0) for n in SMALL.numbers]
     away = [min(abs((t - s).total_seconds()) for s in triggers) for t, _ in _pulses(day)]
-    assert sum(a < 5.0 for a in away) == 12
-    assert sum(a > 120.0 for a in away) == len(away) - 12 >= 5
+    assert sum(a < 5.0 for a in away) == 15
+    assert sum(a > 120.0 for a in away) == len(away) - 15 >= 5
 
 
 def test_another_offset_changes_the_log_only(tmp_path):
-    campaign = dataclasses.replace(SMALL, shots=1, flaws={})
+    campaign = Campaign(size_mb=1.0, shots=1)
     simulate(campaign, tmp_path / "a")
     simulate(dataclasses.replace(campaign, clock_offset_s=-12.0), tmp_path / "b")
     a, b = files_of(tmp_path / "a"), files_of(tmp_path / "b")
@@ -408,6 +408,12 @@ def test_a_truncated_shot_ends_early_and_npTDMS_says_so(tmp_path):
         ({"seed": -1}, "from 0 up"),
         ({"flaws": {3: "probe_unpluged"}}, "did you mean 'probe_unplugged'"),
         ({"flaws": {77: "no_plasma"}}, "shot 77"),
+        ({"line": 12}, r"no line 12: choose from 0\.\.11"),
+        ({"out_of_turn": {3: 12}}, r"no line 12: choose from 0\.\.11"),
+        ({"out_of_turn": {77: 5}}, "line 5 of the programme is for shot 77"),
+        ({"probe": "independant"}, "did you mean 'independent'"),
+        ({"probe": "xyz"}, "choose from analysis, independent"),
+        ({"magnetised": True}, "choose 'independent' with them"),
     ],
 )
 def test_a_campaign_that_cannot_be_is_refused_with_advice(wrong, says):
@@ -416,6 +422,6 @@ def test_a_campaign_that_cannot_be_is_refused_with_advice(wrong, says):
 
 
 def test_a_shot_outside_the_campaign_is_refused(tmp_path):
-    with pytest.raises(SimulationError, match=r"choose from 1\.\.12"):
-        simulate_shot(SMALL, 13, tmp_path)
+    with pytest.raises(SimulationError, match=r"choose from 1\.\.15"):
+        simulate_shot(SMALL, 16, tmp_path)
     assert not any(tmp_path.iterdir())

@@ -6,7 +6,7 @@
     simulate(demo_campaign(), Path("incoming"))
 """
 
-from runner.simulate.campaign import FLAWS, Campaign, SimulationError, demo_campaign
+from runner.simulate.campaign import FLAWS, PROBES, Campaign, SimulationError, demo_campaign
 from runner.simulate.other_formats import archive_of, write_archive, write_lvm
 from runner.simulate.tdms import truncate
 from runner.simulate.weeks import three_weeks
@@ -14,6 +14,7 @@ from runner.simulate.write import simulate, simulate_shot
 
 __all__ = [
     "FLAWS",
+    "PROBES",
     "Campaign",
     "SimulationError",
     "archive_of",

@@ -21,6 +21,9 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "probe_unplugged": "the probe's current channel is not recorded",
         "current_saturated": "range switch of the current amplifier left at 10 µA/V",
+        "wrong_calibration": "the current amplifier passes 5 % less than its calibration says",
+        "spiky_record": "single samples of the probe's current are off by as much as it swings",
+        "hot_electrons": "3 % of the electrons are hot, at four times the others' temperature",
         "no_plasma": "the helicon generator trips before the gas ignites",
         "icrf_arc": "the antenna arcs in the flat top: power reflected, generator off",
         "dead_channel": "the B-dot detector has no supply: its channel reads nothing",
@@ -33,6 +36,14 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Names of flaws and what they stand for."""
+
+PROBES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "analysis": "the model that the analysis fits, `ishtar.langmuir`",
+        "independent": "a model that shares no code with it, `runner.simulate.probe`",
+    }
+)
+"""Names of the models that give the Langmuir probe's current, and what they are."""
 
 T_START_S: Final = -0.5
 T_END_S: Final = 5.0
@@ -74,6 +85,12 @@ class Campaign:
         Shot number → one of `FLAWS`.
     clock_offset_s : float
         By how much the generator's clock is ahead of the PLC's.
+    out_of_turn : mapping of int to int
+        Shot number → line of the programme that it runs instead of the one whose turn it is.
+    probe : str
+        One of `PROBES`: which model gives the Langmuir probe's current.
+    magnetised : bool
+        Whether the magnetic field holds electrons back from the probe; the independent model only.
     """
 
     first: int = 1
@@ -87,6 +104,9 @@ class Campaign:
     interleaved: bool = False
     flaws: Mapping[int, str] = field(default_factory=dict)
     clock_offset_s: float = 37.4
+    out_of_turn: Mapping[int, int] = field(default_factory=dict)
+    probe: str = "analysis"
+    magnetised: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.shots <= SHOTS_A_DAY:
@@ -99,10 +119,11 @@ class Campaign:
             raise SimulationError(f"{self.size_mb} MB for a shot: ask for 1 to 15000 MB")
         if self.seed < 0:
             raise SimulationError(f"seed {self.seed} is negative: give a number from 0 up")
-        if not 0 <= self.line < len(_DAY):
-            raise SimulationError(
-                f"the programme has no line {self.line}: choose from 0..{len(_DAY) - 1}"
-            )
+        for line in (self.line, *self.out_of_turn.values()):
+            if not 0 <= line < len(_DAY):
+                raise SimulationError(
+                    f"the programme has no line {line}: choose from 0..{len(_DAY) - 1}"
+                )
         if not 0.3 <= self.pressure <= 3.0:
             raise SimulationError(
                 f"{self.pressure} of the programme's pressure: ask for 0.3 to 3 of it"
@@ -113,11 +134,24 @@ class Campaign:
             if flaw not in FLAWS:
                 hint = did_you_mean(flaw, FLAWS) or f"; choose from {', '.join(FLAWS)}"
                 raise SimulationError(f"no flaw is called {flaw!r}{hint}")
-            if number not in self.numbers:
-                raise SimulationError(
-                    f"flaw {flaw!r} is for shot {number}, which is not in "
-                    f"{self.first}..{self.first + self.shots - 1}: correct its number"
-                )
+            self._check_shot(f"flaw {flaw!r}", number)
+        for number, line in self.out_of_turn.items():
+            self._check_shot(f"line {line} of the programme", number)
+        if self.probe not in PROBES:
+            hint = did_you_mean(self.probe, PROBES) or f"; choose from {', '.join(PROBES)}"
+            raise SimulationError(f"no model of the probe is called {self.probe!r}{hint}")
+        if self.magnetised and self.probe != "independent":
+            raise SimulationError(
+                f"the model {self.probe!r} of the probe knows no magnetised electrons: "
+                "choose 'independent' with them"
+            )
+
+    def _check_shot(self, what: str, number: int) -> None:
+        if number not in self.numbers:
+            raise SimulationError(
+                f"{what} is for shot {number}, which is not in "
+                f"{self.first}..{self.first + self.shots - 1}: correct its number"
+            )
 
     @property
     def numbers(self) -> range:
@@ -131,11 +165,30 @@ class Campaign:
 
 
 def demo_campaign(
-    *, seed: int = 20261122, date: dt.date = dt.date(2026, 11, 22), size_mb: float = 5.0
+    *,
+    seed: int = 20261122,
+    date: dt.date = dt.date(2026, 11, 22),
+    size_mb: float = 5.0,
+    probe: str = "analysis",
+    magnetised: bool = False,
 ) -> Campaign:
-    """Return the demo's day: 12 shots, the probe unplugged in 5, its amplifier overrun in 9."""
-    flaws = {5: "probe_unplugged", 9: "current_saturated"}
-    return Campaign(first=1, shots=12, seed=seed, date=date, size_mb=size_mb, flaws=flaws)
+    """Return the demo's day: 15 shots, the probe unplugged in 5, its amplifier overrun in 9.
+
+    The last three run what shot 6 ran, in plasmas and with instruments that are not those which
+    the analysis takes them for: hot electrons in 13, spikes in 14, a wrong calibration in 15.
+    """
+    again = {13: "hot_electrons", 14: "spiky_record", 15: "wrong_calibration"}
+    return Campaign(
+        first=1,
+        shots=15,
+        seed=seed,
+        date=date,
+        size_mb=size_mb,
+        flaws={5: "probe_unplugged", 9: "current_saturated"} | again,
+        out_of_turn=dict.fromkeys(again, 5),
+        probe=probe,
+        magnetised=magnetised,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +245,8 @@ def setup_of(campaign: Campaign, number: int) -> Setup:
             f"{campaign.numbers.start}..{campaign.numbers.stop - 1}"
         )
     place = number - campaign.first
-    program, gas, helicon_w, triangle, icrf_w = _DAY[(campaign.line + place) % len(_DAY)]
+    line = campaign.out_of_turn.get(number, (campaign.line + place) % len(_DAY))
+    program, gas, helicon_w, triangle, icrf_w = _DAY[line]
     gas = campaign.gas or gas
     rng = campaign.random(number, "setup")
     start = dt.datetime.combine(campaign.date, _FIRST_TRIGGER)

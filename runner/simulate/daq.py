@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.langmuir.theory import probe_current
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import T_END_S, T_START_S, Campaign, Setup
 from runner.simulate.discharge import Discharge
+from runner.simulate.tip import ampere_per_volt, spikes, tip_current
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int16]
@@ -68,8 +68,10 @@ def daq_blocks(
     names = channel_names(setup)
     noise = {c: campaign.random(setup.number, f"noise {c}") for c in names}
     rng = campaign.random(setup.number, "daq")
-    sweep_phase = float(rng.uniform())
+    phase = float(rng.uniform())  # what `tip.sweep_phase` returns
     drift = rng.normal(0.0, ins.COIL_OFFSET_DRIFT_V, size=2)
+    spiked, sizes = spikes(campaign, setup)
+    where = np.rint((spiked - T_START_S) * rate_hz).astype(np.intp)
     total = round((T_END_S - T_START_S) * rate_hz)
     step = round(SEGMENT_S * rate_hz)
     for first in range(0, total, step):
@@ -77,14 +79,16 @@ def daq_blocks(
         t = T_START_S + index / rate_hz
         if setup.flaw == "late_trigger":
             t = t + _LATE_S
-        volts = _volts(setup, plasma, t, sweep_phase, drift)
+        volts = _volts(campaign, setup, plasma, t, phase, drift)
+        here = (where >= first) & (where < first + index.size)
+        volts["Lang_I"][where[here] - first] += sizes[here] * np.ptp(volts["Lang_I"])
         block = {c: _digitise(setup, c, volts[c], noise[c]) for c in names}
         lost = setup.flaw == "dropped_samples" and t[0] <= _LOST_S < t[-1]
         yield {} if lost else block
 
 
 def _volts(
-    setup: Setup, plasma: Discharge, t: Array, sweep_phase: float, drift: Array
+    campaign: Campaign, setup: Setup, plasma: Discharge, t: Array, phase: float, drift: Array
 ) -> dict[str, Array]:
     """Return what reaches the DAQ's inputs, in V, before its noise."""
 
@@ -99,26 +103,15 @@ def _volts(
         setup.helicon_hz, t
     )
 
-    bias, slope = _sweep(t, sweep_phase)
-    ne = np.maximum(at(plasma.ne * plasma.ripple), 1e8)
-    current = probe_current(
-        bias,
-        ne=ne,
-        te=at(plasma.te),
-        vp=at(plasma.vp),
-        gas=setup.gas,
-        radius=ins.PROBE_RADIUS_M,
-        length=ins.PROBE_LENGTH_M,
-        # what the compensation leaves of the RF across the sheath
-        rf_rms=ins.PROBE_RF_V * np.sqrt((icrf_fwd + helicon_fwd) / 1e3),
-    )
+    bias, slope = _sweep(t, phase)
+    current = tip_current(campaign, setup, plasma, t, bias)
     current = current + ins.PROBE_STRAY_F * slope + ins.PROBE_PICKUP_A * pickup
     big_offset = ins.BIG_COIL_OFFSET_V + drift[0]
     small_offset = ins.SMALL_COIL_OFFSET_V + drift[1]
     bdot = np.hypot(at(plasma.bdot_icrf_v), at(plasma.bdot_helicon_v))
     return {
         "Lang_U": (bias + ins.BIAS_PICKUP_V * pickup) / ins.BIAS_V_PER_V,
-        "Lang_I": current / ins.CURRENT_A_PER_V,
+        "Lang_I": current / ampere_per_volt(setup),
         "IC_Pfwd": ins.log_detector_volts(icrf_fwd),
         "IC_Pref": ins.log_detector_volts(icrf_ref),
         "H_Pfwd": ins.log_detector_volts(helicon_fwd),

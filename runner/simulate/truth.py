@@ -11,6 +11,7 @@ import numpy as np
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import Campaign, Setup
 from runner.simulate.discharge import MODES, Discharge
+from runner.simulate.tip import BURNING, traits
 
 EVERY: Final = 10
 """One value of the model's grid in ten: 1 ms."""
@@ -19,11 +20,12 @@ EVERY: Final = 10
 def write_truth(path: Path, campaign: Campaign, setup: Setup, plasma: Discharge) -> None:
     """Write ``NNNNN_truth.h5``: datasets over `time`, each with its `unit`; settings as attributes.
 
-    Where there is no plasma, `T_e` and `V_p` are NaN.
+    Where there is no plasma, `T_e` and `V_p` are NaN. With hot electrons `T_e` is that of the
+    others, and `n_e` is the density of all.
     """
     import h5py
 
-    burning = plasma.ne > 1e14
+    burning = plasma.ne > BURNING
     series: Mapping[str, tuple[Any, str]] = {
         "T_e": (np.where(burning, plasma.te, np.nan), "eV"),
         "n_e": (plasma.ne, "1/m^3"),
@@ -55,6 +57,7 @@ def write_truth(path: Path, campaign: Campaign, setup: Setup, plasma: Discharge)
                 "helicon_hz": setup.helicon_hz,
                 "icrf_hz": setup.icrf_hz,
                 "modes": ", ".join(f"{i} {m}" for i, m in enumerate(MODES)),
+                **traits(campaign, setup, plasma),
             }
         )
         t = f.create_dataset("time", data=plasma.t[::EVERY])
