@@ -19,14 +19,40 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 
 
-def make_demo(folder: Path, *, workers: int | None = None, tell: Tell = print) -> bool:
+def make_demo(
+    folder: Path,
+    *,
+    workers: int | None = None,
+    probe: str | None = None,
+    magnetised: bool = False,
+    tell: Tell = print,
+) -> bool:
     """Make the demo workspace, or bring it up to date; return whether a report failed.
 
     Raw files are written to ``raw/``, as a LabVIEW share would hold them, and ingested from there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the workspace.
+    workers : int, optional
+        Processes.
+    probe, magnetised
+        Model of the probe, as `runner.simulate.Campaign` has it; by default that of the analysis,
+        or whichever the shots that are there were simulated with.
+    tell : callable
+        Gets a line for each step.
+
+    Raises
+    ------
+    SimulationError
+        There is no such model, or the shots that are there were simulated with another.
     """
     from runner.simulate import demo_campaign
 
-    days = [demo_campaign()]
+    days = [demo_campaign(probe=probe or "analysis", magnetised=magnetised)]
+    if probe is not None or magnetised:
+        _check_model(folder / "raw" / "complete", days[0])
     workspace = _workspace(folder, days, "Demo testbed")
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         raw = _simulate(workspace, days, tell)
@@ -78,8 +104,25 @@ def _simulate(workspace: Workspace, days: Sequence[Campaign], tell: Tell) -> Pat
         tell(f"simulating {sum(d.shots for d in days)} shots into {raw}")
         for day in days:
             simulate(day, raw)
-        done.touch()
+        done.write_text(_model_of(days[0]) + "\n")
     return raw
+
+
+def _check_model(done: Path, day: Campaign) -> None:
+    from runner.simulate import SimulationError
+
+    if not done.exists():
+        return
+    there, asked = done.read_text().strip() or "analysis", _model_of(day)  # once nothing was noted
+    if there != asked:
+        raise SimulationError(
+            f"the shots in {done.parent} were simulated with the probe model {there!r}, "
+            f"not {asked!r}: name a new folder, or leave --probe and --magnetised out"
+        )
+
+
+def _model_of(day: Campaign) -> str:
+    return f"{day.probe}, magnetised" if day.magnetised else day.probe
 
 
 def _ingest(coordinator: Coordinator, raw: Path, tell: Tell) -> bool:

@@ -13,7 +13,8 @@ from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.cli.data import ingest_files
 from runner.coordinator import Coordinator
-from runner.simulate import Campaign, demo_campaign, probe, simulate_shot
+from runner.demo import make_demo
+from runner.simulate import Campaign, SimulationError, demo_campaign, probe, simulate_shot
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import setup_of
 from runner.starter import make_workspace
@@ -213,6 +214,49 @@ def test_a_new_calibration_gives_the_current_of_the_wrong_one_back(shot_of, tmp_
         told = ("--rewrite-history", "a shunt was exchanged")
         assert call("calib", "certify", "langmuir_1.I", *asked, *told)[0] == 0
     assert off() == pytest.approx(1.0, rel=1e-6)
+
+
+# --- on the command line ----------------------------------------------------------------------
+
+
+def test_the_command_writes_what_the_campaign_has(tmp_path, capsys):
+    run = caller(capsys)
+    asked = ("--shots", 1, "--first", 6, "--size-mb", 1, "--probe", "independent", "--magnetised")
+    code, _, errors = run("simulate", tmp_path / "raw", *asked)
+    assert (code, "Traceback" in errors) == (0, False)
+    attrs = Shot(tmp_path / "raw", 6).attrs
+    assert attrs["probe_model"] == "independent"
+    assert attrs["psi0"] > 1.0
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (("--probe", "independnt"), "did you mean 'independent'"),
+        (("--magnetised",), "choose 'independent' with them"),
+    ],
+)
+def test_a_model_that_there_is_not_is_refused(tmp_path, capsys, command, wrong, says):
+    code, _, errors = caller(capsys)(command, tmp_path / "new", *wrong)
+    assert code == 2
+    assert says in errors
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_three_weeks_have_the_one_model(tmp_path, capsys):
+    asked = ("--campaign", "--probe", "independent")
+    code, _, errors = caller(capsys)("demo", tmp_path / "new", *asked)
+    assert (code, "leave them or --campaign out" in errors) == (2, True)
+
+
+@pytest.mark.parametrize("noted", ["", "analysis\n"])
+def test_a_demo_of_one_model_is_not_taken_for_that_of_another(tmp_path, noted):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "complete").write_text(noted)
+    with pytest.raises(SimulationError, match="'analysis', not 'independent': name a new folder"):
+        make_demo(tmp_path, probe="independent")
+    assert [p.name for p in tmp_path.iterdir()] == ["raw"]
 
 
 def test_a_campaign_is_of_the_model_of_the_analysis_unless_asked():

@@ -38,7 +38,17 @@ from runner.coordinator import Coordinator
     metavar="SHOT=NAME",
     help="Give a shot a flaw: probe_unplugged, current_saturated, no_plasma, truncated …",
 )
-@click.option("--demo", is_flag=True, help="The demo's campaign: 12 shots, 5 and 9 flawed.")
+@click.option("--demo", is_flag=True, help="The demo's campaign: 15 shots, five with a flaw.")
+@click.option(
+    "--probe",
+    default="analysis",
+    show_default=True,
+    metavar="MODEL",
+    help="Of the probe's current: analysis, or independent of it.",
+)
+@click.option(
+    "--magnetised", is_flag=True, help="The field holds electrons back (with independent)."
+)
 def simulate(
     folder: Path,
     shots: int,
@@ -49,26 +59,36 @@ def simulate(
     day: str,
     flaws: tuple[str, ...],
     demo: bool,
+    probe: str,
+    magnetised: bool,
 ) -> None:
     """Write raw files of a synthetic testbed into FOLDER, as LabVIEW would.
 
     What went into them (T_e, n_e …) is in FOLDER/truth.
     """
-    from runner.simulate import Campaign, demo_campaign
+    from runner.simulate import Campaign, SimulationError, demo_campaign
     from runner.simulate import simulate as simulate_campaign
 
-    if demo:
-        campaign = demo_campaign(seed=seed, date=_date(day), size_mb=size_mb)
-    else:
-        campaign = Campaign(
-            first=first,
-            shots=shots,
-            seed=seed,
-            date=_date(day),
-            size_mb=size_mb,
-            interleaved=interleaved,
-            flaws=dict(_flaw(text) for text in flaws),
-        )
+    date, of_flaws = _date(day), dict(_flaw(text) for text in flaws)
+    try:
+        if demo:
+            campaign = demo_campaign(
+                seed=seed, date=date, size_mb=size_mb, probe=probe, magnetised=magnetised
+            )
+        else:
+            campaign = Campaign(
+                first=first,
+                shots=shots,
+                seed=seed,
+                date=date,
+                size_mb=size_mb,
+                interleaved=interleaved,
+                flaws=of_flaws,
+                probe=probe,
+                magnetised=magnetised,
+            )
+    except SimulationError as error:
+        raise click.UsageError(str(error)) from error
     with Progress(0, "B") as progress:
         written = simulate_campaign(campaign, folder, lambda done, total: progress.to(done))
     click.echo(f"{len(written)} files in {folder}")

@@ -34,18 +34,40 @@ def init(folder: Path, name: str, empty: bool) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--campaign", is_flag=True, help="60 shots in three weeks, with faults in them.")
 @click.option("--workers", type=click.IntRange(0), default=None, help="Processes.")
-def demo(folder: Path, campaign: bool, workers: int | None) -> int:
-    """Make a workspace of 12 synthetic shots in FOLDER, with all reports and the site.
+@click.option(
+    "--probe",
+    default=None,
+    metavar="MODEL",
+    help="Of the simulated probe's current: analysis (by default), or independent of it.",
+)
+@click.option(
+    "--magnetised", is_flag=True, help="The field holds electrons back (with independent)."
+)
+def demo(
+    folder: Path, campaign: bool, workers: int | None, probe: str | None, magnetised: bool
+) -> int:
+    """Make a workspace of 15 synthetic shots in FOLDER, with all reports and the site.
 
     A second call only does what is missing or stale.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
         raise click.UsageError(f"{folder} holds other files: name an empty or new folder")
+    if campaign and (probe is not None or magnetised):
+        raise click.UsageError(
+            "--probe and --magnetised are for the demo's day: leave them or --campaign out"
+        )
     failed = False  # in a campaign reports are meant to fail
     if campaign:
         make_campaign_demo(folder, workers=workers, tell=_tell)
     else:
-        failed = make_demo(folder, workers=workers, tell=_tell)
+        from runner.simulate import SimulationError
+
+        try:
+            failed = make_demo(
+                folder, workers=workers, probe=probe, magnetised=magnetised, tell=_tell
+            )
+        except SimulationError as error:
+            raise click.UsageError(str(error)) from error
     site = Workspace.at(folder).site / "index.html"
     click.echo(f"open {site}\nor  cd {folder} && ishtar serve")
     return int(failed)
