@@ -81,6 +81,8 @@ def test_the_independent_model_gives_the_current_where_it_is_asked_to(shot_of, n
     x, current, model = current_and_model(shot)
     ratio = current[x > 1.0] / model[x > 1.0]
     assert np.mean(ratio) == pytest.approx(1.0, abs=0.003)
+    rises = (x > -2.0) & (x < -0.5)  # by the RF, too: 2 % more here
+    assert np.mean(current[rises] / model[rises]) == pytest.approx(1.0, abs=0.005)
     ions = x < -8.0
     assert current[ions].mean() == pytest.approx(model[ions].mean(), rel=0.02)
     assert changed(shot, shot_of(number)) == ["Lang_I"]
