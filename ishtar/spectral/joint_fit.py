@@ -321,15 +321,32 @@ def _best_of(
     for start in starts:
         columns = columns_of(bins, lobe, start, outsiders, _near(bins, signal, start))
         costs.append(solve(columns, y, sigma)[2])
-    best: Fit | None = None
+    sound: list[Fit] = []
     for k in np.argsort(costs)[:5]:
         at = _descend(bins, lobe, starts[k], outsiders)
         found = _weighed(bins, lobe, at, outsiders)
-        if found.sound and (best is None or found.cost < best.cost):
-            best = found
-    if best is None:
+        if found.sound:
+            sound.append(found)
+    if not sound:
         return None
+    best = min(sound, key=lambda found: found.cost)
+    best = _with_rivals(best, sound)
     sigma = bin_sigma(bins, np.maximum(best.model, 0.0))
     before = float(np.sum(((y - fit.model) / sigma) ** 2))
     after = float(np.sum(((y - best.model) / sigma) ** 2))
     return best if before - after > 25.0 else None
+
+
+def _with_rivals(best: Fit, sound: list[Fit]) -> Fit:
+    """Return a fit whose sigmas hold other minima that noise could as well have made the lowest."""
+    m, order = best.places.size, np.argsort(best.places)
+    covariance = best.covariance.copy()
+    for other in sound:
+        if other.places.size == m and other.cost < best.cost + 9.0:
+            theirs = np.argsort(other.places)
+            for mine, its in zip(order, theirs, strict=True):
+                place = other.places[its] - best.places[mine]
+                power = other.powers[its] - best.powers[mine]
+                covariance[mine, mine] = max(covariance[mine, mine], place**2)
+                covariance[m + mine, m + mine] = max(covariance[m + mine, m + mine], power**2)
+    return replace(best, covariance=covariance)
