@@ -26,6 +26,7 @@ Flags = NDArray[np.bool_]
 
 _SURE = 4.0  # how many of its errors an amplitude must be to count
 _NEIGHBOURS = 24  # sweeps over which a line that only the current has is followed
+_ROUNDS = 3
 _STRETCHES = 8  # of a record, whose answers are compared
 _HIDDEN = 0.03  # part of a line that the sweeps' own parameters leave, below which it is hidden
 _MOST_SHARE = 1.2  # of a voltage that was recorded
@@ -43,6 +44,20 @@ class Answer:
     current: Track | None
     volts: Track | None
     unsure: float = 0.0
+
+    def __add__(self, other: Answer) -> Answer:
+        """Return both together, of the same line."""
+        return Answer(
+            current=_sum(self.current, other.current),
+            volts=_sum(self.volts, other.volts),
+            unsure=self.unsure,
+        )
+
+
+def _sum(one: Track | None, other: Track | None) -> Track | None:
+    if one is None or other is None:
+        return one or other
+    return replace(one, amplitude=one.amplitude + other.amplitude)
 
 
 def answers(
@@ -63,12 +78,14 @@ def answers(
 
 def _shared(looks: Sequence[Look], track: Track, sweeps: Sweeps) -> Answer:
     """Return the answer that has the same share of a track in all sweeps."""
-    normal, right, raw = _equations(looks, track, sweeps)
-    whole = normal.sum(0)
-    kept = np.diagonal(whole) / np.maximum(raw.sum(0), 1e-300)
-    # a share of the recorded voltage is a number of the size of one, or none
-    whole[[2, 3], [2, 3]] += 1.0
-    share, cov = _solved(whole[None], right.sum(0)[None])
+    share = np.zeros((1, _COLUMNS))
+    for _ in range(_ROUNDS):
+        normal, right, raw = _equations(looks, track, sweeps, np.repeat(share, len(sweeps), axis=0))
+        whole = normal.sum(0)
+        # a share of the recorded voltage is a number of the size of one, or none
+        whole[[2, 3], [2, 3]] += 1.0
+        share, cov = _solved(whole[None], right.sum(0)[None])
+    kept = np.diagonal(normal.sum(0)) / np.maximum(raw.sum(0), 1e-300)
     # as sure as stretches of the record agree: what the curve is misfitted by is no noise
     stretches = [
         _solved(normal[part].sum(0)[None] + np.diag([0.0, 0.0, 1.0, 1.0]), right[part].sum(0)[None])
@@ -93,8 +110,10 @@ def _followed(looks: Sequence[Look], track: Track, sweeps: Sweeps) -> Answer:
     A voltage that the bias does not show is not looked for: beside a line on the current it would
     be taken for one many times as large.
     """
-    normal, right, raw = (_along(values) for values in _equations(looks, track, sweeps))
-    share, cov = _solved(normal[:, :2, :2], right[:, :2])
+    share = np.zeros((len(sweeps), _COLUMNS))
+    for _ in range(_ROUNDS):
+        normal, right, raw = (_along(values) for values in _equations(looks, track, sweeps, share))
+        share[:, :2], cov = _solved(normal[:, :2, :2], right[:, :2])
     kept = np.einsum("npp->np", normal)[:, :2] / np.maximum(raw[:, :2], 1e-300)
     at = np.rint(np.interp(track.time, sweeps.middles, np.arange(len(sweeps)))).astype(np.intp)
     good = _sure(share, cov, 0) & (kept.max(1) > _HIDDEN)
@@ -123,10 +142,11 @@ def left_over(looks: Sequence[Look], sweeps: Sweeps, n: int) -> tuple[Floats, ND
 
 
 def _equations(
-    looks: Sequence[Look], track: Track, sweeps: Sweeps
+    looks: Sequence[Look], track: Track, sweeps: Sweeps, share: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Return each sweep's normal equations of the line's four shares.
 
+    A sweep counts by how well it is fitted when the line has the ``share`` (n, 4). Returned are
     (n, 4, 4), (n, 4), and what is on the diagonal of the first before the sweep's own parameters
     have taken theirs, (n, 4).
     """
@@ -158,9 +178,10 @@ def _equations(
         q, _ = np.linalg.qr((jacobian * weight[:, None, :]).transpose(0, 2, 1))
         columns = columns - np.matmul(np.matmul(columns, q), q.transpose(0, 2, 1))
         data = data - np.matmul(np.matmul(data, q), q.transpose(0, 2, 1))
-        # a sweep that is fitted badly says little
+        # a sweep that is fitted badly says little; what the line itself does is no bad fit
         free = max(count.shape[1] - q.shape[2], 1)
-        worth = 1.0 / np.maximum((data * data).sum((1, 2)) / free, 1.0)
+        left = data - np.matmul(share[look.rows][:, None, :], columns)
+        worth = 1.0 / np.maximum((left * left).sum((1, 2)) / free, 1.0)
         normal[look.rows] = np.matmul(columns, columns.transpose(0, 2, 1)) * worth[:, None, None]
         right[look.rows] = np.matmul(columns, data.transpose(0, 2, 1))[:, :, 0] * worth[:, None]
         raw[look.rows] = before * worth[:, None]

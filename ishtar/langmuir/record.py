@@ -32,6 +32,7 @@ from ishtar.langmuir.table import KEYS, Table
 
 Floats = NDArray[np.float64]
 
+_ROUNDS = 4
 _MOST = 6  # lines that only the current has
 _UNLIKE_TE, _UNLIKE_VP, _UNLIKE_NE = 0.12, 0.5, 0.4  # of Te, Te and ne
 
@@ -169,14 +170,17 @@ def ready(
         bias = bias - track.wave(bias.size, dt)
     looks = look()
     found: list[tuple[float, float, Answer]] = []
-    if tracks:
-        for track, answer in zip(
-            tracks, answers(_fitted(looks), tracks, sweeps, steady=True), strict=True
-        ):
-            found.append((track.frequency, _less(track, answer.volts), answer))
-            bias, current = subtracted(bias, current, [answer], dt)
-        if any(a.volts or a.current for _, _, a in found):
-            looks = look()
+    sums: list[Answer] = []
+    # again with what was found: a sweep's own parameters had taken their part of a slow line
+    for _ in range(_ROUNDS if tracks else 0):
+        more = answers(_fitted(looks), tracks, sweeps, steady=True)
+        sums = [a + b for a, b in zip(sums, more, strict=True)] if sums else more
+        bias, current = subtracted(bias, current, more, dt)
+        if not any(answer.volts or answer.current for answer in more):
+            break
+        looks = look()
+    for track, answer in zip(tracks, sums, strict=True):
+        found.append((track.frequency, _less(track, answer.volts), answer))
     unsure = float(np.sqrt(sum(answer.unsure**2 for *_, answer in found) / 2.0))
     for _ in range(_MOST):
         left, known = coherent.left_over(_fitted(looks), sweeps, bias.size)
