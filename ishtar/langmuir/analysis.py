@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ishtar.gases import Gas
 from ishtar.langmuir.background import Background, background_of, capacitance_of_ramps
-from ishtar.langmuir.hot import curve, seen_by_ions
+from ishtar.langmuir.hot import fitted_current, seen_by_ions
 from ishtar.langmuir.inputs import limits_of, pair, probe_of, window
-from ishtar.langmuir.model import N_SHAPED, Probe, ions, model
+from ishtar.langmuir.model import Probe, ions
 from ishtar.langmuir.record import analyse_record
 from ishtar.langmuir.record_lines import Line
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
@@ -113,9 +113,7 @@ class SweepResult:
         theta = np.array([self.theta])
         if not self.valid:
             return np.full(np.shape(bias), np.nan)
-        form = curve if np.isfinite(theta).all() else model
-        theta = theta if form is curve else theta[:, :N_SHAPED]
-        value, _, _ = form(theta, v.reshape(1, -1), np.zeros((1, v.size)), self.probe)
+        value = fitted_current(theta, v.reshape(1, -1), self.probe)
         return np.asarray(value.reshape(np.shape(bias)))
 
     def ion_current(self, bias: ArrayLike) -> Floats:

@@ -53,18 +53,7 @@ def analyse_padded(
     step: float = 0.0,
     reduction: float | None = None,
 ) -> Table:
-    """Analyse sweeps given as rows of a padded table.
-
-    Parameters
-    ----------
-    bias, current : (n, k) float64, V and A
-        In the order of time; NaN where there is no sample.
-    probe : Probe
-    step : float
-        Resolution of the recorded current, A.
-    reduction : float, optional
-        R, if known (:func:`ishtar.langmuir.theory.probe_current`).
-    """
+    """Analyse sweeps given as rows of a padded table; parameters as in `looks_of`."""
     looks = looks_of(bias, current, probe, step=step, reduction=reduction)
     return analyse_looks(looks, step=step, reduction=reduction)
 

@@ -88,6 +88,19 @@ def curve(
     return np.asarray(value), jac, np.asarray(slope)
 
 
+def fitted_current(theta: Floats, bias: Floats, probe: Probe) -> Floats:
+    """Return the current of fits (n, 8), or (n, 10) with NaN for no second one, at bias (n, k)."""
+    two = np.zeros(theta.shape[0], bool)
+    if theta.shape[1] > N_SHAPED:
+        two = np.isfinite(theta[:, LN_SHARE])
+    out = np.empty(bias.shape)
+    for rows, form, p in ((~two, model, N_SHAPED), (two, curve, N_HOT)):
+        if rows.any():
+            at = bias[rows]
+            out[rows] = form(theta[rows, :p], at, np.zeros_like(at), probe.rows(rows))[0]
+    return out
+
+
 TWO = fit.Form(
     curve=curve,
     mean=np.concatenate([fit.SINGLE.mean, [math.log(0.05), math.log(3.0)]]),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
-from ishtar.langmuir.bins import Bins, Sorted, sort_by_bias
+from ishtar.langmuir.bins import Bins, Sorted, bin_edges, bin_samples, sort_by_bias
 from ishtar.langmuir.checks import Verdicts, refuse_unusable
 from ishtar.langmuir.model import N_SHAPED, Probe, model
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
@@ -104,14 +104,11 @@ def _look(
     samples = sort_by_bias(bias, current)
     bins = refuse_unusable(samples, step, verdicts)
     good = np.flatnonzero(verdicts.ok)
-    chosen = samples.rows(good)
-    kept = bins.rows(good) if bins is not None else None
-    tip = probe.rows(good)
-    if kept is None or not good.size:
-        nothing = np.empty((0, 0))
-        kept = kept or Bins(**dict.fromkeys(_BIN_FIELDS, nothing))  # type: ignore[arg-type]
-        theta = sigma = variance = nothing
-    else:
+    chosen, tip = samples.rows(good), probe.rows(good)
+    # without bins there is no sweep of samples enough
+    kept = bin_samples(chosen, bin_edges(chosen)) if bins is None else bins.rows(good)
+    theta = sigma = variance = np.empty((0, 0))
+    if good.size:
         theta, sigma, variance = _first_fit(kept, tip, step, reduction)
     return Look(
         start=start,
@@ -125,9 +122,6 @@ def _look(
         variance=variance,
         theta=theta,
     )
-
-
-_BIN_FIELDS = ("edges", "count", "bias", "current", "spread", "scatter", "dof")
 
 
 def _first_fit(

@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 # three are the shape: the ions' growth per Te, the power of the electrons' growth above Vp, and
 # HOLD, the power with which a magnetic field's hold on the electrons falls with their energy.
 LN_NE, LN_TE, VP, LN_R, BLUR, ION_SLOPE, SATURATION, HOLD = range(8)
-N_CORE, N_BLURRED, N_SHAPED = 4, 5, 8
+N_CORE, N_SHAPED = 4, 8
 
 FULL_HOLD = 1.2
 _WIDE = 0.1  # Te²

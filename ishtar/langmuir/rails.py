@@ -8,12 +8,14 @@ be fitted to the rest, if the current runs into it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir.engine import analyse_padded
-from ishtar.langmuir.hot import curve
-from ishtar.langmuir.model import N_SHAPED, Probe, model
+from ishtar.langmuir.hot import fitted_current
+from ishtar.langmuir.model import Probe
 from ishtar.langmuir.table import Table
 
 Floats = NDArray[np.float64]
@@ -132,18 +134,15 @@ def _beyond(
 ) -> Floats:
     """Return how far the fitted curve goes on beyond the flat end, (n,) A; 0 if unknown."""
     out = np.zeros(bias.shape[0])
-    for row in np.flatnonzero(again.valid):
-        theta = again.theta[row : row + 1]
-        form = curve if np.isfinite(theta).all() else model
-        there = bias[row, flat[row]][None, :]
-        tip = probe.rows(np.array([row]))
-        value = form(
-            theta if form is curve else theta[:, :N_SHAPED], there, np.zeros_like(there), tip
-        )[0]
-        off = value - current[row, flat[row]]
-        size = np.mean(off) if upper else -np.mean(off)
-        known = _BEYOND * np.abs(np.mean(value))
-        out[row] = size if size > known else 0.0
+    rows = np.flatnonzero(again.valid)
+    # with the knee that was fitted: another would go on otherwise
+    tip = replace(probe.rows(rows), rho_electrons=again.knee[rows] if probe.radius else None)
+    value = fitted_current(again.theta[rows], np.nan_to_num(bias[rows]), tip)
+    for row, fitted in zip(rows, value, strict=True):
+        there = flat[row]
+        off = float(np.mean(fitted[there] - current[row, there]))
+        size = off if upper else -off
+        out[row] = size if size > _BEYOND * abs(float(np.mean(fitted[there]))) else 0.0
     return out
 
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir.bins import Sorted
 from ishtar.langmuir.crossing import floating_potential_of
-from ishtar.langmuir.hot import LN_RATIO, LN_SHARE, curve, seen_by_ions
+from ishtar.langmuir.hot import LN_RATIO, LN_SHARE, fitted_current, seen_by_ions
 from ishtar.langmuir.limits import RHO_OF_TABLES, diffusion_parameter, ion_uncertainty
-from ishtar.langmuir.model import BLUR, LN_NE, LN_R, LN_TE, N_SHAPED, VP, Probe, ions, model
+from ishtar.langmuir.model import BLUR, LN_NE, LN_R, LN_TE, N_SHAPED, VP, Probe, ions
 from ishtar.langmuir.table import Table
 
 Floats = NDArray[np.float64]
@@ -97,10 +97,9 @@ def fill(
         Resolution of the recorded current, A.
     """
     ne, te, r = (np.exp(theta[:, k]) for k in (LN_NE, LN_TE, LN_R))
-    form = curve if theta.shape[1] > N_SHAPED else model
 
     def fitted(which: Ints, bias: Floats) -> Floats:
-        return form(theta[which], bias, np.zeros_like(bias), probe.rows(which))[0]
+        return fitted_current(theta[which], bias, probe.rows(which))
 
     vf, vf_sigma = floating_potential_of(samples, _BENDS * te, step, fitted)
 

@@ -74,8 +74,17 @@ class Table:
 
 
 _KEYED = ("value", "sigma", "noise_sigma", "fit_sigma", "seen_sigma")
-_COLUMNS = tuple(
-    "valid reason note chi2 model_error noise ripple outliers knee theta".split()  # noqa: SIM905
+_COLUMNS = (
+    "valid",
+    "reason",
+    "note",
+    "chi2",
+    "model_error",
+    "noise",
+    "ripple",
+    "outliers",
+    "knee",
+    "theta",
 )
 
 
