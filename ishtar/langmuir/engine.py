@@ -79,34 +79,31 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
     rest, slope, line2 = without_pickup(look, step, reduction)
     noise2, ripple2 = noise_components(rest.scatter, rest.dof, slope)
     sigma = bin_sigma(bins, noise2, ripple2, slope, step)
-    variance = bins.spread + ripple2[:, None]
-    data = bins.bias, bins.current, sigma, variance
+    points = fit.Points(
+        bias=bins.bias,
+        current=bins.current,
+        sigma=sigma,
+        variance=bins.spread + ripple2[:, None],
+        probe=probe.held(theta),
+        reduction=reduction,
+    )
     # The shape is always free, as far as theory may be wrong: to free it only where the misfit is
     # seen would let noise, which hides a misfit, make the density sure and wrong.
     hopeless = hopeless_chi2(bins)
-    held = probe.held(theta)
-    best = fit.solve(with_shape(theta), *data, held, reduction=reduction, hopeless=hopeless)
+    best = fit.solve(with_shape(theta), points, hopeless=hopeless)
     # again where the density has become another than the knee was taken for
     moved = np.zeros(rows.size, bool)
     if probe.radius:
         change = np.log(probe.rho(*best.theta.T[:2]) / probe.rho(*theta.T[:2]))
         moved = np.abs(change) > _SAME_KNEE
-    probe = probe.held(np.where(moved[:, None], best.theta[:, : theta.shape[1]], theta))
+    knee = np.where(moved[:, None], best.theta[:, : theta.shape[1]], theta)
+    points = replace(points, probe=probe.held(knee))
     if moved.any():
-        again = fit.solve(
-            best.theta[moved],
-            bins.bias[moved],
-            bins.current[moved],
-            sigma[moved],
-            variance[moved],
-            probe.rows(moved),
-            reduction=reduction,
-            hopeless=hopeless,
-        )
+        again = fit.solve(best.theta[moved], points.rows(moved), hopeless=hopeless)
         best = best.replaced(moved, again)
-    best = _again(best, bins, sigma, variance, probe, reduction)
-    one = mend(best, bins, sigma, variance, probe, reduction)
-    hot = hot_electrons(one.solution, bins, one.sigma, variance, probe, reduction)
+    best = _again(best, first_guess(bins, points.probe), points)
+    one = mend(best, points)
+    hot = hot_electrons(one.solution, replace(points, sigma=one.sigma))
     ripple2 = ripple2 + line2
 
     def write(which: Ints, tip: Probe, fitted: Mended, shift: Floats | float) -> None:
@@ -126,26 +123,22 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
     # what a second temperature that may be there would change
     shift = hot.shift[single]
     if single.size:
-        write(single, probe.rows(single), one.rows(single), shift[:, :, None] * shift[:, None, :])
-    if hot.rows.size:
-        part, tip = bins.rows(hot.rows), probe.rows(hot.rows).held(hot.theta[:, :N_SHAPED])
-        errors = sigma[hot.rows], variance[hot.rows]
-        two = fit.solve(
-            hot.theta, part.bias, part.current, *errors, tip, reduction=reduction, form=TWO
+        write(
+            single,
+            points.probe.rows(single),
+            one.rows(single),
+            shift[:, :, None] * shift[:, None, :],
         )
-        write(hot.rows, tip, mend(two, part, *errors, tip, reduction, TWO), 0.0)
+    if hot.rows.size:
+        some = points.rows(hot.rows)
+        some = replace(some, probe=some.probe.held(hot.theta[:, :N_SHAPED]))
+        two = fit.solve(hot.theta, some, form=TWO)
+        write(hot.rows, some.probe, mend(two, some, TWO), 0.0)
 
 
-def _again(
-    best: fit.Solution,
-    bins: Bins,
-    sigma: Floats,
-    variance: Floats,
-    probe: Probe,
-    reduction: float | None,
-) -> fit.Solution:
-    """Fit again what did not converge, and what ran far away from the first guess."""
-    guess = with_shape(first_guess(bins, probe))
+def _again(best: fit.Solution, guess: Floats, points: fit.Points) -> fit.Solution:
+    """Fit again what did not converge, and what ran far away from the first guess (n, p)."""
+    guess = with_shape(guess)
     for k in range(3):
         which = ~best.converged
         start = best.theta
@@ -155,17 +148,9 @@ def _again(
         rows = np.flatnonzero(which)
         if not rows.size:
             continue
-        again = fit.solve(
-            start[rows],
-            bins.bias[rows],
-            bins.current[rows],
-            sigma[rows],
-            variance[rows],
-            probe.rows(rows),
-            reduction=reduction,
-        )
+        again = fit.solve(start[rows], points.rows(rows))
         # what a second start from there makes no better is at its end
-        worth = np.maximum(again.chi2 / bins.bias.shape[1], 1.0)
+        worth = np.maximum(again.chi2 / points.bias.shape[1], 1.0)
         ended = np.abs(best.chi2[rows] - again.chi2) < _NO_BETTER * worth
         again = replace(again, converged=again.converged | ended)
         better = (again.chi2 < best.chi2[rows]) | (again.converged & ~best.converged[rows])
@@ -204,10 +189,15 @@ def without_pickup(look: Look, step: float, reduction: float | None) -> tuple[Bi
         noise2, left2 = noise_components(part.scatter, part.dof, slope[rows])
         sigma = bin_sigma(part, noise2, left2, slope[rows], step)
         tip = probe.rows(rows)
-        held = tip.held(theta[rows])
-        args = part.bias, part.current, sigma, part.spread + left2[:, None], held
-        theta[rows] = fit.solve(
-            theta[rows], *args, reduction=reduction, tolerance=0.05, max_iterations=20
-        ).theta
+        points = fit.Points(
+            bias=part.bias,
+            current=part.current,
+            sigma=sigma,
+            variance=part.spread + left2[:, None],
+            probe=tip.held(theta[rows]),
+            reduction=reduction,
+        )
+        again = fit.solve(theta[rows], points, tolerance=0.05, max_iterations=20)
+        theta[rows] = again.theta
         rest[rows], slope_of_sample[rows], slope[rows] = residual_of(some, part, theta[rows], tip)
     return with_scatter(bins, samples, rest), slope, ripple2

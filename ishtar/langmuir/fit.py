@@ -72,6 +72,42 @@ _BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
+class Points:
+    """What a curve is fitted to: the bins of some sweeps, and what is known of them.
+
+    Parameters
+    ----------
+    bias, current, sigma, variance : (n, m) float64
+        V, A, A, V². An infinite ``sigma`` leaves a bin out.
+    probe : Probe
+    reduction : float or None
+        R, if it is known; else it is fitted.
+    """
+
+    bias: Floats
+    current: Floats
+    sigma: Floats
+    variance: Floats
+    probe: Probe
+    reduction: float | None
+
+    def rows(self, which: Flags | NDArray[np.intp] | slice) -> Points:
+        """Return some of the sweeps."""
+        return Points(
+            bias=self.bias[which],
+            current=self.current[which],
+            sigma=self.sigma[which],
+            variance=self.variance[which],
+            probe=self.probe.rows(which),
+            reduction=self.reduction,
+        )
+
+    def left_by(self, form: Form, theta: Floats) -> Floats:
+        """Return what a curve leaves over of the current, (n, m) A."""
+        return self.current - form.curve(theta, self.bias, self.variance, self.probe)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Solution:
     """Result of :func:`solve`, one row a sweep.
 
@@ -124,13 +160,8 @@ class Solution:
 
 def solve(
     start: Floats,
-    bias: Floats,
-    current: Floats,
-    sigma: Floats,
-    variance: Floats,
-    probe: Probe,
+    points: Points,
     *,
-    reduction: float | None = None,
     sharp: Flags | None = None,
     tolerance: float = 3e-3,
     max_iterations: int | None = None,
@@ -143,11 +174,7 @@ def solve(
     ----------
     start : (n, p) float64
         First guess of theta.
-    bias, current, sigma, variance : (n, m) float64
-        Bins: V, A, A, V². An infinite ``sigma`` leaves a bin out.
-    probe : Probe
-    reduction : float, optional
-        R, if it is known; else it is fitted.
+    points : Points
     sharp : (n,) bool, optional
         Sweeps to fit without blur.
     tolerance : float
@@ -164,10 +191,10 @@ def solve(
     chi2 = np.full(n, np.inf)
     done = np.zeros(n, bool)
     prior_mean = np.tile(form.mean[:p], (n, 1))
-    prior_weight = prior_weights(start, probe, form)
-    if reduction is not None:
-        prior_mean[:, LN_R], prior_weight[:, LN_R] = math.log(reduction), _PINNED
-        theta[:, LN_R] = math.log(reduction)
+    prior_weight = prior_weights(start, points.probe, form)
+    if points.reduction is not None:
+        prior_mean[:, LN_R], prior_weight[:, LN_R] = math.log(points.reduction), _PINNED
+        theta[:, LN_R] = math.log(points.reduction)
     if sharp is not None and p > BLUR:
         prior_weight[sharp, BLUR] = _PINNED
         theta[sharp, BLUR] = 0.0
@@ -175,11 +202,7 @@ def solve(
         part = slice(lo, min(lo + _BLOCK, n))
         theta[part], hessian[part], gradient[part], chi2[part], done[part] = _solve_block(
             theta[part],
-            bias[part],
-            current[part],
-            1.0 / sigma[part],
-            variance[part],
-            probe.rows(part),
+            points.rows(part),
             prior_mean[part],
             prior_weight[part],
             tolerance,
@@ -215,11 +238,7 @@ def prior_weights(theta: Floats, probe: Probe, form: Form = SINGLE) -> Floats:
 
 def _solve_block(
     theta: Floats,
-    bias: Floats,
-    current: Floats,
-    root_weight: Floats,
-    variance: Floats,
-    probe: Probe,
+    points: Points,
     prior_mean: Floats,
     prior_weight: Floats,
     tolerance: float,
@@ -228,6 +247,8 @@ def _solve_block(
     form: Form,
 ) -> tuple[Floats, Floats, Floats, Floats, Flags]:
     n, p = theta.shape
+    bias, current, root_weight = points.bias, points.current, 1.0 / points.sigma
+    variance, probe = points.variance, points.probe
     best = theta.copy()
     out_h = np.zeros((n, p, p))
     out_cost = np.full(n, np.inf)

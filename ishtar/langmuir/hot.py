@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
-from ishtar.langmuir.bins import Bins
 from ishtar.langmuir.mend import correlation_length
 from ishtar.langmuir.model import BLUR, LN_NE, LN_TE, N_SHAPED, Probe, model
 
@@ -123,37 +122,30 @@ class Hot:
     shift: Floats
 
 
-def hot_electrons(
-    best: fit.Solution,
-    bins: Bins,
-    sigma: Floats,
-    variance: Floats,
-    probe: Probe,
-    reduction: float | None,
-) -> Hot:
+def hot_electrons(best: fit.Solution, points: fit.Points) -> Hot:
     """Return the sweeps that two temperatures explain better than one.
 
     Parameters
     ----------
     best : fit.Solution
         Of one temperature.
-    bins, sigma, variance, probe, reduction
-        As it was fitted.
+    points : fit.Points
+        As it was fitted to.
     """
-    score, shift = _score(best, bins, sigma, variance, probe)
+    score, shift = _score(best, points)
     known = np.isfinite(best.chi2) & np.isfinite(score)
     shift *= _weight(np.where(known, score, 0.0))
     rows = np.flatnonzero(known & (score > _SUSPECT))
     if not rows.size:
         return Hot(rows=rows, theta=np.empty((0, N_HOT)), shift=shift)
-    data = bins.bias[rows], bins.current[rows], sigma[rows], variance[rows], probe.rows(rows)
+    some = points.rows(rows)
     start = np.concatenate([best.theta[rows], np.tile(np.log(_START), (rows.size, 1))], axis=1)
     start[:, LN_TE] -= 0.1
-    found = fit.solve(start, *data, reduction=reduction, form=TWO, tolerance=0.03)
+    found = fit.solve(start, some, form=TWO, tolerance=0.03)
     # As if the noise were not known: where even two do not explain a sweep, what is left hangs
     # together, and counts as fewer values than there are.
-    left = (data[1] - curve(found.theta, data[0], data[3], data[4])[0]) / data[2]
-    independent = (bins.bias.shape[1] - N_SHAPED) / correlation_length(left)
+    left = some.left_by(TWO, found.theta) / some.sigma
+    independent = (left.shape[1] - N_SHAPED) / correlation_length(left)
     gain = independent * np.log(best.chi2[rows] / np.maximum(found.chi2, 1e-300))
     gain = np.minimum(gain, best.chi2[rows] - found.chi2)
     ratio = np.exp(found.theta[:, LN_RATIO])
@@ -170,9 +162,7 @@ def _weight(gain: Floats) -> Floats:
     return np.asarray(np.sqrt(np.where(gain > _POSSIBLE_GAIN, odds / (1.0 + odds), 0.0))[:, None])
 
 
-def _score(
-    best: fit.Solution, bins: Bins, sigma: Floats, variance: Floats, probe: Probe
-) -> tuple[Floats, Floats]:
+def _score(best: fit.Solution, points: fit.Points) -> tuple[Floats, Floats]:
     """Return what a few hot electrons would do, to first order.
 
     Returns
@@ -183,9 +173,10 @@ def _score(
         By how much theta would change.
     """
     p = best.theta.shape[1]
-    value, jac, _ = model(best.theta, bins.bias, variance, probe)
-    weight = 1.0 / sigma
-    left = (bins.current - value) * weight
+    bias, variance, probe = points.bias, points.variance, points.probe
+    value, jac, _ = model(best.theta, bias, variance, probe)
+    weight = 1.0 / points.sigma
+    left = (points.current - value) * weight
     jac *= weight[:, None, :]
     gain, shift = np.zeros(left.shape[0]), np.zeros_like(best.theta)
     ones, none = np.ones(left.shape[0]), np.zeros(left.shape[0])
@@ -196,7 +187,7 @@ def _score(
         hot = best.theta.copy()
         hot[:, LN_TE] += math.log(ratio)
         hot[:, BLUR] /= ratio * ratio
-        column = model(hot, bins.bias, variance, probe, shares=(ones, none))[0] * weight
+        column = model(hot, bias, variance, probe, shares=(ones, none))[0] * weight
         both = np.matmul(jac, column[:, :, None])[:, :, 0] / size
         others = np.matmul(inverse, both[:, :, None])[:, :, 0]
         # what the other parameters cannot do, and could still do

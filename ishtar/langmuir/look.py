@@ -135,8 +135,15 @@ def _first_fit(
     noise2, ripple2 = noise_components(bins.scatter, bins.dof, slope)
     sigma = bin_sigma(bins, noise2, ripple2, slope, step)
     variance = bins.spread + ripple2[:, None]
-    args = bins.bias, bins.current, sigma, variance, probe.held(theta)
-    first = fit.solve(theta, *args, reduction=reduction, tolerance=0.05, max_iterations=30)
+    points = fit.Points(
+        bias=bins.bias,
+        current=bins.current,
+        sigma=sigma,
+        variance=variance,
+        probe=probe.held(theta),
+        reduction=reduction,
+    )
+    first = fit.solve(theta, points, tolerance=0.05, max_iterations=30)
     return first.theta, sigma, variance
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins
-from ishtar.langmuir.model import BLUR, N_SHAPED, Probe, ions
+from ishtar.langmuir.model import BLUR, N_SHAPED, ions
 
 Floats = NDArray[np.float64]
 
@@ -60,52 +60,34 @@ class Mended:
         )
 
 
-def mend(
-    best: fit.Solution,
-    bins: Bins,
-    sigma: Floats,
-    variance: Floats,
-    probe: Probe,
-    reduction: float | None,
-    form: fit.Form = fit.SINGLE,
-) -> Mended:
+def mend(best: fit.Solution, points: fit.Points, form: fit.Form = fit.SINGLE) -> Mended:
     """Return fits with errors that hold what the theory does not explain.
 
     A curve that the theory does not fit, its shape being free as far as theory may be wrong, gets
     an error in proportion to its current, over the length along which the misfit hangs together.
     The covariance is inflated by what χ² then is above one.
     """
-    m = bins.bias.shape[1]
+    m = points.bias.shape[1]
     free = m - N_CERTAIN
     chi2 = best.chi2 / free
-    solution, wide = best, sigma.copy()
+    solution, wide = best, points.sigma.copy()
     stretch, model_error = np.maximum(chi2, _LEAST_STRETCH), np.zeros(chi2.size)
     worse = np.flatnonzero(chi2 > 1.0 + 4.0 * math.sqrt(2.0 / m))
-    tip = probe.rows(worse)
+    bad = points.rows(worse)
     for _ in range(3):
         if not worse.size:
             break
         theta = solution.theta[worse]
-        value, _, _ = form.curve(theta, bins.bias[worse], variance[worse], tip)
-        size = np.abs(value) + 2.0 * ions(theta[:, :N_SHAPED], bins.bias[worse], tip)
-        misfit = bins.current[worse] - value
-        model_error[worse] = relative_misfit(misfit, sigma[worse], size)
-        wide[worse] = np.hypot(sigma[worse], model_error[worse][:, None] * size)
-        again = fit.solve(
-            theta,
-            bins.bias[worse],
-            bins.current[worse],
-            wide[worse],
-            variance[worse],
-            tip,
-            reduction=reduction,
-            # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
-            sharp=theta[:, BLUR] < 0.0,
-            form=form,
-        )
+        misfit = bad.left_by(form, theta)
+        ion = ions(theta[:, :N_SHAPED], bad.bias, bad.probe)
+        size = np.abs(bad.current - misfit) + 2.0 * ion
+        model_error[worse] = relative_misfit(misfit, bad.sigma, size)
+        under = replace(bad, sigma=np.hypot(bad.sigma, model_error[worse][:, None] * size))
+        # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
+        again = fit.solve(theta, under, sharp=theta[:, BLUR] < 0.0, form=form)
         solution = solution.replaced(worse, again)
-        value, _, _ = form.curve(again.theta, bins.bias[worse], variance[worse], tip)
-        z = (bins.current[worse] - value) / wide[worse]
+        wide[worse] = under.sigma
+        z = under.left_by(form, again.theta) / under.sigma
         stretch[worse] = np.maximum(again.chi2 / free, 1.0) * correlation_length(z)
     return Mended(
         solution=solution, sigma=wide, chi2=chi2, stretch=stretch, model_error=model_error
