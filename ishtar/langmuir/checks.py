@@ -24,6 +24,8 @@ _MAX_SIGMA_TE = 0.35
 _MAX_SIGMA_LN_NE = 0.7
 _MOST_HOT = 0.4
 _MOST_BLUR = 0.8  # Te²: a sinusoid of 1.3 Te of amplitude
+# Steps of the recorder that the ion current at Vf must be, and the noise from which on fewer do.
+_LEAST_STEPS, _DITHERED = 0.65, 0.45
 
 
 @dataclass
@@ -99,7 +101,7 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
     # two Te above the floating potential electrons outnumber ions by e²
     ratio = high / np.maximum(-low, 1e-300)
     verdicts.refuse(
-        (ratio < 3.0) & (low < 0.0),
+        (ratio < 4.0) & (low < 0.0),
         "no electron retardation range: the largest current is only {:.1f} times the ions'",
         ratio,
     )
@@ -128,8 +130,9 @@ def judge(
     bins: Bins,
     converged: Flags,
     verdicts: Verdicts,
+    step: float,
 ) -> None:
-    """Refuse fits that must not be believed, saying why."""
+    """Refuse fits that must not be believed, saying why; step, A, is the recorder's."""
     n = len(verdicts.reason)
     value, sigma = table.value, table.sigma
     model_error, chi2 = table.model_error, table.chi2
@@ -171,6 +174,13 @@ def judge(
             value["hot_fraction"] > _MOST_HOT,
             "not the curve of one Maxwellian and a few hot electrons: {:.0%} would be hot",
             value["hot_fraction"],
+        )
+        # without noise to dither it, a current of less than a step is none over many volts
+        still = table.noise < _DITHERED * step
+        verdicts.refuse(
+            still & (np.abs(value["Isat"]) < _LEAST_STEPS * step),
+            "the ion current is lost in the recorder's steps: one is {:.2g} times it",
+            step / np.abs(value["Isat"]),
         )
         rising = (bins.bias > vf[rows, None]) & (bins.bias < vp[rows, None])
         in_rise = spread((bins.count * rising).sum(1))

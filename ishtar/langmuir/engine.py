@@ -117,7 +117,7 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
         table.ripple[here] = np.sqrt(ripple2[which] + blur2)
         total, noise = fitted.solution.covariance(fitted.stretch)
         fill(table, here, samples.rows(which), theta, (total + shift, noise), tip, step)
-        judge(table, here, bins.rows(which), fitted.solution.converged, verdicts)
+        judge(table, here, bins.rows(which), fitted.solution.converged, verdicts, step)
 
     single = np.setdiff1d(np.arange(rows.size), hot.rows)
     # what a second temperature that may be there would change

@@ -12,12 +12,15 @@ from ishtar.langmuir.model import LN_TE, Probe, model
 
 Floats = NDArray[np.float64]
 
+_ODD = 4.0  # standard deviations of a bin's variance
+
 
 def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
     """Split the scatter of each sweep in current noise and voltage noise.
 
     Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
-    between probe and plasma, which matters where the characteristic is steep.
+    between probe and plasma, which matters where the characteristic is steep. A bin
+    that scatters far more than others of its kind has little weight.
 
     Parameters
     ----------
@@ -29,12 +32,16 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
     """
     s2 = slope * slope
     known = dof > 0
-    total = np.maximum((scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0), 1e-100)
+    mean = (scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0)
+    total = np.maximum(mean, 1e-100)
     expected = np.broadcast_to(total[:, None], scatter.shape)
     a, b = total, np.zeros_like(total)
-    for _ in range(6):
+    for round_ in range(6):
         # the variance of a variance is 2 σ⁴/dof
         w = np.where(known, dof, 0.0) / expected**2
+        if round_:
+            beyond = (scatter / expected - 1.0) * np.sqrt(np.maximum(dof, 1.0) / 2.0) / _ODD
+            w = w / np.maximum(beyond, 1.0) ** 2
         weight = np.maximum(w.sum(1), 1e-300)
         w = w / weight[:, None]
         unit = np.maximum((w * s2).sum(1), 1e-300)
@@ -81,8 +88,21 @@ def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
     if step <= 0.0:
         return np.zeros_like(sample)
     q2 = step * step / 12.0
-    dither = np.maximum(sample - q2, 0.0) + moved
-    return np.asarray(q2 * np.exp(-4.0 * math.pi**2 * dither / (12.0 * q2)))
+    return np.asarray(q2 * _stuck(np.maximum(sample - q2, 0.0) + moved, step))
+
+
+def dithered(noise: Floats, step: float) -> Floats:
+    """Return which part of a rounding error no averaging takes away, for a noise (its own in it).
+
+    1 without noise, next to nothing from half a step of it on.
+    """
+    if step <= 0.0:
+        return np.zeros_like(noise)
+    return np.sqrt(_stuck(np.maximum(noise * noise - step * step / 12.0, 0.0), step))
+
+
+def _stuck(dither: Floats, step: float) -> Floats:
+    return np.asarray(np.exp(-4.0 * math.pi**2 * dither / step**2))
 
 
 def residual_of(

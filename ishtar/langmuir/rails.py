@@ -87,8 +87,10 @@ def refuse_clipped(
                     int(row), f"the ion current is lost in the recorder's steps of {step:.2g} A"
                 )
             elif clipped:
-                side = "upper" if upper else "lower"
-                _refuse(table, int(row), int(flat[row].sum()), f"{side} rail")
+                where = "upper rail" if upper else "lower rail"
+                if not upper and step and abs(level) < 1.5 * step:
+                    where += f", or on the first of the recorder's steps of {step:.2g} A"
+                _refuse(table, int(row), int(flat[row].sum()), where)
 
 
 def _rise_beside(bias: Floats, current: Floats, flat: Flags, upper: bool) -> float:
