@@ -75,6 +75,9 @@ class Scenario:
         Range of the amplitude of slow pick-up: V; over the largest current.
     periods : (float, float)
         Of the pick-up in a sweep.
+    field_known : bool
+        Whether the analysis is told the field at the tip, as by the coils of a machine: none, or
+        that of which the usual formula gives the psi0 of the `physics`, within a factor 1.5.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Scenario:
     bias_alias: tuple[float, float] = (0.0, 0.0)
     current_alias: tuple[float, float] = (0.0, 0.0)
     periods: tuple[float, float] = (2.5, 8.3)
+    field_known: bool = True
 
 
 def _scenarios() -> list[Scenario]:
@@ -104,8 +108,15 @@ def _scenarios() -> list[Scenario]:
     volts, amperes = (0.1, 0.3), (2e-3, 1e-2)
     found = [
         Scenario(name="own model", inside=True, own=True),
-        Scenario(name="own model, R 0.2 to 1", inside=True, own=True, reduction=(0.2, 1.0)),
+        Scenario(
+            name="own model, R 0.2 to 1",
+            inside=True,
+            own=True,
+            reduction=(0.2, 1.0),
+            field_known=False,
+        ),
         Scenario(name="tables, noise 1 %", inside=True, noise=(1e-2, 1e-2)),
+        Scenario(name="tables, field unknown", inside=True, field_known=False),
         Scenario(name="tables, noise 0.2 %", inside=True, noise=(2e-3, 2e-3)),
         Scenario(name="tables, Chen's ions", inside=True, physics=chen),
         Scenario(name="orbital limit", inside=True, physics=orbital, rho=(0.2, 1.0)),
@@ -123,6 +134,14 @@ def _scenarios() -> list[Scenario]:
         Scenario(name=f"magnetised, psi0 {p:g}", physics=Physics(psi0=p)) for p in (1.0, 5.0, 20.0)
     ]
     found += [
+        Scenario(
+            name=f"magnetised, psi0 {p:g}, field unknown",
+            physics=Physics(psi0=p),
+            field_known=False,
+        )
+        for p in (1.0, 5.0, 20.0)
+    ]
+    found += [
         Scenario(name=f"ion flow, M = {m:g}", physics=Physics(mach_across=m), rho=(0.5, 3.0))
         for m in (0.3, 1.0)
     ]
@@ -133,7 +152,18 @@ def _scenarios() -> list[Scenario]:
             rho=(20.0, 80.0),
         ),
         Scenario(name="ion flow along, M = 1", physics=Physics(mach_along=1.0)),
+        Scenario(
+            name="ion flow, M = 1, thin sheath, field unknown",
+            physics=Physics(ions="sheath", mach_across=1.0),
+            rho=(20.0, 80.0),
+            field_known=False,
+        ),
         Scenario(name="secondaries 0.3", physics=Physics(secondaries=0.3)),
+        Scenario(
+            name="secondaries 0.3, field unknown",
+            physics=Physics(secondaries=0.3),
+            field_known=False,
+        ),
         Scenario(name="density drift 5 % a sweep", drift=0.05),
         Scenario(name="fluctuations 1 %, broad", broad=0.01),
         Scenario(name="fluctuations 5 %, broad", broad=0.05),
@@ -232,6 +262,8 @@ def record(scenario: Scenario, rng: Rng, sweeps: int) -> Record:
     known: dict[str, float | str] = {"area": probe.area, "gas": probe.gas}
     if not scenario.disc:
         known |= {"radius": probe.radius, "length": probe.length}
+    if scenario.field_known:
+        known["field"] = _field(probe, te0, scenario.physics.psi0 * 1.5 ** rng.uniform(-1.0, 1.0))
     return Record(
         bias=bias,
         current=current,
@@ -241,6 +273,16 @@ def record(scenario: Scenario, rng: Rng, sweeps: int) -> Record:
         sweeps=sweeps,
         probe=known,
         truth=truth,
+    )
+
+
+def _field(probe: Probe, te: float, psi0: float) -> float:
+    """Return the field, T, at which a cylinder across it has this psi0."""
+    turn = np.sqrt(2.0 * 9.1093837139e-31 * te / 1.602176634e-19)  # gyroradius times field
+    return (
+        float(psi0 * turn / (probe.radius * np.log(np.pi * probe.length / (4.0 * probe.radius))))
+        if psi0
+        else 0.0
     )
 
 

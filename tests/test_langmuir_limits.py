@@ -69,7 +69,7 @@ class TestThickProbe:
         r, ne = self.at(130.0)
         assert r.valid, r.reason
         assert r.note.startswith("r/λ_D ")
-        assert "is beyond the tables, 100: ne is unsure by 2" in r.note
+        assert "is beyond the tables, 100: ne is unsure by 1" in r.note
         assert r.ne.sigma > 0.15 * r.ne.value
         assert abs(r.ne.value - ne) < 3.0 * r.ne.sigma
 
@@ -96,7 +96,7 @@ class TestMagnetised:
         assert (pulls(found, "ne", NE) < 3.0).all()
         for note in found["note"].values:
             assert WHY in note
-            assert "held by a field, or ne is off; it is unsure by 21%" in note
+            assert "held by a field, or ne is off; it is unsure by 20%" in note
         assert (found["ne_sigma"] > 0.2 * found["ne"]).all()
         # common to all sweeps: it does not scatter
         assert (found["Te_sigma_theory"] > 0.9 * found["Te_sigma"]).mean() > 0.8
@@ -108,14 +108,14 @@ class TestMagnetised:
         found = analysed(physics, noise=1e-3, field=FIELD[psi0])
         assert set(found["note"].values) == {""}
         assert found.attrs["field_T"] == FIELD[psi0]
-        np.testing.assert_array_equal(found["ne"], without["ne"])
+        np.testing.assert_allclose(found["ne"], without["ne"], rtol=0.06)
         assert (found["ne_sigma"] < 0.5 * without["ne_sigma"]).all()
         assert (found["Te_sigma"] < without["Te_sigma"]).all()
         assert (pulls(found, "Te", TE) < 3.0).mean() > 0.9
         assert (pulls(found, "ne", NE) < 3.0).all()
 
-    @pytest.mark.parametrize("field", [None, 0.0, 0.3])
-    def test_no_field_or_one_far_too_strong_does_not(self, field):
+    @pytest.mark.parametrize("field", [None, 0.3])
+    def test_an_unknown_field_or_one_far_too_strong_does_not(self, field):
         found = analysed(Physics(psi0=1.0), field=field)
         assert all(WHY in note for note in found["note"].values)
         assert math.isnan(found.attrs["field_T"]) == (field is None)
@@ -137,10 +137,25 @@ class TestSecondaries:
         """Electrons that ions knock out of the tip look like more ions."""
         found = analysed(Physics(secondaries=0.3), ends=(LOW, HIGH))
         assert found["valid"].all()
-        assert float(found["ne"].median()) > 1.2 * NE
-        assert np.median(pulls(found, "ne", NE)) < 3.0
+        # half of the way between what ions and electrons say, and unsure by the other half
+        assert 1.05 * NE < float(found["ne"].median()) < 1.2 * NE
+        assert (pulls(found, "ne", NE) < 3.0).all()
+        assert np.median(pulls(found, "ne", NE)) < 1.5
         assert (pulls(found, "Te", TE) < 3.0).all()
-        assert np.mean([WHY in note for note in found["note"].values]) > 0.4
+        assert np.mean([WHY in note for note in found["note"].values]) > 0.9
+
+    def test_without_a_field_the_electrons_tell_it(self):
+        found = analysed(Physics(secondaries=0.3), ends=(LOW, HIGH), field=0.0)
+        assert found["valid"].all()
+        assert (np.abs(found["ne"] - NE) < 0.1 * NE).mean() >= 0.95
+        assert (found["ne_sigma"] < 0.08 * found["ne"]).all()
+        for note in found["note"].values:
+            times = float(note.split()[0])
+            assert note.endswith("(a flow, secondaries); ne is the electrons'")
+            assert times == pytest.approx(1.3, abs=0.1)
+        # what is recorded is the ions' current all the same
+        ions = analysed(Physics(secondaries=0.3), ends=(LOW, HIGH))["Isat"]
+        np.testing.assert_array_equal(found["Isat"], ions)
 
     def test_a_plain_plasma_has_no_note(self):
         found = analysed(None, ends=(LOW, HIGH))

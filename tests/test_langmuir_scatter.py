@@ -99,7 +99,8 @@ def test_what_sweeps_scatter_by_is_in_their_error_bars():
     off = np.random.default_rng(8).normal(0.0, 0.3, 30)
     found = analyse_sweeps(s.bias + np.repeat(off, 400), s.current, dt=s.dt, **KNOWN)
     assert found["valid"].all()
-    assert np.median(found["Vp_sigma_fit"]) < 0.1
+    # 3 % of Te are theory's
+    assert np.median(found["Vp_sigma_fit"]) < 0.15
     assert np.median(found["Vp_sigma_seen"]) == pytest.approx(0.3, rel=0.35)
     np.testing.assert_array_less(
         found["Vp_sigma_seen"].values, found["Vp_sigma"].values * (1.0 + 1e-9)
