@@ -159,8 +159,9 @@ def analyse(
     reduction : float, optional
         R, if it is known (1 without magnetic field); else it is fitted.
     field : float, optional
-        Magnetic flux density at the tip, T; 0 for none. What it explains of an R below 1 does not
-        make the density unsure.
+        Magnetic flux density at the tip, T; 0 for none. It says which share R of the electrons
+        arrives, so that they, beside the ions, say what the density is. Unknown, both a field and
+        too many ions may be why an R is below 1, and the density is as unsure.
     limits : (float, float), optional
         The least and the largest current that the recorder can show, A. Without, a sweep counts as
         clipped where it stays on its extreme value and its curve would go on.
