@@ -178,9 +178,8 @@ class TestLines:
             assert (line.amplitude.unit, line.frequency.unit) == ("V", "Hz")
         assert [x.frequency.value for x in found] == sorted(x.frequency.value for x in found)
 
-    @pytest.mark.parametrize(
-        "window", ["hann", pytest.param("blackmanharris", marks=pytest.mark.long)]
-    )
+    @pytest.mark.long
+    @pytest.mark.parametrize("window", ["hann", "blackmanharris"])
     def test_sigmas_hold_the_truth_two_times_out_of_three(self, window):
         rng = np.random.default_rng(5)
         hits = []
