@@ -78,7 +78,6 @@ def main() -> None:
     parser.add_argument("--windows", nargs="+", default=WINDOWS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    rng = np.random.default_rng(options.seed)
     print(f"amplitudes 1 and the ratio, noise {NOISE:g} a sample, {options.trials} trials a row")
     print(
         f"{'window':>14} seg ratio apart  {'place: bias, scatter':>18}  {'amplitude: same':>18}    "
@@ -89,6 +88,10 @@ def main() -> None:
         for segments in (1, 4):
             for ratio in RATIOS:
                 for apart in APART:
+                    # a row is the same whatever else is run
+                    rng = np.random.default_rng(
+                        [options.seed, *window.encode(), segments, apart, int(100 * ratio)]
+                    )
                     tally = measure(window, SAMPLES // segments, ratio, apart, options.trials, rng)
                     print(
                         f"{window:>14} {segments:3} {ratio:5} {apart:5}  {tally.row()}", flush=True

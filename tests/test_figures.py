@@ -112,6 +112,7 @@ def test_every_figure_is_shown(figure):
     assert pixels(png(figure) or "").std() > 1
 
 
+@pytest.mark.long
 def test_a_figure_without_room_for_its_axes_is_shown_as_jupyter_does():
     figure = new()
     figure.set_size_inches(1.5, 1.0)
@@ -159,6 +160,7 @@ def one_formatter_for_two_axes(figure: Figure) -> None:
     other.xaxis.set_major_formatter(formatter)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fill", [shared_offsets, dates_and_colours, round_and_deep, one_formatter_for_two_axes]
 )

@@ -337,6 +337,7 @@ def test_memory_follows_the_size_of_a_file_whose_list_of_objects_grows(tmp_path:
     assert peak < 20 * path.stat().st_size
 
 
+@pytest.mark.long
 def test_a_long_recording_needs_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "x.tdms"
     first = segment(

@@ -26,6 +26,7 @@ def files(out: Path) -> dict[str, bytes]:
     return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
 
+@pytest.mark.long
 def test_processes_that_share_a_build_write_what_one_writes(tmp_path, monkeypatch):
     source = campaign(tmp_path)
     alone = publish(source, tmp_path / "alone", traces=False)

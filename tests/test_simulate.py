@@ -127,6 +127,7 @@ def test_progress_ends_at_the_total(tmp_path):
     assert seen[-1] == (1_000_000, 1_000_000)
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_size(tmp_path):
     tracemalloc.start()
     try:

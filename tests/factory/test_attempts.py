@@ -207,6 +207,7 @@ def test_a_report_that_failed_for_want_of_disk_is_made_again(factory, coordinato
     assert len(list(coordinator.workspace.reports.glob("00001/good/*"))) == 1
 
 
+@pytest.mark.long
 def test_a_report_that_always_fills_the_disk_fails_in_the_end(factory, coordinator, desk):
     factory.template("good", "raise OSError(28, 'No space left on device')")
     desk.ask([1], Priority.LIVE)

@@ -71,6 +71,7 @@ def left(factory: Any) -> list[str]:
 # --- one result -----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_workers_may_see_the_workspace_elsewhere_and_say_what_a_report_may_take(
     factory, scheduler, tmp_path
 ):
@@ -161,6 +162,7 @@ def start_scheduler(file: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.long
 def test_a_scheduler_that_is_lost_is_told_and_found_again_where_its_file_says(
     tmp_path, monkeypatch
 ):
@@ -197,6 +199,7 @@ def test_a_scheduler_that_does_not_answer_is_asked_again_after_a_while_only(monk
     way.close()
 
 
+@pytest.mark.long
 def test_nothing_is_left_of_a_cluster_of_our_own_when_the_run_is_ended():
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     with suppress(KeyboardInterrupt), open_cluster(1) as pool:
@@ -215,6 +218,7 @@ def helper(process: psutil.Process) -> bool:
     return "resource_tracker" in " ".join(process.cmdline())
 
 
+@pytest.mark.long
 def test_workers_end_when_the_coordinator_is_killed(tmp_path):
     script = tmp_path / "coordinator.py"
     script.write_text(COORDINATOR)

@@ -327,6 +327,7 @@ print(sorted(i.name for i in executed.executed.ran if not i.subject))
 """
 
 
+@pytest.mark.long
 @pytest.mark.whole
 @pytest.mark.parametrize("text", [DIGEST, MARKS], ids=["digest", "what runs"])
 def test_the_same_is_found_on_every_python_that_is_here(tmp_path, text):

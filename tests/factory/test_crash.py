@@ -125,6 +125,7 @@ def test_a_template_that_is_taken_away_while_its_report_is_left_for_later_can_co
     assert [r.state for r in coordinator.catalogue.reports()] == ["ok"]
 
 
+@pytest.mark.long
 def test_what_is_killed_for_ever_has_failed_in_the_end_and_is_left_alone(factory, coordinator):
     path = factory.workspace.root / "tries"
     factory.template("doomed", KILLED.format(path=str(path), times=100))

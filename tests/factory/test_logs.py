@@ -96,6 +96,7 @@ def say(text: str) -> None:
         logger.warning(text)
 
 
+@pytest.mark.long
 def test_workers_log_as_the_process_that_has_them(tmp_path):
     code = (
         "from runner import logs; from runner.pool import open_pool\n"

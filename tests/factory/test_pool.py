@@ -38,6 +38,7 @@ def test_a_job_runs_and_its_error_comes_back(workers):
         assert (pool.submit(os.getpid).result() == os.getpid()) == (workers == 0)
 
 
+@pytest.mark.long
 def test_workers_end_when_the_coordinator_is_killed(tmp_path):
     script = tmp_path / "coordinator.py"
     script.write_text(COORDINATOR)

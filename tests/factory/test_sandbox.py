@@ -85,6 +85,7 @@ def test_a_report_writes_in_its_folder_and_nowhere_else(factory, tried, kernels)
     assert list(factory.workspace.shot_folder(1).glob("*.h5"))
 
 
+@pytest.mark.long
 def test_a_report_cannot_end_the_service_or_install_packages(factory, tried, tmp_path):
     """What it starts itself, it can end."""
     package = tmp_path / "package"

@@ -18,7 +18,7 @@ from runner.starter import make_workspace
 from tests.axis_fakes import store_again
 from tests.factory.shared_fakes import made_once
 
-pytestmark = pytest.mark.whole
+pytestmark = [pytest.mark.whole, pytest.mark.long]
 
 NOTHING, SOME = 7, 8  # shots: no channel of the DAQ and the scope lies in time; some do not
 TEMPLATES = {

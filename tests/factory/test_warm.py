@@ -172,6 +172,7 @@ def test_who_speaks_nonsense_or_leaves_at_once_harms_nobody(server, tmp_path):
     assert server.pid == pid
 
 
+@pytest.mark.long
 def test_a_changed_module_makes_the_server_new_and_no_lease_is_lost(tmp_path):
     # Python imports it at its start, the server as well
     module = tmp_path / "sitecustomize.py"
@@ -318,6 +319,7 @@ def test_jupyter_can_ask_for_one_by_name(server, tmp_path, monkeypatch):
     assert soon(lambda: not alive(first))
 
 
+@pytest.mark.long
 def test_thirty_notebooks_leave_no_process_thread_file_or_socket(server, tmp_path):
     folder = Path(server.address).parent
 
