@@ -154,6 +154,17 @@ def test_values_of_every_type_in_every_place(folder, name, value, data):
     survives(folder, name, text.encode())
 
 
+@pytest.mark.parametrize("name", ["\n", "U\r\nok", "\x1b[2J", "\u2028"])
+def test_what_is_named_like_a_command_to_a_terminal_is_told_on_one_line(folder, name):
+    device = "devices/langmuir_1.toml"
+    document = tomllib.loads(TEXTS[device].decode())
+    document["calibration"][0]["ports"][name] = 1
+    text = "".join(f"{toml(str(key))} = {toml(part)}\n" for key, part in document.items())
+    _, findings = survives(folder, device, text.encode())
+    assert findings
+    assert all(str(finding).isprintable() for finding in findings)
+
+
 def test_the_texts_as_they_are_have_no_problem(folder):
     declared, findings = survives(folder, NAMES[0], TEXTS[NAMES[0]])
     assert findings == []

@@ -12,6 +12,7 @@ from pathlib import Path
 from ishtar.calibration.checks import Names
 from ishtar.calibration.declared import Declarations, Wiring
 from ishtar.calibration.load import read_with_names
+from ishtar.plain_files import printable
 from ishtar.spans import overlapping, valid_at
 
 WHERE = re.compile(r"(?P<file>.+?\.(?:toml|py))(?::(?P<line>\d+))?[^:]*: ")
@@ -130,6 +131,7 @@ def _stored(numbers: Sequence[int]) -> str:
 
 
 def _finding(text: str, *, sure: bool) -> Finding:
+    text = printable(text)
     found = WHERE.match(text)
     line = (found and found["line"]) or ((m := LINE_OF_TOML.search(text)) and m[1])
     return Finding(

@@ -30,6 +30,7 @@ from ishtar.calibration.facility import facility_transforms, parse_step
 from ishtar.calibration.reader import Known, Reader
 from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import CalibrationFileError
+from ishtar.plain_files import printable
 
 SIGNAL: Known = {"unit": str, "description": str, "derived": str}
 WIRING: Known = {
@@ -187,7 +188,9 @@ def read_with_names(folder: Path) -> tuple[Declarations, list[str], Names]:
     )
     r.unread()
     names.unknown = bool(r.unreadable)
-    return declarations, [*r.problems, *contradictions(declarations, names)], names
+    problems = [*r.problems, *contradictions(declarations, names)]
+    # names in them are what somebody wrote: line breaks and commands to a terminal, too
+    return declarations, [printable(problem) for problem in problems], names
 
 
 def load_declarations(folder: Path) -> Declarations:
