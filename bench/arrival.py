@@ -20,8 +20,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
+from runner.jobs import Selection
 from runner.pool import open_pool
 from runner.publish.later import Later, work_later
 from runner.publish.source import publish_workspace
@@ -64,7 +66,7 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
                 assert outcome.status == "stored", outcome
             coordinator.note_shot(number)
             times["ingest"] = time.perf_counter()
-            done = coordinator.run(shots=[number], scopes=("shot",), pool=pool)
+            done = run_batch(coordinator, Selection(shots=[number], scopes=("shot",)), pool=pool)
             assert {d.receipt.state for d in done} == {"ok"}, done
             times["reports"] = time.perf_counter()
             lacking = publish_workspace(coordinator, [Subject.shot(number)], traces=False).lacking

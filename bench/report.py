@@ -33,7 +33,8 @@ from typing import Any
 
 from ishtar.workspace import VARIABLE, Workspace
 from runner.coordinator import Coordinator
-from runner.execute import Done, Job, execute
+from runner.execute import execute
+from runner.jobs import Done, Job
 from runner.notebooks import prepare, read_scraps, write
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, Subject

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 
 from runner.attempts import concerns_all
-from runner.coordinator import Coordinator, Event, Listener
+from runner.coordinator import Coordinator
 from runner.desk import Desk
 from runner.errors import ClusterError, ReportsNotMade
-from runner.execute import Done
+from runner.jobs import EVERYTHING, Done, Event, Listener, Selection
 from runner.lineup import Order
-from runner.receipts import Subject
 from runner.waiting import Priority
 
 
 def run_batch(
     coordinator: Coordinator,
+    selection: Selection = EVERYTHING,
     *,
-    shots: Sequence[int] | None = None,
-    names: Collection[str] | None = None,
-    ranges: Sequence[Subject] = (),
-    force: bool = False,
     workers: int | None = None,
-    scopes: Collection[str] = ("shot", "day", "range"),
     listener: Listener | None = None,
     pool: Executor | None = None,
 ) -> list[Done]:
-    """Make every report that is missing or stale; return those that were made.
+    """Make every report of a selection that is missing or stale; return those that were made.
 
-    Parameters are those of `Coordinator.run`.
+    Templates that read scraps of others run after them, on what those have just given.
+
+    Parameters
+    ----------
+    coordinator : Coordinator
+    selection : Selection
+    workers : int, optional
+        Processes, 0 for this one; those of the settings by default.
+    listener : callable, optional
+        Is called with each `Event`.
+    pool : Executor, optional
+        Workers that are there already.
     """
     templates = coordinator.templates()
-    wanted = {
-        t.name
-        for t in templates.values()
-        if t.scope in scopes and (names is None or t.name in names)
-    }
+    wanted = {t.name for t in templates.values() if selection.takes(t.name, t.scope)}
     made: list[Done] = []
 
     def tell(event: Event) -> None:
@@ -45,13 +47,13 @@ def run_batch(
         if listener:
             listener(event)
 
-    order = Order(force=force, patient=False)
+    order = Order(force=selection.force, patient=False)
     try:
         with Desk(coordinator, order=order, workers=workers, pool=pool, listener=tell) as desk:
             for phase in templates.phases():
                 if now := phase & wanted:
                     desk.only(now)
-                    plan = coordinator.due(shots=shots, names=now, ranges=ranges, force=force)
+                    plan = coordinator.due(replace(selection, names=now))
                     desk.queue(plan, Priority.PERSON)
                     _work_off(desk)
     except BaseException:

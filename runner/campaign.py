@@ -16,8 +16,10 @@ from typing import Any
 
 from ishtar.attributes import edit_many
 from ishtar.workspace import Workspace
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
-from runner.execute import Job
+from runner.dispatch import run_one
+from runner.jobs import Job, Selection
 from runner.receipts import Subject
 
 NEW_ANTENNA, NEW_DETECTOR, NEW_CALIBRATION = 1201, 1206, 1211  # first shots with them
@@ -192,11 +194,12 @@ def _edit(coordinator: Coordinator, number: int, values: dict[str, Any], why: st
 
 def run_again(coordinator: Coordinator) -> None:
     """Make the reports that people ask for: a range, and two with parameters of their own."""
-    coordinator.run(names={"profile"}, ranges=[PROFILE])
+    run_batch(coordinator, Selection(names={"profile"}, ranges=[PROFILE]))
     template = coordinator.templates()["langmuir"]
     for number, parameters in RERUNS:
         subject = Subject.shot(number)
-        coordinator.run_one(
+        run_one(
+            coordinator,
             Job(
                 root=str(coordinator.workspace.root),
                 subject=subject,
@@ -205,5 +208,5 @@ def run_again(coordinator: Coordinator) -> None:
                 rerun=True,
                 timeout_s=template.timeout_s or coordinator.settings.run.timeout_s,
                 kernels=coordinator.settings.run.kernels,
-            )
+            ),
         )

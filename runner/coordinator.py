@@ -1,4 +1,4 @@
-"""The coordinator: hands jobs to workers and is the only one that writes the catalogue."""
+"""The coordinator: plans from the catalogue, and is the only one that writes it."""
 
 from __future__ import annotations
 
@@ -8,51 +8,28 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from ishtar.catalogue import Catalogue, CatalogueError
+from ishtar.catalogue import Catalogue, CatalogueError, ReportRow
+from ishtar.lineage import subject_of
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.testbed import Testbed, is_stored, shot_folders
 from ishtar.workspace import Workspace
-from runner.errors import WorkersLost
-from runner.execute import (
-    RERUN_PREFIX,
-    Done,
-    Job,
-    execute,
-    library_environment,
-    rerender,
-)
 from runner.ingest import follow_shots, remove_leftovers
+from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection
 from runner.noting import note_report, note_shot
 from runner.plan import Planned, make_plan
-from runner.pool import open_pool
 from runner.rebuild import lacking_reports, open_catalogue
-from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
+from runner.receipts import Receipt, Subject
 from runner.settings import Settings, read_settings
-from runner.soundness import damage_within
-from runner.templates import Template, Templates, read_templates
+from runner.soundness import damage, damage_within, damaged_still
+from runner.templates import Templates, read_templates
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something that happened to a job, for whoever shows progress."""
-
-    kind: str  # planned, done
-    job: Job
-    done: Done | None = None
-    index: int = 0
-    total: int = 0
-
-
-Listener = Callable[[Event], None]
+NEWEST = 200  # shots whose reports are looked at for damage where nobody names any
 
 
 def _may_write(catalogue: Path) -> bool:
@@ -60,7 +37,7 @@ def _may_write(catalogue: Path) -> bool:
 
 
 class Coordinator:
-    """Plans and runs reports of one workspace, and keeps its catalogue.
+    """Keeps the catalogue of one workspace, and plans its reports.
 
     Who may only read the workspace works with a copy of the catalogue, which ends with this.
     """
@@ -171,6 +148,23 @@ class Coordinator:
             logger.info("%s", note)
         return [n for n in found.shots if n not in days]
 
+    def forget_damaged(self, shots: Sequence[int] | None = None) -> list[str]:
+        """Let reports that are damaged count as missing; return what is wrong with them.
+
+        Looked at are those of some shots, of the newest where none are named, and of all days and
+        ranges: to read every receipt of an archive is what `ishtar verify` is for.
+        """
+        catalogue = self.catalogue
+        numbers = catalogue.shots()[-NEWEST:] if shots is None else shots
+        rows: list[ReportRow] = catalogue.reports_of([subject_of(n) for n in numbers])
+        for scope in ("day", "range"):
+            rows += catalogue.reports(scope=scope, current=True)
+        found = damaged_still(self.workspace.reports, [row.folder for row in rows], damage)
+        for folder, why in found.items():
+            logger.warning("%s", why)
+            catalogue.forget_report(folder)
+        return list(found.values())
+
     def clear_leftovers(self) -> int:
         """Remove what runs and ingests that were killed left behind; return how much it was.
 
@@ -195,41 +189,18 @@ class Coordinator:
 
     # --- work ----------------------------------------------------------------------------------
 
-    def plan(
-        self,
-        *,
-        shots: Sequence[int] | None = None,
-        names: Collection[str] | None = None,
-        ranges: Sequence[Subject] = (),
-        force: bool = False,
-    ) -> list[Planned]:
-        """Return what is missing or stale; parameters are those of `make_plan`."""
-        return make_plan(
-            Testbed(self.workspace),
-            self.catalogue,
-            self.templates(),
-            shots=shots,
-            names=names,
-            ranges=ranges,
-            force=force,
-        )
+    def plan(self, selection: Selection = EVERYTHING) -> list[Planned]:
+        """Return what is missing or stale of a selection."""
+        return make_plan(Testbed(self.workspace), self.catalogue, self.templates(), selection)
 
-    def due(
-        self,
-        *,
-        shots: Sequence[int] | None = None,
-        names: Collection[str] | None = None,
-        ranges: Sequence[Subject] = (),
-        force: bool = False,
-    ) -> list[Planned]:
+    def due(self, selection: Selection = EVERYTHING) -> list[Planned]:
         """Return what is to be run: the plan, without what is there already and was never noted.
 
         A coordinator that is killed leaves reports that its workers had just finished; they are
         noted now, so that the catalogue says what a rebuilt one would say.
         """
-        ask = partial(self.plan, shots=shots, names=names, ranges=ranges, force=force)
-        plan = ask()
-        return ask() if self._note_unnoted(plan) else plan
+        plan = self.plan(selection)
+        return self.plan(selection) if self._note_unnoted(plan) else plan
 
     def take_unpublished(self) -> set[Subject]:
         """Return the subjects of which `due` has noted reports since this was last asked."""
@@ -253,101 +224,6 @@ class Coordinator:
                     n_noted += 1
         return n_noted
 
-    def job(self, planned: Planned, template: Template) -> Job:
-        """Return the work order of a planned report."""
-        return Job(
-            root=str(self.workspace.root),
-            subject=planned.subject,
-            template=planned.template,
-            parameters=template.subject_values(planned.subject),
-            timeout_s=template.timeout_s or self.settings.run.timeout_s,
-            output_mb=self.settings.run.output_mb,
-            memory_mb=template.memory_mb or self.settings.memory_limit_mb,
-            kernels=self.settings.run.kernels,
-            sandbox=self.settings.run.sandbox,
-            reasons=planned.reasons,
-        )
-
-    def open_pool(self, workers: int) -> AbstractContextManager[Executor]:
-        """Give workers of the kind that the settings ask for."""
-        return open_pool(
-            workers,
-            kernels=self.settings.run.kernels,
-            environment=library_environment(self.workspace.root),
-            settings=self.settings.pool,
-            root=self.workspace.root,
-        )
-
-    def run(
-        self,
-        *,
-        shots: Sequence[int] | None = None,
-        names: Collection[str] | None = None,
-        ranges: Sequence[Subject] = (),
-        force: bool = False,
-        workers: int | None = None,
-        scopes: Collection[str] = ("shot", "day", "range"),
-        listener: Listener | None = None,
-        pool: Executor | None = None,
-    ) -> list[Done]:
-        """Make every report that is missing or stale; return those that were made.
-
-        Templates that read scraps of others run after them, on what those have just given.
-
-        Parameters
-        ----------
-        shots, names, ranges, force
-            As in `make_plan`.
-        workers : int, optional
-            Processes, 0 for this one; those of the settings by default.
-        scopes : collection of {"shot", "day", "range"}
-            Only reports of these.
-        listener : callable, optional
-            Is told of each `Event`.
-        pool : Executor, optional
-            Workers that are there already.
-        """
-        from runner.batch import run_batch  # which works for a coordinator
-
-        return run_batch(
-            self,
-            shots=shots,
-            names=names,
-            ranges=ranges,
-            force=force,
-            workers=workers,
-            scopes=scopes,
-            listener=listener,
-            pool=pool,
-        )
-
-    def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
-        """Hand a job to a pool: to be run, or to be rendered where only its words changed."""
-        executed = self.workspace.reports / planned.folder / NOTEBOOK
-        if (
-            planned.action == "render"
-            and executed.is_file()
-            and (old := self._receipt(planned.folder))
-        ):
-            return pool.submit(rerender, job, self.workspace.reports / planned.folder, old)
-        return pool.submit(execute, job)
-
-    def _receipt(self, folder: str) -> Receipt | None:
-        try:
-            return Receipt.read(self.workspace.reports / folder)
-        except (DamagedReceipt, FileNotFoundError):
-            return None
-
-    def run_one(self, job: Job, *, inline: bool = False) -> Done:
-        """Run one job that a person waits for, and note it."""
-        with self.open_pool(0 if inline else 1) as pool:
-            try:
-                done = pool.submit(execute, job).result()
-            except WorkersLost as error:
-                done = given_up(job, error)
-        self.note_report(done)
-        return done
-
 
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from another one of its name; None where there is none."""
@@ -364,9 +240,3 @@ def _day(date: object) -> list[datetime.date]:
         return [datetime.datetime.fromisoformat(str(date)).date()]
     except ValueError:
         return []
-
-
-def given_up(job: Job, error: Exception) -> Done:
-    """Make the failed report of a job that no worker survives; it is not run for that."""
-    logger.error("%s: %s", job, error)
-    return execute(replace(job, given_up=str(error)))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.workspace import MARKER, Workspace
+from runner.batch import run_batch
 from runner.cli.narrator import Narrator
 from runner.coordinator import Coordinator
-from runner.execute import Done
+from runner.jobs import Done
 from runner.lock import coordinator_lock
 from runner.starter import make_workspace
 
@@ -149,7 +150,7 @@ def _ingest(coordinator: Coordinator, raw: Path, tell: Tell) -> bool:
 def _run(coordinator: Coordinator, workers: int | None, tell: Tell) -> list[Done]:
     tell("making reports")
     with Narrator(coordinator.workspace) as narrator:
-        return coordinator.run(workers=workers, listener=narrator)
+        return run_batch(coordinator, workers=workers, listener=narrator)
 
 
 def _publish(coordinator: Coordinator, something_new: bool, tell: Tell) -> None:

@@ -19,11 +19,12 @@ from types import TracebackType
 from typing import Any
 
 from runner.attempts import Attempts, concerns_all
-from runner.coordinator import Coordinator, Listener, given_up
+from runner.coordinator import Coordinator
+from runner.dispatch import given_up, job_of, open_workers, submit
 from runner.due import Due
-from runner.errors import ClusterError, WorkersLost
-from runner.execute import Done, KernelKilled
+from runner.errors import ClusterError, KernelKilled, WorkersLost
 from runner.handed_out import HandedOut
+from runner.jobs import Done, Listener
 from runner.lineup import Key, Lineup, Order
 from runner.logs import about
 from runner.observe import ServiceObserver
@@ -99,7 +100,7 @@ class Desk:
         self.finished: dict[str, int] = {}  # reports by state, since the start
 
     def _open_pool(self) -> Executor:
-        return self._pools.enter_context(self._coordinator.open_pool(self._workers))
+        return self._pools.enter_context(open_workers(self._coordinator, self._workers))
 
     def close(self) -> None:
         """End the workers."""
@@ -151,7 +152,7 @@ class Desk:
             planned, priority = taken
             if planned.template not in templates:
                 continue  # it was taken away while its report waited
-            job = self._coordinator.job(planned, templates[planned.template])
+            job = job_of(self._coordinator, planned, templates[planned.template])
             running = Running(planned=planned, job=job, priority=priority, since=time.time())
             try:
                 if self._setbacks.is_suspect(running):
@@ -194,7 +195,7 @@ class Desk:
         """Hand out what a worker has had, with the limits that hold now."""
         templates = self._coordinator.templates()
         if template := templates.get(running.planned.template):
-            job = self._coordinator.job(running.planned, template)
+            job = job_of(self._coordinator, running.planned, template)
             self._hand_to_worker(replace(running, job=job))
 
     def _hand_to_worker(self, running: Running) -> bool:
@@ -204,7 +205,7 @@ class Desk:
         try:
             assert self._pool is not None
             self._handed_out.begin(running.job)
-            future = self._coordinator.submit(self._pool, running.planned, running.job)
+            future = submit(self._coordinator, self._pool, running.planned, running.job)
         except (BrokenProcessPool, EOFError, ConnectionError, FileNotFoundError) as error:
             # A worker died while it had nothing to do, or the process that forks workers.
             logger.warning("no worker for %s (%r): starting others", running.job, error)

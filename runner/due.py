@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from runner.attempts import Attempts, concerns_all
 from runner.coordinator import Coordinator
+from runner.jobs import Selection
 from runner.plan import MISSING, Planned
 from runner.templates import Templates
 from runner.waiting import Priority
@@ -80,7 +81,7 @@ class Due:
         wanted = dict(self._of_many)
 
         def plan() -> None:
-            found.extend(self._coordinator.due(names=list(wanted)))
+            found.extend(self._coordinator.due(Selection(names=list(wanted))))
 
         if wanted and self._attempts.do("plan the reports of days", plan):
             for name in wanted:
@@ -95,7 +96,7 @@ class Due:
         found: list[Planned] = []
 
         def plan() -> None:
-            found.extend(self._coordinator.due(shots=numbers, names=names))
+            found.extend(self._coordinator.due(Selection(shots=numbers, names=names)))
 
         if not self._attempts.do(what, plan):
             return None

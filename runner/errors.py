@@ -60,3 +60,7 @@ class WorkersLost(IshtarError, RuntimeError):
 
 class CoordinatorsLost(IshtarError, RuntimeError):
     """A job ended every coordinator that had it made; it is not tried again by itself."""
+
+
+class KernelKilled(Exception):
+    """The kernel got a SIGKILL that was not ours."""

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -26,6 +26,8 @@ from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
 from runner import sandbox
 from runner.code import ALL, CHANGING, code_input, library
+from runner.errors import KernelKilled
+from runner.jobs import RERUN_PREFIX, Done, Job
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import is_passing, was_killed
 from runner.progress import Telling, following
@@ -47,42 +49,8 @@ from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 logger = logging.getLogger(__name__)
 
-RERUN_PREFIX = f"{TEMPORARY_PREFIX}rerun-"  # of what a person makes, beside a service at work
 LONGEST_REASON = 2000  # characters
 MOST_KILLS = 3  # of kernels, by somebody else, until their report has failed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A work order: which template for what, with which limits. Everything in it is plain data."""
-
-    root: str
-    subject: Subject
-    template: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    rerun: bool = False
-    timeout_s: float = 300.0
-    output_mb: float = 50.0
-    memory_mb: float = 0.0  # no limit
-    kernels: str = "warm"
-    sandbox: str = "auto"
-    reasons: tuple[str, ...] = ()
-    staged: bool = False  # leave it under its temporary name, for `place`
-    given_up: str = ""  # why it is not run any more; its report says so
-    patient: bool = False  # what is killed, or lacks disk, is no failed report: it comes again
-    reports: str = ""  # folder to put the report below; empty for that of the workspace
-
-    def __str__(self) -> str:
-        return f"{self.subject} {self.template}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """What a worker hands back: where the report lies, and its receipt."""
-
-    folder: str
-    receipt: Receipt
-    staged: str = ""  # its temporary name, until `place` gives it that of ``folder``
 
 
 class Phases:
@@ -132,10 +100,6 @@ def execute(job: Job) -> Done:
             if not job.patient:
                 raise
             raise KernelKilled(f"{MOST_KILLS} kernels were killed while they ran it") from error
-
-
-class KernelKilled(Exception):
-    """The kernel got a SIGKILL that was not ours."""
 
 
 class PassingTrouble(Exception):

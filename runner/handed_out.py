@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ishtar.workspace import Workspace
-from runner.execute import Job
+from runner.jobs import Job
 from runner.progress import write_passing
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from runner.coordinator import Coordinator, Event, Listener
-from runner.execute import Done, Job
+from runner.coordinator import Coordinator
+from runner.dispatch import job_of
+from runner.jobs import Done, Event, Job, Listener, Selection
 from runner.plan import Planned
 from runner.receipts import Subject
 from runner.templates import Templates
@@ -68,7 +69,7 @@ class Lineup:
                 continue
             if self._listener and key not in self.waiting:
                 self._n_queued += 1
-                job = self._coordinator.job(p, templates[p.template])
+                job = job_of(self._coordinator, p, templates[p.template])
                 self._listener(Event(kind="planned", job=job, total=self._n_queued))
             self.waiting.put(p, priority, rank=-self._until_end(p.template, templates))
 
@@ -106,7 +107,7 @@ class Lineup:
             shots = self._coordinator.catalogue.shots(subject.key)
         ranges = [subject] if subject.scope == "range" else []
         return self._coordinator.due(
-            shots=shots, names=names, ranges=ranges, force=self._order.force
+            Selection(shots=shots, names=names, ranges=ranges, force=self._order.force)
         )
 
     def _until_end(self, name: str, templates: Templates) -> float:

@@ -28,8 +28,7 @@ from runner.settings import METRICS_FILE, address_of
 from runner.status import Board, LastFile
 
 if TYPE_CHECKING:
-    from runner.coordinator import Event
-    from runner.execute import Done, Job
+    from runner.jobs import Done, Event, Job
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.kinds import reason
 from ishtar.lineage import Input
 from ishtar.testbed import Testbed
+from runner.jobs import EVERYTHING, Selection
 from runner.present import Present
 from runner.ranges import holds_any
 from runner.receipts import Subject
@@ -59,26 +60,11 @@ def make_plan(
     testbed: Testbed,
     catalogue: Catalogue,
     templates: Templates,
-    *,
-    shots: Sequence[int] | None = None,
-    names: Collection[str] | None = None,
-    ranges: Sequence[Subject] = (),
-    force: bool = False,
+    selection: Selection = EVERYTHING,
 ) -> list[Planned]:
-    """Return what is to be done, in the order in which it runs.
-
-    Parameters
-    ----------
-    shots : sequence of int, optional
-        Only these; all by default.
-    names : collection of str, optional
-        Only these templates.
-    ranges : sequence of Subject
-        Ranges of shots that reports are asked of; without, those are kept up to date that exist.
-    force : bool
-        Everything asked for, stale or not.
-    """
-    chosen = [t for t in templates.values() if names is None or t.name in names]
+    """Return what is to be done of a selection, in the order in which it runs."""
+    shots, force = selection.shots, selection.force
+    chosen = [t for t in templates.values() if selection.takes(t.name, t.scope)]
     compare = _Comparison(testbed, catalogue)
     catalogue.doubt_changed(world_of(testbed.declarations, templates, compare.present))
     plan: list[Planned] = []
@@ -87,7 +73,7 @@ def make_plan(
             wanted = None  # all of them, and most with nothing to do: the catalogue knows which
         else:
             numbers = catalogue.shots() if shots is None else shots
-            wanted = [s.key for s in subjects_of(template, numbers, catalogue, ranges)]
+            wanted = [s.key for s in subjects_of(template, numbers, catalogue, selection.ranges)]
         due = compare.due(template, wanted)
         if force and wanted is not None:
             due = {key: ((FORCED,), due.get(key, ((), ""))[1]) for key in wanted}

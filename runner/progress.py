@@ -25,7 +25,7 @@ from ishtar.workspace import Workspace
 from runner import logs
 
 if TYPE_CHECKING:
-    from runner.execute import Job
+    from runner.jobs import Job
 
 logger = logging.getLogger(__name__)
 

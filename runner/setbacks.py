@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.attempts import Attempts
-from runner.errors import CoordinatorsLost, WorkersLost
-from runner.execute import Job, KernelKilled
+from runner.errors import CoordinatorsLost, KernelKilled, WorkersLost
 from runner.handed_out import HandedOut
+from runner.jobs import Job
 from runner.logs import about
 from runner.plan import Planned
 from runner.receipts import Receipt

@@ -6,22 +6,16 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ishtar.catalogue import ReportRow
-from ishtar.lineage import subject_of
 from runner.notebooks import scraps_in
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Scrap, identity
-
-if TYPE_CHECKING:
-    from runner.coordinator import Coordinator
 
 logger = logging.getLogger(__name__)
 
 REPLACED_S = 0.2  # in which one that is being replaced just now is there again
-NEWEST = 200  # shots whose reports are looked at where nobody names any
 
 
 def damage(folder: Path) -> str:
@@ -80,21 +74,3 @@ def _plainly(scrap: Scrap) -> tuple[Any, ...]:
         with contextlib.suppress(ValueError):
             value = json.dumps(json.loads(value), sort_keys=True)
     return scrap.name, value, scrap.sigma, scrap.unit
-
-
-def forget_damaged(coordinator: Coordinator, shots: Sequence[int] | None = None) -> list[str]:
-    """Let reports that are damaged count as missing; return what is wrong with them.
-
-    Looked at are those of some shots, of the newest where none are named, and of all days and
-    ranges: to read every receipt of an archive is what `ishtar verify` is for.
-    """
-    catalogue = coordinator.catalogue
-    numbers = catalogue.shots()[-NEWEST:] if shots is None else shots
-    rows: list[ReportRow] = catalogue.reports_of([subject_of(n) for n in numbers])
-    for scope in ("day", "range"):
-        rows += catalogue.reports(scope=scope, current=True)
-    found = damaged_still(coordinator.workspace.reports, [row.folder for row in rows], damage)
-    for folder, why in found.items():
-        logger.warning("%s", why)
-        catalogue.forget_report(folder)
-    return list(found.values())

@@ -10,7 +10,7 @@ import click
 
 from ishtar.workspace import Workspace
 from runner.cli.live import LiveLines
-from runner.coordinator import Event
+from runner.jobs import Event
 from runner.observe import RunObserver
 from runner.receipts import Subject
 

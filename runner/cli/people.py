@@ -11,9 +11,10 @@ from ishtar.numbers import select
 from ishtar.workspace import Workspace
 from runner.cli.pages import bring_up_to_date
 from runner.coordinator import Coordinator
+from runner.dispatch import run_one
 from runner.errors import ParameterError
-from runner.execute import Job
 from runner.fork import fork as make_fork
+from runner.jobs import Job
 from runner.parameters import parse_assignments
 from runner.ranges import range_of
 from runner.receipts import Subject
@@ -73,7 +74,7 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
             memory_mb=chosen.memory_mb or coordinator.settings.run.memory_limit_mb,
             kernels=coordinator.settings.run.kernels,
         )
-        done = coordinator.run_one(job)
+        done = run_one(coordinator, job)
         from runner.publish.addresses import report_stem
 
         bring_up_to_date(coordinator, [subject])

@@ -10,15 +10,16 @@ from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.lineage import subject_of
 from ishtar.workspace import Workspace
 from runner.backfill import request_backfill
+from runner.batch import run_batch
 from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_rows
 from runner.cli.selection import choose_shots
 from runner.coordinator import Coordinator
+from runner.jobs import Selection
 from runner.lock import coordinator_lock, held_by
 from runner.plan import Planned
 from runner.ranges import asked_ranges, subjects_about
 from runner.receipts import Subject
-from runner.soundness import forget_damaged
 
 shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")
 templates_option = click.option(
@@ -39,11 +40,15 @@ def chosen_templates(coordinator: Coordinator, text: str | None) -> list[str] | 
     return [templates[name.strip()].name for name in text.split(",") if name.strip()]
 
 
-def chosen_ranges(
-    coordinator: Coordinator, names: list[str] | None, text: str | None
-) -> list[Subject]:
-    """Return the ranges of shots that options ask a report of."""
-    return asked_ranges(coordinator.templates(), names, text, coordinator.catalogue)
+def _selected(
+    coordinator: Coordinator, shots: str | None, names: str | None, force: bool
+) -> Selection:
+    """Return what options ask for; reports of it that are damaged count as missing from now on."""
+    chosen = chosen_templates(coordinator, names)
+    numbers = chosen_shots(coordinator.catalogue, shots)
+    coordinator.forget_damaged(numbers)
+    ranges = asked_ranges(coordinator.templates(), chosen, shots, coordinator.catalogue)
+    return Selection(shots=numbers, names=chosen, ranges=ranges, force=force)
 
 
 def _row(planned: Planned) -> dict[str, Any]:
@@ -65,18 +70,8 @@ def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: 
     """Show which reports are missing or stale."""
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
-        chosen = chosen_templates(coordinator, names)
-        numbers = chosen_shots(coordinator.catalogue, shots)
-        forget_damaged(coordinator, numbers)
-        rows = [
-            _row(p)
-            for p in coordinator.plan(
-                shots=numbers,
-                names=chosen,
-                ranges=chosen_ranges(coordinator, chosen, shots),
-                force=force,
-            )
-        ]
+        selection = _selected(coordinator, shots, names, force)
+        rows = [_row(p) for p in coordinator.plan(selection)]
         problems = coordinator.templates().problems
     for name, problem in problems.items():
         click.echo(f"template {name} cannot be used: {problem}", err=True)
@@ -122,18 +117,9 @@ def run(
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.clear_leftovers()
         coordinator.sync_shots()
-        chosen = chosen_templates(coordinator, names)
-        numbers = chosen_shots(coordinator.catalogue, shots)
-        forget_damaged(coordinator, numbers)
+        selection = _selected(coordinator, shots, names, force)
         with Narrator(workspace) as narrator:
-            finished = coordinator.run(
-                shots=numbers,
-                names=chosen,
-                ranges=chosen_ranges(coordinator, chosen, shots),
-                force=force,
-                workers=workers,
-                listener=narrator,
-            )
+            finished = run_batch(coordinator, selection, workers=workers, listener=narrator)
         problems = coordinator.templates().problems
     states = [done.receipt.state for done in finished]
     counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(sorted(states)))
@@ -170,7 +156,9 @@ def reports(shots: str | None, as_json: bool) -> None:
     with Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
-        planned = {(p.subject.key, p.template): p for p in coordinator.plan(shots=numbers)}
+        planned = {
+            (p.subject.key, p.template): p for p in coordinator.plan(Selection(shots=numbers))
+        }
         about = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
         keys = None if about is None else {subject.key for subject in about}
         rows = []

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from runner.cluster.connection import Connection
 from runner.cluster.worker import Home, work
 from runner.errors import ClusterError, WorkersLost
-from runner.execute import Done, Job, place
+from runner.execute import place
+from runner.jobs import Done, Job
 from runner.settings import PoolSettings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 import ishtar
 from ishtar.store import write_atomic
 from runner.errors import ClusterError
-from runner.execute import Job
+from runner.jobs import Job
 
 SHARE = 0.75  # of a worker's memory that a report may take
 

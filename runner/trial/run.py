@@ -17,9 +17,11 @@ from ishtar.errors import IshtarError
 from ishtar.numbers import select
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from runner.coordinator import Coordinator, Event, Listener, given_up
+from runner.coordinator import Coordinator
+from runner.dispatch import given_up, open_workers
 from runner.errors import ParameterError, WorkersLost
-from runner.execute import Done, Job, execute
+from runner.execute import execute
+from runner.jobs import Done, Event, Job, Listener
 from runner.publish.raw import UnreadableNotebook
 from runner.publish.theme import Theme
 from runner.ranges import range_of
@@ -148,7 +150,7 @@ def _run(
 ) -> list[Done]:
     """Run all jobs; return what came of each, in their order."""
     processes = coordinator.settings.run.processes if workers is None else workers
-    with coordinator.open_pool(min(processes, len(jobs))) as pool:
+    with open_workers(coordinator, min(processes, len(jobs))) as pool:
         futures: dict[Future[Done], Job] = {}
         for job in jobs:
             if listener:

@@ -14,7 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
-from runner.execute import Done, Job, execute
+from runner.execute import execute
+from runner.jobs import Done, Job
 from runner.receipts import Subject
 from runner.starter import make_workspace
 from runner.warm import owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,13 @@ from ishtar.catalogue import CatalogueError
 from ishtar.workspace import Workspace
 from runner import attempts
 from runner.attempts import Attempts, concerns_all
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.desk import Desk
-from runner.execute import Done
+from runner.dispatch import submit
 from runner.handed_out import HandedOut
+from runner.jobs import Done, Job
+from runner.plan import Planned
 from runner.publication import Publication
 from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
@@ -145,10 +148,10 @@ def test_a_shot_that_cannot_be_planned_holds_up_no_other(factory, coordinator, d
     coordinator.sync_shots()
     due = coordinator.due
 
-    def sometimes(**asked):
-        if 2 in asked["shots"]:
+    def sometimes(selection):
+        if 2 in selection.shots:
             raise RecursionError("too deep")
-        return due(**asked)
+        return due(selection)
 
     monkeypatch.setattr(coordinator, "due", sometimes)
     desk.ask([1, 2, 3], Priority.LIVE)
@@ -168,7 +171,7 @@ def test_a_report_that_is_made_is_noted_when_the_catalogue_can_be_written_again(
 
 @pytest.mark.parametrize("error", [FULL, TypeError("odd")])
 def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, desk, monkeypatch, error):
-    from runner import coordinator as module
+    from runner import dispatch as module
 
     execute = Failing(error, error, then=module.execute)
     monkeypatch.setattr(module, "execute", execute)
@@ -180,7 +183,7 @@ def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, desk, monke
 def test_what_reads_a_report_comes_after_it_however_late_that_is(
     factory, coordinator, desk, monkeypatch
 ):
-    from runner import coordinator as module
+    from runner import dispatch as module
 
     factory.template("reads", "x = 1", sidecar="after = ['good']")
     monkeypatch.setattr(module, "execute", Failing(FULL, then=module.execute))
@@ -273,19 +276,17 @@ class Killed(BaseException):
     """Ends everything, as SIGKILL would."""
 
 
-class Deadly(Coordinator):
-    """Dies as soon as it has the report ``bad`` made, or any of them together with it."""
-
-    def submit(self, pool, planned, job) -> Future[Done]:
-        """Hand a job to a pool."""
-        if planned.template == "bad":
-            raise Killed
-        return super().submit(pool, planned, job)
+def deadly(coordinator: Coordinator, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+    """Hand a job to a pool; die as soon as it is the report ``bad``."""
+    if planned.template == "bad":
+        raise Killed
+    return submit(coordinator, pool, planned, job)
 
 
 def die(workspace: Workspace) -> dict[str, str]:
     """Let a service work on shot 1 until it dies, and leave all as a killed one does."""
-    with Deadly(workspace) as coordinator:
+    with pytest.MonkeyPatch.context() as patch, Coordinator(workspace) as coordinator:
+        patch.setattr("runner.desk.submit", deadly)
         coordinator.sync_shots()
         desk = Desk(coordinator, workers=0)
         desk.ask([1], Priority.LIVE)
@@ -309,7 +310,7 @@ def test_a_report_that_kills_its_coordinator_is_given_up_and_the_others_are_made
 
 
 def job(workspace: Workspace, template: str):
-    from runner.execute import Job
+    from runner.jobs import Job
 
     return Job(root=str(workspace.root), subject=Subject.shot(1), template=template)
 
@@ -331,18 +332,18 @@ def test_who_was_made_beside_another_when_the_coordinator_died_is_only_suspected
     assert HandedOut(factory.workspace).suspect(a) is None
 
 
-def test_a_coordinator_that_ends_in_good_order_leaves_no_suspects(factory):
+def test_a_coordinator_that_ends_in_good_order_leaves_no_suspects(factory, monkeypatch):
     factory.template("good", "x = 1")
 
-    class Interrupted(Coordinator):
-        def submit(self, pool, planned, job) -> Future[Done]:
-            assert HandedOut(self.workspace).suspect(job)
-            raise KeyboardInterrupt
+    def interrupted(coordinator, pool, planned, job) -> Future[Done]:
+        assert HandedOut(coordinator.workspace).suspect(job)
+        raise KeyboardInterrupt
 
-    with Interrupted(factory.workspace) as coordinator:
+    monkeypatch.setattr("runner.desk.submit", interrupted)
+    with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(KeyboardInterrupt):
-            coordinator.run(workers=0)
+            run_batch(coordinator, workers=0)
     assert HandedOut(factory.workspace).suspect(job(factory.workspace, "good")) is None
 
 

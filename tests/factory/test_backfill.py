@@ -22,7 +22,7 @@ GLUE = "from ishtar.report import glue\nglue('n', shot)"
 
 
 @pytest.fixture
-def desk(factory, coordinator):
+def desk(factory, coordinator, monkeypatch):
     """Give a desk with one worker in this process, over shots 1 … 6."""
     for number in range(2, 7):
         factory.shot(number)
@@ -30,7 +30,7 @@ def desk(factory, coordinator):
     factory.template("two", GLUE, sidecar='after = ["one"]')
     coordinator.sync_shots()
     coordinator.settings = _with_workers(coordinator.settings, 1)
-    coordinator.open_pool = lambda workers: open_pool(0)
+    monkeypatch.setattr("runner.desk.open_workers", lambda *_: open_pool(0))
     made = Desk(coordinator)
     yield made
     made.close()

@@ -9,14 +9,17 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator, Event
+from runner.batch import run_batch
+from runner.coordinator import Coordinator
+from runner.dispatch import submit
 from runner.errors import ReportsNotMade
-from runner.execute import Done, Job
+from runner.jobs import Done, Event, Job, Selection
 from runner.plan import Planned
 from runner.templates import read_templates
 from runner.warm.processes import LINUX
@@ -43,15 +46,15 @@ def three(factory):
     return factory
 
 
-def told(coordinator: Coordinator, **asked: object) -> list[tuple[str, str, int]]:
+def told(coordinator: Coordinator, **asked: Any) -> list[tuple[str, str, int]]:
     """Run what is due in this process; return what the listener was told, in order."""
     events: list[Event] = []
-    coordinator.run(workers=0, listener=events.append, **asked)  # type: ignore[arg-type]
+    run_batch(coordinator, Selection(**asked), workers=0, listener=events.append)
     return [(e.kind, e.job.template, e.job.subject.number) for e in events]
 
 
 def test_a_chain_of_templates_is_made_in_one_run_on_what_each_has_just_given(three, coordinator):
-    made = coordinator.run(workers=0)
+    made = run_batch(coordinator, workers=0)
     assert [d.receipt.template for d in made if d.receipt.template != "alone"] == [
         "first",
         "second",
@@ -79,7 +82,7 @@ def test_what_has_most_before_it_begins_first(three, coordinator, monkeypatch, a
 
 
 def test_what_reads_unchanged_scraps_is_not_made_again(three, coordinator):
-    coordinator.run(workers=0)
+    run_batch(coordinator, workers=0)
     three.template("second", READS.format(name="first", own="second").replace("2 *", "1 + 1 *"))
     three.template("first", FIRST + "\nsame = 1")
     made = {name for kind, name, _ in told(coordinator) if kind == "done"}
@@ -89,14 +92,14 @@ def test_what_reads_unchanged_scraps_is_not_made_again(three, coordinator):
 
 
 def test_with_force_each_report_is_made_once_and_in_order(three, coordinator):
-    coordinator.run(workers=0)
+    run_batch(coordinator, workers=0)
     done = [name for kind, name, _ in told(coordinator, force=True) if kind == "done"]
     assert sorted(done) == ["alone", "first", "second", "third"]
     assert [name for name in done if name != "alone"] == ["first", "second", "third"]
 
 
 def test_only_the_templates_that_are_asked_for_are_made(three, coordinator):
-    coordinator.run(workers=0)
+    run_batch(coordinator, workers=0)
     three.template("first", FIRST.replace("3", "5"))
     done = [name for kind, name, _ in told(coordinator, names=["first"]) if kind == "done"]
     assert done == ["first"]
@@ -114,7 +117,7 @@ def test_reports_of_days_come_after_those_of_their_shots(three, coordinator):
     )
     phases = read_templates(three.workspace.templates).phases()
     assert phases == [{"first", "second", "third", "alone"}, {"daily"}]
-    made = coordinator.run(workers=0)
+    made = run_batch(coordinator, workers=0)
     assert [d.receipt.template for d in made].index("daily") == len(made) - 1 == 8
 
 
@@ -124,13 +127,13 @@ def test_a_shot_that_reads_what_its_day_gave_is_made_after_it_and_once(three, co
         "daily", "x = 1", parameters="day: str = ''", sidecar="scope='day'\nafter=['first']"
     )
     three.template("late", "x = 1", sidecar="after = ['daily', 'first']")
-    made = [d.receipt.template for d in coordinator.run(workers=0, force=force)]
+    made = [d.receipt.template for d in run_batch(coordinator, Selection(force=force), workers=0)]
     assert made.index("first") < made.index("daily") < made.index("late")
     assert sorted(made) == ["alone", "daily", "first", "late", "second", "third"]
 
 
 def test_a_report_without_its_notebook_is_executed_anew_when_words_change(three, coordinator):
-    made = {d.receipt.template: d for d in coordinator.run(workers=0)}
+    made = {d.receipt.template: d for d in run_batch(coordinator, workers=0)}
     (three.workspace.reports / made["alone"].folder / "report.ipynb").unlink()
     path = three.workspace.templates / "alone.ipynb"
     path.write_text(path.read_text().replace("Some words", "Other words"))
@@ -152,20 +155,20 @@ def test_a_report_of_all_scraps_is_stale_when_one_arrives_and_not_by_its_own(fac
     def said() -> list[str]:
         return [s.value for s in coordinator.catalogue.scraps(["00001"]) if s.name == "said"]
 
-    coordinator.run(workers=0)
+    run_batch(coordinator, workers=0)
     assert said() == [""]
     assert coordinator.plan() == []
     first.unlink()
     factory.template("first", FIRST)
-    coordinator.run(names=["first"], workers=0)
+    run_batch(coordinator, Selection(names=["first"]), workers=0)
     (planned,) = coordinator.plan()
     assert planned.template == "all"
     assert planned.reasons == ("stale: the list of scraps of first of shot 1 arrived",)
-    coordinator.run(workers=0)
+    run_batch(coordinator, workers=0)
     assert said() == ["first 3"]
     assert coordinator.plan() == []
     factory.template("first", FIRST + "\nglue('second', 4)")
-    coordinator.run(workers=0)
+    run_batch(coordinator, workers=0)
     assert said() == ["first 3, second 4"]
     assert coordinator.plan() == []
 
@@ -177,17 +180,20 @@ def test_what_a_template_waits_for_and_what_waits_for_it_is_known_along_the_chai
     assert templates.before("alone") == templates.following("alone") == set()
 
 
-class Deadly(Coordinator):
+class Deadly:
     """Hands out work that ends its worker, instead of the first report ``bad``, ``times`` times."""
 
-    times = 1
+    def __init__(self, times: int) -> None:
+        self.times = times
 
-    def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+    def __call__(
+        self, coordinator: Coordinator, pool: Executor, planned: Planned, job: Job
+    ) -> Future[Done]:
         """Hand a job to a pool."""
         if planned.template == "bad" and self.times:
             self.times -= 1
             return pool.submit(os._exit, 1)  # type: ignore[arg-type]
-        return super().submit(pool, planned, job)
+        return submit(coordinator, pool, planned, job)
 
 
 def cold(root: Path) -> Workspace:
@@ -197,14 +203,14 @@ def cold(root: Path) -> Workspace:
 
 
 @pytest.mark.parametrize(("times", "state"), [(1, "skipped"), (3, "failed")])
-def test_a_run_outlives_workers_that_die(factory, times, state):
+def test_a_run_outlives_workers_that_die(factory, monkeypatch, times, state):
     factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
-    with Deadly(cold(factory.workspace.root)) as coordinator:
-        coordinator.times = times
+    monkeypatch.setattr("runner.desk.submit", Deadly(times))
+    with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
-        made = coordinator.run(workers=2)
+        made = run_batch(coordinator, workers=2)
     states = {d.receipt.template: d.receipt.state for d in made}
     assert states == {"good": "skipped", "bad": state, "other": "skipped"}
 
@@ -217,9 +223,9 @@ def test_an_error_that_no_report_can_tell_of_ends_the_run_and_is_told(
     def full(*_: object) -> Callable[..., None]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runner.coordinator.execute", full)
+    monkeypatch.setattr("runner.dispatch.execute", full)
     with pytest.raises(OSError, match="No space left"):
-        coordinator.run(workers=0)
+        run_batch(coordinator, workers=0)
 
 
 INTERRUPTED = """
@@ -265,42 +271,45 @@ def test_a_daemon_that_an_ordinary_kernel_left_ends_with_the_report(factory):
     factory.template("daemon", DAEMON.format(path=str(path)))
     with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
-        (made,) = coordinator.run(workers=1)
+        (made,) = run_batch(coordinator, workers=1)
     assert made.receipt.state == "ok"
     assert not psutil.pid_exists(int(path.read_text()))
 
 
-class Stumbling(Coordinator):
+class Stumbling:
     """Hands out work that fails, for no fault of the report's, in the place of ``bad``."""
 
-    error: Exception = RuntimeError("stumbled")
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
-    def submit(self, pool, planned, job):
+    def __call__(self, coordinator, pool, planned, job):
         if planned.template != "bad":
-            return super().submit(pool, planned, job)
+            return submit(coordinator, pool, planned, job)
         future: Future[Done] = Future()
         future.set_exception(self.error)
         return future
 
 
-def test_a_report_that_cannot_be_made_ends_no_run(factory):
+def test_a_report_that_cannot_be_made_ends_no_run(factory, monkeypatch):
     """Five of six reports were lost with one, and a traceback was all that was said."""
     factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
-    with Stumbling(cold(factory.workspace.root)) as coordinator:
+    monkeypatch.setattr("runner.desk.submit", Stumbling(RuntimeError("stumbled")))
+    with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(ReportsNotMade, match=r"a report could not .*: RuntimeError: stum"):
-            coordinator.run(workers=2)
+            run_batch(coordinator, workers=2)
         made = {r.template for r in coordinator.catalogue.reports()}
         assert made == {"good", "other"}
         assert [p.template for p in coordinator.plan()] == ["bad"]
 
 
-def test_what_concerns_all_ends_the_run_at_once(factory):
+def test_what_concerns_all_ends_the_run_at_once(factory, monkeypatch):
     factory.template("bad", "x = 1")
-    with Stumbling(cold(factory.workspace.root)) as coordinator:
-        coordinator.error = OSError(errno.ENOSPC, "No space left on device")
+    full = Stumbling(OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("runner.desk.submit", full)
+    with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(OSError, match="No space left"):
-            coordinator.run(workers=1)
+            run_batch(coordinator, workers=1)

@@ -20,13 +20,16 @@ from distributed import LocalCluster
 
 from ishtar.coils import MissingExtra
 from ishtar.workspace import Workspace
+from runner.batch import run_batch
 from runner.cluster import connection
 from runner.cluster.connection import Connection
 from runner.cluster.pool import open_cluster
 from runner.cluster.worker import Home, check
-from runner.coordinator import Coordinator, given_up
+from runner.coordinator import Coordinator
+from runner.dispatch import given_up
 from runner.errors import ClusterError, SettingsError, WorkersLost
-from runner.execute import Job, execute, place
+from runner.execute import execute, place
+from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject
 from runner.settings import PoolSettings, read_settings
 from tests.factory.warm_fakes import alive, soon
@@ -144,7 +147,7 @@ def test_what_was_done_is_noted_when_the_scheduler_is_lost(factory, coordinator)
     factory.template("before", GLUES)
     factory.template("first", GLUES)
     with pytest.raises(ClusterError, match="start it again"):
-        coordinator.run(pool=Losing())
+        run_batch(coordinator, pool=Losing())
     assert [r.template for r in coordinator.catalogue.reports()] == ["first"]
     assert [p.template for p in coordinator.plan()] == ["before"]
 

@@ -15,6 +15,7 @@ import pytest
 from ishtar.lineage import RAN, Input, digest
 from ishtar.normal import normal_form, without_docstrings
 from runner import code
+from runner.batch import run_batch
 from runner.code import ALL, CHANGING, Library, code_input, installed_at
 from runner.coordinator import Coordinator
 from runner.rebuild import rebuild
@@ -424,7 +425,7 @@ def test_a_change_makes_exactly_those_stale_that_ran_it_however_they_called_it(
     shutil.copytree(installed_at(), root, ignore=shutil.ignore_patterns("__pycache__"))
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
-        for done in coordinator.run(workers=1):
+        for done in run_batch(coordinator, workers=1):
             receipt = done.receipt
             module, _, unit = ways[receipt.template][1].partition(":")
             assert receipt.state == "ok", receipt.reason
@@ -462,11 +463,11 @@ def test_a_module_that_changed_while_a_report_ran_makes_it_again(factory, coordi
     coordinator.sync_shots()
     with monkeypatch.context() as patch:
         patch.setattr(Library, "stamps", changing)
-        (done,) = coordinator.run(workers=0)
+        (done,) = run_batch(coordinator, workers=0)
     assert done.receipt.code["ishtar.rf"] == CHANGING
     (planned,) = coordinator.plan()
     assert planned.reasons == ("stale: code ishtar.rf (content changed)",)
-    assert list(coordinator.run(workers=0))
+    assert list(run_batch(coordinator, workers=0))
     assert coordinator.plan() == []
 
 
@@ -493,7 +494,7 @@ def test_a_skipped_report_depends_on_all_of_the_library(factory):
 @pytest.mark.whole
 def test_receipts_of_before_are_made_again_once(factory, coordinator):
     factory.template("x", "print(1)")
-    for done in coordinator.run(workers=1):
+    for done in run_batch(coordinator, workers=1):
         path = coordinator.workspace.reports / done.folder / "receipt.json"
         old = Input(kind="code", name="ishtar", version="0.1.0", digest="d")
         receipt = Receipt.read(path.parent)

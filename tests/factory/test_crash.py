@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator, Event
+from runner.coordinator import Coordinator
 from runner.desk import Desk
-from runner.execute import MOST_KILLS, RERUN_PREFIX, Done, Job, execute
+from runner.dispatch import job_of, submit
+from runner.execute import MOST_KILLS, RERUN_PREFIX, execute
+from runner.jobs import Done, Event, Job
 from runner.outcome import was_killed
 from runner.plan import Planned
 from runner.setbacks import MOST_ROUNDS
@@ -141,7 +143,7 @@ def test_a_report_that_was_made_and_never_noted_is_noted_instead_of_made_again(
     factory.declare("nothing")
     factory.template("gas", "gas = 'Ar'", sidecar="needs = ['nothing']")
     (planned,) = coordinator.plan()
-    job = coordinator.job(planned, coordinator.templates()["gas"])
+    job = job_of(coordinator, planned, coordinator.templates()["gas"])
     done = execute(job)  # a coordinator that is killed here has not noted it
     assert coordinator.plan() == [planned]
     assert coordinator.due() == []
@@ -149,23 +151,21 @@ def test_a_report_that_was_made_and_never_noted_is_noted_instead_of_made_again(
     assert (row.folder, row.current) == (done.folder, True)
 
 
-class Deadly(Coordinator):
-    """Hands out work that ends its worker in the place of the report ``bad``."""
-
-    def submit(self, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
-        """Hand a job to a pool."""
-        if planned.template == "bad":
-            return pool.submit(os._exit, 1)  # type: ignore[arg-type]
-        return super().submit(pool, planned, job)
+def deadly(coordinator: Coordinator, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+    """Hand out work that ends its worker in the place of the report ``bad``."""
+    if planned.template == "bad":
+        return pool.submit(os._exit, 1)  # type: ignore[arg-type]
+    return submit(coordinator, pool, planned, job)
 
 
-def test_a_report_that_ends_its_workers_fails_in_the_end_and_harms_no_other(factory):
+def test_a_report_that_ends_its_workers_fails_in_the_end_and_harms_no_other(factory, monkeypatch):
     factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
     settings = factory.workspace.root / "ishtar.toml"
     settings.write_text("[run]\nworkers = 2\nkernels = 'cold'\n")
-    with Deadly(Workspace.at(factory.workspace.root)) as coordinator:
+    monkeypatch.setattr("runner.desk.submit", deadly)
+    with Coordinator(Workspace.at(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         made = made_by_a_desk(coordinator)
     states = {name: (state, reason) for name, state, reason in made}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner.dispatch import job_of
 from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole
@@ -127,6 +128,6 @@ def test_the_limit_of_a_sidecar_goes_before_that_of_the_settings(factory, coordi
     factory.template("two", "1")
     plan = {p.template: p for p in coordinator.plan()}
     templates = coordinator.templates()
-    jobs = {name: coordinator.job(p, templates[name]) for name, p in plan.items()}
+    jobs = {name: job_of(coordinator, p, templates[name]) for name, p in plan.items()}
     assert jobs["one"].memory_mb == 1234
     assert jobs["two"].memory_mb == coordinator.settings.run.memory_limit_mb > 100

@@ -6,13 +6,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from runner.jobs import Selection
 from runner.lineup import Lineup, Order
 from runner.plan import Planned
 from runner.receipts import Subject
+from runner.settings import Settings
 from runner.waiting import Priority
 
 ONE, TWO = Subject.shot(1), Subject.shot(2)
 TOOK = {"quick": 1.0, "slow": 5.0, "first": 1.0, "second": 6.0}
+
+
+def template(scope: str) -> SimpleNamespace:
+    return SimpleNamespace(scope=scope, timeout_s=0, memory_mb=0, subject_values=lambda _: {})
 
 
 class Templates(dict):
@@ -21,7 +27,7 @@ class Templates(dict):
     def __init__(self) -> None:
         names = ("quick", "slow", "first", "second", "third", "summary")
         scopes = {"summary": "day"}
-        super().__init__({n: SimpleNamespace(scope=scopes.get(n, "shot")) for n in names})
+        super().__init__({n: template(scopes.get(n, "shot")) for n in names})
 
     def before(self, name: str) -> set[str]:
         return {"second": {"first"}, "third": {"first", "second"}}.get(name, set())
@@ -33,17 +39,16 @@ class Templates(dict):
 class Coordinator:
     def __init__(self) -> None:
         self.catalogue = SimpleNamespace(durations=lambda: TOOK, shots=lambda day: [1, 2])
-        self.asked: list[dict] = []
+        self.workspace = SimpleNamespace(root="here")
+        self.settings = Settings()
+        self.asked: list[Selection] = []
         self.plan: list[Planned] = []
 
     def templates(self) -> Templates:
         return Templates()
 
-    def job(self, planned: Planned, template: SimpleNamespace) -> SimpleNamespace:
-        return SimpleNamespace(subject=planned.subject, template=planned.template)
-
-    def due(self, **asked) -> list[Planned]:
-        self.asked.append(asked)
+    def due(self, selection: Selection) -> list[Planned]:
+        self.asked.append(selection)
         return self.plan
 
 
@@ -128,9 +133,7 @@ def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_sco
     coordinator = lineup._coordinator
     coordinator.plan = [planned(ONE, "second"), planned(TWO, "second")]
     lineup.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
-    assert coordinator.asked == [
-        {"shots": [1], "names": {"second", "third"}, "ranges": [], "force": False}
-    ]
+    assert coordinator.asked == [Selection(shots=[1], names={"second", "third"}, ranges=[])]
     assert line(lineup) == [("00001", "second")]
 
 
@@ -142,11 +145,11 @@ def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_sco
     ],
 )
 def test_what_follows_of_a_day_or_a_range_is_planned_of_it(lineup, monkeypatch, subject, asked):
-    scopes = dict.fromkeys(Templates(), SimpleNamespace(scope=subject.scope))
+    scopes = dict.fromkeys(Templates(), template(subject.scope))
     monkeypatch.setattr(Templates, "__getitem__", lambda self, name: scopes[name])
     lineup.add_following(SimpleNamespace(subject=subject, template="second"), Priority.LIVE, ())
     (found,) = lineup._coordinator.asked
-    assert found == {"names": {"third"}, "force": False} | asked
+    assert found == Selection(names={"third"}, **asked)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_what_follows_of_a_day_or_a_range_is_planned_of_it(lineup, monkeypatch, 
 def test_only_templates_that_count_follow(lineup, names, asked):
     lineup.names = names
     lineup.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
-    assert [a["names"] for a in lineup._coordinator.asked] == asked
+    assert [a.names for a in lineup._coordinator.asked] == asked
 
 
 def test_a_subject_gives_up_its_turn_when_nothing_of_it_is_at_work(lineup):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.errors import TemplateError
 from runner.fork import fork
@@ -142,7 +143,7 @@ def test_each_of_these_names_has_a_page_of_its_own(factory):
     factory.shot(1)
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
-        assert {d.receipt.state for d in coordinator.run(workers=0)} == {"ok"}
+        assert {d.receipt.state for d in run_batch(coordinator, workers=0)} == {"ok"}
         publish_workspace(coordinator)
     site = factory.workspace.root / "site" / "public" / "shots" / "00001"
     assert len(list(site.glob("*.ipynb"))) == len(NAMES_TAKEN)
@@ -164,7 +165,7 @@ def test_a_template_that_is_damaged_after_the_plan_costs_itself_alone(factory):
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(TemplateError, match="a\\.ipynb"):
-            coordinator.run(workers=0, listener=damage)
+            run_batch(coordinator, workers=0, listener=damage)
         assert {r.template for r in coordinator.catalogue.reports()} == {"b", "c"}
 
 

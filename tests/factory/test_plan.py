@@ -15,7 +15,7 @@ from runner import code
 from runner.cli import main
 from runner.code import code_input
 from runner.coordinator import Coordinator
-from runner.execute import Done
+from runner.jobs import Done, Selection
 from runner.present import Present
 from runner.rebuild import rebuild
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
@@ -114,7 +114,7 @@ def made(factory, coordinator):
 
 def planned(coordinator, **kw):
     """Return the plan as {(subject, template): reasons}."""
-    return {(p.subject.key, p.template): p.reasons for p in coordinator.plan(**kw)}
+    return {(p.subject.key, p.template): p.reasons for p in coordinator.plan(Selection(**kw))}
 
 
 def test_at_first_every_report_is_missing(factory, coordinator):
@@ -169,7 +169,7 @@ def test_another_source_that_nobody_read_makes_nobody_stale(factory, made):
 
 def test_a_day_report_follows_the_scraps_that_it_read(factory, made):
     assert ("2026-11-22", DAY) not in planned(made)
-    one = made.plan(shots=[1], names=[PROBE], force=True)[0]
+    one = made.plan(Selection(shots=[1], names=[PROBE], force=True))[0]
     make(factory, made, one, READERS[PROBE], scraps=[Scrap(name="Te", value=5.0, unit="eV")])
     assert planned(made) == {("2026-11-22", DAY): ("stale: scrap Te of shot 1 (4 → 5)",)}
 
@@ -196,7 +196,7 @@ def test_a_channel_that_arrives_late_makes_the_skipped_report_stale(factory, coo
     def look(tb, subject):
         assert "Lang_I" not in tb[subject.number]
 
-    for p in coordinator.plan(shots=[2]):
+    for p in coordinator.plan(Selection(shots=[2])):
         make(factory, coordinator, p, look, state="skipped")
     assert planned(coordinator, shots=[2]) == {}
     factory.shot(2)
@@ -214,16 +214,16 @@ def test_a_day_is_planned_where_one_of_the_shots_asked_for_is_of_it(factory, mad
     factory.shot(3, date="2026-11-23T10:00:00")
     made.sync_shots()
     for shots, days in (([1], ["2026-11-22"]), ([3], ["2026-11-23"]), ([2, 3], DAYS), ([9], [])):
-        plan = made.plan(shots=shots, names=[DAY], force=True)
+        plan = made.plan(Selection(shots=shots, names=[DAY], force=True))
         assert [p.subject.key for p in plan] == days
 
 
 def test_a_range_is_planned_where_it_is_asked_for(factory, made):
     parameters = "first: int = 1\nlast: int = 2"
     factory.template("profile", "x = 4", parameters=parameters, sidecar="scope = 'range'")
-    assert made.plan(names=["profile"]) == []
+    assert made.plan(Selection(names=["profile"])) == []
     asked = [Subject.range(1, 2), Subject.range(2, 2)]
-    assert [p.subject for p in made.plan(names=["profile"], ranges=asked)] == asked
+    assert [p.subject for p in made.plan(Selection(names=["profile"], ranges=asked))] == asked
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_code_of_a_report_without_a_receipt_is_gone_and_asked_of_the_next(factor
 
 
 def test_force_alone_plans_everything_in_order_of_the_shots(made):
-    plan = made.plan(force=True)
+    plan = made.plan(Selection(force=True))
     assert {p.reasons for p in plan} == {("forced",)}
     assert sorted((p.template, p.subject.key) for p in plan) == [
         *((GAUGE, key) for key in ("00001", "00002")),

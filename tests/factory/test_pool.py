@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from runner.batch import run_batch
 from runner.pool import open_pool
 from runner.warm import owner
 from runner.warm.owner import WarmServer
@@ -88,7 +89,7 @@ def test_workers_take_their_kernels_from_the_server_that_was_named_and_else_from
 def test_a_report_is_made_with_a_kernel_of_the_pools_own_server(factory, coordinator):
     factory.template("where", "import os\nprint(os.getppid())")
     with kernels_from(None):
-        (done,) = coordinator.run(workers=1)
+        (done,) = run_batch(coordinator, workers=1)
     assert done.receipt.state == "ok"
     server = int(printed(factory.notebook(done)))
     assert soon(lambda: not alive(server))  # it ended with the pool

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.pool import POOLS, jobs_at_once, open_pool
 from runner.settings import POOL_KINDS, PoolSettings
@@ -133,7 +134,7 @@ def test_a_report_whose_worker_is_killed_is_made_all_the_same_and_once(
     (factory.workspace.root / "ishtar.toml").write_text(text)
     with Coordinator(type(factory.workspace).at(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
-        (done,) = coordinator.run(workers=1)
+        (done,) = run_batch(coordinator, workers=1)
         assert (done.receipt.state, done.receipt.scraps[0].value) == ("ok", 1)
         assert coordinator.plan() == []
     folder = factory.workspace.reports / "00001" / "unlucky"

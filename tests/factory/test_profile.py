@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import nbformat
 import pytest
 
 from ishtar.catalogue import ReportRow
 from ishtar.lineage import subject_of
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
+from runner.jobs import Selection
 from runner.receipts import Subject
 from runner.starter import make_workspace
 
@@ -64,10 +68,10 @@ def profile(tmp_path_factory):
             noted = {"gas": gas, "program": "scan", "useful": useful}
             coordinator.catalogue.put_shot(shot, noted, [])
             note_langmuir(coordinator, shot)
-        asked = {"names": ["profile"], "ranges": [Subject.range(1, 9)]}
-        (done,) = coordinator.run(workers=0, **asked)
-        assert coordinator.plan(**asked) == []
-        job_again = coordinator.plan(**asked, force=True)
+        asked = Selection(names=["profile"], ranges=[Subject.range(1, 9)])
+        (done,) = run_batch(coordinator, asked, workers=0)
+        assert coordinator.plan(asked) == []
+        job_again = coordinator.plan(replace(asked, force=True))
         assert [p.subject.key for p in job_again] == ["00001..00009"]
     book = nbformat.read(workspace.reports / done.folder / "report.ipynb", as_version=4)
     text = "".join(

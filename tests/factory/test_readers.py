@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ishtar.catalogue import Catalogue
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 
 pytestmark = pytest.mark.whole
@@ -35,7 +36,7 @@ def read_only(factory):
     factory.shot(1)
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
-        coordinator.run(workers=1)
+        run_batch(coordinator, workers=1)
     places = [factory.workspace.root, *factory.workspace.root.rglob("*")]
     for path in places:
         path.chmod(0o555 if path.is_dir() else 0o444)

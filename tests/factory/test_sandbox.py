@@ -12,6 +12,7 @@ from ishtar.lineage import recording
 from ishtar.testbed import Testbed
 from runner import sandbox
 from runner.coordinator import Coordinator
+from runner.dispatch import job_of
 from runner.sandbox import VARIABLE, what_holds
 from runner.settings import RunSettings
 from runner.warm import owner
@@ -189,7 +190,7 @@ def test_the_setting_goes_with_the_job_and_nothing_else_is_one(factory):
     with Coordinator(factory.unbounded().workspace) as coordinator:
         coordinator.sync_shots()
         (planned,) = coordinator.plan()
-        assert coordinator.job(planned, coordinator.templates()["quiet"]).sandbox == "off"
+        assert job_of(coordinator, planned, coordinator.templates()["quiet"]).sandbox == "off"
     with pytest.raises(ValueError, match="must be one of auto, off"):
         RunSettings(sandbox="on")
 

@@ -21,6 +21,7 @@ from ishtar.lineage import ABSENT, Input
 from ishtar.quality.dating import dating
 from ishtar.testbed import Testbed
 from runner import code
+from runner.jobs import Selection
 from runner.present import Present
 from runner.receipts import Scrap
 from tests.factory.test_plan import make, planned
@@ -120,7 +121,7 @@ class World:
         path.write_text(after.join(rest) + (after if last is None else last) + end)
 
     def remake(self, shot, te, sigma=None):
-        (p,) = self.coordinator.plan(shots=[shot], names=["probe"], force=True)
+        (p,) = self.coordinator.plan(Selection(shots=[shot], names=["probe"], force=True))
         make(
             self.factory,
             self.coordinator,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ishtar.workspace import Workspace
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.publish.source import publish_workspace
@@ -41,7 +42,7 @@ def make_campaign(folder: Path) -> None:
             outcome = ingest_file(path, layout=workspace, settings=coordinator.settings.ingest)
             assert outcome.status == "stored", outcome
         coordinator.sync_shots()
-        coordinator.run(workers=2)
+        run_batch(coordinator, workers=2)
         publish_workspace(coordinator)
 
 

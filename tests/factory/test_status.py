@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from runner.batch import run_batch
 from runner.cli import main
 from runner.cli.live import LiveLines
 from runner.cli.narrator import Narrator, seconds, table
 from runner.cli.status_text import document, lines
-from runner.coordinator import Coordinator, Event
-from runner.execute import Job
+from runner.coordinator import Coordinator
 from runner.ingest.outcome import Outcome
+from runner.jobs import Event, Job
 from runner.observe import RunObserver, ServiceObserver
 from runner.progress import folder, following, read_progress
 from runner.receipts import Receipt, Subject
@@ -242,7 +243,7 @@ def test_a_run_tells_of_itself_and_counts(factory):
             seen.append((event.kind, table(narrator._observer)[-1]))
 
         with Narrator(factory.workspace) as narrator:
-            done = coordinator.run(workers=0, listener=listen)
+            done = run_batch(coordinator, workers=0, listener=listen)
     assert [d.receipt.state for d in done] == ["ok"]
     assert seen == [
         ("planned", "  0 of 1 reports done, 1 wait"),

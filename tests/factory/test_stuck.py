@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from runner import stuck
-from runner.execute import Job
+from runner.jobs import Job
 from runner.plan import Planned
 from runner.progress import AtWork, folder
 from runner.receipts import Subject

@@ -10,6 +10,7 @@ import pytest
 
 from ishtar.store import SourceFile
 from ishtar.workspace import Workspace
+from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.receipts import Receipt
@@ -52,7 +53,7 @@ def make_shots(folder: Path) -> None:
             for path in workspace.shot_folder(shot).glob("*.tdms.h5"):
                 store_again(path, changed(path, shot))
         coordinator.sync_shots()
-        coordinator.run(workers=2)
+        run_batch(coordinator, workers=2)
 
 
 def changed(path: Path, shot: int) -> dict[str, str]:

@@ -14,6 +14,7 @@ from ishtar.workspace import Workspace
 from runner.cli.status_text import lines
 from runner.coordinator import Coordinator
 from runner.day_times import schedule
+from runner.jobs import Selection
 from runner.seen import Seen
 from runner.settings import WatchSettings
 from runner.simulate import Campaign, simulate
@@ -229,7 +230,7 @@ def test_after_a_downtime_everything_is_caught_up(watched, raw):
     watch(watched, once=True)
     with Coordinator(watched) as coordinator:
         assert coordinator.catalogue.shots() == [1, 2]
-        assert coordinator.plan(names=["gas"]) == []
+        assert coordinator.plan(Selection(names=["gas"])) == []
     shutil.copy(next(raw.glob("GENERATOR*")), watched.incoming)
     watch(watched, once=True)
     stored = sorted(p.name for p in watched.shot_folder(2).glob("*.h5"))

@@ -1,0 +1,84 @@
+"""From a planned report to a worker: its job, the workers, and what is made where none survives."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from runner.coordinator import Coordinator
+from runner.errors import WorkersLost
+from runner.execute import execute, library_environment, rerender
+from runner.jobs import Done, Job
+from runner.plan import Planned
+from runner.pool import open_pool
+from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt
+from runner.templates import Template
+
+logger = logging.getLogger(__name__)
+
+
+def job_of(coordinator: Coordinator, planned: Planned, template: Template) -> Job:
+    """Return the work order of a planned report."""
+    settings = coordinator.settings
+    return Job(
+        root=str(coordinator.workspace.root),
+        subject=planned.subject,
+        template=planned.template,
+        parameters=template.subject_values(planned.subject),
+        timeout_s=template.timeout_s or settings.run.timeout_s,
+        output_mb=settings.run.output_mb,
+        memory_mb=template.memory_mb or settings.memory_limit_mb,
+        kernels=settings.run.kernels,
+        sandbox=settings.run.sandbox,
+        reasons=planned.reasons,
+    )
+
+
+def open_workers(coordinator: Coordinator, workers: int) -> AbstractContextManager[Executor]:
+    """Give workers of the kind that the settings ask for."""
+    return open_pool(
+        workers,
+        kernels=coordinator.settings.run.kernels,
+        environment=library_environment(coordinator.workspace.root),
+        settings=coordinator.settings.pool,
+        root=coordinator.workspace.root,
+    )
+
+
+def submit(coordinator: Coordinator, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
+    """Hand a job to a pool: to be run, or to be rendered where only its words changed."""
+    folder = coordinator.workspace.reports / planned.folder
+    if (
+        planned.action == "render"
+        and (folder / NOTEBOOK).is_file()
+        and (old := _receipt_in(folder))
+    ):
+        return pool.submit(rerender, job, folder, old)
+    return pool.submit(execute, job)
+
+
+def _receipt_in(folder: Path) -> Receipt | None:
+    try:
+        return Receipt.read(folder)
+    except (DamagedReceipt, FileNotFoundError):
+        return None
+
+
+def run_one(coordinator: Coordinator, job: Job, *, inline: bool = False) -> Done:
+    """Run one job that a person waits for, and note it."""
+    with open_workers(coordinator, 0 if inline else 1) as pool:
+        try:
+            done = pool.submit(execute, job).result()
+        except WorkersLost as error:
+            done = given_up(job, error)
+    coordinator.note_report(done)
+    return done
+
+
+def given_up(job: Job, error: Exception) -> Done:
+    """Make the failed report of a job that no worker survives; it is not run for that."""
+    logger.error("%s: %s", job, error)
+    return execute(replace(job, given_up=str(error)))
