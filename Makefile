@@ -83,9 +83,10 @@ test-all: test test-long  ## all tests but those in the browser
 test-browser: .venv/browser campaign  ## the campaign's site in headless Chromium (needs `chromium` on the path)
 	@$(PYTEST) -q -m browser tests/browser
 
-check: .venv/ready vendor  ## format, lint, types (also of the scripts), import direction
+check: .venv/ready vendor  ## format, lint, who imports whom, types (also of the scripts)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo --cache-dir .pytest_cache/imports
 	@$(BIN)/mypy
 	@PATH="$$PATH:$(CURDIR)/$(BIN)" node node_modules/typescript/bin/tsc
 	@$(PYTEST) -q tests/test_structure.py

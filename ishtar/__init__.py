@@ -12,21 +12,21 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from ishtar.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from ishtar import langmuir
     from ishtar.errors import IshtarError
     from ishtar.measured import Measured
+    from ishtar.opening import open_testbed as open
     from ishtar.shot import Shot
     from ishtar.signal import Signal
     from ishtar.testbed import Testbed
-    from ishtar.testbed import open_testbed as open
 
 if "ISHTAR_LINEAGE" in os.environ or "ISHTAR_FORKS_REPORTS" in os.environ:
     from ishtar import executed  # before any other module of the library is compiled
 
     executed.install()
-
-__version__ = "0.1.0"
 
 __all__ = ["IshtarError", "Measured", "Shot", "Signal", "Testbed", "langmuir", "open"]
 
@@ -42,7 +42,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that `import ishtar` costs nothing."""
     if name == "open":
-        return importlib.import_module("ishtar.testbed").open_testbed
+        return importlib.import_module("ishtar.opening").open_testbed
     if name == "langmuir":
         return importlib.import_module("ishtar.langmuir")
     if name in _HOMES:

@@ -66,7 +66,7 @@ class MissingExtra(IshtarError, ImportError):
 
     def __init__(self, library: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{library} is not installed: pip install 'ishtar[{extra}]'")
+        super().__init__(f"{library} is not installed: pip install 'ishtar-testbed[{extra}]'")
 
 
 @dataclass(frozen=True, kw_only=True)

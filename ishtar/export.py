@@ -28,10 +28,11 @@ import numpy as np
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
 from ishtar.export_files import FORMATS, Export, ExportError, Format, Series, write_all
 from ishtar.signal import Signal, Story
+from ishtar.version import __version__
 from ishtar.windows import bounds
 
 if TYPE_CHECKING:
-    from ishtar.shot import Shot
+    from ishtar.protocols import Shot
 
 __all__ = ["ExportError", "Exported", "choose", "export"]
 
@@ -198,10 +199,8 @@ def _provenance(
     t: tuple[float | None, float | None] | None,
     left_out: Mapping[str, str],
 ) -> dict[str, Any]:
-    import ishtar
-
     return {
-        "software": f"ishtar {ishtar.__version__}",
+        "software": f"ishtar {__version__}",
         "exported": datetime.now().astimezone().isoformat(timespec="seconds"),
         "shot": shot.number,
         "attributes": dict(shot.attributes),

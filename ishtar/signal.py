@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.align import Method
+from ishtar.align import resample as resampled
 from ishtar.arrays import array_over, envelope_over
 from ishtar.errors import TimeBaseError, UnitError
 from ishtar.extremes import BLOCK
@@ -25,7 +27,6 @@ from ishtar.windows import slice_bound
 if TYPE_CHECKING:
     import xarray
 
-    from ishtar.align import Method
 
 __all__ = ["Signal", "Story"]
 
@@ -316,9 +317,7 @@ class Signal:
 
     def resample(self, dt: float, method: Method = "mean") -> xarray.DataArray:
         """Read the selected samples with a new step of ``dt`` s: see `ishtar.align.resample`."""
-        from ishtar.align import resample
-
-        return resample(self, dt, method)
+        return resampled(self, dt, method)
 
     def raw(self) -> xarray.DataArray:
         """Read the selected samples as they were recorded, without scale or calibration."""

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ishtar import facts
 from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
-from ishtar.errors import NoSuchShot, NotFoundError, WorkspaceError, did_you_mean
+from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
 from ishtar.lineage import WHERE, record, subject_of, this_report
 from ishtar.numbers import no_such_shot
 from ishtar.shot import Shot
@@ -311,41 +310,3 @@ def is_stored(workspace: Workspace, shot: int) -> bool:
 def stored_shots(workspace: Workspace) -> list[int]:
     """Return the shots that have stored files, ascending, from the folders themselves."""
     return sorted(n for n in shot_folders(workspace) if is_stored(workspace, n))
-
-
-def open_testbed(where: str | Path | None = None, *, calib: str | None = None) -> Testbed:
-    """Open a workspace, or a published site.
-
-    Parameters
-    ----------
-    where : path, optional
-        Its folder; without it, the one that this folder lies in, or ``ISHTAR_WORKSPACE``. The
-        address of a published site, ``https://host/path``, gives what its pages show, read only:
-        see `ishtar.remote`.
-    calib : str, optional
-        A tag or commit of the repository that holds ``calibrations/``: signals, wiring,
-        calibrations and machine as they were known then. Without it, as they are now.
-
-    Raises
-    ------
-    NoHistory, NoSuchRevision
-        ``calibrations/`` is in no repository, or it has no such tag or commit.
-    """
-    if isinstance(where, str) and where.startswith(("http://", "https://")):
-        if calib is not None:
-            raise WorkspaceError(
-                f"{where} is a published site, with the calibrations that it was made with: open "
-                "its workspace for others"
-            )
-        from ishtar.remote.testbed import RemoteTestbed
-
-        return RemoteTestbed(where)
-    if isinstance(where, str) and "://" in where:
-        raise WorkspaceError(
-            f"{where} is an address: give the folder of a workspace on a disk here, or that of a "
-            "published site, https://…"
-        )
-    found = Testbed(Workspace.find() if where is None else Workspace.at(Path(where)), calib)
-    if calib is not None:
-        found.declarations  # noqa: B018  a wrong tag is told at once
-    return found

@@ -13,7 +13,7 @@ from ishtar.windows import bounds
 if TYPE_CHECKING:
     import xarray
 
-    from ishtar.shot import Shot
+    from ishtar.protocols import Shot
 
 
 def load_together(

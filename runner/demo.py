@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.workspace import MARKER, Workspace
 from runner.batch import run_batch
-from runner.cli.narrator import Narrator
 from runner.coordinator import Coordinator
-from runner.jobs import Done
+from runner.jobs import Done, Listener
 from runner.lock import coordinator_lock
 from runner.starter import make_workspace
 
 if TYPE_CHECKING:
     from runner.simulate import Campaign
 
-Tell = Callable[[str], None]
+
+def _ingest_quietly(coordinator: Coordinator, files: Iterable[Path]) -> None:
+    from runner.ingest import ingest_file
+
+    for path in files:
+        outcome = ingest_file(
+            path, layout=coordinator.workspace, settings=coordinator.settings.ingest
+        )
+        for number in outcome.shots:
+            coordinator.note_shot(number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """How a demo is shown to whoever waits for it; by default it says its steps alone.
+
+    Attributes
+    ----------
+    say : gets a line for each step.
+    ingest : takes files in, and notes their shots.
+    follow : opens, for a workspace, a listener to the events of its reports.
+    """
+
+    say: Callable[[str], None] = print
+    ingest: Callable[[Coordinator, Iterable[Path]], object] = _ingest_quietly
+    follow: Callable[[Workspace], AbstractContextManager[Listener | None]] = lambda _: nullcontext()
 
 
 def make_demo(
@@ -26,7 +52,7 @@ def make_demo(
     workers: int | None = None,
     probe: str | None = None,
     magnetised: bool = False,
-    tell: Tell = print,
+    show: Show = Show(),
 ) -> bool:
     """Make the demo workspace, or bring it up to date; return whether a report failed.
 
@@ -41,8 +67,8 @@ def make_demo(
     probe, magnetised
         Model of the probe, as `runner.simulate.Campaign` has it; by default that of the analysis,
         or whichever the shots that are there were simulated with.
-    tell : callable
-        Gets a line for each step.
+    show : Show
+        How it is shown.
 
     Raises
     ------
@@ -56,14 +82,14 @@ def make_demo(
         _check_model(folder / "raw" / "complete", days[0])
     workspace = _workspace(folder, days, "Demo testbed")
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
-        raw = _simulate(workspace, days, tell)
-        _ingest(coordinator, raw, tell)
-        made = _run(coordinator, workers, tell)
-        _publish(coordinator, bool(made), tell)
+        raw = _simulate(workspace, days, show)
+        _ingest(coordinator, raw, show)
+        made = _run(coordinator, workers, show)
+        _publish(coordinator, bool(made), show)
     return any(d.receipt.state in ("failed", "timeout") for d in made)
 
 
-def make_campaign_demo(folder: Path, *, workers: int | None = None, tell: Tell = print) -> None:
+def make_campaign_demo(folder: Path, *, workers: int | None = None, show: Show = Show()) -> None:
     """Make a workspace of three weeks with faults in it, or bring it up to date."""
     from runner import campaign
     from runner.simulate import three_weeks
@@ -76,17 +102,17 @@ def make_campaign_demo(folder: Path, *, workers: int | None = None, tell: Tell =
         campaign.change_testbed(workspace)
         campaign.add_template(workspace)
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
-        raw = _simulate(workspace, days, tell)
+        raw = _simulate(workspace, days, show)
         (raw / f"GENERATOR_{NO_LOG}.txt").unlink(missing_ok=True)
         if not (raw / f"{campaign.HALF_COPIED:05d}_Data.tdms").exists():
             campaign.copy_by_halves(raw, days[-1].first)
-        if _ingest(coordinator, raw, tell):
+        if _ingest(coordinator, raw, show):
             campaign.correct_attributes(coordinator, campaign.COMMENTS)
-        made = _run(coordinator, workers, tell)
+        made = _run(coordinator, workers, show)
         if made:
             campaign.run_again(coordinator)
             campaign.correct_late(coordinator)
-        _publish(coordinator, bool(made), tell)
+        _publish(coordinator, bool(made), show)
 
 
 def _workspace(folder: Path, days: Sequence[Campaign], facility: str) -> Workspace:
@@ -96,13 +122,13 @@ def _workspace(folder: Path, days: Sequence[Campaign], facility: str) -> Workspa
     return Workspace.at(folder)
 
 
-def _simulate(workspace: Workspace, days: Sequence[Campaign], tell: Tell) -> Path:
+def _simulate(workspace: Workspace, days: Sequence[Campaign], show: Show) -> Path:
     from runner.simulate import simulate
 
     raw = workspace.root / "raw"
     done = raw / "complete"
     if not done.exists():
-        tell(f"simulating {sum(d.shots for d in days)} shots into {raw}")
+        show.say(f"simulating {sum(d.shots for d in days)} shots into {raw}")
         for day in days:
             simulate(day, raw)
         done.write_text(_model_of(days[0]) + "\n")
@@ -126,10 +152,8 @@ def _model_of(day: Campaign) -> str:
     return f"{day.probe}, magnetised" if day.magnetised else day.probe
 
 
-def _ingest(coordinator: Coordinator, raw: Path, tell: Tell) -> bool:
+def _ingest(coordinator: Coordinator, raw: Path, show: Show) -> bool:
     """Ingest the files that are not stored yet; return whether there were any."""
-    from runner.cli.data import ingest_files
-
     stored = {
         source.source
         for number in coordinator.catalogue.shots()
@@ -142,22 +166,22 @@ def _ingest(coordinator: Coordinator, raw: Path, tell: Tell) -> bool:
     files = sorted(p for p in raw.iterdir() if p.is_file() and p.name != "complete")
     fresh = [p for p in files if p.name not in stored | refused]
     if fresh:
-        tell(f"ingesting {len(fresh)} files")
-        ingest_files(coordinator, fresh)
+        show.say(f"ingesting {len(fresh)} files")
+        show.ingest(coordinator, fresh)
     return bool(fresh)
 
 
-def _run(coordinator: Coordinator, workers: int | None, tell: Tell) -> list[Done]:
-    tell("making reports")
-    with Narrator(coordinator.workspace) as narrator:
-        return run_batch(coordinator, workers=workers, listener=narrator)
+def _run(coordinator: Coordinator, workers: int | None, show: Show) -> list[Done]:
+    show.say("making reports")
+    with show.follow(coordinator.workspace) as listener:
+        return run_batch(coordinator, workers=workers, listener=listener)
 
 
-def _publish(coordinator: Coordinator, something_new: bool, tell: Tell) -> None:
+def _publish(coordinator: Coordinator, something_new: bool, show: Show) -> None:
     from runner.publish.source import publish_workspace
 
     if something_new or not (coordinator.workspace.site / "index.html").exists():
-        tell("publishing the site")
+        show.say("publishing the site")
         publish_workspace(coordinator)
     else:
-        tell("every report is there and up to date")
+        show.say("every report is there and up to date")

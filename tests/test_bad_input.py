@@ -10,7 +10,8 @@ from ishtar.align import align
 from ishtar.errors import IshtarError, NoSuchComponent, TimeBaseError, WorkspaceError
 from ishtar.export import ExportError
 from ishtar.machine import Machine
-from ishtar.testbed import Testbed, open_testbed
+from ishtar.opening import open_testbed
+from ishtar.testbed import Testbed
 from ishtar.windows import bounds, seconds
 from ishtar.workspace import Workspace
 from tests.library_fakes import FIRST

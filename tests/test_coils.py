@@ -151,7 +151,9 @@ class TestOffTheAxis:
 class TestMagpylib:
     def test_without_it_the_error_says_what_to_install(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "magpylib", None)
-        with pytest.raises(MissingExtra, match=r"pip install 'ishtar\[machine\]'") as caught:
+        with pytest.raises(
+            MissingExtra, match=r"pip install 'ishtar-testbed\[machine\]'"
+        ) as caught:
             field_map(COILS, CURRENTS, [0.0], [0.0], engine="magpylib")
         assert caught.value.extra == "machine"
         assert isinstance(caught.value, ImportError)

@@ -25,7 +25,8 @@ from ishtar.lineage import (
     record,
     recording,
 )
-from ishtar.testbed import Testbed, open_testbed
+from ishtar.opening import open_testbed
+from ishtar.testbed import Testbed
 from runner.present import Present
 from tests.library_fakes import FIRST, LAMED, MOVED
 

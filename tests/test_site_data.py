@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from runner.publish import publish
-from runner.publish.data.encode import json_bytes, script_bytes
 from runner.publish.data.index import spans
-from runner.publish.retention import due
+from runner.publish.encode import json_bytes, script_bytes
+from runner.publish.later import due
 from runner.receipts import Scrap, Subject
 from runner.site_settings import PublishSettings
 from tests.notebook_fakes import MARKUP

@@ -14,9 +14,10 @@ from ishtar.attributes import edit
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import NoSuchShot, NotFoundError, UnitError, WorkspaceError
 from ishtar.lineage import recording
+from ishtar.opening import open_testbed
 from ishtar.query_tree import QueryError
 from ishtar.store import Channel, SourceFile
-from ishtar.testbed import Testbed, open_testbed, stored_shots
+from ishtar.testbed import Testbed, stored_shots
 from tests.library_fakes import FIRST, LAMED, MOVED
 from tests.test_catalogue import REPORT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ishtar.calibration import ComponentDeclaration
 from ishtar.calibration.components import SIGMA
@@ -21,8 +21,11 @@ from ishtar.measured import Measured
 from ishtar.units import parse_quantity
 
 if TYPE_CHECKING:
-    from ishtar.machine.tree import Machine
-    from ishtar.shot import Shot
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from ishtar.machine.readings import Time
+    from ishtar.protocols import Shot
     from ishtar.signal import Signal
 
 
@@ -32,6 +35,31 @@ class ComponentError(IshtarError, ValueError):
     def __init__(self, message: str, *, component: str = "") -> None:
         super().__init__(message)
         self.component = component
+
+
+class Machine(Protocol):
+    """What a component sees of the machine that it is of: `ishtar.machine.Machine`."""
+
+    number: int
+
+    @property
+    def shot(self) -> Shot:
+        """The shot whose signals the components read."""
+
+    def __getitem__(self, name: str, /) -> Component:
+        """Return a component by its name."""
+
+    def parts_of(self, name: str, /) -> list[Component]:
+        """Return the components that are part of one."""
+
+    def of_kind(self, kind: str, /) -> list[Component]:
+        """Return the components of a kind."""
+
+    def field(self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time) -> xr.Dataset:
+        """Return the static field of all sets of coils."""
+
+    def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
+        """Return the field of all sets of coils on the axis, T."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from ishtar.measured import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
-    from ishtar.shot import Shot
+    from ishtar.protocols import Shot
 
 
 class GasSupply(Component):

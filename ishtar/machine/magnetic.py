@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,28 @@ from ishtar.measured import Measured
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ishtar.coils import Engine
-    from ishtar.machine.coils import Coils
+    from ishtar.coils import CoilSet, Engine
+
+
+class Coils(Protocol):
+    """A set of coils: `ishtar.machine.coils.Coils`."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the machine."""
+
+    @property
+    def coil_set(self) -> CoilSet:
+        """Its geometry."""
+
+    def current(self, t: Time, /) -> Measured:
+        """Return its current at a time, A."""
+
+    def tesla_per_ampere(self, z: float, /) -> Measured:
+        """Return its field on the axis for 1 A, T/A."""
+
+    def displaced(self) -> Iterable[tuple[CoilSet, CoilSet]]:
+        """Yield its geometry with each length a sigma less and more."""
 
 
 def axial_field(sets: Sequence[Coils], z: float, t: Time) -> Measured:

@@ -12,7 +12,7 @@ from ishtar.measured import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
-    from ishtar.machine.tree import Machine
+    from ishtar.machine.component import Machine
 
 
 def plasma(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ishtar.coils import Engine
     from ishtar.gases import Gas
     from ishtar.machine.coils import Coils
-    from ishtar.shot import Shot
+    from ishtar.protocols import Shot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
 """The kinds with physics of their own; any other is a plain `Component`."""
@@ -180,9 +180,9 @@ class Machine:
         """
         from ishtar.calibration.changes import changes
 
-        if not (isinstance(other, Machine) or isinstance(getattr(other, "machine", None), Machine)):
+        before = other if isinstance(other, Machine) else getattr(other, "machine", None)
+        if not isinstance(before, Machine):
             raise TypeError(f"diff({other!r}): give the other shot itself, machine.diff(tb[1200])")
-        before = other if isinstance(other, Machine) else other.machine
         ours, theirs = self._declarations, before._declarations
         if ours is theirs or ours == theirs:
             record(facts.component_fact(ours, f"{facts.SINCE}{before.number}", self.number))

@@ -13,10 +13,11 @@
 
 from ishtar.store.atomic import atomic_path, fsync_dir, write_atomic
 from ishtar.store.channel_writer import ChannelWriter, StoreError
+from ishtar.store.origin import Origin
 from ishtar.store.reader import Channel, SourceFile
 from ishtar.store.scale import ScaleError, apply_scale
 from ishtar.store.verify import problems
-from ishtar.store.writer import Origin, SourceWriter
+from ishtar.store.writer import SourceWriter
 
 __all__ = [
     "Channel",

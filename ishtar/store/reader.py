@@ -32,8 +32,8 @@ from ishtar.store.h5_read import (
     read_rows,
     read_text,
 )
+from ishtar.store.origin import FORMAT, Origin
 from ishtar.store.scale import Step, apply_scale
-from ishtar.store.writer import FORMAT, Origin
 
 
 @dataclass(frozen=True, kw_only=True)

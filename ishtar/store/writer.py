@@ -8,7 +8,7 @@ get its name.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,26 +25,11 @@ from ishtar.store.forgiving_file import ForgivingFile
 from ishtar.store.h5_names import CHANNELS, group_parts, to_json
 from ishtar.store.h5_write import create_group, set_number, set_text
 from ishtar.store.lane import Lane
+from ishtar.store.origin import FORMAT, Origin
 from ishtar.store.scale import Step
+from ishtar.store.verify import problems
 
-FORMAT = 1
 METADATA_BYTES = 16 << 20  # 3 kB a channel; from 2 MB on HDF5 would write and read them again
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Where a stored file came from.
-
-    ``sha256`` may be empty at first and be set on the writer when the source was read to its end.
-    """
-
-    shot: int
-    source: str
-    size: int
-    sha256: str
-    converter: str
-    writer: str
-    arrived: str
 
 
 class SourceWriter:
@@ -227,8 +212,6 @@ class SourceWriter:
         fsync_dir(self.path.parent)
 
     def _read_back(self) -> None:
-        from ishtar.store.verify import problems
-
         for problem in problems(self._temporary):
             raise DamagedFile(
                 f"{self.path.name} reads back otherwise than it was written ({problem}): "

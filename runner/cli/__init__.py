@@ -19,6 +19,7 @@ import click
 from ishtar.errors import IshtarError, NotFoundError, WorkspaceError, did_you_mean
 from ishtar.numbers import BadShotSelection
 from ishtar.query_tree import QueryError
+from ishtar.version import __version__
 from runner.errors import NoSuchTemplate, ParameterError
 from runner.logs import FORMS, Form, configure
 
@@ -71,7 +72,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ishtar", message="ishtar %(version)s")
+@click.version_option(__version__, message="ishtar %(version)s")
 @click.option("-v", "--verbose", is_flag=True, help="Tell more of what goes on.")
 @click.option("--log", type=click.Choice(FORMS), help="Log lines for people, or JSON objects.")
 def ishtar(verbose: bool, log: Form | None) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from ishtar.workspace import MARKER, VARIABLE, Workspace
-from runner.demo import make_campaign_demo, make_demo
+from runner.cli.data import ingest_files
+from runner.cli.narrator import Narrator
+from runner.demo import Show, make_campaign_demo, make_demo
 from runner.starter import make_workspace
 
 
@@ -56,15 +58,16 @@ def demo(
         raise click.UsageError(
             "--probe and --magnetised are for the demo's day: leave them or --campaign out"
         )
+    show = Show(say=_tell, ingest=ingest_files, follow=Narrator)
     failed = False  # in a campaign reports are meant to fail
     if campaign:
-        make_campaign_demo(folder, workers=workers, tell=_tell)
+        make_campaign_demo(folder, workers=workers, show=show)
     else:
         from runner.simulate import SimulationError
 
         try:
             failed = make_demo(
-                folder, workers=workers, probe=probe, magnetised=magnetised, tell=_tell
+                folder, workers=workers, probe=probe, magnetised=magnetised, show=show
             )
         except SimulationError as error:
             raise click.UsageError(str(error)) from error

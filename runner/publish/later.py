@@ -7,18 +7,21 @@ out anew what is lacking when it starts.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.attempts import Attempts
 from runner.publish.data.after import make_traces
 from runner.publish.data.parquet import update_parquet
+from runner.publish.data.traces import LEVELS_KEPT, read_index
 from runner.publish.records import SiteSource
-from runner.publish.retention import due
+from runner.publish.retention import is_old
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.site_settings import PublishSettings
@@ -124,3 +127,26 @@ def old_shots(coordinator: Coordinator) -> list[Subject]:
         for number in catalogue.shots(day):
             dates[number] = datetime.fromisoformat(day)
     return [Subject.shot(n) for n in due(coordinator.workspace.site, dates, settings)]
+
+
+def due(
+    out: Path, dates: Mapping[int, datetime | None], settings: PublishSettings
+) -> Iterable[int]:
+    """Give the shots that hold more than they may by their age, to be published again."""
+    for number, date in dates.items():
+        if is_old(date, settings.keep_tiles_days):
+            signals = read_index(out, number).values()
+            if any(len(s["levels"]) > LEVELS_KEPT for s in signals):
+                yield number
+                continue
+        if is_old(date, settings.keep_figures_days) and _has_figures(out, number):
+            yield number
+
+
+def _has_figures(out: Path, number: int) -> bool:
+    folder = out / "shots" / Subject.shot(number).key
+    try:
+        reports = json.loads((folder / "shot.json").read_bytes())["reports"]
+        return any(report["figures"] for report in reports)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

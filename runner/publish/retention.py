@@ -6,18 +6,12 @@ in the notebooks.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date as Date
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from runner.publish.data.traces import LEVELS_KEPT, read_index
 from runner.publish.fragment import Fragment
-from runner.receipts import Subject
-from runner.site_settings import PublishSettings
 
 _IMAGE = r'<img(?:\s+[\w-]+(?:="[^"]*")?)*\s*/?>'
 _FIGURE = re.compile(rf'<a href="figures/[^"]*"[^>]*>\s*({_IMAGE})\s*</a>|({_IMAGE})')
@@ -48,26 +42,3 @@ def without_figures(fragment: Fragment) -> Fragment:
         )
 
     return replace(fragment, figures=(), alts=(), body=_FIGURE.sub(told, fragment.body))
-
-
-def due(
-    out: Path, dates: Mapping[int, datetime | None], settings: PublishSettings
-) -> Iterable[int]:
-    """Give the shots that hold more than they may by their age, to be published again."""
-    for number, date in dates.items():
-        if is_old(date, settings.keep_tiles_days):
-            signals = read_index(out, number).values()
-            if any(len(s["levels"]) > LEVELS_KEPT for s in signals):
-                yield number
-                continue
-        if is_old(date, settings.keep_figures_days) and _has_figures(out, number):
-            yield number
-
-
-def _has_figures(out: Path, number: int) -> bool:
-    folder = out / "shots" / Subject.shot(number).key
-    try:
-        reports = json.loads((folder / "shot.json").read_bytes())["reports"]
-        return any(report["figures"] for report in reports)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False

@@ -10,8 +10,8 @@ from runner.publish.addresses import report_stem, subject_folder
 from runner.publish.compose import day_page, report_page, shot_page
 from runner.publish.daily import daily_json, daily_path, work_out
 from runner.publish.data.after import keep_of_shot
-from runner.publish.data.encode import json_bytes
 from runner.publish.data.shot import scraps_data, shot_data
+from runner.publish.encode import json_bytes
 from runner.publish.facts import Facts
 from runner.publish.fragment import read_fragment
 from runner.publish.notebook import THUMBNAIL, render_report

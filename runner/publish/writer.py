@@ -15,7 +15,7 @@ from typing import Any
 from ishtar.store import fsync_dir, write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_beside
 from runner.publish.addresses import relative_url
-from runner.publish.data.encode import json_bytes, script_bytes
+from runner.publish.encode import json_bytes, script_bytes
 from runner.publish.pages import Page
 from runner.publish.parts import Site
 from runner.publish.theme import Theme

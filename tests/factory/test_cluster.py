@@ -268,7 +268,7 @@ def test_a_worker_of_another_version_or_with_threads_is_not_used(tmp_path):
 
 def test_without_dask_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with open_cluster(1) as pool, pytest.raises(MissingExtra, match=r"ishtar\[cluster\]"):
+    with open_cluster(1) as pool, pytest.raises(MissingExtra, match=r"ishtar-testbed\[cluster\]"):
         pool.submit(divmod, 7, 2).result()
 
 

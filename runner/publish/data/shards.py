@@ -18,8 +18,8 @@ from typing import Any
 from ishtar.errors import UnitError
 from ishtar.units import factor
 from runner.publish.addresses import slug
-from runner.publish.data.encode import plain
 from runner.publish.describe import report_state
+from runner.publish.encode import plain
 from runner.publish.facts import Facts
 from runner.publish.writer import Writer
 from runner.receipts import Subject

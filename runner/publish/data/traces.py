@@ -20,8 +20,8 @@ from ishtar.lineage import digest
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_beside
 from ishtar.timebase import SECONDS, Along, Axis, Irregular
 from runner.publish.addresses import slug
-from runner.publish.data.encode import json_bytes, script_bytes
 from runner.publish.data.tiles import TILE, Level, Tile, cut, encode, levels_of
+from runner.publish.encode import json_bytes, script_bytes
 from runner.publish.records import ShotRecord, SiteSource, WiringRow
 from runner.publish.writer import Writer
 
