@@ -24,10 +24,9 @@ from runner.dispatch import given_up, job_of, open_workers, submit
 from runner.due import Due
 from runner.errors import ClusterError, KernelKilled, WorkersLost
 from runner.handed_out import HandedOut
-from runner.jobs import Done, Listener
+from runner.jobs import Done, Listener, Observer
 from runner.lineup import Key, Lineup, Order
 from runner.logs import about
-from runner.observe import ServiceObserver
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
@@ -46,7 +45,7 @@ class Desk:
     ----------
     coordinator : Coordinator
         Plans, and notes what is done.
-    observer : ServiceObserver, optional
+    observer : Observer, optional
         Counts for those who watch the service.
     order : Order
         What is made at all.
@@ -65,7 +64,7 @@ class Desk:
     def __init__(
         self,
         coordinator: Coordinator,
-        observer: ServiceObserver | None = None,
+        observer: Observer | None = None,
         *,
         order: Order | None = None,
         workers: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.receipts import Receipt, Subject
@@ -89,3 +89,13 @@ class Event:
 
 
 Listener = Callable[[Event], None]
+
+
+class Observer(Protocol):
+    """Counts for those who watch the service."""
+
+    def reported(self, done: Done) -> None:
+        """Note that a report is made."""
+
+    def gave_up(self, job: Job) -> None:
+        """Note that a report is not tried any more."""

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from runner.publish.pages import Page
+from runner.publish.parts import Site
 from runner.publish.records import Facility
 from runner.publish.site import CSP
 from runner.publish.theme import Theme, theme_folder
@@ -49,7 +50,7 @@ def theme(tmp_path: Path) -> Theme:
 
 def linked(theme: Theme, page: Page, out: Path) -> list[str]:
     """Return the assets that a page links, in order, without what says their content."""
-    writer = Writer(out, theme, theme.site(Facility(name="Lab"), CSP))
+    writer = Writer(out, theme, Site.of(theme, Facility(name="Lab"), CSP))
     writer.page(page, rank=0)
     writer.switch()
     html = (out / page.path).read_text()

@@ -48,25 +48,6 @@ logger = logging.getLogger(__name__)
 # papermill's own words about a failure: the page says it in its own
 PAPERMILL_CELL = "papermill-error-cell-tag"
 # what a body depends on; a change of any makes all bodies anew
-_MODULES = (
-    "ansi",
-    "cells",
-    "citations",
-    "fragment",
-    "images",
-    "interactive",
-    "latex",
-    "mathml",
-    "notebook",
-    "outputs",
-    "parameters",
-    "raw",
-    "sanitise",
-    "styles",
-    "survey",
-    "svg",
-    "words",
-)
 _LIBRARIES = ("math-core", "mistune", "nbconvert", "nh3", "pygments")
 
 
@@ -151,8 +132,8 @@ def renderer_version(theme: Theme) -> str:
 def _code_digest() -> str:
     hasher = hashlib.sha256()
     here = Path(__file__).parent
-    for name in _MODULES:
-        hasher.update((here / f"{name}.py").read_bytes())
+    for path in sorted(here.glob("*.py")):
+        hasher.update(path.read_bytes())
     hasher.update(" ".join(f"{name} {version(name)}" for name in _LIBRARIES).encode())
     return hasher.hexdigest()
 

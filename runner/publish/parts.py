@@ -13,6 +13,7 @@ from typing import Literal
 
 from runner.publish.quantities import Quantity
 from runner.publish.records import Facility
+from runner.publish.theme import Theme
 
 ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
 STATE_WORDS: Mapping[ReportState, str] = {
@@ -62,6 +63,22 @@ class Site:
     icon: str
     logo: str = ""
     csp: str
+
+    @classmethod
+    def of(cls, theme: Theme, facility: Facility, csp: str) -> Site:
+        """Return what all pages share with a theme: the facility, and where the assets are."""
+        paths = {name: f"assets/{published}" for name, published in theme.asset_names.items()}
+        own = [paths[name] for name in theme.own_assets]
+        return cls(
+            facility=facility,
+            styles=[paths["ishtar.css"]],
+            scripts=[paths["ishtar.js"]],
+            own_styles=[path for path in own if path.endswith(".css")],
+            own_scripts=[path for path in own if path.endswith(".js")],
+            assets=paths,
+            icon=paths["mark.svg"],
+            csp=csp,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

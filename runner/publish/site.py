@@ -134,7 +134,7 @@ def publish(
     subjects = list(_everything(facts) if only is None else _mentioning(facts, only, out))
     if only is not None:
         facts.changing = frozenset(s.number for s in subjects if s.scope == "shot")
-    shared = _with_logo(looks.site(source.facility, CSP), source)
+    shared = _with_logo(Site.of(looks, source.facility, CSP), source)
     many = only is None and workers > 1 and len(facts.numbers) >= FEW
     if opener and many:
         work = Work(open=opener, out=out, shared=shared, theme=theme, settings=settings)

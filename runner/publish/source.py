@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.clocks import clock_differences
@@ -38,13 +38,12 @@ from runner.publish.records import (
 )
 from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
-from runner.settings import read_settings
+from runner.settings import Settings, read_settings
 from runner.status import lasting_troubles
 from runner.templates import Templates, read_templates
 from runner.world import world_of
 
 if TYPE_CHECKING:
-    from runner.coordinator import Coordinator
     from runner.publish import Published
 
 logger = logging.getLogger(__name__)
@@ -53,8 +52,16 @@ REFERENCES = "references.bib"
 CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; fewer is the odd spike
 
 
+class Workplace(Protocol):
+    """What publishing needs of a coordinator: where it reads, and how the site is set."""
+
+    workspace: Workspace
+    catalogue: Catalogue
+    settings: Settings
+
+
 def publish_workspace(
-    coordinator: Coordinator, only: Sequence[Subject] | None = None, *, traces: bool = True
+    coordinator: Workplace, only: Sequence[Subject] | None = None, *, traces: bool = True
 ) -> Published:
     """Build the site of a workspace, or the pages that mention some subjects.
 

@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING
 
 from ishtar.errors import IshtarError
 from runner.bundled import bundled
-from runner.publish.parts import Site
-from runner.publish.records import Facility
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -78,21 +76,6 @@ class Theme:
         """Names of the assets that a workspace added."""
         packaged = _assets_in(self.folders[-1])
         return [name for name in self.assets if name not in packaged]
-
-    def site(self, facility: Facility, csp: str) -> Site:
-        """Return what all pages share: the facility, and where the assets are."""
-        paths = {name: f"assets/{published}" for name, published in self.asset_names.items()}
-        own = [paths[name] for name in self.own_assets]
-        return Site(
-            facility=facility,
-            styles=[paths["ishtar.css"]],
-            scripts=[paths["ishtar.js"]],
-            own_styles=[path for path in own if path.endswith(".css")],
-            own_scripts=[path for path in own if path.endswith(".js")],
-            assets=paths,
-            icon=paths["mark.svg"],
-            csp=csp,
-        )
 
     @cached_property
     def asset_names(self) -> Mapping[str, str]:

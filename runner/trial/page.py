@@ -14,7 +14,7 @@ from runner.facility import Facility
 from runner.publish.fragment import read_fragment
 from runner.publish.notebook import THUMBNAIL, renderer_version
 from runner.publish.pages import Page
-from runner.publish.parts import Change, Image, Mark
+from runner.publish.parts import Change, Image, Mark, Site
 from runner.publish.quantities import Quantity, quantity
 from runner.publish.site import CSP
 from runner.publish.theme import Theme
@@ -125,7 +125,7 @@ def write_pages(trial: Trial, folder: Path, *, facility: Facility, theme: Theme)
 
     The reports of the trial lie there already, each in the folder of its subject.
     """
-    writer = Writer(folder, theme, theme.site(facility, CSP))
+    writer = Writer(folder, theme, Site.of(theme, facility, CSP))
     writer.assets()
     for subject in trial.subjects:
         writer.page(_report_page(subject, folder / subject.subject.key, theme), rank=0)
