@@ -27,8 +27,8 @@ from site_measure import Arrival, arrive, build, load, title
 from site_weights import weights
 
 from ishtar.workspace import VARIABLE
-from runner.publish.notebook import renderer_version
-from runner.publish.theme import Theme
+from runner.render.notebook import renderer_version
+from runner.render.theme import Theme
 
 BODIES = 60  # newest shots that have notebooks
 

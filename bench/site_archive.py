@@ -22,10 +22,10 @@ from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.testbed import Testbed
 from ishtar.workspace import MARKER, Workspace
 from runner.present import Present
-from runner.publish.fragment import read_fragment
-from runner.publish.notebook import THUMBNAIL, render_report
-from runner.publish.sanitise import FIGURES
 from runner.receipts import FRAGMENT, NOTEBOOK, RECEIPT, Receipt, Subject
+from runner.render.fragment import read_fragment
+from runner.render.notebook import THUMBNAIL, render_report
+from runner.render.sanitise import FIGURES
 from runner.templates import read_templates
 from runner.world import world_of
 

@@ -31,8 +31,6 @@ from runner.jobs import RERUN_PREFIX, Done, Job
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import is_passing, was_killed
 from runner.progress import Telling, following
-from runner.publish.ahead import Ahead
-from runner.publish.notebook import render_report, write_plainly
 from runner.receipts import (
     NOTEBOOK,
     RECEIPT,
@@ -43,6 +41,8 @@ from runner.receipts import (
     identity,
     report_folder,
 )
+from runner.render.notebook import render_report, write_plainly
+from runner.render.prefetch import Ahead
 from runner.templates import Template, file_stamp, read_template
 from runner.warm.processes import no_orphans
 from runner.working_folder import FolderMeddledWith, WorkingFolder

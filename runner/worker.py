@@ -5,6 +5,6 @@ import papermill
 import scrapbook
 
 import runner.execute
-import runner.publish.notebook
+import runner.render.notebook
 
 __all__ = ["nbconvert", "papermill", "runner", "scrapbook"]

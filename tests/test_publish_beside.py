@@ -18,10 +18,10 @@ from runner.publish.daily import daily_path
 from runner.publish.feeds import ATOM
 from runner.publish.history import drift, flags, spark, usual
 from runner.publish.records import Facility, TemplateRecord
-from runner.publish.sanitise import Document
 from runner.publish.stretches import keys_of, stretch_name, week_of
-from runner.publish.words import markdown_to_html
 from runner.receipts import Scrap, Subject
+from runner.render.markdown import markdown_to_html
+from runner.render.sanitise import Document
 from tests.notebook_fakes import MARKUP, words
 from tests.site_fakes import DAYS, FIRST, FakeSource, campaign, receipt
 from tests.test_publish_site import Page

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.publish.format import (
+from runner.render.format import (
     common_power,
     day_text,
     number,

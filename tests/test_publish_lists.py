@@ -6,12 +6,12 @@ import pytest
 
 from runner.publish.changes import MOST_SIGNALS, changes
 from runner.publish.facts import alike
-from runner.publish.format import range_ends
 from runner.publish.parts import Failure, Link, Mark
 from runner.publish.quantities import range_text
 from runner.publish.records import ShotRecord, WiringRow
-from runner.publish.sanitise import Document, clean_output
 from runner.publish.writer import MOST_WAITING, Writer
+from runner.render.format import range_ends
+from runner.render.sanitise import Document, clean_output
 
 pytestmark = pytest.mark.whole
 

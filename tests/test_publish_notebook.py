@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.publish.ansi import ansi_to_html, strip_ansi
-from runner.publish.fragment import read_fragment
-from runner.publish.images import Gallery
-from runner.publish.mathml import to_mathml
-from runner.publish.notebook import render_report, renderer_version
-from runner.publish.parameters import parameter_rows
-from runner.publish.sanitise import MAX_TABLE_ROWS, Document, clean_output
-from runner.publish.svg import UnusableImage
-from runner.publish.theme import Theme
+from runner.render.ansi import ansi_to_html, strip_ansi
+from runner.render.fragment import read_fragment
+from runner.render.images import Gallery
+from runner.render.mathml import to_mathml
+from runner.render.notebook import render_report, renderer_version
+from runner.render.parameters import parameter_rows
+from runner.render.sanitise import MAX_TABLE_ROWS, Document, clean_output
+from runner.render.svg import UnusableImage
+from runner.render.theme import Theme
 from tests.notebook_fakes import (
     HOSTILE_SVG,
     TRACEBACK,
@@ -366,7 +366,7 @@ PIECES = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, max_size=12), st.sampled_from(["", " ", "\n", "\n\n"]))
 def test_no_mixture_of_markup_gets_through(pieces, between):
-    from runner.publish.words import markdown_to_html
+    from runner.render.markdown import markdown_to_html
 
     source = between.join(pieces)
     assert_harmless(clean_output(source, Document()).html)

@@ -13,13 +13,13 @@ import nbformat
 import pytest
 from markupsafe import Markup
 
-from runner.publish.fragment import read_fragment
-from runner.publish.images import Gallery
-from runner.publish.notebook import renderer_version
-from runner.publish.sanitise import Document, clean_output
-from runner.publish.styles import StyleSheet, read_color, read_declarations
-from runner.publish.svg import UnusableImage
-from runner.publish.theme import Theme
+from runner.render.fragment import read_fragment
+from runner.render.images import Gallery
+from runner.render.notebook import renderer_version
+from runner.render.sanitise import Document, clean_output
+from runner.render.styles import StyleSheet, read_color, read_declarations
+from runner.render.svg import UnusableImage
+from runner.render.theme import Theme
 from tests.notebook_fakes import code, notebook, raises, shows, words
 from tests.output_fakes import ALTAIR, SHOWN_KINDS, STYLER, html
 from tests.test_publish_notebook import Tags, assert_harmless, body_of
@@ -206,7 +206,7 @@ def test_one_output_that_cannot_be_shown_leaves_a_line_and_all_others(tmp_path, 
     def refuses(html, document):
         raise RuntimeError("of a library")
 
-    monkeypatch.setattr("runner.publish.outputs.clean_output", refuses)
+    monkeypatch.setattr("runner.render.outputs.clean_output", refuses)
     body = body_of([code("x", html("<p>a</p>"), shows({"text/plain": "after"}))], tmp_path)
     assert "An output cannot be shown here (RuntimeError)" in body
     assert "after" in body

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from runner.publish.theme import Theme, ThemeError, theme_folder
+from runner.render.theme import Theme, ThemeError, theme_folder
 
 pytestmark = pytest.mark.whole
 

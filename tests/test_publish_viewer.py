@@ -16,9 +16,9 @@ from runner.publish.pages import Page
 from runner.publish.parts import Site
 from runner.publish.records import Facility
 from runner.publish.site import CSP
-from runner.publish.theme import Theme, theme_folder
 from runner.publish.viewer import TracesPage, traces_page
 from runner.publish.writer import Writer
+from runner.render.theme import Theme, theme_folder
 
 pytestmark = pytest.mark.whole
 

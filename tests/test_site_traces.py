@@ -24,11 +24,11 @@ from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.data.tiles import NO_VALUE, STEPS, TILE, cut, encode, levels_of
 from runner.publish.data.traces import read_index
-from runner.publish.fragment import Fragment
-from runner.publish.images import Picture
 from runner.publish.retention import is_old, without_figures
 from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
+from runner.render.fragment import Fragment
+from runner.render.images import Picture
 from runner.site_settings import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 from tests.site_fakes import YearsAhead

@@ -15,7 +15,7 @@ from ishtar.calibration import load_declarations
 from ishtar.units import parse_unit
 from runner.errors import ParameterError
 from runner.parameters import parse_parameters, resolve
-from runner.publish.mathml import to_mathml
+from runner.render.mathml import to_mathml
 from runner.sidecar import KEYS
 from runner.templates import SCOPE_PARAMETERS, Template, read_template, read_templates
 

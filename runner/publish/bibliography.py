@@ -1,7 +1,7 @@
 """The bibliography: a BibTeX file as a page, and the citations in reports that lead to it.
 
 A citation is written ``{cite}`key``` (MyST). The rendered body of a report has
-marks (`runner.publish.citations`) where they stand; what these become is settled here, when the
+marks (`runner.render.citations`) where they stand; what these become is settled here, when the
 page around the body is made.
 """
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from markupsafe import Markup, escape
 
 from runner.publish.addresses import BIBLIOGRAPHY, relative_url, slug
-from runner.publish.citations import MARK
 from runner.publish.pages import Page
+from runner.render.citations import MARK
 
 if TYPE_CHECKING:
     from pybtex.database import Entry

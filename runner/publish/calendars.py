@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from runner.publish.addresses import month_page, subject_page
-from runner.publish.format import MONTHS
 from runner.publish.parts import DayCell, Heat, Month, Year
 from runner.receipts import Subject
+from runner.render.format import MONTHS
 
 # shots a day at which a day gets darker; fixed, so that a busy day leaves all others as they were
 LEVELS = (1, 5, 20, 50)

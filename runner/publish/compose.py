@@ -28,8 +28,6 @@ from runner.publish.describe import (
     subject_text,
 )
 from runner.publish.facts import Facts, result_text
-from runner.publish.format import day_text
-from runner.publish.fragment import Fragment
 from runner.publish.history import key_values
 from runner.publish.pages import DayPage, ReportPage, ShotPage
 from runner.publish.parts import Change, Link
@@ -39,6 +37,8 @@ from runner.publish.tables import shot_table
 from runner.publish.trends import trend
 from runner.publish.viewer import TRACES
 from runner.receipts import NOTEBOOK, Subject
+from runner.render.format import day_text
+from runner.render.fragment import Fragment
 
 TOLD_RESULTS = 5  # in the description of a page
 

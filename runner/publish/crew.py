@@ -18,13 +18,13 @@ from runner.publish.data.after import make_traces
 from runner.publish.data.index import Collected, collect
 from runner.publish.facts import Facts
 from runner.publish.lines import ShotLine
-from runner.publish.notebook import renderer_version
 from runner.publish.parts import Site
 from runner.publish.records import SiteSource
 from runner.publish.subjects import render_missing, write_subject
-from runner.publish.theme import Theme
 from runner.publish.writer import Writer, Written
 from runner.receipts import Subject
+from runner.render.notebook import renderer_version
+from runner.render.theme import Theme
 from runner.site_settings import PublishSettings
 from runner.warm.processes import end_with_parent
 

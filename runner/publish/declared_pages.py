@@ -8,10 +8,10 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from runner.publish.addresses import DEVICES, SIGNALS, device_page, signal_page
-from runner.publish.format import unit_text
 from runner.publish.pages import Page
 from runner.publish.parts import Link
 from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord, WiringSpan
+from runner.render.format import unit_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 
-from runner.publish.format import time_text
-from runner.publish.parameters import SUBJECT_PARAMETERS
 from runner.publish.parts import InputRow, Provenance, ReportState
 from runner.publish.quantities import quantity
 from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
 from runner.receipts import Subject
+from runner.render.format import time_text
+from runner.render.parameters import SUBJECT_PARAMETERS
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
 

@@ -12,11 +12,8 @@ from typing import Any
 
 from runner.publish.addresses import official_stem, report_stem, subject_page
 from runner.publish.describe import parameter_text, report_state, subject_text, summary_state
-from runner.publish.fragment import Fragment, read_fragment
 from runner.publish.key_results import Key, KeyResults
 from runner.publish.lines import ShotLine, line_of, read_line
-from runner.publish.notebook import THUMBNAIL
-from runner.publish.parameters import SUBJECT_PARAMETERS
 from runner.publish.parts import Called, Failure, Image, Link, Mark, ReportCard, RerunLink, Value
 from runner.publish.records import (
     ReportRecord,
@@ -27,6 +24,9 @@ from runner.publish.records import (
 )
 from runner.publish.retention import is_old, without_figures
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
+from runner.render.fragment import Fragment, read_fragment
+from runner.render.notebook import THUMBNAIL
+from runner.render.parameters import SUBJECT_PARAMETERS
 
 VALUES_OF_CARD = 6
 AT_ONCE = 200  # shots that are asked for together in a build of everything

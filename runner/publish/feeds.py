@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
 from runner.publish.describe import subject_text
 from runner.publish.facts import Facts, result_text
-from runner.publish.format import parse_time
 from runner.publish.records import Facility
 from runner.receipts import Subject
+from runner.render.format import parse_time
 
 ATOM = "http://www.w3.org/2005/Atom"
 LONGEST = 50

@@ -16,7 +16,6 @@ from runner.publish.addresses import (
 from runner.publish.calendars import heat, years
 from runner.publish.describe import attributes, sentences, subject_text
 from runner.publish.facts import Facts, alike, failure, failures_between
-from runner.publish.format import time_text
 from runner.publish.history import key_values
 from runner.publish.pages import (
     DaysPage,
@@ -30,6 +29,7 @@ from runner.publish.parts import Failure, Image, Link, ShotTable
 from runner.publish.stretches import stretches_of
 from runner.publish.tables import shot_table
 from runner.receipts import Subject
+from runner.render.format import time_text
 
 RECENT_SHOTS = 50
 MAX_FAILURES = 12

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.publish.addresses import subject_folder
-from runner.publish.format import parse_time
 from runner.publish.records import ShotRecord
 from runner.receipts import Subject
+from runner.render.format import parse_time
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 Every page template sees its page as ``page``, the things that all pages share as ``site``, and the
 function ``url(path)``, which turns a path inside the site (``shots/01234/index.html``) into an
 address relative to the page. All text in these records is plain and untrusted; templates escape it.
-The one exception is `ReportPage.body`, which `runner.publish.notebook` made harmless.
+The one exception is `ReportPage.body`, which `runner.render.notebook` made harmless.
 """
 
 from __future__ import annotations

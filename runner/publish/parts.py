@@ -13,7 +13,7 @@ from typing import Literal
 
 from runner.publish.quantities import Quantity
 from runner.publish.records import Facility
-from runner.publish.theme import Theme
+from runner.render.theme import Theme
 
 ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
 STATE_WORDS: Mapping[ReportState, str] = {

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from runner.publish.format import (
+from runner.render.format import (
     MISSING,
     NO_BREAK,
     common_power,

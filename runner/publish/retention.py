@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date as Date
 from datetime import datetime, timedelta
 
-from runner.publish.fragment import Fragment
+from runner.render.fragment import Fragment
 
 _IMAGE = r'<img(?:\s+[\w-]+(?:="[^"]*")?)*\s*/?>'
 _FIGURE = re.compile(rf'<a href="figures/[^"]*"[^>]*>\s*({_IMAGE})\s*</a>|({_IMAGE})')

@@ -36,14 +36,14 @@ from runner.publish.fronts import (
     undated_page,
 )
 from runner.publish.history import shots_after
-from runner.publish.notebook import renderer_version
 from runner.publish.parts import Site
 from runner.publish.records import SiteSource
 from runner.publish.subjects import render_missing, write_subject
-from runner.publish.theme import Theme
 from runner.publish.viewer import traces_page
 from runner.publish.writer import Writer
 from runner.receipts import Subject
+from runner.render.notebook import renderer_version
+from runner.render.theme import Theme
 from runner.site_settings import PublishSettings
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ from runner.publish.addresses import month_page, subject_page, week_page
 from runner.publish.calendars import month_of
 from runner.publish.daily import daily
 from runner.publish.facts import Daily, Facts, alike, failure, failures_between
-from runner.publish.format import MONTHS, day_text
 from runner.publish.key_results import Key
 from runner.publish.pages import Page
 from runner.publish.parts import Column, Failure, Link, Month, Trend
@@ -20,6 +19,7 @@ from runner.publish.quantities import Scale, cell, scale_of
 from runner.publish.tables import MAX_COLUMNS
 from runner.publish.trends import trend
 from runner.receipts import Scrap, Subject
+from runner.render.format import MONTHS, day_text
 from runner.results import ResultRecord
 
 Kind = Literal["week", "month"]

@@ -13,12 +13,12 @@ from runner.publish.data.after import keep_of_shot
 from runner.publish.data.shot import scraps_data, shot_data
 from runner.publish.encode import json_bytes
 from runner.publish.facts import Facts
-from runner.publish.fragment import read_fragment
-from runner.publish.notebook import THUMBNAIL, render_report
 from runner.publish.records import ReportRecord
-from runner.publish.sanitise import FIGURES
 from runner.publish.writer import Writer
 from runner.receipts import NOTEBOOK, Subject
+from runner.render.fragment import read_fragment
+from runner.render.notebook import THUMBNAIL, render_report
+from runner.render.sanitise import FIGURES
 from runner.warm.processes import end_with_parent
 
 

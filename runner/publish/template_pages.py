@@ -9,7 +9,6 @@ from typing import ClassVar
 from runner.parameters import RELATIONS, Parameter
 from runner.publish.addresses import TEMPLATES, template_page
 from runner.publish.facts import Facts, alike, failure
-from runner.publish.format import unit_text
 from runner.publish.key_results import VALUES_EACH
 from runner.publish.pages import Page
 from runner.publish.parts import Failure, Link, Trend
@@ -17,6 +16,7 @@ from runner.publish.quantities import quantity
 from runner.publish.records import TemplateRecord
 from runner.publish.trends import trend
 from runner.receipts import Scope, Scrap, Subject
+from runner.render.format import unit_text
 
 COURSE_SHOTS = 60
 COURSE_DAYS = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from runner.publish.format import range_ends
 from runner.publish.parts import Trend
 from runner.publish.quantities import quantity, scale_of
 from runner.receipts import Scrap
+from runner.render.format import range_ends
 from runner.results import ResultRecord
 
 UNKNOWN = ResultRecord()

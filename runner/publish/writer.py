@@ -18,7 +18,7 @@ from runner.publish.addresses import relative_url
 from runner.publish.encode import json_bytes, script_bytes
 from runner.publish.pages import Page
 from runner.publish.parts import Site
-from runner.publish.theme import Theme
+from runner.render.theme import Theme
 
 _FOLDERS = (
     "assets",

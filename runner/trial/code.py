@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runner.publish import raw
-from runner.publish.notebook import PAPERMILL_CELL
+from runner.render import untrusted
+from runner.render.notebook import PAPERMILL_CELL
 
 CELL = "# %%"  # how editors mark the beginning of a cell
 NOT_OF_THE_TEMPLATE = {"injected-parameters", PAPERMILL_CELL}
@@ -31,9 +31,9 @@ def code_of(notebook: Path) -> list[str]:
         It is no notebook.
     """
     lines: list[str] = []
-    for cell in raw.read_cells(notebook):
-        if cell.get("cell_type") == "code" and not raw.tags(cell) & NOT_OF_THE_TEMPLATE:
-            lines += [CELL, *raw.source(cell).rstrip("\n").split("\n")]
+    for cell in untrusted.read_cells(notebook):
+        if cell.get("cell_type") == "code" and not untrusted.tags(cell) & NOT_OF_THE_TEMPLATE:
+            lines += [CELL, *untrusted.source(cell).rstrip("\n").split("\n")]
     return lines
 
 

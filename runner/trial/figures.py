@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from runner.publish import raw
-from runner.publish.cells import FigureOutput
-from runner.publish.images import Picture
-from runner.publish.notebook import HIDE_CELL, HIDE_OUTPUT
-from runner.publish.outputs import shown_outputs
-from runner.publish.sanitise import Document
+from runner.render import untrusted
+from runner.render.cells import FigureOutput
+from runner.render.images import Picture
+from runner.render.notebook import HIDE_CELL, HIDE_OUTPUT
+from runner.render.outputs import shown_outputs
+from runner.render.sanitise import Document
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -87,8 +87,8 @@ def figures_of(notebook: Path) -> list[Figure]:
     """
     document = Document()
     found = []
-    for cell in raw.read_cells(notebook):
-        hidden = raw.tags(cell) & (HIDE_CELL | HIDE_OUTPUT)
+    for cell in untrusted.read_cells(notebook):
+        hidden = untrusted.tags(cell) & (HIDE_CELL | HIDE_OUTPUT)
         if cell.get("cell_type") != "code" or hidden:
             continue
         shown = [o for o in shown_outputs(cell, "", document) if isinstance(o, FigureOutput)]

@@ -11,15 +11,15 @@ from markupsafe import Markup
 
 from ishtar.store import write_atomic
 from runner.facility import Facility
-from runner.publish.fragment import read_fragment
-from runner.publish.notebook import THUMBNAIL, renderer_version
 from runner.publish.pages import Page
 from runner.publish.parts import Change, Image, Mark, Site
 from runner.publish.quantities import Quantity, quantity
 from runner.publish.site import CSP
-from runner.publish.theme import Theme
 from runner.publish.writer import Writer
 from runner.receipts import FRAGMENT, NOTEBOOK, Receipt, Scrap
+from runner.render.fragment import read_fragment
+from runner.render.notebook import THUMBNAIL, renderer_version
+from runner.render.theme import Theme
 from runner.trial.code import CodeLine
 from runner.trial.compare import KIND_WORDS, ScrapChange
 from runner.trial.figures import Figure, FigureChange

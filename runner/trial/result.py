@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from runner.publish.format import MINUS, MISSING
 from runner.publish.parts import Change
 from runner.publish.quantities import quantity
 from runner.receipts import Receipt, Subject
+from runner.render.format import MINUS, MISSING
 from runner.trial.code import CodeLine
 from runner.trial.compare import HARMLESS, KIND_WORDS, ScrapChange
 from runner.trial.figures import FigureChange

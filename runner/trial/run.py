@@ -22,10 +22,10 @@ from runner.dispatch import given_up, open_workers
 from runner.errors import ParameterError, WorkersLost
 from runner.execute import execute
 from runner.jobs import Done, Event, Job, Listener
-from runner.publish.raw import UnreadableNotebook
-from runner.publish.theme import Theme
 from runner.ranges import range_of
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
+from runner.render.theme import Theme
+from runner.render.untrusted import UnreadableNotebook
 from runner.templates import Template
 from runner.trial.code import code_difference
 from runner.trial.compare import compare_inputs, compare_scraps

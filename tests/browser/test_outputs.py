@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.publish.notebook import render_report
+from runner.render.notebook import render_report
 from tests.browser.looking import ROOT, Seen, open_page, violations
 from tests.notebook_fakes import code, hostile_cells, notebook, shows, words
 from tests.output_fakes import SHOWN_KINDS

@@ -13,10 +13,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from runner.notebooks import read_scraps, scraps_in, write
-from runner.publish.ahead import Ahead
-from runner.publish.images import draw_thumbnail
-from runner.publish.notebook import render_report, write_plainly
 from runner.receipts import Scrap
+from runner.render.images import draw_thumbnail
+from runner.render.notebook import render_report, write_plainly
+from runner.render.prefetch import Ahead
 
 
 def glued(name: str, data: object, encoder: str = "json"):

@@ -12,8 +12,8 @@ import pytest
 
 from ishtar.lineage import Input
 from runner.errors import ParameterError
-from runner.publish.images import Picture
 from runner.receipts import Receipt, Scrap, Subject
+from runner.render.images import Picture
 from runner.templates import read_template
 from runner.trial.code import code_difference
 from runner.trial.compare import compare_inputs, compare_scraps

@@ -13,10 +13,10 @@ from urllib.parse import quote
 from runner.publish.addresses import DAYS, device_page, signal_page, subject_page, template_page
 from runner.publish.bibliography import read_bibliography
 from runner.publish.facts import Facts
-from runner.publish.format import day_text, unit_text
 from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord
 from runner.publish.stretches import Kind, keys_of, stretch_link, stretch_name
 from runner.receipts import Subject
+from runner.render.format import day_text, unit_text
 
 LONGEST_TEXT = 400  # of an entry; a description may be a page of its own
 PAGES = {

@@ -7,9 +7,9 @@ from typing import Any
 from runner.publish.addresses import report_stem
 from runner.publish.describe import report_state
 from runner.publish.facts import Facts
-from runner.publish.notebook import THUMBNAIL
 from runner.publish.records import ReportRecord
 from runner.receipts import NOTEBOOK, Subject
+from runner.render.notebook import THUMBNAIL
 
 
 def shot_data(facts: Facts, number: int) -> dict[str, Any]:

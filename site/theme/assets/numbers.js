@@ -1,4 +1,4 @@
-// Numbers with sigma and units as the pages write them; the same rules as runner/publish/format.py
+// Numbers with sigma and units as the pages write them; the same rules as runner/render/format.py
 // and quantities.py.
 // @ts-check
 "use strict";

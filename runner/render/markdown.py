@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from runner.publish.citations import CITE, mark
-from runner.publish.mathml import to_mathml
-from runner.publish.sanitise import ATTACHMENT, Clean, Document, clean_text, placeholder
+from runner.render.citations import CITE, mark
+from runner.render.mathml import to_mathml
+from runner.render.sanitise import ATTACHMENT, Clean, Document, clean_text, placeholder
 
 LONGEST_CODE = 50_000  # characters: nobody wrote it, and a million take half a minute
 

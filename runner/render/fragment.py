@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ishtar.store import write_atomic
-from runner.publish.images import Picture, Write
-from runner.publish.sanitise import FIGURES, Heading
 from runner.receipts import FRAGMENT
+from runner.render.images import Picture, Write
+from runner.render.sanitise import FIGURES, Heading
 
 _BEGIN, _END = "<!--ishtar ", "-->\n"
 

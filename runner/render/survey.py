@@ -1,6 +1,6 @@
 """A look at markup before it is cleaned: what in it needs scripts, its styles, its drawings.
 
-This is no protection: whatever comes out of here is cleaned by `runner.publish.sanitise`. It finds
+This is no protection: whatever comes out of here is cleaned by `runner.render.sanitise`. It finds
 what would otherwise vanish there without a word. All patterns take time in proportion to the text.
 """
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.publish.raw import joined
-from runner.publish.survey import PARTS
+from runner.render.survey import PARTS
+from runner.render.untrusted import joined
 
 LOOKED_AT = 200_000  # characters of a script
 HOW = "download the notebook and open it in Jupyter"

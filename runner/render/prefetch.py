@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from runner.publish import raw
-from runner.publish.images import IMAGE_TYPES, Thumbnail, decoded, draw_thumbnail
-from runner.publish.svg import UnusableImage
+from runner.render import untrusted
+from runner.render.images import IMAGE_TYPES, Thumbnail, decoded, draw_thumbnail
+from runner.render.svg import UnusableImage
 
 
 class Ahead:
@@ -44,12 +44,12 @@ class Ahead:
 
 def _first_picture(cell: Mapping[str, Any]) -> bytes | None:
     """Return the first raster picture that a cell put out; the page decides whether it is shown."""
-    for output in raw.outputs(cell):
+    for output in untrusted.outputs(cell):
         data = output.get("data")
         for kind in IMAGE_TYPES:
             if isinstance(data, dict) and kind in data and kind != "image/svg+xml":
                 try:
-                    return decoded(raw.joined(data[kind]))
+                    return decoded(untrusted.joined(data[kind]))
                 except UnusableImage:
                     break
     return None

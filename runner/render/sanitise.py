@@ -5,7 +5,7 @@ notebooks are published as well. Elements, attributes and classes are those list
 others: no ids, no styles, no scripts, no forms, no frames, no request to anywhere. ``nh3`` does the
 cleaning; a second pass over its well-formed result sets what the page needs (sizes of images, boxes
 around tables, ids of headings, formulas) and turns ids, classes and styles into classes of the
-page's own (`runner.publish.styles`).
+page's own (`runner.render.styles`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from runner.publish.images import Gallery, attached
-from runner.publish.interactive import lost_of_drawing
-from runner.publish.styles import Element, Rules, StyleSheet, read_declarations
-from runner.publish.survey import Survey, survey
-from runner.publish.svg import UnusableImage
+from runner.render.images import Gallery, attached
+from runner.render.interactive import lost_of_drawing
+from runner.render.styles import Element, Rules, StyleSheet, read_declarations
+from runner.render.survey import Survey, survey
+from runner.render.svg import UnusableImage
 
 MAX_TABLE_ROWS = 400
 MAX_HTML = 400_000

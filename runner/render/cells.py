@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from runner.publish.images import Picture
-from runner.publish.parameters import ParameterRow
+from runner.render.images import Picture
+from runner.render.parameters import ParameterRow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from ishtar.store import write_atomic
-from runner.publish.raw import joined
-from runner.publish.svg import UnusableImage, clean_svg, svg_size
+from runner.render.svg import UnusableImage, clean_svg, svg_size
+from runner.render.untrusted import joined
 
 MAX_PIXELS = 80_000_000
 THUMBNAIL_WIDTH = 480

@@ -1,7 +1,7 @@
 """From an executed notebook to the body of its page.
 
 Text is parsed as nbconvert does, formulas become MathML, pictures become files, code is highlighted
-and folded, and everything that the notebook printed is made harmless (`runner.publish.sanitise`).
+and folded, and everything that the notebook printed is made harmless (`runner.render.sanitise`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 from markupsafe import Markup
 
 from ishtar.store import write_atomic
-from runner.publish import raw
-from runner.publish.cells import (
+from runner.render import untrusted
+from runner.render.cells import (
     CodeCell,
     ErrorOutput,
     FigureOutput,
@@ -28,15 +28,15 @@ from runner.publish.cells import (
     Output,
     TextCell,
 )
-from runner.publish.fragment import Fragment, write_fragment
-from runner.publish.images import Thumbnail, Write, draw_thumbnail
-from runner.publish.interactive import lost_parts, not_shown
-from runner.publish.latex import latex_to_html
-from runner.publish.outputs import shown_outputs
-from runner.publish.parameters import parameter_rows
-from runner.publish.sanitise import FIGURES, Document, clean_output, resolve_local_links
-from runner.publish.theme import Theme
-from runner.publish.words import highlight, markdown_to_html
+from runner.render.fragment import Fragment, write_fragment
+from runner.render.images import Thumbnail, Write, draw_thumbnail
+from runner.render.interactive import lost_parts, not_shown
+from runner.render.latex import latex_to_html
+from runner.render.markdown import highlight, markdown_to_html
+from runner.render.outputs import shown_outputs
+from runner.render.parameters import parameter_rows
+from runner.render.sanitise import FIGURES, Document, clean_output, resolve_local_links
+from runner.render.theme import Theme
 
 THUMBNAIL = "thumbnail.png"
 LONGEST_SOURCE = 16_000  # characters of a cell that is shown as it was written
@@ -77,7 +77,7 @@ def render_report(
     theme
         A workspace's own theme, searched before the packaged one.
     thumbnail
-        What draws a picture small; `runner.publish.ahead` has done so already.
+        What draws a picture small; `runner.render.prefetch` has done so already.
     write
         What writes a file so that nobody sees half of it; `write_plainly` in a folder that nobody
         sees yet, and that is made durable as a whole.
@@ -87,8 +87,8 @@ def render_report(
     cells: list[TextCell | CodeCell] = []
     trouble = ""
     try:
-        cells = list(_cells(raw.read_cells(notebook), document))
-    except raw.UnreadableNotebook as error:
+        cells = list(_cells(untrusted.read_cells(notebook), document))
+    except untrusted.UnreadableNotebook as error:
         trouble = str(error)
     page = NotebookPage(cells=cells, trouble=trouble)
     body = looks.environment.get_template("notebook/report.html").render(page=page)
@@ -139,17 +139,19 @@ def _code_digest() -> str:
 
 
 def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[TextCell | CodeCell]:
-    injected = next((raw.source(c) for c in cells if "injected-parameters" in raw.tags(c)), "")
+    injected = next(
+        (untrusted.source(c) for c in cells if "injected-parameters" in untrusted.tags(c)), ""
+    )
     about = ""  # what the next pictures show, as the text says it
-    declared = any("parameters" in raw.tags(c) for c in cells)
+    declared = any("parameters" in untrusted.tags(c) for c in cells)
     number = 0  # of the code cell, as its author counts
     for cell in cells:
-        tags, kind = raw.tags(cell), cell.get("cell_type")
+        tags, kind = untrusted.tags(cell), cell.get("cell_type")
         injected_here = "injected-parameters" in tags
         number += kind == "code" and not injected_here
-        if PAPERMILL_CELL in tags or (tags & HIDE_CELL and not raw.has_error(cell)):
+        if PAPERMILL_CELL in tags or (tags & HIDE_CELL and not untrusted.has_error(cell)):
             continue
-        if injected_here and declared and not raw.has_error(cell):
+        if injected_here and declared and not untrusted.has_error(cell):
             continue  # the table of the parameters cell has both
         if kind == "code":
             anchor = f"r-cell-{number}" + "-injected" * injected_here
@@ -170,7 +172,7 @@ def _about(html: str) -> str:
 
 def _text_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
     """Return a cell of words; what cannot be read as such is shown as it was written."""
-    source = raw.source(cell)
+    source = untrusted.source(cell)
     try:
         if cell.get("cell_type") != "markdown":
             return _raw_cell(cell, document)
@@ -194,7 +196,7 @@ def _raw_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
     metadata = cell.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     kind = str(metadata.get("raw_mimetype") or metadata.get("format") or "")
-    source = raw.source(cell)
+    source = untrusted.source(cell)
     if not source.strip():
         note = "" if cell.get("cell_type") == "raw" else not_shown("A cell of an unknown kind")
         return TextCell(html=Markup(), note=note)
@@ -219,9 +221,9 @@ def _as_written(source: str) -> Markup:
 def _code_cell(
     cell: Mapping[str, Any], anchor: str, injected: str, about: str, document: Document
 ) -> CodeCell:
-    tags, source = raw.tags(cell), raw.source(cell).strip("\n")
+    tags, source = untrusted.tags(cell), untrusted.source(cell).strip("\n")
     outputs: list[Output] = []
-    if not tags & HIDE_OUTPUT or raw.has_error(cell):
+    if not tags & HIDE_OUTPUT or untrusted.has_error(cell):
         outputs = list(shown_outputs(cell, about, document))
     # a comment that the code begins with is its title
     comment = re.match(r"#(?!\s*%%|!)\s*(.+)", source)

@@ -10,9 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from runner.publish import raw
-from runner.publish.ansi import ansi_to_html, strip_ansi
-from runner.publish.cells import (
+from runner.render import untrusted
+from runner.render.ansi import ansi_to_html, strip_ansi
+from runner.render.cells import (
     ErrorOutput,
     FigureOutput,
     HtmlOutput,
@@ -20,8 +20,8 @@ from runner.publish.cells import (
     SkipOutput,
     TextOutput,
 )
-from runner.publish.images import IMAGE_TYPES
-from runner.publish.interactive import (
+from runner.render.images import IMAGE_TYPES
+from runner.render.interactive import (
     HOW,
     is_loader,
     lost_of_drawing,
@@ -30,11 +30,11 @@ from runner.publish.interactive import (
     not_shown,
     says_something,
 )
-from runner.publish.latex import latex_to_html
-from runner.publish.raw import joined
-from runner.publish.sanitise import Document, clean_output
-from runner.publish.svg import UnusableImage
-from runner.publish.words import markdown_to_html
+from runner.render.latex import latex_to_html
+from runner.render.markdown import markdown_to_html
+from runner.render.sanitise import Document, clean_output
+from runner.render.svg import UnusableImage
+from runner.render.untrusted import joined
 
 MAX_TEXT_LINES = 120
 MAX_TEXT_CHARS = 16_000
@@ -56,7 +56,7 @@ def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> 
     """
     pending: list[str] = []  # printed text in pieces, of one stream
     stream = ""
-    for output in [*raw.outputs(cell), {}]:
+    for output in [*untrusted.outputs(cell), {}]:
         name = str(output.get("name", "")) if output.get("output_type") == "stream" else ""
         if pending and name != stream:
             if "".join(pending).strip():

@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from runner.publish.mathml import to_mathml
+from runner.render.mathml import to_mathml
 
 _FORMULA = re.compile(
     r"\$\$(?P<display>.+?)\$\$|\\\[(?P<bracket>.+?)\\\]|(?<!\\)\$(?P<inline>[^$]+?)(?<!\\)\$"

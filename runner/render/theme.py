@@ -112,7 +112,7 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
     # itself notices a template that was edited
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from runner.publish import format as fmt
+    from runner.render import format as fmt
 
     environment = Environment(
         loader=FileSystemLoader([str(folder) for folder in folders]),

@@ -1,0 +1,1 @@
+"""An executed notebook becomes the body of a page; all of it is untrusted."""
