@@ -38,7 +38,7 @@ from runner.jobs import Done, Job
 from runner.notebooks import prepare, read_scraps, write
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, Subject
-from runner.templates import Template
+from runner.templates.template import Template
 
 BIN = Path(sys.executable).parent
 

@@ -26,7 +26,7 @@ from runner.receipts import FRAGMENT, NOTEBOOK, RECEIPT, Receipt, Subject
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
-from runner.templates import read_templates
+from runner.templates.template import read_templates
 from runner.world import world_of
 
 A_DAY = 40  # shots

@@ -25,7 +25,7 @@ from runner.rebuild import lacking_reports, open_catalogue
 from runner.receipts import Receipt, Subject
 from runner.settings import Settings, read_settings
 from runner.soundness import damage, damage_within, damaged_still
-from runner.templates import Templates, read_templates
+from runner.templates.template import Templates, read_templates
 
 logger = logging.getLogger(__name__)
 

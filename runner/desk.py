@@ -32,7 +32,7 @@ from runner.pool import jobs_at_once
 from runner.receipts import Subject
 from runner.setbacks import Running, Setbacks, log_done
 from runner.stuck import Stuck
-from runner.templates import Templates
+from runner.templates.template import Templates
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from runner.jobs import Done, Job
 from runner.plan import Planned
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt
-from runner.templates import Template
+from runner.templates.template import Template
 
 logger = logging.getLogger(__name__)
 

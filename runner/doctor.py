@@ -28,8 +28,8 @@ from runner.ingest.registry import converters
 from runner.rebuild import why_lost
 from runner.settings import Settings, read_settings
 from runner.status import read_status, worth_telling_of
-from runner.template_check import problems_of
-from runner.templates import read_templates
+from runner.templates.check import problems_of
+from runner.templates.template import read_templates
 
 __all__ = ["Check", "examine"]
 

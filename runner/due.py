@@ -8,7 +8,7 @@ from runner.attempts import Attempts, concerns_all
 from runner.coordinator import Coordinator
 from runner.jobs import Selection
 from runner.plan import MISSING, Planned
-from runner.templates import Templates
+from runner.templates.template import Templates
 from runner.waiting import Priority
 
 AT_ONCE = 200  # shots that are planned together, the newest first

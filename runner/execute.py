@@ -43,7 +43,7 @@ from runner.receipts import (
 )
 from runner.render.notebook import render_report, write_plainly
 from runner.render.prefetch import Ahead
-from runner.templates import Template, file_stamp, read_template
+from runner.templates.template import Template, file_stamp, read_template
 from runner.warm.processes import no_orphans
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 

@@ -10,7 +10,7 @@ from runner.dispatch import job_of
 from runner.jobs import Done, Event, Job, Listener, Selection
 from runner.plan import Planned
 from runner.receipts import Subject
-from runner.templates import Templates
+from runner.templates.template import Templates
 from runner.waiting import Key, Priority, Waiting
 
 

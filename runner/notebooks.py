@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.notebook_file import INJECTED, read_notebook
 from runner.outcome import outcome
-from runner.parameters import injected_cell
 from runner.receipts import Scrap, State
-from runner.templates import Template, holds_parameters, is_left_over
+from runner.templates.notebook_file import INJECTED, read_notebook
+from runner.templates.parameters import injected_cell
+from runner.templates.template import Template, holds_parameters, is_left_over
 
 SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
 LONGEST_NAME = 200  # of a scrap

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ishtar.workspace import MARKER, Workspace
 from runner.plan import MISSING, Planned
-from runner.templates import file_stamp
+from runner.templates.template import file_stamp
 
 logger = logging.getLogger(__name__)
 

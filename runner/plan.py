@@ -12,9 +12,9 @@ from ishtar.lineage import Input
 from ishtar.testbed import Testbed
 from runner.jobs import EVERYTHING, Selection
 from runner.present import Present
-from runner.ranges import holds_any
 from runner.receipts import Subject
-from runner.templates import Template, Templates
+from runner.templates.ranges import holds_any
+from runner.templates.template import Template, Templates
 from runner.world import world_of
 
 MISSING = "missing: never made"

@@ -27,7 +27,7 @@ from runner.attempts import Trouble
 from runner.ingest.intake import WaitingFile
 from runner.ingest.quarantine import Held, held
 from runner.progress import AtWork, clear_progress, read_progress, write_passing
-from runner.templates import read_templates
+from runner.templates.template import read_templates
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from ishtar.calibration import Declarations
 from ishtar.lineage import digest
 from ishtar.spans import Span
 from runner.present import Present
-from runner.templates import Template, Templates
+from runner.templates.template import Template, Templates
 
 World = Mapping[tuple[str, str], str]
 

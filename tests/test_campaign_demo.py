@@ -11,7 +11,7 @@ from runner.simulate import Campaign, SimulationError, three_weeks
 from runner.simulate.campaign import setup_of
 from runner.simulate.weeks import HELIUM
 from runner.starter import make_workspace
-from runner.templates import read_templates
+from runner.templates.template import read_templates
 
 pytestmark = pytest.mark.whole
 

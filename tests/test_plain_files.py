@@ -14,8 +14,8 @@ from ishtar.calibration.load import read_declarations
 from ishtar.errors import WorkspaceError
 from ishtar.plain_files import read_plain
 from ishtar.workspace import Workspace
-from runner.sidecar import read_sidecar
-from runner.templates import read_templates
+from runner.templates.sidecar import read_sidecar
+from runner.templates.template import read_templates
 
 
 def pipe(path: Path) -> None:

@@ -13,7 +13,7 @@ from runner.publish.across import COMPARED, NEWEST, across_pages
 from runner.publish.data.search import search_entries
 from runner.publish.facts import Facts
 from runner.receipts import Subject
-from runner.results import ResultRecord
+from runner.templates.results import ResultRecord
 from tests.site_fakes import FIRST, FakeSource, campaign
 
 pytestmark = pytest.mark.whole

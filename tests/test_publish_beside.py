@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from runner.parameters import parse_parameters
 from runner.publish import publish
 from runner.publish.addresses import device_page, signal_page, slug, template_page
 from runner.publish.bibliography import read_bibliography, with_citations
@@ -22,6 +21,7 @@ from runner.publish.stretches import keys_of, stretch_name, week_of
 from runner.receipts import Scrap, Subject
 from runner.render.markdown import markdown_to_html
 from runner.render.sanitise import Document
+from runner.templates.parameters import parse_parameters
 from tests.notebook_fakes import MARKUP, words
 from tests.site_fakes import DAYS, FIRST, FakeSource, campaign, receipt
 from tests.test_publish_site import Page

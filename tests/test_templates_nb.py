@@ -14,10 +14,10 @@ import pytest
 from ishtar.calibration import load_declarations
 from ishtar.units import parse_unit
 from runner.errors import ParameterError
-from runner.parameters import parse_parameters, resolve
 from runner.render.mathml import to_mathml
-from runner.sidecar import KEYS
-from runner.templates import SCOPE_PARAMETERS, Template, read_template, read_templates
+from runner.templates.parameters import parse_parameters, resolve
+from runner.templates.sidecar import KEYS
+from runner.templates.template import SCOPE_PARAMETERS, Template, read_template, read_templates
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "templates_nb"

@@ -13,12 +13,12 @@ from runner.cli.pages import bring_up_to_date
 from runner.coordinator import Coordinator
 from runner.dispatch import run_one
 from runner.errors import ParameterError
-from runner.fork import fork as make_fork
 from runner.jobs import Job
-from runner.parameters import parse_assignments
-from runner.ranges import range_of
 from runner.receipts import Subject
-from runner.templates import SCOPE_PARAMETERS, Template
+from runner.templates.fork import fork as make_fork
+from runner.templates.parameters import parse_assignments
+from runner.templates.ranges import range_of
+from runner.templates.template import SCOPE_PARAMETERS, Template
 
 parameters_option = click.option(
     "-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a parameter."

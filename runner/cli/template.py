@@ -13,7 +13,7 @@ from ishtar.workspace import Workspace
 from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_json, print_rows
 from runner.coordinator import Coordinator
-from runner.templates import read_templates
+from runner.templates.template import read_templates
 
 if TYPE_CHECKING:
     from runner.trial.result import Trial
@@ -50,7 +50,7 @@ def list_(as_json: bool) -> None:
 def check(name: str | None) -> int:
     """Check every template and its sidecar, or the one of NAME; all problems at once."""
     from ishtar.calibration import read_declarations
-    from runner.template_check import problems_of
+    from runner.templates.check import problems_of
 
     workspace = Workspace.find()
     templates = read_templates(workspace.templates)
@@ -84,7 +84,7 @@ def new(name: str) -> None:
 
     It draws the first signal that the workspace declares, or the first channel of the shot.
     """
-    from runner.scaffold import write_scaffold
+    from runner.templates.scaffold import write_scaffold
 
     if not name.isidentifier():
         raise click.UsageError(f"{name!r}: a template's name is letters, digits and _")
@@ -105,7 +105,7 @@ def add(name: str) -> None:
     """
     from ishtar.calibration import read_declarations
     from runner.starter import add_template
-    from runner.template_check import problems_of
+    from runner.templates.check import problems_of
 
     workspace = Workspace.find()
     path = add_template(workspace, name)

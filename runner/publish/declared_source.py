@@ -19,8 +19,8 @@ from runner.publish.records import (
     TemplateRecord,
     WiringSpan,
 )
-from runner.results import ResultRecord, with_glued
-from runner.templates import Template
+from runner.templates.results import ResultRecord, with_glued
+from runner.templates.template import Template
 
 FOLDER = "calibrations/"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from runner.publish.quantities import Quantity, quantity
 from runner.publish.records import TemplateRecord
 from runner.receipts import Scrap
-from runner.results import ResultRecord
+from runner.templates.results import ResultRecord
 
 VALUES_EACH = 4  # results of a report that a summary shows where its template names none
 Key = tuple[str, str]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ishtar.source_notes import time_base_missing
 from runner.facility import Facility
-from runner.parameters import Parameter
 from runner.receipts import Receipt, Scope, Scrap, State, Subject
-from runner.results import ResultRecord
+from runner.templates.parameters import Parameter
+from runner.templates.results import ResultRecord
 
 if TYPE_CHECKING:
     from ishtar.signal import Signal

@@ -40,7 +40,7 @@ from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings import Settings, read_settings
 from runner.status import lasting_troubles
-from runner.templates import Templates, read_templates
+from runner.templates.template import Templates, read_templates
 from runner.world import world_of
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from runner.publish.tables import MAX_COLUMNS
 from runner.publish.trends import trend
 from runner.receipts import Scrap, Subject
 from runner.render.format import MONTHS, day_text
-from runner.results import ResultRecord
+from runner.templates.results import ResultRecord
 
 Kind = Literal["week", "month"]
 MAX_FAILURES = 60

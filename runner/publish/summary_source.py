@@ -9,7 +9,7 @@ from runner.plan import stale_reasons
 from runner.present import Present
 from runner.publish.records import ReportSummary
 from runner.receipts import Scope, Scrap, Subject
-from runner.templates import Templates
+from runner.templates.template import Templates
 
 NO_TEMPLATE = "its template is gone"
 

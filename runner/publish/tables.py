@@ -12,7 +12,7 @@ from runner.publish.key_results import Key, is_number
 from runner.publish.parts import Column, Mark, ShotRow, ShotTable, Value
 from runner.publish.quantities import Scale, cell, quantity, scale_of
 from runner.receipts import Scrap, Subject
-from runner.results import ResultRecord
+from runner.templates.results import ResultRecord
 
 MAX_COLUMNS = 8
 

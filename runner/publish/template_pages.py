@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from runner.parameters import RELATIONS, Parameter
 from runner.publish.addresses import TEMPLATES, template_page
 from runner.publish.facts import Facts, alike, failure
 from runner.publish.key_results import VALUES_EACH
@@ -17,6 +16,7 @@ from runner.publish.records import TemplateRecord
 from runner.publish.trends import trend
 from runner.receipts import Scope, Scrap, Subject
 from runner.render.format import unit_text
+from runner.templates.parameters import RELATIONS, Parameter
 
 COURSE_SHOTS = 60
 COURSE_DAYS = 20

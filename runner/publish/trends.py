@@ -9,7 +9,7 @@ from runner.publish.parts import Trend
 from runner.publish.quantities import quantity, scale_of
 from runner.receipts import Scrap
 from runner.render.format import range_ends
-from runner.results import ResultRecord
+from runner.templates.results import ResultRecord
 
 UNKNOWN = ResultRecord()
 WIDTH, HEIGHT, MARGIN = 240, 56, 5

@@ -22,11 +22,11 @@ from runner.dispatch import given_up, open_workers
 from runner.errors import ParameterError, WorkersLost
 from runner.execute import execute
 from runner.jobs import Done, Event, Job, Listener
-from runner.ranges import range_of
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
-from runner.templates import Template
+from runner.templates.ranges import range_of
+from runner.templates.template import Template
 from runner.trial.code import code_difference
 from runner.trial.compare import compare_inputs, compare_scraps
 from runner.trial.figures import compare_figures, figures_of

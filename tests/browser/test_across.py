@@ -19,7 +19,7 @@ from runner.publish import publish
 from runner.publish.quantities import quantity, scale_of
 from runner.receipts import Scrap, Subject
 from runner.render.format import number, unit_text
-from runner.results import ResultRecord
+from runner.templates.results import ResultRecord
 from tests.browser.looking import DESKTOP, PHONE, SHOTS, Seen, open_page, until, violations
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, campaign, receipt

@@ -121,7 +121,7 @@ def test_the_number_of_the_running_cell_is_the_authors(factory):
     from papermill.engines import papermill_engines
 
     from runner.notebooks import prepare
-    from runner.templates import read_template
+    from runner.templates.template import read_template
 
     path = factory.template("slow", "import time; time.sleep(0.5)")
     told = []

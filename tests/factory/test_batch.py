@@ -21,7 +21,7 @@ from runner.dispatch import submit
 from runner.errors import ReportsNotMade
 from runner.jobs import Done, Event, Job, Selection
 from runner.plan import Planned
-from runner.templates import read_templates
+from runner.templates.template import read_templates
 from runner.warm.processes import LINUX
 
 pytestmark = pytest.mark.whole

@@ -14,7 +14,7 @@ from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import IshtarError
 from runner.cli import COMMANDS
 from runner.settings import SECTIONS
-from runner.sidecar import KEYS
+from runner.templates.sidecar import KEYS
 
 ROOT = Path(__file__).parents[2]
 

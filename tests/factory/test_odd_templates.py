@@ -12,12 +12,12 @@ import pytest
 from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.errors import TemplateError
-from runner.fork import fork
-from runner.notebook_file import INJECTED, read_notebook
 from runner.notebooks import prepare
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
-from runner.templates import read_template, read_templates
+from runner.templates.fork import fork
+from runner.templates.notebook_file import INJECTED, read_notebook
+from runner.templates.template import read_template, read_templates
 
 
 def code(source: Any, tags: Any = None, **more: Any) -> dict[str, Any]:

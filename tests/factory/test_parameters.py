@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import ParameterError, TemplateError
-from runner.fork import fill_in
-from runner.parameters import injected_cell, parse_assignments, parse_parameters, resolve
+from runner.templates.fork import fill_in
+from runner.templates.parameters import injected_cell, parse_assignments, parse_parameters, resolve
 
 CELL = """\
 shot: int = 7  # number of the shot

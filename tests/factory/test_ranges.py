@@ -10,8 +10,8 @@ import pytest
 
 from ishtar.numbers import BadShotSelection
 from runner.errors import ParameterError
-from runner.ranges import holds_any, range_of
 from runner.receipts import Subject
+from runner.templates.ranges import holds_any, range_of
 
 pytestmark = pytest.mark.whole
 

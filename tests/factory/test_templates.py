@@ -10,14 +10,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from ishtar.calibration import Declarations
 from ishtar.calibration.declared import SignalDeclaration
-from runner import templates as templates_module
 from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.notebooks import prepare
-from runner.results import ResultRecord, with_glued
-from runner.template_check import problems_of
-from runner.templates import read_template, read_templates
+from runner.templates import template as templates_module
+from runner.templates.check import problems_of
+from runner.templates.results import ResultRecord, with_glued
+from runner.templates.template import read_template, read_templates
 
 DECLARED = Declarations(
     signals={name: SignalDeclaration(name=name, unit="A") for name in ("Lang_I", "Ngas_P")},

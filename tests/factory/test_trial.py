@@ -14,7 +14,7 @@ from ishtar.lineage import Input
 from runner.errors import ParameterError
 from runner.receipts import Receipt, Scrap, Subject
 from runner.render.images import Picture
-from runner.templates import read_template
+from runner.templates.template import read_template
 from runner.trial.code import code_difference
 from runner.trial.compare import compare_inputs, compare_scraps
 from runner.trial.figures import (

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
-from runner.installs import as_python, called, installs
-from runner.notebook_file import read_notebook
-from runner.templates import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
+from runner.templates.installs import as_python, called, installs
+from runner.templates.notebook_file import read_notebook
+from runner.templates.template import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
 
 _AUTOMAGIC = re.compile(  # what IPython takes without a sign, too
     r"^\s*(?:pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|pwd|run|time|timeit|matplotlib|env"

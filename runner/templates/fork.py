@@ -11,9 +11,9 @@ from typing import Any
 
 from ishtar.lineage import digest
 from ishtar.workspace import VARIABLE, Workspace
-from runner.notebook_file import read_notebook
 from runner.receipts import Subject
-from runner.templates import Template, holds_parameters, is_left_over
+from runner.templates.notebook_file import read_notebook
+from runner.templates.template import Template, holds_parameters, is_left_over
 
 
 def fill_in(source: str, values: Mapping[str, Any]) -> str:

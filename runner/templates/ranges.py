@@ -9,7 +9,7 @@ from ishtar.catalogue import Catalogue
 from ishtar.numbers import NUMBER, select
 from runner.errors import ParameterError
 from runner.receipts import Subject
-from runner.templates import Templates
+from runner.templates.template import Templates
 
 
 def range_of(text: str, known: Sequence[int], template: str) -> Subject:

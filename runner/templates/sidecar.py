@@ -13,7 +13,7 @@ from ishtar.moments import time_of_day
 from ishtar.plain_files import read_plain
 from runner.errors import TemplateError
 from runner.receipts import Scope
-from runner.results import read_results
+from runner.templates.results import read_results
 
 Check = Callable[[Any], str]
 """Says what a value should have been; nothing where it is good."""

@@ -13,11 +13,11 @@ from ishtar.errors import did_you_mean
 from ishtar.lineage import digest
 from ishtar.normal import normal_form
 from runner.errors import NoSuchTemplate, TemplateError
-from runner.notebook_file import INJECTED, name_problem, read_notebook
-from runner.parameters import Parameter, parse_parameters, resolve
 from runner.receipts import Scope, Subject
-from runner.results import ResultRecord, read_results
-from runner.sidecar import read_sidecar
+from runner.templates.notebook_file import INJECTED, name_problem, read_notebook
+from runner.templates.parameters import Parameter, parse_parameters, resolve
+from runner.templates.results import ResultRecord, read_results
+from runner.templates.sidecar import read_sidecar
 
 SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
     "shot": ("shot",),

@@ -1,0 +1,1 @@
+"""Template notebooks: read, checked, started from a scaffold, forked."""
