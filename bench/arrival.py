@@ -29,7 +29,7 @@ from runner.publish.later import Later, work_later
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.simulate import Campaign, simulate
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 
 
 def main() -> None:

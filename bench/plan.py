@@ -24,8 +24,8 @@ from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.plan import make_plan
 from runner.present import Present
-from runner.starter import make_workspace
 from runner.templates.template import Templates, read_templates
+from runner.workspaces.starter import make_workspace
 from runner.world import world_of
 
 N_TEMPLATES = 8

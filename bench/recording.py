@@ -23,7 +23,7 @@ from ishtar.lineage import RAN, VARIABLE, read_records
 from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.simulate import Campaign, simulate
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 
 SHOT = 7
 CELLS = """

@@ -23,7 +23,7 @@ from runner.noting import note_report, note_shot
 from runner.plan import Planned, make_plan
 from runner.rebuild import lacking_reports, open_catalogue
 from runner.receipts import Receipt, Subject
-from runner.settings import Settings, read_settings
+from runner.settings.file import Settings, read_settings
 from runner.soundness import damage, damage_within, damaged_still
 from runner.templates.template import Templates, read_templates
 

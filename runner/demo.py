@@ -13,7 +13,7 @@ from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.jobs import Done, Listener
 from runner.lock import coordinator_lock
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 
 if TYPE_CHECKING:
     from runner.simulate import Campaign

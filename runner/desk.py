@@ -26,7 +26,7 @@ from runner.errors import ClusterError, KernelKilled, WorkersLost
 from runner.handed_out import HandedOut
 from runner.jobs import Done, Listener, Observer
 from runner.lineup import Key, Lineup, Order
-from runner.logs import about
+from runner.monitoring.logs import about
 from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject

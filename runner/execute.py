@@ -28,9 +28,9 @@ from runner import sandbox
 from runner.code import ALL, CHANGING, code_input, library
 from runner.errors import KernelKilled
 from runner.jobs import RERUN_PREFIX, Done, Job
+from runner.monitoring.progress import Telling, following
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import is_passing, was_killed
-from runner.progress import Telling, following
 from runner.receipts import (
     NOTEBOOK,
     RECEIPT,

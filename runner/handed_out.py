@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ishtar.workspace import Workspace
 from runner.jobs import Job
-from runner.progress import write_passing
+from runner.monitoring.progress import write_passing
 
 logger = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from runner.ingest.intake import WaitingFile
 from runner.ingest.outcome import Outcome
 from runner.ingest.quarantine import held
 from runner.metrics import Metrics, serve
+from runner.monitoring.progress import AtWork, kind_of, read_progress, write_passing
+from runner.monitoring.status import Board, LastFile
 from runner.outside import Change
-from runner.progress import AtWork, kind_of, read_progress, write_passing
-from runner.settings import METRICS_FILE, address_of
-from runner.status import Board, LastFile
+from runner.settings.file import METRICS_FILE, address_of
 
 if TYPE_CHECKING:
     from runner.jobs import Done, Event, Job

@@ -19,8 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner import logs
-from runner.settings import PoolSettings
+from runner.monitoring import logs
+from runner.settings.file import PoolSettings
 from runner.warm import owner
 from runner.warm.folders import private_folder
 from runner.warm.processes import adopt_orphans, end_with_parent

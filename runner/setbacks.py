@@ -16,7 +16,7 @@ from runner.attempts import Attempts
 from runner.errors import CoordinatorsLost, KernelKilled, WorkersLost
 from runner.handed_out import HandedOut
 from runner.jobs import Job
-from runner.logs import about
+from runner.monitoring.logs import about
 from runner.plan import Planned
 from runner.receipts import Receipt
 from runner.waiting import Priority

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 import psutil
 
 from ishtar.workspace import Workspace
-from runner.progress import read_progress
+from runner.monitoring.progress import read_progress
 from runner.setbacks import Running
 
 logger = logging.getLogger(__name__)

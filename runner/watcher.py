@@ -26,7 +26,7 @@ from runner.desk import Desk
 from runner.errors import Busy
 from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
 from runner.lock import Lock
-from runner.logs import about
+from runner.monitoring.logs import about
 from runner.observe import ServiceObserver
 from runner.outside import Outside, change_of
 from runner.plan import Planned

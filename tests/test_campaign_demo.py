@@ -10,8 +10,8 @@ from runner import campaign
 from runner.simulate import Campaign, SimulationError, three_weeks
 from runner.simulate.campaign import setup_of
 from runner.simulate.weeks import HELIUM
-from runner.starter import make_workspace
 from runner.templates.template import read_templates
+from runner.workspaces.starter import make_workspace
 
 pytestmark = pytest.mark.whole
 

@@ -63,7 +63,7 @@ import os, sys, time
 from functools import partial
 from pathlib import Path
 from runner.publish.crew import Work, crew_of
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 from tests.site_fakes import FakeSource
 if __name__ == "__main__":
     out = Path(sys.argv[1])

@@ -24,7 +24,7 @@ from runner.publish.stretches import stretch_page
 from runner.publish.tables import shot_table
 from runner.publish.template_pages import template_page_of
 from runner.receipts import Scrap, Subject
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 from runner.templates.results import ResultRecord
 from tests.library_fakes import FIRST as SHOT
 from tests.library_fakes import MOVED, write_workspace

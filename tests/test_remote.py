@@ -30,7 +30,7 @@ from runner.publish import publish
 from runner.publish.source import WorkspaceSource
 from runner.rebuild import rebuild
 from runner.receipts import Receipt, Scrap, Subject, report_folder
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 
 pytestmark = pytest.mark.whole

@@ -28,7 +28,7 @@ from runner.publish.data.downloads import Coarse, _groups
 from runner.publish.data.traces import is_current, traces_folder
 from runner.publish.source import WorkspaceSource, publish_workspace
 from runner.receipts import Subject
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 from tests.axis_fakes import (
     BARE,
     COUNTED,

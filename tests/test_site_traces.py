@@ -29,7 +29,7 @@ from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
 from runner.render.fragment import Fragment
 from runner.render.images import Picture
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 from tests.site_fakes import YearsAhead
 

@@ -25,7 +25,7 @@ from ishtar.store.h5_names import group_name, to_json
 from runner.coordinator import Coordinator
 from runner.ingest import IngestSettings, Layout, ingest_file
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 
 pytestmark = pytest.mark.whole
 

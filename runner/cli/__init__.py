@@ -21,7 +21,7 @@ from ishtar.numbers import BadShotSelection
 from ishtar.query_tree import QueryError
 from ishtar.version import __version__
 from runner.errors import NoSuchTemplate, ParameterError
-from runner.logs import FORMS, Form, configure
+from runner.monitoring.logs import FORMS, Form, configure
 
 COMMANDS: dict[str, str] = {
     "demo": "workspaces",

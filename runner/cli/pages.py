@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from runner.backfill import request_pages
 from runner.coordinator import Coordinator
+from runner.monitoring.status import service_works
 from runner.receipts import Subject
-from runner.status import service_works
 
 
 def bring_up_to_date(coordinator: Coordinator, subjects: Sequence[Subject]) -> None:

@@ -11,11 +11,11 @@ import click
 from ishtar.errors import IshtarError
 from ishtar.plain_files import printable
 from ishtar.workspace import Workspace
-from runner import logs
 from runner.cli import status_text
 from runner.cli.output import json_option, print_json
-from runner.settings import read_settings
-from runner.status import read_status
+from runner.monitoring import logs
+from runner.monitoring.status import read_status
+from runner.settings.file import read_settings
 
 
 @click.command()

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.cli.narrator import seconds
+from runner.monitoring.status import Holder, Report, Status
 from runner.outside import Change
 from runner.receipts import Subject
-from runner.status import Holder, Report, Status
 
 SHOWN = 5  # files in quarantine, by name
 PRIORITIES = ("live", "person", "backfill")

@@ -104,8 +104,8 @@ def add(name: str) -> None:
     What it needs beside that, signals and other templates, is told.
     """
     from ishtar.calibration import read_declarations
-    from runner.starter import add_template
     from runner.templates.check import problems_of
+    from runner.workspaces.starter import add_template
 
     workspace = Workspace.find()
     path = add_template(workspace, name)

@@ -74,7 +74,7 @@ def doctor(as_json: bool) -> int:
 
     What is not there yet, shots or a site, is no fault. Exits with 1 where something is wrong.
     """
-    from runner.doctor import examine
+    from runner.workspaces.doctor import examine
 
     checks = list(examine())
     rows = [

@@ -17,7 +17,7 @@ from runner.cluster.worker import Home, work
 from runner.errors import ClusterError, WorkersLost
 from runner.execute import place
 from runner.jobs import Done, Job
-from runner.settings import PoolSettings
+from runner.settings.file import PoolSettings
 
 if TYPE_CHECKING:
     from distributed import Client

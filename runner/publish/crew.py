@@ -25,7 +25,7 @@ from runner.publish.writer import Writer, Written
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 from runner.warm.processes import end_with_parent
 
 AT_ONCE = 25  # shots that a process takes; fewer where there are few

@@ -24,7 +24,7 @@ from runner.publish.records import SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
 from runner.receipts import Subject
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 
 if TYPE_CHECKING:
     from runner.coordinator import Coordinator

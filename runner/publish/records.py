@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ishtar.source_notes import time_base_missing
-from runner.facility import Facility
 from runner.receipts import Receipt, Scope, Scrap, State, Subject
+from runner.settings.facility import Facility
 from runner.templates.parameters import Parameter
 from runner.templates.results import ResultRecord
 

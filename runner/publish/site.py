@@ -44,7 +44,7 @@ from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 
 log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from ishtar.timebase import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.quarantine import held
+from runner.monitoring.status import lasting_troubles
 from runner.present import Present
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
@@ -38,8 +39,7 @@ from runner.publish.records import (
 )
 from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
-from runner.settings import Settings, read_settings
-from runner.status import lasting_troubles
+from runner.settings.file import Settings, read_settings
 from runner.templates.template import Templates, read_templates
 from runner.world import world_of
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.errors import IshtarError
-from runner.bundled import bundled
+from runner.settings.bundled import bundled
 
 if TYPE_CHECKING:
     from jinja2 import Environment

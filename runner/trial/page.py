@@ -10,7 +10,6 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from ishtar.store import write_atomic
-from runner.facility import Facility
 from runner.publish.pages import Page
 from runner.publish.parts import Change, Image, Mark, Site
 from runner.publish.quantities import Quantity, quantity
@@ -20,6 +19,7 @@ from runner.receipts import FRAGMENT, NOTEBOOK, Receipt, Scrap
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, renderer_version
 from runner.render.theme import Theme
+from runner.settings.facility import Facility
 from runner.trial.code import CodeLine
 from runner.trial.compare import KIND_WORDS, ScrapChange
 from runner.trial.figures import Figure, FigureChange

@@ -31,7 +31,7 @@ from runner.errors import ClusterError, SettingsError, WorkersLost
 from runner.execute import execute, place
 from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject
-from runner.settings import PoolSettings, read_settings
+from runner.settings.file import PoolSettings, read_settings
 from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole

@@ -13,7 +13,7 @@ import runner
 from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import IshtarError
 from runner.cli import COMMANDS
-from runner.settings import SECTIONS
+from runner.settings.file import SECTIONS
 from runner.templates.sidecar import KEYS
 
 ROOT = Path(__file__).parents[2]

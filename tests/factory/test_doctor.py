@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from ishtar.workspace import Workspace
-from runner import doctor
 from runner.cli import main
-from runner.starter import make_workspace
+from runner.workspaces import doctor
+from runner.workspaces.starter import make_workspace
 
 pytestmark = pytest.mark.whole
 
@@ -230,7 +230,7 @@ def test_a_disk_without_room_for_more_files_is_told(fresh, monkeypatch, call):
 
 
 def test_a_service_that_was_killed_is_told(fresh, monkeypatch, call):
-    from runner.status import Board, read_status
+    from runner.monitoring.status import Board, read_status
 
     with Board(fresh, "watch"):
         pass

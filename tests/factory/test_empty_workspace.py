@@ -15,8 +15,8 @@ from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
 from runner.ingest.settings import IngestSettings
-from runner.settings import read_settings
-from runner.starter import make_workspace
+from runner.settings.file import read_settings
+from runner.workspaces.starter import make_workspace
 from tests.command_fakes import Call, caller
 
 pytestmark = pytest.mark.whole

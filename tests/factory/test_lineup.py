@@ -10,7 +10,7 @@ from runner.jobs import Selection
 from runner.lineup import Lineup, Order
 from runner.plan import Planned
 from runner.receipts import Subject
-from runner.settings import Settings
+from runner.settings.file import Settings
 from runner.waiting import Priority
 
 ONE, TWO = Subject.shot(1), Subject.shot(2)

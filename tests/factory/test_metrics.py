@@ -16,7 +16,7 @@ from runner.errors import SettingsError
 from runner.ingest.outcome import Outcome
 from runner.metrics import CONTENT_TYPE, FAMILIES, Metrics, serve
 from runner.observe import ServiceObserver
-from runner.settings import address_of, read_settings
+from runner.settings.file import address_of, read_settings
 
 pytestmark = pytest.mark.whole
 

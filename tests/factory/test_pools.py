@@ -14,7 +14,7 @@ from distributed import LocalCluster
 from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.pool import POOLS, jobs_at_once, open_pool
-from runner.settings import POOL_KINDS, PoolSettings
+from runner.settings.file import POOL_KINDS, PoolSettings
 from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole

@@ -13,7 +13,7 @@ from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.jobs import Selection
 from runner.receipts import Subject
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 
 pytestmark = pytest.mark.whole
 

@@ -14,7 +14,7 @@ from runner import sandbox
 from runner.coordinator import Coordinator
 from runner.dispatch import job_of
 from runner.sandbox import VARIABLE, what_holds
-from runner.settings import RunSettings
+from runner.settings.file import RunSettings
 from runner.warm import owner
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 

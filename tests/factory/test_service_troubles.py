@@ -21,14 +21,14 @@ from runner.cli import main
 from runner.cli.status_text import document, lines
 from runner.coordinator import Coordinator
 from runner.day_times import DayTimes
-from runner.doctor import examine
 from runner.errors import Busy
 from runner.lock import coordinator_lock, lock_file
+from runner.monitoring.status import Board, read_status
 from runner.seen import Seen
 from runner.simulate import Campaign, simulate
-from runner.status import Board, read_status
 from runner.watch import watch
 from runner.watcher import Watcher
+from runner.workspaces.doctor import examine
 from tests.factory.service_fakes import Service
 
 pytestmark = pytest.mark.whole

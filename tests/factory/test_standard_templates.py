@@ -16,7 +16,7 @@ from runner.ingest import ingest_file
 from runner.publish.source import publish_workspace
 from runner.receipts import Receipt
 from runner.simulate import Campaign, simulate
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 from tests.factory.profile_fakes import functions_that_run, not_recorded
 from tests.factory.shared_fakes import made_once
 

@@ -22,10 +22,10 @@ from runner.cli.status_text import document, lines
 from runner.coordinator import Coordinator
 from runner.ingest.outcome import Outcome
 from runner.jobs import Event, Job
+from runner.monitoring.progress import folder, following, read_progress
+from runner.monitoring.status import Board, Holder, LastFile, read_status, status_file
 from runner.observe import RunObserver, ServiceObserver
-from runner.progress import folder, following, read_progress
 from runner.receipts import Receipt, Subject
-from runner.status import Board, Holder, LastFile, read_status, status_file
 from tests.factory.warm_fakes import soon
 
 pytestmark = pytest.mark.whole
@@ -148,7 +148,9 @@ def test_a_worker_tells_phase_and_cell_until_its_report_is_done(factory):
 
 def test_a_real_notebook_tells_each_of_its_code_cells_that_takes_a_moment(factory, monkeypatch):
     told = []
-    monkeypatch.setattr("runner.progress.Telling.cell", lambda self, *at: told.append(at))
+    monkeypatch.setattr(
+        "runner.monitoring.progress.Telling.cell", lambda self, *at: told.append(at)
+    )
     factory.template("short", "a = 1", "import time\ntime.sleep(0.5)", "time.sleep(0.5)")
     done = factory.run("short", kernels="cold")
     # parameters, and three of its own; the others may be slow on a busy machine

@@ -16,8 +16,8 @@ import pytest
 
 from runner import stuck
 from runner.jobs import Job
+from runner.monitoring.progress import AtWork, folder
 from runner.plan import Planned
-from runner.progress import AtWork, folder
 from runner.receipts import Subject
 from runner.setbacks import Running
 from runner.stuck import Stuck

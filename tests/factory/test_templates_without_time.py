@@ -15,7 +15,7 @@ from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.receipts import Receipt
 from runner.simulate import Campaign, simulate
-from runner.starter import make_workspace
+from runner.workspaces.starter import make_workspace
 from tests.axis_fakes import store_again
 from tests.factory.shared_fakes import made_once
 

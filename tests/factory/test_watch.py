@@ -15,12 +15,12 @@ from runner.cli.status_text import lines
 from runner.coordinator import Coordinator
 from runner.day_times import schedule
 from runner.jobs import Selection
+from runner.monitoring.status import read_status
 from runner.seen import Seen
-from runner.settings import WatchSettings
+from runner.settings.file import WatchSettings
 from runner.simulate import Campaign, simulate
-from runner.starter import make_workspace
-from runner.status import read_status
 from runner.watch import watch
+from runner.workspaces.starter import make_workspace
 from tests.factory.service_fakes import Service, ServiceProcess
 
 pytestmark = pytest.mark.whole

@@ -12,7 +12,7 @@ from runner.publish.data.traces import Depth, is_current, traces_folder, write_t
 from runner.publish.records import ShotRecord, SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 
 DOWNLOADS = ("data.csv", "data.mat")
 

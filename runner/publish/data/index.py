@@ -20,7 +20,7 @@ from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shar
 from runner.publish.facts import Facts
 from runner.publish.writer import Writer
 from runner.receipts import Subject
-from runner.site_settings import PublishSettings
+from runner.settings.site import PublishSettings
 
 INDEX = "data/index"
 SEARCH = "data/search"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ishtar.store.atomic import temporary_beside
 from ishtar.workspace import Workspace
-from runner import logs
+from runner.monitoring import logs
 
 if TYPE_CHECKING:
     from runner.jobs import Job

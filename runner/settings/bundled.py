@@ -17,6 +17,6 @@ def bundled(name: str) -> Path:
 
     In a wheel they lie inside the package; in a checkout at its root.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]  # runner
     installed = package / "_bundled" / name
     return installed if installed.is_dir() else package.parent / FOLDERS[name]

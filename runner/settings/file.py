@@ -13,11 +13,11 @@ from ishtar.errors import did_you_mean
 from ishtar.moments import time_of_day
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
-from runner.facility import Facility
 from runner.ingest.settings import IngestSettings
-from runner.logs import FORMS
+from runner.monitoring.logs import FORMS
 from runner.sandbox import CHOICES
-from runner.site_settings import PublishSettings
+from runner.settings.facility import Facility
+from runner.settings.site import PublishSettings
 
 KERNELS = ("warm", "cold")
 METRICS_FILE = "file"

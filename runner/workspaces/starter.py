@@ -12,8 +12,8 @@ from pathlib import Path
 from ishtar.calibration.edit import toml
 from ishtar.errors import did_you_mean
 from ishtar.workspace import MARKER, Workspace
-from runner.bundled import bundled
 from runner.errors import NoSuchTemplate, TemplateError
+from runner.settings.bundled import bundled
 
 SETTINGS = """\
 # The settings of this workspace. What is commented out shows the default.

@@ -1,7 +1,7 @@
 """What the service, or a run, does now: told by who holds the workspace, read by anybody.
 
 The holder of the coordinator's lock writes ``data/status.json`` once a second, and a last time when
-it ends; its workers tell how far they are (`runner.progress`). Reading takes files only, so that it
+it ends; its workers tell how far they are (`runner.monitoring.progress`). Reading takes files only, so that it
 works from every machine that sees the workspace.
 """
 
@@ -26,7 +26,7 @@ from ishtar.workspace import Workspace
 from runner.attempts import Trouble
 from runner.ingest.intake import WaitingFile
 from runner.ingest.quarantine import Held, held
-from runner.progress import AtWork, clear_progress, read_progress, write_passing
+from runner.monitoring.progress import AtWork, clear_progress, read_progress, write_passing
 from runner.templates.template import read_templates
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Workspaces: made, and looked at for what may be wrong with them."""
