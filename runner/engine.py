@@ -31,9 +31,12 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
-from runner.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
-from runner.memory import over
-from runner.messages import lost_output, make_valid
+from runner.kernel.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
+from runner.kernel.memory import over
+from runner.kernel.messages import lost_output, make_valid
+from runner.kernel.warm.lease import WarmKernelError
+from runner.kernel.warm.owner import available
+from runner.kernel.warm.processes import kill_tree
 from runner.outcome import (
     DEAD_KERNEL,
     MEMORY_LIMIT,
@@ -42,9 +45,6 @@ from runner.outcome import (
     UNREADABLE,
     is_injected,
 )
-from runner.warm.lease import WarmKernelError
-from runner.warm.owner import available
-from runner.warm.processes import kill_tree
 
 logger = logging.getLogger(__name__)
 

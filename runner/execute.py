@@ -24,10 +24,11 @@ from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
-from runner import sandbox
 from runner.code import ALL, CHANGING, code_input, library
 from runner.errors import KernelKilled
 from runner.jobs import RERUN_PREFIX, Done, Job
+from runner.kernel import sandbox
+from runner.kernel.warm.processes import no_orphans
 from runner.monitoring.progress import Telling, following
 from runner.notebooks import prepare, run, scraps_in, write
 from runner.outcome import is_passing, was_killed
@@ -44,7 +45,6 @@ from runner.receipts import (
 from runner.render.notebook import render_report, write_plainly
 from runner.render.prefetch import Ahead
 from runner.templates.template import Template, file_stamp, read_template
-from runner.warm.processes import no_orphans
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ Local workers are forked from a single-threaded server that has imported everyth
 so that a new worker is there at once and no thread or open file of the coordinator crosses the
 fork. All of them take their kernels from one server of warm kernels, which belongs to the pool:
 what it imports is imported once, and is ready when the workers are. A process that was told of a
-server (`runner.warm.owner.use`) has its pools take their kernels from that, one after the other.
+server (`runner.kernel.warm.owner.use`) has its pools take their kernels from that, one after the other.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from runner.kernel.warm import owner
+from runner.kernel.warm.folders import private_folder
+from runner.kernel.warm.processes import adopt_orphans, end_with_parent
 from runner.monitoring import logs
 from runner.settings.file import PoolSettings
-from runner.warm import owner
-from runner.warm.folders import private_folder
-from runner.warm.processes import adopt_orphans, end_with_parent
 
 PRELOADED = ["runner.worker"]
 

@@ -28,7 +28,7 @@ EVERY_S = 5.0  # between two looks
 STOPPED_S = 60.0  # until one that was stopped is not waited for any more
 LIMITS = 3  # a worker tries that many kernels, each with the time limit of the report
 GRACE_S = 300.0  # for what comes before and after
-SERVERS = ("multiprocessing.forkserver", "runner.warm.server")
+SERVERS = ("multiprocessing.forkserver", "runner.kernel.warm.server")
 
 
 class Stuck:

@@ -17,7 +17,7 @@ import secrets
 from pathlib import Path
 
 from ishtar.lineage import Input, read_records
-from runner.warm.folders import remove
+from runner.kernel.warm.folders import remove
 
 INPUTS = "inputs.jsonl"
 

@@ -19,8 +19,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import MultipleLocator
 from PIL import Image
 
-from runner.drawing import remembering
-from runner.figures import png
+from runner.kernel.drawing import remembering
+from runner.kernel.figures import png
 
 pytestmark = pytest.mark.whole
 

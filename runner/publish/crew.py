@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.kernel.warm.processes import end_with_parent
 from runner.publish.compose import shot_page
 from runner.publish.data.after import make_traces
 from runner.publish.data.index import Collected, collect
@@ -26,7 +27,6 @@ from runner.receipts import Subject
 from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
 from runner.settings.site import PublishSettings
-from runner.warm.processes import end_with_parent
 
 AT_ONCE = 25  # shots that a process takes; fewer where there are few
 FEW = 20  # shots that are not worth starting processes for

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from runner.kernel.warm.processes import end_with_parent
 from runner.publish.addresses import report_stem, subject_folder
 from runner.publish.compose import day_page, report_page, shot_page
 from runner.publish.daily import daily_json, daily_path, work_out
@@ -19,7 +20,6 @@ from runner.receipts import NOTEBOOK, Subject
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
-from runner.warm.processes import end_with_parent
 
 
 def exists(facts: Facts, subject: Subject) -> bool:

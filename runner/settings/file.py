@@ -14,8 +14,8 @@ from ishtar.moments import time_of_day
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.settings import IngestSettings
+from runner.kernel.sandbox import CHOICES
 from runner.monitoring.logs import FORMS
-from runner.sandbox import CHOICES
 from runner.settings.facility import Facility
 from runner.settings.site import PublishSettings
 
@@ -35,9 +35,9 @@ class RunSettings:
     output_mb : what a report may print or show before it is stopped.
     memory_mb : what a report may take, with all that it starts, where its sidecar says nothing; 0
         means an equal share of three quarters of this machine's memory.
-    kernels : ``"warm"`` or ``"cold"``, how a report gets its kernel (`runner.warm`).
+    kernels : ``"warm"`` or ``"cold"``, how a report gets its kernel (`runner.kernel.warm`).
     sandbox : ``"auto"`` or ``"off"``: whether a report may write only in its own folder, where the
-        system can see to it (`runner.sandbox`).
+        system can see to it (`runner.kernel.sandbox`).
     """
 
     workers: int = 0

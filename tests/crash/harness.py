@@ -179,7 +179,7 @@ class Service:
 
 def _kind(process: psutil.Process) -> str:
     command = " ".join(process.cmdline())
-    if "runner.warm.server" in command:
+    if "runner.kernel.warm.server" in command:
         return "kernel server"
     return "fork server" if "multiprocessing.forkserver" in command else ""
 

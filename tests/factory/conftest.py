@@ -16,9 +16,9 @@ from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
 from runner.execute import execute
 from runner.jobs import Done, Job
+from runner.kernel.warm import owner
+from runner.kernel.warm.owner import WarmServer
 from runner.receipts import Subject
-from runner.warm import owner
-from runner.warm.owner import WarmServer
 from runner.workspaces.starter import make_workspace
 from tests.command_fakes import Call, caller
 from tests.factory.warm_fakes import kernels_from, printed

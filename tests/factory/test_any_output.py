@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.messages import is_shallow, make_valid
+from runner.kernel.messages import is_shallow, make_valid
 from runner.receipts import Receipt
 
 pytestmark = pytest.mark.whole

@@ -20,9 +20,9 @@ from runner.coordinator import Coordinator
 from runner.dispatch import submit
 from runner.errors import ReportsNotMade
 from runner.jobs import Done, Event, Job, Selection
+from runner.kernel.warm.processes import LINUX
 from runner.plan import Planned
 from runner.templates.template import read_templates
-from runner.warm.processes import LINUX
 
 pytestmark = pytest.mark.whole
 

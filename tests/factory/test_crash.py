@@ -17,11 +17,11 @@ from runner.desk import Desk
 from runner.dispatch import job_of, submit
 from runner.execute import MOST_KILLS, RERUN_PREFIX, execute
 from runner.jobs import Done, Event, Job
+from runner.kernel.warm.folders import private_folder, remove_abandoned
 from runner.outcome import was_killed
 from runner.plan import Planned
 from runner.setbacks import MOST_ROUNDS
 from runner.waiting import Priority
-from runner.warm.folders import private_folder, remove_abandoned
 from tests.crash.checks import problems
 from tests.crash.harness import TARGETS, scene
 from tests.crash.reader import Reader, read_all

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from runner.batch import run_batch
+from runner.kernel.warm import owner
+from runner.kernel.warm.owner import WarmServer
 from runner.pool import open_pool
-from runner.warm import owner
-from runner.warm.owner import WarmServer
 from tests.factory.warm_fakes import alive, kernels_from, printed, soon
 
 pytestmark = pytest.mark.whole
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.whole
 COORDINATOR = """
 import os, sys, time
 from runner.pool import open_pool
-from runner.warm import owner
-from runner.warm.owner import WarmServer
+from runner.kernel.warm import owner
+from runner.kernel.warm.owner import WarmServer
 if __name__ == "__main__":
     with open_pool(2) as pool:
         print(*{pool.submit(os.getpid).result() for _ in range(4)}, flush=True)

@@ -10,12 +10,12 @@ import pytest
 
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
-from runner import sandbox
 from runner.coordinator import Coordinator
 from runner.dispatch import job_of
-from runner.sandbox import VARIABLE, what_holds
+from runner.kernel import sandbox
+from runner.kernel.sandbox import VARIABLE, what_holds
+from runner.kernel.warm import owner
 from runner.settings.file import RunSettings
-from runner.warm import owner
 from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 pytestmark = pytest.mark.whole
@@ -215,7 +215,7 @@ def test_a_package_that_is_installed_changes_the_environment(tmp_path, monkeypat
 def test_a_kernel_that_cannot_be_held_runs_nothing(tmp_path):
     """Never open instead: the rules are refused here, because a path lies below a file."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom runner import sandbox\n"
+        "import sys\nfrom pathlib import Path\nfrom runner.kernel import sandbox\n"
         "sandbox._CREATE_RULESET = 10**6\n"
         f"sandbox.enter({{{VARIABLE!r}: {str(tmp_path)!r}}}, Path({str(tmp_path / 't')!r}))\n"
         "print('open')"

@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.warm import owner
-from runner.warm.lease import Lease, WarmKernelError
-from runner.warm.owner import WarmServer
-from runner.warm.processes import kill_tree
+from runner.kernel.warm import owner
+from runner.kernel.warm.lease import Lease, WarmKernelError
+from runner.kernel.warm.owner import WarmServer
+from runner.kernel.warm.processes import kill_tree
 from tests.factory.warm_fakes import alive, execute, kernels_from, printed, soon
 
 pytestmark = [
@@ -38,8 +38,8 @@ os.wait()
 """
 OWNER = """
 import asyncio, os, sys, time
-from runner.warm.lease import Lease
-from runner.warm.owner import WarmServer
+from runner.kernel.warm.lease import Lease
+from runner.kernel.warm.owner import WarmServer
 
 async def main():
     server = WarmServer()
@@ -214,7 +214,7 @@ def test_nothing_is_left_when_the_owner_is_killed(tmp_path):
 LEFT_ALONE = """
 import os, socket, sys
 from pathlib import Path
-from runner.warm import server
+from runner.kernel.warm import server
 
 server.preload_first = server.preload_later = list
 server.Server._fork = lambda self: print("a kernel begins")

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
+from runner.kernel.warm import owner
 from runner.notebooks import run
-from runner.warm import owner
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import psutil
 
-from runner.warm.processes import descendants
+from runner.kernel.warm.processes import descendants
 
 
 def over(pid: int, limit_bytes: float) -> float:

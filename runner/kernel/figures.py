@@ -69,7 +69,7 @@ def _drawn_once(figure: Figure) -> NDArray[np.uint8] | None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import to_rgba
 
-    from runner.drawing import remembering
+    from runner.kernel.drawing import remembering
 
     canvas = figure.canvas
     *colour, alpha = to_rgba(figure.get_facecolor())

@@ -25,7 +25,7 @@ FIRST = (
     "IPython.core.pylabtools",
     "IPython.extensions.storemagic",
     "matplotlib_inline",
-    "runner.streams",
+    "runner.kernel.streams",
     "tornado.platform.asyncio",
     "numpy",
     "matplotlib.backends.backend_agg",
@@ -111,7 +111,7 @@ def _draw() -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from runner.figures import png
+    from runner.kernel.figures import png
 
     backend_registry.list_all()  # looks for entry points of installed packages
     figure = Figure(layout="constrained")

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ishtar.executed import FORKS
-from runner.figures import INLINE
-from runner.warm.folders import private_folder
+from runner.kernel.figures import INLINE
+from runner.kernel.warm.folders import private_folder
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class WarmServer:
         )
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", "runner.warm.server", str(state)],
+                [sys.executable, "-P", "-m", "runner.kernel.warm.server", str(state)],
                 stdin=subprocess.PIPE,  # its end is how the server learns of ours
                 stdout=subprocess.DEVNULL,
                 stderr=log,

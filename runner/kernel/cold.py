@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY = "ISHTAR_TEMPORARY"  # folder for its temporary files
-START = "from runner.cold_kernel import begin as _; _(get_ipython()); del _"
+START = "from runner.kernel.cold import begin as _; _(get_ipython()); del _"
 
 
 def begin(shell: Any) -> None:
     """Get this kernel ready; where it cannot be held to its folder, it ends."""
-    from runner import sandbox
-    from runner.figures import prepare
+    from runner.kernel import sandbox
+    from runner.kernel.figures import prepare
 
     prepare(shell)
     if temporary := os.environ.pop(TEMPORARY, ""):

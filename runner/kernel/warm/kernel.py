@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ishtar.executed import executed
-from runner import sandbox
-from runner.figures import INLINE, prepare
-from runner.warm.processes import LINUX, adopt_orphans, die_with
+from runner.kernel import sandbox
+from runner.kernel.figures import INLINE, prepare
+from runner.kernel.warm.processes import LINUX, adopt_orphans, die_with
 
 
 def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
@@ -90,7 +90,7 @@ def _start(prefix: str, server: int) -> Any:
     config = Config()
     config.HistoryManager.enabled = False  # a database and a thread that nobody asks
     config.IPKernelApp.exec_PYTHONSTARTUP = False
-    config.IPKernelApp.outstream_class = "runner.streams.PromptStream"
+    config.IPKernelApp.outstream_class = "runner.kernel.streams.PromptStream"
     config.IPKernelApp.parent_handle = 0 if LINUX else server
     app = IPKernelApp.instance(
         config=config, transport="ipc", ip=prefix, connection_file=f"{prefix}.json"

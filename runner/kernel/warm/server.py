@@ -1,6 +1,6 @@
 """The server of warm kernels: a process with one thread that forks kernels and hands them out.
 
-    python -m runner.warm.server STATE
+    python -m runner.kernel.warm.server STATE
 
 Its owner made the socket that it listens at, and holds the other end of its standard input: when
 that closes, the server ends with all its kernels, however the owner came to its end. Each lease is
@@ -35,10 +35,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from runner.warm import kernel as forked
-from runner.warm.folders import remove_files_of
-from runner.warm.preload import Sources, preload_first, preload_later
-from runner.warm.processes import adopt_orphans, children, comes_from_below, kill, kill_tree
+from runner.kernel.warm import kernel as forked
+from runner.kernel.warm.folders import remove_files_of
+from runner.kernel.warm.preload import Sources, preload_first, preload_later
+from runner.kernel.warm.processes import adopt_orphans, children, comes_from_below, kill, kill_tree
 
 logger = logging.getLogger(__name__)
 OWNER = 0  # standard input

@@ -14,12 +14,12 @@ import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from runner.cold_kernel import START, TEMPORARY
-from runner.warm.folders import private_folder
-from runner.warm.owner import kernel_environment
-from runner.warm.provisioner import WarmProvisioner
+from runner.kernel.cold import START, TEMPORARY
+from runner.kernel.warm.folders import private_folder
+from runner.kernel.warm.owner import kernel_environment
+from runner.kernel.warm.provisioner import WarmProvisioner
 
-STREAMS = "runner.streams.PromptStream"
+STREAMS = "runner.kernel.streams.PromptStream"
 
 
 class PrivateKernelManager(AsyncKernelManager):

@@ -18,9 +18,9 @@ from typing import Any, cast
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerBase
 
-from runner.warm import owner
-from runner.warm.lease import LONGEST_S, Lease
-from runner.warm.processes import kill_tree
+from runner.kernel.warm import owner
+from runner.kernel.warm.lease import LONGEST_S, Lease
+from runner.kernel.warm.processes import kill_tree
 
 
 class WarmProvisioner(KernelProvisionerBase):

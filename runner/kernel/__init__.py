@@ -1,0 +1,1 @@
+"""Kernels: how they are started or forked, and what runs inside one."""
