@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
+from runner.execution.notebooks import run
 from runner.kernel.warm import owner
-from runner.notebooks import run
 
 CODE = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
 

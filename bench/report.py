@@ -33,9 +33,9 @@ from typing import Any
 
 from ishtar.workspace import VARIABLE, Workspace
 from runner.coordinator import Coordinator
-from runner.execute import execute
+from runner.execution.execute import execute
+from runner.execution.notebooks import prepare, read_scraps, write
 from runner.jobs import Done, Job
-from runner.notebooks import prepare, read_scraps, write
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, Subject
 from runner.templates.template import Template

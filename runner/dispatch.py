@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.coordinator import Coordinator
 from runner.errors import WorkersLost
-from runner.execute import execute, library_environment, rerender
+from runner.execution.execute import execute, library_environment, rerender
 from runner.jobs import Done, Job
 from runner.plan import Planned
 from runner.pool import open_pool

@@ -12,7 +12,7 @@ from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.kinds import KINDS, reason
 from ishtar.lineage import ABSENT, WHERE, Input
 from ishtar.testbed import Testbed
-from runner.code import code_input, library
+from runner.execution.library_code import code_input, library
 from runner.receipts import DamagedReceipt, Receipt
 
 

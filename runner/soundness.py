@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from runner.notebooks import scraps_in
+from runner.execution.notebooks import scraps_in
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Scrap, identity
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import nbconvert
 import papermill
 import scrapbook
 
-import runner.execute
+import runner.execution.execute
 import runner.render.notebook
 
 __all__ = ["nbconvert", "papermill", "runner", "scrapbook"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runner.cluster.connection import Connection
 from runner.cluster.worker import Home, work
 from runner.errors import ClusterError, WorkersLost
-from runner.execute import place
+from runner.execution.execute import place
 from runner.jobs import Done, Job
 from runner.settings.file import PoolSettings
 

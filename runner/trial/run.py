@@ -20,7 +20,7 @@ from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.coordinator import Coordinator
 from runner.dispatch import given_up, open_workers
 from runner.errors import ParameterError, WorkersLost
-from runner.execute import execute
+from runner.execution.execute import execute
 from runner.jobs import Done, Event, Job, Listener
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme

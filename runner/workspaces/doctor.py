@@ -95,7 +95,7 @@ def _kernel() -> str:
     """Run one cell as a report is run, in a kernel that is started for it."""
     from nbformat.v4 import new_code_cell, new_notebook
 
-    from runner.notebooks import run
+    from runner.execution.notebooks import run
 
     cell = new_code_cell("import ishtar.report, matplotlib.pyplot")
     advice = "install the package again, with its dependencies (ipykernel, papermill)"

@@ -14,7 +14,7 @@ import ishtar
 from ishtar.catalogue import Catalogue
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.coordinator import Coordinator
-from runner.outcome import was_killed
+from runner.execution.outcome import was_killed
 from runner.rebuild import rebuild
 from runner.receipts import DamagedReceipt, read_receipts
 from tests.crash.harness import TEMPLATES, Crash

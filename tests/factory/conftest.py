@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
-from runner.execute import execute
+from runner.execution.execute import execute
 from runner.jobs import Done, Job
 from runner.kernel.warm import owner
 from runner.kernel.warm.owner import WarmServer

@@ -120,7 +120,7 @@ def test_cells_are_counted_as_their_author_counts_them(factory):
 def test_the_number_of_the_running_cell_is_the_authors(factory):
     from papermill.engines import papermill_engines
 
-    from runner.notebooks import prepare
+    from runner.execution.notebooks import prepare
     from runner.templates.template import read_template
 
     path = factory.template("slow", "import time; time.sleep(0.5)")

@@ -28,7 +28,7 @@ from runner.cluster.worker import Home, check
 from runner.coordinator import Coordinator
 from runner.dispatch import given_up
 from runner.errors import ClusterError, SettingsError, WorkersLost
-from runner.execute import execute, place
+from runner.execution.execute import execute, place
 from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject
 from runner.settings.file import PoolSettings, read_settings

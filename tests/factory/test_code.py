@@ -14,10 +14,10 @@ import pytest
 
 from ishtar.lineage import RAN, Input, digest
 from ishtar.normal import normal_form, without_docstrings
-from runner import code
 from runner.batch import run_batch
-from runner.code import ALL, CHANGING, Library, code_input, installed_at
 from runner.coordinator import Coordinator
+from runner.execution import library_code as code
+from runner.execution.library_code import ALL, CHANGING, Library, code_input, installed_at
 from runner.rebuild import rebuild
 from runner.receipts import Receipt
 from tests.test_executed import SOURCES as WATCHED
@@ -314,7 +314,7 @@ def works(python: Path) -> bool:
 DIGEST = """
 import sys
 sys.path.insert(0, {root!r})
-from runner.code import library
+from runner.execution.library_code import library
 print(library().digests({{'*': ['*']}})['ishtar'])
 """
 MARKS = """

@@ -15,10 +15,10 @@ from ishtar.workspace import Workspace
 from runner.coordinator import Coordinator
 from runner.desk import Desk
 from runner.dispatch import job_of, submit
-from runner.execute import MOST_KILLS, RERUN_PREFIX, execute
+from runner.execution.execute import MOST_KILLS, RERUN_PREFIX, execute
+from runner.execution.outcome import was_killed
 from runner.jobs import Done, Event, Job
 from runner.kernel.warm.folders import private_folder, remove_abandoned
-from runner.outcome import was_killed
 from runner.plan import Planned
 from runner.setbacks import MOST_ROUNDS
 from runner.waiting import Priority

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from runner.notebooks import read_scraps, scraps_in, write
+from runner.execution.notebooks import read_scraps, scraps_in, write
 from runner.receipts import Scrap
 from runner.render.images import draw_thumbnail
 from runner.render.notebook import render_report, write_plainly

@@ -12,7 +12,7 @@ import pytest
 from runner.batch import run_batch
 from runner.coordinator import Coordinator
 from runner.errors import TemplateError
-from runner.notebooks import prepare
+from runner.execution.notebooks import prepare
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.templates.fork import fork

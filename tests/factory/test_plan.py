@@ -11,10 +11,10 @@ import pytest
 from ishtar.catalogue import Catalogue
 from ishtar.lineage import RAN, WHERE, Input, recording
 from ishtar.testbed import Testbed
-from runner import code
 from runner.cli import main
-from runner.code import code_input
 from runner.coordinator import Coordinator
+from runner.execution import library_code as code
+from runner.execution.library_code import code_input
 from runner.jobs import Done, Selection
 from runner.present import Present
 from runner.rebuild import rebuild

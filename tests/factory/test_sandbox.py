@@ -12,11 +12,11 @@ from ishtar.lineage import recording
 from ishtar.testbed import Testbed
 from runner.coordinator import Coordinator
 from runner.dispatch import job_of
+from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
 from runner.kernel import sandbox
 from runner.kernel.sandbox import VARIABLE, what_holds
 from runner.kernel.warm import owner
 from runner.settings.file import RunSettings
-from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 pytestmark = pytest.mark.whole
 

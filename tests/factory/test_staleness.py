@@ -20,7 +20,7 @@ from ishtar.kinds import KINDS
 from ishtar.lineage import ABSENT, Input
 from ishtar.quality.dating import dating
 from ishtar.testbed import Testbed
-from runner import code
+from runner.execution import library_code as code
 from runner.jobs import Selection
 from runner.present import Present
 from runner.receipts import Scrap

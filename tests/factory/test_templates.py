@@ -13,7 +13,7 @@ from ishtar.calibration.declared import SignalDeclaration
 from runner.cli import main
 from runner.coordinator import Coordinator
 from runner.errors import NoSuchTemplate, TemplateError
-from runner.notebooks import prepare
+from runner.execution.notebooks import prepare
 from runner.templates import template as templates_module
 from runner.templates.check import problems_of
 from runner.templates.results import ResultRecord, with_glued

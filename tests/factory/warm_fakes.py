@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 from nbformat.v4 import new_code_cell, new_notebook
 
+from runner.execution.notebooks import run
 from runner.kernel.warm import owner
-from runner.notebooks import run
 
 
 @contextmanager

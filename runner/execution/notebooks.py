@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.outcome import outcome
+from runner.execution.outcome import outcome
 from runner.receipts import Scrap, State
 from runner.templates.notebook_file import INJECTED, read_notebook
 from runner.templates.parameters import injected_cell
@@ -58,7 +58,7 @@ def run(prepared: Any, **limits: Any) -> tuple[Any, State, str, float]:
     prepared : NotebookNode
         Is filled with what the cells put out.
     limits
-        What `runner.engine.IshtarEngine` takes: limits, folder, environment, kind of kernel.
+        What `runner.execution.engine.IshtarEngine` takes: limits, folder, environment, kind of kernel.
 
     Returns
     -------

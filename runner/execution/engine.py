@@ -31,13 +31,7 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
-from runner.kernel.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
-from runner.kernel.memory import over
-from runner.kernel.messages import lost_output, make_valid
-from runner.kernel.warm.lease import WarmKernelError
-from runner.kernel.warm.owner import available
-from runner.kernel.warm.processes import kill_tree
-from runner.outcome import (
+from runner.execution.outcome import (
     DEAD_KERNEL,
     MEMORY_LIMIT,
     OUTPUT_LIMIT,
@@ -45,6 +39,12 @@ from runner.outcome import (
     UNREADABLE,
     is_injected,
 )
+from runner.kernel.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
+from runner.kernel.memory import over
+from runner.kernel.messages import lost_output, make_valid
+from runner.kernel.warm.lease import WarmKernelError
+from runner.kernel.warm.owner import available
+from runner.kernel.warm.processes import kill_tree
 
 logger = logging.getLogger(__name__)
 

@@ -24,14 +24,15 @@ from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
 from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
-from runner.code import ALL, CHANGING, code_input, library
 from runner.errors import KernelKilled
+from runner.execution.library_code import ALL, CHANGING, code_input, library
+from runner.execution.notebooks import prepare, run, scraps_in, write
+from runner.execution.outcome import is_passing, was_killed
+from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
 from runner.jobs import RERUN_PREFIX, Done, Job
 from runner.kernel import sandbox
 from runner.kernel.warm.processes import no_orphans
 from runner.monitoring.progress import Telling, following
-from runner.notebooks import prepare, run, scraps_in, write
-from runner.outcome import is_passing, was_killed
 from runner.receipts import (
     NOTEBOOK,
     RECEIPT,
@@ -45,7 +46,6 @@ from runner.receipts import (
 from runner.render.notebook import render_report, write_plainly
 from runner.render.prefetch import Ahead
 from runner.templates.template import Template, file_stamp, read_template
-from runner.working_folder import FolderMeddledWith, WorkingFolder
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import ishtar
 from ishtar.executed import BODY, TAKEN
 from ishtar.lineage import ABSENT, RAN, Input, digest
-from runner.source_units import Module
+from runner.execution.source_units import Module
 
 ALL = "*"  # of a report that no notebook ran for: all of the library
 Ran = Mapping[str, Sequence[str]]  # module → its units that count

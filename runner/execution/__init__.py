@@ -1,0 +1,1 @@
+"""One job: a notebook run to a report folder, within limits, with its record."""
