@@ -22,11 +22,11 @@ from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
-from runner.plan import make_plan
-from runner.present import Present
+from runner.staleness.current_state import Present
+from runner.staleness.fingerprints import world_of
+from runner.staleness.plan import make_plan
 from runner.templates.template import Templates, read_templates
 from runner.workspaces.starter import make_workspace
-from runner.world import world_of
 
 N_TEMPLATES = 8
 ROUNDS = 3

@@ -21,13 +21,13 @@ from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.testbed import Testbed
 from ishtar.workspace import MARKER, Workspace
-from runner.present import Present
 from runner.receipts import FRAGMENT, NOTEBOOK, RECEIPT, Receipt, Subject
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
+from runner.staleness.current_state import Present
+from runner.staleness.fingerprints import world_of
 from runner.templates.template import read_templates
-from runner.world import world_of
 
 A_DAY = 40  # shots
 BETWEEN = timedelta(minutes=7)

@@ -20,11 +20,11 @@ from ishtar.workspace import Workspace
 from runner.ingest import follow_shots, remove_leftovers
 from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection
 from runner.noting import note_report, note_shot
-from runner.plan import Planned, make_plan
 from runner.rebuild import lacking_reports, open_catalogue
 from runner.receipts import Receipt, Subject
 from runner.settings.file import Settings, read_settings
-from runner.soundness import damage, damage_within, damaged_still
+from runner.staleness.integrity import damage, damage_within, damaged_still
+from runner.staleness.plan import Planned, make_plan
 from runner.templates.template import Templates, read_templates
 
 logger = logging.getLogger(__name__)

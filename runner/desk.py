@@ -27,10 +27,10 @@ from runner.handed_out import HandedOut
 from runner.jobs import Done, Listener, Observer
 from runner.lineup import Key, Lineup, Order
 from runner.monitoring.logs import about
-from runner.plan import Planned
 from runner.pool import jobs_at_once
 from runner.receipts import Subject
 from runner.setbacks import Running, Setbacks, log_done
+from runner.staleness.plan import Planned
 from runner.stuck import Stuck
 from runner.templates.template import Templates
 from runner.waiting import Priority

@@ -12,9 +12,9 @@ from runner.coordinator import Coordinator
 from runner.errors import WorkersLost
 from runner.execution.execute import execute, library_environment, rerender
 from runner.jobs import Done, Job
-from runner.plan import Planned
 from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt
+from runner.staleness.plan import Planned
 from runner.templates.template import Template
 
 logger = logging.getLogger(__name__)

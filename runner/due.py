@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from runner.attempts import Attempts, concerns_all
 from runner.coordinator import Coordinator
 from runner.jobs import Selection
-from runner.plan import MISSING, Planned
+from runner.staleness.plan import MISSING, Planned
 from runner.templates.template import Templates
 from runner.waiting import Priority
 

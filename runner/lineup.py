@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from runner.coordinator import Coordinator
 from runner.dispatch import job_of
 from runner.jobs import Done, Event, Job, Listener, Selection
-from runner.plan import Planned
 from runner.receipts import Subject
+from runner.staleness.plan import Planned
 from runner.templates.template import Templates
 from runner.waiting import Key, Priority, Waiting
 

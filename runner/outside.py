@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ishtar.workspace import MARKER, Workspace
-from runner.plan import MISSING, Planned
+from runner.staleness.plan import MISSING, Planned
 from runner.templates.template import file_stamp
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from runner.lock import coordinator_lock, held_by, held_here
 from runner.noting import note_report, note_shot
 from runner.receipts import DamagedReceipt, read_receipts, receipts
 from runner.settings.file import Settings, read_settings
-from runner.soundness import damage_within
+from runner.staleness.integrity import damage_within
 
 LOOKS, LOOK_EVERY_S = 6, 0.5  # for a catalogue that another process may be making
 

@@ -17,8 +17,8 @@ from runner.errors import CoordinatorsLost, KernelKilled, WorkersLost
 from runner.handed_out import HandedOut
 from runner.jobs import Job
 from runner.monitoring.logs import about
-from runner.plan import Planned
 from runner.receipts import Receipt
+from runner.staleness.plan import Planned
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import IntEnum
 
-from runner.plan import Planned
 from runner.receipts import Subject
+from runner.staleness.plan import Planned
 
 Key = tuple[Subject, str]
 

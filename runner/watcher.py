@@ -29,11 +29,11 @@ from runner.lock import Lock
 from runner.monitoring.logs import about
 from runner.observe import ServiceObserver
 from runner.outside import Outside, change_of
-from runner.plan import Planned
 from runner.publication import Publication
 from runner.publish.later import old_shots
 from runner.receipts import Subject
 from runner.seen import Seen
+from runner.staleness.plan import Planned
 from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from ishtar.lineage import (
 )
 from ishtar.opening import open_testbed
 from ishtar.testbed import Testbed
-from runner.present import Present
+from runner.staleness.current_state import Present
 from tests.library_fakes import FIRST, LAMED, MOVED
 
 A = Input(kind="signal", name="A", digest="1")

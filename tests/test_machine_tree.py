@@ -15,8 +15,8 @@ from ishtar.lineage import recording
 from ishtar.machine import KINDS, Changes, Component, Machine
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
-from runner.present import Present
 from runner.simulate import instruments
+from runner.staleness.current_state import Present
 from tests.library_fakes import FIRST, LAMED, MOVED
 from tests.machine_fakes import CHANGED, MACHINE, WHOLE, write_machine_workspace
 

@@ -17,8 +17,8 @@ from runner.cli.selection import choose_shots
 from runner.coordinator import Coordinator
 from runner.jobs import Selection
 from runner.lock import coordinator_lock, held_by
-from runner.plan import Planned
 from runner.receipts import Subject
+from runner.staleness.plan import Planned
 from runner.templates.ranges import asked_ranges, subjects_about
 
 shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")

@@ -13,7 +13,7 @@ from runner.ingest import day_problems
 from runner.lock import coordinator_lock
 from runner.rebuild import rebuild as rebuild_catalogue
 from runner.receipts import receipts
-from runner.soundness import damage_within, damaged_still
+from runner.staleness.integrity import damage_within, damaged_still
 
 
 @click.command()

@@ -23,7 +23,6 @@ from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.quarantine import held
 from runner.monitoring.status import lasting_troubles
-from runner.present import Present
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
     ComponentRecord,
@@ -40,8 +39,9 @@ from runner.publish.records import (
 from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings.file import Settings, read_settings
+from runner.staleness.current_state import Present
+from runner.staleness.fingerprints import world_of
 from runner.templates.template import Templates, read_templates
-from runner.world import world_of
 
 if TYPE_CHECKING:
     from runner.publish import Published

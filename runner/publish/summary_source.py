@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ishtar.catalogue import Catalogue, ReportRow, ScrapRow
-from runner.plan import stale_reasons
-from runner.present import Present
 from runner.publish.records import ReportSummary
 from runner.receipts import Scope, Scrap, Subject
+from runner.staleness.current_state import Present
+from runner.staleness.plan import stale_reasons
 from runner.templates.template import Templates
 
 NO_TEMPLATE = "its template is gone"

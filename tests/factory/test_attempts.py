@@ -19,11 +19,11 @@ from runner.desk import Desk
 from runner.dispatch import submit
 from runner.handed_out import HandedOut
 from runner.jobs import Done, Job
-from runner.plan import Planned
 from runner.publication import Publication
 from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
 from runner.setbacks import MOST_DEATHS
+from runner.staleness.plan import Planned
 from runner.waiting import Priority
 
 pytestmark = pytest.mark.whole

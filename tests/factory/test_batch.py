@@ -21,7 +21,7 @@ from runner.dispatch import submit
 from runner.errors import ReportsNotMade
 from runner.jobs import Done, Event, Job, Selection
 from runner.kernel.warm.processes import LINUX
-from runner.plan import Planned
+from runner.staleness.plan import Planned
 from runner.templates.template import read_templates
 
 pytestmark = pytest.mark.whole

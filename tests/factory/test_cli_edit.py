@@ -10,7 +10,7 @@ from ishtar import attributes
 from ishtar.kinds import reason
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
-from runner.present import Present
+from runner.staleness.current_state import Present
 
 pytestmark = pytest.mark.whole
 

@@ -19,8 +19,8 @@ from runner.execution.execute import MOST_KILLS, RERUN_PREFIX, execute
 from runner.execution.outcome import was_killed
 from runner.jobs import Done, Event, Job
 from runner.kernel.warm.folders import private_folder, remove_abandoned
-from runner.plan import Planned
 from runner.setbacks import MOST_ROUNDS
+from runner.staleness.plan import Planned
 from runner.waiting import Priority
 from tests.crash.checks import problems
 from tests.crash.harness import TARGETS, scene

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from runner.receipts import Receipt
-from runner.soundness import damage_within
+from runner.staleness.integrity import damage_within
 from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole

@@ -8,9 +8,9 @@ import pytest
 
 from runner.jobs import Selection
 from runner.lineup import Lineup, Order
-from runner.plan import Planned
 from runner.receipts import Subject
 from runner.settings.file import Settings
+from runner.staleness.plan import Planned
 from runner.waiting import Priority
 
 ONE, TWO = Subject.shot(1), Subject.shot(2)

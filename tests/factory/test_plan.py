@@ -16,9 +16,9 @@ from runner.coordinator import Coordinator
 from runner.execution import library_code as code
 from runner.execution.library_code import code_input
 from runner.jobs import Done, Selection
-from runner.present import Present
 from runner.rebuild import rebuild
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
+from runner.staleness.current_state import Present
 
 pytestmark = pytest.mark.whole
 

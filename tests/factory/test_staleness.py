@@ -22,8 +22,8 @@ from ishtar.quality.dating import dating
 from ishtar.testbed import Testbed
 from runner.execution import library_code as code
 from runner.jobs import Selection
-from runner.present import Present
 from runner.receipts import Scrap
+from runner.staleness.current_state import Present
 from tests.factory.test_plan import make, planned
 
 pytestmark = pytest.mark.whole

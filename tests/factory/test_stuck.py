@@ -17,9 +17,9 @@ import pytest
 from runner import stuck
 from runner.jobs import Job
 from runner.monitoring.progress import AtWork, folder
-from runner.plan import Planned
 from runner.receipts import Subject
 from runner.setbacks import Running
+from runner.staleness.plan import Planned
 from runner.stuck import Stuck
 from runner.waiting import Priority
 

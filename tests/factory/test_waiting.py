@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.plan import Planned
 from runner.receipts import Subject
+from runner.staleness.plan import Planned
 from runner.waiting import Priority, Waiting
 
 

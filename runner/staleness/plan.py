@@ -11,11 +11,11 @@ from ishtar.kinds import reason
 from ishtar.lineage import Input
 from ishtar.testbed import Testbed
 from runner.jobs import EVERYTHING, Selection
-from runner.present import Present
 from runner.receipts import Subject
+from runner.staleness.current_state import Present
+from runner.staleness.fingerprints import world_of
 from runner.templates.ranges import holds_any
 from runner.templates.template import Template, Templates
-from runner.world import world_of
 
 MISSING = "missing: never made"
 FORCED = "forced"

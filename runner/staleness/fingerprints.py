@@ -12,7 +12,7 @@ from ishtar import facts
 from ishtar.calibration import Declarations
 from ishtar.lineage import digest
 from ishtar.spans import Span
-from runner.present import Present
+from runner.staleness.current_state import Present
 from runner.templates.template import Template, Templates
 
 World = Mapping[tuple[str, str], str]

@@ -1,0 +1,1 @@
+"""Which reports are missing or stale, and by which of their inputs."""
