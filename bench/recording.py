@@ -20,8 +20,8 @@ from pathlib import Path
 
 from ishtar.executed import FORKS
 from ishtar.lineage import RAN, VARIABLE, read_records
-from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
+from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
 from runner.workspaces.starter import make_workspace
 

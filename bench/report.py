@@ -32,12 +32,12 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.workspace import VARIABLE, Workspace
-from runner.coordinator import Coordinator
 from runner.execution.execute import execute
 from runner.execution.notebooks import prepare, read_scraps, write
 from runner.jobs import Done, Job
-from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, Subject
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.pool import open_pool
 from runner.templates.template import Template
 
 BIN = Path(sys.executable).parent

@@ -16,11 +16,11 @@ from typing import Any
 
 from ishtar.attributes import edit_many
 from ishtar.workspace import Workspace
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
-from runner.dispatch import run_one
 from runner.jobs import Job, Selection
 from runner.receipts import Subject
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import run_one
 
 NEW_ANTENNA, NEW_DETECTOR, NEW_CALIBRATION = 1201, 1206, 1211  # first shots with them
 HALF_COPIED = 1241

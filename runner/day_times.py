@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ishtar.moments import time_of_day
-from runner.coordinator import Coordinator
+from runner.scheduling.coordinator import Coordinator
 
 
 def schedule(coordinator: Coordinator) -> dict[str, list[str]]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.workspace import MARKER, Workspace
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
 from runner.jobs import Done, Listener
-from runner.lock import coordinator_lock
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.lock import coordinator_lock
 from runner.workspaces.starter import make_workspace
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from runner.attempts import Attempts, Trouble, concerns_all
-from runner.coordinator import Coordinator
 from runner.ingest.intake import WaitingFile
 from runner.monitoring.status import worth_telling
 from runner.observe import ServiceObserver
 from runner.publish.later import Later, work_later
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
 
 logger = logging.getLogger(__name__)
 

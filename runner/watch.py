@@ -20,8 +20,8 @@ from ishtar.catalogue import CatalogueError
 from ishtar.errors import IshtarError
 from ishtar.workspace import Workspace
 from runner.attempts import FIRST_S
-from runner.coordinator import Coordinator
-from runner.lock import coordinator_lock
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.lock import coordinator_lock
 from runner.watcher import Watcher
 
 logger = logging.getLogger(__name__)

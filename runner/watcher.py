@@ -20,21 +20,21 @@ from typing import Any
 from ishtar.workspace import MARKER
 from runner.attempts import Attempts, concerns_all
 from runner.backfill import requests, take_request
-from runner.coordinator import Coordinator
 from runner.day_times import DayTimes
-from runner.desk import Desk
 from runner.errors import Busy
 from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
-from runner.lock import Lock
 from runner.monitoring.logs import about
 from runner.observe import ServiceObserver
 from runner.outside import Outside, change_of
 from runner.publication import Publication
 from runner.publish.later import old_shots
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.lock import Lock
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.scheduler import Desk
 from runner.seen import Seen
 from runner.staleness.plan import Planned
-from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ import pytest
 
 from ishtar.calibration import load_declarations
 from ishtar.calibration.changes import changes as calib_diff
-from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.changes import changes
 from runner.publish.facts import Facts
@@ -24,6 +23,7 @@ from runner.publish.stretches import stretch_page
 from runner.publish.tables import shot_table
 from runner.publish.template_pages import template_page_of
 from runner.receipts import Scrap, Subject
+from runner.scheduling.coordinator import Coordinator
 from runner.settings.site import PublishSettings
 from runner.templates.results import ResultRecord
 from tests.library_fakes import FIRST as SHOT

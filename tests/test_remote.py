@@ -25,11 +25,11 @@ from ishtar.remote.samples import NotKept
 from ishtar.remote.testbed import RemoteTestbed
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.source import WorkspaceSource
-from runner.rebuild import rebuild
 from runner.receipts import Receipt, Scrap, Subject, report_folder
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.rebuild import rebuild
 from runner.settings.site import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 

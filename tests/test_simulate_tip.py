@@ -12,8 +12,8 @@ import pytest
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.cli.data import ingest_files
-from runner.coordinator import Coordinator
 from runner.demo import make_demo
+from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, SimulationError, demo_campaign, probe, simulate_shot
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import setup_of

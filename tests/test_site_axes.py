@@ -21,13 +21,13 @@ import ishtar
 from ishtar.errors import TimeBaseError
 from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.data.after import depth_of
 from runner.publish.data.downloads import Coarse, _groups
 from runner.publish.data.traces import is_current, traces_folder
 from runner.publish.source import WorkspaceSource, publish_workspace
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
 from runner.settings.site import PublishSettings
 from tests.axis_fakes import (
     BARE,

@@ -20,7 +20,6 @@ from scipy.io import loadmat
 
 from ishtar.timebase import Regular
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
 from runner.publish import publish
 from runner.publish.data.tiles import NO_VALUE, STEPS, TILE, cut, encode, levels_of
 from runner.publish.data.traces import read_index
@@ -29,6 +28,7 @@ from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
 from runner.render.fragment import Fragment
 from runner.render.images import Picture
+from runner.scheduling.coordinator import Coordinator
 from runner.settings.site import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 from tests.site_fakes import YearsAhead

@@ -22,8 +22,8 @@ from ishtar.store import Origin, SourceFile, SourceWriter, channel_writer, probl
 from ishtar.store.channel_writer import CHUNK
 from ishtar.store.forgiving_file import ForgivingFile
 from ishtar.store.h5_names import group_name, to_json
-from runner.coordinator import Coordinator
 from runner.ingest import IngestSettings, Layout, ingest_file
+from runner.scheduling.coordinator import Coordinator
 from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
 from runner.workspaces.starter import make_workspace
 

@@ -20,7 +20,7 @@ from ishtar.workspace import Workspace
 from runner.cli.names import name_rows
 from runner.cli.output import Progress, json_option, print_json, print_rows
 from runner.cli.selection import choose_shots
-from runner.coordinator import Coordinator
+from runner.scheduling.coordinator import Coordinator
 
 
 @click.command()

@@ -22,8 +22,8 @@ from ishtar.workspace import Workspace
 from runner.cli.output import json_option, print_rows
 from runner.cli.pages import bring_up_to_date
 from runner.cli.selection import choose_shots
-from runner.coordinator import Coordinator
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
 
 
 @click.command()

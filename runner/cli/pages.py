@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.backfill import request_pages
-from runner.coordinator import Coordinator
 from runner.monitoring.status import service_works
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
 
 
 def bring_up_to_date(coordinator: Coordinator, subjects: Sequence[Subject]) -> None:

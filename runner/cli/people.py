@@ -10,11 +10,11 @@ import click
 from ishtar.numbers import select
 from ishtar.workspace import Workspace
 from runner.cli.pages import bring_up_to_date
-from runner.coordinator import Coordinator
-from runner.dispatch import run_one
 from runner.errors import ParameterError
 from runner.jobs import Job
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import run_one
 from runner.templates.fork import fork as make_fork
 from runner.templates.parameters import parse_assignments
 from runner.templates.ranges import range_of

@@ -10,14 +10,14 @@ from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.lineage import subject_of
 from ishtar.workspace import Workspace
 from runner.backfill import request_backfill
-from runner.batch import run_batch
 from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_rows
 from runner.cli.selection import choose_shots
-from runner.coordinator import Coordinator
 from runner.jobs import Selection
-from runner.lock import coordinator_lock, held_by
 from runner.receipts import Subject
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.lock import coordinator_lock, held_by
 from runner.staleness.plan import Planned
 from runner.templates.ranges import asked_ranges, subjects_about
 

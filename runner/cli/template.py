@@ -12,7 +12,7 @@ import click
 from ishtar.workspace import Workspace
 from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_json, print_rows
-from runner.coordinator import Coordinator
+from runner.scheduling.coordinator import Coordinator
 from runner.templates.template import read_templates
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from ishtar.store import problems as store_problems
 from ishtar.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_rows
-from runner.coordinator import Coordinator
 from runner.ingest import day_problems
-from runner.lock import coordinator_lock
-from runner.rebuild import rebuild as rebuild_catalogue
 from runner.receipts import receipts
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.lock import coordinator_lock
+from runner.scheduling.rebuild import rebuild as rebuild_catalogue
 from runner.staleness.integrity import damage_within, damaged_still
 
 

@@ -27,7 +27,7 @@ from runner.receipts import Subject
 from runner.settings.site import PublishSettings
 
 if TYPE_CHECKING:
-    from runner.coordinator import Coordinator
+    from runner.scheduling.coordinator import Coordinator
 
 logger = logging.getLogger(__name__)
 

@@ -73,7 +73,7 @@ class PoolSettings:
     Attributes
     ----------
     kind : ``"local"``, processes of this machine; ``"inline"``, this process; ``"dask"``, workers
-        of a dask cluster (`runner.cluster`).
+        of a dask cluster (`runner.scheduling.cluster`).
     scheduler : address of a running scheduler, ``"tcp://host:8786"``, or the file in which it has
         written that; empty: a cluster of ``[run] workers`` processes on this machine.
     workers : reports at once on that scheduler's workers; 0 means one for each that it has.

@@ -17,14 +17,14 @@ from ishtar.errors import IshtarError
 from ishtar.numbers import select
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from runner.coordinator import Coordinator
-from runner.dispatch import given_up, open_workers
 from runner.errors import ParameterError, WorkersLost
 from runner.execution.execute import execute
 from runner.jobs import Done, Event, Job, Listener
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import given_up, open_workers
 from runner.templates.ranges import range_of
 from runner.templates.template import Template
 from runner.trial.code import code_difference

@@ -26,7 +26,7 @@ from runner.ingest.incoming import scan
 from runner.ingest.quarantine import REASON, reason_of
 from runner.ingest.registry import converters
 from runner.monitoring.status import read_status, worth_telling_of
-from runner.rebuild import why_lost
+from runner.scheduling.rebuild import why_lost
 from runner.settings.file import Settings, read_settings
 from runner.templates.check import problems_of
 from runner.templates.template import read_templates

@@ -13,10 +13,10 @@ import numpy as np
 import ishtar
 from ishtar.catalogue import Catalogue
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from runner.coordinator import Coordinator
 from runner.execution.outcome import was_killed
-from runner.rebuild import rebuild
 from runner.receipts import DamagedReceipt, read_receipts
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.rebuild import rebuild
 from tests.crash.harness import TEMPLATES, Crash
 from tests.crash.reader import read_all
 

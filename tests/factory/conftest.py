@@ -13,12 +13,12 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
 from runner.execution.execute import execute
 from runner.jobs import Done, Job
 from runner.kernel.warm import owner
 from runner.kernel.warm.owner import WarmServer
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
 from runner.workspaces.starter import make_workspace
 from tests.command_fakes import Call, caller
 from tests.factory.warm_fakes import kernels_from, printed

@@ -9,7 +9,7 @@ import pytest
 
 from ishtar.workspace import Workspace
 from runner.cli import main
-from runner.coordinator import Coordinator
+from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
 from runner.workspaces.starter import make_workspace
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells

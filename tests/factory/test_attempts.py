@@ -13,18 +13,18 @@ from ishtar.catalogue import CatalogueError
 from ishtar.workspace import Workspace
 from runner import attempts
 from runner.attempts import Attempts, concerns_all
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
-from runner.desk import Desk
-from runner.dispatch import submit
-from runner.handed_out import HandedOut
 from runner.jobs import Done, Job
 from runner.publication import Publication
 from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
-from runner.setbacks import MOST_DEATHS
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import submit
+from runner.scheduling.handed_out import HandedOut
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.scheduler import Desk
+from runner.scheduling.setbacks import MOST_DEATHS
 from runner.staleness.plan import Planned
-from runner.waiting import Priority
 
 pytestmark = pytest.mark.whole
 
@@ -171,7 +171,7 @@ def test_a_report_that_is_made_is_noted_when_the_catalogue_can_be_written_again(
 
 @pytest.mark.parametrize("error", [FULL, TypeError("odd")])
 def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, desk, monkeypatch, error):
-    from runner import dispatch as module
+    from runner.scheduling import dispatch as module
 
     execute = Failing(error, error, then=module.execute)
     monkeypatch.setattr(module, "execute", execute)
@@ -183,7 +183,7 @@ def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, desk, monke
 def test_what_reads_a_report_comes_after_it_however_late_that_is(
     factory, coordinator, desk, monkeypatch
 ):
-    from runner import dispatch as module
+    from runner.scheduling import dispatch as module
 
     factory.template("reads", "x = 1", sidecar="after = ['good']")
     monkeypatch.setattr(module, "execute", Failing(FULL, then=module.execute))
@@ -286,7 +286,7 @@ def deadly(coordinator: Coordinator, pool: Executor, planned: Planned, job: Job)
 def die(workspace: Workspace) -> dict[str, str]:
     """Let a service work on shot 1 until it dies, and leave all as a killed one does."""
     with pytest.MonkeyPatch.context() as patch, Coordinator(workspace) as coordinator:
-        patch.setattr("runner.desk.submit", deadly)
+        patch.setattr("runner.scheduling.scheduler.submit", deadly)
         coordinator.sync_shots()
         desk = Desk(coordinator, workers=0)
         desk.ask([1], Priority.LIVE)
@@ -339,7 +339,7 @@ def test_a_coordinator_that_ends_in_good_order_leaves_no_suspects(factory, monke
         assert HandedOut(coordinator.workspace).suspect(job)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("runner.desk.submit", interrupted)
+    monkeypatch.setattr("runner.scheduling.scheduler.submit", interrupted)
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(KeyboardInterrupt):

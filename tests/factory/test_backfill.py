@@ -10,11 +10,11 @@ import pytest
 from ishtar.workspace import Workspace
 from runner.backfill import request_backfill, requests, take_request
 from runner.cli import main
-from runner.desk import Desk
-from runner.lock import coordinator_lock, held_by
-from runner.pool import open_pool
 from runner.receipts import Subject
-from runner.waiting import Priority
+from runner.scheduling.lock import coordinator_lock, held_by
+from runner.scheduling.pool import open_pool
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.scheduler import Desk
 
 pytestmark = pytest.mark.whole
 
@@ -30,7 +30,7 @@ def desk(factory, coordinator, monkeypatch):
     factory.template("two", GLUE, sidecar='after = ["one"]')
     coordinator.sync_shots()
     coordinator.settings = _with_workers(coordinator.settings, 1)
-    monkeypatch.setattr("runner.desk.open_workers", lambda *_: open_pool(0))
+    monkeypatch.setattr("runner.scheduling.scheduler.open_workers", lambda *_: open_pool(0))
     made = Desk(coordinator)
     yield made
     made.close()

@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
-from runner.dispatch import submit
 from runner.errors import ReportsNotMade
 from runner.jobs import Done, Event, Job, Selection
 from runner.kernel.warm.processes import LINUX
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import submit
 from runner.staleness.plan import Planned
 from runner.templates.template import read_templates
 
@@ -207,7 +207,7 @@ def test_a_run_outlives_workers_that_die(factory, monkeypatch, times, state):
     factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
-    monkeypatch.setattr("runner.desk.submit", Deadly(times))
+    monkeypatch.setattr("runner.scheduling.scheduler.submit", Deadly(times))
     with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         made = run_batch(coordinator, workers=2)
@@ -223,7 +223,7 @@ def test_an_error_that_no_report_can_tell_of_ends_the_run_and_is_told(
     def full(*_: object) -> Callable[..., None]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runner.dispatch.execute", full)
+    monkeypatch.setattr("runner.scheduling.dispatch.execute", full)
     with pytest.raises(OSError, match="No space left"):
         run_batch(coordinator, workers=0)
 
@@ -295,7 +295,7 @@ def test_a_report_that_cannot_be_made_ends_no_run(factory, monkeypatch):
     factory.declare("nothing")
     for name in ("good", "bad", "other"):
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
-    monkeypatch.setattr("runner.desk.submit", Stumbling(RuntimeError("stumbled")))
+    monkeypatch.setattr("runner.scheduling.scheduler.submit", Stumbling(RuntimeError("stumbled")))
     with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(ReportsNotMade, match=r"a report could not .*: RuntimeError: stum"):
@@ -308,7 +308,7 @@ def test_a_report_that_cannot_be_made_ends_no_run(factory, monkeypatch):
 def test_what_concerns_all_ends_the_run_at_once(factory, monkeypatch):
     factory.template("bad", "x = 1")
     full = Stumbling(OSError(errno.ENOSPC, "No space left on device"))
-    monkeypatch.setattr("runner.desk.submit", full)
+    monkeypatch.setattr("runner.scheduling.scheduler.submit", full)
     with Coordinator(cold(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         with pytest.raises(OSError, match="No space left"):

@@ -192,7 +192,7 @@ def test_verify_finds_a_damaged_file(factory, call):
 
 
 def test_two_coordinators_do_not_work_on_one_workspace(factory, call):
-    from runner.lock import coordinator_lock
+    from runner.scheduling.lock import coordinator_lock
 
     with coordinator_lock(factory.workspace):
         code, _, err = call("run")

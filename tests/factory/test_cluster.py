@@ -20,17 +20,17 @@ from distributed import LocalCluster
 
 from ishtar.coils import MissingExtra
 from ishtar.workspace import Workspace
-from runner.batch import run_batch
-from runner.cluster import connection
-from runner.cluster.connection import Connection
-from runner.cluster.pool import open_cluster
-from runner.cluster.worker import Home, check
-from runner.coordinator import Coordinator
-from runner.dispatch import given_up
 from runner.errors import ClusterError, SettingsError, WorkersLost
 from runner.execution.execute import execute, place
 from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject
+from runner.scheduling.batch import run_batch
+from runner.scheduling.cluster import connection
+from runner.scheduling.cluster.connection import Connection
+from runner.scheduling.cluster.pool import open_cluster
+from runner.scheduling.cluster.worker import Home, check
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import given_up
 from runner.settings.file import PoolSettings, read_settings
 from tests.factory.warm_fakes import alive, soon
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.whole
 
 COORDINATOR = """
 import os, time
-from runner.cluster.pool import open_cluster
+from runner.scheduling.cluster.pool import open_cluster
 if __name__ == "__main__":
     with open_cluster(1) as pool:
         print(pool.submit(os.getpid).result(), flush=True)

@@ -14,12 +14,12 @@ import pytest
 
 from ishtar.lineage import RAN, Input, digest
 from ishtar.normal import normal_form, without_docstrings
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
 from runner.execution import library_code as code
 from runner.execution.library_code import ALL, CHANGING, Library, code_input, installed_at
-from runner.rebuild import rebuild
 from runner.receipts import Receipt
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.rebuild import rebuild
 from tests.test_executed import SOURCES as WATCHED
 
 SOURCES = {

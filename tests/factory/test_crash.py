@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
-from runner.desk import Desk
-from runner.dispatch import job_of, submit
 from runner.execution.execute import MOST_KILLS, RERUN_PREFIX, execute
 from runner.execution.outcome import was_killed
 from runner.jobs import Done, Event, Job
 from runner.kernel.warm.folders import private_folder, remove_abandoned
-from runner.setbacks import MOST_ROUNDS
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import job_of, submit
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.scheduler import Desk
+from runner.scheduling.setbacks import MOST_ROUNDS
 from runner.staleness.plan import Planned
-from runner.waiting import Priority
 from tests.crash.checks import problems
 from tests.crash.harness import TARGETS, scene
 from tests.crash.reader import Reader, read_all
@@ -164,7 +164,7 @@ def test_a_report_that_ends_its_workers_fails_in_the_end_and_harms_no_other(fact
         factory.template(name, "x = 1", sidecar="needs = ['nothing']")
     settings = factory.workspace.root / "ishtar.toml"
     settings.write_text("[run]\nworkers = 2\nkernels = 'cold'\n")
-    monkeypatch.setattr("runner.desk.submit", deadly)
+    monkeypatch.setattr("runner.scheduling.scheduler.submit", deadly)
     with Coordinator(Workspace.at(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
         made = made_by_a_desk(coordinator)

@@ -13,8 +13,8 @@ import pytest
 from ishtar.calibration import load_declarations, read_declarations
 from ishtar.store import Origin, SourceWriter
 from ishtar.workspace import Workspace
-from runner.coordinator import Coordinator
 from runner.ingest.settings import IngestSettings
+from runner.scheduling.coordinator import Coordinator
 from runner.settings.file import read_settings
 from runner.workspaces.starter import make_workspace
 from tests.command_fakes import Call, caller

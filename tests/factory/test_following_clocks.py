@@ -11,7 +11,7 @@ from nptdms import ChannelObject, RootObject, TdmsWriter
 from ishtar.attributes import edit
 from ishtar.testbed import Testbed
 from runner.publish.source import publish_workspace
-from runner.rebuild import rebuild
+from runner.scheduling.rebuild import rebuild
 from tests.factory.test_plan import make, planned
 from tests.generator_fakes import HEADER, NAME, clock
 

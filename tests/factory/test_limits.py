@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.dispatch import job_of
+from runner.scheduling.dispatch import job_of
 from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from runner.jobs import Selection
-from runner.lineup import Lineup, Order
 from runner.receipts import Subject
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.ready_queue import Lineup, Order
 from runner.settings.file import Settings
 from runner.staleness.plan import Planned
-from runner.waiting import Priority
 
 ONE, TWO = Subject.shot(1), Subject.shot(2)
 TOOK = {"quick": 1.0, "slow": 5.0, "first": 1.0, "second": 6.0}

@@ -13,8 +13,8 @@ import pytest
 from ishtar.workspace import Workspace
 from runner.errors import SettingsError
 from runner.monitoring import logs
-from runner.pool import open_pool
 from runner.receipts import Subject
+from runner.scheduling.pool import open_pool
 from runner.settings.file import read_settings
 
 pytestmark = pytest.mark.whole
@@ -99,7 +99,7 @@ def say(text: str) -> None:
 @pytest.mark.long
 def test_workers_log_as_the_process_that_has_them(tmp_path):
     code = (
-        "from runner.monitoring import logs; from runner.pool import open_pool\n"
+        "from runner.monitoring import logs; from runner.scheduling.pool import open_pool\n"
         "from tests.factory.test_logs import say\n"
         "if __name__ == '__main__':\n"
         "    logs.configure('json')\n"

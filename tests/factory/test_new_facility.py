@@ -22,8 +22,8 @@ import pytest
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.cli import main
-from runner.coordinator import Coordinator
 from runner.ingest import IngestSettings, shot_in
+from runner.scheduling.coordinator import Coordinator
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
 
 pytestmark = pytest.mark.whole

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
 from runner.errors import TemplateError
 from runner.execution.notebooks import prepare
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
 from runner.templates.fork import fork
 from runner.templates.notebook_file import INJECTED, read_notebook
 from runner.templates.template import read_template, read_templates

@@ -12,12 +12,12 @@ from ishtar.catalogue import Catalogue
 from ishtar.lineage import RAN, WHERE, Input, recording
 from ishtar.testbed import Testbed
 from runner.cli import main
-from runner.coordinator import Coordinator
 from runner.execution import library_code as code
 from runner.execution.library_code import code_input
 from runner.jobs import Done, Selection
-from runner.rebuild import rebuild
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.rebuild import rebuild
 from runner.staleness.current_state import Present
 
 pytestmark = pytest.mark.whole

@@ -10,17 +10,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.batch import run_batch
 from runner.kernel.warm import owner
 from runner.kernel.warm.owner import WarmServer
-from runner.pool import open_pool
+from runner.scheduling.batch import run_batch
+from runner.scheduling.pool import open_pool
 from tests.factory.warm_fakes import alive, kernels_from, printed, soon
 
 pytestmark = pytest.mark.whole
 
 COORDINATOR = """
 import os, sys, time
-from runner.pool import open_pool
+from runner.scheduling.pool import open_pool
 from runner.kernel.warm import owner
 from runner.kernel.warm.owner import WarmServer
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
-from runner.pool import POOLS, jobs_at_once, open_pool
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.pool import POOLS, jobs_at_once, open_pool
 from runner.settings.file import POOL_KINDS, PoolSettings
 from tests.factory.warm_fakes import alive, soon
 

@@ -9,10 +9,10 @@ import pytest
 
 from ishtar.catalogue import ReportRow
 from ishtar.lineage import subject_of
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
 from runner.jobs import Selection
 from runner.receipts import Subject
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
 from runner.workspaces.starter import make_workspace
 
 pytestmark = pytest.mark.whole

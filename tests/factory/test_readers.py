@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ishtar.catalogue import Catalogue
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
 
 pytestmark = pytest.mark.whole
 

@@ -10,12 +10,12 @@ import pytest
 
 from ishtar.lineage import recording
 from ishtar.testbed import Testbed
-from runner.coordinator import Coordinator
-from runner.dispatch import job_of
 from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
 from runner.kernel import sandbox
 from runner.kernel.sandbox import VARIABLE, what_holds
 from runner.kernel.warm import owner
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import job_of
 from runner.settings.file import RunSettings
 
 pytestmark = pytest.mark.whole

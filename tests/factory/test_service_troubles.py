@@ -19,11 +19,11 @@ from ishtar.catalogue import Catalogue, CatalogueError
 from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.cli.status_text import document, lines
-from runner.coordinator import Coordinator
 from runner.day_times import DayTimes
 from runner.errors import Busy
-from runner.lock import coordinator_lock, lock_file
 from runner.monitoring.status import Board, read_status
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.lock import coordinator_lock, lock_file
 from runner.seen import Seen
 from runner.simulate import Campaign, simulate
 from runner.watch import watch
@@ -109,8 +109,8 @@ def test_a_command_beside_a_lost_catalogue_makes_it_anew(served, monkeypatch, ca
 def test_a_command_beside_a_service_says_that_the_catalogue_is_lost(served, monkeypatch):
     watch(served, once=True)
     lose(served)
-    monkeypatch.setattr("runner.rebuild.held_here", lambda _: False)
-    monkeypatch.setattr("runner.rebuild.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("runner.scheduling.rebuild.held_here", lambda _: False)
+    monkeypatch.setattr("runner.scheduling.rebuild.LOOK_EVERY_S", 0.0)
     with (
         coordinator_lock(served),
         pytest.raises(CatalogueError, match=r"is missing: process \d+ on .* try again"),

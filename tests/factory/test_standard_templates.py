@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.publish.source import publish_workspace
 from runner.receipts import Receipt
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
 from runner.workspaces.starter import make_workspace
 from tests.factory.profile_fakes import functions_that_run, not_recorded

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from runner.batch import run_batch
 from runner.cli import main
 from runner.cli.live import LiveLines
 from runner.cli.narrator import Narrator, seconds, table
 from runner.cli.status_text import document, lines
-from runner.coordinator import Coordinator
 from runner.ingest.outcome import Outcome
 from runner.jobs import Event, Job
 from runner.monitoring.progress import folder, following, read_progress
 from runner.monitoring.status import Board, Holder, LastFile, read_status, status_file
 from runner.observe import RunObserver, ServiceObserver
 from runner.receipts import Receipt, Subject
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
 from tests.factory.warm_fakes import soon
 
 pytestmark = pytest.mark.whole

@@ -14,14 +14,14 @@ from dataclasses import asdict, replace
 import psutil
 import pytest
 
-from runner import stuck
 from runner.jobs import Job
 from runner.monitoring.progress import AtWork, folder
 from runner.receipts import Subject
-from runner.setbacks import Running
+from runner.scheduling import stuck
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.setbacks import Running
+from runner.scheduling.stuck import Stuck
 from runner.staleness.plan import Planned
-from runner.stuck import Stuck
-from runner.waiting import Priority
 
 pytestmark = pytest.mark.whole
 

@@ -11,9 +11,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from ishtar.calibration import Declarations
 from ishtar.calibration.declared import SignalDeclaration
 from runner.cli import main
-from runner.coordinator import Coordinator
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.execution.notebooks import prepare
+from runner.scheduling.coordinator import Coordinator
 from runner.templates import template as templates_module
 from runner.templates.check import problems_of
 from runner.templates.results import ResultRecord, with_glued

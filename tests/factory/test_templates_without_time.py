@@ -10,10 +10,10 @@ import pytest
 
 from ishtar.store import SourceFile
 from ishtar.workspace import Workspace
-from runner.batch import run_batch
-from runner.coordinator import Coordinator
 from runner.ingest import ingest_file
 from runner.receipts import Receipt
+from runner.scheduling.batch import run_batch
+from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
 from runner.workspaces.starter import make_workspace
 from tests.axis_fakes import store_again

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.receipts import Subject
+from runner.scheduling.priority_queue import Priority, Waiting
 from runner.staleness.plan import Planned
-from runner.waiting import Priority, Waiting
 
 
 def planned(shot: int, template: str = "overview") -> Planned:

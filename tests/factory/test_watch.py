@@ -12,10 +12,10 @@ import pytest
 from ishtar.moments import time_of_day
 from ishtar.workspace import Workspace
 from runner.cli.status_text import lines
-from runner.coordinator import Coordinator
 from runner.day_times import schedule
 from runner.jobs import Selection
 from runner.monitoring.status import read_status
+from runner.scheduling.coordinator import Coordinator
 from runner.seen import Seen
 from runner.settings.file import WatchSettings
 from runner.simulate import Campaign, simulate

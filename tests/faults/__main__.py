@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import ishtar
-from runner.coordinator import Coordinator
-from runner.rebuild import rebuild
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.rebuild import rebuild
 from tests.crash.checks import content
 from tests.crash.command import long_test
 from tests.crash.reader import read_all

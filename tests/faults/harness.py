@@ -22,7 +22,7 @@ import psutil
 from ishtar.catalogue import Catalogue, CatalogueError
 from ishtar.errors import WorkspaceError
 from ishtar.workspace import Workspace
-from runner.lock import lock_file
+from runner.scheduling.lock import lock_file
 from runner.simulate import Campaign, simulate
 from runner.simulate.campaign import SHOTS_A_DAY
 from runner.workspaces.starter import make_workspace

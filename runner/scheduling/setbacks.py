@@ -14,12 +14,12 @@ from typing import Any
 
 from runner.attempts import Attempts
 from runner.errors import CoordinatorsLost, KernelKilled, WorkersLost
-from runner.handed_out import HandedOut
 from runner.jobs import Job
 from runner.monitoring.logs import about
 from runner.receipts import Receipt
+from runner.scheduling.handed_out import HandedOut
+from runner.scheduling.priority_queue import Priority
 from runner.staleness.plan import Planned
-from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
 

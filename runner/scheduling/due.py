@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from runner.attempts import Attempts, concerns_all
-from runner.coordinator import Coordinator
 from runner.jobs import Selection
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.priority_queue import Priority
 from runner.staleness.plan import MISSING, Planned
 from runner.templates.template import Templates
-from runner.waiting import Priority
 
 AT_ONCE = 200  # shots that are planned together, the newest first
 TOGETHER = "plan the reports that are due"

@@ -19,9 +19,9 @@ from ishtar.testbed import Testbed, is_stored, shot_folders
 from ishtar.workspace import Workspace
 from runner.ingest import follow_shots, remove_leftovers
 from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection
-from runner.noting import note_report, note_shot
-from runner.rebuild import lacking_reports, open_catalogue
 from runner.receipts import Receipt, Subject
+from runner.scheduling.noting import note_report, note_shot
+from runner.scheduling.rebuild import lacking_reports, open_catalogue
 from runner.settings.file import Settings, read_settings
 from runner.staleness.integrity import damage, damage_within, damaged_still
 from runner.staleness.plan import Planned, make_plan

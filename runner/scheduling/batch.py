@@ -6,12 +6,12 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from runner.attempts import concerns_all
-from runner.coordinator import Coordinator
-from runner.desk import Desk
 from runner.errors import ClusterError, ReportsNotMade
 from runner.jobs import EVERYTHING, Done, Event, Listener, Selection
-from runner.lineup import Order
-from runner.waiting import Priority
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.ready_queue import Order
+from runner.scheduling.scheduler import Desk
 
 
 def run_batch(

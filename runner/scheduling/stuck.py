@@ -20,7 +20,7 @@ import psutil
 
 from ishtar.workspace import Workspace
 from runner.monitoring.progress import read_progress
-from runner.setbacks import Running
+from runner.scheduling.setbacks import Running
 
 logger = logging.getLogger(__name__)
 

@@ -135,6 +135,6 @@ def local_cluster(workers: int) -> LocalCluster:
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,  # but it listens all the same, at a port that may be taken
-            preload=["runner.worker"],
+            preload=["runner.scheduling.worker"],
             scheduler_kwargs={"allowed_failures": DEATHS - 1, "dashboard_address": "127.0.0.1:0"},
         )

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from runner.coordinator import Coordinator
 from runner.errors import WorkersLost
 from runner.execution.execute import execute, library_environment, rerender
 from runner.jobs import Done, Job
-from runner.pool import open_pool
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.pool import open_pool
 from runner.staleness.plan import Planned
 from runner.templates.template import Template
 

@@ -19,21 +19,21 @@ from types import TracebackType
 from typing import Any
 
 from runner.attempts import Attempts, concerns_all
-from runner.coordinator import Coordinator
-from runner.dispatch import given_up, job_of, open_workers, submit
-from runner.due import Due
 from runner.errors import ClusterError, KernelKilled, WorkersLost
-from runner.handed_out import HandedOut
 from runner.jobs import Done, Listener, Observer
-from runner.lineup import Key, Lineup, Order
 from runner.monitoring.logs import about
-from runner.pool import jobs_at_once
 from runner.receipts import Subject
-from runner.setbacks import Running, Setbacks, log_done
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import given_up, job_of, open_workers, submit
+from runner.scheduling.due import Due
+from runner.scheduling.handed_out import HandedOut
+from runner.scheduling.pool import jobs_at_once
+from runner.scheduling.priority_queue import Priority
+from runner.scheduling.ready_queue import Key, Lineup, Order
+from runner.scheduling.setbacks import Running, Setbacks, log_done
+from runner.scheduling.stuck import Stuck
 from runner.staleness.plan import Planned
-from runner.stuck import Stuck
 from runner.templates.template import Templates
-from runner.waiting import Priority
 
 logger = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from runner.coordinator import Coordinator
-from runner.dispatch import job_of
 from runner.jobs import Done, Event, Job, Listener, Selection
 from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.dispatch import job_of
+from runner.scheduling.priority_queue import Key, Priority, Waiting
 from runner.staleness.plan import Planned
 from runner.templates.template import Templates
-from runner.waiting import Key, Priority, Waiting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from ishtar.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.errors import Busy
 from runner.ingest import index_days, match_days
-from runner.lock import coordinator_lock, held_by, held_here
-from runner.noting import note_report, note_shot
 from runner.receipts import DamagedReceipt, read_receipts, receipts
+from runner.scheduling.lock import coordinator_lock, held_by, held_here
+from runner.scheduling.noting import note_report, note_shot
 from runner.settings.file import Settings, read_settings
 from runner.staleness.integrity import damage_within
 

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.cluster.connection import Connection
-from runner.cluster.worker import Home, work
 from runner.errors import ClusterError, WorkersLost
 from runner.execution.execute import place
 from runner.jobs import Done, Job
+from runner.scheduling.cluster.connection import Connection
+from runner.scheduling.cluster.worker import Home, work
 from runner.settings.file import PoolSettings
 
 if TYPE_CHECKING:

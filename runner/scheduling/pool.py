@@ -25,7 +25,7 @@ from runner.kernel.warm.processes import adopt_orphans, end_with_parent
 from runner.monitoring import logs
 from runner.settings.file import PoolSettings
 
-PRELOADED = ["runner.worker"]
+PRELOADED = ["runner.scheduling.worker"]
 
 
 class Inline(Executor):
@@ -134,7 +134,7 @@ def _local(wanted: Wanted) -> Iterator[Executor]:
 
 
 def _dask(wanted: Wanted) -> AbstractContextManager[Executor]:
-    from runner.cluster.pool import open_cluster
+    from runner.scheduling.cluster.pool import open_cluster
 
     return open_cluster(wanted.workers, settings=wanted.settings, root=wanted.root)
 

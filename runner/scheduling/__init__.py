@@ -1,0 +1,1 @@
+"""What is due gets to the workers, the urgent first; the coordinator writes the catalogue."""
