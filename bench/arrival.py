@@ -22,12 +22,12 @@ import numpy as np
 
 from runner.ingest import ingest_file
 from runner.jobs import Selection
-from runner.publish.later import Later, work_later
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.pool import open_pool
+from runner.service.deferred import Later, work_later
 from runner.simulate import Campaign, simulate
 from runner.workspaces.starter import make_workspace
 

@@ -6,7 +6,7 @@ import pytest
 
 from ishtar.calibration import load_declarations
 from ishtar.workspace import Workspace
-from runner import campaign
+from runner.demo import campaign
 from runner.simulate import Campaign, SimulationError, three_weeks
 from runner.simulate.campaign import setup_of
 from runner.simulate.weeks import HELIUM

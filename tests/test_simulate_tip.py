@@ -12,7 +12,7 @@ import pytest
 from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.cli.data import ingest_files
-from runner.demo import make_demo
+from runner.demo.demo import make_demo
 from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, SimulationError, demo_campaign, probe, simulate_shot
 from runner.simulate import instruments as ins

@@ -14,8 +14,8 @@ import pytest
 from runner.publish import publish
 from runner.publish.data.index import spans
 from runner.publish.encode import json_bytes, script_bytes
-from runner.publish.later import due
 from runner.receipts import Scrap, Subject
+from runner.service.deferred import due
 from runner.settings.site import PublishSettings
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, YearsAhead, _shot, campaign, receipt

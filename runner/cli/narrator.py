@@ -11,8 +11,8 @@ import click
 from ishtar.workspace import Workspace
 from runner.cli.live import LiveLines
 from runner.jobs import Event
-from runner.observe import RunObserver
 from runner.receipts import Subject
+from runner.service.observe import RunObserver
 
 
 class Narrator:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.backfill import request_pages
 from runner.monitoring.status import service_works
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
+from runner.service.backfill import request_pages
 
 
 def bring_up_to_date(coordinator: Coordinator, subjects: Sequence[Subject]) -> None:

@@ -9,7 +9,6 @@ import click
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.lineage import subject_of
 from ishtar.workspace import Workspace
-from runner.backfill import request_backfill
 from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_rows
 from runner.cli.selection import choose_shots
@@ -18,6 +17,7 @@ from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock, held_by
+from runner.service.backfill import request_backfill
 from runner.staleness.plan import Planned
 from runner.templates.ranges import asked_ranges, subjects_about
 

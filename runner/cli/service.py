@@ -27,7 +27,7 @@ def watch(context: click.Context, once: bool) -> None:
     Watches data/incoming and the folders that ishtar.toml names, by polling, so that network
     shares work. Catches up with whatever was left undone.
     """
-    from runner.watch import watch as watch_workspace
+    from runner.service.watch import watch as watch_workspace
 
     workspace = Workspace.find()
     if context.find_root().params.get("log") is None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from runner.cli.narrator import seconds
 from runner.monitoring.status import Holder, Report, Status
-from runner.outside import Change
 from runner.receipts import Subject
+from runner.service.outside import Change
 
 SHOWN = 5  # files in quarantine, by name
 PRIORITIES = ("live", "person", "backfill")

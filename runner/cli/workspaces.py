@@ -10,7 +10,7 @@ import click
 from ishtar.workspace import MARKER, VARIABLE, Workspace
 from runner.cli.data import ingest_files
 from runner.cli.narrator import Narrator
-from runner.demo import Show, make_campaign_demo, make_demo
+from runner.demo.demo import Show, make_campaign_demo, make_demo
 from runner.workspaces.starter import make_workspace
 
 

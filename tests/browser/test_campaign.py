@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.campaign import (
+from runner.demo.campaign import (
     COMMENTS,
     LATE,
     NEW_ANTENNA,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from ishtar.workspace import Workspace
-from runner.watch import watch
+from runner.service.watch import watch
 
 HANG_S = 300.0  # nothing takes so long on any machine: it only ends a test that hangs
 

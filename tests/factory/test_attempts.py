@@ -14,7 +14,6 @@ from ishtar.workspace import Workspace
 from runner import attempts
 from runner.attempts import Attempts, concerns_all
 from runner.jobs import Done, Job
-from runner.publication import Publication
 from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
 from runner.scheduling.batch import run_batch
@@ -24,6 +23,7 @@ from runner.scheduling.handed_out import HandedOut
 from runner.scheduling.priority_queue import Priority
 from runner.scheduling.scheduler import Desk
 from runner.scheduling.setbacks import MOST_DEATHS
+from runner.service.publication import Publication
 from runner.staleness.plan import Planned
 
 pytestmark = pytest.mark.whole
@@ -238,7 +238,7 @@ def test_pages_that_could_not_be_written_are_written_later(coordinator, monkeypa
             raise FULL
         return DONE
 
-    monkeypatch.setattr("runner.publication.publish_workspace", publish)
+    monkeypatch.setattr("runner.service.publication.publish_workspace", publish)
     publication.ask([Subject.shot(1), Subject.shot(2)])
     while publication.due:
         publication.work(busy=False, in_hurry=True)
@@ -255,7 +255,7 @@ def test_a_subject_that_cannot_be_published_holds_up_no_other(coordinator, monke
         done.update(only)
         return DONE
 
-    monkeypatch.setattr("runner.publication.publish_workspace", publish)
+    monkeypatch.setattr("runner.service.publication.publish_workspace", publish)
     publication.ask(map(Subject.shot, (1, 2, 3)))
     publication.work(busy=False, in_hurry=True)
     assert done == {Subject.shot(1), Subject.shot(3)}

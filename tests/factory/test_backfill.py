@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.backfill import request_backfill, requests, take_request
 from runner.cli import main
 from runner.receipts import Subject
 from runner.scheduling.lock import coordinator_lock, held_by
 from runner.scheduling.pool import open_pool
 from runner.scheduling.priority_queue import Priority
 from runner.scheduling.scheduler import Desk
+from runner.service.backfill import request_backfill, requests, take_request
 
 pytestmark = pytest.mark.whole
 

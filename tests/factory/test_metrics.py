@@ -14,8 +14,8 @@ import pytest
 from ishtar.workspace import Workspace
 from runner.errors import SettingsError
 from runner.ingest.outcome import Outcome
-from runner.metrics import CONTENT_TYPE, FAMILIES, Metrics, serve
-from runner.observe import ServiceObserver
+from runner.service.metrics import CONTENT_TYPE, FAMILIES, Metrics, serve
+from runner.service.observe import ServiceObserver
 from runner.settings.file import address_of, read_settings
 
 pytestmark = pytest.mark.whole

@@ -19,15 +19,15 @@ from ishtar.catalogue import Catalogue, CatalogueError
 from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.cli.status_text import document, lines
-from runner.day_times import DayTimes
 from runner.errors import Busy
 from runner.monitoring.status import Board, read_status
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock, lock_file
-from runner.seen import Seen
+from runner.service.day_times import DayTimes
+from runner.service.seen import Seen
+from runner.service.watch import watch
+from runner.service.watcher import Watcher
 from runner.simulate import Campaign, simulate
-from runner.watch import watch
-from runner.watcher import Watcher
 from runner.workspaces.doctor import examine
 from tests.factory.service_fakes import Service
 
@@ -166,7 +166,7 @@ def test_a_catalogue_is_not_made_anew_for_reports_that_are_damaged(served, caplo
 
 
 def test_a_catalogue_that_is_locked_when_the_service_starts_is_waited_for(served, monkeypatch):
-    monkeypatch.setattr("runner.watch.PATIENCE_S", 0.05)
+    monkeypatch.setattr("runner.service.watch.PATIENCE_S", 0.05)
     watch(served, once=True)
     with closing(sqlite3.connect(served.catalogue)) as db:
         db.execute("PRAGMA journal_mode=DELETE")  # then a lock keeps readers out, too
@@ -220,7 +220,7 @@ def locked(workspace: Workspace) -> Iterator[None]:
 def test_what_meets_a_locked_catalogue_is_done_when_it_is_free_and_told_meanwhile(
     factory, served, monkeypatch
 ):
-    monkeypatch.setattr("runner.watch.PATIENCE_S", 0.05)
+    monkeypatch.setattr("runner.service.watch.PATIENCE_S", 0.05)
     with Service(served) as service:
         service.wait_for(page(served).exists)
         with locked(served):
@@ -465,7 +465,7 @@ def test_files_that_wait_are_told_with_the_reason(served, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("runner.watcher.ingest_file", full)
+    monkeypatch.setattr("runner.service.watcher.ingest_file", full)
     with Service(served) as service:
         (served.incoming / "00007_Data.tdms").write_bytes(b"x" * 100)
         service.wait_for(lambda: document(read_status(served))["files_waiting"])
@@ -480,6 +480,6 @@ def test_once_says_what_could_not_be_done(served, monkeypatch):
     def never(*_, **__):
         raise ValueError("a page that cannot be rendered")
 
-    monkeypatch.setattr("runner.publication.publish_workspace", never)
+    monkeypatch.setattr("runner.service.publication.publish_workspace", never)
     with pytest.raises(Exception, match="not everything could be done: publish the site: Value"):
         watch(served, once=True)

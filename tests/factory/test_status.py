@@ -22,10 +22,10 @@ from runner.ingest.outcome import Outcome
 from runner.jobs import Event, Job
 from runner.monitoring.progress import folder, following, read_progress
 from runner.monitoring.status import Board, Holder, LastFile, read_status, status_file
-from runner.observe import RunObserver, ServiceObserver
 from runner.receipts import Receipt, Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
+from runner.service.observe import RunObserver, ServiceObserver
 from tests.factory.warm_fakes import soon
 
 pytestmark = pytest.mark.whole

@@ -12,14 +12,14 @@ import pytest
 from ishtar.moments import time_of_day
 from ishtar.workspace import Workspace
 from runner.cli.status_text import lines
-from runner.day_times import schedule
 from runner.jobs import Selection
 from runner.monitoring.status import read_status
 from runner.scheduling.coordinator import Coordinator
-from runner.seen import Seen
+from runner.service.day_times import schedule
+from runner.service.seen import Seen
+from runner.service.watch import watch
 from runner.settings.file import WatchSettings
 from runner.simulate import Campaign, simulate
-from runner.watch import watch
 from runner.workspaces.starter import make_workspace
 from tests.factory.service_fakes import Service, ServiceProcess
 

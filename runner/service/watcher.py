@@ -19,21 +19,21 @@ from typing import Any
 
 from ishtar.workspace import MARKER
 from runner.attempts import Attempts, concerns_all
-from runner.backfill import requests, take_request
-from runner.day_times import DayTimes
 from runner.errors import Busy
 from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
 from runner.monitoring.logs import about
-from runner.observe import ServiceObserver
-from runner.outside import Outside, change_of
-from runner.publication import Publication
-from runner.publish.later import old_shots
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import Lock
 from runner.scheduling.priority_queue import Priority
 from runner.scheduling.scheduler import Desk
-from runner.seen import Seen
+from runner.service.backfill import requests, take_request
+from runner.service.day_times import DayTimes
+from runner.service.deferred import old_shots
+from runner.service.observe import ServiceObserver
+from runner.service.outside import Outside, change_of
+from runner.service.publication import Publication
+from runner.service.seen import Seen
 from runner.staleness.plan import Planned
 
 logger = logging.getLogger(__name__)

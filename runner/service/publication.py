@@ -10,11 +10,11 @@ from functools import partial
 from runner.attempts import Attempts, Trouble, concerns_all
 from runner.ingest.intake import WaitingFile
 from runner.monitoring.status import worth_telling
-from runner.observe import ServiceObserver
-from runner.publish.later import Later, work_later
 from runner.publish.source import publish_workspace
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
+from runner.service.deferred import Later, work_later
+from runner.service.observe import ServiceObserver
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from ishtar.workspace import Workspace
 from runner.attempts import FIRST_S
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock
-from runner.watcher import Watcher
+from runner.service.watcher import Watcher
 
 logger = logging.getLogger(__name__)
 

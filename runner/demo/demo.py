@@ -91,7 +91,7 @@ def make_demo(
 
 def make_campaign_demo(folder: Path, *, workers: int | None = None, show: Show = Show()) -> None:
     """Make a workspace of three weeks with faults in it, or bring it up to date."""
-    from runner import campaign
+    from runner.demo import campaign
     from runner.simulate import three_weeks
     from runner.simulate.weeks import NO_LOG
 

@@ -21,10 +21,10 @@ from runner.attempts import Trouble
 from runner.ingest.intake import WaitingFile
 from runner.ingest.outcome import Outcome
 from runner.ingest.quarantine import held
-from runner.metrics import Metrics, serve
 from runner.monitoring.progress import AtWork, kind_of, read_progress, write_passing
 from runner.monitoring.status import Board, LastFile
-from runner.outside import Change
+from runner.service.metrics import Metrics, serve
+from runner.service.outside import Change
 from runner.settings.file import METRICS_FILE, address_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The demos: synthetic shots through the whole factory."""

@@ -1,0 +1,1 @@
+"""The service: files that arrive become reports on the site, by itself."""
