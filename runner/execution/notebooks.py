@@ -58,7 +58,8 @@ def run(prepared: Any, **limits: Any) -> tuple[Any, State, str, float]:
     prepared : NotebookNode
         Is filled with what the cells put out.
     limits
-        What `runner.execution.engine.IshtarEngine` takes: limits, folder, environment, kind of kernel.
+        What `runner.execution.engine.IshtarEngine` takes: limits, folder, environment, kind of
+        kernel.
 
     Returns
     -------

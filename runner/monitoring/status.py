@@ -1,8 +1,8 @@
 """What the service, or a run, does now: told by who holds the workspace, read by anybody.
 
 The holder of the coordinator's lock writes ``data/status.json`` once a second, and a last time when
-it ends; its workers tell how far they are (`runner.monitoring.progress`). Reading takes files only, so that it
-works from every machine that sees the workspace.
+it ends; its workers tell how far they are (`runner.monitoring.progress`). Reading takes files only,
+so that it works from every machine that sees the workspace.
 """
 
 from __future__ import annotations

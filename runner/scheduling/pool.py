@@ -4,7 +4,8 @@ Local workers are forked from a single-threaded server that has imported everyth
 so that a new worker is there at once and no thread or open file of the coordinator crosses the
 fork. All of them take their kernels from one server of warm kernels, which belongs to the pool:
 what it imports is imported once, and is ready when the workers are. A process that was told of a
-server (`runner.kernel.warm.owner.use`) has its pools take their kernels from that, one after the other.
+server (`runner.kernel.warm.owner.use`) has its pools take their kernels from that, one after the
+other.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ FOLDERS = {
     "templates_nb": "templates_nb",
     "calibrations": "calibrations",
     "theme": "site/theme",
-    "empty": "runner/empty",  # lies inside the package, in a wheel too
+    "empty": "runner/workspaces/empty",  # lies inside the package, in a wheel too
 }
 
 
