@@ -16,7 +16,7 @@ from site_archive import Archive
 
 from ishtar.catalogue import Catalogue
 from runner.publish import Published, publish
-from runner.publish import site as publisher
+from runner.publish import build as publisher
 from runner.publish.source import WorkspaceSource, opened
 
 PHASES = {  # what `publish` calls → what that is for

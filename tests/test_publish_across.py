@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runner.publish import publish
-from runner.publish.across import COMPARED, NEWEST, across_pages
 from runner.publish.data.search import search_entries
-from runner.publish.facts import Facts
+from runner.publish.pages.across_shots import COMPARED, NEWEST, across_pages
+from runner.publish.view import Facts
 from runner.receipts import Subject
 from runner.templates.results import ResultRecord
 from tests.site_fakes import FIRST, FakeSource, campaign

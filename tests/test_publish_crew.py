@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.publish import crew, publish
-from runner.publish import site as publisher
+from runner.publish import build as publisher
+from runner.publish import publish
+from runner.publish import worker_pool as crew
 from tests.factory.warm_fakes import alive, soon
 from tests.site_fakes import FIRST, FakeSource, campaign
 
@@ -62,7 +63,7 @@ OWNER = """
 import os, sys, time
 from functools import partial
 from pathlib import Path
-from runner.publish.crew import Work, crew_of
+from runner.publish.worker_pool import Work, crew_of
 from runner.settings.site import PublishSettings
 from tests.site_fakes import FakeSource
 if __name__ == "__main__":

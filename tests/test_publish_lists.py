@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from runner.publish.changes import MOST_SIGNALS, changes
-from runner.publish.facts import alike
-from runner.publish.parts import Failure, Link, Mark
 from runner.publish.quantities import range_text
 from runner.publish.records import ShotRecord, WiringRow
+from runner.publish.view import alike
+from runner.publish.view_models import Failure, Link, Mark
 from runner.publish.writer import MOST_WAITING, Writer
 from runner.render.format import range_ends
 from runner.render.sanitise import Document, clean_output

@@ -14,14 +14,14 @@ from ishtar.calibration import load_declarations
 from ishtar.calibration.changes import changes as calib_diff
 from runner.publish import publish
 from runner.publish.changes import changes
-from runner.publish.facts import Facts
-from runner.publish.fronts import MAX_FAILURES, home_page
-from runner.publish.parts import Called, Mark, ShotRow
+from runner.publish.pages.calendar import stretch_page
+from runner.publish.pages.landing import MAX_FAILURES, home_page
+from runner.publish.pages.templates import template_page_of
 from runner.publish.records import ShotRecord, WiringRow
 from runner.publish.source import WorkspaceSource
-from runner.publish.stretches import stretch_page
 from runner.publish.tables import shot_table
-from runner.publish.template_pages import template_page_of
+from runner.publish.view import Facts
+from runner.publish.view_models import Called, Mark, ShotRow
 from runner.receipts import Scrap, Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.settings.site import PublishSettings

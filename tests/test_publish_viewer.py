@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import pytest
 
-from runner.publish.pages import Page
-from runner.publish.parts import Site
+from runner.publish.build import CSP
+from runner.publish.page_models import Page
+from runner.publish.pages.viewer import TracesPage, traces_page
 from runner.publish.records import Facility
-from runner.publish.site import CSP
-from runner.publish.viewer import TracesPage, traces_page
+from runner.publish.view_models import Site
 from runner.publish.writer import Writer
 from runner.render.theme import Theme, theme_folder
 

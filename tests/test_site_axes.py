@@ -22,7 +22,7 @@ from ishtar.errors import TimeBaseError
 from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
 from runner.publish import publish
-from runner.publish.data.after import depth_of
+from runner.publish.data.deferred import depth_of
 from runner.publish.data.downloads import Coarse, _groups
 from runner.publish.data.traces import is_current, traces_folder
 from runner.publish.source import WorkspaceSource, publish_workspace

@@ -7,6 +7,6 @@
     pages, records  what page templates get; what a site source gives
 """
 
-from runner.publish.site import NotASite, Published, publish
+from runner.publish.build import NotASite, Published, publish
 
 __all__ = ["NotASite", "Published", "publish"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.publish.parts import Change
 from runner.publish.records import ShotRecord, WiringRow
+from runner.publish.view_models import Change
 
 _ABSENT = "absent"
 MOST_SIGNALS = 6  # that came or went and are told one by one

@@ -11,8 +11,8 @@ from statistics import median
 from typing import Any
 
 from runner.publish.addresses import subject_folder
-from runner.publish.facts import Daily, Facts
 from runner.publish.key_results import Key, is_number
+from runner.publish.view import Daily, Facts
 from runner.receipts import Subject
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from runner.publish.parts import InputRow, Provenance, ReportState
 from runner.publish.quantities import quantity
 from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
+from runner.publish.view_models import InputRow, Provenance, ReportState
 from runner.receipts import Subject
 from runner.render.format import time_text
 from runner.render.parameters import SUBJECT_PARAMETERS

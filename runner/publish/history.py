@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from statistics import median
 
 from runner.publish.addresses import official_stem
-from runner.publish.facts import Facts
 from runner.publish.key_results import is_number
-from runner.publish.parts import Flag, Spark, Value
 from runner.publish.quantities import quantity, range_text
+from runner.publish.view import Facts
+from runner.publish.view_models import Flag, Spark, Value
 from runner.receipts import Scrap, Subject
 
 EARLY, LATE, LEAST, FAR = 20, 5, 10, 3.0

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from runner.kernel.warm.processes import end_with_parent
 from runner.publish.addresses import report_stem, subject_folder
-from runner.publish.compose import day_page, report_page, shot_page
 from runner.publish.daily import daily_json, daily_path, work_out
-from runner.publish.data.after import keep_of_shot
+from runner.publish.data.deferred import keep_of_shot
 from runner.publish.data.shot import scraps_data, shot_data
 from runner.publish.encode import json_bytes
-from runner.publish.facts import Facts
+from runner.publish.pages.shots import day_page, report_page, shot_page
 from runner.publish.records import ReportRecord
+from runner.publish.view import Facts
 from runner.publish.writer import Writer
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.fragment import read_fragment

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.publish.addresses import subject_page
-from runner.publish.facts import Facts
 from runner.publish.key_results import Key, is_number
-from runner.publish.parts import Column, Mark, ShotRow, ShotTable, Value
 from runner.publish.quantities import Scale, cell, quantity, scale_of
+from runner.publish.view import Facts
+from runner.publish.view_models import Column, Mark, ShotRow, ShotTable, Value
 from runner.receipts import Scrap, Subject
 from runner.templates.results import ResultRecord
 

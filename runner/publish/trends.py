@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from runner.publish.parts import Trend
 from runner.publish.quantities import quantity, scale_of
+from runner.publish.view_models import Trend
 from runner.receipts import Scrap
 from runner.render.format import range_ends
 from runner.templates.results import ResultRecord

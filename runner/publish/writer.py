@@ -16,8 +16,8 @@ from ishtar.store import fsync_dir, write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_beside
 from runner.publish.addresses import relative_url
 from runner.publish.encode import json_bytes, script_bytes
-from runner.publish.pages import Page
-from runner.publish.parts import Site
+from runner.publish.page_models import Page
+from runner.publish.view_models import Site
 from runner.render.theme import Theme
 
 _FOLDERS = (

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.attempts import Attempts
-from runner.publish.data.after import make_traces
+from runner.publish.data.deferred import make_traces
 from runner.publish.data.parquet import update_parquet
 from runner.publish.data.traces import LEVELS_KEPT, read_index
 from runner.publish.records import SiteSource

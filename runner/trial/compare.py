@@ -15,7 +15,7 @@ from typing import Literal
 from ishtar import units
 from ishtar.errors import UnitError
 from ishtar.lineage import ABSENT, Input
-from runner.publish.parts import Change
+from runner.publish.view_models import Change
 from runner.receipts import Receipt, Scrap
 
 ROUNDING = 1e-12  # relative; sums in another order differ by so much

@@ -10,10 +10,10 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from ishtar.store import write_atomic
-from runner.publish.pages import Page
-from runner.publish.parts import Change, Image, Mark, Site
+from runner.publish.build import CSP
+from runner.publish.page_models import Page
 from runner.publish.quantities import Quantity, quantity
-from runner.publish.site import CSP
+from runner.publish.view_models import Change, Image, Mark, Site
 from runner.publish.writer import Writer
 from runner.receipts import FRAGMENT, NOTEBOOK, Receipt, Scrap
 from runner.render.fragment import read_fragment

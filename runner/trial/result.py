@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from runner.publish.parts import Change
 from runner.publish.quantities import quantity
+from runner.publish.view_models import Change
 from runner.receipts import Receipt, Subject
 from runner.render.format import MINUS, MISSING
 from runner.trial.code import CodeLine

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.publish.addresses import slug
-from runner.publish.data.after import lacks_traces
+from runner.publish.data.deferred import lacks_traces
 from runner.publish.data.search import Entry, search_entries
 from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_of
-from runner.publish.facts import Facts
+from runner.publish.view import Facts
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.settings.site import PublishSettings

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from runner.publish.addresses import DAYS, device_page, signal_page, subject_page, template_page
-from runner.publish.bibliography import read_bibliography
-from runner.publish.facts import Facts
+from runner.publish.pages.bibliography import read_bibliography
+from runner.publish.pages.calendar import Kind, keys_of, stretch_link, stretch_name
 from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord
-from runner.publish.stretches import Kind, keys_of, stretch_link, stretch_name
+from runner.publish.view import Facts
 from runner.receipts import Subject
 from runner.render.format import day_text, unit_text
 

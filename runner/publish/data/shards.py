@@ -20,7 +20,7 @@ from ishtar.units import factor
 from runner.publish.addresses import slug
 from runner.publish.describe import report_state
 from runner.publish.encode import plain
-from runner.publish.facts import Facts
+from runner.publish.view import Facts
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 

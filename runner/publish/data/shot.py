@@ -6,8 +6,8 @@ from typing import Any
 
 from runner.publish.addresses import report_stem
 from runner.publish.describe import report_state
-from runner.publish.facts import Facts
 from runner.publish.records import ReportRecord
+from runner.publish.view import Facts
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.notebook import THUMBNAIL
 

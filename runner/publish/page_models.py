@@ -15,7 +15,8 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
-from runner.publish.parts import (
+from runner.publish.records import ComponentRecord, SourceRecord, WiringRow
+from runner.publish.view_models import (
     Change,
     Failure,
     Heat,
@@ -30,7 +31,6 @@ from runner.publish.parts import (
     Value,
     Year,
 )
-from runner.publish.records import ComponentRecord, SourceRecord, WiringRow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
 from runner.publish.describe import subject_text
-from runner.publish.facts import Facts, result_text
 from runner.publish.records import Facility
+from runner.publish.view import Facts, result_text
 from runner.receipts import Subject
 from runner.render.format import parse_time
 

@@ -12,10 +12,10 @@ from typing import ClassVar
 
 from runner.publish.addresses import subject_page
 from runner.publish.describe import subject_text
-from runner.publish.facts import Facts
-from runner.publish.pages import Page
-from runner.publish.parts import Link, ShotTable
+from runner.publish.page_models import Page
 from runner.publish.tables import shot_table
+from runner.publish.view import Facts
+from runner.publish.view_models import Link, ShotTable
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 

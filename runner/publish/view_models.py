@@ -1,7 +1,7 @@
 """What pages are made of: links, values, marks, cards, tables, trends, provenance.
 
-Each is the documented data that a part of a page template gets; `runner.publish.pages` puts them
-together into pages.
+Each is the documented data that a part of a page template gets; `runner.publish.page_models` puts
+them together into pages.
 """
 
 from __future__ import annotations

@@ -9,15 +9,15 @@ from datetime import date, timedelta
 from typing import ClassVar, Literal
 
 from runner.publish.addresses import month_page, subject_page, week_page
-from runner.publish.calendars import month_of
 from runner.publish.daily import daily
-from runner.publish.facts import Daily, Facts, alike, failure, failures_between
 from runner.publish.key_results import Key
-from runner.publish.pages import Page
-from runner.publish.parts import Column, Failure, Link, Month, Trend
+from runner.publish.page_models import Page
+from runner.publish.pages.calendar_grid import month_of
 from runner.publish.quantities import Scale, cell, scale_of
 from runner.publish.tables import MAX_COLUMNS
 from runner.publish.trends import trend
+from runner.publish.view import Daily, Facts, alike, failure, failures_between
+from runner.publish.view_models import Column, Failure, Link, Month, Trend
 from runner.receipts import Scrap, Subject
 from runner.render.format import MONTHS, day_text
 from runner.templates.results import ResultRecord

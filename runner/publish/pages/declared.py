@@ -8,9 +8,9 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from runner.publish.addresses import DEVICES, SIGNALS, device_page, signal_page
-from runner.publish.pages import Page
-from runner.publish.parts import Link
+from runner.publish.page_models import Page
 from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord, WiringSpan
+from runner.publish.view_models import Link
 from runner.render.format import unit_text
 
 

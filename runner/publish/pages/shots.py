@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from runner.publish.across import COMPARE
 from runner.publish.addresses import (
     device_page,
     official_stem,
@@ -17,7 +16,6 @@ from runner.publish.addresses import (
     subject_page,
     template_page,
 )
-from runner.publish.bibliography import read_bibliography, with_citations
 from runner.publish.changes import changes
 from runner.publish.describe import (
     attributes,
@@ -27,15 +25,17 @@ from runner.publish.describe import (
     shot_facts,
     subject_text,
 )
-from runner.publish.facts import Facts, result_text
 from runner.publish.history import key_values
-from runner.publish.pages import DayPage, ReportPage, ShotPage
-from runner.publish.parts import Change, Link
+from runner.publish.page_models import DayPage, ReportPage, ShotPage
+from runner.publish.pages.across_shots import COMPARE
+from runner.publish.pages.bibliography import read_bibliography, with_citations
+from runner.publish.pages.calendar import stretches_of
+from runner.publish.pages.viewer import TRACES
 from runner.publish.records import ReportRecord, ShotRecord
-from runner.publish.stretches import stretches_of
 from runner.publish.tables import shot_table
 from runner.publish.trends import trend
-from runner.publish.viewer import TRACES
+from runner.publish.view import Facts, result_text
+from runner.publish.view_models import Change, Link
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.format import day_text
 from runner.render.fragment import Fragment

@@ -13,8 +13,6 @@ from typing import Any
 from runner.publish.addresses import official_stem, report_stem, subject_page
 from runner.publish.describe import parameter_text, report_state, subject_text, summary_state
 from runner.publish.key_results import Key, KeyResults
-from runner.publish.lines import ShotLine, line_of, read_line
-from runner.publish.parts import Called, Failure, Image, Link, Mark, ReportCard, RerunLink, Value
 from runner.publish.records import (
     ReportRecord,
     ReportSummary,
@@ -23,6 +21,17 @@ from runner.publish.records import (
     TemplateRecord,
 )
 from runner.publish.retention import is_old, without_figures
+from runner.publish.shot_summary import ShotLine, line_of, read_line
+from runner.publish.view_models import (
+    Called,
+    Failure,
+    Image,
+    Link,
+    Mark,
+    ReportCard,
+    RerunLink,
+    Value,
+)
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 from runner.render.fragment import Fragment, read_fragment
 from runner.render.notebook import THUMBNAIL

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from runner.publish.pages import Page
+from runner.publish.page_models import Page
 
 TRACES = "traces.html"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from markupsafe import Markup, escape
 
 from runner.publish.addresses import BIBLIOGRAPHY, relative_url, slug
-from runner.publish.pages import Page
+from runner.publish.page_models import Page
 from runner.render.citations import MARK
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from runner.publish.addresses import month_page, subject_page
-from runner.publish.parts import DayCell, Heat, Month, Year
+from runner.publish.view_models import DayCell, Heat, Month, Year
 from runner.receipts import Subject
 from runner.render.format import MONTHS
 

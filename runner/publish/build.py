@@ -19,27 +19,27 @@ from pathlib import Path
 from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from runner.publish.across import write_across
 from runner.publish.addresses import UNDATED, subject_folder, subject_page
-from runner.publish.beside import write_beside
-from runner.publish.compose import shot_page
-from runner.publish.crew import FEW, Crew, Work, crew_of
-from runner.publish.data.after import make_traces
+from runner.publish.data.deferred import make_traces
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
-from runner.publish.facts import Facts
-from runner.publish.fronts import (
+from runner.publish.history import shots_after
+from runner.publish.pages.across_shots import write_across
+from runner.publish.pages.landing import (
     days_page,
     home_page,
     latest_page,
     not_found_page,
     undated_page,
 )
-from runner.publish.history import shots_after
-from runner.publish.parts import Site
+from runner.publish.pages.reference import write_beside
+from runner.publish.pages.shots import shot_page
+from runner.publish.pages.viewer import traces_page
 from runner.publish.records import SiteSource
 from runner.publish.subjects import render_missing, write_subject
-from runner.publish.viewer import traces_page
+from runner.publish.view import Facts
+from runner.publish.view_models import Site
+from runner.publish.worker_pool import FEW, Crew, Work, crew_of
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version

@@ -13,11 +13,9 @@ from runner.publish.addresses import (
     report_stem,
     subject_page,
 )
-from runner.publish.calendars import heat, years
 from runner.publish.describe import attributes, sentences, subject_text
-from runner.publish.facts import Facts, alike, failure, failures_between
 from runner.publish.history import key_values
-from runner.publish.pages import (
+from runner.publish.page_models import (
     DaysPage,
     HomePage,
     LatestPage,
@@ -25,9 +23,11 @@ from runner.publish.pages import (
     NotFoundPage,
     UndatedPage,
 )
-from runner.publish.parts import Failure, Image, Link, ShotTable
-from runner.publish.stretches import stretches_of
+from runner.publish.pages.calendar import stretches_of
+from runner.publish.pages.calendar_grid import heat, years
 from runner.publish.tables import shot_table
+from runner.publish.view import Facts, alike, failure, failures_between
+from runner.publish.view_models import Failure, Image, Link, ShotTable
 from runner.receipts import Subject
 from runner.render.format import time_text
 

@@ -13,19 +13,19 @@ from runner.publish.addresses import (
     FEED,
     template_page,
 )
-from runner.publish.bibliography import bibliography_page, read_bibliography
-from runner.publish.declared_pages import (
+from runner.publish.page_models import Page
+from runner.publish.pages.bibliography import bibliography_page, read_bibliography
+from runner.publish.pages.calendar import Kind, keys_of, stretch_link, stretch_page
+from runner.publish.pages.declared import (
     device_page_of,
     devices_page,
     signal_link,
     signal_page_of,
     signals_page,
 )
-from runner.publish.facts import Facts
-from runner.publish.feeds import failures_feed, shots_feed
-from runner.publish.pages import Page
-from runner.publish.stretches import Kind, keys_of, stretch_link, stretch_page
-from runner.publish.template_pages import template_page_of, templates_page
+from runner.publish.pages.feeds import failures_feed, shots_feed
+from runner.publish.pages.templates import template_page_of, templates_page
+from runner.publish.view import Facts
 from runner.publish.writer import Writer
 
 FOLDERS = ("templates", "signals", "devices", "weeks", "months")
