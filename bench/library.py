@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 import ishtar
 from ishtar.shot import Shot
-from ishtar.signal import Signal
+from ishtar.signals.signal import Signal
 from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.h5_names import group_name
 from runner.ingest import IngestSettings, Layout, ingest_file

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ishtar.measured import Measured
     from ishtar.opening import open_testbed as open
     from ishtar.shot import Shot
-    from ishtar.signal import Signal
+    from ishtar.signals.signal import Signal
     from ishtar.testbed import Testbed
 
 if "ISHTAR_LINEAGE" in os.environ or "ISHTAR_FORKS_REPORTS" in os.environ:
@@ -34,7 +34,7 @@ _HOMES = {
     "IshtarError": "ishtar.errors",
     "Measured": "ishtar.measured",
     "Shot": "ishtar.shot",
-    "Signal": "ishtar.signal",
+    "Signal": "ishtar.signals.signal",
     "Testbed": "ishtar.testbed",
 }
 

@@ -7,7 +7,7 @@ of a function is written down (an `ishtar.lineage.Input` of kind ``ran``); a lat
 look at a flag.
 
 A *unit* is what is named by it: a function of a module (``ishtar.units:factor``) or a method
-(``ishtar.signal:Signal.load``) with all functions inside of it. What runs while a module is
+(``ishtar.signals.signal:Signal.load``) with all functions inside of it. What runs while a module is
 imported is written down as that module's own, since it counts where that module does. What is taken
 from a module and has no mark (a constant, a class, a function behind a cache) is written down by
 its name, ``ishtar.gases:.MASSES``, whoever takes it in whichever way.

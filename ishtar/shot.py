@@ -15,16 +15,16 @@ from ishtar.errors import DamagedFile
 from ishtar.lineage import is_recording, record
 from ishtar.machine import Machine
 from ishtar.moments import moment_of
-from ishtar.resolve import Resolver
 from ishtar.shot_attributes import Attributes
-from ishtar.signal import Signal
-from ishtar.source_notes import salvaged_names
+from ishtar.signals.resolve import Resolver
+from ishtar.signals.signal import Signal
+from ishtar.signals.source_notes import salvaged_names
 from ishtar.store import Channel, SourceFile
 
 if TYPE_CHECKING:
     import xarray
 
-    from ishtar.export import Exported
+    from ishtar.export.writing import Exported
 
 
 class Shot:
@@ -146,8 +146,8 @@ class Shot:
     def load(
         self, names: str | Sequence[str], t: tuple[float | None, float | None] | None = None
     ) -> xarray.Dataset:
-        """Read several signals that are on one time base: see `ishtar.together.load_together`."""
-        from ishtar.together import load_together
+        """Read several signals that are on one time base: see `load_together`."""
+        from ishtar.export.dataset import load_together
 
         return load_together(self, names, t)
 
@@ -159,7 +159,7 @@ class Shot:
         n: int | None = None,
     ) -> Exported:
         """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`."""
-        from ishtar.export import export
+        from ishtar.export.writing import export
 
         return export(self, path, names, t, n)
 

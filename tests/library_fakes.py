@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.signal import Signal, Story
+from ishtar.signals.signal import Signal, Story
 from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.envelope import block_minmax
 from ishtar.workspace import Workspace

@@ -6,13 +6,13 @@ import math
 
 import pytest
 
-from ishtar.align import align
 from ishtar.errors import IshtarError, NoSuchComponent, TimeBaseError, WorkspaceError
-from ishtar.export import ExportError
+from ishtar.export.writing import ExportError
 from ishtar.machine import Machine
 from ishtar.opening import open_testbed
+from ishtar.signals.align import align
+from ishtar.signals.windows import bounds, seconds
 from ishtar.testbed import Testbed
-from ishtar.windows import bounds, seconds
 from ishtar.workspace import Workspace
 from tests.library_fakes import FIRST
 from tests.machine_fakes import WHOLE, write_machine_workspace

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ishtar.calibrated import CalibratedSamples
 from ishtar.calibration import Calibration, read_declarations
 from ishtar.calibration.facility import facility_transforms
 from ishtar.calibration.response import FrequencyResponse, convolve
 from ishtar.calibration.transforms import Gain, Polynomial, QuietOffset, no_quiet
 from ishtar.errors import CalibrationFileError, TimeBaseError
+from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.spans import Span
 from ishtar.testbed import Testbed
 from tests.library_fakes import FIRST, memory_channel, signal_of

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ishtar.calibrated import CalibratedSamples
 from ishtar.calibration import Calibration
+from ishtar.calibration.stationary_points import holds_turn, polynomial_turns, table_turns
 from ishtar.calibration.transforms import (
     TRANSFORMS,
     Gain,
@@ -23,8 +23,8 @@ from ishtar.calibration.transforms import (
     parse_transform,
 )
 from ishtar.errors import CalibrationFileError, UnitError
+from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.spans import Span
-from ishtar.turns import holds_turn, polynomial_turns, table_turns
 from tests.library_fakes import memory_channel
 
 numbers = st.floats(-1e6, 1e6)

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.io import loadmat
 
-import ishtar.export_files
+import ishtar.export.files
 from ishtar.errors import DamagedFile, MissingCalibration, NoSuchChannel, NoSuchSignal
-from ishtar.export import ExportError, export
-from ishtar.export_files import FORMATS, Export, Series, identifiers
-from ishtar.sampled import ChannelSamples
-from ishtar.signal import Signal, Story
+from ishtar.export.files import FORMATS, Export, Series, identifiers
+from ishtar.export.writing import ExportError, export
+from ishtar.signals.samples import ChannelSamples
+from ishtar.signals.signal import Signal, Story
 from tests.library_fakes import DT, FIRST, LAMED, T0, N, memory_channel, truth
 
 REAL = truth(FIRST)
@@ -34,7 +34,7 @@ def shot(testbed):
 @pytest.fixture(params=[1 << 18, 700])
 def block(request, monkeypatch):
     """Files are written in one block, and in many."""
-    monkeypatch.setattr(ishtar.export_files, "BLOCK", request.param)
+    monkeypatch.setattr(ishtar.export.files, "BLOCK", request.param)
 
 
 def text_of(dataset):
@@ -73,7 +73,7 @@ def test_a_small_mat_file_is_a_struct_for_each_signal(shot, tmp_path, block):
 
 def test_a_large_mat_file_is_matlab_7_3(shot, tmp_path, block, monkeypatch):
     """HDF5 behind MATLAB's head: columns, classes, and a common time base once."""
-    monkeypatch.setattr(ishtar.export_files, "MAT5_MOST", 0)
+    monkeypatch.setattr(ishtar.export.files, "MAT5_MOST", 0)
     path = export(shot, tmp_path / "x.mat", MIXED).paths[0]
     head = path.read_bytes()[:512]
     assert head.startswith(b"MATLAB 7.3 MAT-file")

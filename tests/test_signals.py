@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ishtar.derived import DerivedSamples
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.sampled import ChannelSamples
-from ishtar.signal import Signal, Story
+from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.samples import ChannelSamples
+from ishtar.signals.signal import Signal, Story
+from ishtar.signals.time_base import Regular
 from ishtar.testbed import Testbed
-from ishtar.timebase import Regular
 from tests.library_fakes import (
     DT,
     FIRST,
@@ -480,7 +480,7 @@ def test_only_stretches_in_which_a_curve_turns_are_read_in_full():
 
 
 def test_a_derived_envelope_of_one_stretch_needs_little_memory(monkeypatch):
-    monkeypatch.setattr("ishtar.extremes.BLOCK", 100)
+    monkeypatch.setattr("ishtar.signals.min_max.BLOCK", 100)
     longest = 0
 
     class Watched(ChannelSamples):

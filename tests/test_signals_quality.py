@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ishtar.derived import DerivedSamples
 from ishtar.errors import UnitError
-from ishtar.sampled import ChannelSamples
+from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.samples import ChannelSamples
 from ishtar.store import SourceFile, SourceWriter
 from ishtar.testbed import Testbed
 from tests.library_fakes import DT, FIRST, SCALE, T0, origin, signal_of

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ishtar.calibrated import CalibratedSamples
 from ishtar.calibration import Calibration
 from ishtar.calibration.expression import propagate
 from ishtar.calibration.response import FrequencyResponse
@@ -24,10 +23,11 @@ from ishtar.calibration.transforms import (
     Table,
     no_quiet,
 )
-from ishtar.derived import DerivedSamples
 from ishtar.errors import TimeBaseError
 from ishtar.means import mean_of
-from ishtar.sampled import ChannelSamples, ScaledSamples
+from ishtar.signals.calibrated import CalibratedSamples
+from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.samples import ChannelSamples, ScaledSamples
 from ishtar.spans import Span
 from ishtar.testbed import Testbed
 from tests.library_fakes import FIRST, memory_channel, signal_of, truth
@@ -283,7 +283,7 @@ def test_sigma_of_a_stretch_is_that_stretch_of_sigma(testbed, monkeypatch):
     for name in ("Probe_I", "Coil_I", "Inj_P"):
         s = testbed[FIRST][name]
         np.testing.assert_array_equal(s.sigma()[1000:1300], s[1000:1300].sigma())
-        monkeypatch.setattr("ishtar.signal.BLOCK", 77)
+        monkeypatch.setattr("ishtar.signals.signal.BLOCK", 77)
         np.testing.assert_array_equal(s.sigma()[1000:1300], s[1000:1300].sigma())
 
 

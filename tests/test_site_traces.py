@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from ishtar.timebase import Regular
+from ishtar.signals.time_base import Regular
 from ishtar.workspace import Workspace
 from runner.publish import publish
 from runner.publish.data.tiles import NO_VALUE, STEPS, TILE, cut, encode, levels_of

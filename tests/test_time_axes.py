@@ -13,24 +13,24 @@ import pytest
 from scipy.io import loadmat
 
 import ishtar
-from ishtar.align import align, resample
-from ishtar.calibrated import CalibratedSamples
 from ishtar.calibration.load import load_declarations
-from ishtar.derived import DerivedSamples
 from ishtar.errors import MissingCalibration, MissingScale, TimeBaseError
-from ishtar.export import ExportError
-from ishtar.export_files import Series
+from ishtar.export.files import Series
+from ishtar.export.writing import ExportError
 from ishtar.lineage import recording
 from ishtar.quality import examine
 from ishtar.quality.look import Look
-from ishtar.sampled import ChannelSamples, axis_of
 from ishtar.shot import Shot
-from ishtar.signal import Signal, Story
-from ishtar.source_notes import notes_of, salvaged
+from ishtar.signals.align import align, resample
+from ishtar.signals.calibrated import CalibratedSamples
+from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.samples import ChannelSamples, axis_of
+from ishtar.signals.signal import Signal, Story
+from ishtar.signals.source_notes import notes_of, salvaged
+from ishtar.signals.time_base import Along, Counted, Irregular, Regular, in_seconds
 from ishtar.spectral import spectrogram_of
 from ishtar.store import SourceFile
 from ishtar.testbed import Shots
-from ishtar.timebase import Along, Counted, Irregular, Regular, in_seconds
 from tests.axis_fakes import (
     BARE,
     COUNTED,
@@ -346,7 +346,7 @@ def test_means_of_counted_samples_lie_at_mean_numbers(shot, tmp_path):
 
 @pytest.mark.parametrize("most", [1 << 28, 0])
 def test_a_mat_file_has_no_time_where_there_is_none(shot, tmp_path, monkeypatch, most):
-    monkeypatch.setattr("ishtar.export_files.MAT5_MOST", most)
+    monkeypatch.setattr("ishtar.export.files.MAT5_MOST", most)
     shot.export(tmp_path / "x.mat", NAMES)
     if most:
         found = loadmat(tmp_path / "x.mat", simplify_cells=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.timebase import Irregular, Regular, TimeBase
+from ishtar.signals.time_base import Irregular, Regular, TimeBase
 from runner.publish.records import ShotRecord, WiringRow
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FakeSource

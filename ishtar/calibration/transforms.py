@@ -17,9 +17,9 @@ import numpy as np
 
 from ishtar.calibration.inverse import invert_polynomial
 from ishtar.calibration.response import FrequencyResponse
+from ishtar.calibration.stationary_points import polynomial_turns, table_turns
 from ishtar.calibration.steps import Array, Quiet, Transform, later, refuse
 from ishtar.errors import CalibrationFileError, did_you_mean
-from ishtar.turns import polynomial_turns, table_turns
 
 __all__ = [
     "TRANSFORMS",
@@ -100,7 +100,7 @@ class QuietOffset:
     """y = x − mean of x over the quiet time before the shot, ``t_start_s … t_end_s``
 
     It has no inverse: the mean went away with it. Its uncertainty, the standard error of that mean,
-    is worked out from the samples, see `ishtar.calibrated`.
+    is worked out from the samples, see `ishtar.signals.calibrated`.
     """
 
     monotonic: ClassVar[bool] = True

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ishtar.machine.readings import Time
-    from ishtar.protocols import Shot
-    from ishtar.signal import Signal
+    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.signal import Signal
 
 
 class ComponentError(IshtarError, ValueError):

@@ -11,7 +11,7 @@ from ishtar.measured import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
-    from ishtar.protocols import Shot
+    from ishtar.signals.shot_protocol import Shot
 
 
 class GasSupply(Component):

@@ -29,15 +29,15 @@ from ishtar.machine.systematic import (
     response_of_record,
 )
 from ishtar.measured import Measured
+from ishtar.signals.windows import bounds, seconds
 from ishtar.units import factor
-from ishtar.windows import bounds, seconds
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ishtar.gases import Gas
     from ishtar.langmuir import Background
-    from ishtar.signal import Signal
+    from ishtar.signals.signal import Signal
 
 Quiet = tuple[float, float] | Literal["before"] | None
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError
 from ishtar.measured import Measured
-from ishtar.signal import Signal
+from ishtar.signals.signal import Signal
+from ishtar.signals.windows import bounds, seconds
 from ishtar.units import factor
-from ishtar.windows import bounds, seconds
 
 Time = float | tuple[float, float]
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ def stretch(signal: Signal, t: Time | None) -> Signal:
 
 
 def reading(signal: Signal, t: Time | None, unit: str) -> Measured:
-    """Return the mean of a signal at a time, in ``unit``: see :meth:`ishtar.signal.Signal.mean`.
+    """Return the mean of a signal at a time, in ``unit``: see :meth:`ishtar.Signal.mean`.
 
     Its sigma holds the scatter and the calibration's, which does not average down.
     """

@@ -14,7 +14,7 @@ from ishtar.units import factor
 
 if TYPE_CHECKING:
     from ishtar.rf import Coupling
-    from ishtar.signal import Signal
+    from ishtar.signals.signal import Signal
 
 
 class RFLine(Component):

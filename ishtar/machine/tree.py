@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ishtar.coils import Engine
     from ishtar.gases import Gas
     from ishtar.machine.coils import Coils
-    from ishtar.protocols import Shot
+    from ishtar.signals.shot_protocol import Shot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
 """The kinds with physics of their own; any other is a plain `Component`."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ishtar.quality import samples
 from ishtar.quality.findings import Finding
 from ishtar.quality.samples import Noise
-from ishtar.sampled import axis_of
+from ishtar.signals.samples import axis_of
+from ishtar.signals.time_base import Along, Axis, Counted, Regular
 from ishtar.store import Channel
-from ishtar.timebase import Along, Axis, Counted, Regular
 
 __all__ = ["Look"]
 

@@ -14,9 +14,9 @@ from ishtar.quality import timing
 from ishtar.quality.dating import dating
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.quality.look import Look
-from ishtar.source_notes import notes_of, salvaged, scale_missing
+from ishtar.signals.source_notes import notes_of, salvaged, scale_missing
+from ishtar.signals.time_base import COUNTED, SECONDS
 from ishtar.store import Channel
-from ishtar.timebase import COUNTED, SECONDS
 
 if TYPE_CHECKING:
     from ishtar.shot import Shot

@@ -12,12 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import IshtarError
-from ishtar.extremes import Edges
 from ishtar.remote.fetch import RemoteError, Site
-from ishtar.sample_flags import Flags, Mask
-from ishtar.sampled import Changes
+from ishtar.signals.flags import Flags, Mask
+from ishtar.signals.min_max import Edges
+from ishtar.signals.samples import Changes
+from ishtar.signals.time_base import (
+    COUNTED,
+    SECONDS,
+    Along,
+    Axis,
+    Counted,
+    Irregular,
+    Regular,
+    TimeBase,
+)
 from ishtar.store.envelope import block_minmax
-from ishtar.timebase import COUNTED, SECONDS, Along, Axis, Counted, Irregular, Regular, TimeBase
 
 Array = NDArray[np.float64]
 NO_VALUE = 65535
@@ -39,7 +48,7 @@ class Level:
 
 @dataclass
 class TileSamples:
-    """Implements `ishtar.sampled.Sampled` over the tiles of one signal of one shot.
+    """Implements `ishtar.signals.samples.Sampled` over the tiles of one signal of one shot.
 
     Values are exact to 1/65534 of the range of their tile.
     """

@@ -17,9 +17,9 @@ from ishtar.remote.numbers import number_of
 from ishtar.remote.samples import TileSamples
 from ishtar.remote.signal import RemoteSignal
 from ishtar.shot_attributes import Attributes
-from ishtar.source_notes import time_base_missing
-from ishtar.story import Story
-from ishtar.timebase import SECONDS
+from ishtar.signals.provenance import Story
+from ishtar.signals.source_notes import time_base_missing
+from ishtar.signals.time_base import SECONDS
 
 
 class RemoteShot:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ishtar.remote.samples import NotKept, TileSamples
-from ishtar.sampled import Sampled, ScaledSamples
-from ishtar.signal import Signal, Story
+from ishtar.signals.samples import Sampled, ScaledSamples
+from ishtar.signals.signal import Signal, Story
 
 if TYPE_CHECKING:
     import xarray

@@ -23,7 +23,7 @@ IN_FULL = 1 << 22  # samples; 32 MB of float64
 
 
 class Samples(Protocol):
-    """What is needed of a signal: `ishtar.signal.Signal` has it."""
+    """What is needed of a signal: `ishtar.signals.signal.Signal` has it."""
 
     @property
     def n(self) -> int:

@@ -12,14 +12,14 @@ from datetime import date as Date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ishtar.source_notes import time_base_missing
+from ishtar.signals.source_notes import time_base_missing
 from runner.receipts import Receipt, Scope, Scrap, State, Subject
 from runner.settings.facility import Facility
 from runner.templates.parameters import Parameter
 from runner.templates.results import ResultRecord
 
 if TYPE_CHECKING:
-    from ishtar.signal import Signal
+    from ishtar.signals.signal import Signal
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ from ishtar.errors import DamagedFile, IshtarError
 from ishtar.lineage import Input, digest, recording
 from ishtar.machine.component import shown
 from ishtar.shot import Shot
-from ishtar.signal import Signal
-from ishtar.source_notes import notes_of, salvaged
+from ishtar.signals.signal import Signal
+from ishtar.signals.source_notes import notes_of, salvaged
+from ishtar.signals.time_base import COUNTED
 from ishtar.testbed import Testbed
-from ishtar.timebase import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.quarantine import held

@@ -395,8 +395,8 @@ WAYS = {
         "ishtar.plasma.helicon:",
     ),
     "constant of a file": (
-        "open('h.py', 'w').write('from ishtar.sample_flags import *')\n%run h.py",
-        "ishtar.sample_flags:",
+        "open('h.py', 'w').write('from ishtar.signals.flags import *')\n%run h.py",
+        "ishtar.signals.flags:",
     ),
     "pickle": (
         "import pickle\npickle.loads(b'cishtar.plasma.cross_sections\\nNoCrossSection\\n.')",

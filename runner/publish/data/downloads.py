@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.matlab import identifiers
-from ishtar.timebase import COUNTED, SECONDS, dim_of
+from ishtar.export.matlab import identifiers
+from ishtar.signals.time_base import COUNTED, SECONDS, dim_of
 from runner.publish.data.tiles import NO_VALUE, STEPS
 from runner.publish.data.traces import read_index, traces_folder
 from runner.publish.records import ShotRecord

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.extremes import BLOCK, walk
-from ishtar.sampled import Sampled
+from ishtar.signals.min_max import BLOCK, walk
+from ishtar.signals.samples import Sampled
 from ishtar.store.envelope import BASE, block_minmax
 
 TILE = 2048

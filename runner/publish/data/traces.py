@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.errors import IshtarError
 from ishtar.lineage import digest
+from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_beside
-from ishtar.timebase import SECONDS, Along, Axis, Irregular
 from runner.publish.addresses import slug
 from runner.publish.data.tiles import TILE, Level, Tile, cut, encode, levels_of
 from runner.publish.encode import json_bytes, script_bytes
@@ -26,7 +26,7 @@ from runner.publish.records import ShotRecord, SiteSource, WiringRow
 from runner.publish.writer import Writer
 
 if TYPE_CHECKING:
-    from ishtar.signal import Signal
+    from ishtar.signals.signal import Signal
 
 FORMAT = 1  # of tiles; another one makes all anew
 LEVELS_KEPT = 2  # of an old shot

@@ -9,13 +9,11 @@ from functools import cached_property
 from pathlib import Path
 
 from ishtar import facts
-from ishtar.calibrated import CalibratedSamples, UncalibratedSamples
 from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in, unit_factor
 from ishtar.calibration.steps import stated
 from ishtar.calibration.transforms import QuietOffset
-from ishtar.derived import DerivedSamples
 from ishtar.errors import (
     IshtarError,
     MissingCalibration,
@@ -27,9 +25,11 @@ from ishtar.errors import (
     nearest,
 )
 from ishtar.lineage import is_recording, record
-from ishtar.sampled import ChannelSamples
-from ishtar.signal import Signal, Story
-from ishtar.source_notes import salvaged, scale_missing, time_base_missing
+from ishtar.signals.calibrated import CalibratedSamples, UncalibratedSamples
+from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.samples import ChannelSamples
+from ishtar.signals.signal import Signal, Story
+from ishtar.signals.source_notes import salvaged, scale_missing, time_base_missing
 from ishtar.store import Channel, SourceFile
 
 NEIGHBOURS = 10  # shots on either side that are asked whether they have what is not there

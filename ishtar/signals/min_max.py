@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.sample_flags import at_rails
+from ishtar.calibration.stationary_points import holds_turn, polynomial_turns, table_turns
+from ishtar.signals.flags import at_rails
 from ishtar.store import Channel
 from ishtar.store.envelope import block_minmax
-from ishtar.turns import holds_turn, polynomial_turns, table_turns
 
 Array = NDArray[np.float64]
 Edges = NDArray[np.int64]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.timebase import Axis, Counted, Regular
+from ishtar.signals.time_base import Axis, Counted, Regular
 
 if TYPE_CHECKING:
     import xarray

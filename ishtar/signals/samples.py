@@ -1,7 +1,7 @@
 """Where the samples of a signal come from: here a channel of a file; see also
-`ishtar.calibrated` and `ishtar.derived`.
+`ishtar.signals.calibrated` and `ishtar.signals.derived`.
 
-Each has the same members; `ishtar.signal.Signal` adds what a user sees.
+Each has the same members; `ishtar.signals.signal.Signal` adds what a user sees.
 """
 
 from __future__ import annotations
@@ -14,10 +14,27 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.extremes import Curve, Edges, channel_blocks, clipped_blocks, image, scale_turns, walk
-from ishtar.sample_flags import Flags, Mask, at_rails, flags
+from ishtar.signals.flags import Flags, Mask, at_rails, flags
+from ishtar.signals.min_max import (
+    Curve,
+    Edges,
+    channel_blocks,
+    clipped_blocks,
+    image,
+    scale_turns,
+    walk,
+)
+from ishtar.signals.time_base import (
+    COUNTED,
+    SECONDS,
+    Along,
+    Axis,
+    Counted,
+    Irregular,
+    Regular,
+    TimeBase,
+)
 from ishtar.store import Channel, apply_scale
-from ishtar.timebase import COUNTED, SECONDS, Along, Axis, Counted, Irregular, Regular, TimeBase
 
 Array = NDArray[np.float64]
 Changes = Mapping[str, Array]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ishtar.signals.time_base import COUNTED, SECONDS, dim_of
 from ishtar.store import Channel, SourceFile
-from ishtar.timebase import COUNTED, SECONDS, dim_of
 
 
 def notes_of(source: SourceFile) -> list[str]:

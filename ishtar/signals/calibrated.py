@@ -23,12 +23,12 @@ from ishtar.calibration import Calibration
 from ishtar.calibration.steps import Filter, Quiet, Transform, changes, derivative
 from ishtar.calibration.transforms import QuietOffset
 from ishtar.errors import MissingCalibration, TimeBaseError, UnitError
-from ishtar.extremes import NOWHERE, Curve, Edges, channel_blocks, even_edges, image, walk
 from ishtar.means import Mean, mean_of
-from ishtar.sample_flags import Flags, Mask, flags
-from ishtar.sampled import Changes, ChannelSamples, clipped_walk
+from ishtar.signals.flags import Flags, Mask, flags
+from ishtar.signals.min_max import NOWHERE, Curve, Edges, channel_blocks, even_edges, image, walk
+from ishtar.signals.samples import Changes, ChannelSamples, clipped_walk
+from ishtar.signals.time_base import Along, Counted, Regular, TimeBase, in_seconds
 from ishtar.store import Channel, apply_scale
-from ishtar.timebase import Along, Counted, Regular, TimeBase, in_seconds
 from ishtar.units import factor
 
 Array = NDArray[np.float64]

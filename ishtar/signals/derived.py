@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ishtar.calibration.expression import evaluate, propagate
 from ishtar.errors import TimeBaseError
-from ishtar.extremes import Edges, even_edges, walk
-from ishtar.sample_flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
-from ishtar.sampled import Changes, Sampled, clipped_walk
-from ishtar.timebase import Along, Axis, Counted, step_text
+from ishtar.signals.flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
+from ishtar.signals.min_max import Edges, even_edges, walk
+from ishtar.signals.samples import Changes, Sampled, clipped_walk
+from ishtar.signals.time_base import Along, Axis, Counted, step_text
 
 Array = NDArray[np.float64]
 

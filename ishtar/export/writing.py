@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
-from ishtar.export_files import FORMATS, Export, ExportError, Format, Series, write_all
-from ishtar.signal import Signal, Story
+from ishtar.export.files import FORMATS, Export, ExportError, Format, Series, write_all
+from ishtar.signals.signal import Signal, Story
+from ishtar.signals.windows import bounds
 from ishtar.version import __version__
-from ishtar.windows import bounds
 
 if TYPE_CHECKING:
-    from ishtar.protocols import Shot
+    from ishtar.signals.shot_protocol import Shot
 
 __all__ = ["ExportError", "Exported", "choose", "export"]
 

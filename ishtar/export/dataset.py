@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ishtar.errors import TimeBaseError
-from ishtar.signal import Signal
-from ishtar.timebase import Along, Counted, step_text
-from ishtar.windows import bounds
+from ishtar.signals.signal import Signal
+from ishtar.signals.time_base import Along, Counted, step_text
+from ishtar.signals.windows import bounds
 
 if TYPE_CHECKING:
     import xarray
 
-    from ishtar.protocols import Shot
+    from ishtar.signals.shot_protocol import Shot
 
 
 def load_together(
@@ -49,7 +49,7 @@ def load_together(
     """
     import xarray as xr
 
-    from ishtar.export import choose
+    from ishtar.export.writing import choose
 
     signals, left_out = choose(shot, [names] if isinstance(names, str) else names)
     if t is not None:

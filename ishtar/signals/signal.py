@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.align import Method
-from ishtar.align import resample as resampled
-from ishtar.arrays import array_over, envelope_over
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.extremes import BLOCK
 from ishtar.means import mean_of, root_sum_square
 from ishtar.measured import Measured
-from ishtar.sample_flags import ATTRIBUTES
-from ishtar.sampled import Sampled, ScaledSamples
-from ishtar.story import Story
-from ishtar.timebase import Along, Counted, TimeBase, in_seconds, lack_of_time, step_text
+from ishtar.signals.align import Method
+from ishtar.signals.align import resample as resampled
+from ishtar.signals.arrays import array_over, envelope_over
+from ishtar.signals.flags import ATTRIBUTES
+from ishtar.signals.min_max import BLOCK
+from ishtar.signals.provenance import Story
+from ishtar.signals.samples import Sampled, ScaledSamples
+from ishtar.signals.time_base import Along, Counted, TimeBase, in_seconds, lack_of_time, step_text
+from ishtar.signals.windows import slice_bound
 from ishtar.units import factor
-from ishtar.windows import slice_bound
 
 if TYPE_CHECKING:
     import xarray

@@ -1,4 +1,4 @@
-"""What `ishtar.align` sees of a signal."""
+"""What `ishtar.signals.align` sees of a signal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.sampled import Sampled
-from ishtar.story import Story
-from ishtar.timebase import TimeBase
+from ishtar.signals.provenance import Story
+from ishtar.signals.samples import Sampled
+from ishtar.signals.time_base import TimeBase
 
 
 class Alignable(Protocol):

@@ -1,7 +1,8 @@
 """Series of samples as files that other programs open: .mat, .h5, .csv, .parquet.
 
 Each writer takes an `Export` and paths, and reads the samples block by block (a small .mat file
-excepted, which is put together in memory). What goes into them is decided in `ishtar.export`.
+excepted, which is put together in memory). What goes into them is decided in
+`ishtar.export.writing`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import IshtarError
-from ishtar.matlab import ascii_signs, fields, identifiers, set_class, struct
-from ishtar.signal import Signal, Story
-from ishtar.timebase import COUNTED, SECONDS, Regular
+from ishtar.export.matlab import ascii_signs, fields, identifiers, set_class, struct
+from ishtar.signals.signal import Signal, Story
+from ishtar.signals.time_base import COUNTED, SECONDS, Regular
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from ishtar.signal import Signal
+    from ishtar.signals.signal import Signal
 
 __all__ = ["Shot"]
 

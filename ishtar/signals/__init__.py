@@ -1,0 +1,1 @@
+"""Signals: lazy handles, the samples behind them, and where they lie in time."""
