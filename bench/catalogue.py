@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from ishtar import known
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.catalogue.rows import REPORT_COLUMNS
-from ishtar.query import find
+from ishtar.query import index as known
+from ishtar.query.compile import find
 
 N_SCRAPS = 20
 TEMPLATES = ("langmuir", "rf_coupling", "magnetic_field", "data_quality")

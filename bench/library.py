@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ishtar
-from ishtar.shot import Shot
+from ishtar.shots.shot import Shot
 from ishtar.signals.signal import Signal
 from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.h5_names import group_name

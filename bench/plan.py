@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.staleness.current_state import Present
 from runner.staleness.fingerprints import world_of

@@ -18,8 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ishtar.executed import FORKS
-from ishtar.lineage import RAN, VARIABLE, read_records
+from ishtar.lineage.executed import FORKS
+from ishtar.lineage.record import RAN, VARIABLE, read_records
 from runner.ingest import ingest_file
 from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
@@ -33,7 +33,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy, pandas, xarray, scipy.signal, scipy.optimize, pint
 shown = time.process_time()
-import ishtar.testbed, ishtar.langmuir, ishtar.machine, ishtar.quality, ishtar.detection
+import ishtar.shots.testbed, ishtar.langmuir, ishtar.machine, ishtar.quality, ishtar.detection
 imported = time.process_time()
 os.environ["ISHTAR_LINEAGE"] = sys.argv[2]  # what is read is recorded in any case
 for name, (parameters, *cells) in json.load(sys.stdin).items():

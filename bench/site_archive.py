@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ishtar.attributes import FILE as CORRECTIONS
+from ishtar.attributes.edits import FILE as CORRECTIONS
 from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import MARKER, Workspace
 from runner.receipts import FRAGMENT, NOTEBOOK, RECEIPT, Receipt, Subject
 from runner.render.fragment import read_fragment

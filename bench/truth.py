@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 
 import ishtar
-from ishtar.lineage import subject_of
+from ishtar.lineage.record import subject_of
 
 FLAT_TOP_SHARE = 0.7  # of the highest density, as in the template
 

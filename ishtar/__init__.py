@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ishtar import langmuir
     from ishtar.errors import IshtarError
     from ishtar.measured import Measured
-    from ishtar.opening import open_testbed as open
-    from ishtar.shot import Shot
+    from ishtar.remote.opening import open_testbed as open
+    from ishtar.shots.shot import Shot
+    from ishtar.shots.testbed import Testbed
     from ishtar.signals.signal import Signal
-    from ishtar.testbed import Testbed
 
 if "ISHTAR_LINEAGE" in os.environ or "ISHTAR_FORKS_REPORTS" in os.environ:
-    from ishtar import executed  # before any other module of the library is compiled
+    from ishtar.lineage import executed  # before any other module of the library is compiled
 
     executed.install()
 
@@ -33,16 +33,16 @@ __all__ = ["IshtarError", "Measured", "Shot", "Signal", "Testbed", "langmuir", "
 _HOMES = {
     "IshtarError": "ishtar.errors",
     "Measured": "ishtar.measured",
-    "Shot": "ishtar.shot",
+    "Shot": "ishtar.shots.shot",
     "Signal": "ishtar.signals.signal",
-    "Testbed": "ishtar.testbed",
+    "Testbed": "ishtar.shots.testbed",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that `import ishtar` costs nothing."""
     if name == "open":
-        return importlib.import_module("ishtar.opening").open_testbed
+        return importlib.import_module("ishtar.remote.opening").open_testbed
     if name == "langmuir":
         return importlib.import_module("ishtar.langmuir")
     if name in _HOMES:

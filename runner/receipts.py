@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ishtar.errors import IshtarError
-from ishtar.lineage import Input, digest
+from ishtar.lineage.record import Input, digest
 
 FORMAT = 1
 NOTEBOOK = "report.ipynb"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ishtar.calibration import Declarations, load_declarations
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from tests.library_fakes import write_workspace
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ishtar.attributes import (
+from ishtar.attributes.edits import (
     FILE,
     AttributeEditError,
     Change,

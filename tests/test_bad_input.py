@@ -9,10 +9,10 @@ import pytest
 from ishtar.errors import IshtarError, NoSuchComponent, TimeBaseError, WorkspaceError
 from ishtar.export.writing import ExportError
 from ishtar.machine import Machine
-from ishtar.opening import open_testbed
+from ishtar.remote.opening import open_testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.align import align
 from ishtar.signals.windows import bounds, seconds
-from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from tests.library_fakes import FIRST
 from tests.machine_fakes import WHOLE, write_machine_workspace

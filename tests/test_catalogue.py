@@ -20,7 +20,7 @@ from ishtar.catalogue import (
 )
 from ishtar.catalogue.names import Called
 from ishtar.errors import WorkspaceError
-from ishtar.lineage import Input
+from ishtar.lineage.record import Input
 
 SOURCE = SourceRow(
     shot=7,

@@ -10,12 +10,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ishtar.attributes import AttributeEditError, Change, Edit, History, check, current, stated
-from ishtar.clocks import ClockDifference, clock_differences, clock_of, row_step_s
+from ishtar.attributes.edits import (
+    AttributeEditError,
+    Change,
+    Edit,
+    History,
+    check,
+    current,
+    stated,
+)
+from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.errors import DamagedFile
 from ishtar.quality import Severity
 from ishtar.quality.dating import dating
-from ishtar.stated_dates import StatedDate, stated_dates
+from ishtar.shots.clocks import ClockDifference, clock_differences, clock_of, row_step_s
 
 SECONDS, MILLI, MICRO = (
     "2026-11-22T15:00:00",

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from ishtar import executed
-from ishtar.executed import BODY, MARKS, TAKEN, Executed, install
-from ishtar.lineage import RAN, VARIABLE, Input, read_records
+from ishtar.lineage import executed
+from ishtar.lineage.executed import BODY, MARKS, TAKEN, Executed, install
+from ishtar.lineage.record import RAN, VARIABLE, Input, read_records
 
 SOURCES = {
     "__init__": "",
@@ -361,7 +361,7 @@ def test_a_module_that_is_run_as_a_program_is_seen(package, tmp_path):
 
 def test_what_is_kept_for_python_with_and_without_assertions_is_not_the_same(package, tmp_path):
     (tmp_path / "watched_lib" / "strict.py").write_text("def f():\n    assert False\n")
-    code = "from ishtar.executed import install\ninstall('watched_lib')\n"
+    code = "from ishtar.lineage.executed import install\ninstall('watched_lib')\n"
     code += "import watched_lib.strict as s\ns.f()"
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     path = os.pathsep.join([str(tmp_path), kept.get("PYTHONPATH", "")])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ishtar import facts
-from ishtar.lineage import ABSENT
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import ABSENT
 
 
 @dataclass(frozen=True, kw_only=True)

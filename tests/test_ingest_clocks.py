@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ishtar.attributes import edit
+from ishtar.attributes.edits import edit
 from ishtar.store import SourceFile, problems
 from runner.ingest import IngestSettings, follow_shots, match_day, match_days, shot_times
 from runner.ingest.day_index import note_time

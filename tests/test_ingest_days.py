@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ishtar.attributes import edit
+from ishtar.attributes.edits import edit
 from ishtar.store import SourceFile, problems
 from runner.ingest import (
     IngestSettings,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import IshtarError, NoSuchSignal, NotFoundError
-from ishtar.lineage import (
+from ishtar.lineage.record import (
     ABSENT,
     VARIABLE,
     Input,
@@ -25,8 +25,8 @@ from ishtar.lineage import (
     record,
     recording,
 )
-from ishtar.opening import open_testbed
-from ishtar.testbed import Testbed
+from ishtar.remote.opening import open_testbed
+from ishtar.shots.testbed import Testbed
 from runner.staleness.current_state import Present
 from tests.library_fakes import FIRST, LAMED, MOVED
 
@@ -83,7 +83,7 @@ def test_a_kernels_records_go_into_its_file_even_while_somebody_records_inside(
 def test_the_records_of_a_process_that_dies_are_kept(tmp_path):
     path = tmp_path / "inputs.jsonl"
     code = (
-        "import os; from ishtar.lineage import Input, record; "
+        "import os; from ishtar.lineage.record import Input, record; "
         "record(Input(kind='signal', name='A', digest='1')); os._exit(9)"
     )
     done = subprocess.run([sys.executable, "-c", code], env={VARIABLE: str(path)}, check=False)

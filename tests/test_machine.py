@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ishtar.errors import NoSuchComponent, UnitError
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from tests.library_fakes import FIRST, MOVED
 
 

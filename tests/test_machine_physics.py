@@ -12,14 +12,14 @@ from ishtar.coils import CoilSet, on_axis_field, tesla_per_ampere
 from ishtar.errors import MissingCalibration, NoSuchChannel, NoSuchComponent, TimeBaseError
 from ishtar.gases import UnknownGas, gas
 from ishtar.langmuir import SweepError, analyse
-from ishtar.lineage import recording
+from ishtar.lineage.record import recording
 from ishtar.machine import KINDS, ComponentError, Machine
 from ishtar.machine.component import Component
 from ishtar.machine.gas import chosen
 from ishtar.machine.tree import class_of
 from ishtar.measured import Measured
 from ishtar.plasma import neutral_density, summary
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.units import parse_unit
 from tests.machine_fakes import (
     BARE,

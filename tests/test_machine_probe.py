@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ishtar.langmuir import probe_current
+from ishtar.shots.testbed import Testbed
 from ishtar.store import SourceWriter
-from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from tests.library_fakes import origin
 from tests.machine_fakes import (

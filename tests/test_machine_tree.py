@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ishtar import facts
 from ishtar.calibration import load_declarations, read_declarations
 from ishtar.calibration.components import PARAMETERS
 from ishtar.catalogue import Catalogue
 from ishtar.errors import CalibrationFileError, NoSuchComponent, UnitError
-from ishtar.lineage import recording
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import recording
 from ishtar.machine import KINDS, Changes, Component, Machine
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.simulate import instruments
 from runner.staleness.current_state import Present

@@ -28,7 +28,7 @@ from ishtar.quality import (
     stuck_bits,
     trigger,
 )
-from ishtar.shot import Shot
+from ishtar.shots.shot import Shot
 from ishtar.store import Channel, Origin, SourceFile, SourceWriter
 
 DT, T0, N = 1e-4, -0.5, 50_000

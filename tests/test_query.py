@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ishtar import known
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import IshtarError
-from ishtar.query import IndexMissingError, QueryError, find, known_names, parse
-from ishtar.query_tree import (
+from ishtar.query import index as known
+from ishtar.query.compile import IndexMissingError, QueryError, find, known_names, parse
+from ishtar.query.tree import (
     Among,
     Arithmetic,
     Call,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ishtar.lineage import Input
+from ishtar.lineage.record import Input
 from runner.receipts import (
     FORMAT,
     RECEIPT,

@@ -19,11 +19,11 @@ from ishtar.errors import (
     NoSuchSignal,
     WorkspaceError,
 )
-from ishtar.query_tree import QueryError
+from ishtar.query.tree import QueryError
 from ishtar.remote.fetch import RemoteError
 from ishtar.remote.samples import NotKept
 from ishtar.remote.testbed import RemoteTestbed
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.publish import publish
 from runner.publish.source import WorkspaceSource

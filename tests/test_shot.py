@@ -18,8 +18,8 @@ from ishtar.errors import (
     NotFoundError,
     TimeBaseError,
 )
+from ishtar.shots.testbed import Testbed
 from ishtar.store import SourceWriter
-from ishtar.testbed import Testbed
 from tests.library_fakes import DT, FIRST, LAMED, MOVED, N, origin, raw_of, truth
 
 

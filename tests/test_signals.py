@@ -13,11 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ishtar.errors import TimeBaseError, UnitError
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.derived import DerivedSamples
 from ishtar.signals.samples import ChannelSamples
 from ishtar.signals.signal import Signal, Story
 from ishtar.signals.time_base import Regular
-from ishtar.testbed import Testbed
 from tests.library_fakes import (
     DT,
     FIRST,

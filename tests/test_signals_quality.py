@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.errors import UnitError
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.derived import DerivedSamples
 from ishtar.signals.samples import ChannelSamples
 from ishtar.store import SourceFile, SourceWriter
-from ishtar.testbed import Testbed
 from tests.library_fakes import DT, FIRST, SCALE, T0, origin, signal_of
 from tests.library_fakes import memory_channel as fake
 

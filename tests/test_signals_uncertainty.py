@@ -25,11 +25,11 @@ from ishtar.calibration.transforms import (
 )
 from ishtar.errors import TimeBaseError
 from ishtar.means import mean_of
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.signals.derived import DerivedSamples
 from ishtar.signals.samples import ChannelSamples, ScaledSamples
 from ishtar.spans import Span
-from ishtar.testbed import Testbed
 from tests.library_fakes import FIRST, memory_channel, signal_of, truth
 
 DRAWS = 2000
@@ -300,7 +300,7 @@ def test_numbers_that_came_later_and_are_not_given_leave_a_calibrations_identity
         "polynomial": Polynomial(coefficients=(0.0, 1.0)),
         "gain": Gain(gain=2.0),
     }
-    from ishtar.lineage import digest as digest_of
+    from ishtar.lineage.record import digest as digest_of
 
     for step in old.values():
         numbers = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.cli.data import ingest_files
 from runner.demo.demo import make_demo

@@ -65,7 +65,7 @@ def imports(path: Path, *, late: bool) -> Iterator[str]:
 
 def test_there_is_something_to_look_at():
     assert len(FILES) > 50
-    assert {"ishtar.shot", "ishtar.store.reader", "runner.staleness.plan"} <= MODULES.keys()
+    assert {"ishtar.shots.shot", "ishtar.store.reader", "runner.staleness.plan"} <= MODULES.keys()
 
 
 def test_imports_name_whole_modules():
@@ -101,7 +101,7 @@ def test_importing_ishtar_loads_nothing_but_ishtar():
 
 
 def test_opening_the_testbed_and_its_calibrations_loads_nothing_heavy():
-    code = "import ishtar.testbed, ishtar.report; ishtar.langmuir; "
+    code = "import ishtar.shots.testbed, ishtar.report; ishtar.langmuir; "
     code += f"ishtar.open({str(ROOT)!r}).declarations; ishtar.report.glue('Te', 1.0, unit='eV')"
     assert loaded_after(code) == set()
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import ishtar
-from ishtar.attributes import edit
+from ishtar.attributes.edits import edit
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import NoSuchShot, NotFoundError, UnitError, WorkspaceError
-from ishtar.lineage import recording
-from ishtar.opening import open_testbed
-from ishtar.query_tree import QueryError
+from ishtar.lineage.record import recording
+from ishtar.query.tree import QueryError
+from ishtar.remote.opening import open_testbed
+from ishtar.shots.testbed import Testbed, stored_shots
 from ishtar.store import Channel, SourceFile
-from ishtar.testbed import Testbed, stored_shots
 from tests.library_fakes import FIRST, LAMED, MOVED
 from tests.test_catalogue import REPORT
 

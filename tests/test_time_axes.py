@@ -17,10 +17,11 @@ from ishtar.calibration.load import load_declarations
 from ishtar.errors import MissingCalibration, MissingScale, TimeBaseError
 from ishtar.export.files import Series
 from ishtar.export.writing import ExportError
-from ishtar.lineage import recording
+from ishtar.lineage.record import recording
 from ishtar.quality import examine
 from ishtar.quality.look import Look
-from ishtar.shot import Shot
+from ishtar.shots.shot import Shot
+from ishtar.shots.testbed import Shots
 from ishtar.signals.align import align, resample
 from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.signals.derived import DerivedSamples
@@ -30,7 +31,6 @@ from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import Along, Counted, Irregular, Regular, in_seconds
 from ishtar.spectral import spectrogram_of
 from ishtar.store import SourceFile
-from ishtar.testbed import Shots
 from tests.axis_fakes import (
     BARE,
     COUNTED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ishtar.calibration.steps import Step, identity
-from ishtar.lineage import digest
+from ishtar.lineage.record import digest
 from ishtar.spans import Span
 
 

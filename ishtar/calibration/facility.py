@@ -38,8 +38,8 @@ import numpy as np
 
 from ishtar.calibration.transforms import TRANSFORMS, parse_transform
 from ishtar.errors import CalibrationFileError, IshtarError
-from ishtar.lineage import digest
-from ishtar.normal import normal_form, without_docstrings
+from ishtar.lineage.normal_form import normal_form, without_docstrings
+from ishtar.lineage.record import digest
 from ishtar.plain_files import read_plain
 
 NAME = "transforms.py"

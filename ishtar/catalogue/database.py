@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ishtar import known
 from ishtar.catalogue import doubt
 from ishtar.catalogue.lists import Lists
 from ishtar.catalogue.names import Called, note_names
@@ -18,7 +17,8 @@ from ishtar.catalogue.reading import Reading
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, SourceRow, report_of
 from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
 from ishtar.errors import IshtarError, WorkspaceError
-from ishtar.lineage import Input, subject_of
+from ishtar.lineage.record import Input, subject_of
+from ishtar.query import index as known
 
 REBUILD = "`ishtar rebuild` makes it anew"
 WHEN = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
@@ -184,15 +184,15 @@ class Catalogue(Lists):
         return dict(self._all("SELECT shot, seen FROM shots"))
 
     def find(self, text: str) -> list[int]:
-        """Return the shots that a query matches, ascending; see `ishtar.query`."""
-        from ishtar import query
+        """Return the shots that a query matches, ascending; see `ishtar.query.compile`."""
+        from ishtar.query import compile as query
 
         with self._told():
             return query.find(self._db, text)
 
     def names(self) -> list[str]:
         """Return the names that queries and tables may use: attributes, scraps, both ways."""
-        from ishtar import query
+        from ishtar.query import compile as query
 
         with self._told():
             return query.known_names(self._db)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from ishtar.kinds import doubted_by
-from ishtar.lineage import WHERE
+from ishtar.inputs.kinds import doubted_by
+from ishtar.lineage.record import WHERE
 
 MIGRATION = """
     ALTER TABLE shots ADD COLUMN seen INTEGER;

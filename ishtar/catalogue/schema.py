@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from ishtar import known
 from ishtar.catalogue import doubt, lists, names
+from ishtar.query import index as known
 
 MIGRATIONS: dict[str, str] = {
     "001 shots, reports, inputs, scraps": """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ishtar import facts
 from ishtar.calibration import Declarations
 from ishtar.errors import NoSuchComponent, did_you_mean, nearest
-from ishtar.lineage import record
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import record
 from ishtar.machine import magnetic
 from ishtar.machine.component import Component, ComponentError, shown
 from ishtar.machine.diff import Changes

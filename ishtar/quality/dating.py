@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ishtar import facts
-from ishtar.clocks import clock_differences
-from ishtar.lineage import record
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import record
 from ishtar.quality.findings import Finding, Severity
+from ishtar.shots.clocks import clock_differences
 
 if TYPE_CHECKING:
-    from ishtar.shot import Shot
+    from ishtar.shots.shot import Shot
 
 __all__ = ["dating"]
 

@@ -19,7 +19,7 @@ from ishtar.signals.time_base import COUNTED, SECONDS
 from ishtar.store import Channel
 
 if TYPE_CHECKING:
-    from ishtar.shot import Shot
+    from ishtar.shots.shot import Shot
 
 __all__ = ["Quality", "Recorder", "examine"]
 

@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ishtar import known
 from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
-from ishtar.lineage import subject_of
+from ishtar.lineage.record import subject_of
+from ishtar.query import index as known
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.numbers import number_of
 

@@ -7,16 +7,16 @@ from datetime import date as Date
 from functools import cached_property, partial
 from typing import Any
 
+from ishtar.attributes.moments import moment_of
 from ishtar.catalogue import ScrapRow
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
-from ishtar.lineage import subject_of
-from ishtar.moments import moment_of
-from ishtar.numbers import no_such_shot
+from ishtar.inputs.attributes import Attributes
+from ishtar.lineage.record import subject_of
+from ishtar.query.numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.numbers import number_of
 from ishtar.remote.samples import TileSamples
 from ishtar.remote.signal import RemoteSignal
-from ishtar.shot_attributes import Attributes
 from ishtar.signals.provenance import Story
 from ishtar.signals.source_notes import time_base_missing
 from ishtar.signals.time_base import SECONDS

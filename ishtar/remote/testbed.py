@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, did_you_mean
-from ishtar.numbers import no_such_shot
-from ishtar.query_parse import parse
-from ishtar.query_tree import names_in
+from ishtar.query.numbers import no_such_shot
+from ishtar.query.parse import parse
+from ishtar.query.tree import names_in
 from ishtar.remote.fetch import Site
 from ishtar.remote.mirror import Mirror
 from ishtar.remote.numbers import shots_of
 from ishtar.remote.samples import NotKept
 from ishtar.remote.shot import RemoteShot
-from ishtar.testbed import Shots, Testbed
+from ishtar.shots.testbed import Shots, Testbed
 
 if TYPE_CHECKING:
     import pandas
@@ -32,7 +32,7 @@ class RemoteShots(Shots):
     _testbed: RemoteTestbed
 
     def table(self, columns: str | Sequence[str]) -> pandas.DataFrame:
-        """Return scraps and attributes of the shots: see `ishtar.testbed.Shots.table`."""
+        """Return scraps and attributes of the shots: see `ishtar.shots.testbed.Shots.table`."""
         wanted = [columns] if isinstance(columns, str) else list(columns)
         self._testbed.need([c for c in wanted if isinstance(c, str)])
         return super().table(columns)
@@ -89,7 +89,7 @@ class RemoteTestbed(Testbed):
         return number in set(self._numbers)
 
     def shots(self, query: str | None = None) -> RemoteShots:
-        """Return all shots, or those that a query matches: see `ishtar.testbed.Testbed.shots`."""
+        """Return all shots, or those that a query matches: see `ishtar.Testbed.shots`."""
         if query is None:
             return RemoteShots(self, self._numbers)
         if not isinstance(query, str):

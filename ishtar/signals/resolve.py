@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from ishtar import facts
 from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in, unit_factor
@@ -24,7 +23,8 @@ from ishtar.errors import (
     did_you_mean,
     nearest,
 )
-from ishtar.lineage import is_recording, record
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import is_recording, record
 from ishtar.signals.calibrated import CalibratedSamples, UncalibratedSamples
 from ishtar.signals.derived import DerivedSamples
 from ishtar.signals.samples import ChannelSamples

@@ -12,10 +12,10 @@ import click
 
 from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
-from ishtar.numbers import select
 from ishtar.plain_files import printable, readable
+from ishtar.query.numbers import select
+from ishtar.shots.testbed import Shots, Testbed
 from ishtar.signals.time_base import step_text
-from ishtar.testbed import Shots, Testbed
 from ishtar.workspace import Workspace
 from runner.cli.names import name_rows
 from runner.cli.output import Progress, json_option, print_json, print_rows

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ishtar.attributes import (
+from ishtar.attributes.edits import (
     AttributeEditError,
     check,
     current,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ishtar.shot import Shot
+from ishtar.shots.shot import Shot
 
 
 def name_rows(shot: Shot) -> Iterator[dict[str, Any]]:

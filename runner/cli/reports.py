@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ishtar.catalogue import Catalogue, ReportRow
-from ishtar.lineage import subject_of
+from ishtar.lineage.record import subject_of
 from ishtar.workspace import Workspace
 from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ishtar.catalogue import Catalogue
-from ishtar.numbers import NUMBER, select
+from ishtar.query.numbers import NUMBER, select
 
 NUMBERS = re.compile(rf"\s*(latest|{NUMBER}|\S*\.\.\S*)\s*")  # a range, well written or not
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from ishtar.shots.testbed import stored_shots
 from ishtar.store import problems as store_problems
-from ishtar.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_rows
 from runner.ingest import day_problems

@@ -18,10 +18,10 @@ from typing import Any
 
 import ishtar
 from ishtar.calibration import Declarations, load_declarations
-from ishtar.lineage import RAN, REPORT, recording
-from ishtar.lineage import VARIABLE as LINEAGE
+from ishtar.lineage.record import RAN, REPORT, recording
+from ishtar.lineage.record import VARIABLE as LINEAGE
+from ishtar.shots.testbed import Testbed
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files
-from ishtar.testbed import Testbed
 from ishtar.workspace import VARIABLE as WORKSPACE
 from ishtar.workspace import Workspace
 from runner.errors import KernelKilled

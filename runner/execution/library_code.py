@@ -1,10 +1,10 @@
 """The library's own code as an input of reports: what of it ran, and the digest of that.
 
-What ran is recorded while the notebook runs (`ishtar.executed`): functions, by name. With them
-count the bodies of their modules, which run when those are imported: constants, classes, tables.
-Names are followed only where nothing runs that could be recorded: a constant or a class that a
-function takes from another module brings in that module's body, and a function behind a cache
-counts where it is named, since what is in the cache is given without running it.
+What ran is recorded while the notebook runs (`ishtar.lineage.executed`): functions, by name. With
+them count the bodies of their modules, which run when those are imported: constants, classes,
+tables. Names are followed only where nothing runs that could be recorded: a constant or a class
+that a function takes from another module brings in that module's body, and a function behind a
+cache counts where it is named, since what is in the cache is given without running it.
 
 Of all this neither comments nor layout nor docstrings count: what cannot change a number makes
 nothing stale. The digests are the same on every version of Python.
@@ -20,8 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import ishtar
-from ishtar.executed import BODY, TAKEN
-from ishtar.lineage import ABSENT, RAN, Input, digest
+from ishtar.lineage.executed import BODY, TAKEN
+from ishtar.lineage.record import ABSENT, RAN, Input, digest
 from runner.execution.source_units import Module
 
 ALL = "*"  # of a report that no notebook ran for: all of the library

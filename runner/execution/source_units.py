@@ -1,8 +1,8 @@
 """A module of the library taken apart into units that reports can depend on.
 
-The unit is what `ishtar.executed` records: a function or a method; and the module's body, which is
-everything else that runs when it is imported. Neither comments nor layout nor docstrings count,
-and imports count where the names that they bind are used.
+The unit is what `ishtar.lineage.executed` records: a function or a method; and the module's body,
+which is everything else that runs when it is imported. Neither comments nor layout nor docstrings
+count, and imports count where the names that they bind are used.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ishtar import normal
-from ishtar.executed import BODY, Function, from_source, units
-from ishtar.lineage import digest
-from ishtar.normal import normal_form, without_docstrings
+from ishtar.lineage import normal_form as normal
+from ishtar.lineage.executed import BODY, Function, from_source, units
+from ishtar.lineage.normal_form import normal_form, without_docstrings
+from ishtar.lineage.record import digest
 
 _HERE = (Path(__file__), Path(normal.__file__))
 _TAG = "units" + hashlib.blake2b(b"".join(p.read_bytes() for p in _HERE), digest_size=6).hexdigest()

@@ -16,7 +16,7 @@ import os
 import secrets
 from pathlib import Path
 
-from ishtar.lineage import Input, read_records
+from ishtar.lineage.record import Input, read_records
 from runner.kernel.warm.folders import remove
 
 INPUTS = "inputs.jsonl"

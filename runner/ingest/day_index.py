@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ishtar.attributes import read_edits
-from ishtar.clocks import clock_of
+from ishtar.attributes.edits import read_edits
+from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.errors import DamagedFile
-from ishtar.stated_dates import StatedDate, stated_dates
+from ishtar.shots.clocks import clock_of
 from ishtar.store import SourceFile, write_atomic
 from runner.ingest.layout import DataFolders, shot_folder
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ishtar.clocks import MATCHED
 from ishtar.errors import DamagedFile
+from ishtar.shots.clocks import MATCHED
 from ishtar.store import Origin, SourceFile, SourceWriter, fsync_dir
 from runner.ingest.assignment import Rows, within, without
 from runner.ingest.day_index import files_in

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ishtar.catalogue import Catalogue, ReportRow
-from ishtar.clocks import clock_differences
 from ishtar.errors import DamagedFile, IshtarError
-from ishtar.lineage import Input, digest, recording
+from ishtar.lineage.record import Input, digest, recording
 from ishtar.machine.component import shown
-from ishtar.shot import Shot
+from ishtar.shots.clocks import clock_differences
+from ishtar.shots.shot import Shot
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.signal import Signal
 from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
-from ishtar.testbed import Testbed
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.quarantine import held

@@ -13,7 +13,7 @@ from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
 
-from ishtar.moments import moment_of
+from ishtar.attributes.moments import moment_of
 
 MISSING = "–"
 NO_BREAK = "\N{NO-BREAK SPACE}"

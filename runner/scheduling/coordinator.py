@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ishtar.catalogue import Catalogue, CatalogueError, ReportRow
-from ishtar.lineage import subject_of
+from ishtar.lineage.record import subject_of
+from ishtar.shots.testbed import Testbed, is_stored, shot_folders
 from ishtar.store.atomic import TEMPORARY_PREFIX
-from ishtar.testbed import Testbed, is_stored, shot_folders
 from ishtar.workspace import Workspace
 from runner.ingest import follow_shots, remove_leftovers
 from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection

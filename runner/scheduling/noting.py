@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
 from ishtar.catalogue.names import Called
+from ishtar.shots.testbed import Testbed
 from ishtar.store import SourceFile
-from ishtar.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.receipts import Receipt
 

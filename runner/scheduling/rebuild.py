@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from ishtar.catalogue import Catalogue, CatalogueError
 from ishtar.errors import IshtarError
-from ishtar.testbed import stored_shots
+from ishtar.shots.testbed import stored_shots
 from ishtar.workspace import Workspace
 from runner.errors import Busy
 from runner.ingest import index_days, match_days

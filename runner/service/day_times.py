@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ishtar.moments import time_of_day
+from ishtar.attributes.moments import time_of_day
 from runner.scheduling.coordinator import Coordinator
 
 

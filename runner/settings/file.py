@@ -9,8 +9,8 @@ from typing import Any, TypeVar, get_type_hints
 
 import psutil
 
+from ishtar.attributes.moments import time_of_day
 from ishtar.errors import did_you_mean
-from ishtar.moments import time_of_day
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.settings import IngestSettings

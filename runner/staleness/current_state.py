@@ -9,9 +9,9 @@ from typing import Any
 
 from ishtar.calibration import Declarations
 from ishtar.catalogue import Catalogue, ScrapRow
-from ishtar.kinds import KINDS, reason
-from ishtar.lineage import ABSENT, WHERE, Input
-from ishtar.testbed import Testbed
+from ishtar.inputs.kinds import KINDS, reason
+from ishtar.lineage.record import ABSENT, WHERE, Input
+from ishtar.shots.testbed import Testbed
 from runner.execution.library_code import code_input, library
 from runner.receipts import DamagedReceipt, Receipt
 

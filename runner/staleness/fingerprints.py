@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from ishtar import facts
 from ishtar.calibration import Declarations
-from ishtar.lineage import digest
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import digest
 from ishtar.spans import Span
 from runner.staleness.current_state import Present
 from runner.templates.template import Template, Templates

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ishtar.catalogue import Catalogue, ReportRow
-from ishtar.kinds import reason
-from ishtar.lineage import Input
-from ishtar.testbed import Testbed
+from ishtar.inputs.kinds import reason
+from ishtar.lineage.record import Input
+from ishtar.shots.testbed import Testbed
 from runner.jobs import EVERYTHING, Selection
 from runner.receipts import Subject
 from runner.staleness.current_state import Present

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ishtar.lineage import digest
+from ishtar.lineage.record import digest
 from ishtar.workspace import VARIABLE, Workspace
 from runner.receipts import Subject
 from runner.templates.notebook_file import read_notebook

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ishtar.calibration import read_declarations
 from ishtar.errors import IshtarError
-from ishtar.testbed import Testbed, stored_shots
+from ishtar.shots.testbed import Testbed, stored_shots
 from ishtar.workspace import Workspace
 
 __all__ = ["write_scaffold"]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from ishtar.attributes.moments import time_of_day
 from ishtar.errors import did_you_mean
-from ishtar.moments import time_of_day
 from ishtar.plain_files import read_plain
 from runner.errors import TemplateError
 from runner.receipts import Scope

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ishtar.errors import did_you_mean
-from ishtar.lineage import digest
-from ishtar.normal import normal_form
+from ishtar.lineage.normal_form import normal_form
+from ishtar.lineage.record import digest
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.receipts import Scope, Subject
 from runner.templates.notebook_file import INJECTED, name_problem, read_notebook

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ishtar import units
 from ishtar.errors import UnitError
-from ishtar.lineage import ABSENT, Input
+from ishtar.lineage.record import ABSENT, Input
 from runner.publish.view_models import Change
 from runner.receipts import Receipt, Scrap
 

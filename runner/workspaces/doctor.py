@@ -20,7 +20,7 @@ from ishtar.calibration import read_declarations
 from ishtar.calibration.gaps import check_folder
 from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError, WorkspaceError
-from ishtar.testbed import stored_shots
+from ishtar.shots.testbed import stored_shots
 from ishtar.workspace import VARIABLE, Workspace
 from runner.ingest.incoming import scan
 from runner.ingest.quarantine import REASON, reason_of

@@ -11,7 +11,7 @@ from types import CodeType
 
 import ishtar
 
-RECORDER = ("ishtar.lineage", "ishtar.executed")
+RECORDER = ("ishtar.lineage.record", "ishtar.lineage.executed")
 ROOT = Path(ishtar.__file__).parent
 
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from ishtar import attributes
-from ishtar.kinds import reason
-from ishtar.lineage import recording
-from ishtar.testbed import Testbed
+from ishtar.attributes import edits as attributes
+from ishtar.inputs.kinds import reason
+from ishtar.lineage.record import recording
+from ishtar.shots.testbed import Testbed
 from runner.staleness.current_state import Present
 
 pytestmark = pytest.mark.whole

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ishtar.lineage import RAN, Input, digest
-from ishtar.normal import normal_form, without_docstrings
+from ishtar.lineage.normal_form import normal_form, without_docstrings
+from ishtar.lineage.record import RAN, Input, digest
 from runner.execution import library_code as code
 from runner.execution.library_code import ALL, CHANGING, Library, code_input, installed_at
 from runner.receipts import Receipt
@@ -320,7 +320,7 @@ print(library().digests({{'*': ['*']}})['ishtar'])
 MARKS = """
 import importlib, sys
 sys.path[:0] = [{root!r}, {folder!r}]
-from ishtar import executed
+from ishtar.lineage import executed
 executed.install("watched_lib")
 p = importlib.import_module("watched_lib.parts")
 p.inner()(2), p.lambdas()(1, z=1), list(p.counting(2)), p.Shot().load(), p.Shot.Inner().deep()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from nptdms import ChannelObject, RootObject, TdmsWriter
 
-from ishtar.attributes import edit
-from ishtar.testbed import Testbed
+from ishtar.attributes.edits import edit
+from ishtar.shots.testbed import Testbed
 from runner.publish.source import publish_workspace
 from runner.scheduling.rebuild import rebuild
 from tests.factory.test_plan import make, planned

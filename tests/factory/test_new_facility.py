@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.ingest import IngestSettings, shot_in

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ishtar.catalogue import Catalogue
-from ishtar.lineage import RAN, WHERE, Input, recording
-from ishtar.testbed import Testbed
+from ishtar.lineage.record import RAN, WHERE, Input, recording
+from ishtar.shots.testbed import Testbed
 from runner.cli import main
 from runner.execution import library_code as code
 from runner.execution.library_code import code_input

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from ishtar.catalogue import ReportRow
-from ishtar.lineage import subject_of
+from ishtar.lineage.record import subject_of
 from runner.jobs import Selection
 from runner.receipts import Subject
 from runner.scheduling.batch import run_batch

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from ishtar.lineage import recording
-from ishtar.testbed import Testbed
+from ishtar.lineage.record import recording
+from ishtar.shots.testbed import Testbed
 from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
 from runner.kernel import sandbox
 from runner.kernel.sandbox import VARIABLE, what_holds

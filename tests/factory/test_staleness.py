@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from ishtar import facts
-from ishtar.attributes import edit
+from ishtar.attributes.edits import edit
 from ishtar.errors import NotFoundError
-from ishtar.kinds import KINDS
-from ishtar.lineage import ABSENT, Input
+from ishtar.inputs import identity as facts
+from ishtar.inputs.kinds import KINDS
+from ishtar.lineage.record import ABSENT, Input
 from ishtar.quality.dating import dating
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from runner.execution import library_code as code
 from runner.jobs import Selection
 from runner.receipts import Scrap

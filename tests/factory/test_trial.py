@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ishtar.lineage import Input
+from ishtar.lineage.record import Input
 from runner.errors import ParameterError
 from runner.receipts import Receipt, Scrap, Subject
 from runner.render.images import Picture

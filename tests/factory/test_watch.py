@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ishtar.moments import time_of_day
+from ishtar.attributes.moments import time_of_day
 from ishtar.workspace import Workspace
 from runner.cli.status_text import lines
 from runner.jobs import Selection

@@ -20,7 +20,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ishtar.executed import executed
+from ishtar.lineage.executed import executed
 from runner.kernel import sandbox
 from runner.kernel.figures import INLINE, prepare
 from runner.kernel.warm.processes import LINUX, adopt_orphans, die_with

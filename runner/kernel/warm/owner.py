@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ishtar.executed import FORKS
+from ishtar.lineage.executed import FORKS
 from runner.kernel.figures import INLINE
 from runner.kernel.warm.folders import private_folder
 

@@ -94,7 +94,7 @@ def _first_use() -> None:
     import pandas as pd
     import xarray as xr
 
-    from ishtar.executed import executed
+    from ishtar.lineage.executed import executed
     from ishtar.units import factor
 
     with executed.on_behalf_of("ishtar.units"):  # fills caches: it counts where those do

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ishtar.errors import IshtarError
-from ishtar.lineage import digest
+from ishtar.lineage.record import digest
 from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_beside
 from runner.publish.addresses import slug

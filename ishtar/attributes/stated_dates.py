@@ -8,7 +8,7 @@ One rule, for the shot's date and for whatever is matched to it by clock:
 3. any other source: one that states a fraction of a second before one that states whole seconds;
    of several, the last by name.
 
-A person's correction goes over all of them (`ishtar.attributes`).
+A person's correction goes over all of them (`ishtar.attributes.edits`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ishtar.calibration import Calibration, ComponentDeclaration, Declarations, Wiring
-from ishtar.lineage import ABSENT, Input, digest, subject_of
+from ishtar.lineage.record import ABSENT, Input, digest, subject_of
 from ishtar.spans import valid_at
 from ishtar.store import Channel
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ishtar.attributes import Edit
+from ishtar.attributes.edits import Edit
+from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.errors import IshtarError
-from ishtar.stated_dates import StatedDate, stated_dates
 from ishtar.store import Channel, SourceFile
 
 if TYPE_CHECKING:
-    from ishtar.shot import Shot
+    from ishtar.shots.shot import Shot
 
 MATCHED = "matched by clock"  # `time_base` of channels that are placed by the shot's date
 

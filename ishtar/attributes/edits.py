@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ishtar.attributes.stated_dates import by_weight, stated_dates
 from ishtar.errors import IshtarError, did_you_mean
-from ishtar.stated_dates import by_weight, stated_dates
 from ishtar.store import SourceFile, fsync_dir
 
 logger = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ def check(
 def stated(sources: Iterable[SourceFile]) -> dict[str, Any]:
     """Return what the sources of a shot state, the PLC's date file above the others.
 
-    Which of their dates counts is the rule of `ishtar.stated_dates`.
+    Which of their dates counts is the rule of `ishtar.attributes.stated_dates`.
     """
     ordered = by_weight(sources)
     found = {k: v for s in ordered for k, v in s.attributes.items() if v is not None}

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 VARIABLE = "ISHTAR_LINEAGE"
 REPORT = "ISHTAR_REPORT"  # names the running template and those that it follows, between slashes
 ABSENT = "absent"
-RAN = "ran"  # what `ishtar.executed` writes down; it becomes the input of kind ``code``
+RAN = "ran"  # what `ishtar.lineage.executed` writes down; it becomes the input of kind ``code``
 WHERE = "where "  # begins the subject of a list of shots that a query has given
 
 
@@ -31,9 +31,9 @@ WHERE = "where "  # begins the subject of a list of shots that a query has given
 class Input:
     """One thing that a run really read.
 
-    ``kind`` is one of `ishtar.kinds`; ``subject`` the shot or day that it was read at (empty for
-    code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it was
-    looked for and not there).
+    ``kind`` is one of `ishtar.inputs.kinds`; ``subject`` the shot or day that it was read at (empty
+    for code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it
+    was looked for and not there).
     """
 
     kind: str

@@ -3,8 +3,8 @@
 A report depends on the library's code, but only on what of it really ran; how the notebook came to
 it (``%run``, ``importlib``, ``getattr``, ``eval``) plays no part. So where a report is made, the
 modules of the library are compiled with a mark at the beginning of every function. The first call
-of a function is written down (an `ishtar.lineage.Input` of kind ``ran``); a later one costs the
-look at a flag.
+of a function is written down (an `ishtar.lineage.record.Input` of kind ``ran``); a later one costs
+the look at a flag.
 
 A *unit* is what is named by it: a function of a module (``ishtar.units:factor``) or a method
 (``ishtar.signals.signal:Signal.load``) with all functions inside of it. What runs while a module is
@@ -30,7 +30,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ishtar.lineage import RAN, VARIABLE, Input, line_of
+from ishtar.lineage.record import RAN, VARIABLE, Input, line_of
 
 PACKAGE = __name__.partition(".")[0]
 MARKS, FIRST = "__ishtar_marks__", "__ishtar_first__"  # in the namespace of each module

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ishtar import facts
 from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
-from ishtar.lineage import WHERE, record, subject_of, this_report
-from ishtar.numbers import no_such_shot
-from ishtar.shot import Shot
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import WHERE, record, subject_of, this_report
+from ishtar.query.numbers import no_such_shot
+from ishtar.shots.shot import Shot
 from ishtar.units import factor
 from ishtar.workspace import Workspace
 
@@ -221,8 +221,8 @@ class Testbed:
         Parameters
         ----------
         query : str, optional
-            A condition on attributes, scraps and the number of a shot, for example
-            ``"gas == 'Ar' and max_IC_Pinj > 500 and date >= '2026-11-01'"``; see `ishtar.query`.
+            A condition on attributes, scraps and the number of a shot, for example ``"gas == 'Ar'
+            and max_IC_Pinj > 500 and date >= '2026-11-01'"``; see `ishtar.query.compile`.
 
         Raises
         ------

@@ -2,8 +2,8 @@
 
 A kind says how its present identity is worked out, what a reason for staleness calls it, and what
 makes the reports that read it worth a look. What is recorded comes from the functions of
-`ishtar.facts`, which serve here, too. A kind that is not here is never compared, so a test holds
-that every kind that the library records is.
+`ishtar.inputs.identity`, which serve here, too. A kind that is not here is never compared, so a
+test holds that every kind that the library records is.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from ishtar import facts
 from ishtar.calibration import Declarations
-from ishtar.lineage import ABSENT, WHERE, Input
-from ishtar.query_tree import QueryError
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import ABSENT, WHERE, Input
+from ishtar.query.tree import QueryError
 
 Doubt = Literal["shot", "scraps", "shots", "world", "nothing"]
 """Who makes it doubtful: a change of the shot, a report with scraps, a change of lists of shots,

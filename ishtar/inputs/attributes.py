@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ishtar import facts
 from ishtar.errors import NotFoundError, did_you_mean, nearest
-from ishtar.lineage import record
+from ishtar.inputs import identity as facts
+from ishtar.lineage.record import record
 
 
 class Attributes(Mapping[str, Any]):

@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ishtar import facts
-from ishtar.attributes import History, current, read_edits, stated
+from ishtar.attributes.edits import History, current, read_edits, stated
+from ishtar.attributes.moments import moment_of
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile
-from ishtar.lineage import is_recording, record
+from ishtar.inputs import identity as facts
+from ishtar.inputs.attributes import Attributes
+from ishtar.lineage.record import is_recording, record
 from ishtar.machine import Machine
-from ishtar.moments import moment_of
-from ishtar.shot_attributes import Attributes
 from ishtar.signals.resolve import Resolver
 from ishtar.signals.signal import Signal
 from ishtar.signals.source_notes import salvaged_names

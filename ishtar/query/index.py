@@ -1,6 +1,7 @@
 """What is known of each shot, one row for each value, laid out for queries.
 
-Whoever writes the catalogue keeps it with `note_shot` and `note_report`; `ishtar.query` reads it.
+Whoever writes the catalogue keeps it with `note_shot` and `note_report`; `ishtar.query.compile`
+reads it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from ishtar.errors import did_you_mean, nearest
-from ishtar.query_tree import (
+from ishtar.query.tree import (
     Among,
     Arithmetic,
     Call,

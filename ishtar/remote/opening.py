@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ishtar.errors import WorkspaceError
-from ishtar.testbed import Testbed
+from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 
 

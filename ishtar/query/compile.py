@@ -1,7 +1,7 @@
 """Shots by what is known of them: ``gas == 'Ar' and max_IC_Pinj > 500 and date >= '2026-11-01'``.
 
-`ishtar.query_parse` understands the text; here it becomes SQL, with every value a bound parameter,
-over the index that `ishtar.known` keeps.
+`ishtar.query.parse` understands the text; here it becomes SQL, with every value a bound parameter,
+over the index that `ishtar.query.index` keeps.
 
 A value that a shot has not got matches nothing, under ``not`` neither: comparisons with it are
 unknown, as in SQL, and only ``missing(Te)`` or ``Te is None`` find it. A number is never compared
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ishtar.errors import IshtarError, did_you_mean, nearest
-from ishtar.known import SHIFT
-from ishtar.query_parse import FLIPPED, KEYWORDS, as_moment, parse
-from ishtar.query_tree import (
+from ishtar.query.index import SHIFT
+from ishtar.query.parse import FLIPPED, KEYWORDS, as_moment, parse
+from ishtar.query.tree import (
     Among,
     Arithmetic,
     Call,

@@ -1,0 +1,1 @@
+"""Everything that a report can read: its kinds, and the identity of each."""

@@ -1,0 +1,1 @@
+"""What a notebook read while it ran, and which code: recorded, with digests."""

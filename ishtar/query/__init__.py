@@ -1,0 +1,1 @@
+"""Queries over shots: text to a tree, a tree to SQL, what has been looked for."""
