@@ -22,7 +22,7 @@ from ishtar.catalogue import Catalogue
 from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import world_of
 from runner.staleness.plan import make_plan
 from runner.templates.template import Templates, read_templates
@@ -68,7 +68,7 @@ def fake(workspace: Workspace, templates: Templates, n: int, n_inputs: int) -> N
     """Write shots, reports and their inputs, all believed."""
     with Catalogue(workspace.catalogue, write=True) as catalogue:
         testbed = Testbed(workspace)
-        present = Present(testbed, catalogue)
+        present = CurrentState(testbed, catalogue)
         catalogue.doubt_changed(world_of(testbed.declarations, templates, present))
     db = sqlite3.connect(workspace.catalogue, isolation_level=None)
     db.execute("BEGIN")

@@ -25,7 +25,7 @@ from runner.receipts import FRAGMENT, NOTEBOOK, RECEIPT, Receipt, Subject
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import world_of
 from runner.templates.template import read_templates
 
@@ -133,7 +133,7 @@ class Archive:
         with Catalogue(self.workspace.catalogue, write=True) as catalogue:
             templates = read_templates(self.workspace.templates)
             testbed = Testbed(self.workspace)
-            present = Present(testbed, catalogue)
+            present = CurrentState(testbed, catalogue)
             if catalogue.doubt_changed(world_of(testbed.declarations, templates, present)):
                 _believe(self.workspace.catalogue)
 

@@ -27,7 +27,7 @@ from ishtar.lineage.record import (
 )
 from ishtar.remote.opening import open_testbed
 from ishtar.shots.testbed import Testbed
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from tests.library_fakes import FIRST, LAMED, MOVED
 
 A = Input(kind="signal", name="A", digest="1")
@@ -308,7 +308,7 @@ def test_whatever_is_recorded_has_the_same_digest_when_it_is_asked_again(workspa
             *("attribute", "machine", "scraps", "shots"),
         }
         assert any(i.digest == ABSENT for i in recorder.inputs)
-        present = Present(Testbed(workspace), catalogue)
+        present = CurrentState(Testbed(workspace), catalogue)
         for item in recorder.inputs:
             assert present.now(item) == item
 
@@ -349,7 +349,7 @@ def test_what_a_commit_says_can_never_become_stale(workspace, monkeypatch):
     device = workspace.calibrations / "devices" / "probe.toml"
     device.write_text(device.read_text().replace("gain = -0.01", "gain = -0.02"))
     with Catalogue(workspace.catalogue, write=True) as catalogue:
-        present = Present(Testbed(workspace), catalogue)
+        present = CurrentState(Testbed(workspace), catalogue)
         assert all(present.now(i) == i for i in recorder.inputs if i.kind == "pinned")
     np.testing.assert_array_equal(
         open_testbed(workspace.root, calib="v1")[FIRST]["Probe_I"].values(), then

@@ -16,7 +16,7 @@ from ishtar.machine import KINDS, Changes, Component, Machine
 from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.simulate import instruments
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from tests.library_fakes import FIRST, LAMED, MOVED
 from tests.machine_fakes import CHANGED, MACHINE, WHOLE, write_machine_workspace
 
@@ -117,16 +117,16 @@ class TestDiff:
         assert (item.kind, item.name) == ("machine", f"changes since {FIRST}")
         assert item.version.endswith(" changes")
         with Catalogue(workspace.catalogue, write=True) as catalogue:
-            assert Present(Testbed(workspace), catalogue).now(item) == item
+            assert CurrentState(Testbed(workspace), catalogue).now(item) == item
             path = workspace.calibrations / "machine" / "all.toml"
             path.write_text(path.read_text().replace('"0.2 mm"', '"0.3 mm"'))
-            now = Present(Testbed(workspace), catalogue).now(item)
+            now = CurrentState(Testbed(workspace), catalogue).now(item)
             assert now.digest != item.digest
             # what is the same at both shots is no part of the difference
             path.write_text(
                 path.read_text().replace('"0.3 mm"', '"0.2 mm"').replace("1.0 m", "2 m")
             )
-            assert Present(Testbed(workspace), catalogue).now(item) == item
+            assert CurrentState(Testbed(workspace), catalogue).now(item) == item
 
     def test_between_different_texts_everything_of_this_one_is_recorded(self, testbed, tb):
         with recording() as recorder:

@@ -39,7 +39,7 @@ from runner.publish.records import (
 from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings.file import Settings, read_settings
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import world_of
 from runner.templates.template import Templates, read_templates
 
@@ -110,7 +110,7 @@ class WorkspaceSource:
         self._catalogue = catalogue
         self.damaged: dict[str, str] = {}
         self._testbed = Testbed(workspace)
-        self._present = Present(self._testbed, catalogue)
+        self._present = CurrentState(self._testbed, catalogue)
         self.shot = lru_cache(maxsize=512)(self._shot)
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from ishtar.catalogue import Catalogue, ReportRow, ScrapRow
 from runner.publish.records import ReportSummary
 from runner.receipts import Scope, Scrap, Subject
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from runner.staleness.plan import stale_reasons
 from runner.templates.template import Templates
 
@@ -21,7 +21,7 @@ class Summaries:
         self,
         catalogue: Catalogue,
         templates: Templates,
-        present: Present,
+        present: CurrentState,
         damaged: Collection[str],
     ) -> None:
         self._catalogue = catalogue

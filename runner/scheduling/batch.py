@@ -11,7 +11,7 @@ from runner.jobs import EVERYTHING, Done, Event, Listener, Selection
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.priority_queue import Priority
 from runner.scheduling.ready_queue import Order
-from runner.scheduling.scheduler import Desk
+from runner.scheduling.scheduler import Scheduler
 
 
 def run_batch(
@@ -49,13 +49,15 @@ def run_batch(
 
     order = Order(force=selection.force, patient=False)
     try:
-        with Desk(coordinator, order=order, workers=workers, pool=pool, listener=tell) as desk:
+        with Scheduler(
+            coordinator, order=order, workers=workers, pool=pool, listener=tell
+        ) as scheduler:
             for phase in templates.phases():
                 if now := phase & wanted:
-                    desk.only(now)
+                    scheduler.only(now)
                     plan = coordinator.due(replace(selection, names=now))
-                    desk.queue(plan, Priority.PERSON)
-                    _work_off(desk)
+                    scheduler.queue(plan, Priority.PERSON)
+                    _work_off(scheduler)
     except BaseException:
         if pool is None:  # all who made reports have ended
             coordinator.clear_unfinished()
@@ -63,16 +65,16 @@ def run_batch(
     return made
 
 
-def _work_off(desk: Desk) -> None:
-    while desk.busy:
-        desk.hand_out()
-        desk.wait()
-        desk.collect()
-        for error in desk.errors:
+def _work_off(scheduler: Scheduler) -> None:
+    while scheduler.busy:
+        scheduler.hand_out()
+        scheduler.wait()
+        scheduler.collect()
+        for error in scheduler.errors:
             if concerns_all(error):
                 raise error
-    if desk.errors:
-        error, n = desk.errors[0], len(desk.errors)
+    if scheduler.errors:
+        error, n = scheduler.errors[0], len(scheduler.errors)
         if isinstance(error, ClusterError):
             raise error
         what = f"{n} reports" if n > 1 else "a report"

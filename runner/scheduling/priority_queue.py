@@ -27,7 +27,7 @@ class Priority(IntEnum):
     BACKFILL = 2  # of old shots
 
 
-class Waiting:
+class PriorityQueue:
     """Planned reports, each once: by priority, then shot by shot in the order of their coming."""
 
     def __init__(self) -> None:

@@ -9,14 +9,14 @@ from runner.jobs import Done, Event, Job, Listener, Selection
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import job_of
-from runner.scheduling.priority_queue import Key, Priority, Waiting
+from runner.scheduling.priority_queue import Key, Priority, PriorityQueue
 from runner.staleness.plan import Planned
 from runner.templates.template import Templates
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is asked of a desk.
+    """What is asked of a scheduler.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Order:
     patient: bool = True
 
 
-class Lineup:
+class ReadyQueue:
     """Puts planned reports in a line, once nothing else is to be done for them first.
 
     Parameters
@@ -49,7 +49,7 @@ class Lineup:
         self._order = order
         self._listener = listener
         self._took = coordinator.catalogue.durations()
-        self.waiting = Waiting()
+        self.waiting = PriorityQueue()
         self.names: Collection[str] | None = None  # of the templates that count; None for all
         self.refused: set[Key] = set()  # reports that cannot be made here
         self._n_queued = self._n_done = 0  # that the listener was told of

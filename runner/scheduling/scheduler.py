@@ -1,4 +1,4 @@
-"""The desk: which reports are due, which run, which come next.
+"""The scheduler: which reports are due, which run, which come next.
 
 Jobs are handed to the workers one by one, as workers become free, so that a shot that has just
 arrived waits for no more than the report in progress, and a report that reads scraps of another
@@ -29,7 +29,7 @@ from runner.scheduling.due import Due
 from runner.scheduling.handed_out import HandedOut
 from runner.scheduling.pool import jobs_at_once
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.ready_queue import Key, Lineup, Order
+from runner.scheduling.ready_queue import Key, Order, ReadyQueue
 from runner.scheduling.setbacks import Running, Setbacks, log_done
 from runner.scheduling.stuck import Stuck
 from runner.staleness.plan import Planned
@@ -38,7 +38,7 @@ from runner.templates.template import Templates
 logger = logging.getLogger(__name__)
 
 
-class Desk:
+class Scheduler:
     """Keeps the workers busy with what is due, the urgent first.
 
     Parameters
@@ -76,7 +76,7 @@ class Desk:
         self._coordinator = coordinator
         self._observer = observer
         self._order = order or Order()
-        self._lineup = Lineup(coordinator, self._order, listener)
+        self._ready = ReadyQueue(coordinator, self._order, listener)
         self._wake = wake
         self._workers = coordinator.settings.run.processes if workers is None else workers
         self._pools = ExitStack()
@@ -106,7 +106,7 @@ class Desk:
         self._pools.close()
         self._handed_out.close()
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> Scheduler:
         return self
 
     def __exit__(
@@ -145,7 +145,7 @@ class Desk:
             if self._is_full:
                 break
             self._look_ahead(templates)
-            taken = self._lineup.waiting.take()
+            taken = self._ready.waiting.take()
             if taken is None:
                 break
             planned, priority = taken
@@ -166,7 +166,7 @@ class Desk:
         if self._setbacks.suspects:
             # One by one and alone: whose worker dies then has ended it, and harms no other.
             self._hand_out_again(self._setbacks.suspects.pop(0))
-        elif self._setbacks.unlucky and not (self.due.has_shots or self._lineup.waiting):
+        elif self._setbacks.unlucky and not (self.due.has_shots or self._ready.waiting):
             self._hand_out_again(self._setbacks.unlucky.pop(0))  # it may have all memory
 
     @property
@@ -177,7 +177,7 @@ class Desk:
     def _take_up_resting(self) -> None:
         """Let those wait for a worker again that could not be made a while ago."""
         for running in self._setbacks.rested():
-            self._lineup.refused.discard((running.job.subject, running.job.template))
+            self._ready.refused.discard((running.job.subject, running.job.template))
             self.queue([running.planned], running.priority)
 
     def _try(self, what: str, work: Callable[[], object]) -> bool:
@@ -244,7 +244,7 @@ class Desk:
 
     def _look_ahead(self, templates: Templates) -> None:
         """Plan the most urgent of the due shots, unless something as urgent waits already."""
-        waiting = self._lineup.waiting
+        waiting = self._ready.waiting
         for plan, priority in self.due.plan_shots(
             templates, lambda p: waiting.counts()[p.name.lower()]
         ):
@@ -256,19 +256,19 @@ class Desk:
     @property
     def busy_with_shots(self) -> bool:
         """Whether reports of shots are running or due, which those of days would read."""
-        return bool(self._at_work() or self.due.has_shots or self._lineup.waiting)
+        return bool(self._at_work() or self.due.has_shots or self._ready.waiting)
 
     def knows(self, planned: Planned) -> bool:
         """Tell whether a report waits, is being made, or rests."""
-        return self._lineup.knows((planned.subject, planned.template), self._keys_at_work())
+        return self._ready.knows((planned.subject, planned.template), self._keys_at_work())
 
     def only(self, names: Collection[str]) -> None:
         """Make reports of these templates from now on, and of no others."""
-        self._lineup.names = names
+        self._ready.names = names
 
     def queue(self, plan: Sequence[Planned], priority: Priority) -> None:
         """Let the planned reports wait for a worker that wait for no other report."""
-        self._lineup.add(plan, priority, self._keys_at_work())
+        self._ready.add(plan, priority, self._keys_at_work())
 
     def _keys_at_work(self) -> set[Key]:
         return {(r.job.subject, r.job.template) for r in self._at_work()}
@@ -327,9 +327,9 @@ class Desk:
         if self._observer:
             self._observer.reported(done)
         self._noted.add(job.subject)
-        self._lineup.tell_done(job, done)
+        self._ready.tell_done(job, done)
         try:
-            self._lineup.add_following(job, running.priority, self._keys_at_work())
+            self._ready.add_following(job, running.priority, self._keys_at_work())
         except Exception as error:
             if not self._order.patient:
                 raise
@@ -357,7 +357,7 @@ class Desk:
     def _set_aside(self, running: Running, why: Exception) -> None:
         """Let a report rest that cannot be made now; who waits for the run is told."""
         job = running.job
-        self._lineup.refused.add((job.subject, job.template))
+        self._ready.refused.add((job.subject, job.template))
         if not self._order.patient:
             logger.error("%s could not be made: %s: %s", job, type(why).__name__, why)
             self.errors.append(why)
@@ -386,7 +386,7 @@ class Desk:
         """Return what runs and how much waits, for people and machines."""
         return {
             "running": [running.told for running in self._running.values()],
-            "waiting": self._lineup.waiting.counts(),
+            "waiting": self._ready.waiting.counts(),
             "shots_to_plan": len(self.due.shots),
             "finished": dict(self.finished),
         }

@@ -113,31 +113,31 @@ class ServiceObserver:
 
     def looked(
         self,
-        desk: Mapping[str, Any],
+        scheduler: Mapping[str, Any],
         day_reports: Mapping[str, Sequence[str]],
         *,
         troubles: Sequence[Trouble] = (),
         files: Sequence[WaitingFile] = (),
     ) -> None:
-        """Take over what the desk says, and when (``HH:MM``) which reports of days are due.
+        """Take over what the scheduler says, and when (``HH:MM``) which reports of days are due.
 
         ``troubles`` are what could not be done yet, ``files`` those that wait to be stored.
         """
         put = self.metrics.put
-        put("ishtar_running", len(desk["running"]))
-        for priority, n in desk["waiting"].items():
+        put("ishtar_running", len(scheduler["running"]))
+        for priority, n in scheduler["waiting"].items():
             put("ishtar_waiting", n, priority=priority)
-        put("ishtar_shots_to_plan", desk["shots_to_plan"])
+        put("ishtar_shots_to_plan", scheduler["shots_to_plan"])
         put("ishtar_troubles", len(troubles))
         put("ishtar_files_waiting", len(files))
         put("ishtar_quarantined_files", self._quarantined)
         put("ishtar_disk_free_bytes", shutil.disk_usage(self._workspace.root).free)
         put("ishtar_last_look_timestamp_seconds", time.time())
         self.board.tell(
-            running=tuple(desk["running"]),
-            waiting=desk["waiting"],
-            shots_to_plan=desk["shots_to_plan"],
-            finished=desk["finished"],
+            running=tuple(scheduler["running"]),
+            waiting=scheduler["waiting"],
+            shots_to_plan=scheduler["shots_to_plan"],
+            finished=scheduler["finished"],
             day_reports=_next_times(day_reports),
             last_look=time.time(),
             troubles=tuple(asdict(t) for t in troubles[:MOST_LISTED]),

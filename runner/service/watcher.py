@@ -26,7 +26,7 @@ from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import Lock
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.scheduler import Desk
+from runner.scheduling.scheduler import Scheduler
 from runner.service.backfill import requests, take_request
 from runner.service.day_times import DayTimes
 from runner.service.deferred import old_shots
@@ -76,7 +76,7 @@ class Watcher:
         self.attempts = Attempts()
         self._days = DayTimes(coordinator, datetime.now())
         self.observer = ServiceObserver(coordinator.workspace, settings.watch.metrics)
-        self.desk = Desk(coordinator, self.observer, wake=wake, attempts=self.attempts)
+        self.scheduler = Scheduler(coordinator, self.observer, wake=wake, attempts=self.attempts)
         self.publication = Publication(coordinator, self.observer, self.attempts)
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
@@ -95,14 +95,14 @@ class Watcher:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.desk.close()
+        self.scheduler.close()
         self.observer.__exit__(*exc)
 
     @property
     def busy(self) -> bool:
         """Whether something is under way or to be done."""
         left = self._steps or self._to_note or self.publication.due
-        return bool(left or self.intake.busy or self.desk.busy or len(self.publication.later))
+        return bool(left or self.intake.busy or self.scheduler.busy or len(self.publication.later))
 
     def look(self) -> list[Outcome]:
         """Take new files, collect finished reports, hand out what is due, publish what is new."""
@@ -113,32 +113,32 @@ class Watcher:
         if self._seen.unsaved:
             self.attempts.do("write data/watched.json", self._seen.save)
         self.tell()
-        if self._wake and self.desk.has_done:
+        if self._wake and self.scheduler.has_done:
             self._wake()  # what was done meanwhile
         return outcomes
 
     def _work(self, outcomes: list[Outcome]) -> None:
         self._take_steps()
         fresh = self._note_shots()
-        self.desk.ask(fresh, Priority.LIVE)
+        self.scheduler.ask(fresh, Priority.LIVE)
         changed = {Subject.shot(n) for n in fresh}
         for path in requests(self._coordinator.workspace):
             self.attempts.do(f"take the request {path.name}", partial(self._take_request, path))
         self.attempts.do("see whose time has come", self._make_days_due)
         self.attempts.do("look at the files of people", self._notice)
         self.attempts.do("look for what changed outside", self._look_outside)
-        self.attempts.do("collect reports", lambda: changed.update(self.desk.collect()))
+        self.attempts.do("collect reports", lambda: changed.update(self.scheduler.collect()))
         if not self._stop.is_set():
             # before pages are written: no worker waits for them
-            self.attempts.do("hand out reports", self.desk.hand_out)
+            self.attempts.do("hand out reports", self.scheduler.hand_out)
         in_hurry = any(o.status == "quarantined" for o in outcomes)
         self.publication.ask(changed, home=in_hurry)
-        if not self.publication.work(self.desk.busy, in_hurry):
+        if not self.publication.work(self.scheduler.busy, in_hurry):
             quiet = all(o.status == "waiting" for o in outcomes) and not self._stop.is_set()
             if quiet:
                 self.publication.work_later()
         if again := self.publication.take_damaged():
-            self.desk.ask((s.number for s in again if s.scope == "shot"), Priority.BACKFILL)
+            self.scheduler.ask((s.number for s in again if s.scope == "shot"), Priority.BACKFILL)
             if any(s.scope == "day" for s in again):
                 self.make_days()
 
@@ -148,7 +148,7 @@ class Watcher:
         self.attempts.do(
             "tell the status",
             lambda: self.observer.looked(
-                self.desk.status(), self._days.due, troubles=troubles, files=files
+                self.scheduler.status(), self._days.due, troubles=troubles, files=files
             ),
         )
         self.publication.told(troubles, files)
@@ -170,7 +170,7 @@ class Watcher:
     def make_days(self, names: Collection[str] | None = None) -> None:
         """Make the reports of days due: those of all days that are missing or stale."""
         templates = self._coordinator.templates()
-        self.desk.ask_days(
+        self.scheduler.ask_days(
             t.name
             for t in templates.values()
             if t.scope == "day" and (names is None or t.name in names)
@@ -184,7 +184,7 @@ class Watcher:
         """Wait for the reports in progress, note and publish them; begin no more."""
         self._note(self.intake.close())
         changed = {Subject.shot(n) for n in self._note_shots()}
-        self.publication.ask(changed | self.desk.finish())
+        self.publication.ask(changed | self.scheduler.finish())
         if self.publication.due:
             self.publication.work(busy=False, in_hurry=True)
         self.tell()
@@ -234,7 +234,7 @@ class Watcher:
             self._to_note.setdefault(number, True)
 
     def _ask_all(self) -> None:
-        self.desk.ask(self._coordinator.catalogue.shots(), Priority.BACKFILL)
+        self.scheduler.ask(self._coordinator.catalogue.shots(), Priority.BACKFILL)
 
     def _make_past_days(self) -> None:
         now = datetime.now()
@@ -254,7 +254,7 @@ class Watcher:
 
     def _take_request(self, path: Path) -> None:
         request = take_request(path, self._coordinator.catalogue.shots)
-        self.desk.ask(request.shots, Priority.BACKFILL)
+        self.scheduler.ask(request.shots, Priority.BACKFILL)
         self.publication.ask(request.pages)
         if request.shots:
             logger.info("backfill of %d shots was asked for", len(request.shots))
@@ -277,7 +277,7 @@ class Watcher:
         for number in self._coordinator.changed_shots():
             self._to_note.setdefault(number, True)
         if files or by_others != self._by_others:
-            plan = [p for p in self._coordinator.due() if not self.desk.knows(p)]
+            plan = [p for p in self._coordinator.due() if not self.scheduler.knows(p)]
             self._tell_of_change(files, plan)
         self._outside.accept(stamps)
         self._by_others = by_others
@@ -296,9 +296,9 @@ class Watcher:
         subjects = {p.subject for p in plan}
         if remade:
             shots = {s.number for s in subjects if s.scope == "shot"}
-            self.desk.ask(shots, Priority.BACKFILL)
+            self.scheduler.ask(shots, Priority.BACKFILL)
             of_many = [t for t in self._coordinator.templates().values() if t.scope != "shot"]
-            self.desk.due.ask_of_many((t.name for t in of_many), missing=False)
+            self.scheduler.due.ask_of_many((t.name for t in of_many), missing=False)
         # Lists say which templates are out of order and which reports are stale.
         self.publication.ask(() if remade else subjects, home=bool(files))
 

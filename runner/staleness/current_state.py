@@ -24,7 +24,7 @@ class _Ran:
     code: Mapping[str, str] = field(default_factory=dict)
 
 
-class Present:
+class CurrentState:
     """Answers `now(input)` for one plan; every distinct question is worked out once."""
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:

@@ -12,7 +12,7 @@ from ishtar.calibration import Declarations
 from ishtar.inputs import identity as facts
 from ishtar.lineage.record import digest
 from ishtar.spans import Span
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from runner.templates.template import Template, Templates
 
 World = Mapping[tuple[str, str], str]
@@ -30,7 +30,7 @@ def _rows(rows: Iterable[_Row]) -> str:
 
 
 def world_of(
-    declarations: Declarations, templates: Templates, present: Present
+    declarations: Declarations, templates: Templates, present: CurrentState
 ) -> dict[tuple[str, str], str]:
     """Return (kind, name) → digest of declarations, templates and the code that reports ran.
 

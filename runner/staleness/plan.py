@@ -12,7 +12,7 @@ from ishtar.lineage.record import Input
 from ishtar.shots.testbed import Testbed
 from runner.jobs import EVERYTHING, Selection
 from runner.receipts import Subject
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import world_of
 from runner.templates.ranges import holds_any
 from runner.templates.template import Template, Templates
@@ -96,7 +96,7 @@ class _Comparison:
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.present = Present(testbed, catalogue)
+        self.present = CurrentState(testbed, catalogue)
         self.believed: list[str] = []
 
     def due(
@@ -128,7 +128,7 @@ def stale_reasons(
     subject: Subject,
     row: ReportRow,
     inputs: Iterable[Input],
-    present: Present,
+    present: CurrentState,
 ) -> tuple[str, ...]:
     """Return why a report no longer holds, one reason for each changed input."""
     found: dict[str, None] = {}

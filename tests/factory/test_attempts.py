@@ -21,7 +21,7 @@ from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import submit
 from runner.scheduling.handed_out import HandedOut
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.scheduler import Desk
+from runner.scheduling.scheduler import Scheduler
 from runner.scheduling.setbacks import MOST_DEATHS
 from runner.service.publication import Publication
 from runner.staleness.plan import Planned
@@ -111,18 +111,18 @@ def test_an_error_of_the_machine_is_told_from_one_of_a_single_thing(error, all_o
 
 
 @pytest.fixture
-def desk(factory, coordinator, no_pauses):
-    """Give the desk of a service that makes reports in this process."""
+def scheduler(factory, coordinator, no_pauses):
+    """Give the scheduler of a service that makes reports in this process."""
     factory.template("good", "x = 1")
-    with Desk(coordinator, workers=0) as desk:
-        yield desk
+    with Scheduler(coordinator, workers=0) as scheduler:
+        yield scheduler
 
 
-def work(desk: Desk, most: int = 20) -> set[Subject]:
+def work(scheduler: Scheduler, most: int = 20) -> set[Subject]:
     done: set[Subject] = set()
-    while desk.busy and most:
-        desk.hand_out()
-        done |= desk.collect()
+    while scheduler.busy and most:
+        scheduler.hand_out()
+        done |= scheduler.collect()
         most -= 1
     return done
 
@@ -132,17 +132,19 @@ def states(coordinator: Coordinator) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("error", [CatalogueError("locked"), FULL, TypeError("odd")])
-def test_a_plan_that_fails_is_made_again(factory, coordinator, desk, monkeypatch, error):
+def test_a_plan_that_fails_is_made_again(factory, coordinator, scheduler, monkeypatch, error):
     factory.shot(2)
     coordinator.sync_shots()
     due = Failing(error, error, error, then=coordinator.due)
     monkeypatch.setattr(coordinator, "due", due)
-    desk.ask([1, 2], Priority.LIVE)
-    assert work(desk) == {Subject.shot(1), Subject.shot(2)}
+    scheduler.ask([1, 2], Priority.LIVE)
+    assert work(scheduler) == {Subject.shot(1), Subject.shot(2)}
     assert not due.errors
 
 
-def test_a_shot_that_cannot_be_planned_holds_up_no_other(factory, coordinator, desk, monkeypatch):
+def test_a_shot_that_cannot_be_planned_holds_up_no_other(
+    factory, coordinator, scheduler, monkeypatch
+):
     factory.shot(2)
     factory.shot(3)
     coordinator.sync_shots()
@@ -154,41 +156,41 @@ def test_a_shot_that_cannot_be_planned_holds_up_no_other(factory, coordinator, d
         return due(selection)
 
     monkeypatch.setattr(coordinator, "due", sometimes)
-    desk.ask([1, 2, 3], Priority.LIVE)
-    assert work(desk) == {Subject.shot(1), Subject.shot(3)}
-    assert list(desk.due.shots) == [2]
+    scheduler.ask([1, 2, 3], Priority.LIVE)
+    assert work(scheduler) == {Subject.shot(1), Subject.shot(3)}
+    assert list(scheduler.due.shots) == [2]
 
 
 def test_a_report_that_is_made_is_noted_when_the_catalogue_can_be_written_again(
-    coordinator, desk, monkeypatch
+    coordinator, scheduler, monkeypatch
 ):
     note = Failing(CatalogueError("locked"), CatalogueError("locked"), then=coordinator.note_report)
     monkeypatch.setattr(coordinator, "note_report", note)
-    desk.ask([1], Priority.LIVE)
-    assert work(desk) == {Subject.shot(1)}
+    scheduler.ask([1], Priority.LIVE)
+    assert work(scheduler) == {Subject.shot(1)}
     assert (note.calls, states(coordinator)) == (3, {"good": "ok"})
 
 
 @pytest.mark.parametrize("error", [FULL, TypeError("odd")])
-def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, desk, monkeypatch, error):
+def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, scheduler, monkeypatch, error):
     from runner.scheduling import dispatch as module
 
     execute = Failing(error, error, then=module.execute)
     monkeypatch.setattr(module, "execute", execute)
-    desk.ask([1], Priority.LIVE)
-    assert work(desk) == {Subject.shot(1)}
+    scheduler.ask([1], Priority.LIVE)
+    assert work(scheduler) == {Subject.shot(1)}
     assert (execute.calls, states(coordinator)) == (3, {"good": "ok"})
 
 
 def test_what_reads_a_report_comes_after_it_however_late_that_is(
-    factory, coordinator, desk, monkeypatch
+    factory, coordinator, scheduler, monkeypatch
 ):
     from runner.scheduling import dispatch as module
 
     factory.template("reads", "x = 1", sidecar="after = ['good']")
     monkeypatch.setattr(module, "execute", Failing(FULL, then=module.execute))
-    desk.ask([1], Priority.LIVE)
-    work(desk)
+    scheduler.ask([1], Priority.LIVE)
+    work(scheduler)
     assert states(coordinator) == {"good": "ok", "reads": "ok"}
 
 
@@ -198,23 +200,25 @@ if os.path.exists({path!r}):
     raise OSError(28, "No space left on device")"""
 
 
-def test_a_report_that_failed_for_want_of_disk_is_made_again(factory, coordinator, desk, tmp_path):
+def test_a_report_that_failed_for_want_of_disk_is_made_again(
+    factory, coordinator, scheduler, tmp_path
+):
     full = tmp_path / "full"
     full.touch()
     factory.template("good", FULL_WHILE.format(path=str(full)))
-    desk.ask([1], Priority.LIVE)
-    assert work(desk, 2) == set()
+    scheduler.ask([1], Priority.LIVE)
+    assert work(scheduler, 2) == set()
     full.unlink()
-    work(desk)
+    work(scheduler)
     assert states(coordinator) == {"good": "ok"}
     assert len(list(coordinator.workspace.reports.glob("00001/good/*"))) == 1
 
 
 @pytest.mark.long
-def test_a_report_that_always_fills_the_disk_fails_in_the_end(factory, coordinator, desk):
+def test_a_report_that_always_fills_the_disk_fails_in_the_end(factory, coordinator, scheduler):
     factory.template("good", "raise OSError(28, 'No space left on device')")
-    desk.ask([1], Priority.LIVE)
-    work(desk, 60)
+    scheduler.ask([1], Priority.LIVE)
+    work(scheduler, 60)
     assert states(coordinator) == {"good": "failed"}
 
 
@@ -288,10 +292,10 @@ def die(workspace: Workspace) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch, Coordinator(workspace) as coordinator:
         patch.setattr("runner.scheduling.scheduler.submit", deadly)
         coordinator.sync_shots()
-        desk = Desk(coordinator, workers=0)
-        desk.ask([1], Priority.LIVE)
+        scheduler = Scheduler(coordinator, workers=0)
+        scheduler.ask([1], Priority.LIVE)
         with contextlib.suppress(Killed):
-            work(desk)
+            work(scheduler)
         return states(coordinator)
 
 

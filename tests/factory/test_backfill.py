@@ -13,7 +13,7 @@ from runner.receipts import Subject
 from runner.scheduling.lock import coordinator_lock, held_by
 from runner.scheduling.pool import open_pool
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.scheduler import Desk
+from runner.scheduling.scheduler import Scheduler
 from runner.service.backfill import request_backfill, requests, take_request
 
 pytestmark = pytest.mark.whole
@@ -22,8 +22,8 @@ GLUE = "from ishtar.report import glue\nglue('n', shot)"
 
 
 @pytest.fixture
-def desk(factory, coordinator, monkeypatch):
-    """Give a desk with one worker in this process, over shots 1 … 6."""
+def scheduler(factory, coordinator, monkeypatch):
+    """Give a scheduler with one worker in this process, over shots 1 … 6."""
     for number in range(2, 7):
         factory.shot(number)
     factory.template("one", GLUE)
@@ -31,7 +31,7 @@ def desk(factory, coordinator, monkeypatch):
     coordinator.sync_shots()
     coordinator.settings = _with_workers(coordinator.settings, 1)
     monkeypatch.setattr("runner.scheduling.scheduler.open_workers", lambda *_: open_pool(0))
-    made = Desk(coordinator)
+    made = Scheduler(coordinator)
     yield made
     made.close()
 
@@ -40,33 +40,33 @@ def _with_workers(settings, workers):
     return replace(settings, run=replace(settings.run, workers=workers))
 
 
-def steps(desk):
+def steps(scheduler):
     """Yield the subject and template of each job as it is handed out, one at a time."""
-    while desk.busy:
-        desk.hand_out()
-        for running in desk.status()["running"]:
+    while scheduler.busy:
+        scheduler.hand_out()
+        for running in scheduler.status()["running"]:
             yield running["subject"], running["template"]
-        desk.collect()
+        scheduler.collect()
 
 
-def test_a_live_shot_passes_a_backfill_and_brings_all_its_reports(desk):
-    desk.ask([1, 2, 3], Priority.BACKFILL)
+def test_a_live_shot_passes_a_backfill_and_brings_all_its_reports(scheduler):
+    scheduler.ask([1, 2, 3], Priority.BACKFILL)
     order = []
-    for step in steps(desk):
+    for step in steps(scheduler):
         order.append(step)
         if len(order) == 1:
-            desk.ask([6], Priority.LIVE)
+            scheduler.ask([6], Priority.LIVE)
     assert order[1:3] == [("00006", "one"), ("00006", "two")]
     assert len(order) == len(set(order)) == 8
-    assert desk.status()["finished"] == {"ok": 8}
+    assert scheduler.status()["finished"] == {"ok": 8}
 
 
-def test_a_backfill_that_was_stopped_goes_on_with_what_is_missing(desk):
-    desk.ask([1, 2], Priority.BACKFILL)
-    first = next(steps(desk))
-    assert desk.finish() == {Subject.parse(first[0])}
-    desk.ask([1, 2], Priority.BACKFILL)
-    assert first not in list(steps(desk))
+def test_a_backfill_that_was_stopped_goes_on_with_what_is_missing(scheduler):
+    scheduler.ask([1, 2], Priority.BACKFILL)
+    first = next(steps(scheduler))
+    assert scheduler.finish() == {Subject.parse(first[0])}
+    scheduler.ask([1, 2], Priority.BACKFILL)
+    assert first not in list(steps(scheduler))
 
 
 def take_requests(workspace: Workspace, shots: list[int]) -> set[int]:

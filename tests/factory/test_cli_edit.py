@@ -10,7 +10,7 @@ from ishtar.attributes import edits as attributes
 from ishtar.inputs.kinds import reason
 from ishtar.lineage.record import recording
 from ishtar.shots.testbed import Testbed
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 
 pytestmark = pytest.mark.whole
 
@@ -98,7 +98,7 @@ def test_a_report_of_a_query_is_stale_when_other_shots_match(call, factory, coor
     with recording() as recorder:
         tb.shots("gas == 'Ar'")
     (then,) = recorder.inputs
-    assert Present(tb, coordinator.catalogue).now(then) == then
+    assert CurrentState(tb, coordinator.catalogue).now(then) == then
     call("edit", 2, "gas=He")
-    now = Present(tb, coordinator.catalogue).now(then)
+    now = CurrentState(tb, coordinator.catalogue).now(then)
     assert reason(then, now) == "stale: shots where gas == 'Ar' (2 shots → 1 shots)"

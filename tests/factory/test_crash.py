@@ -19,7 +19,7 @@ from runner.kernel.warm.folders import private_folder, remove_abandoned
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import job_of, submit
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.scheduler import Desk
+from runner.scheduling.scheduler import Scheduler
 from runner.scheduling.setbacks import MOST_ROUNDS
 from runner.staleness.plan import Planned
 from tests.crash.checks import problems
@@ -69,14 +69,14 @@ def test_a_report_whose_kernel_is_killed_is_tried_thrice_and_then_has_failed(fac
     assert [p.name for p in factory.workspace.reports.glob(".*")] == []
 
 
-def made_by_a_desk(coordinator: Coordinator, **kinds: object) -> list[tuple[str, str, str]]:
-    """Let a desk make what is due for shot 1; return what it made, in order, and how it went."""
+def made_by_a_scheduler(coordinator: Coordinator, **kinds: object) -> list[tuple[str, str, str]]:
+    """Let a scheduler make what is due for shot 1; return what it made, and how it went."""
     events: list[Event] = []
-    with Desk(coordinator, listener=events.append, **kinds) as desk:  # type: ignore[arg-type]
-        desk.ask([1], Priority.LIVE)
-        while desk.busy:
-            desk.hand_out()
-            desk.collect()
+    with Scheduler(coordinator, listener=events.append, **kinds) as scheduler:  # type: ignore[arg-type]
+        scheduler.ask([1], Priority.LIVE)
+        while scheduler.busy:
+            scheduler.hand_out()
+            scheduler.collect()
             time.sleep(0.02)
     receipts = [e.done.receipt for e in events if e.done]
     return [(r.template, r.state, r.reason) for r in receipts]
@@ -98,7 +98,7 @@ def test_what_was_killed_again_and_again_is_made_when_nothing_else_is_to_be_done
     factory.template("unlucky", KILLED.format(path=path, times=4))
     factory.template("reader", "x = 1", sidecar="after = ['unlucky']")
     factory.template("other", "x = 1")
-    made = made_by_a_desk(coordinator, workers=0)
+    made = made_by_a_scheduler(coordinator, workers=0)
     assert made == [("other", "ok", ""), ("unlucky", "ok", ""), ("reader", "ok", "")]
     folder = factory.workspace.reports / "00001" / "unlucky"
     assert len(list(folder.iterdir())) == 1
@@ -111,19 +111,19 @@ def test_a_template_that_is_taken_away_while_its_report_is_left_for_later_can_co
     path = factory.workspace.root / "tries"
     template = factory.template("unlucky", KILLED.format(path=str(path), times=3))
     whole = template.read_text()
-    with Desk(coordinator, workers=0) as desk:
-        desk.ask([1], Priority.LIVE)
-        desk.hand_out()
-        desk.collect()  # it is left for later
+    with Scheduler(coordinator, workers=0) as scheduler:
+        scheduler.ask([1], Priority.LIVE)
+        scheduler.hand_out()
+        scheduler.collect()  # it is left for later
         template.unlink()
-        while desk.busy:
-            desk.hand_out()
-            desk.collect()
+        while scheduler.busy:
+            scheduler.hand_out()
+            scheduler.collect()
         template.write_text(whole)
-        desk.ask([1], Priority.LIVE)
-        while desk.busy:
-            desk.hand_out()
-            desk.collect()
+        scheduler.ask([1], Priority.LIVE)
+        while scheduler.busy:
+            scheduler.hand_out()
+            scheduler.collect()
     assert [r.state for r in coordinator.catalogue.reports()] == ["ok"]
 
 
@@ -131,7 +131,7 @@ def test_a_template_that_is_taken_away_while_its_report_is_left_for_later_can_co
 def test_what_is_killed_for_ever_has_failed_in_the_end_and_is_left_alone(factory, coordinator):
     path = factory.workspace.root / "tries"
     factory.template("doomed", KILLED.format(path=str(path), times=100))
-    ((name, state, reason),) = made_by_a_desk(coordinator, workers=0)
+    ((name, state, reason),) = made_by_a_scheduler(coordinator, workers=0)
     assert (name, was_killed(state, reason)) == ("doomed", True)
     assert path.stat().st_size == MOST_ROUNDS * MOST_KILLS
     assert coordinator.plan() == []
@@ -167,7 +167,7 @@ def test_a_report_that_ends_its_workers_fails_in_the_end_and_harms_no_other(fact
     monkeypatch.setattr("runner.scheduling.scheduler.submit", deadly)
     with Coordinator(Workspace.at(factory.workspace.root)) as coordinator:
         coordinator.sync_shots()
-        made = made_by_a_desk(coordinator)
+        made = made_by_a_scheduler(coordinator)
     states = {name: (state, reason) for name, state, reason in made}
     assert (states["good"][0], states["other"][0]) == ("skipped", "skipped")
     assert made[-1][:2] == ("bad", "failed")

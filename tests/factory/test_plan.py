@@ -18,7 +18,7 @@ from runner.jobs import Done, Selection
 from runner.receipts import NOTEBOOK, RECEIPT, Receipt, Scrap, Subject, identity, report_folder
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.rebuild import rebuild
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 
 pytestmark = pytest.mark.whole
 
@@ -239,18 +239,18 @@ def test_a_range_is_planned_where_it_is_asked_for(factory, made):
     ],
 )
 def test_the_shots_of_a_subject_are_those_that_there_are_now(factory, made, subject, shots):
-    present = Present(Testbed(factory.workspace), made.catalogue)
+    present = CurrentState(Testbed(factory.workspace), made.catalogue)
     assert present.numbers(subject) == shots
 
 
 def test_what_is_known_of_a_shot_that_is_none_is_nothing(factory, made):
-    present = Present(Testbed(factory.workspace), made.catalogue)
+    present = CurrentState(Testbed(factory.workspace), made.catalogue)
     assert (present.attributes(9), present.channels(9), present.sources(9)) == ({}, {}, [])
     assert present.attributes(1)["date"].startswith("2026-11-22")
 
 
 def test_code_of_a_report_without_a_receipt_is_gone_and_asked_of_the_next(factory, made):
-    present = Present(Testbed(factory.workspace), made.catalogue)
+    present = CurrentState(Testbed(factory.workspace), made.catalogue)
     row = made.catalogue.reports(current=True)[0]
     (item,) = [i for i in made.catalogue.inputs([row.folder])[row.folder] if i.kind == "code"]
     assert present.now(item, "nowhere").digest == "absent"

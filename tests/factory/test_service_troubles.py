@@ -201,7 +201,7 @@ def test_who_lost_the_workspace_to_another_ends_and_writes_nothing(served):
                 stop = threading.Event()
                 watcher = Watcher(coordinator, stop, lock=lock)
                 watcher.look()
-                watcher.desk.close()
+                watcher.scheduler.close()
             assert stop.is_set()
             assert "has taken the lock, which somebody had removed" in str(watcher.lost)
 
@@ -447,7 +447,7 @@ def test_days_are_made_at_a_time_that_was_set_under_a_running_watcher(factory, s
         monkeypatch.setattr(watcher._days, "come", lambda now: {"day"} if not asked else set())
         watcher.look()
         watcher.look()
-        watcher.desk.close()
+        watcher.scheduler.close()
     assert asked == [{"day"}]
 
 

@@ -23,7 +23,7 @@ from ishtar.shots.testbed import Testbed
 from runner.execution import library_code as code
 from runner.jobs import Selection
 from runner.receipts import Scrap
-from runner.staleness.current_state import Present
+from runner.staleness.current_state import CurrentState
 from tests.factory.test_plan import make, planned
 
 pytestmark = pytest.mark.whole
@@ -304,5 +304,5 @@ def test_every_kind_of_input_is_in_the_table_and_is_what_the_library_records():
 
 
 def test_an_input_of_a_kind_that_nobody_knows_is_gone(world):
-    present = Present(Testbed(world.factory.workspace), world.coordinator.catalogue)
+    present = CurrentState(Testbed(world.factory.workspace), world.coordinator.catalogue)
     assert present.now(Input(kind="weather", name="rain", digest="d")).digest == ABSENT

@@ -218,8 +218,10 @@ def test_the_service_tells_files_reports_and_when_days_are_due(factory):
     with ServiceObserver(factory.workspace) as observer:
         source = Path("00001_Data.tdms")
         observer.ingested(Outcome(status="stored", source=source, shots=[1], seconds=0.2))
-        desk = {"running": [], "waiting": {"live": 0, "backfill": 4}, "shots_to_plan": 9}
-        observer.looked({**desk, "finished": {"ok": 2}}, {"21:00": ["day"], "03:30": ["night"]})
+        scheduler = {"running": [], "waiting": {"live": 0, "backfill": 4}, "shots_to_plan": 9}
+        observer.looked(
+            {**scheduler, "finished": {"ok": 2}}, {"21:00": ["day"], "03:30": ["night"]}
+        )
         observer.board._write()
         told = document(read_status(factory.workspace))
         words = text(factory.workspace)

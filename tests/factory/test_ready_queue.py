@@ -9,7 +9,7 @@ import pytest
 from runner.jobs import Selection
 from runner.receipts import Subject
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.ready_queue import Lineup, Order
+from runner.scheduling.ready_queue import Order, ReadyQueue
 from runner.settings.file import Settings
 from runner.staleness.plan import Planned
 
@@ -58,83 +58,83 @@ def events() -> list:
 
 
 @pytest.fixture
-def lineup(events) -> Lineup:
-    return Lineup(Coordinator(), Order(), events.append)
+def ready_queue(events) -> ReadyQueue:
+    return ReadyQueue(Coordinator(), Order(), events.append)
 
 
 def planned(subject: Subject, template: str) -> Planned:
     return Planned(subject=subject, template=template, reasons=("missing",))
 
 
-def line(lineup: Lineup) -> list[tuple[str, str]]:
+def line(ready_queue: ReadyQueue) -> list[tuple[str, str]]:
     found = []
-    while (taken := lineup.waiting.take()) is not None:
+    while (taken := ready_queue.waiting.take()) is not None:
         found.append((taken[0].subject.key, taken[0].template))
     return found
 
 
-def test_the_longest_way_of_a_shot_goes_first(lineup):
-    lineup.add([planned(ONE, name) for name in ("quick", "slow", "first")], Priority.LIVE, ())
+def test_the_longest_way_of_a_shot_goes_first(ready_queue):
+    ready_queue.add([planned(ONE, name) for name in ("quick", "slow", "first")], Priority.LIVE, ())
     # first and what waits for it take 7 s
-    assert [name for _, name in line(lineup)] == ["first", "slow", "quick"]
+    assert [name for _, name in line(ready_queue)] == ["first", "slow", "quick"]
 
 
-def test_only_what_waits_for_no_other_is_put_in_line(lineup):
+def test_only_what_waits_for_no_other_is_put_in_line(ready_queue):
     names = ("first", "second", "third")
-    lineup.add([planned(s, n) for s in (ONE, TWO) for n in names], Priority.LIVE, ())
-    assert line(lineup) == [("00001", "first"), ("00002", "first")]
+    ready_queue.add([planned(s, n) for s in (ONE, TWO) for n in names], Priority.LIVE, ())
+    assert line(ready_queue) == [("00001", "first"), ("00002", "first")]
 
 
 @pytest.mark.parametrize("where", ["at work", "waiting", "planned"])
-def test_a_report_waits_for_one_that_is_anywhere_on_its_way(lineup, where):
+def test_a_report_waits_for_one_that_is_anywhere_on_its_way(ready_queue, where):
     plan, at_work = [planned(ONE, "second")], set()
     if where == "at work":
         at_work = {(ONE, "first")}
     elif where == "waiting":
-        lineup.waiting.put(planned(ONE, "first"), Priority.LIVE)
+        ready_queue.waiting.put(planned(ONE, "first"), Priority.LIVE)
     else:
         plan.append(planned(ONE, "first"))
-    lineup.add(plan, Priority.LIVE, at_work)
-    assert (ONE, "second") not in lineup.waiting
-    lineup.add([planned(TWO, "second")], Priority.LIVE, {(ONE, "first")})
-    assert (TWO, "second") in lineup.waiting
+    ready_queue.add(plan, Priority.LIVE, at_work)
+    assert (ONE, "second") not in ready_queue.waiting
+    ready_queue.add([planned(TWO, "second")], Priority.LIVE, {(ONE, "first")})
+    assert (TWO, "second") in ready_queue.waiting
 
 
-def test_what_is_at_work_or_refused_is_not_put_in_line(lineup, events):
-    lineup.refused.add((ONE, "slow"))
+def test_what_is_at_work_or_refused_is_not_put_in_line(ready_queue, events):
+    ready_queue.refused.add((ONE, "slow"))
     at_work = {(ONE, "quick")}
-    lineup.add([planned(ONE, n) for n in ("quick", "slow", "first")], Priority.LIVE, at_work)
-    assert list(lineup.waiting) == [(ONE, "first")]
-    known = [lineup.knows((ONE, n), at_work) for n in ("quick", "slow", "first", "third")]
+    ready_queue.add([planned(ONE, n) for n in ("quick", "slow", "first")], Priority.LIVE, at_work)
+    assert list(ready_queue.waiting) == [(ONE, "first")]
+    known = [ready_queue.knows((ONE, n), at_work) for n in ("quick", "slow", "first", "third")]
     assert known == [True, True, True, False]
     assert [event.job.template for event in events] == ["first"]
 
 
-def test_the_listener_hears_of_each_once_and_how_many_there_are(lineup, events):
+def test_the_listener_hears_of_each_once_and_how_many_there_are(ready_queue, events):
     for _ in range(2):
-        lineup.add([planned(ONE, "quick"), planned(ONE, "slow")], Priority.LIVE, ())
+        ready_queue.add([planned(ONE, "quick"), planned(ONE, "slow")], Priority.LIVE, ())
     assert [(e.kind, e.job.template, e.total) for e in events] == [
         ("planned", "quick", 1),
         ("planned", "slow", 2),
     ]
-    lineup.tell_done(events[0].job, None)
-    lineup.tell_done(events[1].job, None)
+    ready_queue.tell_done(events[0].job, None)
+    ready_queue.tell_done(events[1].job, None)
     assert [(e.kind, e.index, e.total) for e in events[2:]] == [("done", 1, 2), ("done", 2, 2)]
 
 
 def test_without_a_listener_nobody_is_told():
-    lineup = Lineup(Coordinator(), Order())
-    lineup.add([planned(ONE, "quick")], Priority.LIVE, ())
-    lineup.tell_done(SimpleNamespace(subject=ONE, template="quick"), None)
-    assert len(lineup.waiting) == 1
+    ready_queue = ReadyQueue(Coordinator(), Order())
+    ready_queue.add([planned(ONE, "quick")], Priority.LIVE, ())
+    ready_queue.tell_done(SimpleNamespace(subject=ONE, template="quick"), None)
+    assert len(ready_queue.waiting) == 1
 
 
-def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_scope(lineup):
-    coordinator = lineup._coordinator
+def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_scope(ready_queue):
+    coordinator = ready_queue._coordinator
     coordinator.plan = [planned(ONE, "second"), planned(TWO, "second")]
-    lineup.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
+    ready_queue.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
     assert coordinator.asked == [Selection(shots=[1], names={"second", "third"}, ranges=[])]
-    assert line(lineup) == [("00001", "second")]
+    assert line(ready_queue) == [("00001", "second")]
 
 
 @pytest.mark.parametrize(
@@ -144,31 +144,35 @@ def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_sco
         (Subject.range(1, 3), {"shots": None, "ranges": [Subject.range(1, 3)]}),
     ],
 )
-def test_what_follows_of_a_day_or_a_range_is_planned_of_it(lineup, monkeypatch, subject, asked):
+def test_what_follows_of_a_day_or_a_range_is_planned_of_it(
+    ready_queue, monkeypatch, subject, asked
+):
     scopes = dict.fromkeys(Templates(), template(subject.scope))
     monkeypatch.setattr(Templates, "__getitem__", lambda self, name: scopes[name])
-    lineup.add_following(SimpleNamespace(subject=subject, template="second"), Priority.LIVE, ())
-    (found,) = lineup._coordinator.asked
+    ready_queue.add_following(
+        SimpleNamespace(subject=subject, template="second"), Priority.LIVE, ()
+    )
+    (found,) = ready_queue._coordinator.asked
     assert found == Selection(names={"third"}, **asked)
 
 
 @pytest.mark.parametrize(
     ("names", "asked"), [({"third"}, [{"third"}]), ({"quick"}, []), (set(), [])]
 )
-def test_only_templates_that_count_follow(lineup, names, asked):
-    lineup.names = names
-    lineup.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
-    assert [a.names for a in lineup._coordinator.asked] == asked
+def test_only_templates_that_count_follow(ready_queue, names, asked):
+    ready_queue.names = names
+    ready_queue.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
+    assert [a.names for a in ready_queue._coordinator.asked] == asked
 
 
-def test_a_subject_gives_up_its_turn_when_nothing_of_it_is_at_work(lineup):
+def test_a_subject_gives_up_its_turn_when_nothing_of_it_is_at_work(ready_queue):
     done = SimpleNamespace(subject=ONE, template="quick")
     both = {(ONE, "slow"), (TWO, "slow")}
     for at_work, first in ((both, "00001"), ({(ONE, "slow")}, "00001"), ({(TWO, "slow")}, "00002")):
-        lineup.add([planned(ONE, "quick"), planned(TWO, "quick")], Priority.LIVE, ())
-        assert lineup.waiting.take()[0].subject == ONE
-        lineup.add_following(done, Priority.LIVE, at_work)
-        lineup.add([planned(ONE, "first")], Priority.LIVE, ())
-        assert line(lineup)[0][0] == first
+        ready_queue.add([planned(ONE, "quick"), planned(TWO, "quick")], Priority.LIVE, ())
+        assert ready_queue.waiting.take()[0].subject == ONE
+        ready_queue.add_following(done, Priority.LIVE, at_work)
+        ready_queue.add([planned(ONE, "first")], Priority.LIVE, ())
+        assert line(ready_queue)[0][0] == first
         for subject in (ONE, TWO):
-            lineup.waiting.leave(subject)
+            ready_queue.waiting.leave(subject)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.receipts import Subject
-from runner.scheduling.priority_queue import Priority, Waiting
+from runner.scheduling.priority_queue import Priority, PriorityQueue
 from runner.staleness.plan import Planned
 
 
@@ -14,7 +14,7 @@ def planned(shot: int, template: str = "overview") -> Planned:
     return Planned(subject=Subject.shot(shot), template=template, reasons=("missing",))
 
 
-def drained(waiting: Waiting) -> list[tuple[int, Priority]]:
+def drained(waiting: PriorityQueue) -> list[tuple[int, Priority]]:
     found = []
     while (taken := waiting.take()) is not None:
         found.append((taken[0].subject.number, taken[1]))
@@ -22,7 +22,7 @@ def drained(waiting: Waiting) -> list[tuple[int, Priority]]:
 
 
 def test_a_live_shot_passes_what_waits_already():
-    waiting = Waiting()
+    waiting = PriorityQueue()
     for shot in (1, 2, 3):
         waiting.put(planned(shot), Priority.BACKFILL)
     waiting.put(planned(9), Priority.LIVE)
@@ -33,7 +33,7 @@ def test_a_live_shot_passes_what_waits_already():
 
 
 def test_a_report_waits_once_and_moves_up_only():
-    waiting = Waiting()
+    waiting = PriorityQueue()
     waiting.put(planned(1), Priority.PERSON)
     waiting.put(planned(1), Priority.BACKFILL)
     assert (Subject.shot(1), "overview") in waiting
@@ -43,7 +43,7 @@ def test_a_report_waits_once_and_moves_up_only():
 
 
 def test_what_is_withdrawn_is_not_handed_out():
-    waiting = Waiting()
+    waiting = PriorityQueue()
     waiting.put(planned(1), Priority.LIVE)
     waiting.put(planned(2), Priority.LIVE)
     waiting.drop(Subject.shot(1), "overview")
@@ -53,7 +53,7 @@ def test_what_is_withdrawn_is_not_handed_out():
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.sampled_from(Priority))))
 def test_every_report_is_taken_once_at_the_highest_priority_that_was_asked(asked):
-    waiting = Waiting()
+    waiting = PriorityQueue()
     for shot, priority in asked:
         waiting.put(planned(shot), priority)
     found = drained(waiting)
@@ -62,7 +62,7 @@ def test_every_report_is_taken_once_at_the_highest_priority_that_was_asked(asked
     assert len(found) == len(dict(found))
 
 
-def line(waiting: Waiting) -> list[tuple[int, str]]:
+def line(waiting: PriorityQueue) -> list[tuple[int, str]]:
     found = []
     while (taken := waiting.take()) is not None:
         found.append((taken[0].subject.number, taken[0].template))
@@ -70,7 +70,7 @@ def line(waiting: Waiting) -> list[tuple[int, str]]:
 
 
 def test_reports_go_shot_by_shot_and_by_rank_within_a_shot():
-    waiting = Waiting()
+    waiting = PriorityQueue()
     for shot, template, rank in ((1, "a", 0.0), (2, "a", 0.0), (1, "b", -5.0), (2, "b", -0.5)):
         waiting.put(planned(shot, template), Priority.LIVE, rank=rank)
     waiting.put(planned(1, "c"), Priority.LIVE)
@@ -81,7 +81,7 @@ def test_reports_go_shot_by_shot_and_by_rank_within_a_shot():
 
 
 def test_a_subject_keeps_its_turn_until_it_leaves():
-    waiting = Waiting()
+    waiting = PriorityQueue()
     for shot in (1, 2):
         waiting.put(planned(shot), Priority.LIVE)
     assert waiting.take()[0].subject == Subject.shot(1)
@@ -93,7 +93,7 @@ def test_a_subject_keeps_its_turn_until_it_leaves():
 
 
 def test_a_subject_of_which_something_waits_cannot_leave():
-    waiting = Waiting()
+    waiting = PriorityQueue()
     waiting.put(planned(1), Priority.LIVE)
     waiting.put(planned(2), Priority.LIVE)
     waiting.leave(Subject.shot(1))
@@ -103,7 +103,7 @@ def test_a_subject_of_which_something_waits_cannot_leave():
 
 def test_what_is_put_again_or_dropped_twice_counts_once():
     """Else the subject could never leave, or would while something of it waits."""
-    waiting = Waiting()
+    waiting = PriorityQueue()
     for priority in (Priority.BACKFILL, Priority.BACKFILL, Priority.LIVE):
         waiting.put(planned(1), priority)
     waiting.drop(Subject.shot(9), "overview")
