@@ -63,7 +63,8 @@ def transform(kind: str) -> Callable[[type[T]], type[T]]:
         for name in ("apply", "inverse", "derivative", "changes", "outside", "turns"):
             if name in vars(made):
                 setattr(made, name, _told(kind, vars(made)[name], whole=name == "apply"))
-        return made
+        answer: type[T] = made
+        return answer
 
     return declare
 

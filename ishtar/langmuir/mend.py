@@ -23,7 +23,8 @@ N_CERTAIN = 3  # parameters of which nothing is known before: the others add to 
 
 def hopeless_chi2(bins: Bins) -> float:
     """Return a χ² far above that from which `mend` fits a sweep again, under wider errors."""
-    return 4.0 * bins.bias.shape[1]
+    answer: float = 4.0 * bins.bias.shape[1]
+    return answer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,7 +128,8 @@ def flat_end(bias: Floats, raw: Floats, *, upper: bool) -> Flags:
         beyond = present[row] & (bias[row] >= edge if upper else bias[row] <= edge)
         if at[row][beyond].mean() >= _ALL:
             out[row] = at[row]
-    return out
+    answer: Flags = out
+    return answer
 
 
 def _beyond(

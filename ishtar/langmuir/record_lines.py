@@ -300,7 +300,8 @@ def _quick_length(n: int) -> int:
     if n < 16:
         return n
     step = 2 ** max(n.bit_length() - 6, 0)
-    return n // step * step
+    answer: int = n // step * step
+    return answer
 
 
 def _floor(power: Floats) -> Floats:

@@ -125,7 +125,8 @@ def _solve(
         raise BadMode(m)
 
     def slant_at(x: Floats) -> Floats:
-        return np.clip(-m * jv(m, x) / (x * jvp(m, x)), 0.0, 1.0)
+        answer: Floats = np.clip(-m * jv(m, x) / (x * jvp(m, x)), 0.0, 1.0)
+        return answer
 
     thin, wide = np.full(target.shape, _THIN), np.full(target.shape, _WIDE[m])
     for _ in range(60):

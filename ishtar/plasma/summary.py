@@ -9,6 +9,7 @@ from typing import Any
 from ishtar.errors import IshtarError
 from ishtar.gases import Gas
 from ishtar.gases import gas as _gas
+from ishtar.langmuir.theory import ELECTRON_MASS
 from ishtar.measured import Measured
 from ishtar.plasma import collisions as c
 from ishtar.plasma import formulary as f
@@ -210,7 +211,7 @@ def _parameters(gas: Gas) -> Callable[..., dict[str, Any]]:
             "ionisation_degree": c.ionisation_degree(ne, nn),
             "nu_en": en,
             "nu_in": cx,
-            "mean_free_path_en": f.mean_speed(te, f.ELECTRON_MASS) / en,
+            "mean_free_path_en": f.mean_speed(te, ELECTRON_MASS) / en,
             "mean_free_path_in": f.mean_speed(ti, gas.ion_mass) / cx,
             "hall_e": f.omega_ce(b) / (ei + en),
             # an exchange of charge costs an ion twice its momentum in the centre of mass, which

@@ -199,7 +199,8 @@ class _Parser:
         while self.take(word):
             found.append(part())
         if len(found) == 1:
-            return first
+            answer: Node = first
+            return answer
         return Joined(*self.span(at), word, tuple(self.condition(node) for node in found))
 
     def negated(self) -> Node:

@@ -123,7 +123,8 @@ def density(
 
 def _powers_of(columns: Columns, g: Floats, m: int, least: float) -> Floats:
     powers = np.array([g[columns.pairs.index((a, a))] for a in range(m)])
-    return np.maximum(powers, least)
+    answer: Floats = np.maximum(powers, least)
+    return answer
 
 
 def _descend(

@@ -102,14 +102,16 @@ def read_rows(
 
 @cache
 def _text() -> np.dtype[Any]:
-    return np.dtype(h5py.string_dtype())
+    answer: np.dtype[Any] = np.dtype(h5py.string_dtype())
+    return answer
 
 
 def read_text(group: Any, name: str) -> str:
     """Return a text that `ishtar.store.h5_names.set_text` kept."""
     if not has(group, name):
         return bytes(read_rows(open_dataset(group, f"text_{name}")).data).decode()
-    return _attribute(group, name, _text()).decode()
+    answer: str = _attribute(group, name, _text()).decode()
+    return answer
 
 
 def open_group(loc: Any, name: str | bytes) -> h5g.GroupID:

@@ -53,7 +53,7 @@ _LATE = {"stream", "display_data", "update_display_data", "error"}  # what no ce
 LAST_WORDS_S = 0.1  # for what a kernel put out just before its end
 
 
-class LimitedClient(PapermillNotebookClient):
+class LimitedClient(PapermillNotebookClient):  # type: ignore[misc]
     """Runs the cells; ends the report where it goes over a limit."""
 
     kc: Any
@@ -321,7 +321,7 @@ def _shortened(output: Any, most: int = 20_000) -> Any:
     return output
 
 
-class IshtarEngine(NBClientEngine):
+class IshtarEngine(NBClientEngine):  # type: ignore[misc]
     """``papermill --engine ishtar``: limits, and no kernel or process left behind."""
 
     @classmethod

@@ -103,12 +103,14 @@ class Pulse:
     @property
     def start(self) -> dt.datetime:
         """Time of the first row, by the generator's clock."""
-        return self.time[0].astype("datetime64[us]").item()
+        answer: dt.datetime = self.time[0].astype("datetime64[us]").item()
+        return answer
 
     @property
     def end(self) -> dt.datetime:
         """Time of the last row, by the generator's clock."""
-        return self.time[-1].astype("datetime64[us]").item()
+        answer: dt.datetime = self.time[-1].astype("datetime64[us]").item()
+        return answer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,11 +90,13 @@ def _checked_size(attribute: h5a.AttrID) -> int:
     size = count * kind.get_size()
     if size > LONGEST:
         raise LeftOut(f"it holds {count} values")
-    return size
+    answer: int = size
+    return answer
 
 
 def _is_pointer(kind: h5t.TypeID) -> bool:
-    return kind.get_class() == h5t.STRING and kind.is_variable_str()
+    answer: bool = kind.get_class() == h5t.STRING and kind.is_variable_str()
+    return answer
 
 
 def text_of(value: bytes | str) -> str:

@@ -108,7 +108,8 @@ class Clock:
             places[gone] = np.nan
         if self._meaning.scale:
             places = places * slope + offset
-        return places / float(self._per_unit)
+        answer: NDArray[np.float64] = places / float(self._per_unit)
+        return answer
 
     def _scale(self) -> tuple[float, float]:
         if not self._meaning.scale:

@@ -55,19 +55,21 @@ def number_type(kind: h5t.TypeID) -> np.dtype[Any]:
         stored = np.dtype((kind.get_super() if _is_plain_enum(kind) else kind).dtype)
     except Exception as error:  # TypeError, ValueError: numpy has no such type
         raise LeftOut("it holds a type of numbers that is not known here") from error
+    found: np.dtype[Any] = stored
     if stored.kind in "iufc":
-        return stored.newbyteorder("=")
+        found = stored.newbyteorder("=")
+        return found
     if stored.kind in "bM":
-        return stored
+        return found
     if stored.names and any(_is_number(stored[name]) for name in stored.names):
         if stored.hasobject:
             raise LeftOut(f"it holds records with texts or references ({', '.join(stored.names)})")
-        return stored
+        return found
     raise LeftOut(f"it holds {_in_words(stored)}")
 
 
 def _is_plain_enum(kind: h5t.TypeID) -> bool:
-    return kind.get_class() == h5t.ENUM and np.dtype(kind.dtype).kind != "b"
+    return bool(kind.get_class() == h5t.ENUM and np.dtype(kind.dtype).kind != "b")
 
 
 def _is_number(dtype: np.dtype[Any]) -> bool:

@@ -158,7 +158,8 @@ class _Archive:
         return None
 
     def _properties(self, name: str) -> dict[str, Any]:
-        return self._context.properties.setdefault(name, {})
+        answer: dict[str, Any] = self._context.properties.setdefault(name, {})
+        return answer
 
     def _values_of(self, found: Found) -> Values:
         """Open the values of a dataset, once."""

@@ -291,7 +291,7 @@ _STEPS: dict[str, Callable[[_Numbers], Step | None]] = {
 
 
 def _right_minus_left(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    return right - left
+    return np.asarray(right - left)
 
 
 def _degree(step: Step) -> float:
@@ -308,7 +308,7 @@ def _without_offset(step: Step) -> Step:
 
 def _complex(x: NDArray[Any], step: Step) -> NDArray[Any]:
     if step["kind"] == "linear":
-        return x * step["slope"] + step["intercept"]
+        return np.asarray(x * step["slope"] + step["intercept"])
     if step["kind"] == "polynomial":
-        return np.polynomial.polynomial.polyval(x, step["coefficients"])
+        return np.asarray(np.polynomial.polynomial.polyval(x, step["coefficients"]))
     raise ScaleError("a table has no complex values")

@@ -39,7 +39,8 @@ def abi() -> int:
     """Return the version of Landlock that the system offers; 0 for none."""
     if sys.platform != "linux":
         return 0
-    return max(0, _libc().syscall(_CREATE_RULESET, None, 0, _VERSION))
+    answer: int = max(0, _libc().syscall(_CREATE_RULESET, None, 0, _VERSION))
+    return answer
 
 
 def what_holds(wanted: str) -> str:

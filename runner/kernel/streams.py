@@ -33,20 +33,20 @@ class PromptStream(OutStream):
     def __init__(self, *args: Any, **kw: Any) -> None:
         self._moving = threading.RLock()  # one of them reads the pipe and writes what it has read
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        super().__init__(*args, **kw)
+        super().__init__(*args, **kw)  # type: ignore[no-untyped-call]
 
     def write(self, string: str) -> int | None:  # type: ignore[override]
         """Write a text; return its length."""
         written = super().write(string)
         self.held += len(string)
-        if self.held > MOST_HELD and self._is_master_process():
+        if self.held > MOST_HELD and self._is_master_process():  # type: ignore[no-untyped-call]
             self.held = 0
             self._send()
         return written
 
     def flush(self) -> None:
         """Send what was printed, also past Python; the kernel does so at the end of each cell."""
-        if self._fid is not None and self._is_master_process():
+        if self._fid is not None and self._is_master_process():  # type: ignore[no-untyped-call]
             with self._moving:
                 for _ in range(FULL_PIPE // AT_ONCE):  # not for ever: something may go on writing
                     if not self._move():
@@ -54,7 +54,7 @@ class PromptStream(OutStream):
         self._send()
 
     def _send(self) -> None:
-        super().flush()
+        super().flush()  # type: ignore[no-untyped-call]
 
     def _watch_pipe_fd(self) -> None:
         """Hand on what comes through the pipe, in a thread of its own."""

@@ -27,7 +27,6 @@ from runner.publish.declared_source import device_records, signal_records, templ
 from runner.publish.records import (
     ComponentRecord,
     DeviceRecord,
-    Facility,
     ReportRecord,
     ReportSummary,
     ShotRecord,
@@ -38,6 +37,7 @@ from runner.publish.records import (
 )
 from runner.publish.summary_source import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
+from runner.settings.facility import Facility
 from runner.settings.file import Settings, read_settings
 from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import world_of

@@ -12,8 +12,8 @@ from datetime import date as Date
 from typing import Literal
 
 from runner.publish.quantities import Quantity
-from runner.publish.records import Facility
 from runner.render.theme import Theme
+from runner.settings.facility import Facility
 
 ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
 STATE_WORDS: Mapping[ReportState, str] = {

@@ -28,8 +28,8 @@ from runner.scheduling.dispatch import given_up, job_of, open_workers, submit
 from runner.scheduling.due import Due
 from runner.scheduling.handed_out import HandedOut
 from runner.scheduling.pool import jobs_at_once
-from runner.scheduling.priority_queue import Priority
-from runner.scheduling.ready_queue import Key, Order, ReadyQueue
+from runner.scheduling.priority_queue import Key, Priority
+from runner.scheduling.ready_queue import Order, ReadyQueue
 from runner.scheduling.setbacks import Running, Setbacks, log_done
 from runner.scheduling.stuck import Stuck
 from runner.staleness.plan import Planned

@@ -63,7 +63,7 @@ class RunSettings:
         """What a report may take."""
         if self.memory_mb:
             return self.memory_mb
-        return 0.75 * psutil.virtual_memory().total / 1e6 / self.processes
+        return 0.75 * float(psutil.virtual_memory().total) / 1e6 / self.processes
 
 
 @dataclass(frozen=True, kw_only=True)

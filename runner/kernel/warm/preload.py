@@ -107,8 +107,8 @@ def _first_use() -> None:
 def _draw() -> None:
     """Draw what figures are made of, and let the files of the fonts go."""
     from matplotlib import font_manager, mathtext
-    from matplotlib.backends import backend_registry
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.registry import backend_registry
     from matplotlib.figure import Figure
 
     from runner.kernel.figures import png

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from runner.kernel.warm import owner
 from runner.kernel.warm.lease import LONGEST_S, Lease

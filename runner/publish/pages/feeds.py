@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 
 from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
 from runner.publish.describe import subject_text
-from runner.publish.records import Facility
 from runner.publish.view import Facts, result_text
 from runner.receipts import Subject
 from runner.render.format import parse_time
+from runner.settings.facility import Facility
 
 ATOM = "http://www.w3.org/2005/Atom"
 LONGEST = 50
@@ -113,7 +113,8 @@ def _atom(facility: Facility, path: str, what: str, items: Sequence[Item]) -> by
         _link(entry, "alternate", _address(facility, item.path), "text/html")
         _text(entry, "summary", item.text or item.title)
     ElementTree.indent(feed, " ")
-    return ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True) + b"\n"
+    answer: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True) + b"\n"
+    return answer
 
 
 def _utc(text: str) -> str:
