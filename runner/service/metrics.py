@@ -1,4 +1,4 @@
-"""What the service counts, in Prometheus' text format.
+"""What the service counts, for Prometheus.
 
 `Metrics` keeps the numbers, `serve` gives them over HTTP at ``/metrics``. The service fills them
 from one thread while others read.
@@ -6,16 +6,27 @@ from one thread while others read.
 
 from __future__ import annotations
 
-import http.server
-import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
+from socket import AF_INET6
+from typing import Any, Literal
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    MetricsHandler,
+    disable_created_metrics,
+    generate_latest,
+)
+
 SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+# when each number began to be counted: the service says when it began
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,105 +113,53 @@ FAMILIES = (
 )
 BY_NAME = {f.name: f for f in FAMILIES}
 
-Labels = tuple[str, ...]
-
-
-@dataclass(kw_only=True)
-class Histogram:
-    """How often something took so long."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(SECONDS) + 1))
-    total: float = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one."""
-        place = next((k for k, s in enumerate(SECONDS) if seconds <= s), len(SECONDS))
-        self.counts[place] += 1
-        self.total += seconds
-
 
 class Metrics:
-    """The numbers of the metrics in `FAMILIES`; may be read while they are written."""
+    """The numbers of the metrics in `FAMILIES`; may be read while they are written.
+
+    One that nothing was said of yet is not there: a gauge of 0 would be a number that nobody has
+    measured.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._numbers: dict[str, dict[Labels, float]] = {}
-        self._histograms: dict[str, dict[Labels, Histogram]] = {}
+        self.registry = CollectorRegistry()
+        self._made: dict[str, Any] = {}
 
     def count(self, name: str, by: float = 1, /, **labels: str) -> None:
         """Add to a counter."""
-        key = _key(name, labels)
-        with self._lock:
-            values = self._numbers.setdefault(name, {})
-            values[key] = values.get(key, 0.0) + by
+        self._number(name, labels).inc(by)
 
     def put(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
-        key = _key(name, labels)
-        with self._lock:
-            self._numbers.setdefault(name, {})[key] = value
+        self._number(name, labels).set(value)
 
     def observe(self, name: str, seconds: float, /, **labels: str) -> None:
         """Count a duration in its histogram."""
-        key = _key(name, labels)
-        with self._lock:
-            self._histograms.setdefault(name, {}).setdefault(key, Histogram()).observe(seconds)
+        self._number(name, labels).observe(seconds)
 
     def text(self) -> str:
         """Return everything in Prometheus' text format."""
-        with self._lock:
-            return "".join(f"{line}\n" for line in self._lines())
+        return generate_latest(self.registry).decode()
 
-    def _lines(self) -> Iterator[str]:
-        for family in FAMILIES:
-            yield f"# HELP {family.name} {_escaped(family.help)}"
-            yield f"# TYPE {family.name} {family.kind}"
-            for key, value in sorted(self._numbers.get(family.name, {}).items()):
-                yield f"{family.name}{_labels(family.labels, key)} {_number(value)}"
-            for key, histogram in sorted(self._histograms.get(family.name, {}).items()):
-                yield from _histogram_lines(family, key, histogram)
+    def _number(self, name: str, labels: dict[str, str]) -> Any:
+        """Return what counts for some labels; ValueError where one is missing or not known."""
+        family = BY_NAME[name]
+        if name not in self._made:
+            self._made[name] = _made(family, self.registry)
+        made = self._made[name]
+        return made.labels(**labels) if family.labels or labels else made
 
 
-def _key(name: str, labels: Mapping[str, str]) -> Labels:
-    """Return the label values in their order; KeyError where one is missing or not known."""
-    names = BY_NAME[name].labels
-    if labels.keys() != set(names):
-        raise KeyError(f"{name} is told apart by {names}, not {tuple(labels)}")
-    return tuple(labels[n] for n in names)
-
-
-def _histogram_lines(family: Family, key: Labels, histogram: Histogram) -> Iterator[str]:
-    below = 0
-    for limit, count in zip((*SECONDS, math.inf), histogram.counts, strict=True):
-        below += count
-        labels = _labels((*family.labels, "le"), (*key, _number(limit)))
-        yield f"{family.name}_bucket{labels} {below}"
-    plain = _labels(family.labels, key)
-    yield f"{family.name}_sum{plain} {_number(histogram.total)}"
-    yield f"{family.name}_count{plain} {below}"
-
-
-def _labels(names: tuple[str, ...], values: Labels) -> str:
-    if not names:
-        return ""
-    pairs = zip(names, values, strict=True)
-    return "{" + ",".join(f'{n}="{_escaped(v, quotes=True)}"' for n, v in pairs) + "}"
-
-
-def _escaped(text: str, *, quotes: bool = False) -> str:
-    text = text.replace("\\", r"\\").replace("\n", r"\n")
-    return text.replace('"', r"\"") if quotes else text
-
-
-def _number(value: float) -> str:
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return str(int(value)) if value == int(value) else repr(value)
+def _made(family: Family, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    what = family.name, family.help, family.labels
+    if family.kind == "histogram":
+        return Histogram(*what, buckets=SECONDS, registry=registry)
+    return (Counter if family.kind == "counter" else Gauge)(*what, registry=registry)
 
 
 @contextmanager
-def serve(host: str, port: int, text: Callable[[], str]) -> Iterator[str]:
-    """Give ``text()`` at ``/metrics`` during the block; yields the address.
+def serve(host: str, port: int, registry: CollectorRegistry) -> Iterator[str]:
+    """Give the numbers at ``/metrics`` during the block; yields the address.
 
     Raises
     ------
@@ -208,24 +167,16 @@ def serve(host: str, port: int, text: Callable[[], str]) -> Iterator[str]:
         Nothing can listen there.
     """
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(MetricsHandler.factory(registry)):  # type: ignore[misc]
         timeout = 10  # s, for a client that says nothing
 
         def do_GET(self) -> None:
             if self.path.split("?")[0] != "/metrics":
                 self.send_error(404, "only /metrics is here")
                 return
-            body = text().encode()
-            self.send_response(200)
-            self.send_header("Content-Type", CONTENT_TYPE)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            super().do_GET()
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing of each request."""
-
-    class Server(http.server.ThreadingHTTPServer):
+    class Server(ThreadingHTTPServer):
         daemon_threads = True
         block_on_close = False  # a slow client does not hold up the end
 
@@ -233,9 +184,7 @@ def serve(host: str, port: int, text: Callable[[], str]) -> Iterator[str]:
             """A client that hung up is no error of ours."""
 
     if ":" in host:
-        import socket
-
-        Server.address_family = socket.AF_INET6
+        Server.address_family = AF_INET6
     with Server((host, port), Handler) as server:
         thread = threading.Thread(
             target=server.serve_forever, args=(0.2,), daemon=True, name="metrics"

@@ -23,7 +23,6 @@ from runner.ingest.outcome import Outcome
 from runner.ingest.quarantine import held
 from runner.monitoring.progress import AtWork, kind_of, read_progress, write_passing
 from runner.monitoring.status import Board, LastFile
-from runner.service.metrics import Metrics, serve
 from runner.service.outside import Change
 from runner.settings.file import METRICS_FILE, address_of
 
@@ -40,6 +39,8 @@ class ServiceObserver:
 
     def __init__(self, workspace: Workspace, metrics: str = "") -> None:
         self._workspace = workspace
+        from runner.service.metrics import Metrics  # which a run has no use for
+
         self._where = metrics
         self.metrics = Metrics()
         self.board = Board(workspace, "watch")
@@ -54,9 +55,11 @@ class ServiceObserver:
         if self._where == METRICS_FILE:
             where = str(self._workspace.root / "data" / "metrics.prom")
         elif self._where:
+            from runner.service.metrics import serve
+
             host, port = address_of(self._where)
             try:
-                where = self._open.enter_context(serve(host, port, self.metrics.text))
+                where = self._open.enter_context(serve(host, port, self.metrics.registry))
                 logger.info("metrics at %s", where)
             except OSError as error:
                 logger.error(

@@ -14,7 +14,7 @@ import pytest
 from ishtar.workspace import Workspace
 from runner.errors import SettingsError
 from runner.ingest.outcome import Outcome
-from runner.service.metrics import CONTENT_TYPE, FAMILIES, Metrics, serve
+from runner.service.metrics import FAMILIES, Metrics, serve
 from runner.service.observe import ServiceObserver
 from runner.settings.file import address_of, read_settings
 
@@ -65,7 +65,7 @@ def test_a_histogram_counts_everything_up_to_each_limit():
     buckets = [v for (n, _), v in found.items() if n == f"{name}_bucket"]
     assert buckets == sorted(buckets)
     assert found[f"{name}_bucket", 'le="0.1"'] == 2
-    assert found[f"{name}_bucket", 'le="5"'] == 3
+    assert found[f"{name}_bucket", 'le="5.0"'] == 3
     assert found[f"{name}_bucket", 'le="+Inf"'] == found[f"{name}_count", ""] == 4
     assert found[f"{name}_sum", ""] == pytest.approx(10003.15)
 
@@ -74,13 +74,21 @@ def test_names_with_quotes_backslashes_and_newlines_stay_one_label():
     metrics = Metrics()
     metrics.count("ishtar_reports_total", state="ok", template='a"b\\c\nd')
     line = next(s for s in metrics.text().splitlines() if s.startswith("ishtar_reports_total"))
-    assert line == r'ishtar_reports_total{state="ok",template="a\"b\\c\nd"} 1'
+    assert line == r'ishtar_reports_total{state="ok",template="a\"b\\c\nd"} 1.0'
     assert len(samples(metrics.text())) == 1
 
 
 def test_a_label_that_is_not_declared_is_an_error():
-    with pytest.raises(KeyError, match="told apart by"):
+    with pytest.raises(ValueError, match="Incorrect label names"):
         Metrics().count("ishtar_reports_total", template="overview")
+    with pytest.raises(ValueError, match="No label names"):
+        Metrics().put("ishtar_running", 1, template="overview")
+
+
+def test_what_nothing_was_said_of_is_not_zero():
+    metrics = Metrics()
+    metrics.put("ishtar_running", 0)
+    assert samples(metrics.text()) == {("ishtar_running", ""): 0.0}
 
 
 def test_every_metric_says_what_it_is_in_the_documentation():
@@ -89,10 +97,12 @@ def test_every_metric_says_what_it_is_in_the_documentation():
 
 
 def test_prometheus_gets_the_text_at_metrics_and_nothing_elsewhere():
-    with serve("127.0.0.1", 0, lambda: "x 1\n") as address:
+    metrics = Metrics()
+    metrics.put("ishtar_running", 1)
+    with serve("127.0.0.1", 0, metrics.registry) as address:
         with urllib.request.urlopen(address, timeout=120) as answer:
-            assert answer.headers["Content-Type"] == CONTENT_TYPE
-            assert answer.read() == b"x 1\n"
+            assert answer.headers["Content-Type"].startswith("text/plain; version=")
+            assert samples(answer.read().decode()) == {("ishtar_running", ""): 1.0}
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(address.replace("/metrics", "/"), timeout=120)
         error.value.close()
