@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ishtar.spectral import Line, find_lines, spectrum
+from ishtar.spectral.interference import Columns, solve
 
 pytestmark = pytest.mark.whole
 
@@ -146,3 +147,29 @@ def test_sigmas_of_pairs_hold_the_truth_two_times_out_of_three():
                 )
             )
     assert 0.6 < np.mean(hits, axis=0).min() <= np.mean(hits, axis=0).max() < 0.82
+
+
+def test_a_line_that_hardly_reaches_the_bins_gets_no_power_out_of_nothing():
+    """Its column was blown up to the norm of the others: a power of 1e285, and no least squares."""
+    rng = np.random.default_rng(2)
+    values = np.column_stack([rng.uniform(0.1, 1.0, 30), 1e-290 * rng.uniform(0.1, 1.0, 30)])
+    columns = Columns(
+        values=values,
+        pairs=[(0, 0), (1, 1)],
+        prior=np.full(2, np.inf),
+        slopes=[(0, 0, values[:, 0])],
+    )
+    g, residual, _ = solve(columns, 2.0 * values[:, 0], np.full(30, 0.1))
+    assert g[0] == pytest.approx(2.0)
+    assert abs(g[1]) < 1e3
+    assert np.abs(residual).max() < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_slow_drift_of_few_steps_ends_in_lines_or_none(seed):
+    """A detector's level that creeps over some of its steps, and no line at all."""
+    rng = np.random.default_rng(seed)
+    level = 6.0 + np.cumsum(rng.normal(0.0, 0.02, 10_670)) + rng.normal(0.0, 0.02, 10_670)
+    recorded = np.round(level / 0.0123) * 0.0123
+    for line in find_lines(spectrum(recorded, 1e-4)):
+        assert np.isfinite([line.amplitude.value, line.amplitude.sigma, line.frequency.sigma]).all()

@@ -24,6 +24,8 @@ from ishtar.spectral.lobe import Lobe
 __all__ = ["Bins", "Columns", "Outsider", "above", "bin_sigma", "columns_of", "solve"]
 
 Floats = NDArray[np.float64]
+
+_LEAST_COLUMN = 1e-9  # of the largest
 _SHAPE = 1e-6  # how well the lobe is known, as a share
 
 
@@ -156,11 +158,23 @@ def above(bins: Bins, lobe: Lobe, outsiders: tuple[Outsider, ...]) -> Floats:
     return bins.psd - bins.floor - wings
 
 
+def column_scale(rows: Floats, places: int = 0) -> Floats:
+    """Return what to divide columns by, so that they weigh the same: their norms.
+
+    A line whose lobe hardly reaches the bins that are fitted has next to no column: blown up to the
+    norm of the others it would get any power that there is. It is left as small as it is. The first
+    ``places`` columns are slopes, in another unit.
+    """
+    norm = np.linalg.norm(rows, axis=0) + 1e-300
+    norm[places:] = np.maximum(norm[places:], _LEAST_COLUMN * float(norm[places:].max()))
+    return np.asarray(norm)
+
+
 def solve(columns: Columns, y: Floats, sigma: Floats) -> tuple[Floats, Floats, float]:
     """Return coefficients, residual and cost of the linear part, with the priors."""
     prior = 1.0 / columns.prior
     rows = np.vstack([columns.values / sigma[:, None], np.diag(prior)])
-    scale = np.linalg.norm(rows, axis=0) + 1e-300
+    scale = column_scale(rows)
     found = np.linalg.lstsq(rows / scale, np.r_[y / sigma, np.zeros(prior.size)], rcond=1e-12)[0]
     g = found / scale
     residual = y - columns.values @ g

@@ -21,6 +21,7 @@ from ishtar.spectral.interference import (
     Outsider,
     above,
     bin_sigma,
+    column_scale,
     columns_of,
     solve,
 )
@@ -192,7 +193,7 @@ def _step(
     norm = np.linalg.norm(rows[: sigma.size, :m], axis=0)
     rows[-m:, :m] = np.diag(math.sqrt(damping) * (norm + 1e-300))
     right = np.r_[residual / sigma, -g * prior, np.zeros(m)]
-    scale = np.linalg.norm(rows, axis=0) + 1e-300
+    scale = column_scale(rows, m)
     found = np.linalg.lstsq(rows / scale, right, rcond=1e-12)[0] / scale
     return np.asarray(found[:m])
 
@@ -252,7 +253,7 @@ def _covariance(
     j = np.hstack([_slopes(columns, g, m), columns.values])
     prior = np.r_[np.zeros(m), 1.0 / columns.prior]
     rows = np.vstack([j / sigma[:, None], np.diag(prior)])
-    scale = np.linalg.norm(rows, axis=0) + 1e-300
+    scale = column_scale(rows, m)
     inverse = np.linalg.pinv(rows / scale, rcond=1e-12) / scale[:, None]
     away = np.abs(bins.index[:, None] - bins.index[None, :]).astype(float)
     alike = lobe.noise(np.minimum(away, 60.0))
