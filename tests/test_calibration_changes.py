@@ -17,8 +17,8 @@ from ishtar.calibration import (
 )
 from ishtar.calibration.changes import changes, changes_of_texts
 from ishtar.calibration.equations import equation
+from ishtar.calibration.spans import Span
 from ishtar.calibration.transforms import Gain, Polynomial, QuietOffset, Table
-from ishtar.spans import Span
 from tests.library_fakes import FIRST, MOVED
 
 NOTHING = Declarations(signals={}, wiring={}, devices={}, components={})

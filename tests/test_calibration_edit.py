@@ -14,8 +14,8 @@ from ishtar.calibration.certify import certify, read_body, with_gain
 from ishtar.calibration.edit import CalibrationEditError, RewritesHistory, toml
 from ishtar.calibration.gaps import gaps
 from ishtar.calibration.rewire import rewire
+from ishtar.calibration.spans import valid_at
 from ishtar.errors import CalibrationFileError, NoSuchSignal, NotFoundError
-from ishtar.spans import valid_at
 
 SIGNALS = """\
 [I]

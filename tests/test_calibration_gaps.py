@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ishtar.calibration import Calibration, Declarations, Device, Wiring
 from ishtar.calibration.checks import Names
 from ishtar.calibration.gaps import check_folder, gaps, ranges, shared_channels
+from ishtar.calibration.spans import Span
 from ishtar.calibration.transforms import Gain
-from ishtar.spans import Span
 
 SHOTS = range(1, 30)
 

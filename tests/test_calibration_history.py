@@ -14,8 +14,8 @@ from ishtar.calibration.declared import Calibration, Declarations, Device, Wirin
 from ishtar.calibration.edit import RewritesHistory
 from ishtar.calibration.history import rewritten
 from ishtar.calibration.rewire import rewire
+from ishtar.calibration.spans import Span, valid_at
 from ishtar.calibration.transforms import Gain
-from ishtar.spans import Span, valid_at
 
 STORED = [3, 4, 7, 8, 9]
 TEXTS = {

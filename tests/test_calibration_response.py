@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from ishtar.calibration import Calibration, read_declarations
 from ishtar.calibration.facility import facility_transforms
 from ishtar.calibration.response import FrequencyResponse, convolve
+from ishtar.calibration.spans import Span
 from ishtar.calibration.transforms import Gain, Polynomial, QuietOffset, no_quiet
 from ishtar.errors import CalibrationFileError, TimeBaseError
 from ishtar.shots.testbed import Testbed
 from ishtar.signals.calibrated import CalibratedSamples
-from ishtar.spans import Span
 from tests.library_fakes import FIRST, memory_channel, signal_of
 
 RNG = np.random.default_rng(5)

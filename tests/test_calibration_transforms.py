@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.calibration import Calibration
+from ishtar.calibration.spans import Span
 from ishtar.calibration.stationary_points import holds_turn, polynomial_turns, table_turns
 from ishtar.calibration.transforms import (
     TRANSFORMS,
@@ -24,7 +25,6 @@ from ishtar.calibration.transforms import (
 )
 from ishtar.errors import CalibrationFileError, UnitError
 from ishtar.signals.calibrated import CalibratedSamples
-from ishtar.spans import Span
 from tests.library_fakes import memory_channel
 
 numbers = st.floats(-1e6, 1e6)

@@ -13,6 +13,7 @@ import pytest
 from ishtar.calibration import Calibration
 from ishtar.calibration.expression import propagate
 from ishtar.calibration.response import FrequencyResponse
+from ishtar.calibration.spans import Span
 from ishtar.calibration.steps import changes, derivative
 from ishtar.calibration.transforms import (
     Gain,
@@ -29,7 +30,6 @@ from ishtar.shots.testbed import Testbed
 from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.signals.derived import DerivedSamples
 from ishtar.signals.samples import ChannelSamples, ScaledSamples
-from ishtar.spans import Span
 from tests.library_fakes import FIRST, memory_channel, signal_of, truth
 
 DRAWS = 2000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ishtar.spans import Span, overlapping, valid_at
+from ishtar.calibration.spans import Span, overlapping, valid_at
 
 SHOTS = range(0, 40)
 

@@ -18,9 +18,9 @@ from ishtar.calibration.edit import (
     sound_declarations,
 )
 from ishtar.calibration.history import rewritten
+from ishtar.calibration.spans import Span, valid_at
 from ishtar.errors import CalibrationFileError, NotFoundError, did_you_mean, nearest
 from ishtar.plain_files import read_plain
-from ishtar.spans import Span, valid_at
 
 BODY = ("input", "unit", "transforms")
 

@@ -14,7 +14,7 @@ from ishtar.calibration.declared import (
     Wiring,
 )
 from ishtar.calibration.equations import equation
-from ishtar.spans import Span, valid_at
+from ishtar.calibration.spans import Span, valid_at
 
 Kind = Literal["signal", "wiring", "calibration", "machine"]
 Declared = SignalDeclaration | Wiring | Calibration | ComponentDeclaration

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from ishtar.calibration.components import PARAMETERS, SIGMA, parameter_problems
 from ishtar.calibration.declared import Calibration, ComponentDeclaration, Declarations, Wiring
 from ishtar.calibration.expression import names_in, unit_factor
+from ishtar.calibration.spans import overlapping
 from ishtar.calibration.transforms import Offset, QuietOffset
 from ishtar.errors import CalibrationFileError, UnitError, did_you_mean
-from ishtar.spans import overlapping
 from ishtar.units import check_unit, factor
 
 

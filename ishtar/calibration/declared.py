@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ishtar.calibration.spans import Span
 from ishtar.calibration.steps import Step, identity
 from ishtar.lineage.record import digest
-from ishtar.spans import Span
 
 
 @dataclass(frozen=True, kw_only=True)

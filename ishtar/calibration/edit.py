@@ -22,9 +22,9 @@ from typing import Any
 from ishtar.calibration.declared import Declarations
 from ishtar.calibration.gaps import ranges
 from ishtar.calibration.load import read_declarations
+from ishtar.calibration.spans import Span
 from ishtar.errors import IshtarError
 from ishtar.plain_files import read_plain
-from ishtar.spans import Span
 
 Entry = dict[str, Any]
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

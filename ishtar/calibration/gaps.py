@@ -12,8 +12,8 @@ from pathlib import Path
 from ishtar.calibration.checks import Names
 from ishtar.calibration.declared import Declarations, Wiring
 from ishtar.calibration.load import read_with_names
+from ishtar.calibration.spans import overlapping, valid_at
 from ishtar.plain_files import printable
-from ishtar.spans import overlapping, valid_at
 
 WHERE = re.compile(r"(?P<file>.+?\.(?:toml|py))(?::(?P<line>\d+))?[^:]*: ")
 LINE_OF_TOML = re.compile(r"\(at line (\d+)")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ishtar.calibration.declared import Calibration, Declarations, Wiring
-from ishtar.spans import Span, valid_at
+from ishtar.calibration.spans import Span, valid_at
 
 __all__ = ["rewritten"]
 

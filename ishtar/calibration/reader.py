@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ishtar.calibration.spans import Span
 from ishtar.errors import IshtarError, did_you_mean
 from ishtar.plain_files import read_plain
-from ishtar.spans import Span
 from ishtar.units import check_unit
 
 Known = Mapping[str, type]

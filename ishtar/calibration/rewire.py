@@ -18,8 +18,8 @@ from ishtar.calibration.edit import (
 )
 from ishtar.calibration.gaps import shared_channels
 from ishtar.calibration.history import rewritten
+from ishtar.calibration.spans import Span
 from ishtar.errors import NoSuchSignal, did_you_mean, nearest
-from ishtar.spans import Span
 
 
 def rewire(

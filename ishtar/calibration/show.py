@@ -14,8 +14,8 @@ from ishtar.calibration.declared import (
     Wiring,
 )
 from ishtar.calibration.expression import names_in
+from ishtar.calibration.spans import Span, T, valid_at
 from ishtar.errors import NotFoundError, did_you_mean, nearest
-from ishtar.spans import Span, T, valid_at
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ishtar.calibration import Calibration, ComponentDeclaration, Declarations, Wiring
+from ishtar.calibration.spans import valid_at
 from ishtar.lineage.record import ABSENT, Input, digest, subject_of
-from ishtar.spans import valid_at
 from ishtar.store import Channel
 
 # Not one component but what many say together: these begin the name of such an input.

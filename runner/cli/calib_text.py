@@ -9,7 +9,7 @@ from ishtar.calibration.changes import Change, component_text, wiring_text
 from ishtar.calibration.declared import Calibration, ComponentDeclaration, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.show import DeviceShown, Shown, SignalShown
-from ishtar.spans import Span
+from ishtar.calibration.spans import Span
 
 FOLDER = "calibrations/"
 

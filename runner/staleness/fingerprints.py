@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from ishtar.calibration import Declarations
+from ishtar.calibration.spans import Span
 from ishtar.inputs import identity as facts
 from ishtar.lineage.record import digest
-from ishtar.spans import Span
 from runner.staleness.current_state import CurrentState
 from runner.templates.template import Template, Templates
 
