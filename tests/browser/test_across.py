@@ -400,21 +400,19 @@ def test_numbers_and_units_read_as_on_the_pages_that_the_server_makes(page, seen
         value = chance.gauss(0, 1) * 10.0 ** chance.randint(-8, 20)
         sigma = abs(value) * 10.0 ** chance.uniform(-4, 1) if chance.random() < 0.7 else None
         pairs.append((value, sigma))
-    theirs = page.evaluate(
-        "pairs => pairs.map(([v, s]) => ishtar.query.numbers.number(v, s))", pairs
-    )
+    theirs = page.evaluate("pairs => pairs.map(([v, s]) => ishtar.numbers.number(v, s))", pairs)
     assert theirs == [number(v, s) for v, s in pairs]
     chosen = ("W", "Hz", "eV", "1/m^3", "", "cm", "percent", "s", "mT", "dB", "ms", "degC", "V/m")
     told = [(v, s, chance.choice(chosen), chance.choice((None, True, False))) for v, s in pairs]
     theirs = page.evaluate(
-        "of => of.map(([v, s, u, g]) => ishtar.query.numbers.quantity(v, s, u, g))", told
+        "of => of.map(([v, s, u, g]) => ishtar.numbers.quantity(v, s, u, g))", told
     )
     assert theirs == [str(quantity(v, s, u, signed=g)) for v, s, u, g in told]
     heads = [([v for v, _ in pairs[k : k + 5]], chosen[k % len(chosen)]) for k in range(100)]
-    theirs = page.evaluate("of => of.map(([vs, u]) => ishtar.query.numbers.scaleOf(vs, u))", heads)
+    theirs = page.evaluate("of => of.map(([vs, u]) => ishtar.numbers.scaleOf(vs, u))", heads)
     assert theirs == [vars(scale_of(vs, u)) for vs, u in heads]
     units = ["eV", "1/m^3", "A/V", "W/m^2", "degC", "", "1", "m^-3", "kg*m^2/s^2", "a.u. (old)"]
-    assert page.evaluate("us => us.map(ishtar.query.numbers.unitText)", units) == [
+    assert page.evaluate("us => us.map(ishtar.numbers.unitText)", units) == [
         unit_text(u) for u in units
     ]
 
