@@ -27,6 +27,7 @@ from runner.service.watcher import Watcher
 logger = logging.getLogger(__name__)
 
 LET_GO_AT = 4  # o'clock: nobody runs shots, and the day's reports are made
+LOOK_FOR_SIGNALS_S = 0.5
 PATIENCE_S = 3.0  # for another process that writes the catalogue: what waits is tried again
 LONGEST_START_S = 15.0  # between two attempts to open it at the start
 MOST_TRIES_ONCE = 5  # of what fails, until `watch --once` ends without it
@@ -62,9 +63,7 @@ def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | N
             if once:
                 _drain(watcher, settings.ingest.settle_s)
                 return
-            if for_signals:
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: stop.set())
+            asked = _asked_by_signals() if for_signals else []
             scheduler.add_job(watcher.catch_up, id="catch up")
             scheduler.add_job(
                 watcher.look, "interval", seconds=settings.watch.poll_s, id="look for files"
@@ -74,13 +73,30 @@ def watch(workspace: Workspace, *, once: bool = False, stop: threading.Event | N
             )
             scheduler.start()
             logger.info("watching %s", ", ".join(map(str, watcher.folders)))
-            stop.wait()
+            while not (stop.wait(LOOK_FOR_SIGNALS_S) or asked):
+                pass
+            stop.set()
             if not watcher.lost:
                 logger.info("stopping: waiting for the reports in progress")
             scheduler.shutdown(wait=True)
             if watcher.lost:
                 raise watcher.lost  # another coordinator works here: nothing more is written
             watcher.finish()
+
+
+def _asked_by_signals() -> list[int]:
+    """Return a list that is filled when this process is asked to end.
+
+    The handler takes no lock, such as an event has: it may run while this very thread holds it. Nor
+    does a signal that reaches another thread wake this one, so that who waits has to look. Whoever
+    started this process may have had the signals blocked.
+    """
+    asked: list[int] = []
+    ends = signal.SIGTERM, signal.SIGINT
+    for number in ends:
+        signal.signal(number, lambda number, _: asked.append(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
+    return asked
 
 
 def _opened(workspace: Workspace, stop: threading.Event) -> Coordinator:

@@ -44,12 +44,14 @@ class _Running:
 
 
 class ServiceProcess(_Running):
-    """`ishtar watch` in a process of its own."""
+    """`ishtar watch` in a process of its own, in which something may be done before."""
+
+    before = ""
 
     def __enter__(self) -> ServiceProcess:
         self._out = self._log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from runner.cli import main; main(['watch'])"],
+            [sys.executable, "-c", f"{self.before}\nfrom runner.cli import main; main(['watch'])"],
             cwd=self.workspace.root,
             env={k: v for k, v in os.environ.items() if k != "ISHTAR_WORKSPACE"},
             stdout=self._out,
@@ -65,6 +67,10 @@ class ServiceProcess(_Running):
     def stop(self) -> int:
         """Ask it to end; return its exit code."""
         self._process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended by itself; return its exit code."""
         return self._process.wait(HANG_S)
 
     def __exit__(self, *exc: object) -> None:

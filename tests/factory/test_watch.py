@@ -84,6 +84,29 @@ def test_files_that_arrive_become_published_reports_until_sigterm(watched, raw):
     assert not list(watched.reports.glob(".tmp*"))
 
 
+BLOCKED = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})"
+ELSEWHERE = """
+import os, signal, threading, time
+def end():
+    while not os.path.exists("end"):
+        time.sleep(0.02)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=end, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("before", [BLOCKED, ELSEWHERE], ids=["blocked", "in another thread"])
+def test_it_ends_at_sigterm_wherever_that_reaches_it(watched, before):
+    """A signal that another thread gets does not wake the one that waits for it."""
+    service = ServiceProcess(watched)
+    service.before = before
+    with service:
+        service.wait_for(lambda: "caught up" in service.said)
+        (watched.root / "end").touch()
+        assert (service.ended() if before is ELSEWHERE else service.stop()) == 0
+        assert "stopping" in service.said
+
+
 def test_a_file_that_is_being_copied_waits_until_it_is_whole(watched, raw):
     whole = (raw / "00001_Data.tdms").read_bytes()
     target = watched.incoming / "00001_Data.tdms"
