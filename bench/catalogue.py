@@ -24,7 +24,7 @@ import numpy as np
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.query import index as known
-from ishtar.query.compile import find
+from ishtar.query.sql import find
 
 N_SCRAPS = 20
 TEMPLATES = ("langmuir", "rf_coupling", "magnetic_field", "data_quality")

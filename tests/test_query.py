@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import IshtarError
 from ishtar.query import index as known
-from ishtar.query.compile import IndexMissingError, QueryError, find, known_names, parse
+from ishtar.query.sql import IndexMissingError, QueryError, find, known_names, parse
 from ishtar.query.tree import (
     Among,
     Arithmetic,

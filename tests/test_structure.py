@@ -38,18 +38,15 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(p): p for p in FILES}
 
 
-def imports(path: Path, *, late: bool) -> Iterator[str]:
-    """Yield the modules that a file imports, without those for type checkers only.
-
-    ``late``: those inside functions, too.
-    """
+def imports(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports when it is imported itself."""
 
     def walk(node: ast.AST) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):
             match child:
                 case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                     continue
-                case ast.FunctionDef() | ast.AsyncFunctionDef() if not late:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
                     continue
                 case ast.Import(names=names):
                     yield from (alias.name for alias in names)
@@ -82,7 +79,7 @@ def test_the_library_imports_what_is_heavy_where_it_is_used():
     wrong = {
         f"{module_name(path)} imports {name}"
         for path in LIBRARY
-        for name in imports(path, late=False)
+        for name in imports(path)
         if name.split(".")[0] in HEAVY
     }
     assert not wrong

@@ -184,18 +184,18 @@ class Catalogue(Lists):
         return dict(self._all("SELECT shot, seen FROM shots"))
 
     def find(self, text: str) -> list[int]:
-        """Return the shots that a query matches, ascending; see `ishtar.query.compile`."""
-        from ishtar.query import compile as query
+        """Return the shots that a query matches, ascending; see `ishtar.query.sql`."""
+        from ishtar.query import sql
 
         with self._told():
-            return query.find(self._db, text)
+            return sql.find(self._db, text)
 
     def names(self) -> list[str]:
         """Return the names that queries and tables may use: attributes, scraps, both ways."""
-        from ishtar.query import compile as query
+        from ishtar.query import sql
 
         with self._told():
-            return query.known_names(self._db)
+            return sql.known_names(self._db)
 
     def shots(self, day: str | None = None) -> list[int]:
         """Return shot numbers, ascending; of one day where one is given."""

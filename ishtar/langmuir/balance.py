@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.langmuir.limits import diffusion_parameter, ion_uncertainty
+from ishtar.langmuir.limits import THIN_SHEATH, diffusion_parameter, ion_uncertainty
 from ishtar.langmuir.model import LN_NE, LN_R, LN_TE, Flags, Probe
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,6 @@ _AT_VP = 0.75  # 1/R − 1 at Vp for ψ0 = 1, of the integral over all energies
 _FORMULA = 0.7  # of 1/R − 1: ψ0 is known within a factor two
 _EXPLAINED = 0.7  # of ln R: a known field explains it that far
 _KNEE, _THIN_KNEE = 0.05, 0.1  # of ln R: the electrons' theory about Vp, and for a thin sheath
-_THIN_FROM = 20.0  # radius over Debye length
 _THIN_ERROR = 0.1  # of ne: Bohm's 0.61 is 0.5 to 0.65 in other theories
 _MOST_IONS = 0.45  # of ln ne: what a flow or secondaries add to the ions' current, at most
 # Where nobody says whether there is a field: how likely it is, and, without it, more ions; how far
@@ -79,7 +78,7 @@ def balance(theta: Floats, errors: Errors, probe: Probe) -> Balance:
     """
     rho = probe.rho(theta[:, LN_NE], theta[:, LN_TE])
     ions2 = (ion_uncertainty(rho) if probe.radius else np.full(rho.size, _THIN_ERROR)) ** 2
-    knee2 = np.where(rho > _THIN_FROM, _THIN_KNEE, _KNEE) ** 2
+    knee2 = np.where(rho > THIN_SHEATH, _THIN_KNEE, _KNEE) ** 2
     either = _either(theta, errors, ions2, knee2)
     if probe.field is None or not (probe.radius and probe.length):
         return either

@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE
 
-__all__ = ["RHO_OF_TABLES", "diffusion_parameter", "ion_uncertainty"]
+__all__ = ["RHO_OF_TABLES", "THIN_SHEATH", "diffusion_parameter", "ion_uncertainty"]
 
 Floats = NDArray[np.float64]
 
 _THIN = 25.0  # from which on it matters what a sheath is taken for
+THIN_SHEATH = 20.0  # from which on that of a plane bends the curve at Vp, too
 RHO_OF_TABLES = 100.0  # radius over Debye length up to which there are tables
 
 

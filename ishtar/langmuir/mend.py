@@ -23,8 +23,7 @@ N_CERTAIN = 3  # parameters of which nothing is known before: the others add to 
 
 def hopeless_chi2(bins: Bins) -> float:
     """Return a χ² far above that from which `mend` fits a sweep again, under wider errors."""
-    answer: float = 4.0 * bins.bias.shape[1]
-    return answer
+    return float(4.0 * bins.bias.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)

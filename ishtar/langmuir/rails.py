@@ -128,8 +128,7 @@ def flat_end(bias: Floats, raw: Floats, *, upper: bool) -> Flags:
         beyond = present[row] & (bias[row] >= edge if upper else bias[row] <= edge)
         if at[row][beyond].mean() >= _ALL:
             out[row] = at[row]
-    answer: Flags = out
-    return answer
+    return np.asarray(out)
 
 
 def _beyond(

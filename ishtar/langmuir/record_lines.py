@@ -300,8 +300,7 @@ def _quick_length(n: int) -> int:
     if n < 16:
         return n
     step = 2 ** max(n.bit_length() - 6, 0)
-    answer: int = n // step * step
-    return answer
+    return int(n // step * step)
 
 
 def _floor(power: Floats) -> Floats:

@@ -9,7 +9,7 @@ from ishtar.langmuir.balance import Balance, balance
 from ishtar.langmuir.bins import Sorted
 from ishtar.langmuir.crossing import floating_potential_of
 from ishtar.langmuir.hot import LN_RATIO, LN_SHARE, fitted_current, seen_by_ions
-from ishtar.langmuir.limits import RHO_OF_TABLES
+from ishtar.langmuir.limits import RHO_OF_TABLES, THIN_SHEATH
 from ishtar.langmuir.model import BLUR, LN_NE, LN_R, LN_TE, N_SHAPED, VP, Probe, ions
 from ishtar.langmuir.noise import dithered
 from ishtar.langmuir.table import Table
@@ -20,7 +20,6 @@ Ints = NDArray[np.intp]
 _TE_ERROR = 0.002  # of Te: fits to the tables of the attracted electrons are 1 % rms off
 _TE_OF_THIN = 0.01  # more where the sheath is thin: that of a plane bends sharper at Vp
 _VP_OF_THIN = 0.08  # of Te, for the same reason
-_THIN_FROM = 20.0  # radius over Debye length
 _TE_OF_HELD = 0.025  # more where nearly all are held back by a field
 _TE_OF_TWO = 0.02  # more with hot electrons: a sheath of two temperatures is not in the tables
 _VP_ERROR = 0.03  # of Te: the knee of the tables beside that of the formula
@@ -130,7 +129,7 @@ def fill(
     put("ne", ne, ne[:, None] * unit[LN_NE], covariance, by_blur * ne)
     # what moves the ions' share moves the slope, too
     wrong = np.hypot(_TE_ERROR, _TE_BY_IONS * np.hypot(found.doubt, found.excess))
-    thin = rho > _THIN_FROM
+    thin = rho > THIN_SHEATH
     wrong = np.hypot(wrong, np.where(thin, _TE_OF_THIN, 0.0))
     wrong = np.hypot(wrong, _TE_OF_HELD * (1.0 - np.minimum(r, 1.0)))
     wrong = np.hypot(wrong, _TE_OF_TWO if theta.shape[1] > N_SHAPED else 0.0)

@@ -125,8 +125,7 @@ def _solve(
         raise BadMode(m)
 
     def slant_at(x: Floats) -> Floats:
-        answer: Floats = np.clip(-m * jv(m, x) / (x * jvp(m, x)), 0.0, 1.0)
-        return answer
+        return np.asarray(np.clip(-m * jv(m, x) / (x * jvp(m, x)), 0.0, 1.0))
 
     thin, wide = np.full(target.shape, _THIN), np.full(target.shape, _WIDE[m])
     for _ in range(60):

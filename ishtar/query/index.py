@@ -1,6 +1,6 @@
 """What is known of each shot, one row for each value, laid out for queries.
 
-Whoever writes the catalogue keeps it with `note_shot` and `note_report`; `ishtar.query.compile`
+Whoever writes the catalogue keeps it with `note_shot` and `note_report`; `ishtar.query.sql`
 reads it.
 """
 

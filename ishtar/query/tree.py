@@ -1,6 +1,6 @@
 """What a query is made of once it is understood, and the error for one that cannot be.
 
-`ishtar.query.parse` makes the tree from text, `ishtar.query.compile` makes SQL of it.
+`ishtar.query.parse` makes the tree from text, `ishtar.query.sql` makes SQL of it.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class Testbed:
         ----------
         query : str, optional
             A condition on attributes, scraps and the number of a shot, for example ``"gas == 'Ar'
-            and max_IC_Pinj > 500 and date >= '2026-11-01'"``; see `ishtar.query.compile`.
+            and max_IC_Pinj > 500 and date >= '2026-11-01'"``; see `ishtar.query.sql`.
 
         Raises
         ------

@@ -317,8 +317,7 @@ def _means(signal: Alignable, edges: Array) -> Array:
 def _integral(values: Array, edges: Array) -> Array:
     """Return the sum of samples up to positions ``edges``, parts of a sample in proportion."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    answer: Array = np.interp(edges, np.arange(len(sums)), sums)
-    return answer
+    return np.asarray(np.interp(edges, np.arange(len(sums)), sums))
 
 
 def _means_of_irregular(signal: Alignable, edges: Array) -> Array:

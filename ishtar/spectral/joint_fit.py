@@ -124,8 +124,7 @@ def density(
 
 def _powers_of(columns: Columns, g: Floats, m: int, least: float) -> Floats:
     powers = np.array([g[columns.pairs.index((a, a))] for a in range(m)])
-    answer: Floats = np.maximum(powers, least)
-    return answer
+    return np.asarray(np.maximum(powers, least))
 
 
 def _descend(

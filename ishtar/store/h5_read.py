@@ -110,8 +110,7 @@ def read_text(group: Any, name: str) -> str:
     """Return a text that `ishtar.store.h5_names.set_text` kept."""
     if not has(group, name):
         return bytes(read_rows(open_dataset(group, f"text_{name}")).data).decode()
-    answer: str = _attribute(group, name, _text()).decode()
-    return answer
+    return str(_attribute(group, name, _text()).decode())
 
 
 def open_group(loc: Any, name: str | bytes) -> h5g.GroupID:

@@ -27,17 +27,15 @@ def _linear(x: NDArray[np.float64], step: Step) -> NDArray[np.float64]:
 
 
 def _polynomial(x: NDArray[np.float64], step: Step) -> NDArray[np.float64]:
-    answer: NDArray[np.float64] = np.polynomial.polynomial.polyval(
-        x, np.asarray(step["coefficients"], dtype=float)
+    return np.asarray(
+        np.polynomial.polynomial.polyval(x, np.asarray(step["coefficients"], dtype=float))
     )
-    return answer
 
 
 def _table(x: NDArray[np.float64], step: Step) -> NDArray[np.float64]:
-    answer: NDArray[np.float64] = np.interp(
-        x, np.asarray(step["x"], dtype=float), np.asarray(step["y"], dtype=float)
+    return np.asarray(
+        np.interp(x, np.asarray(step["x"], dtype=float), np.asarray(step["y"], dtype=float))
     )
-    return answer
 
 
 STEPS = {"linear": _linear, "polynomial": _polynomial, "table": _table}

@@ -90,13 +90,11 @@ def _checked_size(attribute: h5a.AttrID) -> int:
     size = count * kind.get_size()
     if size > LONGEST:
         raise LeftOut(f"it holds {count} values")
-    answer: int = size
-    return answer
+    return int(size)
 
 
 def _is_pointer(kind: h5t.TypeID) -> bool:
-    answer: bool = kind.get_class() == h5t.STRING and kind.is_variable_str()
-    return answer
+    return bool(kind.get_class() == h5t.STRING and kind.is_variable_str())
 
 
 def text_of(value: bytes | str) -> str:

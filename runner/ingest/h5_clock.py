@@ -108,8 +108,7 @@ class Clock:
             places[gone] = np.nan
         if self._meaning.scale:
             places = places * slope + offset
-        answer: NDArray[np.float64] = places / float(self._per_unit)
-        return answer
+        return np.asarray(places / float(self._per_unit))
 
     def _scale(self) -> tuple[float, float]:
         if not self._meaning.scale:

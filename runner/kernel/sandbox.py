@@ -39,8 +39,7 @@ def abi() -> int:
     """Return the version of Landlock that the system offers; 0 for none."""
     if sys.platform != "linux":
         return 0
-    answer: int = max(0, _libc().syscall(_CREATE_RULESET, None, 0, _VERSION))
-    return answer
+    return int(max(0, _libc().syscall(_CREATE_RULESET, None, 0, _VERSION)))
 
 
 def what_holds(wanted: str) -> str:

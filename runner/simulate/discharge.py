@@ -295,8 +295,7 @@ def _lag(values: Array, tau_s: float) -> Array:
 def _drift_waves(rng: np.random.Generator, n: int) -> Array:
     """Return fluctuations of unit variance below about 2 kHz."""
     waves = _lag(rng.standard_normal(n), 1.5e-4)
-    answer: Array = waves / waves.std()
-    return answer
+    return np.asarray(waves / waves.std())
 
 
 def _trapezoid(t: Array, on: float, full: float, end: float, off: float) -> Array:
