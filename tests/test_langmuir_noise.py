@@ -19,7 +19,8 @@ def judged(odd: float, bins: int = 1):
     rng = np.random.default_rng(3)
     scatter = (FLAT + RIPPLE * SLOPE**2) * rng.chisquare(DOF, (N, M)) / DOF
     for row in scatter:
-        row[rng.choice(25, bins, replace=False)] *= odd
+        # two of the first three are no exception there, but what there is
+        row[rng.choice(np.arange(3, 25), bins, replace=False)] *= odd
     return noise_components(scatter, np.full((N, M), DOF), SLOPE)
 
 
@@ -29,6 +30,18 @@ def test_a_bin_that_scatters_otherwise_does_not_change_what_the_noise_is(odd, bi
     flat, ripple = judged(odd, bins)
     assert flat.mean() == pytest.approx(FLAT, rel=0.08)
     assert ripple.mean() == pytest.approx(RIPPLE, rel=0.08)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03])
+def test_noise_in_proportion_to_the_current_is_noise(share):
+    """A density that fluctuates: the scatter is in a fifth of the bins, beside each other."""
+    rng = np.random.default_rng(6)
+    current = np.linspace(-0.05, 1.0, M) ** 3
+    scatter = (1e-6 + (share * current) ** 2) * rng.chisquare(DOF, (N, M)) / DOF
+    flat, ripple = noise_components(scatter, np.full((N, M), DOF), SLOPE)
+    expected = flat[:, None] + ripple[:, None] * SLOPE**2
+    # no bin of those is told apart as odd: what is expected of them is not a tenth of what is seen
+    assert np.median(scatter[:, -3:] / expected[:, -3:]) < 5.0
 
 
 def test_as_precise_as_the_scatter_lets_it_be():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir.bins import Bins, Sorted, bin_of_rank
 from ishtar.langmuir.model import LN_TE, Probe, model
+from ishtar.langmuir.outliers import filled, medians_beside
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +21,8 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
 
     Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
     between probe and plasma, which matters where the characteristic is steep. A bin
-    that scatters far more than others of its kind has little weight.
+    that scatters far more than those beside it has no say; where all scatter more, as where
+    the density fluctuates, that is noise.
 
     Parameters
     ----------
@@ -32,16 +34,15 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
     """
     s2 = slope * slope
     known = dof > 0
+    known &= ~_alone(scatter, dof)
+    dof = np.where(known, dof, 0.0)
     mean = (scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0)
     total = np.maximum(mean, 1e-100)
     expected = np.broadcast_to(total[:, None], scatter.shape)
     a, b = total, np.zeros_like(total)
-    for round_ in range(6):
+    for _ in range(6):
         # the variance of a variance is 2 σ⁴/dof
         w = np.where(known, dof, 0.0) / expected**2
-        if round_:
-            beyond = (scatter / expected - 1.0) * np.sqrt(np.maximum(dof, 1.0) / 2.0) / _ODD
-            w = w / np.maximum(beyond, 1.0) ** 2
         weight = np.maximum(w.sum(1), 1e-300)
         w = w / weight[:, None]
         unit = np.maximum((w * s2).sum(1), 1e-300)
@@ -62,6 +63,15 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
         expected = np.maximum(expected, 1e-3 * total[:, None])
         b = b / unit
     return a, b
+
+
+def _alone(scatter: Floats, dof: Floats) -> NDArray[np.bool_]:
+    """Return which bins, (n, m), scatter far more than those on either side of them."""
+    known = dof > 0
+    log = filled(np.log(np.maximum(scatter, 1e-300)), known)
+    above = log - np.maximum(*medians_beside(log))
+    # the deviation of a variance, relative, is √(2/dof)
+    return np.asarray(above > np.log1p(_ODD * np.sqrt(2.0 / np.maximum(dof, 1.0))))
 
 
 def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: float) -> Floats:

@@ -67,7 +67,7 @@ def _far(values: Floats, present: Flags, step: float) -> Flags:
     around = min(_AROUND, k // 2)
     if around < _FEWEST:
         return np.zeros((n, k), bool)
-    values = _filled(values, present)
+    values = filled(values, present)
     before, after = medians_beside(values)
     size = np.where(present, np.abs(values - 0.5 * (before + after)), 0.0)
     # a jump, or a slope, is on one side of what was and on the other of what comes
@@ -87,7 +87,7 @@ def _far(values: Floats, present: Flags, step: float) -> Flags:
     return np.asarray((size > limit) & (alone > 0.5 * limit))
 
 
-def _filled(values: Floats, present: Flags) -> Floats:
+def filled(values: Floats, present: Flags) -> Floats:
     """Return values with what is missing replaced by a neighbour, and past the end turned about."""
     k = values.shape[1]
     place = np.arange(k)
