@@ -69,7 +69,7 @@ class TestThickProbe:
         r, ne = self.at(130.0)
         assert r.valid, r.reason
         assert r.note.startswith("r/λ_D ")
-        assert "is beyond the tables, 100: ne is unsure by 1" in r.note
+        assert "is beyond the tables, 100: ne is unsure by 2" in r.note
         assert r.ne.sigma > 0.15 * r.ne.value
         assert abs(r.ne.value - ne) < 3.0 * r.ne.sigma
 

@@ -14,6 +14,7 @@ from ishtar.langmuir.outliers import filled, medians_beside
 Floats = NDArray[np.float64]
 
 _ODD = 4.0  # standard deviations of a bin's variance
+_FEWEST = 5  # degrees of freedom with which a variance says anything of a bin alone
 
 
 def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
@@ -21,8 +22,8 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
 
     Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
     between probe and plasma, which matters where the characteristic is steep. A bin
-    that scatters far more than those beside it has no say; where all scatter more, as where
-    the density fluctuates, that is noise.
+    that scatters far more than that and than those beside it has no say; where all scatter more, as
+    where the density fluctuates, that is noise.
 
     Parameters
     ----------
@@ -34,15 +35,16 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
     """
     s2 = slope * slope
     known = dof > 0
-    known &= ~_alone(scatter, dof)
-    dof = np.where(known, dof, 0.0)
+    # the deviation of a variance, relative, is √(2/dof)
+    odd = 1.0 + _ODD * np.sqrt(2.0 / np.maximum(dof, 1.0))
+    alone = _stands_out(scatter, known, odd) & (dof >= _FEWEST)
     mean = (scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0)
     total = np.maximum(mean, 1e-100)
     expected = np.broadcast_to(total[:, None], scatter.shape)
     a, b = total, np.zeros_like(total)
     for _ in range(6):
         # the variance of a variance is 2 σ⁴/dof
-        w = np.where(known, dof, 0.0) / expected**2
+        w = np.where(known & ~(alone & (scatter > odd * expected)), dof, 0.0) / expected**2
         weight = np.maximum(w.sum(1), 1e-300)
         w = w / weight[:, None]
         unit = np.maximum((w * s2).sum(1), 1e-300)
@@ -65,13 +67,11 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
     return a, b
 
 
-def _alone(scatter: Floats, dof: Floats) -> NDArray[np.bool_]:
-    """Return which bins, (n, m), scatter far more than those on either side of them."""
-    known = dof > 0
+def _stands_out(scatter: Floats, known: NDArray[np.bool_], factor: Floats) -> NDArray[np.bool_]:
+    """Return which bins, (n, m), scatter so many times as much as those on either side of them."""
     log = filled(np.log(np.maximum(scatter, 1e-300)), known)
     above = log - np.maximum(*medians_beside(log))
-    # the deviation of a variance, relative, is √(2/dof)
-    return np.asarray(above > np.log1p(_ODD * np.sqrt(2.0 / np.maximum(dof, 1.0))))
+    return np.asarray(above > np.log(factor))
 
 
 def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: float) -> Floats:
