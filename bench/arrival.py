@@ -22,7 +22,7 @@ import numpy as np
 
 from runner.ingest import ingest_file
 from runner.jobs import Selection
-from runner.publish.source import publish_workspace
+from runner.publish import publish_workspace
 from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator

@@ -11,13 +11,12 @@ import pytest
 
 from runner.publish import publish
 from runner.publish.addresses import device_page, signal_page, slug, template_page
-from runner.publish.daily import daily_path
 from runner.publish.history import drift, flags, spark, usual
 from runner.publish.pages.bibliography import read_bibliography, with_citations
-from runner.publish.pages.calendar import keys_of, stretch_name, week_of
-from runner.publish.pages.calendar_grid import heat, years
+from runner.publish.pages.calendar_pages import heat, keys_of, stretch_name, week_of, years
 from runner.publish.pages.feeds import ATOM
 from runner.publish.records import Facility, TemplateRecord
+from runner.publish.subject_data import daily_path
 from runner.receipts import Scrap, Subject
 from runner.render.markdown import markdown_to_html
 from runner.render.sanitise import Document

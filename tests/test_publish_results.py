@@ -14,7 +14,7 @@ from ishtar.calibration import load_declarations
 from ishtar.calibration.changes import changes as calib_diff
 from runner.publish import publish
 from runner.publish.changes import changes
-from runner.publish.pages.calendar import stretch_page
+from runner.publish.pages.calendar_pages import stretch_page
 from runner.publish.pages.landing import MAX_FAILURES, home_page
 from runner.publish.pages.templates import template_page_of
 from runner.publish.records import ShotRecord, WiringRow

@@ -14,7 +14,7 @@ import pytest
 
 from runner.publish.build import CSP
 from runner.publish.page_models import Page
-from runner.publish.pages.viewer import TracesPage, traces_page
+from runner.publish.pages.across_shots import TracesPage, traces_page
 from runner.publish.records import Facility
 from runner.publish.view_models import Site
 from runner.publish.writer import Writer

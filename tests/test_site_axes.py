@@ -21,11 +21,10 @@ import ishtar
 from ishtar.errors import TimeBaseError
 from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
-from runner.publish import publish
-from runner.publish.data.deferred import depth_of
-from runner.publish.data.downloads import Coarse, _groups
+from runner.publish import publish, publish_workspace
+from runner.publish.data.deferred import Coarse, _groups, depth_of
 from runner.publish.data.traces import is_current, traces_folder
-from runner.publish.source import WorkspaceSource, publish_workspace
+from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.settings.site import PublishSettings

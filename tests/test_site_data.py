@@ -13,7 +13,7 @@ import pytest
 
 from runner.publish import publish
 from runner.publish.data.index import spans
-from runner.publish.encode import json_bytes, script_bytes
+from runner.publish.writer import json_bytes, script_bytes
 from runner.receipts import Scrap, Subject
 from runner.service.deferred import due
 from runner.settings.site import PublishSettings

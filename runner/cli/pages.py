@@ -15,6 +15,6 @@ def bring_up_to_date(coordinator: Coordinator, subjects: Sequence[Subject]) -> N
     if service_works(coordinator.workspace):
         request_pages(coordinator.workspace, subjects)
         return
-    from runner.publish.source import publish_workspace
+    from runner.publish import publish_workspace
 
     publish_workspace(coordinator, subjects)

@@ -138,7 +138,7 @@ def publish(shots: str | None) -> None:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
         only = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
-        from runner.publish.source import publish_workspace
+        from runner.publish import publish_workspace
 
         published = publish_workspace(coordinator, only)
     click.echo(

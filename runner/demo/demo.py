@@ -178,7 +178,7 @@ def _run(coordinator: Coordinator, workers: int | None, show: Show) -> list[Done
 
 
 def _publish(coordinator: Coordinator, something_new: bool, show: Show) -> None:
-    from runner.publish.source import publish_workspace
+    from runner.publish import publish_workspace
 
     if something_new or not (coordinator.workspace.site / "index.html").exists():
         show.say("publishing the site")

@@ -2,11 +2,14 @@
 
 ::
 
-    notebook        an executed notebook → report.html, figures/, thumbnail.png beside it
-    site            a site source → all pages, or those that mention a subject
-    pages, records  what page templates get; what a site source gives
+    source          a workspace → records
+    view            what the pages say of them, looked up once for each publication
+    pages/          one file for each kind of page; page_sets: which pages there are
+    data/           what the site's scripts draw from, and downloads
+    writer          files into the site, whole and in an order that holds
+    build           all of it, or the pages that mention some subjects
 """
 
-from runner.publish.build import NotASite, Published, publish
+from runner.publish.build import NotASite, Published, publish, publish_workspace
 
-__all__ = ["NotASite", "Published", "publish"]
+__all__ = ["NotASite", "Published", "publish", "publish_workspace"]

@@ -14,17 +14,22 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
+from ishtar.workspace import Workspace
 from runner.publish.addresses import UNDATED, subject_folder, subject_page
 from runner.publish.data.deferred import make_traces
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
 from runner.publish.history import shots_after
-from runner.publish.pages.across_shots import write_across
+from runner.publish.page_sets import render_missing, write_beside, write_subject
+from runner.publish.pages.across_shots import traces_page, write_across
 from runner.publish.pages.landing import (
     days_page,
     home_page,
@@ -32,11 +37,9 @@ from runner.publish.pages.landing import (
     not_found_page,
     undated_page,
 )
-from runner.publish.pages.reference import write_beside
 from runner.publish.pages.shots import shot_page
-from runner.publish.pages.viewer import traces_page
 from runner.publish.records import SiteSource
-from runner.publish.subjects import render_missing, write_subject
+from runner.publish.source import WorkspaceSource, opened
 from runner.publish.view import Facts
 from runner.publish.view_models import Site
 from runner.publish.worker_pool import FEW, Crew, Work, crew_of
@@ -44,6 +47,7 @@ from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
+from runner.settings.file import Settings
 from runner.settings.site import PublishSettings
 
 log = logging.getLogger(__name__)
@@ -77,6 +81,42 @@ class Published:
     behind: tuple[int, ...] = ()
     damaged: tuple[str, ...] = ()
     seconds: float
+
+
+class Workplace(Protocol):
+    """What publishing needs of a coordinator: where it reads, and how the site is set."""
+
+    workspace: Workspace
+    catalogue: Catalogue
+    settings: Settings
+
+
+def publish_workspace(
+    coordinator: Workplace, only: Sequence[Subject] | None = None, *, traces: bool = True
+) -> Published:
+    """Build the site of a workspace, or the pages that mention some subjects.
+
+    Without ``traces``, `Published.lacking` says whose traces are left to be made.
+    """
+    workspace = coordinator.workspace
+    source = WorkspaceSource(workspace, coordinator.catalogue)
+    source.doubt_changed()
+    theme = workspace.theme if workspace.theme.is_dir() else None
+    workers = 1 if only is not None else coordinator.settings.run.processes
+    published = publish(
+        source,
+        workspace.site,
+        only=only,
+        theme=theme,
+        workers=workers,
+        opener=partial(opened, workspace.root),
+        settings=coordinator.settings.publish,
+        traces=traces,
+    )
+    for folder, why in source.damaged.items():
+        log.warning("%s: %s", folder, why)
+        coordinator.catalogue.forget_report(folder)
+    return replace(published, damaged=tuple(source.damaged))
 
 
 def publish(

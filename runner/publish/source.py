@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import DamagedFile, IshtarError
@@ -35,59 +32,16 @@ from runner.publish.records import (
     TemplateRecord,
     WiringRow,
 )
-from runner.publish.summary_source import Summaries
+from runner.publish.summaries import Summaries
 from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings.facility import Facility
-from runner.settings.file import Settings, read_settings
+from runner.settings.file import read_settings
 from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import world_of
 from runner.templates.template import Templates, read_templates
 
-if TYPE_CHECKING:
-    from runner.publish import Published
-
-logger = logging.getLogger(__name__)
-
 REFERENCES = "references.bib"
 CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; fewer is the odd spike
-
-
-class Workplace(Protocol):
-    """What publishing needs of a coordinator: where it reads, and how the site is set."""
-
-    workspace: Workspace
-    catalogue: Catalogue
-    settings: Settings
-
-
-def publish_workspace(
-    coordinator: Workplace, only: Sequence[Subject] | None = None, *, traces: bool = True
-) -> Published:
-    """Build the site of a workspace, or the pages that mention some subjects.
-
-    Without ``traces``, `Published.lacking` says whose traces are left to be made.
-    """
-    from runner.publish import publish
-
-    workspace = coordinator.workspace
-    source = WorkspaceSource(workspace, coordinator.catalogue)
-    source.doubt_changed()
-    theme = workspace.theme if workspace.theme.is_dir() else None
-    workers = 1 if only is not None else coordinator.settings.run.processes
-    published = publish(
-        source,
-        workspace.site,
-        only=only,
-        theme=theme,
-        workers=workers,
-        opener=partial(opened, workspace.root),
-        settings=coordinator.settings.publish,
-        traces=traces,
-    )
-    for folder, why in source.damaged.items():
-        logger.warning("%s: %s", folder, why)
-        coordinator.catalogue.forget_report(folder)
-    return replace(published, damaged=tuple(source.damaged))
 
 
 def opened(root: Path) -> WorkspaceSource:

@@ -21,7 +21,7 @@ from runner.publish.records import (
     TemplateRecord,
 )
 from runner.publish.retention import is_old, without_figures
-from runner.publish.shot_summary import ShotLine, line_of, read_line
+from runner.publish.summaries import ShotLine, line_of, read_line
 from runner.publish.view_models import (
     Called,
     Failure,

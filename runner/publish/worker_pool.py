@@ -16,10 +16,10 @@ from pathlib import Path
 from runner.kernel.warm.processes import end_with_parent
 from runner.publish.data.deferred import make_traces
 from runner.publish.data.index import Collected, collect
+from runner.publish.page_sets import render_missing, write_subject
 from runner.publish.pages.shots import shot_page
 from runner.publish.records import SiteSource
-from runner.publish.shot_summary import ShotLine
-from runner.publish.subjects import render_missing, write_subject
+from runner.publish.summaries import ShotLine
 from runner.publish.view import Facts
 from runner.publish.view_models import Site
 from runner.publish.writer import Writer, Written

@@ -10,7 +10,7 @@ from functools import partial
 from runner.attempts import Attempts, Trouble, concerns_all
 from runner.ingest.intake import WaitingFile
 from runner.monitoring.status import worth_telling
-from runner.publish.source import publish_workspace
+from runner.publish import publish_workspace
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.service.deferred import Later, work_later

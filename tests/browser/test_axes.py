@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.publish.source import publish_workspace
+from runner.publish import publish_workspace
 from runner.scheduling.coordinator import Coordinator
 from tests.axis_fakes import COUNTED, DF, F0, TIMED, spectrum, write_axes
 from tests.browser.test_traces import number, rows, settle, show, view_of

@@ -10,7 +10,7 @@ from nptdms import ChannelObject, RootObject, TdmsWriter
 
 from ishtar.attributes.edits import edit
 from ishtar.shots.testbed import Testbed
-from runner.publish.source import publish_workspace
+from runner.publish import publish_workspace
 from runner.scheduling.rebuild import rebuild
 from tests.factory.test_plan import make, planned
 from tests.generator_fakes import HEADER, NAME, clock

@@ -11,7 +11,7 @@ import pytest
 
 from runner.errors import TemplateError
 from runner.execution.notebooks import prepare
-from runner.publish.source import publish_workspace
+from runner.publish import publish_workspace
 from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator

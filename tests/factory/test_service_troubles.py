@@ -145,7 +145,7 @@ def test_a_report_that_a_killed_service_had_made_is_noted_and_published(served):
     (folder,) = (f.parent for f in served.reports.glob("00001/mean/*/receipt.json"))
     with Coordinator(served) as coordinator:
         coordinator.catalogue.forget_report(folder.relative_to(served.reports).as_posix())
-        from runner.publish.source import publish_workspace
+        from runner.publish import publish_workspace
 
         publish_workspace(coordinator)
     assert not page(served).exists()
@@ -368,7 +368,7 @@ def test_pages_of_what_a_command_changed_are_written_by_the_service(served, monk
     with Service(served) as service:
         service.wait_for(page(served).exists)
         monkeypatch.setattr(
-            "runner.publish.source.publish_workspace",  # as commands have it
+            "runner.publish.publish_workspace",  # as commands have it
             lambda *_, **__: pytest.fail("two write the site"),
         )
         for command in (["edit", "1", "comment=a fine shot", "--new"], ["rerun", "1", "mean"]):

@@ -11,7 +11,7 @@ import pytest
 
 from ishtar.workspace import Workspace
 from runner.ingest import ingest_file
-from runner.publish.source import publish_workspace
+from runner.publish import publish_workspace
 from runner.receipts import Receipt
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator

@@ -1,14 +1,26 @@
-"""What a publication makes once its pages are in place: traces, downloads, the file of all scraps.
+"""What a publication makes once its pages are in place: traces and the downloads of a shot.
 
-Nobody waits for these: the pages are there, and say what they can until these are.
+Nobody waits for these: until they are there, the pages say what they can. ``data.csv`` and
+``data.mat`` hold the coarsest tiles of a shot's signals, for other programs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from runner.publish.data.downloads import write_downloads
-from runner.publish.data.traces import Depth, is_current, traces_folder, write_traces
+import numpy as np
+from numpy.typing import NDArray
+
+from ishtar.export.matlab import identifiers
+from ishtar.signals.time_base import COUNTED, SECONDS, dim_of
+from runner.publish.data.tiles import NO_VALUE, STEPS
+from runner.publish.data.traces import Depth, is_current, read_index, traces_folder, write_traces
 from runner.publish.records import ShotRecord, SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
@@ -43,3 +55,142 @@ def depth_of(record: ShotRecord, settings: PublishSettings) -> Depth:
     """Return how deep the traces of a shot go."""
     old = is_old(record.date, settings.keep_tiles_days)
     return Depth(tile_samples=settings.tile_samples, old=old)
+
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coarse:
+    """A signal as its coarsest tile holds it; ``high`` is None where each row is one sample."""
+
+    name: str
+    unit: str
+    x_unit: str
+    places: Array
+    low: Array
+    high: Array | None
+    stride: int
+
+
+def write_downloads(record: ShotRecord, writer: Writer) -> None:
+    """Write the tables of a shot from its tiles; none where it has no signal."""
+    folder = f"shots/{record.shot:05d}"
+    signals = list(_signals(record.shot, writer))
+    if not signals:
+        writer.remove(f"{folder}/data.csv")
+        writer.remove(f"{folder}/data.mat")
+        return
+    writer.now(f"{folder}/data.csv", _csv(record, signals))
+    writer.now(f"{folder}/data.mat", _mat(record, signals))
+
+
+def _signals(shot: int, writer: Writer) -> Iterator[Coarse]:
+    for name, entry in read_index(writer.out, shot).items():
+        if not entry["levels"]:
+            continue
+        path = writer.out / traces_folder(shot) / entry["slug"] / "0-0.js"
+        text = path.read_text(encoding="utf-8")
+        tile = json.loads(text[text.index(", {") + 2 : text.rindex(")")])
+        codes = np.frombuffer(base64.b64decode(tile["v"]), "<u2").reshape(-1, tile["n"])
+        values = tile["lo"] + (tile["hi"] - tile["lo"]) * codes / STEPS
+        values = np.where(codes == NO_VALUE, np.nan, values)
+        stride = entry["levels"][0]["stride"]
+        yield Coarse(
+            name=name,
+            unit=entry["unit"],
+            x_unit=entry.get("x_unit", SECONDS),  # older ones say nothing
+            places=_places(entry, tile, stride),
+            low=values[0],
+            high=values[1] if stride > 1 else None,
+            stride=stride,
+        )
+
+
+def _places(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
+    """Return the times of the stretches: of their middles, or of their first samples.
+
+    Where they do not lie in time: their places, or numbers of samples.
+    """
+    unit = entry.get("x_unit", SECONDS)
+    names = ("t0", "dt") if unit == SECONDS else ("x0", "dx")
+    x0, dx = (0.0, 1.0) if unit == COUNTED else (entry[name] for name in names)
+    if "t" in tile:
+        return np.frombuffer(base64.b64decode(tile["t"]), "<f8") + x0
+    first = np.arange(tile["n"]) * stride
+    last = np.minimum(first + stride, entry["n"]) - 1
+    return np.asarray(x0 + dx * (first + last) / 2)
+
+
+def _groups(signals: Sequence[Coarse]) -> list[list[Coarse]]:
+    """Return the signals by what they lie along together."""
+    groups: list[list[Coarse]] = []
+    for one in signals:
+        same = (
+            g
+            for g in groups
+            if g[0].x_unit == one.x_unit and np.array_equal(g[0].places, one.places)
+        )
+        group = next(same, None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return groups
+
+
+def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
+    groups = _groups(signals)
+    names: list[str] = []
+    columns: list[list[str]] = []
+    for k, group in enumerate(groups, 1):
+        unit = group[0].x_unit
+        title = dim_of(unit) + (f" {k}" if k > 1 else "")
+        names.append(f"{title} [{unit}]" if unit else title)
+        columns.append([f"{x:.12g}" for x in group[0].places])
+        for one in group:
+            for part, values in _parts(one):
+                names.append(f"{one.name}{part and ' ' + part} [{one.unit or '1'}]")
+                columns.append(["NaN" if x != x else f"{x:.6g}" for x in values])
+    longest = max(map(len, columns))
+    padded = [column + [""] * (longest - len(column)) for column in columns]
+    text = io.StringIO()
+    strides = sorted({one.stride for one in signals})
+    date = record.date.isoformat() if record.date else "date unknown"
+    text.write(f"# shot {record.shot}, {date}; calibrated signals, time on the shot's clock\n")
+    text.write(
+        f"# min and max of stretches of {' or '.join(map(str, strides))} samples; a column of times"
+        " holds for those after it, up to the next one\n"
+    )
+    if any(one.x_unit == COUNTED for one in signals):
+        text.write("# samples that are only counted have their numbers, and no time\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*padded, strict=True))
+    return text.getvalue().encode()
+
+
+def _parts(one: Coarse) -> list[tuple[str, Array]]:
+    return [("", one.low)] if one.high is None else [("min", one.low), ("max", one.high)]
+
+
+def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
+    """Return a MATLAB file: a struct for each signal."""
+    from scipy.io import savemat
+
+    date = record.date.isoformat() if record.date else ""
+    content: dict[str, Any] = {"ishtar": {"shot": record.shot, "date": date}}
+    for name, one in zip(identifiers([s.name for s in signals]), signals, strict=True):
+        values = {part or "value": x for part, x in _parts(one)}
+        facts = {
+            dim_of(one.x_unit): one.places,
+            "x_unit": one.x_unit,
+            "unit": one.unit,
+            "name": one.name,
+            "samples": one.stride,
+        }
+        content[name] = values | facts
+    out = io.BytesIO()
+    savemat(out, content, do_compression=True, oned_as="column", long_field_names=True)
+    # it begins with 116 characters for people, where scipy writes the time
+    return b"MATLAB 5.0 MAT-file, written by ishtar".ljust(116) + out.getvalue()[116:]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from runner.publish.addresses import DAYS, device_page, signal_page, subject_page, template_page
 from runner.publish.pages.bibliography import read_bibliography
-from runner.publish.pages.calendar import Kind, keys_of, stretch_link, stretch_name
+from runner.publish.pages.calendar_pages import Kind, keys_of, stretch_link, stretch_name
 from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord
 from runner.publish.view import Facts
 from runner.receipts import Subject

@@ -19,9 +19,8 @@ from ishtar.errors import UnitError
 from ishtar.units import factor
 from runner.publish.addresses import slug
 from runner.publish.describe import report_state
-from runner.publish.encode import plain
 from runner.publish.view import Facts
-from runner.publish.writer import Writer
+from runner.publish.writer import Writer, plain
 from runner.receipts import Subject
 
 SHARD = 200  # shots in a file: some 100 kB of a usual template's scraps, before compression

@@ -21,9 +21,8 @@ from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_beside
 from runner.publish.addresses import slug
 from runner.publish.data.tiles import TILE, Level, Tile, cut, encode, levels_of
-from runner.publish.encode import json_bytes, script_bytes
 from runner.publish.records import ShotRecord, SiteSource, WiringRow
-from runner.publish.writer import Writer
+from runner.publish.writer import Writer, json_bytes, script_bytes
 
 if TYPE_CHECKING:
     from ishtar.signals.signal import Signal

@@ -1,12 +1,12 @@
-"""The pages across shots: the table of all of them, comparing some, and the search.
+"""The pages across shots: the table of all, comparing some, the search, and the trace viewer.
 
-What they show is drawn in the browser from the data of the site; the server writes their frame, and
-for a browser without scripts the newest shots and where to find the rest.
+The browser draws what they show from the data of the site; the server writes their frame, and for
+a browser without scripts the newest shots and where to find the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -126,3 +126,52 @@ def write_across(facts: Facts, writer: Writer) -> None:
     """Write the pages across shots; after the data that they draw from."""
     for page in across_pages(facts):
         writer.page(page, rank=3)
+
+
+TRACES = "traces.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TracesPage(Page):
+    """``traces.html``: what it shows is in its fragment, ``#shots=7,8&signals=Lang_I&t=0.5,0.7``.
+
+    Attributes
+    ----------
+    missing
+        Scripts of others that this installation lacks; the page then says how to get them.
+    """
+
+    template: ClassVar[str] = "pages/traces.html"
+    styles: ClassVar[Sequence[str]] = ("uplot.css", "traces.css")
+    scripts: ClassVar[Sequence[str]] = (
+        "data.js",
+        "dom.js",
+        "numbers.js",
+        "uplot.js",
+        "tiles.js",
+        "times.js",
+        "picker.js",
+        "traceplot.js",
+        "readings.js",
+        "traces.js",
+        "tracepick.js",
+        "tracekeys.js",
+    )
+    missing: Sequence[str] = ()
+
+
+def traces_page(assets: Collection[str]) -> TracesPage:
+    """Return the trace viewer.
+
+    Parameters
+    ----------
+    assets
+        Names of the assets that the theme has.
+    """
+    needed = [name for name in (*TracesPage.styles, *TracesPage.scripts) if name not in assets]
+    return TracesPage(
+        path=TRACES,
+        title="Traces",
+        description="Any signal of any shot, from the whole shot down to single samples.",
+        missing=needed,
+    )

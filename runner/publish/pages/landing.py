@@ -23,8 +23,7 @@ from runner.publish.page_models import (
     NotFoundPage,
     UndatedPage,
 )
-from runner.publish.pages.calendar import stretches_of
-from runner.publish.pages.calendar_grid import heat, years
+from runner.publish.pages.calendar_pages import heat, stretches_of, years
 from runner.publish.tables import shot_table
 from runner.publish.view import Facts, alike, failure, failures_between
 from runner.publish.view_models import Failure, Image, Link, ShotTable

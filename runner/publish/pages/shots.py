@@ -25,15 +25,13 @@ from runner.publish.describe import (
     shot_facts,
     subject_text,
 )
-from runner.publish.history import key_values
+from runner.publish.history import key_values, trend
 from runner.publish.page_models import DayPage, ReportPage, ShotPage
-from runner.publish.pages.across_shots import COMPARE
+from runner.publish.pages.across_shots import COMPARE, TRACES
 from runner.publish.pages.bibliography import read_bibliography, with_citations
-from runner.publish.pages.calendar import stretches_of
-from runner.publish.pages.viewer import TRACES
+from runner.publish.pages.calendar_pages import stretches_of
 from runner.publish.records import ReportRecord, ShotRecord
 from runner.publish.tables import shot_table
-from runner.publish.trends import trend
 from runner.publish.view import Facts, result_text
 from runner.publish.view_models import Change, Link
 from runner.receipts import NOTEBOOK, Subject

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.publish.addresses import TEMPLATES, template_page
+from runner.publish.history import trend
 from runner.publish.key_results import VALUES_EACH
 from runner.publish.page_models import Page
 from runner.publish.quantities import quantity
 from runner.publish.records import TemplateRecord
-from runner.publish.trends import trend
 from runner.publish.view import Facts, alike, failure
 from runner.publish.view_models import Failure, Link, Trend
 from runner.receipts import Scope, Scrap, Subject

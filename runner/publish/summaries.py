@@ -1,12 +1,23 @@
-"""What lists say of reports, from the catalogue alone: no receipt and no shot file is opened."""
+"""What lists say of shots and reports, without a look at receipts or shot files.
+
+Reports come from the catalogue. A shot's page and its ``shot.json`` are published together; a list
+of shots whose pages do not change says what these say.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date as Date
+from pathlib import Path
+from typing import Any
 
 from ishtar.catalogue import Catalogue, ReportRow, ScrapRow
-from runner.publish.records import ReportSummary
+from runner.publish.addresses import subject_folder
+from runner.publish.records import ReportSummary, ShotRecord
 from runner.receipts import Scope, Scrap, Subject
+from runner.render.format import parse_time
 from runner.staleness.current_state import CurrentState
 from runner.staleness.plan import stale_reasons
 from runner.templates.template import Templates
@@ -108,3 +119,41 @@ def _equally_long(first: int, last: int) -> Iterator[tuple[str, str]]:
         end = min(last, 10 ** max(5, len(str(first))) - 1)
         yield Subject.shot(first).key, Subject.shot(end).key
         first = end + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShotLine:
+    """One shot of a list; ``problems`` counts what is wrong with its data."""
+
+    shot: int
+    date: Date | None
+    gas: str
+    program: str
+    comment: str
+    problems: int
+
+
+def line_of(record: ShotRecord) -> ShotLine:
+    """Return the line of a shot that was looked at."""
+    return _line(record.shot, record.date, record.attributes, len(record.marks))
+
+
+def read_line(out: Path, number: int) -> ShotLine | None:
+    """Return the line of a shot from its published facts; None where they are not there."""
+    path = out / subject_folder(Subject.shot(number)) / "shot.json"
+    try:
+        data = json.loads(path.read_bytes())
+        date = parse_time(data["date"]) if data["date"] else None
+        return _line(number, date, dict(data["attributes"]), len(data["problems"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _line(number: int, date: Date | None, attributes: Mapping[str, Any], problems: int) -> ShotLine:
+    gas, program, comment = (
+        "" if attributes.get(name) is None else str(attributes[name])
+        for name in ("gas", "program", "comment")
+    )
+    return ShotLine(
+        shot=number, date=date, gas=gas, program=program, comment=comment, problems=problems
+    )

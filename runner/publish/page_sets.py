@@ -1,21 +1,42 @@
-"""The pages of one shot, day or range: rendering what its reports lack, and writing all of them."""
+"""Which pages there are: those of a shot, day or range, and the reference pages that all share.
+
+Reference pages are those of templates, signals, devices, weeks, months and the bibliography. All
+are written with every publication, except weeks and months, of which there are as many as the
+archive is long: of these only the ones with a day that changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from runner.kernel.warm.processes import end_with_parent
-from runner.publish.addresses import report_stem, subject_folder
-from runner.publish.daily import daily_json, daily_path, work_out
+from runner.publish.addresses import (
+    FAILURES_FEED,
+    FEED,
+    report_stem,
+    subject_folder,
+    template_page,
+)
 from runner.publish.data.deferred import keep_of_shot
-from runner.publish.data.shot import scraps_data, shot_data
-from runner.publish.encode import json_bytes
+from runner.publish.page_models import Page
+from runner.publish.pages.bibliography import bibliography_page, read_bibliography
+from runner.publish.pages.calendar_pages import Kind, keys_of, stretch_link, stretch_page
+from runner.publish.pages.declared import (
+    device_page_of,
+    devices_page,
+    signal_link,
+    signal_page_of,
+    signals_page,
+)
+from runner.publish.pages.feeds import failures_feed, shots_feed
 from runner.publish.pages.shots import day_page, report_page, shot_page
+from runner.publish.pages.templates import template_page_of, templates_page
 from runner.publish.records import ReportRecord
+from runner.publish.subject_data import daily_json, daily_path, scraps_data, shot_data, work_out
 from runner.publish.view import Facts
-from runner.publish.writer import Writer
+from runner.publish.writer import Writer, json_bytes
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
@@ -91,3 +112,52 @@ def _write_files(facts: Facts, report: ReportRecord, writer: Writer) -> None:
         writer.copy(f"{stem}/{file}", report.folder / FIGURES / file, by_name=True)
     if fragment.thumbnail and not report.receipt.rerun and report.receipt.scope != "range":
         writer.copy(f"{stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
+
+
+FOLDERS = ("templates", "signals", "devices", "weeks", "months")
+
+
+def write_beside(facts: Facts, writer: Writer, days: Collection[str] | None) -> set[str]:
+    """Write these pages; return the paths of weeks and months that are no more.
+
+    Parameters
+    ----------
+    days
+        The days that changed; None for everything.
+    """
+    signals, devices = facts.source.signals(), facts.source.devices()
+    links = [signal_link(s.name) for s in signals]
+    pages: list[Page] = [signals_page(signals), devices_page(devices), templates_page(facts)]
+    pages += [signal_page_of(s, signals) for s in signals]
+    pages += [device_page_of(d) for d in devices]
+    for template in facts.templates.values():
+        if template.path is not None:
+            notebook = template_page(template.name).removesuffix(".html") + ".ipynb"
+            writer.copy(notebook, template.path)
+        pages.append(template_page_of(facts, template, links))
+    pages.append(bibliography_page(read_bibliography(facts.references)))
+    gone = set()
+    kinds: tuple[Kind, ...] = ("week", "month")
+    for kind in kinds:
+        every = keys_of(kind, facts.days)
+        changed = every if days is None else list(_changed(kind, days, every, writer))
+        pages += [stretch_page(facts, key, every) for key in changed if key in set(every)]
+        gone |= {stretch_link(key).href for key in changed if key not in set(every)}
+    for page in pages:
+        writer.page(page, rank=2)
+    writer.bytes(FEED, shots_feed(facts), rank=3)
+    writer.bytes(FAILURES_FEED, failures_feed(facts), rank=3)
+    return gone
+
+
+def _changed(kind: Kind, days: Iterable[str], every: list[str], writer: Writer) -> Iterator[str]:
+    """Yield the weeks or months of some days, and the neighbours of those that come or go."""
+    known = set(every)
+    for key in keys_of(kind, days):
+        yield key
+        there = (writer.out / stretch_link(key).href).is_file()
+        if (key in known) != there:
+            around = [k for k in every if k != key]
+            before = [k for k in around if k < key][-1:]
+            after = [k for k in around if k > key][:1]
+            yield from (*before, *after)
