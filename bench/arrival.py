@@ -69,10 +69,12 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
             done = run_batch(coordinator, Selection(shots=[number], scopes=("shot",)), pool=pool)
             assert {d.receipt.state for d in done} == {"ok"}, done
             times["reports"] = time.perf_counter()
-            lacking = publish_workspace(coordinator, [Subject.shot(number)], traces=False).lacking
+            without_traces = publish_workspace(
+                coordinator, [Subject.shot(number)], traces=False
+            ).without_traces
             times["publish"] = time.perf_counter()
             later = Later(coordinator.settings.publish)
-            later.ask(lacking)
+            later.ask(without_traces)
             while len(later):
                 work_later(coordinator, later)
             traces_s = time.perf_counter() - times["publish"]

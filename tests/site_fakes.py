@@ -137,7 +137,7 @@ class FakeSource:
     def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
         return [f for f in self.failures(10**6) if first <= f.subject.number <= last]
 
-    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+    def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
         return {
             n: s
             for n in self.shots()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ishtar.calibration.show import show, stretches
+from ishtar.calibration.show import periods, show
 from ishtar.errors import NotFoundError
 from tests.library_fakes import FIRST, MOVED
 
@@ -17,24 +17,24 @@ def ways(rows):
 
 
 def test_a_signal_is_shown_stretch_by_stretch(declared):
-    assert ways(stretches(declared, "Probe_I")) == [
+    assert ways(periods(declared, "Probe_I")) == [
         ("1240…1249", "DAQ/Probe_I", "probe.I v1"),
         ("1250…", "DAQ/Spare", "probe_b v7"),
     ]
-    assert ways(stretches(declared, "Probe_U")) == [
+    assert ways(periods(declared, "Probe_U")) == [
         ("1…1249", "DAQ/Probe_U", "probe.U v1"),
         ("1250…", "DAQ/Probe_U", "probe.U v2"),
     ]
-    assert ways(stretches(declared, "Bare_U")) == [("1…", "DAQ/Spare", None)]
-    assert stretches(declared, "Nowhere_U") == []
+    assert ways(periods(declared, "Bare_U")) == [("1…", "DAQ/Spare", None)]
+    assert periods(declared, "Nowhere_U") == []
 
 
 def test_a_signal_at_a_shot_goes_one_way(declared):
     for shot, label in (FIRST, "probe.I v1"), (MOVED, "probe_b v7"):
         shown = show(declared, "Probe_I", shot)
-        assert [s.calibration.label for s in shown.signal.stretches] == [label]
+        assert [s.calibration.label for s in shown.signal.periods] == [label]
         assert (shown.shot, shown.device, shown.components) == (shot, None, ())
-    assert show(declared, "Probe_I", 3).signal.stretches == ()
+    assert show(declared, "Probe_I", 3).signal.periods == ()
 
 
 def test_a_derived_signal_shows_what_it_is_made_of(declared):

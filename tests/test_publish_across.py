@@ -11,7 +11,7 @@ import pytest
 from runner.publish import publish
 from runner.publish.data.search import search_entries
 from runner.publish.pages.across_shots import COMPARED, NEWEST, across_pages
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.receipts import Subject
 from runner.templates.results import ResultRecord
 from tests.site_fakes import FIRST, FakeSource, campaign
@@ -33,12 +33,12 @@ def site(source: FakeSource) -> Path:
     return out
 
 
-def facts_of(source: FakeSource, out: Path) -> Facts:
-    return Facts(source, "any", out)
+def view_of(source: FakeSource, out: Path) -> View:
+    return View(source, "any", out)
 
 
 def test_the_table_page_holds_the_newest_shots_for_browsers_without_scripts(source, tmp_path):
-    table = across_pages(facts_of(source, tmp_path))[0]
+    table = across_pages(view_of(source, tmp_path))[0]
     assert table.path == "table.html"
     shots = [row.shot for row in table.table.rows]
     assert shots == sorted(source.records, reverse=True)[:NEWEST]
@@ -53,7 +53,7 @@ def test_a_site_without_shots_has_the_pages_as_well(tmp_path):
 
 
 def test_every_script_that_a_page_names_is_there_and_linked_once(source, site):
-    for name, page in zip(NAMES, across_pages(facts_of(source, site)), strict=True):
+    for name, page in zip(NAMES, across_pages(view_of(source, site)), strict=True):
         html = (site / name).read_text()
         for script in page.scripts:
             stem = script.removesuffix(".js")
@@ -77,7 +77,7 @@ def test_the_parts_of_the_data_say_which_templates_have_results_in_them(site):
 
 
 def test_the_search_finds_everything_that_has_a_page_and_every_address_is_there(source, site):
-    entries = list(search_entries(facts_of(source, site)))
+    entries = list(search_entries(view_of(source, site)))
     kinds = {e.kind for e in entries}
     assert kinds >= {"template", "signal", "device", "calibration", "day", "page"}
     for e in entries:
@@ -111,7 +111,7 @@ def test_the_search_knows_results_by_every_name_and_attributes(tmp_path):
 
 
 def test_a_signal_is_found_by_its_channel_and_devices(source, tmp_path):
-    found = {e.title: e for e in search_entries(facts_of(source, tmp_path)) if e.kind == "signal"}
+    found = {e.title: e for e in search_entries(view_of(source, tmp_path)) if e.kind == "signal"}
     assert "PXI M6251/Lang_I" in found["Lang_I"].text
     assert "shunt_1" in found["Lang_I"].text
     assert "shunt_2" in found["Lang_I"].text
@@ -125,5 +125,5 @@ def test_publishing_one_shot_leaves_comparing_and_searching_as_they_are(source, 
 
 
 def test_no_more_shots_are_compared_than_the_pages_say(source, tmp_path):
-    table, compare, _ = across_pages(facts_of(source, tmp_path))
+    table, compare, _ = across_pages(view_of(source, tmp_path))
     assert table.most_compared == compare.most == COMPARED

@@ -14,13 +14,13 @@ from ishtar.calibration import load_declarations
 from ishtar.calibration.changes import changes as calib_diff
 from runner.publish import publish
 from runner.publish.changes import changes
-from runner.publish.pages.calendar_pages import stretch_page
+from runner.publish.pages.calendar_pages import period_page
 from runner.publish.pages.landing import MAX_FAILURES, home_page
 from runner.publish.pages.templates import template_page_of
 from runner.publish.records import ShotRecord, WiringRow
 from runner.publish.source import WorkspaceSource
 from runner.publish.tables import shot_table
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.view_models import Called, Mark, ShotRow
 from runner.receipts import Scrap, Subject
 from runner.scheduling.coordinator import Coordinator
@@ -46,23 +46,23 @@ def describe(source: FakeSource, template: str, **results: ResultRecord) -> None
     ]
 
 
-def facts_of(source: FakeSource, **more: object) -> Facts:
-    return Facts(source, "any", **more)  # type: ignore[arg-type]
+def view_of(source: FakeSource, **more: object) -> View:
+    return View(source, "any", **more)  # type: ignore[arg-type]
 
 
-def columns(facts: Facts) -> list[str]:
-    return [f"{c.template}.{c.name}" for c in shot_table(facts, [LAST, LAST - 1]).columns]
+def columns(view: View) -> list[str]:
+    return [f"{c.template}.{c.name}" for c in shot_table(view, [LAST, LAST - 1]).columns]
 
 
 # order and names -------------------------------------------------------------------------------
 
 
 def test_results_come_in_the_order_of_settings_then_of_sidecars_then_of_reports(source):
-    usual = columns(facts_of(source))
+    usual = columns(view_of(source))
     assert usual[0].startswith("overview.")
     describe(source, "langmuir", ne=ResultRecord(order=7), Te=ResultRecord(order=2))
-    assert columns(facts_of(source))[:2] == ["langmuir.Te", "langmuir.ne"]
-    found = columns(facts_of(source, first=("rf_power.max_IC_Pinj", "langmuir.ne")))
+    assert columns(view_of(source))[:2] == ["langmuir.Te", "langmuir.ne"]
+    found = columns(view_of(source, first=("rf_power.max_IC_Pinj", "langmuir.ne")))
     assert found[:3] == ["rf_power.max_IC_Pinj", "langmuir.ne", "langmuir.Te"]
     assert len(found) == len(set(found))
 
@@ -70,8 +70,8 @@ def test_results_come_in_the_order_of_settings_then_of_sidecars_then_of_reports(
 def test_a_result_that_is_named_is_shown_though_its_template_names_others(source):
     langmuir = next(t for t in source.shown_templates if t.name == "langmuir")
     source.shown_templates[source.shown_templates.index(langmuir)] = replace(langmuir, key=("ne",))
-    assert "langmuir.Te" not in columns(facts_of(source))
-    assert columns(facts_of(source, first=("langmuir.Te",)))[0] == "langmuir.Te"
+    assert "langmuir.Te" not in columns(view_of(source))
+    assert columns(view_of(source, first=("langmuir.Te",)))[0] == "langmuir.Te"
 
 
 @pytest.mark.parametrize("name", ["Te", "langmuir.", ".Te", ""])
@@ -176,7 +176,7 @@ def test_home_names_all_that_failed_alike_and_not_only_the_newest_of_them(source
     shots = [LAST - k for k in range(14)]
     fail(source, shots[:9], "first", "KeyError: 'He'")
     fail(source, shots, "second", "ValueError: no peak")
-    failures = home_page(facts_of(source)).failures
+    failures = home_page(view_of(source)).failures
     first, second = (next(f for f in failures if f.mark.template == t) for t in ("first", "second"))
     for found, wanted in ((first, shots[:9]), (second, shots)):
         told = [int(found.subject.text.removeprefix("Shot ")), *(int(a.text) for a in found.alike)]
@@ -186,12 +186,12 @@ def test_home_names_all_that_failed_alike_and_not_only_the_newest_of_them(source
 def test_what_home_leaves_out_is_counted_after_it_was_grouped(source):
     for k in range(MAX_FAILURES + 3):
         fail(source, [LAST, LAST - 1], f"t{k}", f"error {k}")
-    before = len(home_page(facts_of(campaign(source.reports_dir.parent / "other"))).failures)
-    page = home_page(facts_of(source))
+    before = len(home_page(view_of(campaign(source.reports_dir.parent / "other"))).failures)
+    page = home_page(view_of(source))
     assert len(page.failures) == MAX_FAILURES
     assert page.more_failures == 2 * (MAX_FAILURES + 3) + before - _told(page.failures)
     source.trouble_texts = [f"file {k}" for k in range(30)]
-    page = home_page(facts_of(source))
+    page = home_page(view_of(source))
     assert len(page.troubles) + page.more_troubles == 30
 
 
@@ -204,11 +204,11 @@ def test_pages_of_templates_and_months_group_before_they_cut(source):
     shots = [n for n in source.shots() if n != FIRST]
     fail(source, shots, "langmuir", "KeyError: 'He'")
     fail(source, [FIRST], "langmuir", "OSError")
-    page = template_page_of(facts_of(source), template, [])
+    page = template_page_of(view_of(source), template, [])
     assert [_told([f]) for f in page.failures] == [len(shots), 1]
     assert page.more_failures == 0
-    month = stretch_page(facts_of(source), "2026-11", ["2026-11"])
-    assert month.n_told == month.n_failed
+    month = period_page(view_of(source), "2026-11", ["2026-11"])
+    assert month.n_listed == month.n_failed
     assert len(shots) in {_told([f]) for f in month.failures}
 
 

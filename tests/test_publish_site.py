@@ -398,13 +398,13 @@ def test_the_courses_of_later_shots_may_follow_when_there_is_time(site):
     subject = with_another_result(source)
     done = publish(source, out, only={subject}, traces=False)
     assert "shots/01243/index.html" not in done.written
-    assert 1243 in done.behind
-    assert subject.number not in done.behind
-    again = publish(source, out, only={Subject.shot(n) for n in done.behind}, traces=False)
+    assert 1243 in done.outdated
+    assert subject.number not in done.outdated
+    again = publish(source, out, only={Subject.shot(n) for n in done.outdated}, traces=False)
     assert "shots/01243/index.html" in again.written
-    publish(source, out, only={Subject.shot(n) for n in again.behind}, traces=False)
+    publish(source, out, only={Subject.shot(n) for n in again.outdated}, traces=False)
     assert snapshot(out) == snapshot_of_full_build(source, out)
-    assert publish(source, out, only={subject}, traces=False).behind == ()
+    assert publish(source, out, only={subject}, traces=False).outdated == ()
 
 
 def test_a_new_shot_touches_its_own_pages_and_those_that_lead_to_it(site):

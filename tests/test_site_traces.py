@@ -279,9 +279,9 @@ def test_how_deep_is_a_setting(publishing):
 
 def test_traces_that_wait_are_named_and_those_there_are_kept(publishing):
     done = publishing(traces=False)
-    assert done.lacking == (FIRST, MOVED, LAMED)
+    assert done.without_traces == (FIRST, MOVED, LAMED)
     publishing()
-    assert publishing(traces=False).lacking == ()
+    assert publishing(traces=False).without_traces == ()
     assert publishing.levels() == 1
 
 

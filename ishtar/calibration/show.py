@@ -19,7 +19,7 @@ from ishtar.errors import NotFoundError, did_you_mean, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stretch:
+class Period:
     """Shots at which a signal goes one way: one wiring, and one calibration or none."""
 
     span: Span
@@ -32,7 +32,7 @@ class SignalShown:
     """A signal with its ways; one that is derived has the signals that it is made of."""
 
     declared: SignalDeclaration
-    stretches: tuple[Stretch, ...]
+    periods: tuple[Period, ...]
     parts: tuple[SignalShown, ...] = ()
 
 
@@ -103,7 +103,7 @@ def show(d: Declarations, name: str, shot: int | None = None) -> Shown:
     )
 
 
-def stretches(d: Declarations, signal: str) -> list[Stretch]:
+def periods(d: Declarations, signal: str) -> list[Period]:
     """Return how a signal goes through time: a stretch for each wiring and calibration."""
     found = []
     for wiring in sorted(d.wiring.get(signal, ()), key=lambda row: row.span.first):
@@ -117,7 +117,7 @@ def stretches(d: Declarations, signal: str) -> list[Stretch]:
         ends: list[int | None] = [*sorted(edges), wiring.span.until]
         for first, until in zip(sorted(edges), ends[1:], strict=True):
             found.append(
-                Stretch(span=Span(first, until), wiring=wiring, calibration=valid_at(mine, first))
+                Period(span=Span(first, until), wiring=wiring, calibration=valid_at(mine, first))
             )
     return found
 
@@ -126,7 +126,7 @@ def _signal(d: Declarations, declared: SignalDeclaration, shot: int | None) -> S
     parts = names_in(declared.derived) if declared.derived else ()
     return SignalShown(
         declared=declared,
-        stretches=_at(stretches(d, declared.name), shot),
+        periods=_at(periods(d, declared.name), shot),
         parts=tuple(_signal(d, d.signals[part], shot) for part in parts),
     )
 

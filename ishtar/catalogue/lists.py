@@ -25,7 +25,7 @@ REPORTS_OF = f"""
     SELECT {REPORT_COLUMNS} FROM json_each(?) AS s CROSS JOIN reports AS r ON r.subject = s.value
     WHERE current ORDER BY subject, template
 """
-COURSE = """
+SCRAP_HISTORY = """
     SELECT r.subject, r.template, s.name, s.value, s.sigma, s.unit
     FROM reports AS r CROSS JOIN scraps AS s ON s.folder = r.folder AND s.name = ?
     WHERE r.current AND r.template = ? AND r.subject BETWEEN ? AND ? ORDER BY r.subject
@@ -108,11 +108,11 @@ class Lists:
         )
         return [report_of(row) for row in rows]
 
-    def course(self, template: str, name: str, first: str, last: str) -> list[ScrapRow]:
+    def scrap_history(self, template: str, name: str, first: str, last: str) -> list[ScrapRow]:
         """Return one scrap of the subjects ``first … last``, ascending, where they have it."""
         return [
             ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
-            for s, t, n, v, g, u in self._all(COURSE, [name, template, first, last])
+            for s, t, n, v, g, u in self._all(SCRAP_HISTORY, [name, template, first, last])
         ]
 
     def readers(self, kind: str) -> dict[str, str]:

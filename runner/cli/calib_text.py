@@ -69,7 +69,7 @@ def _signal(shown: SignalShown) -> dict[str, Any]:
                 "wiring": _wiring(s.wiring),
                 "calibration": _calibration(s.calibration) if s.calibration else None,
             }
-            for s in shown.stretches
+            for s in shown.periods
         ],
         "parts": [_signal(part) for part in shown.parts],
     }
@@ -136,10 +136,10 @@ def _signal_lines(shown: SignalShown, when: str) -> Iterator[str]:
     yield f"  declared     {FOLDER}{declared.where}"
     if declared.derived:
         yield f"  derived      {declared.derived}"
-    elif not shown.stretches:
+    elif not shown.periods:
         yield "  wiring       none"
     last: Wiring | None = None
-    for s in shown.stretches:
+    for s in shown.periods:
         if s.wiring is not last:
             last = s.wiring
             yield f"  wiring       shots {last.span}: {wiring_text(last)}  ({FOLDER}{last.where})"

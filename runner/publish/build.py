@@ -28,7 +28,7 @@ from runner.publish.data.deferred import make_traces
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
 from runner.publish.history import shots_after
-from runner.publish.page_sets import render_missing, write_beside, write_subject
+from runner.publish.page_sets import render_missing, write_reference_pages, write_subject
 from runner.publish.pages.across_shots import traces_page, write_across
 from runner.publish.pages.landing import (
     days_page,
@@ -40,9 +40,9 @@ from runner.publish.pages.landing import (
 from runner.publish.pages.shots import shot_page
 from runner.publish.records import SiteSource
 from runner.publish.source import WorkspaceSource, opened
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.view_models import Site
-from runner.publish.worker_pool import FEW, Crew, Work, crew_of
+from runner.publish.worker_pool import FEW, PoolSettings, WorkerPool, start_pool
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
@@ -69,16 +69,16 @@ class NotASite(IshtarError, FileExistsError):
 class Published:
     """What a publication did: paths in the site that were written and removed.
 
-    ``lacking`` are the shots whose traces are still to be made, ``behind`` those whose pages show
-    the course of results over a shot that has changed, and do not say so yet; ``damaged`` are the
-    folders of reports whose receipts could not be read.
+    ``without_traces`` are the shots whose traces are still to be made; ``outdated`` those whose
+    pages show the history of results across a shot that has changed, and do not show the change
+    yet; ``damaged`` the folders of reports whose receipts could not be read.
     """
 
     written: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
-    lacking: tuple[int, ...] = ()
-    behind: tuple[int, ...] = ()
+    without_traces: tuple[int, ...] = ()
+    outdated: tuple[int, ...] = ()
     damaged: tuple[str, ...] = ()
     seconds: float
 
@@ -96,7 +96,7 @@ def publish_workspace(
 ) -> Published:
     """Build the site of a workspace, or the pages that mention some subjects.
 
-    Without ``traces``, `Published.lacking` says whose traces are left to be made.
+    Without ``traces``, `Published.without_traces` says whose traces are left to be made.
     """
     workspace = coordinator.workspace
     source = WorkspaceSource(workspace, coordinator.catalogue)
@@ -160,7 +160,7 @@ def publish(
     began = time.perf_counter()
     _claim(out)
     looks = Theme.load(theme)
-    facts = Facts(
+    view = View(
         source,
         renderer_version(looks),
         out,
@@ -170,75 +170,77 @@ def publish(
     if only is not None and not ((out / "index.html").is_file() and has_data(out)):
         only = None
     if only is not None:
-        facts.changing = frozenset()
-    subjects = list(_everything(facts) if only is None else _mentioning(facts, only, out))
+        view.changing = frozenset()
+    subjects = list(_everything(view) if only is None else _mentioning(view, only, out))
     if only is not None:
-        facts.changing = frozenset(s.number for s in subjects if s.scope == "shot")
+        view.changing = frozenset(s.number for s in subjects if s.scope == "shot")
     shared = _with_logo(Site.of(looks, source.facility, CSP), source)
-    many = only is None and workers > 1 and len(facts.numbers) >= FEW
+    many = only is None and workers > 1 and len(view.numbers) >= FEW
     if opener and many:
-        work = Work(open=opener, out=out, shared=shared, theme=theme, settings=settings)
-        shared_work: AbstractContextManager[Crew | None] = crew_of(workers, work)
+        work = PoolSettings(open=opener, out=out, shared=shared, theme=theme, settings=settings)
+        shared_work: AbstractContextManager[WorkerPool | None] = start_pool(workers, work)
     else:
         shared_work = nullcontext()
-    with shared_work as crew:
+    with shared_work as pool:
         writer = Writer(out, looks, shared)
-        data = SiteData(facts, writer, settings, full=only is None)
+        data = SiteData(view, writer, settings, full=only is None)
         try:
             writer.assets()
             if shared.logo:
                 writer.copy(shared.logo, source.logo(), by_name=True)
             alone = subjects
-            if crew:
+            if pool:
                 alone = [s for s in subjects if s.scope != "shot"]
-                for part in crew.pages(facts.numbers):
+                for part in pool.pages(view.numbers):
                     writer.take(part.written)
-                    facts.take_lines(part.lines)
+                    view.take_shot_summaries(part.summaries)
                     data.put(part.collected)
                     source.damaged.update(part.damaged)
-            render_missing(facts, [*alone, *_newest(facts)], theme, workers=workers)
+            render_missing(view, [*alone, *_newest(view)], theme, workers=workers)
             for subject in alone:
-                write_subject(facts, subject, writer)
+                write_subject(view, subject, writer)
                 if subject.scope == "shot":
                     data.take(subject.number)
-                facts.forget(subject)
+                view.forget(subject)
             data.write()
-            write_across(facts, writer)
-            gone = write_beside(facts, writer, _days(facts, subjects) if only is not None else None)
-            writer.page(days_page(facts), rank=2)
-            if facts.undated:
-                writer.page(undated_page(facts), rank=2)
+            write_across(view, writer)
+            removed = write_reference_pages(
+                view, writer, _days(view, subjects) if only is not None else None
+            )
+            writer.page(days_page(view), rank=2)
+            if view.undated:
+                writer.page(undated_page(view), rank=2)
             else:
-                gone.add(UNDATED)
+                removed.add(UNDATED)
             writer.page(traces_page(looks.assets), rank=3)
             writer.page(not_found_page(), rank=3)
-            writer.page(latest_page(facts), rank=3)
-            writer.page(home_page(facts), rank=3)  # at last: it leads to all others
+            writer.page(latest_page(view), rank=3)
+            writer.page(home_page(view), rank=3)  # at last: it leads to all others
             writer.switch()
         finally:
             writer.drop_staged()
         kept = None if only is None else {subject_folder(s) for s in subjects}
-        writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | gone)
+        writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | removed)
         if only is None:
             update_parquet(out)
-        behind = _behind(facts, subjects, writer.written) if only is not None else ()
+        outdated = _outdated(view, subjects, writer.written) if only is not None else ()
         if traces:
-            for number in behind:
-                writer.page(shot_page(facts, number), rank=1)
-            if crew:
-                for part_done in crew.traces(data.lacking):
+            for number in outdated:
+                writer.page(shot_page(view, number), rank=1)
+            if pool:
+                for part_done in pool.traces(data.without_traces):
                     writer.take(part_done)
             else:
-                make_traces(source, data.lacking, writer, settings)
-                for number in data.lacking:  # now there is more to download
-                    writer.page(shot_page(facts, number), rank=1)
+                make_traces(source, data.without_traces, writer, settings)
+                for number in data.without_traces:  # now there is more to download
+                    writer.page(shot_page(view, number), rank=1)
             writer.switch()
     done = Published(
         written=tuple(writer.written),
         unchanged=writer.unchanged,
         removed=tuple(writer.removed),
-        lacking=() if traces else tuple(data.lacking),
-        behind=() if traces else tuple(behind),
+        without_traces=() if traces else tuple(data.without_traces),
+        outdated=() if traces else tuple(outdated),
         seconds=time.perf_counter() - began,
     )
     log.info(
@@ -268,53 +270,55 @@ def _with_logo(site: Site, source: SiteSource) -> Site:
     return replace(site, logo=f"assets/logo.{digest}{file.suffix.lower()}")
 
 
-def _days(facts: Facts, subjects: Iterable[Subject]) -> set[str]:
+def _days(view: View, subjects: Iterable[Subject]) -> set[str]:
     """Return the days of some subjects: their own, and those of shots."""
     shots = (
-        facts.line(s.number).date for s in subjects if s.scope == "shot" and s.number in facts.known
+        view.shot_summary(s.number).date
+        for s in subjects
+        if s.scope == "shot" and s.number in view.known
     )
     days = {f"{date:%Y-%m-%d}" for date in shots if date}
     return days | {s.key for s in subjects if s.scope == "day"}
 
 
-def _everything(facts: Facts) -> Iterator[Subject]:
-    yield from (Subject.shot(n) for n in facts.numbers)
-    yield from (Subject.day(d) for d in facts.days)
-    yield from facts.source.ranges()
+def _everything(view: View) -> Iterator[Subject]:
+    yield from (Subject.shot(n) for n in view.numbers)
+    yield from (Subject.day(d) for d in view.days)
+    yield from view.source.ranges()
 
 
-def _mentioning(facts: Facts, only: Collection[Subject], out: Path) -> Iterator[Subject]:
+def _mentioning(view: View, only: Collection[Subject], out: Path) -> Iterator[Subject]:
     """Return the subjects whose pages mention those of ``only``: neighbours, and days of shots."""
     shots: dict[Subject, None] = {}
     days: dict[Subject, None] = {}
     for subject in sorted(only):
         if subject.scope == "shot":
             shots[subject] = None
-            before, after = facts.neighbours(subject.number)
+            before, after = view.neighbours(subject.number)
             # its own pages first, then those that lead to it
             shots |= {Subject.shot(n): None for n in (before, after) if n is not None}
-            if subject.number in facts.known and (date := facts.shot(subject.number).date):
+            if subject.number in view.known and (date := view.shot(subject.number).date):
                 days[Subject.day(f"{date:%Y-%m-%d}")] = None
         elif subject.scope == "day":
             days[subject] = None
     for day in list(days):
         # a day with reports of its own, or a new one, changes what the days around it link to
-        if facts.reports(day) or not (out / subject_page(day)).is_file():
-            days |= {Subject.day(d): None for d in facts.neighbour_days(day.key) if d}
+        if view.reports(day) or not (out / subject_page(day)).is_file():
+            days |= {Subject.day(d): None for d in view.neighbour_days(day.key) if d}
     yield from shots
     yield from days
     yield from sorted(s for s in only if s.scope == "range")
 
 
-def _behind(facts: Facts, subjects: Iterable[Subject], written: Collection[str]) -> Sequence[int]:
+def _outdated(view: View, subjects: Iterable[Subject], written: Collection[str]) -> Sequence[int]:
     """Return the shots that show results of those of ``subjects`` whose pages have changed."""
     shots = [s for s in subjects if s.scope == "shot"]
     changed = [s.number for s in shots if subject_page(s) in written]
-    later = {n for number in changed for n in shots_after(facts, number)}
+    later = {n for number in changed for n in shots_after(view, number)}
     return sorted(later - {s.number for s in shots})
 
 
-def _newest(facts: Facts) -> list[Subject]:
+def _newest(view: View) -> list[Subject]:
     """Return the subjects whose reports the home page and the latest one show."""
-    shots = [Subject.shot(n) for n in facts.numbers[-1:]]
-    return shots + [Subject.day(d) for d in facts.days[-1:]]
+    shots = [Subject.shot(n) for n in view.numbers[-1:]]
+    return shots + [Subject.day(d) for d in view.days[-1:]]

@@ -67,8 +67,10 @@ def _differ(what: str, old: WiringRow, new: WiringRow) -> bool:
     with the same numbers is none.
     """
     if what == "calibration" and old.calibrated and new.calibrated:
-        is_told = bool(old.calibration or new.calibration)  # that of a derived one: at its parts
-        return is_told and old.calibrated != new.calibrated
+        is_reported = bool(
+            old.calibration or new.calibration
+        )  # that of a derived one: at its parts
+        return is_reported and old.calibrated != new.calibrated
     return bool(getattr(old, what) != getattr(new, what))
 
 

@@ -10,7 +10,7 @@ from ishtar.calibration import Declarations
 from ishtar.calibration.declared import Calibration, Device, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in
-from ishtar.calibration.show import stretches
+from ishtar.calibration.show import periods
 from ishtar.catalogue.names import Called
 from runner.publish.records import (
     CalibrationRecord,
@@ -36,7 +36,7 @@ def signal_records(declarations: Declarations) -> Sequence[SignalRecord]:
             parts=tuple(names_in(declared.derived)) if declared.derived else (),
             spans=[
                 _span(s.wiring, s.span.first, s.span.until, s.calibration)
-                for s in stretches(declarations, name)
+                for s in periods(declarations, name)
             ],
         )
         for name, declared in declarations.signals.items()

@@ -83,7 +83,7 @@ def sentences(*parts: str) -> str:
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in told if part)
 
 
-def shot_facts(record: ShotRecord) -> list[str]:
+def shot_heading(record: ShotRecord) -> list[str]:
     """Return when and what a shot was, for the line below a title."""
     found = [time_text(record.date)] if record.date else []
     return found + [

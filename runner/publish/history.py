@@ -17,7 +17,7 @@ from statistics import median
 from runner.publish.addresses import official_stem
 from runner.publish.key_results import is_number
 from runner.publish.quantities import quantity, range_text, scale_of
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.view_models import Flag, Spark, Trend, Value
 from runner.receipts import Scrap, Subject
 from runner.render.format import range_ends
@@ -25,50 +25,50 @@ from runner.templates.results import ResultRecord
 
 EARLY, LATE, LEAST, FAR = 20, 5, 10, 3.0
 MAD_TO_SIGMA = 1.4826
-COURSE = EARLY + LATE  # shots that a course goes over, the last one among them
+HISTORY_SHOTS = EARLY + LATE  # shots that a course goes over, the last one among them
 USUAL_SHOTS = 20
 USUAL_LEAST = 5
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 96, 22, 3
 
-Course = Sequence[tuple[int, Scrap | None]]
+History = Sequence[tuple[int, Scrap | None]]
 
 
-def key_values(facts: Facts, number: int) -> list[Value]:
+def key_values(view: View, number: int) -> list[Value]:
     """Return the key results of a shot with their courses over the shots up to it."""
     subject = Subject.shot(number)
-    i = bisect.bisect_right(facts.numbers, number)
-    shots = facts.numbers[max(0, i - COURSE) : i]
-    facts.ask_for(Subject.shot(n) for n in shots)
+    i = bisect.bisect_right(view.numbers, number)
+    shots = view.numbers[max(0, i - HISTORY_SHOTS) : i]
+    view.load_summaries(Subject.shot(n) for n in shots)
     values = []
-    scraps = facts.key_scraps(subject)
-    for template, name in facts.results.chosen(scraps, len(scraps)):
+    scraps = view.key_scraps(subject)
+    for template, name in view.results.chosen(scraps, len(scraps)):
         scrap = scraps[template, name]
-        course = [(n, _scrap(facts, n, template, name, scrap.unit)) for n in shots]
-        known = facts.templates.get(template)
+        history = [(n, _scrap(view, n, template, name, scrap.unit)) for n in shots]
+        known = view.templates.get(template)
         limits = known.limits.get(name) if known else None
         values.append(
             Value(
                 name=name,
-                label=facts.results.called(template, name).label,
-                symbol=facts.results.called(template, name).symbol,
-                quantity=facts.results.shown(template, scrap),
+                label=view.results.called(template, name).label,
+                symbol=view.results.called(template, name).symbol,
+                quantity=view.results.shown(template, scrap),
                 template=template,
                 href=f"{official_stem(subject, template)}.html",
-                usual=usual(course[:-1], scrap.unit),
-                spark=spark(course),
-                flags=flags(course, limits),
+                usual=usual(history[:-1], scrap.unit),
+                spark=spark(history),
+                flags=flags(history, limits),
             )
         )
     return values
 
 
-def shots_after(facts: Facts, number: int) -> Sequence[int]:
+def shots_after(view: View, number: int) -> Sequence[int]:
     """Return the shots whose pages show the course of results over this one, too."""
-    i = bisect.bisect_right(facts.numbers, number)
-    return facts.numbers[i : i + COURSE - 1]
+    i = bisect.bisect_right(view.numbers, number)
+    return view.numbers[i : i + HISTORY_SHOTS - 1]
 
 
-def usual(before: Course, unit: str = "") -> str:
+def usual(before: History, unit: str = "") -> str:
     """Return the range of a result in the shots before: the middle four fifths, as text."""
     found = sorted(_values(before[-USUAL_SHOTS:]))
     if len(found) < USUAL_LEAST:
@@ -77,10 +77,10 @@ def usual(before: Course, unit: str = "") -> str:
     return range_text(found[cut], found[len(found) - 1 - cut], unit)
 
 
-def flags(course: Course, limits: tuple[float | None, float | None] | None) -> Sequence[Flag]:
+def flags(history: History, limits: tuple[float | None, float | None] | None) -> Sequence[Flag]:
     """Return what is odd about the last value of a course."""
     found = []
-    scrap = course[-1][1] if course else None
+    scrap = history[-1][1] if history else None
     if scrap is None or not is_number(scrap):
         return ()
     low, high = limits or (None, None)
@@ -93,8 +93,8 @@ def flags(course: Course, limits: tuple[float | None, float | None] | None) -> S
             else (f"at least {ends[0]}" if ends[0] else f"at most {ends[1]}")
         )
         found.append(Flag(word="outside limits", text=f"it should be {words}"))
-    if far := drift(course):
-        late = [n for n, s in course if s is not None and is_number(s)][-LATE:]
+    if far := drift(history):
+        late = [n for n, s in history if s is not None and is_number(s)][-LATE:]
         side = "above" if far > 0 else "below"
         found.append(
             Flag(
@@ -106,9 +106,9 @@ def flags(course: Course, limits: tuple[float | None, float | None] | None) -> S
     return found
 
 
-def drift(course: Course) -> float:
+def drift(history: History) -> float:
     """Return how far the last values lie from those before, in scatters; 0 where they do not."""
-    scraps = [s for _, s in course if s is not None and is_number(s)]
+    scraps = [s for _, s in history if s is not None and is_number(s)]
     values = [float(s.value or 0) for s in scraps]
     before, late = values[:-LATE][-EARLY:], values[-LATE:]
     if len(before) < LEAST or len(late) < LATE:
@@ -125,19 +125,19 @@ def drift(course: Course) -> float:
     return far if abs(far) > FAR else 0.0
 
 
-def spark(course: Course) -> Spark | None:
+def spark(history: History) -> Spark | None:
     """Return a course as a line of a word's size; None where fewer than three shots have it."""
     found = [
         (i, n, float(s.value or 0))
-        for i, (n, s) in enumerate(course)
+        for i, (n, s) in enumerate(history)
         if s is not None and is_number(s)
     ]
     if len(found) < 3:
         return None
-    unit = next(s.unit for _, s in course if s is not None and is_number(s))
+    unit = next(s.unit for _, s in history if s is not None and is_number(s))
     low, high = min(v for _, _, v in found), max(v for _, _, v in found)
     span = (high - low) or 1.0
-    dx = (SPARK_WIDTH - 2 * SPARK_MARGIN) / max(1, len(course) - 1)
+    dx = (SPARK_WIDTH - 2 * SPARK_MARGIN) / max(1, len(history) - 1)
     path, last, x, y = "", -2, 0.0, 0.0
     there = {i for i, _, _ in found}
     for i, _, value in found:
@@ -150,24 +150,24 @@ def spark(course: Course) -> Spark | None:
         last = i
     return Spark(
         path=path,
-        x=x if last == len(course) - 1 else None,
-        y=y if last == len(course) - 1 else None,
+        x=x if last == len(history) - 1 else None,
+        y=y if last == len(history) - 1 else None,
         text=f"shots {found[0][1]} to {found[-1][1]}: {range_text(low, high, unit)}",
         width=SPARK_WIDTH,
         height=SPARK_HEIGHT,
     )
 
 
-def _scrap(facts: Facts, number: int, template: str, name: str, unit: str) -> Scrap | None:
+def _scrap(view: View, number: int, template: str, name: str, unit: str) -> Scrap | None:
     """Return a result of a shot in the unit asked for; in another one it cannot be compared."""
-    for report in facts.summaries(Subject.shot(number)):
+    for report in view.summaries(Subject.shot(number)):
         if report.template == template:
             return next((s for s in report.scraps if s.name == name and s.unit == unit), None)
     return None
 
 
-def _values(course: Course) -> list[float]:
-    return [float(s.value or 0) for _, s in course if s is not None and is_number(s)]
+def _values(history: History) -> list[float]:
+    return [float(s.value or 0) for _, s in history if s is not None and is_number(s)]
 
 
 UNKNOWN = ResultRecord()

@@ -78,7 +78,7 @@ class HomePage(Page):
     more_failures: int
     troubles: Sequence[str]
     more_troubles: int
-    stretches: Sequence[Link]
+    periods: Sequence[Link]
     heat: Heat | None
     ranges: Sequence[Link]
     n_shots: int
@@ -154,11 +154,11 @@ class UndatedPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class DayPage(Page):
-    """``days/2026-11-22.html``. ``stretches`` are the week and the month that it is in."""
+    """``days/2026-11-22.html``. ``periods`` are the week and the month that it is in."""
 
     template: ClassVar[str] = "pages/day.html"
     day: str
-    stretches: Sequence[Link]
+    periods: Sequence[Link]
     table: ShotTable
     trends: Sequence[Trend]
     reports: Sequence[ReportCard]

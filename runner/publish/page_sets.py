@@ -22,7 +22,7 @@ from runner.publish.addresses import (
 from runner.publish.data.deferred import keep_of_shot
 from runner.publish.page_models import Page
 from runner.publish.pages.bibliography import bibliography_page, read_bibliography
-from runner.publish.pages.calendar_pages import Kind, keys_of, stretch_link, stretch_page
+from runner.publish.pages.calendar_pages import Kind, keys_of, period_link, period_page
 from runner.publish.pages.declared import (
     device_page_of,
     devices_page,
@@ -35,7 +35,7 @@ from runner.publish.pages.shots import day_page, report_page, shot_page
 from runner.publish.pages.templates import template_page_of, templates_page
 from runner.publish.records import ReportRecord
 from runner.publish.subject_data import daily_json, daily_path, scraps_data, shot_data, work_out
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.writer import Writer, json_bytes
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.fragment import read_fragment
@@ -43,26 +43,26 @@ from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
 
 
-def exists(facts: Facts, subject: Subject) -> bool:
+def exists(view: View, subject: Subject) -> bool:
     """Whether there is such a shot, day or range."""
     if subject.scope == "shot":
-        return subject.number in facts.known
-    return subject.scope == "range" or subject.key in facts.counts
+        return subject.number in view.known
+    return subject.scope == "range" or subject.key in view.counts
 
 
 def render_missing(
-    facts: Facts, subjects: Iterable[Subject], theme: Path | None, *, workers: int
+    view: View, subjects: Iterable[Subject], theme: Path | None, *, workers: int
 ) -> None:
     """Render the reports whose body is missing or was made by another renderer."""
     folders: dict[Path, None] = {}
     for subject in dict.fromkeys(subjects):
-        if not exists(facts, subject):
+        if not exists(view, subject):
             continue
-        for report in (*facts.reports(subject), *facts.reruns(subject)):
+        for report in (*view.reports(subject), *view.reruns(subject)):
             has_notebook = (report.folder / NOTEBOOK).is_file()
-            if has_notebook and read_fragment(report.folder, facts.renderer) is None:
+            if has_notebook and read_fragment(report.folder, view.renderer) is None:
                 folders[report.folder] = None
-        facts.forget(subject)
+        view.forget(subject)
     if workers > 1 and len(folders) > 2 * workers:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
@@ -80,32 +80,32 @@ def _render(folder: Path, *, theme: Path | None) -> None:
     render_report(folder / NOTEBOOK, folder, theme=theme)
 
 
-def write_subject(facts: Facts, subject: Subject, writer: Writer) -> None:
+def write_subject(view: View, subject: Subject, writer: Writer) -> None:
     """Write the pages and the data of a subject, and what its reports need; its reports first."""
-    if not exists(facts, subject):
+    if not exists(view, subject):
         return
-    for report in (*facts.reports(subject), *facts.reruns(subject)):
-        _write_files(facts, report, writer)
-        writer.page(report_page(facts, report), rank=0)
+    for report in (*view.reports(subject), *view.reruns(subject)):
+        _write_files(view, report, writer)
+        writer.page(report_page(view, report), rank=0)
     if subject.scope == "shot":
         folder, number = subject_folder(subject), subject.number
-        writer.data(f"{folder}/shot", shot_data(facts, number))
-        writer.bytes(f"{folder}/scraps.json", json_bytes(scraps_data(facts, number)))
+        writer.data(f"{folder}/shot", shot_data(view, number))
+        writer.bytes(f"{folder}/scraps.json", json_bytes(scraps_data(view, number)))
         keep_of_shot(number, writer)
-        writer.page(shot_page(facts, subject.number), rank=1)
+        writer.page(shot_page(view, subject.number), rank=1)
     elif subject.scope == "day":
-        numbers = daily_json(subject.key, work_out(facts, subject.key))
+        numbers = daily_json(subject.key, work_out(view, subject.key))
         writer.bytes(daily_path(subject.key), numbers, rank=1)
-        writer.page(day_page(facts, subject.key), rank=2)
+        writer.page(day_page(view, subject.key), rank=2)
 
 
-def _write_files(facts: Facts, report: ReportRecord, writer: Writer) -> None:
+def _write_files(view: View, report: ReportRecord, writer: Writer) -> None:
     stem = report_stem(report.receipt)
     notebook = report.folder / NOTEBOOK
     if not notebook.is_file():
         return
     writer.copy(f"{stem}.ipynb", notebook)
-    fragment = facts.fragment(report)
+    fragment = view.fragment(report)
     if fragment is None:
         return
     for file in fragment.files:
@@ -117,7 +117,7 @@ def _write_files(facts: Facts, report: ReportRecord, writer: Writer) -> None:
 FOLDERS = ("templates", "signals", "devices", "weeks", "months")
 
 
-def write_beside(facts: Facts, writer: Writer, days: Collection[str] | None) -> set[str]:
+def write_reference_pages(view: View, writer: Writer, days: Collection[str] | None) -> set[str]:
     """Write these pages; return the paths of weeks and months that are no more.
 
     Parameters
@@ -125,29 +125,29 @@ def write_beside(facts: Facts, writer: Writer, days: Collection[str] | None) -> 
     days
         The days that changed; None for everything.
     """
-    signals, devices = facts.source.signals(), facts.source.devices()
+    signals, devices = view.source.signals(), view.source.devices()
     links = [signal_link(s.name) for s in signals]
-    pages: list[Page] = [signals_page(signals), devices_page(devices), templates_page(facts)]
+    pages: list[Page] = [signals_page(signals), devices_page(devices), templates_page(view)]
     pages += [signal_page_of(s, signals) for s in signals]
     pages += [device_page_of(d) for d in devices]
-    for template in facts.templates.values():
+    for template in view.templates.values():
         if template.path is not None:
             notebook = template_page(template.name).removesuffix(".html") + ".ipynb"
             writer.copy(notebook, template.path)
-        pages.append(template_page_of(facts, template, links))
-    pages.append(bibliography_page(read_bibliography(facts.references)))
-    gone = set()
+        pages.append(template_page_of(view, template, links))
+    pages.append(bibliography_page(read_bibliography(view.references)))
+    removed = set()
     kinds: tuple[Kind, ...] = ("week", "month")
     for kind in kinds:
-        every = keys_of(kind, facts.days)
+        every = keys_of(kind, view.days)
         changed = every if days is None else list(_changed(kind, days, every, writer))
-        pages += [stretch_page(facts, key, every) for key in changed if key in set(every)]
-        gone |= {stretch_link(key).href for key in changed if key not in set(every)}
+        pages += [period_page(view, key, every) for key in changed if key in set(every)]
+        removed |= {period_link(key).href for key in changed if key not in set(every)}
     for page in pages:
         writer.page(page, rank=2)
-    writer.bytes(FEED, shots_feed(facts), rank=3)
-    writer.bytes(FAILURES_FEED, failures_feed(facts), rank=3)
-    return gone
+    writer.bytes(FEED, shots_feed(view), rank=3)
+    writer.bytes(FAILURES_FEED, failures_feed(view), rank=3)
+    return removed
 
 
 def _changed(kind: Kind, days: Iterable[str], every: list[str], writer: Writer) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _changed(kind: Kind, days: Iterable[str], every: list[str], writer: Writer) 
     known = set(every)
     for key in keys_of(kind, days):
         yield key
-        there = (writer.out / stretch_link(key).href).is_file()
+        there = (writer.out / period_link(key).href).is_file()
         if (key in known) != there:
             around = [k for k in every if k != key]
             before = [k for k in around if k < key][-1:]

@@ -229,7 +229,7 @@ class SiteSource(Protocol):
     def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
         """Return what failed of the shots ``first … last``, the newest first."""
 
-    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+    def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
         """Return one scrap of the shots ``first … last`` that have it, ascending."""
 
     def signals(self) -> Sequence[SignalRecord]:

@@ -124,9 +124,9 @@ class WorkspaceSource:
         """Return what failed of the shots ``first … last``, the newest first."""
         return self._summaries.failed_between(first, last)
 
-    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+    def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
         """Return one scrap of the shots ``first … last`` that have it, ascending."""
-        return self._summaries.course(template, name, first, last)
+        return self._summaries.scrap_history(template, name, first, last)
 
     def signals(self) -> Sequence[SignalRecord]:
         """Return the declared signals, in their order."""

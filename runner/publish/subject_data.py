@@ -14,16 +14,16 @@ from runner.publish.addresses import report_stem, subject_folder
 from runner.publish.describe import report_state
 from runner.publish.key_results import Key, is_number
 from runner.publish.records import ReportRecord
-from runner.publish.view import Daily, Facts
+from runner.publish.view import Daily, View
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.notebook import THUMBNAIL
 
 
-def daily(facts: Facts, day: str) -> Daily:
+def daily(view: View, day: str) -> Daily:
     """Return a day in numbers: as this publication found it, else as it was published."""
-    if day not in facts.dailies:
-        facts.dailies[day] = _read(facts, day) or work_out(facts, day)
-    return facts.dailies[day]
+    if day not in view.dailies:
+        view.dailies[day] = _read(view, day) or work_out(view, day)
+    return view.dailies[day]
 
 
 def daily_path(day: str) -> str:
@@ -31,28 +31,28 @@ def daily_path(day: str) -> str:
     return f"{subject_folder(Subject.day(day))}/day.json"
 
 
-def work_out(facts: Facts, day: str) -> Daily:
+def work_out(view: View, day: str) -> Daily:
     """Return a day in numbers, from its reports, and keep it for its week and its month.
 
     Where units differ, the newest shot's counts.
     """
-    shots = list(facts.source.shots_of(day))
+    shots = list(view.source.shots_of(day))
     subjects = [Subject.shot(n) for n in shots]
-    facts.ask_for(subjects)
+    view.load_summaries(subjects)
     units: dict[Key, str] = {}
     values: dict[Key, list[float]] = {}
     n_failed = 0
     for subject in reversed(subjects):
-        n_failed += sum(r.state in {"failed", "timeout"} for r in facts.summaries(subject))
-        for key, scrap in facts.key_scraps(subject).items():
+        n_failed += sum(r.state in {"failed", "timeout"} for r in view.summaries(subject))
+        for key, scrap in view.key_scraps(subject).items():
             if is_number(scrap) and units.setdefault(key, scrap.unit) == scrap.unit:
                 values.setdefault(key, []).append(float(scrap.value or 0))
-    facts.dailies[day] = Daily(
+    view.dailies[day] = Daily(
         shots=shots,
         n_failed=n_failed,
         medians={key: (median(found), units[key]) for key, found in values.items()},
     )
-    return facts.dailies[day]
+    return view.dailies[day]
 
 
 def daily_json(day: str, found: Daily) -> bytes:
@@ -69,11 +69,11 @@ def daily_json(day: str, found: Daily) -> bytes:
     return (json.dumps(data, ensure_ascii=False) + "\n").encode()
 
 
-def _read(facts: Facts, day: str) -> Daily | None:
-    if facts.out is None:
+def _read(view: View, day: str) -> Daily | None:
+    if view.out is None:
         return None
     try:
-        data = json.loads((facts.out / daily_path(day)).read_bytes())
+        data = json.loads((view.out / daily_path(day)).read_bytes())
         return Daily(
             shots=[int(n) for n in data["shots"]],
             n_failed=int(data["failed"]),
@@ -86,39 +86,39 @@ def _read(facts: Facts, day: str) -> Daily | None:
         return None
 
 
-def shot_data(facts: Facts, number: int) -> dict[str, Any]:
+def shot_data(view: View, number: int) -> dict[str, Any]:
     """Return the facts of a shot, as they go into ``shots/NNNNN/shot.json``."""
     subject = Subject.shot(number)
-    record = facts.shot(number)
+    record = view.shot(number)
     return {
         "shot": number,
         "date": record.date.isoformat() if record.date else None,
         "attributes": dict(record.attributes),
         "problems": list(record.marks),
-        "reports": [_report(facts, r) for r in facts.reports(subject)],
-        "reruns": [_report(facts, r) for r in facts.reruns(subject)],
+        "reports": [_report(view, r) for r in view.reports(subject)],
+        "reruns": [_report(view, r) for r in view.reruns(subject)],
         "sources": [vars(s) for s in record.sources],
         "wiring": [vars(w) for w in record.wiring],
         "components": [vars(c) | {"parameters": dict(c.parameters)} for c in record.components],
     }
 
 
-def scraps_data(facts: Facts, number: int) -> dict[str, Any]:
+def scraps_data(view: View, number: int) -> dict[str, Any]:
     """Return the scraps of a shot's reports, as they go into ``shots/NNNNN/scraps.json``."""
     return {
         "shot": number,
         "scraps": [
             {"template": report.receipt.template, **vars(scrap)}
-            for report in facts.reports(Subject.shot(number))
+            for report in view.reports(Subject.shot(number))
             for scrap in report.receipt.scraps
         ],
     }
 
 
-def _report(facts: Facts, report: ReportRecord) -> dict[str, Any]:
+def _report(view: View, report: ReportRecord) -> dict[str, Any]:
     receipt = report.receipt
     stem = report_stem(receipt)
-    fragment = facts.fragment(report)
+    fragment = view.fragment(report)
     figures = []
     thumbnail = None
     if fragment is not None:
@@ -136,9 +136,9 @@ def _report(facts: Facts, report: ReportRecord) -> dict[str, Any]:
             thumbnail = f"{stem}/{THUMBNAIL}"
     return {
         "template": receipt.template,
-        "title": facts.title(report),
+        "title": view.title(report),
         "state": report_state(report),
-        "reasons": list(facts.reasons(report)),
+        "reasons": list(view.reasons(report)),
         "digest": receipt.digest,
         "parameters": dict(receipt.parameters),
         "html": f"{stem}.html",

@@ -67,12 +67,12 @@ class Summaries:
             rows = [*self._catalogue.failed_between(low, high), *rows]
         return self._plainly(rows)
 
-    def course(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
+    def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
         """Return one scrap of the shots ``first … last`` that have it."""
         return {
             int(row.subject): _scrap(row)
             for low, high in _equally_long(first, last)
-            for row in self._catalogue.course(template, name, low, high)
+            for row in self._catalogue.scrap_history(template, name, low, high)
             if row.subject.isdecimal()
         }
 
@@ -122,7 +122,7 @@ def _equally_long(first: int, last: int) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShotLine:
+class ShotSummary:
     """One shot of a list; ``problems`` counts what is wrong with its data."""
 
     shot: int
@@ -133,12 +133,12 @@ class ShotLine:
     problems: int
 
 
-def line_of(record: ShotRecord) -> ShotLine:
+def summary_of(record: ShotRecord) -> ShotSummary:
     """Return the line of a shot that was looked at."""
     return _line(record.shot, record.date, record.attributes, len(record.marks))
 
 
-def read_line(out: Path, number: int) -> ShotLine | None:
+def read_summary(out: Path, number: int) -> ShotSummary | None:
     """Return the line of a shot from its published facts; None where they are not there."""
     path = out / subject_folder(Subject.shot(number)) / "shot.json"
     try:
@@ -149,11 +149,13 @@ def read_line(out: Path, number: int) -> ShotLine | None:
         return None
 
 
-def _line(number: int, date: Date | None, attributes: Mapping[str, Any], problems: int) -> ShotLine:
+def _line(
+    number: int, date: Date | None, attributes: Mapping[str, Any], problems: int
+) -> ShotSummary:
     gas, program, comment = (
         "" if attributes.get(name) is None else str(attributes[name])
         for name in ("gas", "program", "comment")
     )
-    return ShotLine(
+    return ShotSummary(
         shot=number, date=date, gas=gas, program=program, comment=comment, problems=problems
     )

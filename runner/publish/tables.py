@@ -9,7 +9,7 @@ from functools import cached_property
 from runner.publish.addresses import subject_page
 from runner.publish.key_results import Key, is_number
 from runner.publish.quantities import Scale, cell, quantity, scale_of
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.view_models import Column, Mark, ShotRow, ShotTable, Value
 from runner.receipts import Scrap, Subject
 from runner.templates.results import ResultRecord
@@ -17,17 +17,15 @@ from runner.templates.results import ResultRecord
 MAX_COLUMNS = 8
 
 
-def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
+def shot_table(view: View, numbers: Sequence[int]) -> ShotTable:
     """Return shots as a table, in the order given."""
-    facts.ask_for(Subject.shot(n) for n in numbers)
-    scraps = {n: facts.key_scraps(Subject.shot(n)) for n in numbers}
-    keys = facts.results.chosen(
-        (key for of_shot in scraps.values() for key in of_shot), MAX_COLUMNS
-    )
+    view.load_summaries(Subject.shot(n) for n in numbers)
+    scraps = {n: view.key_scraps(Subject.shot(n)) for n in numbers}
+    keys = view.results.chosen((key for of_shot in scraps.values() for key in of_shot), MAX_COLUMNS)
     columns = [
         _Results(
             key=key,
-            known=facts.results.called(*key),
+            known=view.results.called(*key),
             scraps={n: s[key] for n, s in scraps.items() if key in s},
         )
         for key in keys
@@ -35,7 +33,7 @@ def shot_table(facts: Facts, numbers: Sequence[int]) -> ShotTable:
     return ShotTable(
         columns=[c.column for c in columns],
         rows=[
-            _row(facts, n, facts.marks(Subject.shot(n)), [c.cell(n) for c in columns])
+            _row(view, n, view.marks(Subject.shot(n)), [c.cell(n) for c in columns])
             for n in numbers
         ],
     )
@@ -86,10 +84,8 @@ class _Results:
         return Value(name=scrap.name, quantity=shown)
 
 
-def _row(
-    facts: Facts, number: int, marks: Sequence[Mark], values: Sequence[Value | None]
-) -> ShotRow:
-    line = facts.line(number)
+def _row(view: View, number: int, marks: Sequence[Mark], values: Sequence[Value | None]) -> ShotRow:
+    line = view.shot_summary(number)
     return ShotRow(
         shot=number,
         href=subject_page(Subject.shot(number)),

@@ -21,7 +21,7 @@ from runner.publish.records import (
     TemplateRecord,
 )
 from runner.publish.retention import is_old, without_figures
-from runner.publish.summaries import ShotLine, line_of, read_line
+from runner.publish.summaries import ShotSummary, read_summary, summary_of
 from runner.publish.view_models import (
     Called,
     Failure,
@@ -53,7 +53,7 @@ class Daily:
 
 
 @dataclass
-class Facts:
+class View:
     """A site source, asked once for each thing.
 
     ``out`` is the site so far: what a list says of a shot whose page does not change is read from
@@ -69,7 +69,7 @@ class Facts:
     first: Sequence[str] = ()
     dailies: dict[str, Daily] = field(default_factory=dict)
     _shots: dict[int, ShotRecord] = field(default_factory=dict)
-    _lines: dict[int, ShotLine] = field(default_factory=dict)
+    _shot_summaries: dict[int, ShotSummary] = field(default_factory=dict)
     _summaries: dict[Subject, Sequence[ReportSummary]] = field(default_factory=dict)
     _reports: dict[Subject, list[ReportRecord]] = field(default_factory=dict)
     _reruns: dict[Subject, Sequence[ReportRecord]] = field(default_factory=dict)
@@ -132,20 +132,20 @@ class Facts:
             if len(self._shots) >= MOST_SHOTS:
                 self._shots.clear()
             self._shots[number] = self.source.shot(number)
-            self._lines[number] = line_of(self._shots[number])
+            self._shot_summaries[number] = summary_of(self._shots[number])
         return self._shots[number]
 
-    def line(self, number: int) -> ShotLine:
+    def shot_summary(self, number: int) -> ShotSummary:
         """Return what a list says of a shot: what its page says, which may be an older one."""
-        if number not in self._lines:
+        if number not in self._shot_summaries:
             stays = self.changing is not None and number not in self.changing
-            line = read_line(self.out, number) if stays and self.out is not None else None
-            self._lines[number] = line or line_of(self.shot(number))
-        return self._lines[number]
+            line = read_summary(self.out, number) if stays and self.out is not None else None
+            self._shot_summaries[number] = line or summary_of(self.shot(number))
+        return self._shot_summaries[number]
 
-    def take_lines(self, lines: Mapping[int, ShotLine]) -> None:
+    def take_shot_summaries(self, lines: Mapping[int, ShotSummary]) -> None:
         """Take what lists say of shots whose pages another process has written."""
-        self._lines.update(lines)
+        self._shot_summaries.update(lines)
 
     def summaries(self, subject: Subject) -> Sequence[ReportSummary]:
         """Return what lists say of the official reports of a subject, in their order."""
@@ -155,10 +155,10 @@ class Facts:
                 # everything is published, in order: the next ones are asked for soon
                 i = bisect.bisect_left(self.numbers, subject.number)
                 wanted += [Subject.shot(n) for n in self.numbers[i + 1 : i + AT_ONCE]]
-            self.ask_for(wanted)
+            self.load_summaries(wanted)
         return self._summaries[subject]
 
-    def ask_for(self, subjects: Iterable[Subject]) -> None:
+    def load_summaries(self, subjects: Iterable[Subject]) -> None:
         """Get the summaries of many subjects at once."""
         missing = [s for s in dict.fromkeys(subjects) if s not in self._summaries]
         if not missing:
@@ -194,12 +194,12 @@ class Facts:
         """Return the rendered body of a report; None where it has no notebook."""
         if report.folder not in self._fragments:
             fragment = read_fragment(report.folder, self.renderer)
-            if fragment and fragment.figures and self._lets_figures_go(report):
+            if fragment and fragment.figures and self._drops_figures(report):
                 fragment = without_figures(fragment)
             self._fragments[report.folder] = fragment
         return self._fragments[report.folder]
 
-    def _lets_figures_go(self, report: ReportRecord) -> bool:
+    def _drops_figures(self, report: ReportRecord) -> bool:
         """Whether a report is so old that the site keeps its figures no longer."""
         subject = report.receipt.of
         if not self.keep_figures_days or subject.scope == "range":
@@ -357,10 +357,10 @@ def _around(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
     return (items[i - 1] if i > 0 else None, items[after] if after < len(items) else None)
 
 
-def failure(facts: Facts, summary: ReportSummary) -> Failure:
+def failure(view: View, summary: ReportSummary) -> Failure:
     """Return a report that failed as lists show it."""
     return Failure(
-        mark=facts.summary_mark(summary),
+        mark=view.summary_mark(summary),
         subject=Link(href=subject_page(summary.subject), text=subject_text(summary.subject)),
         started=summary.started,
     )
@@ -383,18 +383,18 @@ def alike(failures: Iterable[Failure]) -> list[Failure]:
     ]
 
 
-def result_text(facts: Facts, template: str, scrap: Scrap) -> str:
+def result_text(view: View, template: str, scrap: Scrap) -> str:
     """Return a result on one line, for feeds and previews: ``T_e = 4.10(20) eV``."""
-    called = facts.results.called(template, scrap.name)
+    called = view.results.called(template, scrap.name)
     named = Called(name=scrap.name, label=called.label, symbol=called.symbol)
-    shown = facts.results.shown(template, scrap)
+    shown = view.results.shown(template, scrap)
     return f"{named.short} {shown}" if shown.is_limit else f"{named.short} = {shown}"
 
 
-def failures_between(facts: Facts, numbers: Sequence[int]) -> list[ReportSummary]:
+def failures_between(view: View, numbers: Sequence[int]) -> list[ReportSummary]:
     """Return all that failed of some ascending shots, the newest first."""
     if not numbers:
         return []
     mine = set(numbers)
-    found = facts.source.failures_between(numbers[0], numbers[-1])
+    found = view.source.failures_between(numbers[0], numbers[-1])
     return [f for f in found if f.subject.number in mine]

@@ -19,8 +19,8 @@ from runner.publish.data.index import Collected, collect
 from runner.publish.page_sets import render_missing, write_subject
 from runner.publish.pages.shots import shot_page
 from runner.publish.records import SiteSource
-from runner.publish.summaries import ShotLine
-from runner.publish.view import Facts
+from runner.publish.summaries import ShotSummary
+from runner.publish.view import View
 from runner.publish.view_models import Site
 from runner.publish.writer import Writer, Written
 from runner.receipts import Subject
@@ -37,13 +37,13 @@ class Part:
     """What one process did for some shots; ``damaged`` are reports whose receipts are, and why."""
 
     written: Written
-    lines: Mapping[int, ShotLine]
+    summaries: Mapping[int, ShotSummary]
     collected: Collected
     damaged: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class PoolSettings:
     """What every process needs; ``open`` gives it a source of its own."""
 
     open: Callable[[], SiteSource]
@@ -54,7 +54,7 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crew:
+class WorkerPool:
     """Some processes at work."""
 
     pool: ProcessPoolExecutor
@@ -74,7 +74,7 @@ class Crew:
 
 
 @contextmanager
-def crew_of(processes: int, work: Work) -> Iterator[Crew]:
+def start_pool(processes: int, work: PoolSettings) -> Iterator[WorkerPool]:
     """Start processes; end them when the block ends."""
     pool = ProcessPoolExecutor(
         processes,
@@ -83,68 +83,68 @@ def crew_of(processes: int, work: Work) -> Iterator[Crew]:
         initargs=(work,),
     )
     with pool:
-        yield Crew(pool=pool, processes=processes)
+        yield WorkerPool(pool=pool, processes=processes)
 
 
 # in each process ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Bench:
+class _Worker:
     """What a process keeps between its shares."""
 
-    work: Work
+    work: PoolSettings
     looks: Theme
-    facts: Facts
+    view: View
 
     def writer(self) -> Writer:
         return Writer(self.work.out, self.looks, self.work.shared)
 
 
-_bench: list[_Bench] = []
+_worker: list[_Worker] = []
 
 
-def _begin(work: Work) -> None:
+def _begin(work: PoolSettings) -> None:
     end_with_parent()
     looks = Theme.load(work.theme)
-    facts = Facts(
+    view = View(
         work.open(),
         renderer_version(looks),
         work.out,
         keep_figures_days=work.settings.keep_figures_days,
         first=work.settings.results,
     )
-    _bench[:] = [_Bench(work=work, looks=looks, facts=facts)]
+    _worker[:] = [_Worker(work=work, looks=looks, view=view)]
 
 
 def _pages(numbers: Sequence[int]) -> Part:
-    (bench,) = _bench
-    facts, writer = bench.facts, bench.writer()
+    (bench,) = _worker
+    view, writer = bench.view, bench.writer()
     subjects = [Subject.shot(n) for n in numbers]
     try:
-        render_missing(facts, subjects, bench.work.theme, workers=1)
+        render_missing(view, subjects, bench.work.theme, workers=1)
         for subject in subjects:
-            write_subject(facts, subject, writer)
-        collected = collect(facts, numbers, writer, bench.work.settings)
+            write_subject(view, subject, writer)
+        collected = collect(view, numbers, writer, bench.work.settings)
         for subject in subjects:
-            facts.forget(subject)
+            view.forget(subject)
         writer.settle()
     except BaseException:
         writer.drop_staged()
         raise
     return Part(
         written=writer.handed(),
-        lines={n: facts.line(n) for n in numbers},
+        summaries={n: view.shot_summary(n) for n in numbers},
         collected=collected,
-        damaged=dict(facts.source.damaged),
+        damaged=dict(view.source.damaged),
     )
 
 
 def _traces(numbers: Sequence[int]) -> Written:
-    (bench,) = _bench
+    (bench,) = _worker
     writer = bench.writer()
-    make_traces(bench.facts.source, numbers, writer, bench.work.settings)
+    make_traces(bench.view.source, numbers, writer, bench.work.settings)
     for number in numbers:
-        writer.page(shot_page(bench.facts, number), rank=1)
+        writer.page(shot_page(bench.view, number), rank=1)
     writer.switch()
     return writer.handed()

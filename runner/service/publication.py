@@ -115,7 +115,7 @@ class Publication:
         with self._observer.publishing():
             done = publish_workspace(self._coordinator, subjects, traces=False)
         self._published = time.monotonic()
-        self.later.ask(done.lacking, done.behind)
+        self.later.ask(done.without_traces, done.outdated)
         fresh = set(done.damaged) - self._remade  # one that is damaged again would be so for ever
         self._remade |= fresh
         self._damaged |= {Subject.parse(folder.split("/")[0]) for folder in fresh}

@@ -267,7 +267,7 @@ def test_a_subject_that_cannot_be_published_holds_up_no_other(coordinator, monke
 
 
 class Nothing:
-    lacking = behind = damaged = ()
+    without_traces = outdated = damaged = ()
 
 
 DONE = Nothing()

@@ -271,20 +271,20 @@ def test_an_incoming_folder_that_goes_away_is_told_until_it_is_back(served, tmp_
     away, told = served.incoming.with_name("away"), f"look into {served.incoming}"
     monkeypatch.chdir(served.root)
 
-    def is_told() -> bool:
+    def is_reported() -> bool:
         return any(told in line for line in lines(read_status(served)))
 
     with Service(served) as service:
         service.wait_for(page(served).exists)
         served.incoming.rename(away)
-        service.wait_for(is_told)
+        service.wait_for(is_reported)
         (check,) = (c for c in examine() if c.name == "incoming")
         assert not check.good
         assert "is not there, so no file arrives" in check.found
         shutil.copy(tmp_path / "raw" / "00002_Data.tdms", away)
         away.rename(served.incoming)
         service.wait_for((served.shots / "00002").is_dir)
-        service.wait_for(lambda: not is_told())
+        service.wait_for(lambda: not is_reported())
 
 
 def test_a_service_that_does_nothing_is_told(served, monkeypatch):

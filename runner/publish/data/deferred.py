@@ -36,7 +36,7 @@ def keep_of_shot(number: int, writer: Writer) -> None:
         writer.keep(f"shots/{number:05d}/{name}")
 
 
-def lacks_traces(record: ShotRecord, writer: Writer, settings: PublishSettings) -> bool:
+def needs_traces(record: ShotRecord, writer: Writer, settings: PublishSettings) -> bool:
     """Whether the traces of a shot are to be made, made anew or let go."""
     return not is_current(record, writer.out, depth_of(record, settings))
 
@@ -182,14 +182,14 @@ def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
     content: dict[str, Any] = {"ishtar": {"shot": record.shot, "date": date}}
     for name, one in zip(identifiers([s.name for s in signals]), signals, strict=True):
         values = {part or "value": x for part, x in _parts(one)}
-        facts = {
+        view = {
             dim_of(one.x_unit): one.places,
             "x_unit": one.x_unit,
             "unit": one.unit,
             "name": one.name,
             "samples": one.stride,
         }
-        content[name] = values | facts
+        content[name] = values | view
     out = io.BytesIO()
     savemat(out, content, do_compression=True, oned_as="column", long_field_names=True)
     # it begins with 116 characters for people, where scipy writes the time

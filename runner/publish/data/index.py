@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.publish.addresses import slug
-from runner.publish.data.deferred import lacks_traces
+from runner.publish.data.deferred import needs_traces
 from runner.publish.data.search import Entry, search_entries
 from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_of
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.settings.site import PublishSettings
@@ -51,24 +51,24 @@ class _Gathered:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """The data of some shots; ``lacking`` are those whose traces are to be made."""
+    """The data of some shots; ``without_traces`` are those whose traces are to be made."""
 
     rows: Mapping[int, Row]
     gathered: _Gathered
-    lacking: Sequence[int]
+    without_traces: Sequence[int]
 
 
 def collect(
-    facts: Facts, numbers: Sequence[int], writer: Writer, settings: PublishSettings
+    view: View, numbers: Sequence[int], writer: Writer, settings: PublishSettings
 ) -> Collected:
     """Return the data of some shots whose pages are written."""
     gathered = _Gathered()
     rows = {}
     for number in numbers:
-        rows[number] = row_of(facts, number)
-        _gather(facts, number, gathered)
-    lacking = [n for n in numbers if lacks_traces(facts.shot(n), writer, settings)]
-    return Collected(rows=rows, gathered=gathered, lacking=lacking)
+        rows[number] = row_of(view, number)
+        _gather(view, number, gathered)
+    without_traces = [n for n in numbers if needs_traces(view.shot(n), writer, settings)]
+    return Collected(rows=rows, gathered=gathered, without_traces=without_traces)
 
 
 class SiteData:
@@ -78,11 +78,11 @@ class SiteData:
     """
 
     def __init__(
-        self, facts: Facts, writer: Writer, settings: PublishSettings, *, full: bool
+        self, view: View, writer: Writer, settings: PublishSettings, *, full: bool
     ) -> None:
-        self.lacking: list[int] = []
+        self.without_traces: list[int] = []
         """Shots whose traces are to be made."""
-        self._facts = facts
+        self._view = view
         self._writer = writer
         self._settings = settings
         writer.keep(PARQUET)  # made when the pages are in place, or later
@@ -94,8 +94,8 @@ class SiteData:
 
     def take(self, number: int) -> None:
         """Take a shot whose page is written; one that is gone leaves its shard."""
-        if number in self._facts.known:
-            self.put(collect(self._facts, [number], self._writer, self._settings))
+        if number in self._view.known:
+            self.put(collect(self._view, [number], self._writer, self._settings))
         else:
             self._rows(number)
 
@@ -104,7 +104,7 @@ class SiteData:
         for number, row in part.rows.items():
             self._rows(number)[number] = row
         self._gathered.add(part.gathered)
-        self.lacking += part.lacking
+        self.without_traces += part.without_traces
 
     def _rows(self, number: int) -> dict[int, Row]:
         """Return what is known of the shard of a shot."""
@@ -116,13 +116,13 @@ class SiteData:
     def write(self, entries: Sequence[Entry] = ()) -> None:
         """Write what is left, the index and the search; ``entries`` are more for that to find."""
         self._write_shards()
-        facts, gathered, writer = self._facts, self._gathered, self._writer
-        writer.data(INDEX, _index(facts, gathered, writer.out, self._full), rank=2)
+        view, gathered, writer = self._view, self._gathered, self._writer
+        writer.data(INDEX, _index(view, gathered, writer.out, self._full), rank=2)
         writer.data(
             SEARCH,
             [
                 vars(e)
-                for e in (*search_entries(facts, gathered.units, gathered.attributes), *entries)
+                for e in (*search_entries(view, gathered.units, gathered.attributes), *entries)
             ],
             rank=2,
         )
@@ -130,7 +130,7 @@ class SiteData:
     def _write_shards(self) -> None:
         for number, rows in self._shards.items():
             put_rows(
-                self._facts,
+                self._view,
                 number,
                 rows,
                 self._writer,
@@ -175,10 +175,10 @@ def _read(out: Path) -> _Gathered | None:
         return None
 
 
-def _gather(facts: Facts, number: int, gathered: _Gathered) -> None:
-    gathered.keys |= facts.key_scraps(Subject.shot(number)).keys()
-    gathered.attributes |= facts.shot(number).attributes.keys() - {"date"}
-    for row in facts.shot(number).wiring:
+def _gather(view: View, number: int, gathered: _Gathered) -> None:
+    gathered.keys |= view.key_scraps(Subject.shot(number)).keys()
+    gathered.attributes |= view.shot(number).attributes.keys() - {"date"}
+    for row in view.shot(number).wiring:
         gathered.signals[row.signal] = row.unit
         if row.device:
             calibrations = gathered.devices.setdefault(row.device, [])
@@ -186,24 +186,24 @@ def _gather(facts: Facts, number: int, gathered: _Gathered) -> None:
                 calibrations.append(row.calibration)
 
 
-def _rank(facts: Facts, key: tuple[str, str]) -> int:
+def _rank(view: View, key: tuple[str, str]) -> int:
     """Return the place of a result among the key results of its template."""
-    known = facts.templates.get(key[0])
+    known = view.templates.get(key[0])
     names = list(known.key) if known else []
     return names.index(key[1]) if key[1] in names else len(names)
 
 
-def _index(facts: Facts, gathered: _Gathered, out: Path, full: bool) -> Mapping[str, Any]:
+def _index(view: View, gathered: _Gathered, out: Path, full: bool) -> Mapping[str, Any]:
     has_parquet = find_spec("pyarrow") is not None if full else (out / PARQUET).is_file()
     return {
-        "facility": facts.source.facility.name,
-        "shots": spans(facts.numbers),
-        "days": list(facts.days),
+        "facility": view.source.facility.name,
+        "shots": spans(view.numbers),
+        "days": list(view.days),
         "shard": SHARD,
-        "shards": sorted({shard_of(n) for n in facts.numbers}),
+        "shards": sorted({shard_of(n) for n in view.numbers}),
         "templates": [
             {"name": t.name, "title": t.title or t.name, "scope": t.scope, "slug": slug(t.name)}
-            for t in facts.templates.values()
+            for t in view.templates.values()
         ],
         "scraps": [
             {
@@ -212,11 +212,11 @@ def _index(facts: Facts, gathered: _Gathered, out: Path, full: bool) -> Mapping[
                 "unit": unit,
                 "key": key in gathered.keys,
                 "slug": slug(key[0]),
-                "label": facts.results.called(*key).label,
-                "symbol": facts.results.called(*key).symbol,
-                "place": facts.results.place(key),
-                "rank": _rank(facts, key),
-                "signed": facts.results.called(*key).signed,
+                "label": view.results.called(*key).label,
+                "symbol": view.results.called(*key).symbol,
+                "place": view.results.place(key),
+                "rank": _rank(view, key),
+                "signed": view.results.called(*key).signed,
             }
             for key, unit in sorted(gathered.units.items())
         ],

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from runner.publish.addresses import DAYS, device_page, signal_page, subject_page, template_page
 from runner.publish.pages.bibliography import read_bibliography
-from runner.publish.pages.calendar_pages import Kind, keys_of, stretch_link, stretch_name
+from runner.publish.pages.calendar_pages import Kind, keys_of, period_link, period_name
 from runner.publish.records import CalibrationRecord, DeviceRecord, SignalRecord
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.receipts import Subject
 from runner.render.format import day_text, unit_text
 
@@ -47,7 +47,7 @@ class Entry:
 
 
 def search_entries(
-    facts: Facts,
+    view: View,
     units: Mapping[tuple[str, str], str] | None = None,
     attributes: Iterable[str] = (),
 ) -> Iterator[Entry]:
@@ -60,20 +60,20 @@ def search_entries(
     attributes
         Names of all attributes of shots.
     """
-    yield from (_result(facts, key, unit) for key, unit in sorted((units or {}).items()))
+    yield from (_result(view, key, unit) for key, unit in sorted((units or {}).items()))
     for name in sorted(attributes):
         text = "attribute of shots: shots that have it, in the table"
         href = f"table.html#filter={quote(_quoted(name))}%20%21%3D%20none"
         yield Entry(kind="attribute", title=name, text=text, href=href)
-    for t in facts.templates.values():
+    for t in view.templates.values():
         text = _joined(t.name, t.description)
         yield Entry(kind="template", title=t.title or t.name, text=text, href=template_page(t.name))
-    yield from (_signal(s) for s in facts.source.signals())
-    for device in facts.source.devices():
+    yield from (_signal(s) for s in view.source.signals())
+    for device in view.source.devices():
         yield from _device(device)
-    for day in facts.days:
+    for day in view.days:
         yield Entry(kind="day", title=day, text=day_text(day), href=subject_page(Subject.day(day)))
-    for r in read_bibliography(facts.references).references.values():
+    for r in read_bibliography(view.references).references.values():
         yield Entry(
             kind="reference",
             title=r.short or r.key,
@@ -82,16 +82,16 @@ def search_entries(
         )
     kinds: tuple[Kind, ...] = ("month", "week")
     for kind in kinds:
-        for key in keys_of(kind, facts.days):
-            yield Entry(kind="page", title=stretch_name(key), text=key, href=stretch_link(key).href)
+        for key in keys_of(kind, view.days):
+            yield Entry(kind="page", title=period_name(key), text=key, href=period_link(key).href)
     for href, (title, text) in PAGES.items():
         yield Entry(kind="page", title=title, text=text, href=href)
 
 
-def _result(facts: Facts, key: tuple[str, str], unit: str) -> Entry:
+def _result(view: View, key: tuple[str, str], unit: str) -> Entry:
     """Return a result; it leads to the table of shots, with a plot of it against the shot."""
     template, name = key
-    known, of = facts.results.called(template, name), facts.templates.get(template)
+    known, of = view.results.called(template, name), view.templates.get(template)
     symbol = known.symbol.replace("{", "").replace("}", "")
     title = f"{known.label}, {symbol}" if known.label and symbol else known.label or symbol or name
     text = _joined(".".join(key), unit_text(unit), (of.title if of else "") or template)

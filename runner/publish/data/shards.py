@@ -19,7 +19,7 @@ from ishtar.errors import UnitError
 from ishtar.units import factor
 from runner.publish.addresses import slug
 from runner.publish.describe import report_state
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.writer import Writer, plain
 from runner.receipts import Subject
 
@@ -56,10 +56,10 @@ class Row:
     """By template; empty of one that was read, whose scraps are in other files."""
 
 
-def row_of(facts: Facts, number: int) -> Row:
+def row_of(view: View, number: int) -> Row:
     """Return the row of a shot."""
-    record = facts.shot(number)
-    reports = facts.reports(Subject.shot(number))
+    record = view.shot(number)
+    reports = view.reports(Subject.shot(number))
     return Row(
         shot=number,
         date=record.date.isoformat() if record.date else None,
@@ -75,7 +75,7 @@ def row_of(facts: Facts, number: int) -> Row:
 
 
 def put_rows(
-    facts: Facts,
+    view: View,
     number: int,
     rows: Mapping[int, Row],
     writer: Writer,
@@ -102,17 +102,17 @@ def put_rows(
     """
     held = None if names is None else _Held.read(writer.out, number, names)
     if held is None:  # it was never made, is made anew, or cannot be understood
-        missing = [n for n in _numbers(facts, number) if n not in rows]
-        rows = {n: row_of(facts, n) for n in missing} | dict(rows)
+        missing = [n for n in _numbers(view, number) if n not in rows]
+        rows = {n: row_of(view, n) for n in missing} | dict(rows)
         held = _Held(shots={}, scraps={})
-    shots = {n: row for n, row in {**held.shots, **rows}.items() if n in facts.known}
+    shots = {n: row for n, row in {**held.shots, **rows}.items() if n in view.known}
     name = shard_name(number)
     filled = []
     for template in sorted({t for row in rows.values() for t in row.scraps} | held.scraps.keys()):
         path = f"data/scraps/{slug(template)}/{name}"
         before = held.scraps.get(template, {})
         new = _scraps({n: row.scraps.get(template, {}) for n, row in rows.items()}, template, units)
-        after = {n: x for n, x in {**before, **_taken(new)}.items() if n in facts.known}
+        after = {n: x for n, x in {**before, **_taken(new)}.items() if n in view.known}
         for n in rows.keys() - set(new["shot"]):
             after.pop(n, None)
         if after:
@@ -148,10 +148,10 @@ class _Held:
         return cls(rows, scraps)
 
 
-def _numbers(facts: Facts, shard: int) -> Sequence[int]:
+def _numbers(view: View, shard: int) -> Sequence[int]:
     """Return the shots of a shard."""
-    first = bisect.bisect_left(facts.numbers, shard * SHARD)
-    return facts.numbers[first : bisect.bisect_left(facts.numbers, (shard + 1) * SHARD)]
+    first = bisect.bisect_left(view.numbers, shard * SHARD)
+    return view.numbers[first : bisect.bisect_left(view.numbers, (shard + 1) * SHARD)]
 
 
 def _write(writer: Writer, path: str, table: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from runner.publish.addresses import subject_page
 from runner.publish.describe import subject_text
 from runner.publish.page_models import Page
 from runner.publish.tables import shot_table
-from runner.publish.view import Facts
+from runner.publish.view import View
 from runner.publish.view_models import Link, ShotTable
 from runner.publish.writer import Writer
 from runner.receipts import Subject
@@ -91,9 +91,9 @@ class SearchPage(Page):
     newest: Sequence[Link]
 
 
-def across_pages(facts: Facts) -> list[Page]:
+def across_pages(view: View) -> list[Page]:
     """Return the table of all shots, the page that compares some, and the search."""
-    numbers = list(reversed(facts.numbers[-NEWEST:]))
+    numbers = list(reversed(view.numbers[-NEWEST:]))
     newest = [
         Link(href=subject_page(Subject.shot(n)), text=subject_text(Subject.shot(n)).lower())
         for n in numbers[:LINKED]
@@ -102,10 +102,10 @@ def across_pages(facts: Facts) -> list[Page]:
         TablePage(
             path=TABLE,
             title="All shots",
-            description=f"All {len(facts.numbers)} shots with their results as a table to filter, "
+            description=f"All {len(view.numbers)} shots with their results as a table to filter, "
             "sort, plot and download.",
-            table=shot_table(facts, numbers) if numbers else None,
-            n_shots=len(facts.numbers),
+            table=shot_table(view, numbers) if numbers else None,
+            n_shots=len(view.numbers),
         ),
         ComparePage(
             path=COMPARE,
@@ -122,9 +122,9 @@ def across_pages(facts: Facts) -> list[Page]:
     ]
 
 
-def write_across(facts: Facts, writer: Writer) -> None:
+def write_across(view: View, writer: Writer) -> None:
     """Write the pages across shots; after the data that they draw from."""
-    for page in across_pages(facts):
+    for page in across_pages(view):
         writer.page(page, rank=3)
 
 

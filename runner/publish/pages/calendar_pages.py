@@ -16,7 +16,7 @@ from runner.publish.page_models import Page
 from runner.publish.quantities import Scale, cell, scale_of
 from runner.publish.subject_data import daily
 from runner.publish.tables import MAX_COLUMNS
-from runner.publish.view import Daily, Facts, alike, failure, failures_between
+from runner.publish.view import Daily, View, alike, failure, failures_between
 from runner.publish.view_models import Column, DayCell, Failure, Heat, Link, Month, Trend, Year
 from runner.receipts import Scrap, Subject
 from runner.render.format import MONTHS, day_text
@@ -39,7 +39,7 @@ class DayLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StretchPage(Page):
+class PeriodPage(Page):
     """``weeks/2026-W47.html``, ``months/2026-11.html``.
 
     Attributes
@@ -58,7 +58,7 @@ class StretchPage(Page):
         The weeks of a month; the months of a week.
     """
 
-    template: ClassVar[str] = "pages/stretch.html"
+    template: ClassVar[str] = "pages/period.html"
     kind: Kind
     n_shots: int
     calendar: Month | None
@@ -66,7 +66,7 @@ class StretchPage(Page):
     lines: Sequence[DayLine]
     trends: Sequence[Trend]
     failures: Sequence[Failure]
-    n_told: int
+    n_listed: int
     n_failed: int
     others: Sequence[Link]
     previous: Link | None
@@ -90,24 +90,24 @@ def keys_of(kind: Kind, days: Iterable[str]) -> list[str]:
     return sorted({of(day) for day in days})
 
 
-def stretch_name(key: str) -> str:
+def period_name(key: str) -> str:
     """Return a week or month in words: ``Week 47 of 2026``, ``November 2026``."""
     if "W" in key:
         return f"Week {int(key[6:])} of {key[:4]}"
     return f"{MONTHS[int(key[5:]) - 1]} {key[:4]}"
 
 
-def stretch_link(key: str) -> Link:
+def period_link(key: str) -> Link:
     """Return the link to the page of a week or month."""
-    return Link(href=(week_page if "W" in key else month_page)(key), text=stretch_name(key))
+    return Link(href=(week_page if "W" in key else month_page)(key), text=period_name(key))
 
 
-def stretches_of(day: str) -> list[Link]:
+def periods_of(day: str) -> list[Link]:
     """Return the links to the week and the month of a day."""
-    return [stretch_link(week_of(day)), stretch_link(month_key(day))]
+    return [period_link(week_of(day)), period_link(month_key(day))]
 
 
-def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage:
+def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
     """Return the page of a week or month.
 
     Parameters
@@ -116,23 +116,23 @@ def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage
         All weeks, or all months, that have shots, ascending.
     """
     kind: Kind = "week" if "W" in key else "month"
-    found = {day: daily(facts, day) for day in _days(facts, key)}
+    found = {day: daily(view, day) for day in _days(view, key)}
     days = list(found)
     numbers = sorted(n for of_day in found.values() for n in of_day.shots)
-    failed = failures_between(facts, numbers)
-    told = alike(failure(facts, f) for f in failed)
-    courses = [_Course.of(facts, key, found) for key in _columns(facts, found)]
+    failed = failures_between(view, numbers)
+    told = alike(failure(view, f) for f in failed)
+    histories = [_Medians.of(view, key, found) for key in _columns(view, found)]
     i = bisect.bisect_left(all_keys, key)
-    drawn = [c.trend(days) for c in courses]
-    return StretchPage(
-        path=stretch_link(key).href,
-        title=stretch_name(key),
-        description=f"{len(numbers)} shots on {len(days)} days: {stretch_name(key)}, with the "
+    drawn = [c.trend(days) for c in histories]
+    return PeriodPage(
+        path=period_link(key).href,
+        title=period_name(key),
+        description=f"{len(numbers)} shots on {len(days)} days: {period_name(key)}, with the "
         "medians of their results.",
         kind=kind,
         n_shots=len(numbers),
-        calendar=month_of(int(key[:4]), int(key[5:]), facts.counts) if kind == "month" else None,
-        columns=[c.column for c in courses],
+        calendar=month_of(int(key[:4]), int(key[5:]), view.counts) if kind == "month" else None,
+        columns=[c.column for c in histories],
         lines=[
             DayLine(
                 day=Link(href=subject_page(Subject.day(day)), text=day),
@@ -144,17 +144,17 @@ def stretch_page(facts: Facts, key: str, all_keys: Sequence[str]) -> StretchPage
                 else [],
                 n_shots=len(found[day].shots),
                 n_failed=found[day].n_failed,
-                values=[c.text(day) for c in courses],
+                values=[c.text(day) for c in histories],
             )
             for day in days
         ],
         trends=[t for t in drawn if t is not None],
         failures=told[:MAX_FAILURES],
-        n_told=sum(1 + len(f.alike) for f in told[:MAX_FAILURES]),
+        n_listed=sum(1 + len(f.alike) for f in told[:MAX_FAILURES]),
         n_failed=len(failed),
-        others=[stretch_link(k) for k in keys_of("month" if kind == "week" else "week", days)],
-        previous=stretch_link(all_keys[i - 1]) if i > 0 else None,
-        next=stretch_link(all_keys[i + 1]) if i + 1 < len(all_keys) else None,
+        others=[period_link(k) for k in keys_of("month" if kind == "week" else "week", days)],
+        previous=period_link(all_keys[i - 1]) if i > 0 else None,
+        next=period_link(all_keys[i + 1]) if i + 1 < len(all_keys) else None,
     )
 
 
@@ -162,32 +162,32 @@ def _shot(number: int) -> Link:
     return Link(href=subject_page(Subject.shot(number)), text=str(number))
 
 
-def _days(facts: Facts, key: str) -> list[str]:
+def _days(view: View, key: str) -> list[str]:
     """Return the days of a week or month that have shots."""
     if "W" in key:
         monday = date.fromisocalendar(int(key[:4]), int(key[6:]), 1)
         span = [(monday + timedelta(days=k)).isoformat() for k in range(7)]
     else:
         span = [f"{key}-{k:02d}" for k in range(1, 32)]
-    return [day for day in span if day in facts.counts]
+    return [day for day in span if day in view.counts]
 
 
-def _columns(facts: Facts, found: Mapping[str, Daily]) -> list[Key]:
+def _columns(view: View, found: Mapping[str, Daily]) -> list[Key]:
     """Return the results that are shown: those of the newest days first, where they differ."""
-    order = {name: i for i, name in enumerate(facts.templates)}
+    order = {name: i for i, name in enumerate(view.templates)}
     keys = dict.fromkeys(key for of_day in reversed(list(found.values())) for key in of_day.medians)
-    key_names = {t.name: list(t.key) for t in facts.templates.values()}
+    key_names = {t.name: list(t.key) for t in view.templates.values()}
 
     def place(key: Key) -> tuple[int, int]:
         names = key_names.get(key[0], [])
         rank = names.index(key[1]) if key[1] in names else len(names)
         return order.get(key[0], len(order)), rank
 
-    return facts.results.chosen(sorted(keys, key=place), MAX_COLUMNS)
+    return view.results.chosen(sorted(keys, key=place), MAX_COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Course:
+class _Medians:
     """A result over the days of a stretch: the median of each, in the unit of the newest."""
 
     template: str
@@ -198,14 +198,14 @@ class _Course:
     medians: Mapping[str, float]
 
     @classmethod
-    def of(cls, facts: Facts, key: Key, found: Mapping[str, Daily]) -> _Course:
+    def of(cls, view: View, key: Key, found: Mapping[str, Daily]) -> _Medians:
         of_days = {day: d.medians[key] for day, d in found.items() if key in d.medians}
         unit = of_days[max(of_days)][1]
         medians = {day: value for day, (value, of_day) in of_days.items() if of_day == unit}
         return cls(
             template=key[0],
             name=key[1],
-            known=facts.results.called(*key),
+            known=view.results.called(*key),
             unit=unit,
             scale=scale_of([abs(v) for v in medians.values()], unit),
             medians=medians,

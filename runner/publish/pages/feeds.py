@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
 from runner.publish.describe import subject_text
-from runner.publish.view import Facts, result_text
+from runner.publish.view import View, result_text
 from runner.receipts import Subject
 from runner.render.format import parse_time
 from runner.settings.facility import Facility
@@ -34,20 +34,20 @@ class Item:
     updated: str
 
 
-def shots_feed(facts: Facts) -> bytes:
+def shots_feed(view: View) -> bytes:
     """Return ``shots.xml``: the newest shots with their key results."""
-    subjects = [Subject.shot(n) for n in reversed(facts.numbers[-LONGEST:])]
-    facts.ask_for(subjects)
-    items = [_shot(facts, subject) for subject in subjects]
-    return _atom(facts.source.facility, FEED, "shots", items)
+    subjects = [Subject.shot(n) for n in reversed(view.numbers[-LONGEST:])]
+    view.load_summaries(subjects)
+    items = [_shot(view, subject) for subject in subjects]
+    return _atom(view.source.facility, FEED, "shots", items)
 
 
-def failures_feed(facts: Facts) -> bytes:
+def failures_feed(view: View) -> bytes:
     """Return ``failures.xml``: the reports that failed or ran out of time."""
-    found = [*facts.source.failures(LONGEST), *facts.source.failures(LONGEST, scope="day")]
+    found = [*view.source.failures(LONGEST), *view.source.failures(LONGEST, scope="day")]
     items = []
     for summary in found:
-        mark = facts.summary_mark(summary)
+        mark = view.summary_mark(summary)
         items.append(
             Item(
                 identity=f"{mark.href} {summary.started}",
@@ -58,16 +58,16 @@ def failures_feed(facts: Facts) -> bytes:
             )
         )
     items.sort(key=lambda item: (item.updated, item.path), reverse=True)
-    return _atom(facts.source.facility, FAILURES_FEED, "failures", items[:LONGEST])
+    return _atom(view.source.facility, FAILURES_FEED, "failures", items[:LONGEST])
 
 
-def _shot(facts: Facts, subject: Subject) -> Item:
-    line = facts.line(subject.number)
-    reports = facts.summaries(subject)
+def _shot(view: View, subject: Subject) -> Item:
+    line = view.shot_summary(subject.number)
+    reports = view.summaries(subject)
     values = [
-        result_text(facts, template, s) for (template, _), s in facts.key_scraps(subject).items()
+        result_text(view, template, s) for (template, _), s in view.key_scraps(subject).items()
     ]
-    failed = [m.title for m in map(facts.summary_mark, reports) if m.state in {"failed", "timeout"}]
+    failed = [m.title for m in map(view.summary_mark, reports) if m.state in {"failed", "timeout"}]
     parts = [
         ", ".join(part for part in (line.gas, line.program) if part),
         line.comment,

@@ -23,9 +23,9 @@ from runner.publish.page_models import (
     NotFoundPage,
     UndatedPage,
 )
-from runner.publish.pages.calendar_pages import heat, stretches_of, years
+from runner.publish.pages.calendar_pages import heat, periods_of, years
 from runner.publish.tables import shot_table
-from runner.publish.view import Facts, alike, failure, failures_between
+from runner.publish.view import View, alike, failure, failures_between
 from runner.publish.view_models import Failure, Image, Link, ShotTable
 from runner.receipts import Subject
 from runner.render.format import time_text
@@ -39,27 +39,27 @@ HOME_VALUES = 9
 WALL_VALUES = 5
 
 
-def home_page(facts: Facts) -> HomePage:
+def home_page(view: View) -> HomePage:
     """Return ``index.html``."""
-    newest = facts.days[-1] if facts.days else ""
-    rows = list(reversed(facts.source.shots_of(newest)))[:HOME_ROWS] if newest else []
-    failures = alike(_failures(facts))
-    troubles = list(facts.source.troubles())
-    latest = _latest(facts, HOME_VALUES)
-    tagline = facts.source.facility.tagline
+    newest = view.days[-1] if view.days else ""
+    rows = list(reversed(view.source.shots_of(newest)))[:HOME_ROWS] if newest else []
+    failures = alike(_failures(view))
+    troubles = list(view.source.troubles())
+    latest = _latest(view, HOME_VALUES)
+    tagline = view.source.facility.tagline
     return HomePage(
         path=HOME,
-        title=facts.source.facility.name,
+        title=view.source.facility.name,
         description=sentences(
             tagline[:1].upper() + tagline[1:],
-            f"{len(facts.numbers)} shots on {len(facts.days)} days" if facts.days else "",
+            f"{len(view.numbers)} shots on {len(view.days)} days" if view.days else "",
             f"The newest is {latest_text(latest)}" if latest else "",
         ),
         latest=latest,
         day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
-        table=shot_table(facts, rows) if rows else None,
+        table=shot_table(view, rows) if rows else None,
         day_reports=[
-            card for card in facts.cards(Subject.day(newest)) if card.mark.state != "missing"
+            card for card in view.cards(Subject.day(newest)) if card.mark.state != "missing"
         ]
         if newest
         else [],
@@ -67,20 +67,20 @@ def home_page(facts: Facts) -> HomePage:
         more_failures=sum(1 + len(f.alike) for f in failures[MAX_FAILURES:]),
         troubles=troubles[:MAX_TROUBLES],
         more_troubles=len(troubles[MAX_TROUBLES:]),
-        stretches=stretches_of(newest) if newest else [],
-        heat=heat(facts.counts, newest) if newest else None,
-        ranges=_ranges(facts)[-10:],
-        n_shots=len(facts.numbers),
-        n_days=len(facts.days),
-        n_undated=len(facts.undated),
-        undated=_newest_undated(facts),
-        known_shots=_spans(facts.numbers),
+        periods=periods_of(newest) if newest else [],
+        heat=heat(view.counts, newest) if newest else None,
+        ranges=_ranges(view)[-10:],
+        n_shots=len(view.numbers),
+        n_days=len(view.days),
+        n_undated=len(view.undated),
+        undated=_newest_undated(view),
+        known_shots=_spans(view.numbers),
     )
 
 
-def latest_page(facts: Facts) -> LatestPage:
+def latest_page(view: View) -> LatestPage:
     """Return ``latest.html``."""
-    latest = _latest(facts, WALL_VALUES)
+    latest = _latest(view, WALL_VALUES)
     title = f"Shot {latest.shot}" if latest else "No shots yet"
     description = latest_text(latest) if latest else ""
     return LatestPage(path=LATEST, title=title, description=sentences(description), latest=latest)
@@ -91,41 +91,41 @@ def latest_text(latest: LatestShot) -> str:
     return f"shot {latest.shot}" + (f" of {time_text(latest.date)}" if latest.date else "")
 
 
-def days_page(facts: Facts) -> DaysPage:
+def days_page(view: View) -> DaysPage:
     """Return ``days/index.html``."""
     return DaysPage(
         path=DAYS,
         title="All days",
-        description=f"A calendar of all {len(facts.numbers)} shots, day by day, and reports across "
+        description=f"A calendar of all {len(view.numbers)} shots, day by day, and reports across "
         "shots.",
-        heat=heat(facts.counts, facts.days[-1]) if facts.days else None,
-        years=years(facts.counts),
-        ranges=_ranges(facts),
-        n_shots=len(facts.numbers),
-        n_days=len(facts.days),
-        n_undated=len(facts.undated),
+        heat=heat(view.counts, view.days[-1]) if view.days else None,
+        years=years(view.counts),
+        ranges=_ranges(view),
+        n_shots=len(view.numbers),
+        n_days=len(view.days),
+        n_undated=len(view.undated),
     )
 
 
-def undated_page(facts: Facts) -> UndatedPage:
+def undated_page(view: View) -> UndatedPage:
     """Return ``days/undated.html``."""
-    newest = list(reversed(facts.undated))
+    newest = list(reversed(view.undated))
     return UndatedPage(
         path=UNDATED,
         title="Shots without a date",
         description=f"{len(newest)} shots whose date no source states.",
-        table=shot_table(facts, newest[:UNDATED_ROWS]),
+        table=shot_table(view, newest[:UNDATED_ROWS]),
         others=[
             Link(href=subject_page(Subject.shot(n)), text=str(n)) for n in newest[UNDATED_ROWS:]
         ],
     )
 
 
-def _newest_undated(facts: Facts) -> ShotTable | None:
+def _newest_undated(view: View) -> ShotTable | None:
     """Return the last shots without a date where the newest shot is one of them."""
-    if not facts.undated or facts.undated[-1] != facts.numbers[-1]:
+    if not view.undated or view.undated[-1] != view.numbers[-1]:
         return None
-    return shot_table(facts, list(reversed(facts.undated))[:HOME_ROWS])
+    return shot_table(view, list(reversed(view.undated))[:HOME_ROWS])
 
 
 def not_found_page() -> NotFoundPage:
@@ -133,27 +133,27 @@ def not_found_page() -> NotFoundPage:
     return NotFoundPage(path=NOT_FOUND, title="No such page")
 
 
-def _latest(facts: Facts, most: int) -> LatestShot | None:
-    if not facts.numbers:
+def _latest(view: View, most: int) -> LatestShot | None:
+    if not view.numbers:
         return None
-    number = facts.numbers[-1]
+    number = view.numbers[-1]
     subject = Subject.shot(number)
-    record = facts.shot(number)
+    record = view.shot(number)
     picture, picture_href = None, ""
-    for report in facts.reports(subject):
-        fragment = facts.fragment(report)
+    for report in view.reports(subject):
+        fragment = view.fragment(report)
         if fragment and fragment.figures:
             figure, stem = fragment.figures[0], report_stem(report.receipt)
             picture = Image(
                 href=f"{stem}/{figure.file}",
                 width=figure.width,
                 height=figure.height,
-                alt=f"{facts.title(report)} of shot {number}: {fragment.alts[0]}",
+                alt=f"{view.title(report)} of shot {number}: {fragment.alts[0]}",
             )
             picture_href = f"{stem}.html"
             break
-    shown = facts.results.chosen(facts.key_scraps(subject), most)
-    values = {(v.template, v.name): v for v in key_values(facts, number)}
+    shown = view.results.chosen(view.key_scraps(subject), most)
+    values = {(v.template, v.name): v for v in key_values(view, number)}
     return LatestShot(
         shot=number,
         href=subject_page(subject),
@@ -161,32 +161,32 @@ def _latest(facts: Facts, most: int) -> LatestShot | None:
         attributes=attributes(record),
         problems=list(record.marks),
         values=[values[key] for key in shown],
-        marks=facts.marks(subject),
+        marks=view.marks(subject),
         picture=picture,
         picture_href=picture_href,
     )
 
 
-def _failures(facts: Facts) -> Iterator[Failure]:
+def _failures(view: View) -> Iterator[Failure]:
     """Yield what failed in the last days and shots, the newest first."""
-    days = set(facts.days[-2:])
+    days = set(view.days[-2:])
     # the newest come first: so many are all of these days, one for each template
-    most = len(days) * max(1, len(facts.templates))
-    for summary in facts.source.failures(most, scope="day"):
+    most = len(days) * max(1, len(view.templates))
+    for summary in view.source.failures(most, scope="day"):
         if summary.subject.key in days:
-            yield failure(facts, summary)
-    for summary in failures_between(facts, facts.numbers[-RECENT_SHOTS:]):
-        yield failure(facts, summary)
+            yield failure(view, summary)
+    for summary in failures_between(view, view.numbers[-RECENT_SHOTS:]):
+        yield failure(view, summary)
 
 
-def _ranges(facts: Facts) -> list[Link]:
+def _ranges(view: View) -> list[Link]:
     return [
         Link(
             href=f"{report_stem(report.receipt)}.html",
-            text=f"{facts.title(report)}, {subject_text(subject).lower()}",
+            text=f"{view.title(report)}, {subject_text(subject).lower()}",
         )
-        for subject in facts.source.ranges()
-        for report in (*facts.reports(subject), *facts.reruns(subject))
+        for subject in view.source.ranges()
+        for report in (*view.reports(subject), *view.reruns(subject))
     ]
 
 

@@ -12,14 +12,14 @@ from runner.publish.key_results import VALUES_EACH
 from runner.publish.page_models import Page
 from runner.publish.quantities import quantity
 from runner.publish.records import TemplateRecord
-from runner.publish.view import Facts, alike, failure
+from runner.publish.view import View, alike, failure
 from runner.publish.view_models import Failure, Link, Trend
 from runner.receipts import Scope, Scrap, Subject
 from runner.render.format import unit_text
 from runner.templates.parameters import RELATIONS, Parameter
 
-COURSE_SHOTS = 60
-COURSE_DAYS = 20
+TREND_SHOTS = 60
+TREND_DAYS = 20
 MAX_FAILURES = 20
 MOST_FAILURES = 2000  # looked at, so that those that are alike are told together
 MAX_TRENDS = 8
@@ -103,13 +103,13 @@ class TemplatePage(Page):
     commands: Sequence[tuple[str, str]]
 
 
-def templates_page(facts: Facts) -> TemplatesPage:
+def templates_page(view: View) -> TemplatesPage:
     """Return ``templates/index.html``."""
-    shots = _last(facts, "shot")
-    facts.ask_for(shots)
+    shots = _last(view, "shot")
+    view.load_summaries(shots)
     failed: dict[str, int] = {}
-    for subject in (*shots, *_last(facts, "day")):
-        for report in facts.summaries(subject):
+    for subject in (*shots, *_last(view, "day")):
+        for report in view.summaries(subject):
             if report.state in {"failed", "timeout"}:
                 failed[report.template] = failed.get(report.template, 0) + 1
     return TemplatesPage(
@@ -123,15 +123,13 @@ def templates_page(facts: Facts) -> TemplatesPage:
                 description=t.description,
                 failed=failed.get(t.name, 0),
             )
-            for t in facts.templates.values()
+            for t in view.templates.values()
         ],
         n_shots=len(shots),
     )
 
 
-def template_page_of(
-    facts: Facts, template: TemplateRecord, signals: Sequence[Link]
-) -> TemplatePage:
+def template_page_of(view: View, template: TemplateRecord, signals: Sequence[Link]) -> TemplatePage:
     """Return the page of a template.
 
     Parameters
@@ -140,11 +138,11 @@ def template_page_of(
         The signals that have a page, to link those that it needs.
     """
     page = template_page(template.name)
-    subjects = _last(facts, template.scope)
-    facts.ask_for(subjects)
+    subjects = _last(view, template.scope)
+    view.load_summaries(subjects)
     known = {link.text: link for link in signals}
-    failed = facts.source.failures(MOST_FAILURES, template=template.name)
-    failures = alike(failure(facts, f) for f in failed)
+    failed = view.source.failures(MOST_FAILURES, template=template.name)
+    failures = alike(failure(view, f) for f in failed)
     return TemplatePage(
         path=page,
         title=template.title or template.name,
@@ -153,14 +151,14 @@ def template_page_of(
         description=template.description,
         needs=[known.get(name) or Link(href="", text=name) for name in template.needs],
         after=[
-            Link(href=template_page(name) if name in facts.templates else "", text=name)
+            Link(href=template_page(name) if name in view.templates else "", text=name)
             for name in template.after
         ],
         schedule=template.schedule,
         parameters=[_parameter(p) for p in template.parameters],
-        limits=[(name, _limits(facts, template, name)) for name in template.limits],
-        trends=_trends(facts, template, subjects),
-        recent=_recent(facts, template, subjects),
+        limits=[(name, _limits(view, template, name)) for name in template.limits],
+        trends=_trends(view, template, subjects),
+        recent=_recent(view, template, subjects),
         failures=failures[:MAX_FAILURES],
         more_failures=sum(1 + len(f.alike) for f in failures[MAX_FAILURES:]),
         notebook=page.removesuffix(".html") + ".ipynb" if template.path else "",
@@ -171,12 +169,12 @@ def template_page_of(
     )
 
 
-def _last(facts: Facts, scope: Scope) -> list[Subject]:
+def _last(view: View, scope: Scope) -> list[Subject]:
     if scope == "shot":
-        return [Subject.shot(n) for n in facts.numbers[-COURSE_SHOTS:]]
+        return [Subject.shot(n) for n in view.numbers[-TREND_SHOTS:]]
     if scope == "day":
-        return [Subject.day(d) for d in facts.days[-COURSE_DAYS:]]
-    return list(facts.source.ranges())[-COURSE_DAYS:]
+        return [Subject.day(d) for d in view.days[-TREND_DAYS:]]
+    return list(view.source.ranges())[-TREND_DAYS:]
 
 
 def _parameter(p: Parameter) -> ParameterLine:
@@ -196,13 +194,13 @@ def _parameter(p: Parameter) -> ParameterLine:
     )
 
 
-def _limits(facts: Facts, template: TemplateRecord, name: str) -> str:
+def _limits(view: View, template: TemplateRecord, name: str) -> str:
     low, high = template.limits[name]
     unit = next(
         (
             s.unit
-            for subject in reversed(_last(facts, template.scope))
-            for report in facts.summaries(subject)
+            for subject in reversed(_last(view, template.scope))
+            for report in view.summaries(subject)
             if report.template == template.name
             for s in report.scraps
             if s.name == name
@@ -213,24 +211,24 @@ def _limits(facts: Facts, template: TemplateRecord, name: str) -> str:
     return " to ".join(ends)
 
 
-def _of(facts: Facts, subject: Subject, template: str) -> Sequence[Scrap]:
-    reports = facts.summaries(subject)
+def _of(view: View, subject: Subject, template: str) -> Sequence[Scrap]:
+    reports = view.summaries(subject)
     return next((r.scraps for r in reports if r.template == template), ())
 
 
-def _trends(facts: Facts, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Trend]:
+def _trends(view: View, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Trend]:
     if template.scope == "range":
         return []
-    scraps = {s: {x.name: x for x in _of(facts, s, template.name)} for s in subjects}
+    scraps = {s: {x.name: x for x in _of(view, s, template.name)} for s in subjects}
     names = list(template.key)
     if not names:
-        found = [facts.results.names(template.name, list(of.values())) for of in scraps.values()]
+        found = [view.results.names(template.name, list(of.values())) for of in scraps.values()]
         names = list(dict.fromkeys(n for of in reversed(found) for n in of))[:VALUES_EACH]
     drawn = (
         trend(
             name,
             [(_label(s), scraps[s].get(name)) for s in subjects],
-            facts.results.called(template.name, name),
+            view.results.called(template.name, name),
         )
         for name in names[:MAX_TRENDS]
     )
@@ -241,11 +239,11 @@ def _label(subject: Subject) -> int | str:
     return subject.number if subject.scope == "shot" else subject.key
 
 
-def _recent(facts: Facts, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Link]:
+def _recent(view: View, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Link]:
     found = [
         Link(href=mark.href, text=str(subject).removeprefix("shot "))
         for subject in reversed(subjects)
-        for report in facts.summaries(subject)
-        if report.template == template.name and (mark := facts.summary_mark(report))
+        for report in view.summaries(subject)
+        if report.template == template.name and (mark := view.summary_mark(report))
     ]
     return found[:12]

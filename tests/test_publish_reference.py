@@ -13,7 +13,7 @@ from runner.publish import publish
 from runner.publish.addresses import device_page, signal_page, slug, template_page
 from runner.publish.history import drift, flags, spark, usual
 from runner.publish.pages.bibliography import read_bibliography, with_citations
-from runner.publish.pages.calendar_pages import heat, keys_of, stretch_name, week_of, years
+from runner.publish.pages.calendar_pages import heat, keys_of, period_name, week_of, years
 from runner.publish.pages.feeds import ATOM
 from runner.publish.records import Facility, TemplateRecord
 from runner.publish.subject_data import daily_path
@@ -126,7 +126,7 @@ def test_weeks_and_months_have_the_days_and_what_failed(built):
     assert sum(1 for _, a in month.links() if "days/2026-11-" in a) >= 6  # calendar and table
     assert [week_of(d) for d in ("2026-12-31", "2027-01-03")] == ["2026-W53", "2026-W53"]
     assert keys_of("month", ["2026-11-30", "2026-12-01", "2026-12-02"]) == ["2026-11", "2026-12"]
-    assert stretch_name("2026-W47") == "Week 47 of 2026"
+    assert period_name("2026-W47") == "Week 47 of 2026"
 
 
 def test_markup_in_any_name_is_text_on_every_page(built):

@@ -12,7 +12,7 @@ import pytest
 
 from runner.publish import build as publisher
 from runner.publish import publish
-from runner.publish import worker_pool as crew
+from runner.publish import worker_pool as pool
 from tests.factory.warm_fakes import alive, soon
 from tests.site_fakes import FIRST, FakeSource, campaign
 
@@ -36,7 +36,7 @@ def test_processes_that_share_a_build_write_what_one_writes(tmp_path, monkeypatc
     together = publish(source, tmp_path / "together", workers=2, opener=opener, traces=False)
     assert files(tmp_path / "alone") == files(tmp_path / "together")
     assert sorted(together.written) == sorted(alone.written)
-    assert together.lacking == alone.lacking
+    assert together.without_traces == alone.without_traces
 
     record = source.records[FIRST + 3]
     record.attributes["comment"] = "something else"  # type: ignore[index]
@@ -52,10 +52,10 @@ def test_processes_that_share_a_build_write_what_one_writes(tmp_path, monkeypatc
 
 def test_shots_are_shared_out_in_their_order_and_none_twice():
     numbers = list(range(1, 1008))
-    shares = crew.Crew(pool=None, processes=2)._shares(numbers)  # type: ignore[arg-type]
+    shares = pool.WorkerPool(pool=None, processes=2)._shares(numbers)  # type: ignore[arg-type]
     assert [n for share in shares for n in share] == numbers
-    assert max(len(share) for share in shares) == crew.AT_ONCE
-    few = crew.Crew(pool=None, processes=2)._shares(numbers[:20])  # type: ignore[arg-type]
+    assert max(len(share) for share in shares) == pool.AT_ONCE
+    few = pool.WorkerPool(pool=None, processes=2)._shares(numbers[:20])  # type: ignore[arg-type]
     assert len(few) > 2
 
 
@@ -63,15 +63,15 @@ OWNER = """
 import os, sys, time
 from functools import partial
 from pathlib import Path
-from runner.publish.worker_pool import Work, crew_of
+from runner.publish.worker_pool import PoolSettings, start_pool
 from runner.settings.site import PublishSettings
 from tests.site_fakes import FakeSource
 if __name__ == "__main__":
     out = Path(sys.argv[1])
-    work = Work(
+    work = PoolSettings(
         open=partial(FakeSource, out), out=out, shared=None, theme=None, settings=PublishSettings()
     )
-    with crew_of(1, work) as crew:
+    with start_pool(1, work) as crew:
         print(crew.pool.submit(os.getpid).result(), flush=True)
         time.sleep(600)
 """
