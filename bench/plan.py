@@ -3,7 +3,7 @@
     python bench/plan.py [--shots 100000] [--inputs 6]
 
 The catalogue is faked: no shot and no report has files. Every report is as the coordinator leaves
-it after a plan that found it up to date. Then one shot is put in doubt, as an arriving source does,
+it after a plan that found it up to date. Then one shot is marked dirty, as an arriving source does,
 which must put its reports into the plan and no others'.
 """
 
@@ -23,7 +23,7 @@ from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.staleness.current_state import CurrentState
-from runner.staleness.fingerprints import world_of
+from runner.staleness.fingerprints import fingerprints_of
 from runner.staleness.plan import make_plan
 from runner.templates.template import Templates, read_templates
 from runner.workspaces.starter import make_workspace
@@ -69,7 +69,7 @@ def fake(workspace: Workspace, templates: Templates, n: int, n_inputs: int) -> N
     with Catalogue(workspace.catalogue, write=True) as catalogue:
         testbed = Testbed(workspace)
         present = CurrentState(testbed, catalogue)
-        catalogue.doubt_changed(world_of(testbed.declarations, templates, present))
+        catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, present))
     db = sqlite3.connect(workspace.catalogue, isolation_level=None)
     db.execute("BEGIN")
     db.executemany(
@@ -97,7 +97,7 @@ def fake(workspace: Workspace, templates: Templates, n: int, n_inputs: int) -> N
 
 
 def measure(workspace: Workspace, templates: Templates) -> None:
-    """Plan for everything; then for everything with one shot in doubt."""
+    """Plan for everything; then for everything with one shot dirty."""
     testbed = Testbed(workspace)
     with Catalogue(workspace.catalogue, write=True) as catalogue:
         best, profile = float("inf"), cProfile.Profile()
@@ -115,7 +115,7 @@ def measure(workspace: Workspace, templates: Templates) -> None:
         plan = make_plan(testbed, catalogue, templates)
         assert {job.subject.key for job in plan} == {"00042"}
         assert len(plan) == len(templates)
-        print(f"  one shot in doubt      {time.perf_counter() - begin:8.2f} s")
+        print(f"  one shot dirty          {time.perf_counter() - begin:8.2f} s")
 
 
 def top(profile: cProfile.Profile) -> None:

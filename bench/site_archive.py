@@ -26,7 +26,7 @@ from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
 from runner.staleness.current_state import CurrentState
-from runner.staleness.fingerprints import world_of
+from runner.staleness.fingerprints import fingerprints_of
 from runner.templates.template import read_templates
 
 A_DAY = 40  # shots
@@ -134,8 +134,8 @@ class Archive:
             templates = read_templates(self.workspace.templates)
             testbed = Testbed(self.workspace)
             present = CurrentState(testbed, catalogue)
-            if catalogue.doubt_changed(world_of(testbed.declarations, templates, present)):
-                _believe(self.workspace.catalogue)
+            if catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, present)):
+                _mark_clean(self.workspace.catalogue)
 
     def _note_reports(self, db: sqlite3.Connection, model: Model, subject: Subject) -> None:
         for _, r in model.reports:
@@ -228,7 +228,7 @@ def _moved(receipt: Receipt, key: str) -> Iterator[Any]:
         yield replace(i, subject=key) if i.subject == receipt.subject else i
 
 
-def _believe(catalogue: Path) -> None:
+def _mark_clean(catalogue: Path) -> None:
     db = sqlite3.connect(catalogue)
     db.execute("UPDATE reports SET doubted = 0")
     db.commit()

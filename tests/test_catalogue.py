@@ -336,64 +336,62 @@ def read(catalogue):
         )
         found = [Input(kind=k, name=n, subject=s, digest="x") for k, n, s in inputs]
         catalogue.put_report(row, found, scraps)
-        catalogue.believe([folder])
+        catalogue.mark_clean([folder])
 
     return write
 
 
-def doubted(catalogue) -> list[str]:
-    return sorted(r.folder for r in catalogue.doubted(["t", "u", "v"]))
+def dirty(catalogue) -> list[str]:
+    return sorted(r.folder for r in catalogue.dirty(["t", "u", "v"]))
 
 
-def test_a_new_report_is_in_doubt_until_somebody_compared_it(catalogue, read):
+def test_a_new_report_is_dirty_until_somebody_compared_it(catalogue, read):
     read("a")
-    assert doubted(catalogue) == []
+    assert dirty(catalogue) == []
     catalogue.put_report(dataclasses.replace(REPORT, folder="b", template="u"), [], [])
-    assert doubted(catalogue) == ["b"]
+    assert dirty(catalogue) == ["b"]
 
 
-def test_a_shot_that_changes_puts_its_readers_in_doubt_and_no_others(catalogue, read):
+def test_a_shot_that_changes_makes_its_readers_dirty_and_no_others(catalogue, read):
     read("a", ("channel", "x", "00007"))
     read("b", ("attribute", "gas", "00008"), template="u")
     catalogue.put_shot(8, {"gas": "He"}, [])
-    assert doubted(catalogue) == ["b"]
+    assert dirty(catalogue) == ["b"]
 
 
-def test_lists_of_shots_are_in_doubt_when_a_shot_comes_or_moves_to_another_day(catalogue, read):
+def test_lists_of_shots_are_dirty_when_a_shot_comes_or_moves_to_another_day(catalogue, read):
     read("day", ("shots", "shots", "2026-11-22"), subject="2026-11-22")
     read("other", ("shots", "shots", "2026-11-23"), subject="2026-11-23", template="u")
     read("range", ("shots", "shots", "00001..00009"), template="v")
     catalogue.put_shot(8, {"date": "2026-11-22T10:00:00"}, [])
-    assert doubted(catalogue) == ["day", "range"]
-    catalogue.believe(["day", "range"])
+    assert dirty(catalogue) == ["day", "range"]
+    catalogue.mark_clean(["day", "range"])
     catalogue.put_shot(8, {"date": "2026-11-23T10:00:00"}, [])
-    assert doubted(catalogue) == ["day", "other", "range"]
-    catalogue.believe(["day", "other", "range"])
+    assert dirty(catalogue) == ["day", "other", "range"]
+    catalogue.mark_clean(["day", "other", "range"])
     catalogue.put_shot(8, {"date": "2026-11-23T10:00:00", "gas": "Ar"}, [])
-    assert doubted(catalogue) == []
+    assert dirty(catalogue) == []
 
 
-def test_readers_of_a_scrap_and_of_queries_are_in_doubt_when_its_report_is_made_anew(
-    catalogue, read
-):
+def test_readers_of_a_scrap_and_of_queries_are_dirty_when_its_report_is_made_anew(catalogue, read):
     read("reader", ("scraps", "Te", "00007"), subject="2026-11-22")
     read("query", ("shots", "shots", "where Te > 3"), template="u")
     read("other", ("scraps", "Te", "00008"), template="v")
     catalogue.put_report(dataclasses.replace(REPORT, folder="new"), [], SCRAPS)
-    assert doubted(catalogue) == ["query", "reader"]
+    assert dirty(catalogue) == ["query", "reader"]
 
 
-def test_what_changes_in_the_declarations_puts_exactly_its_readers_in_doubt(catalogue, read):
+def test_what_changes_in_the_declarations_makes_exactly_its_readers_dirty(catalogue, read):
     read("a", ("calibration", "langmuir_1.I", "00007"))
     read("b", ("calibration", "gauge_1", "00007"), template="u")
     read("c", ("code", "ishtar:x", ""), template="v")
-    world = {("calibration", "langmuir_1.I"): "1", ("calibration", "gauge_1"): "1"}
-    catalogue.doubt_changed(world | {("template", "t"): "1", ("code", "ishtar:x"): "1"})
-    catalogue.believe(["a", "b", "c"])
+    fingerprints = {("calibration", "langmuir_1.I"): "1", ("calibration", "gauge_1"): "1"}
+    catalogue.mark_changed(fingerprints | {("template", "t"): "1", ("code", "ishtar:x"): "1"})
+    catalogue.mark_clean(["a", "b", "c"])
     steps = [
-        (world | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, []),
+        (fingerprints | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, []),
         (
-            world
+            fingerprints
             | {
                 ("calibration", "langmuir_1.I"): "2",
                 ("template", "t"): "1",
@@ -401,7 +399,7 @@ def test_what_changes_in_the_declarations_puts_exactly_its_readers_in_doubt(cata
             },
             ["a"],
         ),
-        (world | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, ["a"]),
+        (fingerprints | {("template", "t"): "1", ("code", "ishtar:x"): "1"}, ["a"]),
         (
             {
                 ("calibration", "langmuir_1.I"): "1",
@@ -428,9 +426,9 @@ def test_what_changes_in_the_declarations_puts_exactly_its_readers_in_doubt(cata
         ),
     ]
     for now, expected in steps:
-        catalogue.doubt_changed(now)
-        assert doubted(catalogue) == expected
-        catalogue.believe(expected)
+        catalogue.mark_changed(now)
+        assert dirty(catalogue) == expected
+        catalogue.mark_clean(expected)
 
 
 def test_a_catalogue_keeps_the_channels_of_its_shots(catalogue):

@@ -10,7 +10,7 @@ from ishtar.calibration import load_declarations, read_declarations
 from ishtar.calibration.components import PARAMETERS
 from ishtar.catalogue import Catalogue
 from ishtar.errors import CalibrationFileError, NoSuchComponent, UnitError
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import recording
 from ishtar.machine import KINDS, Changes, Component, Machine
 from ishtar.shots.testbed import Testbed
@@ -83,8 +83,8 @@ class TestTree:
         path.write_text(more)
         after = load_declarations(workspace.calibrations)
         for which, same in (("coils", False), ("antenna", True)):
-            name = facts.OF_KIND + which
-            one, two = (facts.component_fact(d, name, WHOLE) for d in (before, after))
+            name = identity.OF_KIND + which
+            one, two = (identity.component_input(d, name, WHOLE) for d in (before, after))
             assert (one == two) == same
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ishtar.catalogue import doubt
+from ishtar.catalogue import dirty_marks
 from ishtar.catalogue.lists import Lists
 from ishtar.catalogue.names import Called, note_names
 from ishtar.catalogue.reading import Reading
@@ -169,10 +169,10 @@ class Catalogue(Lists):
                 [(shot, path, *found) for path, found in (channels or {}).items()],
             )
             known.note_shot(self._db, shot, attributes)
-            doubt.doubt_shot(self._db, subject_of(shot))
-            doubt.doubt_queries(self._db)
+            dirty_marks.mark_shot_dirty(self._db, subject_of(shot))
+            dirty_marks.mark_queries_dirty(self._db)
             if before != (day,):
-                doubt.doubt_lists(self._db, {d for d in (day, *(before or ())) if d})
+                dirty_marks.mark_lists_dirty(self._db, {d for d in (day, *(before or ())) if d})
 
     def channels(self, shot: int) -> dict[str, tuple[str, str]]:
         """Return file and digest of each channel of a shot, by path."""
@@ -256,8 +256,8 @@ class Catalogue(Lists):
             note_names(self._db, report.template, report.started, called)
             self._choose_current(report.subject, report.template)
             known.note_report(self._db, report.subject, report.template)
-            doubt.doubt_scraps(self._db, report.subject)
-            doubt.doubt_queries(self._db)
+            dirty_marks.mark_scraps_dirty(self._db, report.subject)
+            dirty_marks.mark_queries_dirty(self._db)
 
     def forget_report(self, folder: str) -> None:
         """Take a report out whose files are damaged or gone; it counts as missing from now on."""
@@ -270,8 +270,8 @@ class Catalogue(Lists):
             for subject, template in found:
                 self._choose_current(subject, template)
                 known.note_report(self._db, subject, template)
-                doubt.doubt_scraps(self._db, subject)
-                doubt.doubt_queries(self._db)
+                dirty_marks.mark_scraps_dirty(self._db, subject)
+                dirty_marks.mark_queries_dirty(self._db)
 
     def _choose_current(self, subject: str, template: str) -> None:
         """Make the newest official report of a subject and template the current one."""
@@ -309,7 +309,7 @@ class Catalogue(Lists):
         )
         return [report_of(row) for row in rows]
 
-    def doubted(
+    def dirty(
         self, templates: Collection[str], subjects: Collection[str] | None = None
     ) -> list[ReportRow]:
         """Return the current reports of some templates whose inputs may have changed."""
@@ -350,19 +350,19 @@ class Catalogue(Lists):
         )
         return [subject for (subject,) in self._all(query, [*values, template])]
 
-    def doubt_changed(self, world: Mapping[tuple[str, str], str]) -> int:
+    def mark_changed(self, fingerprints: Mapping[tuple[str, str], str]) -> int:
         """Doubt the reports that read what has changed since this was last called.
 
-        See `ishtar.catalogue.doubt`.
+        See `ishtar.catalogue.dirty_marks`.
         """
         with self.transaction():
-            return doubt.doubt_changed(self._db, world)
+            return dirty_marks.mark_changed(self._db, fingerprints)
 
-    def believe(self, folders: Sequence[str]) -> None:
-        """Clear reports of doubt: their inputs are as they were."""
+    def mark_clean(self, folders: Sequence[str]) -> None:
+        """Mark reports clean: their inputs are as they were."""
         if folders:
             with self.transaction():
-                doubt.believe(self._db, folders)
+                dirty_marks.mark_clean(self._db, folders)
 
     def inputs(self, folders: Sequence[str] | None = None) -> dict[str, list[Input]]:
         """Return the inputs of current official reports, or of the given ones, by folder."""

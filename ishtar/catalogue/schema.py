@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ishtar.catalogue import doubt, lists, names
+from ishtar.catalogue import dirty_marks, lists, names
 from ishtar.query import index as known
 
 MIGRATIONS: dict[str, str] = {
@@ -32,7 +32,7 @@ MIGRATIONS: dict[str, str] = {
             unit TEXT NOT NULL, PRIMARY KEY (folder, name));
     """,
     "002 what is known of shots": known.MIGRATION,
-    "003 what is in doubt": doubt.MIGRATION,
+    "003 what is in doubt": dirty_marks.MIGRATION,
     "004 what lists ask for": lists.MIGRATION,
     "005 what results are called": names.MIGRATION,
 }

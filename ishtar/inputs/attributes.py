@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ishtar.errors import NotFoundError, did_you_mean, nearest
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import record
 
 
@@ -18,7 +18,7 @@ class Attributes(Mapping[str, Any]):
         self._shot = shot
 
     def __getitem__(self, name: str) -> Any:
-        record(facts.attribute_fact(name, self._values.get(name), self._shot))
+        record(identity.attribute_input(name, self._values.get(name), self._shot))
         if name not in self._values:
             known = ", ".join(self._values) or "none at all"
             raise NotFoundError(

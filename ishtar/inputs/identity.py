@@ -63,7 +63,7 @@ def _known(declarations: Declarations, item: Input) -> Input:
     return replace(item, kind="pinned", name=f"{item.kind} {item.name} of {declarations.revision}")
 
 
-def signal_fact(declarations: Declarations, name: str) -> Input:
+def signal_input(declarations: Declarations, name: str) -> Input:
     """Identity of a signal's declaration, or of the list of all that are declared."""
     if name == ALL_SIGNALS:
         names = sorted(declarations.signals)
@@ -76,7 +76,7 @@ def signal_fact(declarations: Declarations, name: str) -> Input:
     return _known(declarations, found)
 
 
-def wiring_fact(declarations: Declarations, signal: str, shot: int) -> Input:
+def wiring_input(declarations: Declarations, signal: str, shot: int) -> Input:
     """Identity of a signal's wiring at a shot."""
     row = wiring_at(declarations, signal, shot)
     found = Input(
@@ -89,7 +89,7 @@ def wiring_fact(declarations: Declarations, signal: str, shot: int) -> Input:
     return _known(declarations, found)
 
 
-def calibration_fact(declarations: Declarations, name: str, shot: int) -> Input:
+def calibration_input(declarations: Declarations, name: str, shot: int) -> Input:
     """Identity of a calibration at a shot; ``name`` is ``device`` or ``device.port``."""
     device, _, port = name.partition(".")
     row = calibration_at(declarations, device, port, shot)
@@ -113,18 +113,18 @@ def components_listed(declarations: Declarations, which: str, shot: int) -> list
     return found
 
 
-def component_fact(declarations: Declarations, name: str, shot: int) -> Input:
+def component_input(declarations: Declarations, name: str, shot: int) -> Input:
     """Identity of a component of the machine at a shot, of a list of them, or of what changed."""
     if name == ALL or name.startswith((OF_KIND, PART_OF)):
         there = components_listed(declarations, name, shot)
-        return _machine_fact(declarations, name, shot, f"{len(there)} components", there)
+        return _machine_input(declarations, name, shot, f"{len(there)} components", there)
     if name.startswith(SINCE):
         from ishtar.calibration.changes import changes
 
         since = int(name.removeprefix(SINCE))
         rows = changes(declarations, since, declarations, shot)
         said = [[row.kind, row.name, row.before, row.after] for row in rows]
-        return _machine_fact(declarations, name, shot, f"{len(said)} changes", said)
+        return _machine_input(declarations, name, shot, f"{len(said)} changes", said)
     row = component_at(declarations, name, shot)
     found = Input(
         kind="machine",
@@ -136,7 +136,7 @@ def component_fact(declarations: Declarations, name: str, shot: int) -> Input:
     return _known(declarations, found)
 
 
-def _machine_fact(
+def _machine_input(
     declarations: Declarations, name: str, shot: int, version: str, said: object
 ) -> Input:
     found = Input(
@@ -152,16 +152,16 @@ def _machine_fact(
 def everything_at(declarations: Declarations, shot: int) -> Iterator[Input]:
     """Yield the identity of every wiring, calibration and component at a shot."""
     for signal in declarations.wiring:
-        yield wiring_fact(declarations, signal, shot)
+        yield wiring_input(declarations, signal, shot)
     ports = {c.name for d in declarations.devices.values() for c in d.calibrations}
     for name in sorted(ports):
-        yield calibration_fact(declarations, name, shot)
-    yield component_fact(declarations, ALL, shot)
+        yield calibration_input(declarations, name, shot)
+    yield component_input(declarations, ALL, shot)
     for name in components_listed(declarations, ALL, shot):
-        yield component_fact(declarations, name, shot)
+        yield component_input(declarations, name, shot)
 
 
-def channel_fact(channel: Channel | None, path: str, shot: int) -> Input:
+def channel_input(channel: Channel | None, path: str, shot: int) -> Input:
     """Identity of a channel's samples with their time base and scale."""
     return Input(
         kind="channel",
@@ -172,7 +172,7 @@ def channel_fact(channel: Channel | None, path: str, shot: int) -> Input:
     )
 
 
-def sources_fact(stored: Iterable[tuple[str, str]], shot: int) -> Input:
+def sources_input(stored: Iterable[tuple[str, str]], shot: int) -> Input:
     """Identity of the list of a shot's stored files; each is its name and its source's SHA-256."""
     found = sorted(stored)
     return Input(
@@ -184,7 +184,7 @@ def sources_fact(stored: Iterable[tuple[str, str]], shot: int) -> Input:
     )
 
 
-def channels_fact(paths: Iterable[str], shot: int) -> Input:
+def channels_input(paths: Iterable[str], shot: int) -> Input:
     """Identity of the list of a shot's channels; their samples are facts of their own."""
     names = sorted(paths)
     return Input(
@@ -196,7 +196,7 @@ def channels_fact(paths: Iterable[str], shot: int) -> Input:
     )
 
 
-def attribute_fact(name: str, value: object, shot: int) -> Input:
+def attribute_input(name: str, value: object, shot: int) -> Input:
     """Identity of a shot's attribute (gas, date …); None where it has no such attribute."""
     return Input(
         kind="attribute",
@@ -207,7 +207,7 @@ def attribute_fact(name: str, value: object, shot: int) -> Input:
     )
 
 
-def scrap_fact(row: ScrapLike | None, name: str, subject: str) -> Input:
+def scrap_input(row: ScrapLike | None, name: str, subject: str) -> Input:
     """Identity of a scrap; ``name`` may carry its template, ``langmuir.Te``."""
     value = None if row is None else [row.value, row.sigma, row.unit]
     return Input(
@@ -219,7 +219,7 @@ def scrap_fact(row: ScrapLike | None, name: str, subject: str) -> Input:
     )
 
 
-def scraps_fact(rows: Iterable[ScrapLike], template: str, subject: str) -> Input:
+def scraps_input(rows: Iterable[ScrapLike], template: str, subject: str) -> Input:
     """Identity of the list of a template's scraps, by name; their values are facts of their own."""
     names = sorted(row.name for row in rows if row.template == template)
     return Input(
@@ -231,7 +231,7 @@ def scraps_fact(rows: Iterable[ScrapLike], template: str, subject: str) -> Input
     )
 
 
-def shots_fact(numbers: Sequence[int], subject: str) -> Input:
+def shots_input(numbers: Sequence[int], subject: str) -> Input:
     """Identity of the list of shots of a day, a range or a query."""
     return Input(
         kind="shots",

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ishtar.calibration import Declarations
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import ABSENT, WHERE, Input
 from ishtar.query.tree import QueryError
 
-Doubt = Literal["shot", "scraps", "shots", "world", "nothing"]
-"""Who makes it doubtful: a change of the shot, a report with scraps, a change of lists of shots,
-declarations and code as they are at each plan, or nothing at all."""
+DirtiedBy = Literal["shot", "scraps", "shots", "fingerprints", "nothing"]
+"""What makes its readers dirty: a change of the shot, a report with scraps, a change of lists of
+shots, declarations and code (compared at each plan by their fingerprints), or nothing."""
 
 
 class Now(Protocol):
@@ -38,7 +38,7 @@ class Now(Protocol):
     def sources(self, shot: int) -> Iterable[tuple[str, str]]:
         """Name and SHA-256 of a shot's stored files."""
 
-    def scraps(self, subject: str, name: str | None = None) -> Sequence[facts.ScrapLike]:
+    def scraps(self, subject: str, name: str | None = None) -> Sequence[identity.ScrapLike]:
         """Scraps of the current reports of a subject."""
 
     def numbers(self, subject: str) -> Sequence[int]:
@@ -57,41 +57,39 @@ class Kind:
     present : callable
         The input as it is now, from where to ask, the input as it was, and the folder of a report
         that read it.
-    doubt : str
-        What makes it doubtful.
+    dirtied_by : str
+        What makes the reports that read it dirty.
     called : callable
         What a reason calls it.
     """
 
     present: Callable[[Now, Input, str], Input]
-    doubt: Doubt
+    dirtied_by: DirtiedBy
     called: Callable[[Input], str] = lambda item: f"{item.kind} {item.name}"
 
 
 def _channel(now: Now, item: Input, _: str) -> Input:
     shot = int(item.subject)
     channels = now.channels(shot)
-    if item.name == facts.ALL_CHANNELS:
-        return facts.channels_fact(channels, shot)
-    file, identity = channels.get(item.name, ("absent", ABSENT))
-    return Input(
-        kind="channel", name=item.name, subject=item.subject, version=file, digest=identity
-    )
+    if item.name == identity.ALL_CHANNELS:
+        return identity.channels_input(channels, shot)
+    file, digest = channels.get(item.name, ("absent", ABSENT))
+    return Input(kind="channel", name=item.name, subject=item.subject, version=file, digest=digest)
 
 
 def _scraps(now: Now, item: Input, _: str) -> Input:
-    if item.name.endswith(facts.ALL_SCRAPS):
-        template = item.name.removesuffix(facts.ALL_SCRAPS)
-        return facts.scraps_fact(now.scraps(item.subject), template, item.subject)
+    if item.name.endswith(identity.ALL_SCRAPS):
+        template = item.name.removesuffix(identity.ALL_SCRAPS)
+        return identity.scraps_input(now.scraps(item.subject), template, item.subject)
     template, _, name = item.name.rpartition(".")
     rows = now.scraps(item.subject, name)
     row = next((r for r in rows if not template or r.template == template), None)
-    return facts.scrap_fact(row, item.name, item.subject)
+    return identity.scrap_input(row, item.name, item.subject)
 
 
 def _shots(now: Now, item: Input, _: str) -> Input:
     try:
-        return facts.shots_fact(now.numbers(item.subject), item.subject)
+        return identity.shots_input(now.numbers(item.subject), item.subject)
     except QueryError:  # it names what no shot has any more
         return Input(kind="shots", name="shots", subject=item.subject, digest=ABSENT)
 
@@ -101,8 +99,8 @@ def _of(subject: str) -> str:
 
 
 def _scraps_called(item: Input) -> str:
-    if item.name.endswith(facts.ALL_SCRAPS):
-        template = item.name.removesuffix(facts.ALL_SCRAPS)
+    if item.name.endswith(identity.ALL_SCRAPS):
+        template = item.name.removesuffix(identity.ALL_SCRAPS)
         return f"the list of scraps of {template} of {_of(item.subject)}"
     return f"scrap {item.name} of {_of(item.subject)}"
 
@@ -114,52 +112,56 @@ def _shots_called(item: Input) -> str:
 
 KINDS: Mapping[str, Kind] = {
     "signal": Kind(
-        present=lambda now, item, _: facts.signal_fact(now.declarations, item.name), doubt="world"
+        present=lambda now, item, _: identity.signal_input(now.declarations, item.name),
+        dirtied_by="fingerprints",
     ),
     "wiring": Kind(
-        present=lambda now, item, _: facts.wiring_fact(
+        present=lambda now, item, _: identity.wiring_input(
             now.declarations, item.name, int(item.subject)
         ),
-        doubt="world",
+        dirtied_by="fingerprints",
     ),
     "calibration": Kind(
-        present=lambda now, item, _: facts.calibration_fact(
+        present=lambda now, item, _: identity.calibration_input(
             now.declarations, item.name, int(item.subject)
         ),
-        doubt="world",
+        dirtied_by="fingerprints",
     ),
     "machine": Kind(
-        present=lambda now, item, _: facts.component_fact(
+        present=lambda now, item, _: identity.component_input(
             now.declarations, item.name, int(item.subject)
         ),
-        doubt="world",
+        dirtied_by="fingerprints",
     ),
-    "code": Kind(present=lambda now, item, folder: now.code(item.name, folder), doubt="world"),
-    "channel": Kind(present=_channel, doubt="shot"),
+    "code": Kind(
+        present=lambda now, item, folder: now.code(item.name, folder),
+        dirtied_by="fingerprints",
+    ),
+    "channel": Kind(present=_channel, dirtied_by="shot"),
     "attribute": Kind(
-        present=lambda now, item, _: facts.attribute_fact(
+        present=lambda now, item, _: identity.attribute_input(
             item.name, now.attributes(int(item.subject)).get(item.name), int(item.subject)
         ),
-        doubt="shot",
+        dirtied_by="shot",
         called=lambda item: f"attribute {item.name} of {_of(item.subject)}",
     ),
     "sources": Kind(
-        present=lambda now, item, _: facts.sources_fact(
+        present=lambda now, item, _: identity.sources_input(
             now.sources(int(item.subject)), int(item.subject)
         ),
-        doubt="shot",
+        dirtied_by="shot",
         called=lambda item: f"the list of files of {_of(item.subject)}",
     ),
-    "scraps": Kind(present=_scraps, doubt="scraps", called=_scraps_called),
-    "shots": Kind(present=_shots, doubt="shots", called=_shots_called),
+    "scraps": Kind(present=_scraps, dirtied_by="scraps", called=_scraps_called),
+    "shots": Kind(present=_shots, dirtied_by="shots", called=_shots_called),
     # of a commit of the calibrations: it cannot change
-    "pinned": Kind(present=lambda now, item, _: item, doubt="nothing"),
+    "pinned": Kind(present=lambda now, item, _: item, dirtied_by="nothing"),
 }
 
 
-def doubted_by(*whom: Doubt) -> tuple[str, ...]:
-    """Return the kinds that a change makes doubtful."""
-    return tuple(name for name, kind in KINDS.items() if kind.doubt in whom)
+def dirtied_by(*whom: DirtiedBy) -> tuple[str, ...]:
+    """Return the kinds whose readers a change makes dirty."""
+    return tuple(name for name, kind in KINDS.items() if kind.dirtied_by in whom)
 
 
 def reason(then: Input, now: Input) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.calibration import Declarations
 from ishtar.errors import NoSuchComponent, did_you_mean, nearest
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import record
 from ishtar.machine import magnetic
 from ishtar.machine.component import Component, ComponentError, shown
@@ -89,14 +89,14 @@ class Machine:
         return sorted(
             name
             for name in self._declarations.components
-            if facts.component_at(self._declarations, name, self.number)
+            if identity.component_at(self._declarations, name, self.number)
         )
 
     def __getitem__(self, name: str) -> Component:
         if not isinstance(name, str):
             raise TypeError(f"{name!r} names no component: write 'langmuir_1'")
-        record(facts.component_fact(self._declarations, name, self.number))
-        row = facts.component_at(self._declarations, name, self.number)
+        record(identity.component_input(self._declarations, name, self.number))
+        row = identity.component_at(self._declarations, name, self.number)
         if row is None:
             rows = self._declarations.components.get(name, ())
             there = ", ".join(str(r.span) for r in rows)
@@ -112,11 +112,11 @@ class Machine:
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        record(facts.component_fact(self._declarations, name, self.number))
-        return facts.component_at(self._declarations, name, self.number) is not None
+        record(identity.component_input(self._declarations, name, self.number))
+        return identity.component_at(self._declarations, name, self.number) is not None
 
     def __iter__(self) -> Iterator[Component]:
-        return iter(self._listed(facts.ALL))
+        return iter(self._listed(identity.ALL))
 
     def of_kind(self, kind: str) -> list[Component]:
         """Return the components of a kind, by name; none where this shot has none of it.
@@ -128,7 +128,7 @@ class Machine:
         """
         rows = self._declarations.components.values()
         known = {*KINDS, *(row.kind for spans in rows for row in spans)}
-        found = self._listed(f"{facts.OF_KIND}{kind}")
+        found = self._listed(f"{identity.OF_KIND}{kind}")
         if kind not in known:
             hint = did_you_mean(str(kind), known) or f"; there are {', '.join(sorted(known))}"
             raise NoSuchComponent(
@@ -140,11 +140,11 @@ class Machine:
 
     def parts_of(self, name: str) -> list[Component]:
         """Return the components that are part of another, by name."""
-        return self._listed(facts.PART_OF + name)
+        return self._listed(identity.PART_OF + name)
 
     def _listed(self, which: str) -> list[Component]:
-        record(facts.component_fact(self._declarations, which, self.number))
-        return [self[n] for n in facts.components_listed(self._declarations, which, self.number)]
+        record(identity.component_input(self._declarations, which, self.number))
+        return [self[n] for n in identity.components_listed(self._declarations, which, self.number)]
 
     def tree(self) -> Tree:
         """Return the tree of all components as text, each with its kind and parameters."""
@@ -185,9 +185,9 @@ class Machine:
             raise TypeError(f"diff({other!r}): give the other shot itself, machine.diff(tb[1200])")
         ours, theirs = self._declarations, before._declarations
         if ours is theirs or ours == theirs:
-            record(facts.component_fact(ours, f"{facts.SINCE}{before.number}", self.number))
+            record(identity.component_input(ours, f"{identity.SINCE}{before.number}", self.number))
         else:
-            for fact in facts.everything_at(ours, self.number):
+            for fact in identity.everything_at(ours, self.number):
                 record(fact)
         return Changes(changes(theirs, before.number, ours, self.number))
 

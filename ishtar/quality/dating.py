@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import record
 from ishtar.quality.findings import Finding, Severity
 from ishtar.shots.clocks import clock_differences
@@ -22,7 +22,7 @@ def dating(shot: Shot) -> list[Finding]:
     """
     shot.attributes.get("date")  # records it as read: it may be corrected
     stored = [(source.path.name, source.origin.sha256) for source in shot.sources]
-    record(facts.sources_fact(stored, shot.number))  # one that comes may state another date
+    record(identity.sources_input(stored, shot.number))  # one that comes may state another date
     return [
         Finding(
             kind="clocks",

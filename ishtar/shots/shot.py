@@ -12,7 +12,7 @@ from ishtar.attributes.edits import History, current, read_edits, stated
 from ishtar.attributes.moments import moment_of
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.inputs.attributes import Attributes
 from ishtar.lineage.record import is_recording, record
 from ishtar.machine import Machine
@@ -79,7 +79,7 @@ class Shot:
         """Return the paths of all channels that the raw files hold."""
         paths = self._names.paths()
         if is_recording():
-            record(facts.channels_fact(paths, self.number))
+            record(identity.channels_input(paths, self.number))
         return paths
 
     def find_channel(self, path: str) -> Channel:
@@ -117,7 +117,7 @@ class Shot:
     def _note_list(self) -> None:
         """Record that all declared signals were asked for: one more is news to who asked."""
         if is_recording():
-            record(facts.signal_fact(self._declarations, facts.ALL_SIGNALS))
+            record(identity.signal_input(self._declarations, identity.ALL_SIGNALS))
 
     def __contains__(self, name: object) -> bool:
         """Say whether a signal can be read at this shot.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ishtar.calibration import Declarations, load_declarations
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import WHERE, record, subject_of, this_report
 from ishtar.query.numbers import no_such_shot
 from ishtar.shots.shot import Shot
@@ -138,7 +138,7 @@ class Shots:
         if any(column in attributes for attributes in known):
             values = [attributes.get(column) for attributes in known]
             for n, value in zip(self.numbers, values, strict=True):
-                record(facts.attribute_fact(column, value, n))
+                record(identity.attribute_input(column, value, n))
             return values
         is_sigma = column.endswith(".sigma")
         base = column.removesuffix(".sigma")
@@ -155,7 +155,7 @@ class Shots:
             )
         found = {r.subject: r for r in rows if not template or r.template == template}
         for subject in subjects:
-            record(facts.scrap_fact(found.get(subject), base, subject))
+            record(identity.scrap_input(found.get(subject), base, subject))
         if not found:
             return [math.nan] * len(subjects)  # numbers: a column of None cannot be drawn
         unit = units[column] = next(iter(found.values())).unit
@@ -236,7 +236,7 @@ class Testbed:
         else:
             with closing(self.catalogue()) as catalogue:
                 numbers = catalogue.find(query)
-        record(facts.shots_fact(numbers, "" if query is None else WHERE + query))
+        record(identity.shots_input(numbers, "" if query is None else WHERE + query))
         return Shots(self, numbers)
 
     def days(self) -> list[str]:
@@ -251,7 +251,7 @@ class Testbed:
         with closing(self.catalogue()) as catalogue:
             numbers = catalogue.shots(day)
             days = catalogue.days()
-        record(facts.shots_fact(numbers, day))
+        record(identity.shots_input(numbers, day))
         if not numbers:
             hint = did_you_mean(day, days) or "; testbed.days() lists those that have"
             raise NoSuchShot(f"there are no shots on {day!r}{hint}")
@@ -261,7 +261,7 @@ class Testbed:
         """Return the shots ``first … last``, both ends included."""
         first, last = _number(first), _number(last)
         numbers = [n for n in self.numbers() if first <= n <= last]
-        record(facts.shots_fact(numbers, f"{subject_of(first)}..{subject_of(last)}"))
+        record(identity.shots_input(numbers, f"{subject_of(first)}..{subject_of(last)}"))
         return Shots(self, numbers)
 
     def scraps(self, shot: int) -> list[ScrapRow]:
@@ -271,9 +271,9 @@ class Testbed:
         with closing(self.catalogue()) as catalogue:
             rows = [r for r in catalogue.scraps([subject]) if r.template != running]
         for row in rows:
-            record(facts.scrap_fact(row, f"{row.template}.{row.name}", row.subject))
+            record(identity.scrap_input(row, f"{row.template}.{row.name}", row.subject))
         for template in followed:
-            record(facts.scraps_fact(rows, template, subject))
+            record(identity.scraps_input(rows, template, subject))
         return rows
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ from ishtar.errors import (
     did_you_mean,
     nearest,
 )
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import is_recording, record
 from ishtar.signals.calibrated import CalibratedSamples, UncalibratedSamples
 from ishtar.signals.derived import DerivedSamples
@@ -100,7 +100,7 @@ class Resolver:
         try:
             channel = self.find_channel(path)
         except NoSuchChannel as error:
-            record(facts.channel_fact(None, path, self.number))
+            record(identity.channel_input(None, path, self.number))
             raise self._told(error) from None
         story = Story(
             signal=path,
@@ -152,7 +152,7 @@ class Resolver:
             raise self._told(error) from error
         except MissingCalibration as lack:
             declared = self.declarations.signals[name]
-            row = facts.wiring_at(self.declarations, name, self.number)
+            row = identity.wiring_at(self.declarations, name, self.number)
             if declared.derived or row is None:
                 raise
             return self._uncalibrated(declared, row, lack)
@@ -169,7 +169,7 @@ class Resolver:
         """Record that a signal was asked for, and how things stand with it and its parts."""
         if not is_recording():
             return
-        record(facts.signal_fact(self.declarations, name))
+        record(identity.signal_input(self.declarations, name))
         declared = self.declarations.signals.get(name)
         if declared is None:
             return
@@ -177,15 +177,17 @@ class Resolver:
             for part in names_in(declared.derived):
                 self.note(part)
             return
-        record(facts.wiring_fact(self.declarations, name, self.number))
-        row = facts.wiring_at(self.declarations, name, self.number)
+        record(identity.wiring_input(self.declarations, name, self.number))
+        row = identity.wiring_at(self.declarations, name, self.number)
         if row is not None and len(self.channels.get(row.channel, ())) != 1:
-            record(facts.channel_fact(None, row.channel, self.number))
+            record(identity.channel_input(None, row.channel, self.number))
         elif row is not None and (self._calibration(row) is None or self.problem(name)):
             # a calibration that does not go with the channel: each of the two may be mended
-            record(facts.calibration_fact(self.declarations, _port(row), self.number))
+            record(identity.calibration_input(self.declarations, _port(row), self.number))
             if self._calibration(row) is not None:
-                record(facts.channel_fact(self.find_channel(row.channel), row.channel, self.number))
+                record(
+                    identity.channel_input(self.find_channel(row.channel), row.channel, self.number)
+                )
 
     def _on_read(
         self, channel: Channel, path: str, calibration: Calibration | None = None
@@ -193,14 +195,14 @@ class Resolver:
         def note() -> None:
             if not is_recording():
                 return
-            record(facts.channel_fact(channel, path, self.number))
+            record(identity.channel_input(channel, path, self.number))
             if calibration is not None:
-                record(facts.calibration_fact(self.declarations, calibration.name, self.number))
+                record(identity.calibration_input(self.declarations, calibration.name, self.number))
 
         return note
 
     def _calibration(self, row: Wiring) -> Calibration | None:
-        return facts.calibration_at(self.declarations, row.device, row.port, self.number)
+        return identity.calibration_at(self.declarations, row.device, row.port, self.number)
 
     def _resolve(self, name: str) -> Signal:
         declared = self.declarations.signals.get(name)
@@ -225,7 +227,7 @@ class Resolver:
 
     def _wired(self, declared: SignalDeclaration) -> Signal:
         name = declared.name
-        row = facts.wiring_at(self.declarations, name, self.number)
+        row = identity.wiring_at(self.declarations, name, self.number)
         if row is None:
             spans = ", ".join(str(w.span) for w in self.declarations.wiring.get(name, ()))
             known = f"; it is at shots {spans}" if spans else ""

@@ -100,7 +100,7 @@ def publish_workspace(
     """
     workspace = coordinator.workspace
     source = WorkspaceSource(workspace, coordinator.catalogue)
-    source.doubt_changed()
+    source.mark_changed()
     theme = workspace.theme if workspace.theme.is_dir() else None
     workers = 1 if only is not None else coordinator.settings.run.processes
     published = publish(

@@ -37,7 +37,7 @@ from runner.receipts import DamagedReceipt, Receipt, Scope, Scrap, Subject
 from runner.settings.facility import Facility
 from runner.settings.file import read_settings
 from runner.staleness.current_state import CurrentState
-from runner.staleness.fingerprints import world_of
+from runner.staleness.fingerprints import fingerprints_of
 from runner.templates.template import Templates, read_templates
 
 REFERENCES = "references.bib"
@@ -75,10 +75,10 @@ class WorkspaceSource:
     def _summaries(self) -> Summaries:
         return Summaries(self._catalogue, self._templates, self._present, self.damaged)
 
-    def doubt_changed(self) -> None:
+    def mark_changed(self) -> None:
         """Doubt what read things that have changed since the last plan: lists show it as stale."""
-        self._catalogue.doubt_changed(
-            world_of(self._testbed.declarations, self._templates, self._present)
+        self._catalogue.mark_changed(
+            fingerprints_of(self._testbed.declarations, self._templates, self._present)
         )
 
     def shots(self) -> Sequence[int]:

@@ -82,12 +82,12 @@ class Summaries:
     def stale(self, rows: Sequence[ReportRow]) -> Mapping[str, Sequence[str]]:
         """Return why reports are stale, by folder; of those in doubt only, the others hold."""
         subjects = list(dict.fromkeys(row.subject for row in rows))
-        doubted = self._catalogue.doubted(list(self._templates), subjects)
-        inputs = self._catalogue.inputs([row.folder for row in doubted])
+        dirty = self._catalogue.dirty(list(self._templates), subjects)
+        inputs = self._catalogue.inputs([row.folder for row in dirty])
         found: dict[str, Sequence[str]] = {
             row.folder: (NO_TEMPLATE,) for row in rows if row.template not in self._templates
         }
-        for row in doubted:
+        for row in dirty:
             template = self._templates[row.template]
             subject = Subject(template.scope, row.subject)
             read = inputs.get(row.folder, ())

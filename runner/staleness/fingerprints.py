@@ -10,12 +10,12 @@ from typing import Protocol
 
 from ishtar.calibration import Declarations
 from ishtar.calibration.spans import Span
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import digest
 from runner.staleness.current_state import CurrentState
 from runner.templates.template import Template, Templates
 
-World = Mapping[tuple[str, str], str]
+Fingerprints = Mapping[tuple[str, str], str]
 
 
 class _Row(Protocol):
@@ -29,7 +29,7 @@ def _rows(rows: Iterable[_Row]) -> str:
     return digest([[row.digest, row.span.first, row.span.until] for row in rows])
 
 
-def world_of(
+def fingerprints_of(
     declarations: Declarations, templates: Templates, present: CurrentState
 ) -> dict[tuple[str, str], str]:
     """Return (kind, name) → digest of declarations, templates and the code that reports ran.
@@ -46,8 +46,10 @@ def world_of(
     machine = {name: _rows(rows) for name, rows in d.components.items()}
     found |= {("machine", name): identity for name, identity in machine.items()}
     found["machine*", "all "] = digest(machine)
-    found["machine*", facts.SINCE] = digest(sorted([*key, value] for key, value in found.items()))
-    found["signal", facts.ALL_SIGNALS] = digest(sorted(d.signals))
+    found["machine*", identity.SINCE] = digest(
+        sorted([*key, value] for key, value in found.items())
+    )
+    found["signal", identity.ALL_SIGNALS] = digest(sorted(d.signals))
     found |= {("code", name): identity for name, identity in present.codes().items()}
     for template in templates.values():
         found["template", template.name] = template_identity(template)

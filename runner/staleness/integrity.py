@@ -45,10 +45,10 @@ def damaged_still(
 
     One that is just being replaced is not.
     """
-    doubtful = [name for name in names if look(reports / name)]
-    if doubtful:
+    suspect = [name for name in names if look(reports / name)]
+    if suspect:
         time.sleep(REPLACED_S)
-    found = {name: look(reports / name) for name in doubtful}
+    found = {name: look(reports / name) for name in suspect}
     return {name: why for name, why in found.items() if why}
 
 

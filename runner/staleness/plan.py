@@ -13,7 +13,7 @@ from ishtar.shots.testbed import Testbed
 from runner.jobs import EVERYTHING, Selection
 from runner.receipts import Subject
 from runner.staleness.current_state import CurrentState
-from runner.staleness.fingerprints import world_of
+from runner.staleness.fingerprints import fingerprints_of
 from runner.templates.ranges import holds_any
 from runner.templates.template import Template, Templates
 
@@ -66,7 +66,7 @@ def make_plan(
     shots, force = selection.shots, selection.force
     chosen = [t for t in templates.values() if selection.takes(t.name, t.scope)]
     compare = _Comparison(testbed, catalogue)
-    catalogue.doubt_changed(world_of(testbed.declarations, templates, compare.present))
+    catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, compare.present))
     plan: list[Planned] = []
     for template in (t for level in templates.levels() for t in level if t in chosen):
         if shots is None and not force and template.scope == "shot":
@@ -87,17 +87,17 @@ def make_plan(
             )
             for key, (reasons, folder) in sorted(due.items())
         ]
-    catalogue.believe(compare.believed)
+    catalogue.mark_clean(compare.clean)
     return plan
 
 
 class _Comparison:
-    """Holds the reports in doubt against the present."""
+    """Compares dirty reports with the current state."""
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.present = CurrentState(testbed, catalogue)
-        self.believed: list[str] = []
+        self.clean: list[str] = []
 
     def due(
         self, template: Template, wanted: Collection[str] | None
@@ -109,15 +109,15 @@ class _Comparison:
         found: dict[str, tuple[tuple[str, ...], str]] = {}
         for row in self.catalogue.reworded(template.name, template.prose_digest, wanted):
             found[row.subject] = ((PROSE,), row.folder)
-        doubted = self.catalogue.doubted([template.name], wanted)
-        inputs = self.catalogue.inputs([row.folder for row in doubted])
-        for row in doubted:
+        dirty = self.catalogue.dirty([template.name], wanted)
+        inputs = self.catalogue.inputs([row.folder for row in dirty])
+        for row in dirty:
             subject = Subject(template.scope, row.subject)
             read = inputs.get(row.folder, ())
             if reasons := stale_reasons(template, subject, row, read, self.present):
                 found[row.subject] = (reasons, row.folder)
             else:
-                self.believed.append(row.folder)
+                self.clean.append(row.folder)
         for key in self.catalogue.without_report(template.name, wanted):
             found[key] = ((MISSING,), "")
         return found

@@ -139,7 +139,7 @@ def test_a_new_version_with_the_same_numbers_makes_nothing_stale(factory, made):
     path.write_text(path.read_text().replace("version = 1", "version = 2"))
     assert planned(made) == {}
     # compared once, not by every plan from now on
-    assert made.catalogue.doubted([PROBE, GAUGE, DAY], None) == []
+    assert made.catalogue.dirty([PROBE, GAUGE, DAY], None) == []
 
 
 def test_a_calibration_that_begins_later_leaves_earlier_shots_alone(factory, made):

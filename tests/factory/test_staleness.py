@@ -15,7 +15,7 @@ import pytest
 
 from ishtar.attributes.edits import edit
 from ishtar.errors import NotFoundError
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.inputs.kinds import KINDS
 from ishtar.lineage.record import ABSENT, Input
 from ishtar.quality.dating import dating
@@ -72,7 +72,7 @@ def tolerant(template):
     return read
 
 
-class World:
+class Fingerprints:
     """A workspace with all kinds of reports up to date, and ways to change it."""
 
     def __init__(self, factory, coordinator, monkeypatch):
@@ -146,7 +146,7 @@ class World:
 
 @pytest.fixture
 def world(factory, coordinator, monkeypatch):
-    return World(factory, coordinator, monkeypatch)
+    return Fingerprints(factory, coordinator, monkeypatch)
 
 
 DAY = "2026-11-22"
@@ -154,7 +154,7 @@ DEVICE = "devices/langmuir_1.toml"
 SAME = 'input = "V"\nunit = "A"\ntransforms = [{ kind = "gain", gain = -0.5 }]\n'
 SAME = 'input = "V"\nunit = "A"\ntransforms = [{ kind = "gain", gain = -0.5 }]\n'
 LATER = "[[calibration]]\nversion = 2\nfrom = 2\n"
-TABLE: dict[str, tuple[Callable[[World], object], dict[str, str]]] = {
+TABLE: dict[str, tuple[Callable[[Fingerprints], object], dict[str, str]]] = {
     "nothing at all": (lambda w: None, {}),
     "numbers of a calibration": (
         lambda w: w.text(DEVICE, "gain = -0.5", "gain = -0.6"),
@@ -290,7 +290,7 @@ def test_every_kind_of_input_is_in_the_table_and_is_what_the_library_records():
     said = [text for _, expected in TABLE.values() for text in expected.values()]
     of_table = {KIND_OF_REASON.get(word, word) for word in (text.split()[0] for text in said)}
     assert of_table - {None} == KINDS.keys() - {"pinned"}  # which test_calibration_pinned holds
-    root = Path(facts.__file__).parent
+    root = Path(identity.__file__).parent
     recorded = set()
     for path in root.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

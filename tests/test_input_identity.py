@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ishtar.inputs import identity as facts
+from ishtar.inputs import identity
 from ishtar.lineage.record import ABSENT
 
 
@@ -21,28 +21,28 @@ class Row:
 
 
 def shots(*numbers: int) -> str:
-    return facts.shots_fact(numbers, "2026-11-22").digest
+    return identity.shots_input(numbers, "2026-11-22").digest
 
 
 def scrap(**changed: Any) -> str:
-    return facts.scrap_fact(Row(**changed), "Te", "00001").digest
+    return identity.scrap_input(Row(**changed), "Te", "00001").digest
 
 
 def scraps(*names: str, template: str = "probe") -> str:
     rows = [Row(name=name) for name in names] + [Row(name="other", template="t")]
-    return facts.scraps_fact(rows, template, "00001").digest
+    return identity.scraps_input(rows, template, "00001").digest
 
 
 def channels(*paths: str) -> str:
-    return facts.channels_fact(paths, 1).digest
+    return identity.channels_input(paths, 1).digest
 
 
 def sources(*stored: tuple[str, str]) -> str:
-    return facts.sources_fact(stored, 1).digest
+    return identity.sources_input(stored, 1).digest
 
 
 def attribute(value: Any) -> str:
-    return facts.attribute_fact("gas", value, 1).digest
+    return identity.attribute_input("gas", value, 1).digest
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_a_reader_could_notice_is_another_identity(one, other):
         (sources(("a", "1"), ("b", "2")), sources(("b", "2"), ("a", "1"))),
         (scraps("Te", template="nobody"), ABSENT),
         (attribute(None), ABSENT),
-        (facts.scrap_fact(None, "Te", "00001").digest, ABSENT),
+        (identity.scrap_input(None, "Te", "00001").digest, ABSENT),
     ],
 )
 def test_what_nobody_could_notice_is_the_same(one, other):
