@@ -27,9 +27,9 @@ from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.pool import open_pool
-from runner.service.deferred import Later, work_later
+from runner.service.deferred_work import Later, work_later
 from runner.simulate import Campaign, simulate
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 
 def main() -> None:

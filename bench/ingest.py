@@ -29,7 +29,7 @@ from nptdms import TdmsFile
 from ishtar.store import SourceFile
 from runner.ingest import IngestSettings, Layout, ingest_file
 from runner.simulate import Campaign, simulate_shot
-from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
+from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, volts_properties
 
 ROUNDS = 3
 LIMIT_MB = 400

@@ -35,7 +35,7 @@ from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.h5_names import group_name
 from runner.ingest import IngestSettings, Layout, ingest_file
 from runner.simulate import Campaign, simulate_shot
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 SHOT, WIDE = 7, 8
 N_FILES, N_CHANNELS = 10, 30  # of the shot that many sources make

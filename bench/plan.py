@@ -26,7 +26,7 @@ from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import fingerprints_of
 from runner.staleness.plan import make_plan
 from runner.templates.template import Templates, read_templates
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 N_TEMPLATES = 8
 ROUNDS = 3

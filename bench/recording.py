@@ -23,7 +23,7 @@ from ishtar.lineage.record import RAN, VARIABLE, read_records
 from runner.ingest import ingest_file
 from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 SHOT = 7
 CELLS = """

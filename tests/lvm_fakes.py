@@ -10,7 +10,7 @@ import numpy as np
 
 from ishtar.store import Origin, SourceFile, SourceWriter
 from runner.ingest import Context, Converter, IngestSettings, Outcome
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from tests.ingest_fakes import ingest_into, source_of
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from ishtar.calibration import load_declarations
 from ishtar.workspace import Workspace
-from runner.demo import campaign
+from runner.demo import campaign_demo as campaign
 from runner.simulate import Campaign, SimulationError, three_weeks
 from runner.simulate.campaign import setup_of
 from runner.simulate.weeks import HELIUM
 from runner.templates.template import read_templates
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 pytestmark = pytest.mark.whole
 

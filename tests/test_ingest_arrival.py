@@ -33,8 +33,8 @@ from runner.ingest import (
     remove_leftovers,
     scan,
 )
-from runner.ingest.errors import stopped
 from runner.ingest.incoming import open_for_writing
+from runner.ingest.ingest_errors import stopped
 from runner.ingest.matching import Followed
 from runner.ingest.quarantine import held, reason_of
 from runner.ingest.source_hash import BLOCK, FollowingHash, sha256_of

@@ -11,7 +11,7 @@ import pytest
 
 import runner.ingest
 from runner.ingest import Context, IngestSettings, converters
-from runner.ingest.outcome import Status
+from runner.ingest.ingest_outcome import Status
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TEXT = (DOCS / "ingest.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from runner.ingest import IngestSettings, Layout, Outcome, ingest_file, text_table
-from runner.ingest.errors import Rejected
 from runner.ingest.generatorlog import DayLog, GeneratorLog
+from runner.ingest.ingest_errors import Rejected
 
 NAME = "GENERATOR_2026-11-22.txt"
 HEADER = "Time\tForwardPower[W]\tReflectedPower[W]"

@@ -17,7 +17,7 @@ from ishtar.store import ScaleError, SourceFile
 from runner.ingest import Layout, ingest_file, tdms_blocks, tdms_time
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_scale import scale_of
-from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate, volts_properties
+from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, truncate, volts_properties
 from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import daqmx_index, ingested, noise, segment, tdms_object
 

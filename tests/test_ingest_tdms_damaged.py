@@ -17,7 +17,7 @@ from runner.ingest import NotWhole, Rejected
 from runner.ingest.context import Context
 from runner.ingest.tdms import Tdms
 from runner.ingest.tdms_blocks import TdmsMetadata
-from runner.simulate.tdms import ChannelBlock, TdmsWriter, truncate
+from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, truncate
 from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import (
     AS_BEFORE,

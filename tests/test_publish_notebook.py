@@ -18,7 +18,7 @@ from runner.render.fragment import read_fragment
 from runner.render.images import Gallery
 from runner.render.mathml import to_mathml
 from runner.render.notebook import render_report, renderer_version
-from runner.render.parameters import parameter_rows
+from runner.render.parameter_table import parameter_rows
 from runner.render.sanitise import MAX_TABLE_ROWS, Document, clean_output
 from runner.render.svg import UnusableImage
 from runner.render.theme import Theme

@@ -64,7 +64,7 @@ import os, sys, time
 from functools import partial
 from pathlib import Path
 from runner.publish.worker_pool import PoolSettings, start_pool
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 from tests.site_fakes import FakeSource
 if __name__ == "__main__":
     out = Path(sys.argv[1])

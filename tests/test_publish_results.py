@@ -18,13 +18,13 @@ from runner.publish.pages.calendar_pages import period_page
 from runner.publish.pages.landing import MAX_FAILURES, home_page
 from runner.publish.pages.templates import template_page_of
 from runner.publish.records import ShotRecord, WiringRow
+from runner.publish.shot_tables import shot_table
 from runner.publish.source import WorkspaceSource
-from runner.publish.tables import shot_table
 from runner.publish.view import View
 from runner.publish.view_models import Called, Mark, ShotRow
 from runner.receipts import Scrap, Subject
 from runner.scheduling.coordinator import Coordinator
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 from runner.templates.results import ResultRecord
 from tests.library_fakes import FIRST as SHOT
 from tests.library_fakes import MOVED, write_workspace

@@ -30,7 +30,7 @@ from runner.publish.source import WorkspaceSource
 from runner.receipts import Receipt, Scrap, Subject, report_folder
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.rebuild import rebuild
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 
 pytestmark = pytest.mark.whole

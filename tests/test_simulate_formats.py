@@ -23,7 +23,7 @@ from runner.simulate import (
     write_archive,
     write_lvm,
 )
-from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
+from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, volts_properties
 
 pytestmark = pytest.mark.whole
 

@@ -17,7 +17,7 @@ from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, SimulationError, demo_campaign, probe, simulate_shot
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import setup_of
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.command_fakes import caller
 from tests.simulated_shot import DAQ, Shot
 

@@ -22,12 +22,12 @@ from ishtar.errors import TimeBaseError
 from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
 from runner.publish import publish, publish_workspace
-from runner.publish.data.deferred import Coarse, _groups, depth_of
 from runner.publish.data.traces import is_current, traces_folder
+from runner.publish.data.traces_and_downloads import Coarse, _groups, depth_of
 from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 from tests.axis_fakes import (
     BARE,
     COUNTED,

@@ -15,8 +15,8 @@ from runner.publish import publish
 from runner.publish.data.index import spans
 from runner.publish.writer import json_bytes, script_bytes
 from runner.receipts import Scrap, Subject
-from runner.service.deferred import due
-from runner.settings.site import PublishSettings
+from runner.service.deferred_work import due
+from runner.settings.publishing import PublishSettings
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, YearsAhead, _shot, campaign, receipt
 

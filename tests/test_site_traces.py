@@ -29,7 +29,7 @@ from runner.receipts import Subject
 from runner.render.fragment import Fragment
 from runner.render.images import Picture
 from runner.scheduling.coordinator import Coordinator
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 from tests.site_fakes import YearsAhead
 

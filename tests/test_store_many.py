@@ -24,8 +24,8 @@ from ishtar.store.forgiving_file import ForgivingFile
 from ishtar.store.h5_names import group_name, to_json
 from runner.ingest import IngestSettings, Layout, ingest_file
 from runner.scheduling.coordinator import Coordinator
-from runner.simulate.tdms import ChannelBlock, TdmsWriter, volts_properties
-from runner.workspaces.starter import make_workspace
+from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, volts_properties
+from runner.workspaces.new_workspace import make_workspace
 
 pytestmark = pytest.mark.whole
 

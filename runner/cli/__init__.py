@@ -38,7 +38,7 @@ COMMANDS: dict[str, str] = {
     "serve": "service",
     "rerun": "people",
     "fork": "people",
-    "template": "template",
+    "template": "template_commands",
     "calib": "calib",
     "shots": "data",
     "edit": "edit",

@@ -17,9 +17,9 @@ from ishtar.query.numbers import select
 from ishtar.shots.testbed import Shots, Testbed
 from ishtar.signals.time_base import step_text
 from ishtar.workspace import Workspace
-from runner.cli.names import name_rows
 from runner.cli.output import Progress, json_option, print_json, print_rows
 from runner.cli.selection import choose_shots
+from runner.cli.signal_names import name_rows
 from runner.scheduling.coordinator import Coordinator
 
 

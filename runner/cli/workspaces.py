@@ -11,7 +11,7 @@ from ishtar.workspace import MARKER, VARIABLE, Workspace
 from runner.cli.data import ingest_files
 from runner.cli.narrator import Narrator
 from runner.demo.demo import Show, make_campaign_demo, make_demo
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 
 @click.command()

@@ -13,7 +13,7 @@ from runner.jobs import Done, Listener
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 if TYPE_CHECKING:
     from runner.simulate import Campaign
@@ -91,7 +91,7 @@ def make_demo(
 
 def make_campaign_demo(folder: Path, *, workers: int | None = None, show: Show = Show()) -> None:
     """Make a workspace of three weeks with faults in it, or bring it up to date."""
-    from runner.demo import campaign
+    from runner.demo import campaign_demo as campaign
     from runner.simulate import three_weeks
     from runner.simulate.weeks import NO_LOG
 

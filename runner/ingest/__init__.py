@@ -10,12 +10,12 @@ from runner.ingest.arrival import ingest_file
 from runner.ingest.context import Context
 from runner.ingest.day_index import index_days, shot_times
 from runner.ingest.days import day_problems, follow_shots, match_day, match_days
-from runner.ingest.errors import IngestStopped, NotWhole, Rejected, SourceMissing
 from runner.ingest.incoming import Settling, scan
+from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, SourceMissing
+from runner.ingest.ingest_outcome import Outcome
 from runner.ingest.intake import Intake
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.leftovers import remove_leftovers
-from runner.ingest.outcome import Outcome
 from runner.ingest.registry import Converter, converters
 from runner.ingest.settings import IngestSettings
 from runner.ingest.shot_number import shot_in

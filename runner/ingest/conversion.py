@@ -19,8 +19,8 @@ from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
 from ishtar.store import Origin, SourceFile, SourceWriter, problems
 from runner.ingest.context import Context
 from runner.ingest.days import follow_shot, ingest_day_log
-from runner.ingest.errors import IngestStopped, NotWhole, Rejected, stopped
 from runner.ingest.incoming import open_for_writing
+from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, stopped
 from runner.ingest.layout import Layout, shot_folder, workspace_root
 from runner.ingest.limits import written_limit
 from runner.ingest.quarantine import quarantine
@@ -88,7 +88,7 @@ class Verdict:
     Attributes
     ----------
     status : str
-        As of :class:`~runner.ingest.outcome.Outcome`; or why it was not stored: ``rejected``;
+        As of `Outcome`; or why it was not stored: ``rejected``;
         ``not whole``: it may be later; ``gone``; ``stopped``: disk, network or permissions;
         ``settings``: those are wrong.
     reason : str

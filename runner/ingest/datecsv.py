@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.ingest.context import Context
 from runner.ingest.datecsv_clock import date_of
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.shot_number import is_shot
 
 LARGEST = 1 << 20  # bytes; it is some lines

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_date, parse_moment
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 
 _HERE = ("local", "lokal", "ortszeit", "local time")
 

@@ -38,8 +38,8 @@ from runner.ingest.day_index import (
     states_date,
 )
 from runner.ingest.day_state import SUFFIX, LogState, read_state, settings_of
-from runner.ingest.errors import Rejected, stopped
 from runner.ingest.generatorlog import GeneratorLog
+from runner.ingest.ingest_errors import Rejected, stopped
 from runner.ingest.layout import DataFolders
 from runner.ingest.matching import Followed, find_match, is_matched, match_log
 from runner.ingest.quarantine import quarantine

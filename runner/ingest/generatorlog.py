@@ -21,8 +21,8 @@ from ishtar.errors import UnitError
 from ishtar.units import factor
 from runner.ingest.context import Context
 from runner.ingest.dates import find_date, parse_moment
-from runner.ingest.errors import Rejected
 from runner.ingest.generator_clock import BadTime, Clock, StepsBack
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.text_table import (
     BadCell,
     ends_lines_with_cr,

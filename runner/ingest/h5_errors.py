@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ishtar.errors import IshtarError
 from runner.ingest.context import Context
-from runner.ingest.errors import NotWhole, Rejected
+from runner.ingest.ingest_errors import NotWhole, Rejected
 
 MOST_NOTES = 40
 BLOCK_BYTES = 4 << 20

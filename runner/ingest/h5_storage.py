@@ -17,10 +17,10 @@ import numpy as np
 from h5py import h5d, h5p, h5s, h5t
 from numpy.typing import NDArray
 
-from runner.ingest.errors import Rejected
 from runner.ingest.h5_errors import BLOCK_BYTES, LeftOut, Unreadable, reading
 from runner.ingest.h5_filters import LARGEST_CHUNK, ChunkDecoder, stored_size
 from runner.ingest.h5_structure import Found
+from runner.ingest.ingest_errors import Rejected
 
 FREE_CLAIM = 1 << 30  # bytes that any file may become
 LARGEST_RATIO = 1000  # times its own size that a file may become beyond that

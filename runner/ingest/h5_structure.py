@@ -12,9 +12,9 @@ from typing import Any
 
 from h5py import h5d, h5f, h5g, h5l, h5o
 
-from runner.ingest.errors import Rejected
 from runner.ingest.h5_attributes import AttributeReader, Attributes, name_of, text_of
 from runner.ingest.h5_errors import LeftOut, Notes, Unreadable, reading
+from runner.ingest.ingest_errors import Rejected
 
 DEEPEST = 50  # levels of groups
 MOST_LINKS = 100_000

@@ -18,7 +18,6 @@ from h5py import h5d, h5f, h5p, h5s
 
 from ishtar.store import ChannelWriter
 from runner.ingest.context import Context
-from runner.ingest.errors import Rejected
 from runner.ingest.h5_attributes import plain
 from runner.ingest.h5_errors import LeftOut, NoHdf5, Notes, Unreadable, reading, verdict
 from runner.ingest.h5_shot import tell_shot
@@ -27,6 +26,7 @@ from runner.ingest.h5_structure import Contents, Found, survey
 from runner.ingest.h5_texts import is_text, text_of_dataset
 from runner.ingest.h5_time import Axes, Axis, is_coordinate
 from runner.ingest.h5_values import Meaning, Part, is_wide, meaning_of, number_type, parts_of
+from runner.ingest.ingest_errors import Rejected
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MOST_CHANNELS = 10_000

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ishtar.errors import IshtarError
 from ishtar.plain_files import readable
-from runner.ingest.outcome import Outcome
+from runner.ingest.ingest_outcome import Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from ishtar.store import ChannelWriter
 from ishtar.units import factor
 from runner.ingest.context import Context
 from runner.ingest.dates import iso
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.lvm_axis import Starts, complaints, looks_like_a_unit
 from runner.ingest.lvm_layout import Place, places_of
 from runner.ingest.lvm_lines import END_OF_HEADER, comment_column, text_of

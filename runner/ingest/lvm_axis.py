@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ishtar.errors import UnitError
 from ishtar.units import WORDS, factor, parse_unit
 from runner.ingest.dates import parse_moment
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.lvm_layout import Place
 from runner.ingest.lvm_text import LvmFile, Segment
 from runner.ingest.stated_moments import LONG_S

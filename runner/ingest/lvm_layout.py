@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.lvm_lines import COMMENT, MOST_COLUMNS, comment_column
 from runner.ingest.lvm_text import LvmFile, Segment
 

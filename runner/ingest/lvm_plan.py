@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.lvm_axis import COUNTED, SECONDS, Axis, Starts, axis_of
 from runner.ingest.lvm_layout import Place
 from runner.ingest.lvm_text import LvmFile, Segment

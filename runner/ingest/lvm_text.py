@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.ingest.errors import NotWhole, Rejected
+from runner.ingest.ingest_errors import NotWhole, Rejected
 from runner.ingest.lvm_lines import (
     END_OF_HEADER,
     MOST_COLUMNS,

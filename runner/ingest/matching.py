@@ -27,8 +27,8 @@ from runner.ingest.day_state import (
     times_of,
     write_state,
 )
-from runner.ingest.errors import Rejected
 from runner.ingest.generatorlog import GeneratorLog, Pulse
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.layout import DataFolders
 from runner.ingest.placement import (
     Change,

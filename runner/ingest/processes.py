@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.ingest.conversion import Request, Verdict
-from runner.ingest.errors import IngestStopped
+from runner.ingest.ingest_errors import IngestStopped
 
 logger = logging.getLogger(__name__)
 

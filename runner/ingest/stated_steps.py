@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runner.ingest.errors import one_line
+from runner.ingest.ingest_errors import one_line
 from runner.ingest.stated_moments import LONG_S, moment_of_number
 from runner.ingest.stated_numbers import stated_number, stated_rate, stated_seconds, time_unit
 

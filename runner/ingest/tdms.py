@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from runner.ingest.context import Context
 from runner.ingest.dates import iso, parse_moment
-from runner.ingest.errors import Rejected, one_line
+from runner.ingest.ingest_errors import Rejected, one_line
 from runner.ingest.tdms_bases import TimeBases
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_objects import Objects, cleaned, kept, plain, read_objects

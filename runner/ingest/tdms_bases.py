@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.store import ScaleError
-from runner.ingest.errors import one_line
+from runner.ingest.ingest_errors import one_line
 from runner.ingest.stated_moments import FARTHEST, LONG_S, moment_of_number
 from runner.ingest.stated_numbers import time_unit
 from runner.ingest.tdms_objects import Channel, Objects

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.ingest.errors import NotWhole, Rejected, one_line
+from runner.ingest.ingest_errors import NotWhole, Rejected, one_line
 from runner.ingest.tdms_layout import Column, Key, Region
 from runner.ingest.tdms_metadata import MetadataReader, Salvaged
 from runner.ingest.tdms_types import decoded

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from runner.ingest.errors import Rejected, one_line
+from runner.ingest.ingest_errors import Rejected, one_line
 from runner.ingest.tdms_layout import RawIndex, Scaler
 from runner.ingest.tdms_types import (
     DAQMX,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 from runner.ingest.tdms_types import DataType, Order, possible_sizes
 
 MOST_VALUES = 64  # bytes of values that may be made of a byte: 8 lines in it, each a uint64

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from runner.ingest.errors import NotWhole, Rejected, one_line
+from runner.ingest.ingest_errors import NotWhole, Rejected, one_line
 from runner.ingest.tdms_index import (
     AS_BEFORE,
     LONGEST_GAP,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ishtar.store.h5_names import free_name
-from runner.ingest.errors import one_line
+from runner.ingest.ingest_errors import one_line
 from runner.ingest.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms_types import DataType, TimeStamp, Unread, type_of
 

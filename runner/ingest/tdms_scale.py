@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.store import ScaleError, apply_scale
-from runner.ingest.errors import one_line
+from runner.ingest.ingest_errors import one_line
 from runner.ingest.stated_numbers import stated_number
 from runner.ingest.tdms_sensors import SENSORS, sensor
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.ingest.errors import Rejected
+from runner.ingest.ingest_errors import Rejected
 
 BLOCK_BYTES = 4 << 20
 LONGEST_LINE = 16 << 20  # bytes; what has none shorter is no table

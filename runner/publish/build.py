@@ -24,9 +24,9 @@ from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.workspace import Workspace
 from runner.publish.addresses import UNDATED, subject_folder, subject_page
-from runner.publish.data.deferred import make_traces
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
+from runner.publish.data.traces_and_downloads import make_traces
 from runner.publish.history import shots_after
 from runner.publish.page_sets import render_missing, write_reference_pages, write_subject
 from runner.publish.pages.across_shots import traces_page, write_across
@@ -48,7 +48,7 @@ from runner.receipts import Subject
 from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
 from runner.settings.file import Settings
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 
 log = logging.getLogger(__name__)
 

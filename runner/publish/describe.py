@@ -9,7 +9,7 @@ from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
 from runner.publish.view_models import InputRow, Provenance, ReportState
 from runner.receipts import Subject
 from runner.render.format import time_text
-from runner.render.parameters import SUBJECT_PARAMETERS
+from runner.render.parameter_table import SUBJECT_PARAMETERS
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
 

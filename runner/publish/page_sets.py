@@ -19,7 +19,7 @@ from runner.publish.addresses import (
     subject_folder,
     template_page,
 )
-from runner.publish.data.deferred import keep_of_shot
+from runner.publish.data.traces_and_downloads import keep_of_shot
 from runner.publish.page_models import Page
 from runner.publish.pages.bibliography import bibliography_page, read_bibliography
 from runner.publish.pages.calendar_pages import Kind, keys_of, period_link, period_page

@@ -35,7 +35,7 @@ from runner.publish.view_models import (
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 from runner.render.fragment import Fragment, read_fragment
 from runner.render.notebook import THUMBNAIL
-from runner.render.parameters import SUBJECT_PARAMETERS
+from runner.render.parameter_table import SUBJECT_PARAMETERS
 
 VALUES_OF_CARD = 6
 AT_ONCE = 200  # shots that are asked for together in a build of everything

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.kernel.warm.processes import end_with_parent
-from runner.publish.data.deferred import make_traces
 from runner.publish.data.index import Collected, collect
+from runner.publish.data.traces_and_downloads import make_traces
 from runner.publish.page_sets import render_missing, write_subject
 from runner.publish.pages.shots import shot_page
 from runner.publish.records import SiteSource
@@ -26,7 +26,7 @@ from runner.publish.writer import Writer, Written
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 
 AT_ONCE = 25  # shots that a process takes; fewer where there are few
 FEW = 20  # shots that are not worth starting processes for

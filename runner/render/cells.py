@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from runner.render.images import Picture
-from runner.render.parameters import ParameterRow
+from runner.render.parameter_table import ParameterRow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from runner.render.interactive import lost_parts, not_shown
 from runner.render.latex import latex_to_html
 from runner.render.markdown import highlight, markdown_to_html
 from runner.render.outputs import shown_outputs
-from runner.render.parameters import parameter_rows
+from runner.render.parameter_table import parameter_rows
 from runner.render.sanitise import FIGURES, Document, clean_output, resolve_local_links
 from runner.render.theme import Theme
 

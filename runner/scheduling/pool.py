@@ -135,7 +135,7 @@ def _local(wanted: Wanted) -> Iterator[Executor]:
 
 
 def _dask(wanted: Wanted) -> AbstractContextManager[Executor]:
-    from runner.scheduling.cluster.pool import open_cluster
+    from runner.scheduling.cluster.cluster_pool import open_cluster
 
     return open_cluster(wanted.workers, settings=wanted.settings, root=wanted.root)
 

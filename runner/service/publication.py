@@ -13,7 +13,7 @@ from runner.monitoring.status import worth_telling
 from runner.publish import publish_workspace
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
-from runner.service.deferred import Later, work_later
+from runner.service.deferred_work import Later, work_later
 from runner.service.observe import ServiceObserver
 
 logger = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ from runner.scheduling.priority_queue import Priority
 from runner.scheduling.scheduler import Scheduler
 from runner.service.backfill import requests, take_request
 from runner.service.day_times import DayTimes
-from runner.service.deferred import old_shots
+from runner.service.deferred_work import old_shots
 from runner.service.observe import ServiceObserver
 from runner.service.outside import Outside, change_of
 from runner.service.publication import Publication

@@ -17,7 +17,7 @@ from runner.ingest.settings import IngestSettings
 from runner.kernel.sandbox import CHOICES
 from runner.monitoring.logs import FORMS
 from runner.settings.facility import Facility
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 
 KERNELS = ("warm", "cold")
 METRICS_FILE = "file"

@@ -8,7 +8,7 @@
 
 from runner.simulate.campaign import FLAWS, PROBES, Campaign, SimulationError, demo_campaign
 from runner.simulate.other_formats import archive_of, write_archive, write_lvm
-from runner.simulate.tdms import truncate
+from runner.simulate.tdms_files import truncate
 from runner.simulate.weeks import three_weeks
 from runner.simulate.write import simulate, simulate_shot
 

@@ -19,7 +19,13 @@ from runner.simulate.campaign import (
     setup_of,
 )
 from runner.simulate.discharge import Discharge, discharge
-from runner.simulate.tdms import ChannelBlock, Properties, TdmsWriter, truncate, volts_properties
+from runner.simulate.tdms_files import (
+    ChannelBlock,
+    Properties,
+    TdmsWriter,
+    truncate,
+    volts_properties,
+)
 from runner.simulate.truth import write_truth
 
 Progress = Callable[[int, int], None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.demo.campaign import (
+from runner.demo.campaign_demo import (
     COMMENTS,
     LATE,
     NEW_ANTENNA,

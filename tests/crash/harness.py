@@ -22,7 +22,7 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import WorkspaceError
 from ishtar.workspace import Workspace
 from runner.simulate import Campaign, simulate
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.crash.reader import Reader
 
 TARGETS = ("service", "worker", "kernel", "kernel server", "fork server")

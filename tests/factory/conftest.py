@@ -19,7 +19,7 @@ from runner.kernel.warm import owner
 from runner.kernel.warm.owner import WarmServer
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.command_fakes import Call, caller
 from tests.factory.warm_fakes import kernels_from, printed
 

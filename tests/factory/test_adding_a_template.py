@@ -11,7 +11,7 @@ from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.factory.page_fakes import DOCS, blocks, cell, replace_cells
 
 pytestmark = pytest.mark.whole

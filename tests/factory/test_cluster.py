@@ -26,9 +26,9 @@ from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.cluster import connection
+from runner.scheduling.cluster.cluster_pool import open_cluster
+from runner.scheduling.cluster.cluster_worker import Home, check
 from runner.scheduling.cluster.connection import Connection
-from runner.scheduling.cluster.pool import open_cluster
-from runner.scheduling.cluster.worker import Home, check
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import given_up
 from runner.settings.file import PoolSettings, read_settings
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.whole
 
 COORDINATOR = """
 import os, time
-from runner.scheduling.cluster.pool import open_cluster
+from runner.scheduling.cluster.cluster_pool import open_cluster
 if __name__ == "__main__":
     with open_cluster(1) as pool:
         print(pool.submit(os.getpid).result(), flush=True)

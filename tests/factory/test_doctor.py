@@ -15,7 +15,7 @@ import pytest
 from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.workspaces import doctor
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 pytestmark = pytest.mark.whole
 

@@ -16,7 +16,7 @@ from ishtar.workspace import Workspace
 from runner.ingest.settings import IngestSettings
 from runner.scheduling.coordinator import Coordinator
 from runner.settings.file import read_settings
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.command_fakes import Call, caller
 
 pytestmark = pytest.mark.whole

@@ -13,7 +13,7 @@ import pytest
 
 from ishtar.workspace import Workspace
 from runner.errors import SettingsError
-from runner.ingest.outcome import Outcome
+from runner.ingest.ingest_outcome import Outcome
 from runner.service.metrics import FAMILIES, Metrics, serve
 from runner.service.observe import ServiceObserver
 from runner.settings.file import address_of, read_settings

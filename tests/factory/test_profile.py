@@ -13,7 +13,7 @@ from runner.jobs import Selection
 from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 
 pytestmark = pytest.mark.whole
 

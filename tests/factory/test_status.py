@@ -18,7 +18,7 @@ from runner.cli import main
 from runner.cli.live import LiveLines
 from runner.cli.narrator import Narrator, seconds, table
 from runner.cli.status_text import document, lines
-from runner.ingest.outcome import Outcome
+from runner.ingest.ingest_outcome import Outcome
 from runner.jobs import Event, Job
 from runner.monitoring.progress import folder, following, read_progress
 from runner.monitoring.status import Board, Holder, LastFile, read_status, status_file

@@ -15,7 +15,7 @@ from runner.receipts import Receipt
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.simulate import Campaign, simulate
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.axis_fakes import store_again
 from tests.factory.shared_fakes import made_once
 

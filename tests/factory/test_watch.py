@@ -20,7 +20,7 @@ from runner.service.seen import Seen
 from runner.service.watch import watch
 from runner.settings.file import WatchSettings
 from runner.simulate import Campaign, simulate
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.factory.service_fakes import Service, ServiceProcess
 
 pytestmark = pytest.mark.whole

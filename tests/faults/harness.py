@@ -25,7 +25,7 @@ from ishtar.workspace import Workspace
 from runner.scheduling.lock import lock_file
 from runner.simulate import Campaign, simulate
 from runner.simulate.campaign import SHOTS_A_DAY
-from runner.workspaces.starter import make_workspace
+from runner.workspaces.new_workspace import make_workspace
 from tests.crash.harness import PROBE, TWICE, Service, write_template
 from tests.faults.disk import full, small_disk
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from runner.publish.addresses import slug
-from runner.publish.data.deferred import needs_traces
 from runner.publish.data.search import Entry, search_entries
 from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_of
+from runner.publish.data.traces_and_downloads import needs_traces
 from runner.publish.view import View
 from runner.publish.writer import Writer
 from runner.receipts import Subject
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 
 INDEX = "data/index"
 SEARCH = "data/search"

@@ -13,7 +13,7 @@ from typing import ClassVar
 from runner.publish.addresses import subject_page
 from runner.publish.describe import subject_text
 from runner.publish.page_models import Page
-from runner.publish.tables import shot_table
+from runner.publish.shot_tables import shot_table
 from runner.publish.view import View
 from runner.publish.view_models import Link, ShotTable
 from runner.publish.writer import Writer

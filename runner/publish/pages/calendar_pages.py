@@ -14,8 +14,8 @@ from runner.publish.history import trend
 from runner.publish.key_results import Key
 from runner.publish.page_models import Page
 from runner.publish.quantities import Scale, cell, scale_of
+from runner.publish.shot_tables import MAX_COLUMNS
 from runner.publish.subject_data import daily
-from runner.publish.tables import MAX_COLUMNS
 from runner.publish.view import Daily, View, alike, failure, failures_between
 from runner.publish.view_models import Column, DayCell, Failure, Heat, Link, Month, Trend, Year
 from runner.receipts import Scrap, Subject

@@ -24,7 +24,7 @@ from runner.publish.page_models import (
     UndatedPage,
 )
 from runner.publish.pages.calendar_pages import heat, periods_of, years
-from runner.publish.tables import shot_table
+from runner.publish.shot_tables import shot_table
 from runner.publish.view import View, alike, failure, failures_between
 from runner.publish.view_models import Failure, Image, Link, ShotTable
 from runner.receipts import Subject

@@ -31,7 +31,7 @@ from runner.publish.pages.across_shots import COMPARE, TRACES
 from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.pages.calendar_pages import periods_of
 from runner.publish.records import ReportRecord, ShotRecord
-from runner.publish.tables import shot_table
+from runner.publish.shot_tables import shot_table
 from runner.publish.view import View, result_text
 from runner.publish.view_models import Change, Link
 from runner.receipts import NOTEBOOK, Subject

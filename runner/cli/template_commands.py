@@ -105,7 +105,7 @@ def add(name: str) -> None:
     """
     from ishtar.calibration import read_declarations
     from runner.templates.check import problems_of
-    from runner.workspaces.starter import add_template
+    from runner.workspaces.new_workspace import add_template
 
     workspace = Workspace.find()
     path = add_template(workspace, name)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import ClusterError, WorkersLost
 from runner.execution.execute import place
 from runner.jobs import Done, Job
+from runner.scheduling.cluster.cluster_worker import Home, work
 from runner.scheduling.cluster.connection import Connection
-from runner.scheduling.cluster.worker import Home, work
 from runner.settings.file import PoolSettings
 
 if TYPE_CHECKING:

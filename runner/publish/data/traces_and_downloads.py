@@ -24,7 +24,7 @@ from runner.publish.data.traces import Depth, is_current, read_index, traces_fol
 from runner.publish.records import ShotRecord, SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 
 DOWNLOADS = ("data.csv", "data.mat")
 

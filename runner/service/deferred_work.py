@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.attempts import Attempts
-from runner.publish.data.deferred import make_traces
 from runner.publish.data.parquet import update_parquet
 from runner.publish.data.traces import LEVELS_KEPT, read_index
+from runner.publish.data.traces_and_downloads import make_traces
 from runner.publish.records import SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
 from runner.receipts import Subject
-from runner.settings.site import PublishSettings
+from runner.settings.publishing import PublishSettings
 
 if TYPE_CHECKING:
     from runner.scheduling.coordinator import Coordinator
