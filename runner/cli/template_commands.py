@@ -16,7 +16,7 @@ from runner.scheduling.coordinator import Coordinator
 from runner.templates.template import read_templates
 
 if TYPE_CHECKING:
-    from runner.trial.result import Trial
+    from runner.preview.preview_result import Preview
 
 
 @click.group()
@@ -158,9 +158,9 @@ def test(
     Shows which results changed by how many sigmas and which figures differ, as a page in
     trials/NAME/ of the workspace. Nothing is published, and no report is touched.
 
-    Exits with 1 when a trial failed; a change is none, unless --fail-on-change says so.
+    Exits with 1 when a preview failed; a change is none, unless --fail-on-change says so.
     """
-    from runner.trial.run import golden_subjects, try_template
+    from runner.preview.preview_run import golden_subjects, try_template
 
     workspace = Workspace.find()
     with (
@@ -172,31 +172,31 @@ def test(
         subjects = golden_subjects(coordinator.catalogue, chosen, shots)
         if output is not None and len(subjects) > 1:
             raise click.UsageError(f"{len(subjects)} notebooks do not fit into {output}: give one")
-        trial = try_template(
+        preview = try_template(
             coordinator, chosen, subjects, workers=workers, listener=None if as_json else narrator
         )
     if output is not None:
-        shutil.copyfile(trial.notebook(subjects[0]), output)
+        shutil.copyfile(preview.notebook(subjects[0]), output)
     if as_json:
-        print_json(trial.to_dict())
+        print_json(preview.to_dict())
     else:
-        _tell(trial)
-    if show and not webbrowser.open(trial.page.as_uri()):
-        click.echo(f"no browser is found here: open {trial.page} in one", err=True)
-    changed = limit is not None and any(s.exceeds(limit) for s in trial.subjects)
-    return int(changed or trial.verdict == "failed")
+        _tell(preview)
+    if show and not webbrowser.open(preview.page.as_uri()):
+        click.echo(f"no browser is found here: open {preview.page} in one", err=True)
+    changed = limit is not None and any(s.exceeds(limit) for s in preview.subjects)
+    return int(changed or preview.verdict == "failed")
 
 
-def _tell(trial: Trial) -> None:
-    """Print a trial: a line for each subject, one for each result that changed, the verdict."""
-    from runner.trial.result import VERDICTS, change_text
+def _tell(preview: Preview) -> None:
+    """Print a preview: a line for each subject, one for each result that changed, the verdict."""
+    from runner.preview.preview_result import VERDICTS, change_text
 
-    for part in trial.subjects:
+    for part in preview.subjects:
         click.echo(f"{part.subject}: {part.summary}")
         if part.trouble:
             click.echo(f"  {part.trouble}")
         width = max((len(s.name) for s in part.changed_scraps), default=0)
         for scrap in part.changed_scraps if part.verdict != "failed" else ():
             click.echo(f"  {scrap.name.ljust(width)}  {change_text(scrap)}")
-    click.echo(f"{trial.template}: {VERDICTS[trial.verdict]}")
-    click.echo(f"the page: {trial.page}")
+    click.echo(f"{preview.template}: {VERDICTS[preview.verdict]}")
+    click.echo(f"the page: {preview.page}")

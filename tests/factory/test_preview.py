@@ -12,12 +12,9 @@ import pytest
 
 from ishtar.lineage.record import Input
 from runner.errors import ParameterError
-from runner.receipts import Receipt, Scrap, Subject
-from runner.render.images import Picture
-from runner.templates.template import read_template
-from runner.trial.code import code_difference
-from runner.trial.compare import compare_inputs, compare_scraps
-from runner.trial.figures import (
+from runner.preview.code_difference import code_difference
+from runner.preview.compare import compare_inputs, compare_scraps
+from runner.preview.figure_difference import (
     Figure,
     compare_figures,
     compare_pair,
@@ -26,8 +23,11 @@ from runner.trial.figures import (
     pixels,
     to_png,
 )
-from runner.trial.result import SubjectTrial, Trial, sigmas_text
-from runner.trial.run import golden_subjects
+from runner.preview.preview_result import Preview, SubjectPreview, sigmas_text
+from runner.preview.preview_run import golden_subjects
+from runner.receipts import Receipt, Scrap, Subject
+from runner.render.images import Picture
+from runner.templates.template import read_template
 
 pytestmark = pytest.mark.whole
 
@@ -187,15 +187,15 @@ def test_inputs_that_are_new_gone_or_of_another_version_are_named():
     ],
 )
 def test_the_verdict_is_the_worst_of_states_and_results(before, after, scraps, verdict):
-    trial = SubjectTrial(
+    preview = SubjectPreview(
         subject=Subject.shot(1),
         before=receipt(state=before) if before else None,
         after=receipt(state=after),
         scraps=(only_change(*scraps),) if scraps else (),
     )
-    assert trial.verdict == verdict
-    fine = SubjectTrial(subject=Subject.shot(2), before=receipt(), after=receipt())
-    both = Trial(template="probe", title="Probe", folder=Path("x"), subjects=(fine, trial))
+    assert preview.verdict == verdict
+    fine = SubjectPreview(subject=Subject.shot(2), before=receipt(), after=receipt())
+    both = Preview(template="probe", title="Probe", folder=Path("x"), subjects=(fine, preview))
     assert both.verdict == verdict
 
 
@@ -316,12 +316,12 @@ def test_days_and_ranges_are_named_as_people_name_them(factory, coordinator):
 
 
 def everything(root: Path) -> dict[str, str]:
-    """Return the digest of each file that a trial must leave alone."""
+    """Return the digest of each file that a preview must leave alone."""
     kept = [p for part in ("reports", "site", "templates_nb") for p in (root / part).rglob("*")]
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept if p.is_file()}
 
 
-def test_a_trial_lies_beside_the_published_report_and_touches_nothing_else(factory, call):
+def test_a_preview_lies_beside_the_published_report_and_touches_nothing_else(factory, call):
     factory.template("probe", TOOLS, GLUE.format(value=1.0), PLOT.format(y="red"))
     assert call("run", "--workers", "0")[0] == 0
     assert call("publish")[0] == 0
@@ -369,7 +369,7 @@ def test_a_trial_lies_beside_the_published_report_and_touches_nothing_else(facto
     assert sorted(p.name for p in (root / "trials").iterdir()) == [".gitignore", "probe"]
 
 
-def test_a_trial_of_an_unchanged_template_says_that_nothing_changed(factory, call):
+def test_a_preview_of_an_unchanged_template_says_that_nothing_changed(factory, call):
     factory.template("probe", TOOLS, GLUE.format(value=1.0), PLOT.format(y="red"))
     assert call("run", "--workers", "0")[0] == 0
     code, out, err = call(
@@ -384,7 +384,7 @@ def test_a_trial_of_an_unchanged_template_says_that_nothing_changed(factory, cal
     assert code_difference(made, made) == ()
 
 
-def test_a_change_fails_only_who_asks_for_it_and_a_failed_trial_always(factory, call):
+def test_a_change_fails_only_who_asks_for_it_and_a_failed_preview_always(factory, call):
     factory.template("probe", TOOLS, GLUE.format(value=1.0))
     assert call("run", "--workers", "0")[0] == 0
     factory.template("probe", TOOLS, GLUE.format(value=1.3))

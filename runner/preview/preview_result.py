@@ -1,4 +1,4 @@
-"""The result of a trial: each subject beside its published report, and a verdict over all."""
+"""The result of a preview: each subject beside its published report, and a verdict over all."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from runner.preview.code_difference import CodeLine
+from runner.preview.compare import HARMLESS, KIND_WORDS, ScrapChange
+from runner.preview.figure_difference import FigureChange
 from runner.publish.quantities import quantity
 from runner.publish.view_models import Change
 from runner.receipts import Receipt, Subject
 from runner.render.format import MINUS, MISSING
-from runner.trial.code import CodeLine
-from runner.trial.compare import HARMLESS, KIND_WORDS, ScrapChange
-from runner.trial.figures import FigureChange
 
 Verdict = Literal["failed", "beyond", "unpublished", "within", "same"]  # the worst first
 VERDICTS: dict[Verdict, str] = {
@@ -27,13 +27,13 @@ FAILED = ("failed", "timeout")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubjectTrial:
-    """A trial for one shot, day or range, beside the published report.
+class SubjectPreview:
+    """A preview for one shot, day or range, beside the published report.
 
     Attributes
     ----------
     before, after
-        The receipt of the published report, None where there is none, and that of the trial.
+        The receipt of the published report, None where there is none, and that of the preview.
     inputs
         Parameters and inputs that differ.
     code
@@ -109,13 +109,13 @@ class SubjectTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A trial of a template on some subjects; ``folder`` holds all that came of it."""
+class Preview:
+    """A preview of a template on some subjects; ``folder`` holds all that came of it."""
 
     template: str
     title: str
     folder: Path
-    subjects: tuple[SubjectTrial, ...]
+    subjects: tuple[SubjectPreview, ...]
 
     @property
     def page(self) -> Path:
@@ -162,26 +162,26 @@ def change_text(change: ScrapChange) -> str:
     return ", ".join(w for w in words if w)
 
 
-def _subject_dict(trial: SubjectTrial, notebook: Path) -> dict[str, Any]:
-    before, after = trial.before, trial.after
+def _subject_dict(preview: SubjectPreview, notebook: Path) -> dict[str, Any]:
+    before, after = preview.before, preview.after
     return {
-        "subject": trial.subject.key,
-        "shot": trial.subject.number if trial.subject.scope == "shot" else None,
-        "verdict": trial.verdict,
+        "subject": preview.subject.key,
+        "shot": preview.subject.number if preview.subject.scope == "shot" else None,
+        "verdict": preview.verdict,
         "state_before": before.state if before else None,
         "state": after.state,
         "reason": after.reason,
         "duration_before_s": before.duration_s if before else None,
         "duration_s": after.duration_s,
-        "same_code": trial.same_code,
+        "same_code": preview.same_code,
         "notebook": str(notebook),
-        "trouble": trial.trouble,
-        "scraps": [_scrap_dict(s) for s in trial.scraps],
+        "trouble": preview.trouble,
+        "scraps": [_scrap_dict(s) for s in preview.scraps],
         "figures": [
             {"kind": f.kind, "share": f.share, "cell": (f.after or f.before).cell}  # type: ignore[union-attr]
-            for f in trial.figures
+            for f in preview.figures
         ],
-        "inputs": [vars(c) for c in trial.inputs],
+        "inputs": [vars(c) for c in preview.inputs],
     }
 
 

@@ -1,4 +1,4 @@
-"""A trial as pages that open from disk: an overview, and each executed report."""
+"""A preview as pages that open from disk: an overview, and each executed report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from ishtar.store import write_atomic
+from runner.preview.code_difference import CodeLine
+from runner.preview.compare import KIND_WORDS, ScrapChange
+from runner.preview.figure_difference import Figure, FigureChange
+from runner.preview.preview_result import VERDICTS, Preview, SubjectPreview, Verdict, sigmas_text
 from runner.publish.build import CSP
 from runner.publish.page_models import Page
 from runner.publish.quantities import Quantity, quantity
@@ -20,15 +24,11 @@ from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, renderer_version
 from runner.render.theme import Theme
 from runner.settings.facility import Facility
-from runner.trial.code import CodeLine
-from runner.trial.compare import KIND_WORDS, ScrapChange
-from runner.trial.figures import Figure, FigureChange
-from runner.trial.result import VERDICTS, SubjectTrial, Trial, Verdict, sigmas_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScrapRow:
-    """A result, published and in the trial. ``far`` marks what is beyond sigma or has none."""
+    """A result, published and in the preview. ``far`` marks what is beyond sigma or has none."""
 
     name: str
     before: Quantity | None
@@ -41,7 +41,7 @@ class ScrapRow:
 
 @dataclass(frozen=True, kw_only=True)
 class FigureRow:
-    """A figure, published, in the trial, and what differs; None where there is no such picture."""
+    """A figure: published, in the preview, and the difference; None where there is no picture."""
 
     n: int
     words: str
@@ -53,14 +53,14 @@ class FigureRow:
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectPart:
-    """One subject of a trial.
+    """One subject of a preview.
 
     Attributes
     ----------
     id
         Anchor of its section.
     before, after
-        Marks of the published report (None where there is none) and of the trial.
+        Marks of the published report (None where there is none) and of the preview.
     durations_s
         Of both, in the same order.
     rows, same
@@ -68,7 +68,7 @@ class SubjectPart:
     figures, n_figures
         Figures that changed, and how many there are.
     report
-        Path of the page with the whole report of the trial; ``notebook`` that of its notebook.
+        Path of the page with the whole report of the preview; ``notebook`` that of its notebook.
     """
 
     id: str
@@ -99,10 +99,10 @@ class CodePart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialPage(Page):
-    """``index.html`` of a trial."""
+class PreviewPage(Page):
+    """``index.html`` of a preview."""
 
-    template: ClassVar[str] = "pages/trial.html"
+    template: ClassVar[str] = "pages/preview.html"
     name: str
     verdict: Verdict
     words: str
@@ -111,46 +111,46 @@ class TrialPage(Page):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialReportPage(Page):
-    """``00007/index.html``: the whole report that a trial made. ``back`` is the trial's page."""
+class PreviewReportPage(Page):
+    """``00007/index.html``: the whole report of a preview. ``back`` is the page of the preview."""
 
-    template: ClassVar[str] = "pages/trial_report.html"
+    template: ClassVar[str] = "pages/preview_report.html"
     mark: Mark
     body: Markup | None
     back: str
 
 
-def write_pages(trial: Trial, folder: Path, *, facility: Facility, theme: Theme) -> None:
-    """Write the pages of a trial, with all that they show, into its folder.
+def write_pages(preview: Preview, folder: Path, *, facility: Facility, theme: Theme) -> None:
+    """Write the pages of a preview, with all that they show, into its folder.
 
-    The reports of the trial lie there already, each in the folder of its subject.
+    The reports of the preview lie there already, each in the folder of its subject.
     """
     writer = Writer(folder, theme, Site.of(theme, facility, CSP))
     writer.assets()
-    for subject in trial.subjects:
+    for subject in preview.subjects:
         writer.page(_report_page(subject, folder / subject.subject.key, theme), rank=0)
-    page = TrialPage(
+    page = PreviewPage(
         path="index.html",
-        title=f"Trial of {trial.title}",
-        name=trial.template,
-        verdict=trial.verdict,
-        words=VERDICTS[trial.verdict],
-        subjects=[_part(subject, folder) for subject in trial.subjects],
-        code=_code_parts(trial.subjects),
+        title=f"Preview of {preview.title}",
+        name=preview.template,
+        verdict=preview.verdict,
+        words=VERDICTS[preview.verdict],
+        subjects=[_part(subject, folder) for subject in preview.subjects],
+        code=_code_parts(preview.subjects),
     )
     writer.page(page, rank=1)
     writer.switch()
 
 
-def _report_page(trial: SubjectTrial, folder: Path, theme: Theme) -> TrialReportPage:
+def _report_page(preview: SubjectPreview, folder: Path, theme: Theme) -> PreviewReportPage:
     """Return the page of an executed report; what its body was read from goes."""
     fragment = read_fragment(folder, renderer_version(theme))
     for name in (FRAGMENT, THUMBNAIL):
         (folder / name).unlink(missing_ok=True)
-    return TrialReportPage(
+    return PreviewReportPage(
         path=f"{folder.name}/index.html",
-        title=f"Trial of {trial.after.title}, {trial.subject}",
-        mark=_mark(trial.after),
+        title=f"Preview of {preview.after.title}, {preview.subject}",
+        mark=_mark(preview.after),
         body=Markup(fragment.body) if fragment else None,
         back="index.html",
     )
@@ -162,17 +162,17 @@ def _mark(receipt: Receipt) -> Mark:
     )
 
 
-def _part(trial: SubjectTrial, folder: Path) -> SubjectPart:
-    key, before, after = trial.subject.key, trial.before, trial.after
-    rows = [_scrap_row(s) for s in trial.scraps]
-    pairs = list(zip(trial.scraps, rows, strict=True))
-    far = [s for s in trial.scraps if s.sigmas]
-    name = str(trial.subject)
+def _part(preview: SubjectPreview, folder: Path) -> SubjectPart:
+    key, before, after = preview.subject.key, preview.before, preview.after
+    rows = [_scrap_row(s) for s in preview.scraps]
+    pairs = list(zip(preview.scraps, rows, strict=True))
+    far = [s for s in preview.scraps if s.sigmas]
+    name = str(preview.subject)
     return SubjectPart(
         id=f"of-{key}",
         name=name[0].upper() + name[1:],
-        verdict=trial.verdict,
-        words=VERDICTS[trial.verdict],
+        verdict=preview.verdict,
+        words=VERDICTS[preview.verdict],
         before=_mark(before) if before else None,
         after=_mark(after),
         durations_s=(before.duration_s if before else None, after.duration_s),
@@ -181,13 +181,13 @@ def _part(trial: SubjectTrial, folder: Path) -> SubjectPart:
         largest=f"{far[0].name} {sigmas_text(far[0].sigmas)}" if far else "",
         figures=[
             _figure_row(k + 1, change, folder, key)
-            for k, change in enumerate(trial.figures)
+            for k, change in enumerate(preview.figures)
             if change.kind != "same"
         ],
-        n_figures=len(trial.figures),
-        inputs=trial.inputs,
-        same_code=trial.same_code,
-        trouble=trial.trouble,
+        n_figures=len(preview.figures),
+        inputs=preview.inputs,
+        same_code=preview.same_code,
+        trouble=preview.trouble,
         report=f"{key}/index.html",
         notebook=f"{key}/{NOTEBOOK}",
     )
@@ -219,7 +219,7 @@ def _figure_row(n: int, change: FigureChange, folder: Path, key: str) -> FigureR
         size = figure.picture
         return Image(href=path, width=size.width, height=size.height, alt=figure.alt)
 
-    before, after = put(change.before, "published"), put(change.after, "trial")
+    before, after = put(change.before, "published"), put(change.after, "preview")
     marked = None
     if change.difference is not None and after is not None:
         path = f"{key}/differences/figure-{n}.png"
@@ -263,10 +263,10 @@ def _share(share: float | None) -> str:
     return f"{100 * share:.2g} % of the pixels" if share >= 1e-4 else "<0.01 % of the pixels"
 
 
-def _code_parts(subjects: Sequence[SubjectTrial]) -> list[CodePart]:
+def _code_parts(subjects: Sequence[SubjectPreview]) -> list[CodePart]:
     """Return each difference of code once: published reports may be of several versions."""
     by_lines: dict[tuple[CodeLine, ...], list[str]] = {}
-    for trial in subjects:
-        if trial.code:
-            by_lines.setdefault(trial.code, []).append(str(trial.subject))
+    for preview in subjects:
+        if preview.code:
+            by_lines.setdefault(preview.code, []).append(str(preview.subject))
     return [CodePart(subjects=names, lines=lines) for lines, names in by_lines.items()]

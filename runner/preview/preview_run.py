@@ -1,4 +1,4 @@
-"""Running a trial: a template as it is now, on golden shots, beside what is published of them."""
+"""Running a preview: a template as it is now, on golden shots, beside what is published of them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.errors import ParameterError, WorkersLost
 from runner.execution.execute import execute
 from runner.jobs import Done, Event, Job, Listener
+from runner.preview.code_difference import code_difference
+from runner.preview.compare import compare_inputs, compare_scraps
+from runner.preview.figure_difference import compare_figures, figures_of
+from runner.preview.preview_page import write_pages
+from runner.preview.preview_result import Preview, SubjectPreview
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
@@ -27,14 +32,9 @@ from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import given_up, open_workers
 from runner.templates.ranges import range_of
 from runner.templates.template import Template
-from runner.trial.code import code_difference
-from runner.trial.compare import compare_inputs, compare_scraps
-from runner.trial.figures import compare_figures, figures_of
-from runner.trial.page import write_pages
-from runner.trial.result import SubjectTrial, Trial
 
-TRIALS = "trials"  # folder of a workspace
-LEFTOVER_S = 24 * 3600.0  # what a killed trial has left is older
+PREVIEWS = "trials"  # folder of a workspace
+LEFTOVER_S = 24 * 3600.0  # what a killed preview has left is older
 
 
 def golden_subjects(catalogue: Catalogue, template: Template, text: str | None) -> list[Subject]:
@@ -77,10 +77,10 @@ def try_template(
     *,
     workers: int | None = None,
     listener: Listener | None = None,
-) -> Trial:
+) -> Preview:
     """Run a template on some subjects and lay the results beside the published reports.
 
-    The trial appears whole, in ``trials/NAME/`` of the workspace, in place of the last one. It
+    The preview appears whole, in ``trials/NAME/`` of the workspace, in place of the last one. It
     touches neither official reports nor what the catalogue says of them nor the site.
 
     Parameters
@@ -88,7 +88,7 @@ def try_template(
     workers
         Processes; 0 runs in this one, None takes what the settings say.
     """
-    home = coordinator.workspace.root / TRIALS
+    home = coordinator.workspace.root / PREVIEWS
     _prepare(home)
     folder = home / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}"
     folder.mkdir()
@@ -98,7 +98,7 @@ def try_template(
         for done in found:
             os.rename(folder / "made" / done.folder, folder / done.receipt.subject)
         shutil.rmtree(folder / "made")
-        trial = Trial(
+        preview = Preview(
             template=template.name,
             title=template.title,
             folder=home / template.name,
@@ -108,24 +108,24 @@ def try_template(
         )
         own = coordinator.workspace.theme
         write_pages(
-            trial,
+            preview,
             folder,
             facility=coordinator.settings.facility,
             theme=Theme.load(own if own.is_dir() else None),
         )
-        _switch(folder, trial.folder)
+        _switch(folder, preview.folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return trial
+    return preview
 
 
 def _prepare(home: Path) -> None:
-    """Make the folder of trials, which git ignores, and clear what a killed one left in it."""
+    """Make the folder of previews, which git ignores, and clear what a killed one left in it."""
     home.mkdir(exist_ok=True)
     if not (home / ".gitignore").exists():
         write_atomic(home / ".gitignore", "*\n")
     for path in home.glob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):  # another trial has just cleared it
+        with contextlib.suppress(FileNotFoundError):  # another preview has just cleared it
             if time.time() - path.stat().st_mtime > LEFTOVER_S:
                 shutil.rmtree(path, ignore_errors=True)
 
@@ -173,8 +173,8 @@ def _run(
         return [made[job.subject] for job in jobs]
 
 
-def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectTrial:
-    """Lay the report that a trial made beside the published one."""
+def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPreview:
+    """Lay the report that a preview made beside the published one."""
     rows = coordinator.catalogue.reports(
         subject=after.subject, template=after.template, current=True
     )
@@ -187,7 +187,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectTr
             trouble = f"The published report cannot be read ({error}): `ishtar run` makes it again."
     if before is None or published is None:
         scraps = compare_scraps((), after.scraps)
-        return SubjectTrial(
+        return SubjectPreview(
             subject=after.of, before=None, after=after, scraps=tuple(scraps), trouble=trouble
         )
     notebooks = published / NOTEBOOK, folder / NOTEBOOK
@@ -197,7 +197,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectTr
     except UnreadableNotebook as error:
         figures, code = (), ()
         trouble = f"Figures and code are not compared. {error}"
-    return SubjectTrial(
+    return SubjectPreview(
         subject=after.of,
         before=before,
         after=after,
@@ -210,7 +210,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectTr
 
 
 def _switch(folder: Path, place: Path) -> None:
-    """Put a whole trial in its place, over the last one."""
+    """Put a whole preview in its place, over the last one."""
     while True:
         try:
             os.rename(folder, place)

@@ -72,7 +72,7 @@ class FigureChange:
 
     @property
     def alt(self) -> str:
-        """What it shows, in the words of the trial where it has any."""
+        """What it shows, in the words of the preview where it has any."""
         figure = self.after or self.before
         return figure.alt if figure else ""
 
@@ -106,7 +106,7 @@ def figures_of(notebook: Path) -> list[Figure]:
 
 
 def compare_figures(before: Sequence[Figure], after: Sequence[Figure]) -> list[FigureChange]:
-    """Pair the figures of two reports and compare them, in the order of the trial.
+    """Pair the figures of two reports and compare them, in the order of the preview.
 
     Figures of the same cell belong together; what is left, by its order: in notebooks whose
     cells have no ids, or after a cell was replaced. Those that went come last.

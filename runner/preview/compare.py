@@ -1,4 +1,4 @@
-"""What changed between a published report and a trial of it: results and inputs.
+"""What changed between a published report and a preview of it: results and inputs.
 
 Differences of numbers are given in sigmas of the published value. Both runs see the same data, so
 the errors of both are the same errors; dividing by √(σ₁² + σ₂²), as for independent measurements,
@@ -130,7 +130,7 @@ def _yardstick(before: Scrap, after: Scrap, factor: float) -> tuple[float | None
     if before.sigma:
         return before.sigma, ""
     if after.sigma:
-        return after.sigma * factor, "in sigmas of the trial: the published value has none"
+        return after.sigma * factor, "in sigmas of the preview: the published value has none"
     return None, ""
 
 
@@ -159,7 +159,7 @@ def _unit_note(before: Scrap, after: Scrap) -> str:
 def compare_inputs(before: Receipt, after: Receipt) -> list[Change]:
     """Return what differs of parameters, of what was read, and of the library's modules in reach.
 
-    The template's own code is no input: `runner.trial.code` compares it line by line.
+    The template's own code is no input: `runner.preview.code_difference` compares it line by line.
     """
     old = {_key(i): i for i in before.inputs if i.kind != "code"}
     new = {_key(i): i for i in after.inputs if i.kind != "code"}
