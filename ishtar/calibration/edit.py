@@ -25,6 +25,7 @@ from ishtar.calibration.load import read_declarations
 from ishtar.calibration.spans import Span
 from ishtar.errors import IshtarError
 from ishtar.plain_files import read_plain
+from ishtar.store.atomic import atomic_path
 
 Entry = dict[str, Any]
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -72,8 +73,6 @@ class Edit:
 
     def write(self) -> Path:
         """Replace the file; one that somebody else changed meanwhile is left alone."""
-        from ishtar.store.atomic import atomic_path
-
         path = (self.folder / self.name).resolve()  # a link stays a link
         if (read_plain(path) if path.exists() else b"") != self.before.encode():
             raise CalibrationEditError(f"{self.name} was changed meanwhile: look at it, try again")

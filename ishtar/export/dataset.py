@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ishtar.errors import TimeBaseError
+from ishtar.export.writing import choose
 from ishtar.signals.signal import Signal
 from ishtar.signals.time_base import Along, Counted, step_text
 from ishtar.signals.windows import bounds
@@ -48,8 +49,6 @@ def load_together(
         A signal that is named has no calibration.
     """
     import xarray as xr
-
-    from ishtar.export.writing import choose
 
     signals, left_out = choose(shot, [names] if isinstance(names, str) else names)
     if t is not None:

@@ -24,6 +24,7 @@ from ishtar.errors import IshtarError
 from ishtar.export.matlab import ascii_signs, fields, identifiers, set_class, struct
 from ishtar.signals.signal import Signal, Story
 from ishtar.signals.time_base import COUNTED, SECONDS, Regular
+from ishtar.store import atomic_path
 
 Array = NDArray[np.float64]
 
@@ -377,8 +378,6 @@ FORMATS: dict[str, Format] = {
 
 def write_all(export: Export, form: Format, paths: Sequence[Path]) -> None:
     """Write files that all appear whole, once the last one is written, or none does."""
-    from ishtar.store import atomic_path
-
     with ExitStack() as stack:
         temporary = [stack.enter_context(atomic_path(path)) for path in paths]
         form.write(export, temporary)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ishtar.calibration import Declarations
+from ishtar.calibration.changes import changes
 from ishtar.errors import NoSuchComponent, did_you_mean, nearest
 from ishtar.inputs import identity
 from ishtar.lineage.record import record
@@ -178,8 +179,6 @@ class Machine:
         other : Shot or Machine
             The one before.
         """
-        from ishtar.calibration.changes import changes
-
         before = other if isinstance(other, Machine) else getattr(other, "machine", None)
         if not isinstance(before, Machine):
             raise TypeError(f"diff({other!r}): give the other shot itself, machine.diff(tb[1200])")

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ishtar.calibration import Declarations, load_declarations
+from ishtar.calibration.pinned import declarations_at
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
 from ishtar.inputs import identity
@@ -189,7 +190,6 @@ class Testbed:
         """Signals, wiring, devices and components as declared in ``calibrations/``."""
         if self.calib is None:
             return load_declarations(self.workspace.calibrations)
-        from ishtar.calibration.pinned import declarations_at
 
         return declarations_at(self.workspace.calibrations, self.calib)
 

@@ -21,6 +21,7 @@ from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import run_one
+from runner.simulate import truncate
 
 NEW_ANTENNA, NEW_DETECTOR, NEW_CALIBRATION = 1201, 1206, 1211  # first shots with them
 HALF_COPIED = 1241
@@ -167,8 +168,6 @@ def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
 
 def copy_by_halves(raw: Path, of: int) -> None:
     """Leave a file whose copy broke off: it is no shot and goes to quarantine."""
-    from runner.simulate import truncate
-
     broken = raw / f"{HALF_COPIED:05d}_Data.tdms"
     shutil.copyfile(raw / f"{of:05d}_Data.tdms", broken)
     truncate(broken)

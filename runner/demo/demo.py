@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ishtar.workspace import MARKER, Workspace
+from runner.demo import campaign_demo as campaign
+from runner.ingest import ingest_file
 from runner.jobs import Done, Listener
+from runner.publish import publish_workspace
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock
+from runner.simulate import SimulationError, demo_campaign, simulate, three_weeks
+from runner.simulate.weeks import NO_LOG
 from runner.workspaces.new_workspace import make_workspace
 
 if TYPE_CHECKING:
@@ -20,8 +25,6 @@ if TYPE_CHECKING:
 
 
 def _ingest_quietly(coordinator: Coordinator, files: Iterable[Path]) -> None:
-    from runner.ingest import ingest_file
-
     for path in files:
         outcome = ingest_file(
             path, layout=coordinator.workspace, settings=coordinator.settings.ingest
@@ -75,8 +78,6 @@ def make_demo(
     SimulationError
         There is no such model, or the shots that are there were simulated with another.
     """
-    from runner.simulate import demo_campaign
-
     days = [demo_campaign(probe=probe or "analysis", magnetised=magnetised)]
     if probe is not None or magnetised:
         _check_model(folder / "raw" / "complete", days[0])
@@ -91,10 +92,6 @@ def make_demo(
 
 def make_campaign_demo(folder: Path, *, workers: int | None = None, show: Show = Show()) -> None:
     """Make a workspace of three weeks with faults in it, or bring it up to date."""
-    from runner.demo import campaign_demo as campaign
-    from runner.simulate import three_weeks
-    from runner.simulate.weeks import NO_LOG
-
     days = three_weeks()
     fresh = not (folder / MARKER).exists()
     workspace = _workspace(folder, days, "Demo testbed")
@@ -123,8 +120,6 @@ def _workspace(folder: Path, days: Sequence[Campaign], facility: str) -> Workspa
 
 
 def _simulate(workspace: Workspace, days: Sequence[Campaign], show: Show) -> Path:
-    from runner.simulate import simulate
-
     raw = workspace.root / "raw"
     done = raw / "complete"
     if not done.exists():
@@ -136,8 +131,6 @@ def _simulate(workspace: Workspace, days: Sequence[Campaign], show: Show) -> Pat
 
 
 def _check_model(done: Path, day: Campaign) -> None:
-    from runner.simulate import SimulationError
-
     if not done.exists():
         return
     there, asked = done.read_text().strip() or "analysis", _model_of(day)  # once nothing was noted
@@ -178,8 +171,6 @@ def _run(coordinator: Coordinator, workers: int | None, show: Show) -> list[Done
 
 
 def _publish(coordinator: Coordinator, something_new: bool, show: Show) -> None:
-    from runner.publish import publish_workspace
-
     if something_new or not (coordinator.workspace.site / "index.html").exists():
         show.say("publishing the site")
         publish_workspace(coordinator)

@@ -22,6 +22,7 @@ from runner.publish.data.traces import LEVELS_KEPT, read_index
 from runner.publish.data.traces_and_downloads import make_traces
 from runner.publish.records import SiteSource
 from runner.publish.retention import is_old
+from runner.publish.source import WorkspaceSource
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.settings.publishing import PublishSettings
@@ -101,8 +102,6 @@ def work_later(coordinator: Coordinator, later: Later) -> list[int]:
     Returns the shots whose pages do not say yet what they should: of which there are traces and
     downloads now, or other results in the course up to them.
     """
-    from runner.publish.source import WorkspaceSource
-
     writer = Writer.plain(coordinator.workspace.site)
     if later.n_traces:
         source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
