@@ -169,7 +169,6 @@ def test_it_finds(db: sqlite3.Connection, text: str, shots: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "at", "says"),
     [
-        ("gas = 'Ar'", 4, "write == to compare"),
         ("gas == 'Ar' & Te > 3", 12, "write and"),
         ("gas == 'Ar' adn Te > 3", 12, "did you mean 'and'"),
         ("gas == Ar", 7, "no attribute or scrap 'Ar'"),
@@ -185,7 +184,7 @@ def test_it_finds(db: sqlite3.Connection, text: str, shots: list[int]) -> None:
         ("comment", 0, "comment holds text"),
         ("3 == 'x'", 5, "a number is compared with text"),
         ("gas == 'Ar", 7, "never closed"),
-        ("max_IC_Pinj > 500 W", 18, "in the unit of what they are compared with"),
+        ("max_IC_Pinj > 500 W", 18, "leave the unit out"),
         ("Te > 3 and", 10, "expected a name"),
         ("(Te > 3", 7, "expected )"),
         ("Te + 3", 0, "no condition: compare it"),
@@ -200,11 +199,11 @@ def test_it_finds(db: sqlite3.Connection, text: str, shots: list[int]) -> None:
         ("mising(Te)", 0, "did you mean 'missing'"),
         ("Te > 1e999", 5, "too large"),
         ("lower(Te) == 'x'", 6, "Te holds numbers"),
-        ("Te > 3; DROP TABLE shots", 6, "means nothing here"),
+        ("Te > 3 $ DROP TABLE shots", 7, "means nothing here"),
         ("__import__('os')", 0, "no function '__import__'"),
         ("gas == '\ud800'", 7, "no Unicode"),
         ("", 0, "empty"),
-        ("(" * 40 + "Te" + ")" * 40, 17, "brackets"),
+        ("(" * 40 + "Te" + ")" * 40, 16, "brackets"),
         (" + ".join(["Te"] * 900) + " > 1", None, "words"),
     ],
 )
@@ -540,7 +539,8 @@ def test_sql_and_plain_python_agree(db: sqlite3.Connection, tree: Condition) -> 
 
 WORDS = (
     "gas Te date useful level and or not in is None True ( ) [ ] , .. == = != < > + - * / 'Ar' 3 "
-    "1e5 2026-11-22 `x missing( abs( lower( Te.sigma langmuir. . é \x00 %"
+    "1e5 2026-11-22 `x missing( abs( lower( Te.sigma langmuir. . é \x00 % ; ~ ≥ none "
+    "latest 3eV 2026-11"
 )
 words = st.sampled_from(WORDS.split(" "))
 

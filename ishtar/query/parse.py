@@ -1,28 +1,22 @@
-"""From the text of a query to its tree: words by one regular expression, then recursive descent.
+"""From the text of a query to its tree.
 
-::
-
-    either     = both {"or" both}
-    both       = negated {"and" negated}
-    negated    = "not" negated | comparison
-    comparison = sum {("==" | "!=" | "<" | "<=" | ">" | ">=") sum}
-                 [["not"] "in" (list | range | sum) | "is" ["not"] "None"]
-    sum        = product {("+" | "-") product}
-    product    = signed {("*" | "/") signed}
-    signed     = ("-" | "+") signed | number | text | date | name | "True" | "False"
-                 | ("abs" | "lower" | "missing") "(" sum ")" | "(" either ")"
+A text is parts between ``;``, which must all hold. A part is numbers of shots, words to look for,
+or a condition; `ishtar.query.scan` writes a condition so that Python's own grammar takes it, and
+here each kind of node that a query may have becomes a part of the tree. docs/catalogue.md has the
+whole language.
 """
 
 from __future__ import annotations
 
-import math
+import ast
 import re
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NoReturn
+from itertools import pairwise
+from typing import NoReturn
 
 from ishtar.errors import did_you_mean, nearest
+from ishtar.query.scan import MOST_TOKENS, WORD, Scan
 from ishtar.query.tree import (
+    MOMENT,
     Among,
     Arithmetic,
     Call,
@@ -30,6 +24,7 @@ from ishtar.query.tree import (
     Condition,
     Contains,
     Joined,
+    Latest,
     Literal,
     Missing,
     Moment,
@@ -39,66 +34,24 @@ from ishtar.query.tree import (
     QueryError,
     Term,
     Truth,
+    Value,
+    Words,
+    as_moment,
 )
 
-MOST_TOKENS = 800  # SQLite gives up at expressions 1000 deep
-DEEPEST = 16  # … and at some thirty nested brackets
-
-KEYWORDS = ("and", "or", "not", "in", "is", "None", "True", "False")
 FUNCTIONS = ("abs", "lower", "missing")
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-INSTEAD = {
-    "=": "write == to compare",
-    "<>": "write != for unequal",
-    "!": "write not",
-    "&": "write and",
-    "&&": "write and",
-    "|": "write or",
-    "||": "write or",
-    "**": "write a product",
-}
-TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    |(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?
-        (?![\w-]))
-    |(?P<number>(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-    |(?P<text>'[^']*'|"[^"]*")
-    |(?P<quoted>`[^`]+`)
-    |(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)
-    |(?P<sign>==|!=|<=|>=|<>|\.\.|&&|\|\||\*\*|[<>()\[\],+*/=&|!-])""",
-    re.VERBOSE,
-)
-MOMENT = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2})?)?)?)?)?")
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word of the query; ``kind`` is a group of `TOKEN`, ``word`` for keywords, or ``end``."""
-
-    kind: str
-    text: str
-    at: int
-
-
-def _tokens(text: str) -> list[Token]:
-    found: list[Token] = []
-    at = 0
-    while at < len(text):
-        match = TOKEN.match(text, at)
-        if match is None:
-            quote = text[at] in "'\"`"
-            problem = "this quote is never closed" if quote else "this sign means nothing here"
-            raise QueryError(f"{problem}: correct it", text, at)
-        kind = str(match.lastgroup)
-        if kind == "name" and match[0] in KEYWORDS:
-            kind = "word"
-        if kind != "space":
-            found.append(Token(kind, match[0], at))
-        at = match.end()
-        if len(found) > MOST_TOKENS:
-            raise QueryError(f"more than {MOST_TOKENS} words: split the query", text, at - 1)
-    return [*found, Token("end", "", len(text))]
+LONGEST = 20_000  # characters
+PART = re.compile(r"(?:'[^']*'|\"[^\"]*\"|`[^`]*`|[^;])+")
+SHOT = r"(?:latest|[0-9]{1,9}(?:\s*\.\.\s*[0-9]{1,9})?)"
+SHOTS = re.compile(rf"{SHOT}(?:\s*,\s*{SHOT})*")
+SIGNS = re.compile(r"[=<>~≥≤≠!()\[\]'\"`&|]|\s[-+*/]\s|\.\.|\b(?:True|False|None)\b")
+NAME = re.compile(rf"{WORD}(?:\.{WORD})*")
+KEYWORD = re.compile(r"\b(?:and|or|not|in|is)\b")
+OPERATORS = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/",
+}  # fmt: skip
+SUMS, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult, ast.Div)
 
 
 def parse(text: str) -> Condition:
@@ -109,256 +62,203 @@ def parse(text: str) -> Condition:
     QueryError
         It is no query; the message shows where and what was likely meant.
     """
-    return _Parser(text).parse()
+    if len(text) > LONGEST:
+        raise QueryError(f"more than {LONGEST} characters: split the query", text, LONGEST)
+    found: list[Condition] = []
+    left = MOST_TOKENS
+    for match in PART.finditer(text):
+        if part := match[0].strip():
+            at = match.start() + len(match[0]) - len(match[0].lstrip())
+            condition, count = _part(text, at, at + len(part), left)
+            found.append(condition)
+            left -= count + 1
+    if not found:
+        raise QueryError("it is empty: write a condition, e.g. gas == 'Ar'", text, 0)
+    return found[0] if len(found) == 1 else Joined(0, len(text), "and", tuple(found))
 
 
-class _Parser:
-    """Recursive descent, one method for each rank of binding."""
+def _part(text: str, at: int, end: int, most: int) -> tuple[Condition, int]:
+    """Return a part of a query, and how many words it has."""
+    part, place = text[at:end], (at, end - at)
+    words = part.split()
+    if SHOTS.fullmatch(part):
+        items = [_shots(text, m.start(), m.end()) for m in re.compile(SHOT).finditer(text, at, end)]
+        return Among(*place, Name(*place, "shot"), tuple(items)), len(items)
+    if not SIGNS.search(part):
+        if len(words) > most:
+            raise QueryError(f"more than {MOST_TOKENS} words: split the query", text, at)
+        found: Condition = Words(*place, tuple(words))
+        if len(words) == 1 and NAME.fullmatch(part):
+            found = Truth(*place, Name(*place, part), alone=True)
+        if not KEYWORD.search(part):
+            return found, len(words)
+        try:
+            return _condition(text, at, end, most)
+        except QueryError:
+            return found, len(words)  # strap back in
+    return _condition(text, at, end, most)
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = _tokens(text)
-        self.i = 0
-        self.depth = 0
 
-    def parse(self) -> Condition:
-        if self.now.kind == "end":
-            raise QueryError("it is empty: write a condition, e.g. gas == 'Ar'", self.text, 0)
-        found = self.condition(self.either())
-        return found if self.now.kind == "end" else self.unexpected("expected and, or, or the end")
+def _shots(text: str, at: int, end: int) -> Term | tuple[Term, Term]:
+    ends = [
+        Latest(m.start(), len(m[0]))
+        if m[0] == "latest"
+        else Literal(m.start(), len(m[0]), float(m[0]))
+        for m in re.compile("latest|[0-9]+").finditer(text, at, end)
+    ]
+    return ends[0] if len(ends) == 1 else (ends[0], ends[1])
 
-    # --- tokens
 
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.i]
+def _condition(text: str, at: int, end: int, most: int) -> tuple[Condition, int]:
+    scan = Scan(text, at, end, most)
+    return _Walk(text, scan).condition(_parsed(scan)), scan.count
 
-    def take(self, *texts: str) -> Token | None:
-        """Step over a sign or keyword where it comes next."""
-        token = self.now
-        if token.kind in ("word", "sign") and token.text in texts:
-            self.i += 1
-            return token
+
+def _parsed(scan: Scan) -> ast.expr:
+    """Return a condition as Python's grammar understands it."""
+    try:
+        return ast.parse(scan.source.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        at, end = scan.place
+        problem = "this is no condition: simplify it"
+        raise QueryError(problem, scan.text, at, end - at) from error
+
+
+def parse_item(text: str, value: Value) -> Term | tuple[Term, Term] | None:
+    """Return a value as a number, a date or a range of them; None where it is a word."""
+    try:
+        scan = Scan(text, value.at, value.at + value.length, MOST_TOKENS)
+        return _Walk(text, scan).item(_parsed(scan))
+    except QueryError:
         return None
 
-    def need(self, text: str) -> None:
-        if not self.take(text):
-            self.unexpected(f"expected {text}")
 
-    def unexpected(self, wanted: str) -> NoReturn:
-        token, before = self.now, self.tokens[max(self.i - 1, 0)]
-        near: list[str] = []
-        if token.text in INSTEAD:
-            wanted = INSTEAD[token.text]
-        elif token.kind == "name" and (near := nearest(token.text, KEYWORDS)):
-            wanted += did_you_mean(token.text, KEYWORDS)
-        elif token.kind == "name" and before.kind == "number":
-            wanted += "; numbers are written bare, in the unit of what they are compared with"
-        raise QueryError(wanted, self.text, token.at, len(token.text), near)
+class _Walk:
+    """From Python's syntax tree to ours, by the few kinds of nodes that a query may have."""
+
+    def __init__(self, text: str, scan: Scan) -> None:
+        self.text = text
+        self.scan = scan
+
+    def place(self, node: ast.expr) -> tuple[int, int]:
+        at = self.scan.starts[node.col_offset]
+        return at, self.scan.ends[node.end_col_offset or 0] - at
 
     def wrong(self, problem: str, node: Node) -> NoReturn:
         raise QueryError(problem, self.text, node.at, node.length)
 
-    def span(self, at: int) -> tuple[int, int]:
-        """Return the place of a node that began at ``at`` and ends with the last token taken."""
-        last = self.tokens[self.i - 1]
-        return at, last.at + len(last.text) - at
-
-    def deeper(self) -> None:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise QueryError(
-                f"more than {DEEPEST} brackets or signs inside each other: simplify the query",
-                self.text,
-                self.now.at,
-            )
-
-    # --- conditions
-
-    def condition(self, node: Node) -> Condition:
+    def condition(self, given: ast.expr) -> Condition:
+        node = self.node(given)
         if isinstance(node, Condition):
             return node
         if isinstance(node, Name) or (isinstance(node, Literal) and node.value in (0.0, 1.0)):
             return Truth(node.at, node.length, node)
+        if isinstance(node, Literal) and isinstance(node.value, str):
+            return Words(node.at, node.length, (node.value,))
         self.wrong("this is a value, no condition: compare it with something", node)
 
-    def term(self, node: Node) -> Term:
+    def term(self, given: ast.expr) -> Term:
+        node = self.node(given)
         if isinstance(node, Term):
             return node
         self.wrong("this is a condition, no value: join conditions with and, or, not", node)
 
-    def either(self) -> Node:
-        return self.joined("or", self.both)
+    def node(self, given: ast.expr) -> Node:
+        match given:
+            case ast.Name(id=name):
+                return self.scan.nodes[int(name[1:])]
+            case ast.BoolOp(op=op, values=values):
+                word = "and" if isinstance(op, ast.And) else "or"
+                return Joined(*self.place(given), word, tuple(map(self.condition, values)))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return Not(*self.place(given), self.condition(operand))
+            case ast.UnaryOp(op=op, operand=operand):
+                return self.signed(op, self.term(operand), given)
+            case ast.BinOp(op=ast.BitOr()):
+                self.wrong("a range stands after in, = or !=: correct it", Node(*self.place(given)))
+            case ast.BinOp():
+                return self.arithmetic(given)
+            case ast.Compare():
+                return self.comparison(given)
+            case ast.Call(func=func, args=[argument]):
+                return self.call(self.node(func), argument, given)
+        self.wrong("this means nothing here: correct it", Node(*self.place(given)))
 
-    def both(self) -> Node:
-        return self.joined("and", self.negated)
+    def signed(self, op: ast.unaryop, inner: Term, given: ast.expr) -> Term:
+        if isinstance(op, ast.UAdd):
+            return inner
+        if isinstance(inner, Literal) and isinstance(inner.value, float):
+            return Literal(*self.place(given), -inner.value, inner.unit)
+        return Call(*self.place(given), "-", inner)
 
-    def joined(self, word: str, part: Any) -> Node:
-        at, first = self.now.at, part()
-        found = [first]
-        while self.take(word):
-            found.append(part())
-        if len(found) == 1:
-            answer: Node = first
-            return answer
-        return Joined(*self.span(at), word, tuple(self.condition(node) for node in found))
+    def arithmetic(self, given: ast.BinOp) -> Term:
+        """Return what is of one rank as one node: a sum of hundreds is not hundreds deep."""
+        rank = SUMS if isinstance(given.op, SUMS) else PRODUCTS
+        place = self.place(given)
+        rest: list[tuple[str, Term]] = []
+        first: ast.expr = given
+        while (
+            isinstance(first, ast.BinOp)
+            and isinstance(first.op, rank)
+            and first.col_offset == given.col_offset  # else it stands in brackets
+        ):
+            rest.append((OPERATORS[type(first.op)], self.term(first.right)))
+            first = first.left
+        return Arithmetic(*place, self.term(first), tuple(reversed(rest)))
 
-    def negated(self) -> Node:
-        token = self.take("not")
-        if token is None:
-            return self.comparison()
-        self.deeper()
-        inner = self.condition(self.negated())
-        self.depth -= 1
-        return Not(*self.span(token.at), inner)
+    def call(self, function: Node, argument: ast.expr, given: ast.expr) -> Node:
+        name = function.name if isinstance(function, Name) else ""
+        if name not in FUNCTIONS:
+            near = did_you_mean(name, FUNCTIONS) or f"; there are {', '.join(FUNCTIONS)}"
+            problem, hits = f"no function {name!r}{near}", nearest(name, FUNCTIONS)
+            raise QueryError(problem, self.text, function.at, function.length, hits)
+        term = self.term(argument)
+        place = self.place(given)
+        return Missing(*place, term) if name == "missing" else Call(*place, name, term)
 
-    def comparison(self) -> Node:
-        at, left = self.now.at, self.sum()
+    def comparison(self, given: ast.Compare) -> Condition:
         found: list[Condition] = []
-        while True:
-            if token := self.take(*COMPARISONS):
-                value = self.term(left)
-                if self.now.text == "None":
-                    word = "is None" if token.text == "==" else "is not None"
-                    self.unexpected(f"nothing equals None: write {word}")
-                left = self.sum()
-                found.append(Compare(*self.span(at), value, token.text, self.term(left)))
-            elif self.take("is"):
-                negated = self.take("not") is not None
-                self.need("None")
-                found.append(self.maybe_not(negated, Missing(*self.span(at), self.term(left))))
-                break
-            elif self.take("in"):
-                found.append(self.among(at, self.term(left)))
-                break
-            elif self.now.text == "not" and self.tokens[self.i + 1].text == "in":
-                self.i += 2
-                found.append(self.maybe_not(True, self.among(at, self.term(left))))
-                break
+        terms = pairwise([given.left, *given.comparators])
+        for (left, right), op in zip(terms, given.ops, strict=True):
+            at = self.place(left)[0]
+            place = (at, sum(self.place(right)) - at)
+            term = self.term(left)
+            condition: Condition
+            if isinstance(op, ast.Is | ast.IsNot):
+                condition = Missing(*place, term)
+            elif isinstance(op, ast.In | ast.NotIn):
+                condition = self.among(place, term, right)
+            elif isinstance(op, ast.NotEq) and _is_range(right):
+                condition = Not(*place, Among(*place, term, (self.item(right),)))
             else:
-                break
-        if not found:
-            return left
-        return found[0] if len(found) == 1 else Joined(*self.span(at), "and", tuple(found))
+                condition = Compare(*place, term, OPERATORS[type(op)], self.term(right))
+            if isinstance(op, ast.IsNot | ast.NotIn):
+                condition = Not(*place, condition)
+            found.append(condition)
+        return found[0] if len(found) == 1 else Joined(*self.place(given), "and", tuple(found))
 
-    def maybe_not(self, negated: bool, inner: Condition) -> Condition:
-        return Not(inner.at, inner.length, inner) if negated else inner
+    def among(self, place: tuple[int, int], term: Term, given: ast.expr) -> Condition:
+        if isinstance(given, ast.List):
+            return Among(*place, term, tuple(map(self.item, given.elts)))
+        if _is_range(given):
+            return Among(*place, term, (self.item(given),))
+        return Contains(*place, term, self.term(given))
 
-    def among(self, at: int, term: Term) -> Condition:
-        bracket = self.take("(", "[")
-        if bracket is None:
-            first = self.sum()
-            if self.now.text != "..":
-                return Contains(*self.span(at), term, self.term(first))
-            return Among(*self.span(at), term, (self.range(first),))
-        close = ")" if bracket.text == "(" else "]"
-        items: list[Term | tuple[Term, Term]] = []
-        while not self.take(close):
-            if items:
-                self.need(",")
-                if self.take(close):
-                    break
-            item = self.sum()
-            items.append(self.range(item) if self.now.text == ".." else self.plain(item))
-        if not items:
-            raise QueryError("nothing is listed: write ('Ar', 'He')", self.text, bracket.at)
-        return Among(*self.span(at), term, tuple(items))
+    def item(self, given: ast.expr) -> Term | tuple[Term, Term]:
+        if isinstance(given, ast.BinOp) and _is_range(given):
+            return self.plain(given.left), self.plain(given.right)
+        return self.plain(given)
 
-    def range(self, first: Node) -> tuple[Term, Term]:
-        self.need("..")
-        return self.plain(first), self.plain(self.sum())
-
-    def plain(self, node: Node) -> Term:
+    def plain(self, given: ast.expr) -> Term:
+        at, length = self.place(given)
+        written = self.text[at : at + length]
+        if "-" in written and MOMENT.fullmatch(written):
+            return as_moment(Node(at, length), written, self.text)  # 2026-11, no difference
+        node = self.node(given)
         if isinstance(node, Literal | Moment):
             return node
         self.wrong("a list holds numbers, texts and dates: write ('Ar', 'He') or 1200..1250", node)
 
-    # --- terms
 
-    def sum(self) -> Node:
-        return self.arithmetic("+-", lambda: self.arithmetic("*/", self.signed))
-
-    def arithmetic(self, signs: str, part: Any) -> Node:
-        at, first = self.now.at, part()
-        rest: list[tuple[str, Term]] = []
-        while token := self.take(*signs):
-            rest.append((token.text, self.term(part())))
-        return Arithmetic(*self.span(at), self.term(first), tuple(rest)) if rest else first
-
-    def signed(self) -> Node:
-        token = self.take("-", "+")
-        if token is None:
-            return self.primary()
-        self.deeper()
-        inner = self.term(self.signed())
-        self.depth -= 1
-        if token.text == "+":
-            return inner
-        if isinstance(inner, Literal) and isinstance(inner.value, float):
-            return Literal(*self.span(token.at), -inner.value)
-        return Call(*self.span(token.at), "-", inner)
-
-    def primary(self) -> Node:
-        token = self.now
-        place = (token.at, len(token.text))
-        if token.kind in ("number", "text", "date", "name", "quoted"):
-            self.i += 1
-        if token.kind == "number":
-            if not math.isfinite(float(token.text)):
-                raise QueryError("this number is too large: correct it", self.text, *place)
-            return Literal(*place, float(token.text))
-        if token.kind == "text":
-            if any("\ud800" <= c <= "\udfff" for c in token.text):
-                raise QueryError("this text is no Unicode: correct it", self.text, *place)
-            return Literal(*place, token.text[1:-1])
-        if token.kind == "date":
-            return as_moment(Literal(*place, token.text), self.text)
-        if token.kind == "quoted":
-            return Name(*place, token.text[1:-1])
-        if token.kind == "name":
-            return self.call(token) if self.now.text == "(" else Name(*place, token.text)
-        if word := self.take("True", "False"):
-            return Literal(*place, float(word.text == "True"))
-        if self.take("("):
-            self.deeper()
-            inner = self.either()
-            self.need(")")
-            self.depth -= 1
-            return inner
-        self.unexpected("expected a name, a number, a text or a bracket")
-
-    def call(self, token: Token) -> Node:
-        if token.text not in FUNCTIONS:
-            near = did_you_mean(token.text, FUNCTIONS) or f"; there are {', '.join(FUNCTIONS)}"
-            raise QueryError(
-                f"no function {token.text!r}{near}",
-                self.text,
-                token.at,
-                len(token.text),
-                nearest(token.text, FUNCTIONS),
-            )
-        self.need("(")
-        self.deeper()
-        argument = self.term(self.sum())
-        self.need(")")
-        self.depth -= 1
-        place = self.span(token.at)
-        return (
-            Missing(*place, argument)
-            if token.text == "missing"
-            else Call(*place, token.text, argument)
-        )
-
-
-def as_moment(literal: Literal, text: str) -> Moment:
-    """Return a text as a date."""
-    moment = str(literal.value).strip().replace(" ", "T", 1)
-    whole, _, _ = moment.partition(".")
-    try:
-        if not MOMENT.fullmatch(whole):
-            raise ValueError
-        datetime.fromisoformat(whole + "0000-01-01T00:00:00"[len(whole) :])
-    except ValueError:
-        problem = "this is no date: write '2026-11-22', '2026-11' or '2026-11-22T10:30'"
-        raise QueryError(problem, text, literal.at, literal.length) from None
-    return Moment(literal.at, literal.length, moment)
+def _is_range(given: ast.expr) -> bool:
+    return isinstance(given, ast.BinOp) and isinstance(given.op, ast.BitOr)

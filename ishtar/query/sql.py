@@ -1,12 +1,8 @@
 """Shots by what is known of them: ``gas == 'Ar' and max_IC_Pinj > 500 and date >= '2026-11-01'``.
 
-`ishtar.query.parse` understands the text; here it becomes SQL, with every value a bound parameter,
-over the index that `ishtar.query.index` keeps.
-
-A value that a shot has not got matches nothing, under ``not`` neither: comparisons with it are
-unknown, as in SQL, and only ``missing(Te)`` or ``Te is None`` find it. A number is never compared
-with a text. Dates compare up to the precision that is written: ``date <= '2026-11-22'`` takes in
-that whole day.
+Here a tree becomes SQL, with every value a bound parameter, over the index that
+`ishtar.query.index` keeps. docs/catalogue.md says what a query means; the site reads the same text
+with `query.js` and `filter.js`, and the cases in tests/query_cases.json hold for both.
 """
 
 from __future__ import annotations
@@ -17,10 +13,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ishtar.errors import IshtarError, did_you_mean, nearest
 from ishtar.query.index import SHIFT
-from ishtar.query.parse import FLIPPED, KEYWORDS, as_moment, parse
+from ishtar.query.names import ONLY_ON_THE_SITE, IndexMissingError, Names, read_sources
+from ishtar.query.parse import parse, parse_item
+from ishtar.query.spoken import (
+    BASE,
+    STATES,
+    TEXTS,
+    YES_NO,
+    folded,
+    has_words,
+    in_unit,
+    said,
+    state_of,
+)
 from ishtar.query.tree import (
+    MOMENT,
     Among,
     Arithmetic,
     Call,
@@ -28,7 +36,9 @@ from ishtar.query.tree import (
     Condition,
     Contains,
     Joined,
+    Latest,
     Literal,
+    Loose,
     Missing,
     Moment,
     Name,
@@ -37,6 +47,9 @@ from ishtar.query.tree import (
     QueryError,
     Term,
     Truth,
+    Value,
+    Words,
+    as_moment,
 )
 
 __all__ = [
@@ -51,11 +64,7 @@ __all__ = [
 
 MOST_NAMES = 40  # SQLite joins 64 tables at most
 LAST = "\U0010ffff"  # sorts after every other character: ends the texts that begin in some way
-DATES = ("date", "day")
-
-
-class IndexMissingError(IshtarError, OSError):
-    """The catalogue has no index of what is known of shots."""
+FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +84,6 @@ class _Value:
     missing: str
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Where the values of a name are: its id, and whether its sigma is meant."""
-
-    id: int
-    sigma: bool
-    is_date: bool
-
-
 def find(db: sqlite3.Connection, text: str) -> list[int]:
     """Return the shots that a query matches, ascending.
 
@@ -100,36 +100,20 @@ def find(db: sqlite3.Connection, text: str) -> list[int]:
 
 def compile_query(db: sqlite3.Connection, text: str) -> Compiled:
     """Return the SQL of a query, with its values as bound parameters."""
+    db.create_function("said", 2, said, deterministic=True)
+    db.create_function("has_words", 2, has_words, deterministic=True)
     return _Compiler(db, text).compile(parse(text))
 
 
 def known_names(db: sqlite3.Connection) -> list[str]:
     """Return the names that a query may use: attributes, scraps, ``template.scrap``."""
-    return sorted(_sources(db))
-
-
-def _sources(db: sqlite3.Connection) -> dict[str, dict[str, _Source]]:
-    """Return, by name as written, the templates that give it; '' is an attribute."""
-    try:
-        rows = db.execute("SELECT id, template, name FROM names ORDER BY id").fetchall()
-    except sqlite3.OperationalError as error:
-        raise IndexMissingError(
-            f"the catalogue has no index for queries ({error}): `ishtar rebuild` makes it anew"
-        ) from error
-    found: dict[str, dict[str, _Source]] = {}
-    for number, template, name in rows:
-        source = _Source(number, False, not template and name in DATES)
-        found.setdefault(name, {})[template] = source
-        if template:
-            found.setdefault(f"{template}.{name}", {})[template] = source
-    return found
+    return sorted(read_sources(db))
 
 
 class _Compiler:
     def __init__(self, db: sqlite3.Connection, text: str) -> None:
-        self.db = db
         self.text = text
-        self.sources = _sources(db)
+        self.names = Names(db, text)
         self.joins: dict[int, str] = {}
         self.parameters: dict[str, Any] = {}
 
@@ -157,33 +141,10 @@ class _Compiler:
 
     # --- names
 
-    def source(self, node: Name) -> _Source:
-        if node.name in self.sources:
-            return self.one_of(node, self.sources[node.name])
-        base = node.name.removesuffix(".sigma")
-        if base != node.name and base in self.sources:
-            found = self.one_of(node, {t: s for t, s in self.sources[base].items() if t})
-            return _Source(found.id, True, False)
-        sigma = base != node.name
-        dotted = "." in base  # templates are offered to who wrote one
-        known = [n + ".sigma" * sigma for n in self.sources if dotted or "." not in n]
-        known += () if sigma else KEYWORDS
-        some = ", ".join([n for n in self.sources if "." not in n][:12])
-        hint = did_you_mean(node.name, known) or f"; there are {some} …"
-        self.wrong(f"no attribute or scrap {node.name!r}{hint}", node, nearest(node.name, known))
-
-    def one_of(self, node: Name, by_template: Mapping[str, _Source]) -> _Source:
-        if "" in by_template:  # an attribute goes before scraps
-            return by_template[""]
-        if not by_template:
-            self.wrong(f"{node.name.removesuffix('.sigma')} is an attribute, without sigma", node)
-        if len(by_template) > 1:
-            near = [f"{template}.{node.name}" for template in by_template]
-            self.wrong(f"{node.name} is given by several: write {' or '.join(near)}", node, near)
-        return next(iter(by_template.values()))
-
     def name(self, node: Name) -> _Value:
-        source = self.source(node)
+        source = self.names.source(node)
+        if source.id is None:
+            return _Value("NULL", "NULL", "1")
         alias = self.joins.setdefault(source.id, f"k{source.id}")
         if len(self.joins) > MOST_NAMES:
             self.wrong(f"more than {MOST_NAMES} names: split the query", node)
@@ -193,14 +154,10 @@ class _Compiler:
 
     def holds(self, node: Node, kind: str) -> None:
         """Refuse a name none of whose values is of the kind that it is used as."""
-        if not isinstance(node, Name) or self.source(node).sigma:
+        if not isinstance(node, Name) or self.names.source(node).sigma:
             return
-        low = self.source(node).id << SHIFT
-        query = f"SELECT {{}} FROM known WHERE key BETWEEN {low} AND {low + (1 << SHIFT) - 1}"
-        if self.db.execute(f"{query.format(1)} AND {kind} IS NOT NULL LIMIT 1").fetchone():
-            return
-        row = self.db.execute(f"{query.format('number, text')} LIMIT 1").fetchone()
-        if row is None:
+        row = self.names.value(node)
+        if row is None or self.names.value(node, f"{kind} IS NOT NULL"):
             return
         holds = "numbers" if row[0] is not None else "text" if row[1] is not None else "lists"
         use = "a number" if kind == "number" else "text in quotes"
@@ -213,6 +170,8 @@ class _Compiler:
 
     def value(self, node: Term) -> _Value:
         match node:
+            case Literal(unit=unit) if unit:
+                self.wrong(f"“{unit}” is compared with no name: leave the unit out", _unit(node))
             case Literal(value=value):
                 bound = self.bind(value)
                 as_text = isinstance(value, str)
@@ -221,6 +180,9 @@ class _Compiler:
                 return _Value(None, self.bind(text), "0")
             case Name():
                 return self.name(node)
+            case Latest():
+                shots = f"key BETWEEN 0 AND {(1 << SHIFT) - 1}"
+                return _Value(f"(SELECT max(key) FROM known WHERE {shots})", None, "0")
             case Arithmetic(first=first, rest=rest):
                 tail = "".join(f" {sign} {self.number(term)}" for sign, term in rest)
                 found = f"({self.number(first)}{tail})"
@@ -254,6 +216,12 @@ class _Compiler:
 
     def condition(self, node: Condition) -> str:
         match node:
+            case Truth(term=Name(name=word) as name, alone=True) if not self.names.is_known(
+                name.name
+            ):
+                if self.names.is_nearly_known(word):
+                    self.names.source(name)  # says which one
+                return self.condition(Words(node.at, node.length, (word,)))
             case Truth(term=term):
                 return f"({self.number(term)} <> 0)"
             case Compare(left=left, operator=operator, right=right):
@@ -264,6 +232,12 @@ class _Compiler:
                 return f"(instr({self.as_text(whole)}, {self.as_text(part)}) > 0)"
             case Missing(term=term):
                 return f"({self.value(term).missing})"
+            case Loose():
+                return self.loose(node)
+            case Words(words=words):
+                values = [self.name(Name(node.at, node.length, name)) for name in TEXTS]
+                texts = " || char(10) || ".join(f"coalesce({v.text}, '')" for v in values)
+                return f"has_words({texts}, {self.bind(json.dumps(words))})"
             case Not(condition=condition):
                 return f"(NOT {self.condition(condition)})"
             case Joined(word=word, conditions=conditions):
@@ -277,7 +251,14 @@ class _Compiler:
         return self.compare(term, "==", item)
 
     def compare(self, left: Term, operator: str, right: Term) -> str:
+        if operator == "!=" and self.is_word(right, left):
+            written = self.text[right.at : right.at + right.length]
+            value = Value(right.at, right.length, written, False)
+            return self.loose(Loose(left.at, left.length, self.as_name(left), "!=", value))
+        if _is_text(left) and isinstance(right, Literal) and not _is_text(right):
+            left = self.as_name(left)  # a name in quotes
         left, right = self.dated(left, right), self.dated(right, left)
+        left, right = self.united(left, right), self.united(right, left)
         if isinstance(left, Moment):
             left, operator, right = right, FLIPPED[operator], left
         if isinstance(right, Moment):
@@ -287,8 +268,7 @@ class _Compiler:
         numbers = a.number is not None and b.number is not None
         texts = a.text is not None and b.text is not None
         if numbers and texts:  # two names, of kinds that may differ from shot to shot
-            pairs = f"{a.number} {sign} {b.number}, {a.text} {sign} {b.text}"
-            return f"coalesce({pairs})"
+            return f"coalesce({a.number} {sign} {b.number}, {a.text} {sign} {b.text})"
         if not numbers and not texts:
             self.wrong("a number is compared with text: put both in quotes or none", right)
         for node in (left, right):
@@ -297,13 +277,103 @@ class _Compiler:
 
     def dated(self, node: Term, other: Term) -> Term:
         """Return a text as a date where it meets ``date`` or ``day``."""
-        if not isinstance(other, Name) or not self.source(other).is_date:
+        if not (isinstance(other, Name) and self.names.is_date(other.name)):
             return node
+        written = self.text[node.at : node.at + node.length]
         if isinstance(node, Literal) and isinstance(node.value, str):
-            node = as_moment(node, self.text)
+            node = as_moment(node, node.value, self.text)
+        elif MOMENT.fullmatch(written) or self.is_unknown(node):
+            node = as_moment(node, written, self.text)
         if isinstance(node, Moment) and other.name == "day" and len(node.text) > 10:
             self.wrong("a day has no time of day: compare date instead", node)
         return node
+
+    def united(self, node: Term, other: Term) -> Term:
+        """Return a number with a unit in the unit of the name that it meets."""
+        if not (isinstance(node, Literal) and node.unit and isinstance(other, Name)):
+            return node
+        own = self.names.unit(other)
+        value = in_unit(float(node.value), node.unit, own)
+        if value is None:
+            problem = f"is in {own or 'no unit'}, not in “{node.unit}”: leave the unit out"
+            self.wrong(f"{other.name} {problem}", _unit(node))
+        return Literal(node.at, node.length, value)
+
+    def is_unknown(self, node: Node) -> bool:
+        return isinstance(node, Name) and not self.names.is_known(node.name)
+
+    def is_word(self, node: Term, other: Term) -> bool:
+        """Whether what another name is compared with is a word or a state."""
+        if isinstance(node, Literal) and not _is_text(node):
+            return isinstance(other, Name) and BASE.get(other.name.lower()) in TEXTS
+        return isinstance(node, Name) and (self.is_unknown(node) or self.is_unknown(other))
+
+    def as_name(self, node: Term) -> Name:
+        """Return what stands before a loose comparison as the name that it is."""
+        if isinstance(node, Literal) and isinstance(node.value, str):
+            return Name(node.at, node.length, node.value)
+        if isinstance(node, Name):
+            return node
+        self.wrong("this is no name: write one before a word", node)
+
+    def loose(self, node: Loose) -> str:
+        """Compare with a value whose kind depends on what the name is."""
+        name, value, is_equal = node.name, node.value, node.operator != "!="
+        if self.is_unknown(name) and (state := self.state(node)):
+            return state
+        own, wanted = self.name(name), folded(value.text)
+        text = own.text or "NULL"
+        heard = f"said({own.number}, {text})"
+        is_text = BASE.get(name.name.lower()) in TEXTS
+        if is_text:  # what nobody wrote is an empty text
+            heard = f"coalesce({heard}, '')"
+        if node.operator == "~":
+            return f"(instr({heard}, {self.bind(wanted)}) > 0)"
+        if value.text == "none" and not value.quoted:
+            return f"(({own.missing} OR {text} IS '') = {int(is_equal)})"
+        found = None if is_text else self.valued(name, value)
+        if found is None:
+            found = f"{heard} = {self.bind(wanted)}"
+            if wanted in YES_NO:
+                found += f" OR {own.number} = {YES_NO[wanted]}"
+            elif is_equal and not wanted.replace(".", "").isdigit() and not is_text:
+                self.holds(name, "text")
+        return f"({found})" if is_equal else f"(NOT ({found}))"
+
+    def valued(self, name: Name, value: Value) -> str | None:
+        """Compare with a number, a date or a range of them; None where it is a word."""
+        is_date = self.names.source(name).is_date
+        item = None if value.quoted and not is_date else parse_item(self.text, value)
+        if is_date:
+            return self.item(name, item or as_moment(value, value.text, self.text))
+        first = item[0] if isinstance(item, tuple) else item
+        if first is None or isinstance(first, Moment):
+            return None
+        try:
+            return self.item(name, item or first)
+        except QueryError:
+            if self.names.value(name, "text IS NOT NULL"):
+                return None  # words that begin with a number: 3 phases
+            raise
+
+    def state(self, node: Loose) -> str | None:
+        """Compare the state of a report, where the name is a template's."""
+        template, value = node.name.name, node.value
+        if not self.names.is_template(template):
+            return None
+        state = state_of(value.text)
+        own = (
+            "coalesce((SELECT r.state FROM reports r WHERE r.current AND r.template = "
+            f"{self.bind(template)} AND r.subject = printf('%05d', s.key)), 'missing')"
+        )
+        if node.operator == "~":
+            return f"(instr({own}, {self.bind(folded(value.text))}) > 0)"
+        if state is None:
+            states = ", ".join(STATES)
+            self.wrong(f"“{value.text}” is no state of a report; there are {states}", value)
+        if state == "stale":
+            self.wrong(f"what is out of date is {ONLY_ON_THE_SITE}", value)
+        return f"({own} {'<>' if node.operator == '!=' else '='} {self.bind(state)})"
 
     def compare_date(self, x: str, operator: str, text: str) -> str:
         """Compare only as many characters as are written, by bounds of what begins so."""
@@ -316,3 +386,13 @@ class _Compiler:
             ">": f"({x} >= {end})",
             ">=": f"({x} >= {low})",
         }[operator]
+
+
+def _is_text(node: Term) -> bool:
+    return isinstance(node, Literal) and isinstance(node.value, str)
+
+
+def _unit(node: Literal) -> Node:
+    """Return where the unit of a number stands."""
+    length = len(node.unit)
+    return Node(node.at + node.length - length, length)

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ishtar.errors import IshtarError
+
+MOMENT = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2})?)?)?)?)?")
 
 
 class QueryError(IshtarError, ValueError):
@@ -46,9 +49,10 @@ class Term(Node):
 
 @dataclass(frozen=True)
 class Literal(Term):
-    """A number or a text; ``True`` is 1."""
+    """A number, perhaps with its unit, or a text; ``True`` is 1."""
 
     value: float | str
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ class Moment(Term):
     """A date as far as it is written: ``2026-11``, ``2026-11-22T10:30``."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Latest(Term):
+    """The number of the newest shot."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,10 @@ class Condition(Node):
 
 @dataclass(frozen=True)
 class Truth(Condition):
-    """A number taken as yes or no: ``useful``, ``True``."""
+    """A number taken as yes or no: ``useful``, ``True``; one ``alone`` may be a word instead."""
 
     term: Term
+    alone: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,30 @@ class Missing(Condition):
 
 
 @dataclass(frozen=True)
+class Value(Node):
+    """What stands after ``=`` or ``~``, as it is written; its kind depends on the name."""
+
+    text: str
+    quoted: bool
+
+
+@dataclass(frozen=True)
+class Loose(Condition):
+    """``name = value``, ``name ~ value``, as people write them."""
+
+    name: Name
+    operator: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Words(Condition):
+    """Words that all occur in the texts of a shot."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Not(Condition):
     """``not condition``."""
 
@@ -153,3 +187,17 @@ def _parts(value: Any) -> Iterator[Node]:
     elif isinstance(value, tuple | list):
         for item in value:
             yield from _parts(item)
+
+
+def as_moment(node: Node, written: str, text: str) -> Moment:
+    """Return what is ``written`` at a node as a date."""
+    moment = written.strip().replace(" ", "T", 1)
+    whole, _, _ = moment.partition(".")
+    try:
+        if not MOMENT.fullmatch(whole):
+            raise ValueError
+        datetime.fromisoformat(whole + "0000-01-01T00:00:00"[len(whole) :])
+    except ValueError:
+        problem = "this is no date: write it as 2026-11-22, 2026-11 or 2026-11-22T10:30"
+        raise QueryError(problem, text, node.at, node.length) from None
+    return Moment(node.at, node.length, moment)

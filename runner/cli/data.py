@@ -194,7 +194,10 @@ def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bo
 def shots(query: str | None, columns: str | None, as_json: bool) -> None:
     """List shots: all, or 1200..1250, or latest, or those that a QUERY finds.
 
-    ishtar shots "gas == 'Ar' and Te > 4" -c date,Te,ne
+    A query is a condition (gas = Ar, Te > 3 eV, date = 2026-11, langmuir = failed), several joined
+    by and, or, not, or words of the comment. The filter of the site takes the same.
+
+    ishtar shots "gas = Ar and Te > 4" -c date,Te,ne
     """
     workspace = Workspace.find()
     with Coordinator(workspace) as coordinator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from runner.cli.pages import bring_up_to_date
 from runner.cli.selection import choose_shots
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
+
+ASSIGNMENT = re.compile(r"\w+=[^=]\S*")  # where SHOTS was forgotten; never a query by accident
 
 
 @click.command()
@@ -50,6 +53,9 @@ def edit(
 
     ishtar edit 7 gas=He useful=no --why "wrong bottle"
     """
+    if ASSIGNMENT.fullmatch(selection):
+        told = selection.replace("=", " = ")
+        raise click.UsageError(f"which shots? SHOTS stands before {selection}; a query is '{told}'")
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
         workspace = coordinator.workspace

@@ -7,7 +7,8 @@ import re
 from ishtar.catalogue import Catalogue
 from ishtar.query.numbers import NUMBER, select
 
-NUMBERS = re.compile(rf"\s*(latest|{NUMBER}|\S*\.\.\S*)\s*")  # a range, well written or not
+PART = r"[^\s;=<>!~]*"
+NUMBERS = re.compile(rf"\s*(latest|{NUMBER}|{PART}\.\.{PART})\s*")  # a range, well written or not
 
 
 def choose_shots(catalogue: Catalogue, text: str) -> list[int]:

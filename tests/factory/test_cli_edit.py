@@ -73,10 +73,11 @@ def test_many_shots_are_edited_by_a_query_or_none(call):
     ("arguments", "words"),
     [
         (["shots", "gaz == 'Ar'"], "»gaz«"),
-        (["shots", "gas = 'Ar'"], "write =="),
+        (["shots", "gas == 'Ar' & useful"], "write and"),
         (["shots", "-c", "gass"], "did you mean 'gas'"),
         (["edit", "1", "useful=maybe"], "yes or no"),
         (["edit", "1", "useful"], "write gas=He"),
+        (["edit", "gas=He", "useful=no"], "SHOTS stands before gas=He"),
         (["edit", "9", "gas=He"], "nearest are 1, 2"),
     ],
 )
@@ -85,6 +86,12 @@ def test_a_mistake_gets_one_line_that_points_at_it(call, arguments, words):
     assert (code, out) == (2, "")
     assert len(err.strip().splitlines()) == 1
     assert words in err
+
+
+def test_shots_takes_what_the_filter_of_the_site_takes(call):
+    texts = ("gas = ar; comment = none", "shot != 1", "gas = Ar and shot > 1", "2", "latest")
+    for text in texts:
+        assert 2 in [row["shot"] for row in json.loads(call("shots", text, "--json")[1])], text
 
 
 def test_shots_shows_the_columns_that_are_asked_for(call):
