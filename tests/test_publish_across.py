@@ -106,7 +106,7 @@ def test_the_search_knows_results_by_every_name_and_attributes(tmp_path):
     assert attributes.keys() == set(
         json.loads((site / "data/index.json").read_text())["attributes"]
     )
-    assert attributes["gas"] == "table.html#filter=gas%20%21%3D%20none"
+    assert attributes["gas"] == "table.html#query=gas%20%21%3D%20none"
     assert "date" not in attributes
 
 

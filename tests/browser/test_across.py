@@ -218,6 +218,13 @@ def test_a_filter_finds_the_shots_that_the_truth_says(page, seen, source):
     assert filter_by(page, "no such words") == []
     assert page.inner_text("#status") == "No shot meets the filter."
     assert filter_by(page, '"<script>"; program ~ ramp') == [FIRST + 11, FIRST + 8]
+    assert filter_by(page, "gas == 'He' and Te >= 4.2") == [n for n in hot if gas[n] == "He"]
+    assert filter_by(page, "4.2 < Te and not (gas == 'He' or useful)") == [
+        n for n in hot if gas[n] != "He" and useful[n] is False
+    ]
+    assert filter_by(page, "Te is None and 'strap' in lower(comment)") == []
+    assert filter_by(page, "shot in (7, 1236..1237) or problems > 0") == [1241, 1237, 1236, 7]
+    assert filter_by(page, "1236..1237, latest") == [NEWEST, 1237, 1236]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +237,9 @@ def test_a_filter_finds_the_shots_that_the_truth_says(page, seen, source):
         ("Te >", "needs a value after it"),
         ("gas > 3", "gas is a text"),
         ("date > yesterday", "is no date: write it as 2026-11-22"),
+        ("gas == 'Ar' & Te > 3", "write and"),
+        ("(gas = Ar", "expected )"),
+        ("usefull", "did you mean useful"),
     ],
 )
 def test_a_filter_that_cannot_be_read_says_so_and_keeps_the_shots(page, seen, text, words):
@@ -241,6 +251,37 @@ def test_a_filter_that_cannot_be_read_says_so_and_keeps_the_shots(page, seen, te
     assert words in page.inner_text("#filter-problem")
     assert page.get_attribute("#filter", "aria-invalid") == "true"
     assert shown(page) == before
+
+
+def test_what_only_the_loaded_shots_can_tell_is_said_at_the_filter_too(page, seen):
+    open_table(page, seen.base)
+    before = filter_by(page, "Te > 4")
+    assert filter_by(page, "Te == 'hot'") == before
+    until(page, "document.getElementById('filter-problem').textContent !== ''")
+    assert "Te holds numbers" in page.inner_text("#filter-problem")
+    assert page.inner_text("#filter-problem mark") == "Te"
+    assert page.get_attribute("#filter", "aria-invalid") == "true"
+    filter_by(page, "Te > 3")
+    assert page.inner_text("#filter-problem") == ""
+
+
+@pytest.mark.parametrize(
+    ("older", "text"),
+    [
+        ("gas=Ar;Te>3", "gas = Ar; Te > 3"),
+        ("gas%20!=%20%22Ar%22", 'not gas = "Ar"'),
+        ("useful", '"useful"'),
+    ],
+)
+def test_a_link_of_older_pages_shows_its_filter_as_a_query(page, seen, older, text):
+    open_table(page, seen.base, f"filter={older}&x=shot&y=langmuir.Te")
+    assert page.input_value("#filter") == text
+    before = shown(page)
+    page.select_option("#axis-c", "gas")
+    until(page, "location.hash.includes('query=')")
+    assert "filter=" not in page.url
+    open_table(page, seen.base, page.url.partition("#")[2])
+    assert (page.input_value("#filter"), shown(page)) == (text, before)
 
 
 def test_a_column_sorts_both_ways_with_missing_values_last(page, seen, source):
@@ -566,6 +607,11 @@ def test_the_search_finds_shots_templates_signals_devices_and_days(chromium, sit
     assert search_for(page, "electron temperature")[0] == "electron temperature, T_e"
     assert search_for(page, "operator")[0] == "operator"
     assert f"Shot {FIRST + 3}" in search_for(page, "useful yes")
+    assert search_for(page, "gas = He and Te > 4.2")[0] == "The table of the shots that meet this"
+    link = page.locator("[role=option]").first.get_attribute("href")
+    assert link == "table.html#query=gas%20=%20He%20and%20Te%20%3E%204.2"
+    assert search_for(page, "Tee > 3") == []
+    assert "no column “Tee”" in page.inner_text("#status")
     assert search_for(page, "nothing of that kind") == []
     assert "0 found" in page.inner_text("#status")
     search_for(page, "lang")

@@ -63,7 +63,7 @@ def search_entries(
     yield from (_result(view, key, unit) for key, unit in sorted((units or {}).items()))
     for name in sorted(attributes):
         text = "attribute of shots: shots that have it, in the table"
-        href = f"table.html#filter={quote(_quoted(name))}%20%21%3D%20none"
+        href = f"table.html#query={quote(_quoted(name))}%20%21%3D%20none"
         yield Entry(kind="attribute", title=name, text=text, href=href)
     for t in view.templates.values():
         text = _joined(t.name, t.description)
@@ -101,8 +101,8 @@ def _result(view: View, key: tuple[str, str], unit: str) -> Entry:
 
 
 def _quoted(name: str) -> str:
-    """Return a name as a filter takes it: in quotes where it has other signs than letters."""
-    return name if name.isidentifier() else f'"{name}"'
+    """Return a name as a query takes it: in backquotes where it has other signs than letters."""
+    return name if name.isidentifier() else f"`{name}`"
 
 
 def _signal(signal: SignalRecord) -> Entry:

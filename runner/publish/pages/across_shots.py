@@ -46,6 +46,7 @@ class TablePage(Page):
     styles: ClassVar[Sequence[str]] = ("across.css",)
     scripts: ClassVar[Sequence[str]] = (
         *_ARCHIVE,
+        "query.js",
         "filter.js",
         "columns.js",
         "cells.js",
@@ -84,6 +85,7 @@ class SearchPage(Page):
     styles: ClassVar[Sequence[str]] = ("across.css",)
     scripts: ClassVar[Sequence[str]] = (
         *_ARCHIVE,
+        "query.js",
         "filter.js",
         "ranking.js",
         "search.js",

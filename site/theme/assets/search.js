@@ -78,6 +78,11 @@
         return choose(-1);
       }
       const hits = ranking.find(entries, words);
+      const filter = ishtar.query.SIGNS.test(query) ? ishtar.filter.of(query.trim(), archive) : null;
+      if (filter?.isSet) {
+        const href = `table.html${place.text({ query: query.trim() })}`;
+        hits.unshift({ score: Infinity, entry: { kind: "page", title: "The table of the shots that meet this", text: query.trim(), href } });
+      }
       // the number of a shot is known before the shot is loaded
       const number = /^0*\d+$/.test(query.trim()) ? Number(query) : NaN;
       const exact = archive.at.has(number) ? number : NaN;
@@ -99,7 +104,7 @@
           g.of.length > most && most === FEW ? el("button", { type: "button", onclick: () => { opened.add(g.kind); show(); input.focus(); } }, `Show ${Math.min(MANY, g.of.length)} of ${g.of.length}`) : null,
           g.of.length > MANY && most === MANY ? el("p", { class: "hint" }, `The first ${MANY} of ${g.of.length}. Add a word to narrow the search.`) : null);
       }));
-      status.textContent = `${hits.length} found${isLoading ? ", reading older shots …" : hits.length ? "" : ". Try fewer or shorter words."}`;
+      status.textContent = filter?.problem && !hits.length ? `As a condition on shots: ${filter.problem}` : `${hits.length} found${isLoading ? ", reading older shots …" : hits.length ? "" : ". Try fewer or shorter words."}`;
       choose(hits.length ? 0 : -1);
     };
 

@@ -30,11 +30,11 @@
 
   const MOST_COMPARED = Number(page.compare.dataset.most);
 
-  /** @returns {State} */
-  const read = () => {
+  /** @param {ShotArchive} archive @returns {State} */
+  const read = (archive) => {
     const from = place.read();
     return {
-      filter: from.text("filter"),
+      filter: from.has("query") ? from.text("query") : ishtar.filter.upgraded(from.text("filter"), archive), // of older pages
       columns: from.has("columns") ? from.list("columns") : null,
       sort: from.text("sort") || "shot",
       up: from.text("order") === "up",
@@ -47,7 +47,7 @@
 
   /** @param {State} state */
   const asPlace = (state) => ({
-    filter: state.filter, columns: state.columns || [], sort: state.sort === "shot" ? "" : state.sort,
+    query: state.filter, columns: state.columns || [], sort: state.sort === "shot" ? "" : state.sort,
     order: state.up ? "up" : "", x: state.x, y: state.y, c: state.c, log: state.log,
   });
 
@@ -62,11 +62,10 @@
     const all = columns.all(archive);
     const byId = new Map(all.map((c) => [c.id, c]));
     const usual = columns.usual(archive);
-    const find = ishtar.filter.finder(archive);
     const drawPlot = ishtar.plot.plotOf(page.plot, archive);
     /** @type {State} */
-    let state = read();
-    let filter = ishtar.filter.parse("", find);
+    let state = read(archive);
+    let filter = ishtar.filter.of("", archive);
     /** @type {TableColumn[]} */
     let shown = [];
     /** @type {number[]} */
@@ -83,7 +82,7 @@
       ...shown.map((c) => c.template), templateOf(state.sort), ...filter.fields.map(templateOf),
       ...(isPlotted() ? [state.x, state.y, state.c].map(templateOf) : []),
     ])].filter(Boolean);
-    const needsAll = () => filter.conditions.length > 0 || state.sort !== "shot" || isPlotted();
+    const needsAll = () => filter.isSet || state.sort !== "shot" || isPlotted();
 
     // what is shown -------------------------------------------------------------------------------
 
@@ -95,8 +94,7 @@
       if (needsAll()) {
         found = everything.filter((i) => {
           if (!loaded.get(archive.part(i))) return false;
-          const get = (/** @type {string} */ id) => archive.value(id, i);
-          return filter.conditions.every((c) => c.test(get));
+          return filter.test(i) === true;
         });
       }
       const order = columns.order(archive, state.sort, !state.up);
@@ -150,7 +148,7 @@
       table.show(rows);
       page.box.scrollTop = scrollTop;
       page.box.scrollLeft = scrollLeft;
-      page.compare.hidden = !(filter.conditions.length && 1 < rows.length && rows.length <= MOST_COMPARED);
+      page.compare.hidden = !(filter.isSet && 1 < rows.length && rows.length <= MOST_COMPARED);
       if (!page.compare.hidden) page.compare.href = `compare.html${place.text({ shots: rows.map((i) => String(archive.shots[i])) })}`;
       document.documentElement.classList.toggle("plots", isPlotted()); // see plotplace.js
       drawPlot({ x: state.x, y: state.y, c: state.c, log: state.log }, rows);
@@ -160,8 +158,16 @@
     const say = (done, of) => {
       page.status.classList.remove("wrong");
       const total = archive.shots.length;
-      const count = filter.conditions.length ? `${rows.length} of ${total} shots` : `${total} shots`;
-      page.status.textContent = done < of ? `${count} – reading part ${done + 1} of ${of} …` : filter.conditions.length && !rows.length ? "No shot meets the filter." : count;
+      const count = filter.isSet ? `${rows.length} of ${total} shots` : `${total} shots`;
+      page.status.textContent = done < of ? `${count} – reading part ${done + 1} of ${of} …` : filter.isSet && !rows.length ? "No shot meets the filter." : count;
+    };
+
+    /** Say at the field what is wrong with the filter, and mark the place. @param {{problem: string, at: number, end: number}} of */
+    const complain = ({ problem, at, end }) => {
+      const { filter: text } = state;
+      const place = problem && at < end && (at > 0 || end < text.length) ? [el("code", null, text.slice(0, at), el("mark", null, text.slice(at, end)), text.slice(end)), " "] : [];
+      page.problem.replaceChildren(...place, problem);
+      page.filter.setAttribute("aria-invalid", String(Boolean(problem)));
     };
 
     /** Show the state: what is loaded at once, the rest as it comes. */
@@ -169,9 +175,9 @@
       const mine = ++turn;
       const wanted = state.columns || usual;
       shown = all.filter((c) => c.id === "shot" || wanted.includes(c.id));
-      const parsed = ishtar.filter.parse(state.filter, find);
-      page.problem.textContent = parsed.problem;
-      page.filter.setAttribute("aria-invalid", String(Boolean(parsed.problem)));
+      const parsed = ishtar.filter.of(state.filter, archive);
+      complain(parsed);
+      const before = filter;
       if (!parsed.problem) filter = parsed;
       const templates = needed();
       const parts = needsAll() ? archive.parts : archive.parts.slice(0, 1);
@@ -190,6 +196,11 @@
           });
         }
         if (mine !== turn) return;
+        const wrong = parsed.problem ? null : filter.check();
+        if (wrong) {
+          complain(wrong);
+          filter = before;
+        }
         arrange();
         say(1, 1);
       } catch (error) {
@@ -276,7 +287,7 @@
       setTimeout(() => URL.revokeObjectURL(url), 10_000);
     });
     place.follow(() => {
-      state = read();
+      state = read(archive);
       pull();
       refresh();
     });

@@ -8,9 +8,21 @@ interface Ishtar {
     numbersOf(spans: string): number[];
   };
   filter: {
-    parse(text: string, find: (name: string) => FilterField | string): ShotFilter;
-    finder(archive: ShotArchive): (name: string) => FilterField | string;
+    of(text: string, archive: ShotArchive): ShotFilter;
     folded(text: unknown): string;
+    upgraded(text: string, archive: ShotArchive): string;
+  };
+  query: {
+    MOMENT: RegExp;
+    NAME: RegExp;
+    KEYWORD: RegExp;
+    SIGNS: RegExp;
+    Problem: new (message: string, at: number, end: number) => Error & QueryPlace;
+    moment(place: QueryPlace, written: string): QueryNode;
+    named(node: QueryNode): QueryName;
+    parse(text: string): QueryNode;
+    parseItem(text: string, value: QueryValue): QueryItem | null;
+    wrong(message: string, place: QueryPlace): never;
   };
   columns: {
     all(archive: ShotArchive): TableColumn[];
@@ -100,10 +112,43 @@ interface ShotArchive {
   sigma(id: string, i: number): number | null;
 }
 
-interface FilterField { id: string; unit: string; kind: "number" | "text" | "date" | "state" | "any" }
-interface FilterCondition { fields: FilterField[]; test(get: (id: string) => any): boolean }
-/** `problem` says in plain words what cannot be understood; empty where all can. */
-interface ShotFilter { conditions: FilterCondition[]; fields: string[]; problem: string }
+/** Where something stands in the text of a query. */
+interface QueryPlace { at: number; end: number }
+interface QueryToken extends QueryPlace { kind: string; text: string; unit: string }
+interface QueryName extends QueryPlace { is: "name"; name: string }
+interface QueryValue extends QueryPlace { text: string; isQuoted: boolean }
+/** A value, or the two ends of a range. */
+type QueryItem = QueryNode | [QueryNode, QueryNode];
+type QueryNode = QueryName | QueryPlace & (
+  | { is: "number"; value: number; unit: string }
+  | { is: "text"; value: string }
+  | { is: "date"; text: string }
+  | { is: "latest" }
+  | { is: "sum"; first: QueryNode; rest: [string, QueryNode][] }
+  | { is: "call"; name: string; of: QueryNode }
+  | { is: "and" | "or"; of: QueryNode[] }
+  | { is: "not" | "missing"; of: QueryNode }
+  | { is: "truth"; of: QueryNode; isAlone: boolean }
+  | { is: "words"; words: string[] }
+  | { is: "part"; of: QueryNode; whole: QueryNode }
+  | { is: "among"; term: QueryNode; items: QueryItem[] }
+  | { is: "compare"; left: QueryNode; operator: string; right: QueryNode }
+  | { is: "loose"; name: QueryName; operator: string; value: QueryValue }
+);
+interface QueryField { id: string; unit: string; isDate: boolean; isDay: boolean; isText: boolean; isSigma: boolean }
+interface QueryTerm { number: ((i: number) => number | null) | null; text: ((i: number) => string | null) | null }
+
+/**
+ * `problem` says in plain words what cannot be understood, from `at` to `end`; empty where all can. `check` says what
+ * is wrong with it once all shots are loaded.
+ */
+interface ShotFilter extends QueryPlace {
+  test(i: number): boolean | null;
+  fields: string[];
+  isSet: boolean;
+  problem: string;
+  check(): { problem: string; at: number; end: number } | null;
+}
 
 interface TableColumn {
   id: string;
