@@ -81,8 +81,8 @@ class Names:
         known = [n + ".sigma" * sigma for n in self.sources if dotted or "." not in n]
         known += () if sigma else (*KEYWORDS, "latest")
         some = ", ".join([n for n in self.sources if "." not in n][:12])
-        hint = did_you_mean(node.name, known) or f"; there are {some} …"
-        problem = f"no attribute or scrap {node.name!r}{hint}; text stands in quotes"
+        hint = did_you_mean(node.name, known) or f"; there are {some} …, text has quotes"
+        problem = f"no attribute or scrap {node.name!r}{hint}"
         raise self._wrong(problem, node, nearest(node.name, known))
 
     def _one_of(self, node: Name, by_template: Mapping[str, Source]) -> Source:

@@ -222,7 +222,8 @@ class Testbed:
         ----------
         query : str, optional
             A condition on attributes, scraps and the number of a shot, for example ``"gas == 'Ar'
-            and max_IC_Pinj > 500 and date >= '2026-11-01'"``; see `ishtar.query.sql`.
+            and max_IC_Pinj > 500 and date >= '2026-11-01'"`` or ``"gas = Ar; Te > 3 eV"``;
+            docs/catalogue.md has the language.
 
         Raises
         ------
