@@ -185,7 +185,8 @@ class Scan:
         if word == "is":
             match = re.compile(r"(\s+not\b)?\s+None\b").match(self.text, self.at, self.end)
             if match is None:
-                self._wrong("expected None", self.at, 0)
+                after = self.text[self.at : self.end]
+                self._wrong("expected None", self.end - len(after.lstrip()), 0)
             self.at = match.end()
             if match[1]:
                 self._emit("not", at, self.at)

@@ -154,9 +154,11 @@ class _Compiler:
 
     def holds(self, node: Node, kind: str) -> None:
         """Refuse a name none of whose values is of the kind that it is used as."""
-        if not isinstance(node, Name) or self.names.source(node).sigma:
+        if not isinstance(node, Name):
             return
-        row = self.names.value(node)
+        row = (0.0, None) if self.names.source(node).sigma else self.names.value(node)
+        if row is not None and row[0] is not None and kind == "number":
+            return
         if row is None or self.names.value(node, f"{kind} IS NOT NULL"):
             return
         holds = "numbers" if row[0] is not None else "text" if row[1] is not None else "lists"
@@ -335,7 +337,7 @@ class _Compiler:
         if found is None:
             found = f"{heard} = {self.bind(wanted)}"
             if wanted in YES_NO:
-                found += f" OR {own.number} = {YES_NO[wanted]}"
+                found += f" OR coalesce({own.number} = {YES_NO[wanted]}, 0)"
             elif is_equal and not wanted.replace(".", "").isdigit() and not is_text:
                 self.holds(name, "text")
         return f"({found})" if is_equal else f"(NOT ({found}))"
@@ -352,7 +354,7 @@ class _Compiler:
         try:
             return self.item(name, item or first)
         except QueryError:
-            if self.names.value(name, "text IS NOT NULL"):
+            if getattr(first, "unit", "") and self.names.value(name, "text IS NOT NULL"):
                 return None  # words that begin with a number: 3 phases
             raise
 

@@ -158,12 +158,12 @@
         case "date": return { number: null, text: () => node.text };
         case "latest": return { number: () => this.archive.shots[this.archive.shots.length - 1], text: null };
         case "name": {
-          const get = this.get(this.field(node));
+          const field = this.field(node), get = this.get(field);
           const kind = (/** @type {string} */ wanted) => (/** @type {number} */ i) => {
             const value = get(i);
             return typeof value === wanted ? value : null;
           };
-          return { number: kind("number"), text: kind("string") };
+          return { number: kind("number"), text: field.isSigma ? null : kind("string") };
         }
         case "call": {
           const of = node.of;

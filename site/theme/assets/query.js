@@ -58,6 +58,8 @@
     return isDate ? { is: "date", at, end, text } : wrong("this is no date: write it as 2026-11-22, 2026-11 or 2026-11-22T10:30", { at, end });
   };
 
+  const RANGE = "a range stands after in, = or !=: correct it";
+
   /** Conditions by recursive descent, one method for each rank of binding. */
   class Parser {
     /** @param {string} text @param {number} at @param {number} end @param {number} most */
@@ -174,12 +176,13 @@
           const right = term(this.sum());
           if (this.now.text === ".." && token.text === "!=") {
             node = { is: "not", at, end: this.after, of: { is: "among", at, end: this.after, term: left, items: [this.range(right)] } };
+            if ([...COMPARISONS, "is", "in", "not"].includes(this.now.text)) wrong(RANGE, { at: right.at, end: this.after });
           } else node = { is: "compare", at, end: this.after, left, operator: token.text, right };
           left = right;
         }
         found.push(negated ? { is: "not", at, end: this.after, of: node } : node);
       }
-      if (this.now.text === "..") wrong("a range stands after in, = or !=: correct it", { at: left.at, end: this.now.end });
+      if (this.now.text === "..") wrong(RANGE, { at: left.at, end: this.now.end });
       if (!found.length) return left;
       return found.length === 1 ? found[0] : { is: "and", at, end: this.after, of: found };
     }
