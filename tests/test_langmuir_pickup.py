@@ -212,12 +212,12 @@ class TestGenerators:
         ],
     )
     def test_a_crystal_may_be_a_little_off(self, frequency, named):
-        from ishtar.langmuir.record_lines import source_of
+        from ishtar.langmuir.record_pickup import source_of
 
         assert source_of(675.0, {"helicon": frequency}, DT) == ("helicon" if named else "")
 
     def test_two_that_it_may_come_from_are_both_named(self):
-        from ishtar.langmuir.record_lines import source_of
+        from ishtar.langmuir.record_pickup import source_of
 
         both = {"helicon": self.HELICON, "icrf": 25e6 - 675.0, "other": 6.3e6 + 7e3}
         assert source_of(675.0, both, DT) == "helicon or icrf"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ishtar.langmuir import Background, analyse, analyse_sweeps
-from ishtar.langmuir.rails import at_limits, flat_end
+from ishtar.langmuir.clipping import at_limits, flat_end
 from runner.simulate.probe.recorder import quantised
 from tests.probe_fakes import KNOWN, NE, SAMPLES, TE, shot
 

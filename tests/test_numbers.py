@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.errors import IshtarError, NoSuchShot
-from ishtar.query.numbers import BadShotSelection, select
+from ishtar.query.shot_numbers import BadShotSelection, select
 
 KNOWN = [7, 8, 1200, 1234, 1250]
 

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import IshtarError
 from ishtar.query import index as known
-from ishtar.query.sql import IndexMissingError, QueryError, find, known_names, parse
-from ishtar.query.tree import (
+from ishtar.query.query_tree import (
     Among,
     Arithmetic,
     Call,
@@ -35,6 +34,7 @@ from ishtar.query.tree import (
     Truth,
     names_in,
 )
+from ishtar.query.sql import IndexMissingError, QueryError, find, known_names, parse
 
 NAN = float("nan")
 ATTRIBUTES: dict[int, dict[str, Any]] = {

@@ -14,7 +14,7 @@ import pytest
 
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.catalogue.names import Called
-from ishtar.query.tree import QueryError
+from ishtar.query.query_tree import QueryError
 from runner.cli.selection import choose_shots
 
 CASES: Any = json.loads((Path(__file__).parent / "query_cases.json").read_text())

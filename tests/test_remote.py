@@ -19,7 +19,7 @@ from ishtar.errors import (
     NoSuchSignal,
     WorkspaceError,
 )
-from ishtar.query.tree import QueryError
+from ishtar.query.query_tree import QueryError
 from ishtar.remote.fetch import RemoteError
 from ishtar.remote.samples import NotKept
 from ishtar.remote.testbed import RemoteTestbed

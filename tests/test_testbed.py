@@ -14,7 +14,7 @@ from ishtar.attributes.edits import edit
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import NoSuchShot, NotFoundError, UnitError, WorkspaceError
 from ishtar.lineage.record import recording
-from ishtar.query.tree import QueryError
+from ishtar.query.query_tree import QueryError
 from ishtar.remote.opening import open_testbed
 from ishtar.shots.testbed import Testbed, stored_shots
 from ishtar.store import Channel, SourceFile

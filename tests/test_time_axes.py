@@ -19,7 +19,7 @@ from ishtar.export.files import Series
 from ishtar.export.writing import ExportError
 from ishtar.lineage.record import recording
 from ishtar.quality import examine
-from ishtar.quality.look import Look
+from ishtar.quality.channel_view import Look
 from ishtar.shots.shot import Shot
 from ishtar.shots.testbed import Shots
 from ishtar.signals.align import align, resample

@@ -27,7 +27,7 @@ from ishtar.calibration.declared import (
     Wiring,
 )
 from ishtar.calibration.facility import facility_transforms, parse_step
-from ishtar.calibration.reader import Known, Reader
+from ishtar.calibration.toml_reader import Known, Reader
 from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import CalibrationFileError
 from ishtar.plain_files import printable

@@ -25,7 +25,7 @@ from __future__ import annotations
 from ishtar.detection.antennas import MIN_POWER_W, UNLOADED, find_loaded, reflected_share
 from ishtar.detection.modes import MODE_BOUNDS, Jump, find_jumps
 from ishtar.detection.probe import find_probed
-from ishtar.detection.spans import DetectionError, Span, find_above, joined, plasma_spans
+from ishtar.detection.time_spans import DetectionError, Span, find_above, joined, plasma_spans
 
 __all__ = [
     "MIN_POWER_W",

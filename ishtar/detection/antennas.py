@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ishtar import rf
-from ishtar.detection.spans import Floats, Span, arrays, between, runs, step_of
+from ishtar.detection.time_spans import Floats, Span, arrays, between, runs, step_of
 
 MIN_POWER_W = 10.0
 UNLOADED = 0.6

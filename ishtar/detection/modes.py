@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ishtar.detection.antennas import UNLOADED
-from ishtar.detection.spans import Floats, Span, arrays, between, step_of
+from ishtar.detection.time_spans import Floats, Span, arrays, between, step_of
 from ishtar.measured import Measured
 
 MODE_BOUNDS: dict[str, tuple[float, float]] = {

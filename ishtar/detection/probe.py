@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ishtar.detection.spans import UNIFORM, DetectionError, Span, arrays, runs, step_of
+from ishtar.detection.time_spans import UNIFORM, DetectionError, Span, arrays, runs, step_of
 from ishtar.measured import Measured
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from ishtar.calibration import Declarations
 from ishtar.inputs import identity
 from ishtar.lineage.record import ABSENT, WHERE, Input
-from ishtar.query.tree import QueryError
+from ishtar.query.query_tree import QueryError
 
 DirtiedBy = Literal["shot", "scraps", "shots", "fingerprints", "nothing"]
 """What makes its readers dirty: a change of the shot, a report with scraps, a change of lists of

@@ -16,8 +16,8 @@ from ishtar.langmuir.background import Background, background_of, capacitance_of
 from ishtar.langmuir.hot import fitted_current, seen_by_ions
 from ishtar.langmuir.inputs import limits_of, pair, probe_of, window
 from ishtar.langmuir.model import Probe, ions
-from ishtar.langmuir.record import analyse_record
-from ishtar.langmuir.record_lines import Line
+from ishtar.langmuir.record_analysis import analyse_record
+from ishtar.langmuir.record_pickup import Line
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
 from ishtar.langmuir.table import KEYS, Table
 from ishtar.measured import Measured

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir.bins import bin_sums
-from ishtar.langmuir.look import Look
-from ishtar.langmuir.record_lines import Track
+from ishtar.langmuir.first_fit import Look
+from ishtar.langmuir.record_pickup import Track
 from ishtar.langmuir.sweeps import Sweeps
 
 Floats = NDArray[np.float64]

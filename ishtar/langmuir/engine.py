@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins, bin_samples, with_scatter
-from ishtar.langmuir.checks import judge
+from ishtar.langmuir.fallback_fit import Mended, hopeless_chi2, mend
+from ishtar.langmuir.first_fit import Look, first_guess, looks_of, with_shape
 from ishtar.langmuir.hot import TWO, hot_electrons
-from ishtar.langmuir.look import Look, first_guess, looks_of, with_shape
-from ishtar.langmuir.mend import Mended, hopeless_chi2, mend
 from ishtar.langmuir.model import BLUR, LN_TE, N_SHAPED, Probe
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
 from ishtar.langmuir.pickup import find_pickup
 from ishtar.langmuir.results import fill
 from ishtar.langmuir.table import Table, joined
+from ishtar.langmuir.validity import judge
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

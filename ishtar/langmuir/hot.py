@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
-from ishtar.langmuir.mend import correlation_length
+from ishtar.langmuir.fallback_fit import correlation_length
 from ishtar.langmuir.model import BLUR, LN_NE, LN_TE, N_SHAPED, Probe, model
 
 Floats = NDArray[np.float64]

@@ -13,8 +13,8 @@ from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.langmuir.analysis import SweepResult, dataset_of, entries
 from ishtar.langmuir.inputs import probe_of
 from ishtar.langmuir.model import Probe
-from ishtar.langmuir.record import analyse_record
-from ishtar.langmuir.record_lines import Line
+from ishtar.langmuir.record_analysis import analyse_record
+from ishtar.langmuir.record_pickup import Line
 from ishtar.langmuir.sweeps import Sweeps, find_sweeps
 from ishtar.langmuir.table import Table
 from ishtar.machine.component import Component, ComponentError

@@ -11,9 +11,9 @@
 
 from __future__ import annotations
 
+from ishtar.quality.channel_view import Look
 from ishtar.quality.findings import Finding, Severity, sorted_findings
-from ishtar.quality.look import Look
-from ishtar.quality.samples import (
+from ishtar.quality.sample_checks import (
     Noise,
     clipped,
     dead,
@@ -23,7 +23,7 @@ from ishtar.quality.samples import (
     noisy,
     stuck_bits,
 )
-from ishtar.quality.shot import Quality, Recorder, examine
+from ishtar.quality.shot_quality import Quality, Recorder, examine
 from ishtar.quality.timing import Pulse, clocks, coverage, gaps, pulse_of, trigger
 
 __all__ = [

@@ -14,8 +14,7 @@ from itertools import pairwise
 from typing import NoReturn
 
 from ishtar.errors import did_you_mean, nearest
-from ishtar.query.scan import MOST_TOKENS, WORD, Scan
-from ishtar.query.tree import (
+from ishtar.query.query_tree import (
     MOMENT,
     Among,
     Arithmetic,
@@ -38,6 +37,7 @@ from ishtar.query.tree import (
     Words,
     as_moment,
 )
+from ishtar.query.scan import MOST_TOKENS, WORD, Scan
 
 FUNCTIONS = ("abs", "lower", "missing")
 LONGEST = 20_000  # characters

@@ -13,7 +13,7 @@ import re
 from typing import NoReturn
 
 from ishtar.errors import did_you_mean, nearest
-from ishtar.query.tree import Literal, Loose, Name, Node, QueryError, Value, as_moment
+from ishtar.query.query_tree import Literal, Loose, Name, Node, QueryError, Value, as_moment
 
 MOST_TOKENS = 800  # SQLite gives up at expressions 1000 deep
 DEEPEST = 16  # … and at some thirty nested brackets

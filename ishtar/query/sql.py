@@ -14,20 +14,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ishtar.query.index import SHIFT
-from ishtar.query.names import ONLY_ON_THE_SITE, IndexMissingError, Names, read_sources
 from ishtar.query.parse import parse, parse_item
-from ishtar.query.spoken import (
-    BASE,
-    STATES,
-    TEXTS,
-    YES_NO,
-    folded,
-    has_words,
-    in_unit,
-    said,
-    state_of,
-)
-from ishtar.query.tree import (
+from ishtar.query.query_names import ONLY_ON_THE_SITE, IndexMissingError, Names, read_sources
+from ishtar.query.query_tree import (
     MOMENT,
     Among,
     Arithmetic,
@@ -50,6 +39,17 @@ from ishtar.query.tree import (
     Value,
     Words,
     as_moment,
+)
+from ishtar.query.query_words import (
+    BASE,
+    STATES,
+    TEXTS,
+    YES_NO,
+    folded,
+    has_words,
+    in_unit,
+    said,
+    state_of,
 )
 
 __all__ = [

@@ -12,7 +12,7 @@ from ishtar.catalogue import ScrapRow
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
 from ishtar.inputs.attributes import Attributes
 from ishtar.lineage.record import subject_of
-from ishtar.query.numbers import no_such_shot
+from ishtar.query.shot_numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.numbers import number_of
 from ishtar.remote.samples import TileSamples

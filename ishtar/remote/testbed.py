@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, did_you_mean
-from ishtar.query.numbers import no_such_shot
 from ishtar.query.parse import parse
-from ishtar.query.tree import names_in
+from ishtar.query.query_tree import names_in
+from ishtar.query.shot_numbers import no_such_shot
 from ishtar.remote.fetch import Site
 from ishtar.remote.mirror import Mirror
 from ishtar.remote.numbers import shots_of

@@ -18,7 +18,7 @@ from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
 from ishtar.inputs import identity
 from ishtar.lineage.record import WHERE, record, subject_of, this_report
-from ishtar.query.numbers import no_such_shot
+from ishtar.query.shot_numbers import no_such_shot
 from ishtar.shots.shot import Shot
 from ishtar.units import factor
 from ishtar.workspace import Workspace

@@ -30,7 +30,7 @@ ATTRIBUTES = {  # as the CF conventions write flags
 def rails(channel: Channel) -> tuple[int, ...]:
     """Return the ends of the recorder's range; none where the channel never was at one.
 
-    The same rule by which the file's own count was made (`ishtar.store.rails`).
+    The same rule by which the file's own count was made (`ishtar.store.converter_limits`).
     """
     if not channel.n_clipped or channel.dtype.kind not in "iu":
         return ()

@@ -12,6 +12,7 @@ from h5py import h5d, h5g
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ishtar.errors import IshtarError
+from ishtar.store.converter_limits import Rails
 from ishtar.store.digest import SECONDS, ChannelDigest, dtype_name
 from ishtar.store.envelope import BASE, ROWS, Level, add_coarser_levels, block_minmax
 from ishtar.store.h5_names import to_json
@@ -24,7 +25,6 @@ from ishtar.store.h5_write import (
     write_small,
 )
 from ishtar.store.lane import Here, Lane
-from ishtar.store.rails import Rails
 from ishtar.store.scale import Step, check_scale
 
 CHUNK = 1 << 16  # samples; 128 kB of int16: a 100 ms slice of a fast channel is a few chunks

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import click
 
 from ishtar.errors import IshtarError, NotFoundError, WorkspaceError, did_you_mean
-from ishtar.query.numbers import BadShotSelection
-from ishtar.query.tree import QueryError
+from ishtar.query.query_tree import QueryError
+from ishtar.query.shot_numbers import BadShotSelection
 from ishtar.version import __version__
 from runner.errors import NoSuchTemplate, ParameterError
 from runner.monitoring.logs import FORMS, Form, configure

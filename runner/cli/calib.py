@@ -16,7 +16,7 @@ from ishtar.calibration.edit import Edit
 from ishtar.calibration.gaps import check_folder
 from ishtar.calibration.pinned import declarations_at
 from ishtar.errors import DamagedFile, did_you_mean
-from ishtar.query.numbers import select
+from ishtar.query.shot_numbers import select
 from ishtar.shots.testbed import Testbed, stored_shots
 from ishtar.workspace import Workspace
 from runner.cli.calib_text import (

@@ -13,7 +13,7 @@ import click
 from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.plain_files import printable, readable
-from ishtar.query.numbers import select
+from ishtar.query.shot_numbers import select
 from ishtar.shots.testbed import Shots, Testbed
 from ishtar.signals.time_base import step_text
 from ishtar.workspace import Workspace

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ishtar.query.numbers import select
+from ishtar.query.shot_numbers import select
 from ishtar.workspace import Workspace
 from runner.cli.pages import bring_up_to_date
 from runner.errors import ParameterError

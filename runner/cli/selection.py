@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ishtar.catalogue import Catalogue
-from ishtar.query.numbers import NUMBER, select
+from ishtar.query.shot_numbers import NUMBER, select
 
 PART = r"[^\s;=<>!~]*"
 NUMBERS = re.compile(rf"\s*(latest|{NUMBER}|{PART}\.\.{PART})\s*")  # a range, well written or not

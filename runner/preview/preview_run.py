@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError
-from ishtar.query.numbers import select
+from ishtar.query.shot_numbers import select
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.errors import ParameterError, WorkersLost

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from ishtar.catalogue import Catalogue
-from ishtar.query.numbers import NUMBER, select
+from ishtar.query.shot_numbers import NUMBER, select
 from runner.errors import ParameterError
 from runner.receipts import Subject
 from runner.templates.template import Templates

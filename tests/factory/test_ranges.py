@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from ishtar.query.numbers import BadShotSelection
+from ishtar.query.shot_numbers import BadShotSelection
 from runner.errors import ParameterError
 from runner.receipts import Subject
 from runner.templates.ranges import holds_any, range_of

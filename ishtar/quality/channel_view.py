@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.quality import samples
+from ishtar.quality import sample_checks as samples
 from ishtar.quality.findings import Finding
-from ishtar.quality.samples import Noise
+from ishtar.quality.sample_checks import Noise
 from ishtar.signals.samples import axis_of
 from ishtar.signals.time_base import Along, Axis, Counted, Regular
 from ishtar.store import Channel

@@ -11,9 +11,9 @@ import numpy as np
 
 from ishtar.errors import IshtarError
 from ishtar.quality import timing
+from ishtar.quality.channel_view import Look
 from ishtar.quality.dating import dating
 from ishtar.quality.findings import Finding, Severity, sorted_findings
-from ishtar.quality.look import Look
 from ishtar.signals.source_notes import notes_of, salvaged, scale_missing
 from ishtar.signals.time_base import COUNTED, SECONDS
 from ishtar.store import Channel

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins, Sorted, bin_edges, bin_samples, sort_by_bias
-from ishtar.langmuir.checks import Verdicts, refuse_unusable
 from ishtar.langmuir.model import N_SHAPED, Probe, model
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
 from ishtar.langmuir.outliers import without_outliers
 from ishtar.langmuir.table import Table, empty_table
 from ishtar.langmuir.theory import _ion
+from ishtar.langmuir.validity import Verdicts, refuse_unusable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -9,9 +9,9 @@ from typing import Any
 
 from ishtar.errors import IshtarError, did_you_mean, nearest
 from ishtar.query.index import SHIFT
+from ishtar.query.query_tree import Name, QueryError
+from ishtar.query.query_words import BASE, is_one_letter_off
 from ishtar.query.scan import KEYWORDS
-from ishtar.query.spoken import BASE, is_one_letter_off
-from ishtar.query.tree import Name, QueryError
 
 DATES = ("date", "day")
 ONLY_ON_THE_SITE = "known to the site, not to the catalogue: filter its table"

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ishtar.langmuir import coherent
 from ishtar.langmuir.background import Background
 from ishtar.langmuir.bins import resolution
+from ishtar.langmuir.clipping import Limits, at_limits, refuse_at_limits, refuse_clipped
 from ishtar.langmuir.coherent import Answer, answers, subtracted
 from ishtar.langmuir.engine import analyse_looks
-from ishtar.langmuir.look import Look, looks_of
+from ishtar.langmuir.first_fit import Look, looks_of
 from ishtar.langmuir.model import Probe
-from ishtar.langmuir.rails import Limits, at_limits, refuse_at_limits, refuse_clipped
-from ishtar.langmuir.record_lines import (
+from ishtar.langmuir.record_pickup import (
     FEWEST_SWEEPS,
     Line,
     Track,

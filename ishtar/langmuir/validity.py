@@ -1,4 +1,4 @@
-"""Reasons not to believe: before the fit, from the samples; after it, from its result."""
+"""When a result is valid: checks of the samples before the fit, of the result after it."""
 
 from __future__ import annotations
 
