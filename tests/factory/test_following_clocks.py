@@ -99,7 +99,7 @@ def test_reports_that_read_the_pulses_follow_the_clock_and_the_page_says_so(
     assert "things are wrong" not in page.split("</h2>")[0]
     found = examined(Testbed(factory.workspace)[7]).of_kind("clocks")
     assert [f.text for f in found] == [said]
-    assert "What should be known" not in (folder.parent / "00001" / "index.html").read_text()
+    assert "Notes on the raw files" not in (folder.parent / "00001" / "index.html").read_text()
 
 
 def test_a_source_on_another_day_is_a_mark_on_the_page(factory, coordinator, call, day):
@@ -111,7 +111,7 @@ def test_a_source_on_another_day_is_a_mark_on_the_page(factory, coordinator, cal
     said = "00007_Data.tdms says 2026-11-22 15:00:00, 00007_Date.csv 2026-11-23 15:00:00.730"
     assert page.count(said) == 1
     assert page.index(said) < page.index("Sources")
-    assert "What should be known" not in page
+    assert "Notes on the raw files" not in page
 
 
 def test_a_source_that_only_states_another_date_makes_data_quality_stale(
