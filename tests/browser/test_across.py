@@ -216,7 +216,7 @@ def test_a_filter_finds_the_shots_that_the_truth_says(page, seen, source):
     assert filter_by(page, "premiere DECHARGE") == [450]
     assert filter_by(page, '"strap back in;"; gas = Ar') == [NEWEST]
     assert filter_by(page, "no such words") == []
-    assert page.inner_text("#status") == "No shot meets the filter."
+    assert page.inner_text("#status") == "No shot matches the filter."
     assert filter_by(page, '"<script>"; program ~ ramp') == [FIRST + 11, FIRST + 8]
     assert filter_by(page, "gas == 'He' and Te >= 4.2") == [n for n in hot if gas[n] == "He"]
     assert filter_by(page, "4.2 < Te and not (gas == 'He' or useful)") == [
@@ -563,7 +563,7 @@ def test_shots_are_added_and_removed_and_the_address_follows(page, seen):
     until(page, "document.querySelectorAll('#chips li').length === 2")
     page.go_back()
     until(page, "document.querySelectorAll('#chips li').length === 3")
-    page.get_by_role("button", name="The shot after").click()
+    page.get_by_role("button", name="Next shot").click()
     until(page, "document.querySelectorAll('#chips li').length === 4")
     assert page.url.endswith(f",{FIRST + 5}")
     page.get_by_label("Add a shot").fill("99999")

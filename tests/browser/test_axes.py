@@ -70,9 +70,9 @@ def test_what_lies_along_another_axis_is_left_out_and_said(page: Any) -> None:
     assert axis(page) == ("Time", {"s"})
     assert [r[:2] for r in rows(page)] == [["Probe_U", str(TIMED)]]
     said = page.text_content("#trace-problems")
-    assert f"Probe_U of shot {COUNTED} is only counted in samples" in said
+    assert f"Probe_U of shot {COUNTED} has no time base" in said
     assert (
-        f"Spectrum of shot {TIMED} lies along frequency [Hz], and Probe_U lies along time" in said
+        f"Spectrum of shot {TIMED} is against frequency [Hz], and Probe_U is against time" in said
     )
 
 

@@ -1,11 +1,11 @@
-// The shots of the site as columns, loaded a part at a time: the newest first, the others when needed.
-// A column is an array over all shots (ascending); undefined where it is not loaded yet, null where a shot has none.
+// The shots of the site as columns, loaded part by part: the newest first, the others on demand.
+// A column is an array over all shots (ascending); undefined if not loaded yet, null if a shot has no value.
 // @ts-check
 "use strict";
 
 (() => {
   const ishtar = window.ishtar;
-  const TOGETHER = 4; // parts that are loaded at once
+  const TOGETHER = 4; // parts loaded in parallel
 
   /** @param {string} text @returns {number[]} `1-3,7` as numbers, ascending */
   const numbersOf = (text) => {
@@ -43,9 +43,9 @@
       const order = new Map((index.templates || []).map((t, i) => [t.name, i]));
       const rank = (/** @type {ScrapColumn} */ s) => order.get(s.template) ?? order.size;
       const place = (/** @type {ScrapColumn} */ s) => s.place ?? Infinity;
-      // those that have a place of their own, then as reports stand on the page of a shot; within one the key results first
+      // results with a place of their own first, then in the order of a shot's reports; within a report the key results first
       this.scraps.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)) || rank(a) - rank(b) || Number(b.key) - Number(a.key) || a.rank - b.rank);
-      /** @type {string[]} names of what shots are described by */
+      /** @type {string[]} names of the attributes of shots */
       this.attributes = index.attributes || [];
       /** @type {Map<string, ScrapColumn>} */
       this.byId = new Map(this.scraps.map((s) => [s.id, s]));
@@ -70,7 +70,7 @@
       return column;
     }
 
-    /** @param {number} i index of a shot @returns {number} the part that it is in */
+    /** @param {number} i index of a shot @returns {number} the part that contains it */
     part(i) {
       return Math.floor(this.shots[i] / this.index.shard);
     }
@@ -80,7 +80,7 @@
       return [...(this.index.shards || [])].sort((a, b) => b - a);
     }
 
-    /** Load what all shots of a part have. @param {number} part */
+    /** Load the data of all shots in a part. @param {number} part */
     async base(part) {
       const name = `data/shots/${String(part).padStart(4, "0")}`;
       if (this.loaded.has(name)) return;
@@ -141,7 +141,7 @@
     }
 
     /**
-     * Whether all that some columns say of a part is loaded.
+     * Whether all data of some columns in a part are loaded.
      * @param {number} part @param {Iterable<string>} templates @returns {boolean}
      */
     has(part, templates) {
@@ -152,7 +152,7 @@
     }
 
     /**
-     * Load parts with the results of some templates, a few at once, the first ones first.
+     * Load parts with the results of some templates, a few in parallel, in order.
      * @param {number[]} parts @param {string[]} templates
      * @param {(done: number, of: number) => void} [progress] after each part
      * @returns {Promise<void>}
@@ -173,14 +173,14 @@
     }
 
     /**
-     * What a shot says of a column: a number, a text, true or false; null where it has none, or one in
-     * another unit than the column; undefined where it is not loaded.
+     * The value of a column for a shot: a number, a text, true or false; null if it has none, or one in
+     * another unit than the column; undefined if it is not loaded.
      * @param {string} id @param {number} i @returns {any}
      */
     value(id, i) {
       if (id === "shot") return this.shots[i];
       const column = this.columns.get(id);
-      // a part that is loaded and does not name a result has none of it
+      // a loaded part without a result has no values of it
       if (!column) return null;
       const value = column.values[i];
       return column.units.has(i) ? null : value ?? null;

@@ -1,4 +1,4 @@
-// An axis of a plot: from values to places, linear or logarithmic, and the round values that are written at it.
+// An axis of a plot: maps values to positions, linear or logarithmic, and chooses round values for its labels.
 // @ts-check
 "use strict";
 
@@ -16,7 +16,7 @@
     let k = fits < 0 ? steps.length - 1 : fits, step = steps[k];
     /** @type {number[]} */
     let at = [];
-    // one place alone says nothing of how long the axis is
+    // a single label does not show the scale of the axis
     for (; k >= 0 && at.length < 2; k--) {
       step = steps[k];
       at = [];
@@ -34,7 +34,7 @@
     return at.map((/** @type {number} */ v) => ({ at: v, text: numbers.plain(v, decimals) }));
   };
 
-  /** Powers of ten; 1 and 3, or 1, 2 and 5, where these are few; else as on a linear axis. @param {number} low @param {number} high @param {number} most */
+  /** Powers of ten; 1 and 3, or 1, 2 and 5, if these are few; otherwise as on a linear axis. @param {number} low @param {number} high @param {number} most */
   const logTicks = (low, high, most) => {
     const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
     const every = Math.max(1, Math.ceil((last - first) / most));
@@ -43,7 +43,7 @@
       for (let power = Math.ceil(first / every) * every; power <= last; power += every) {
         for (const step of steps) {
           const at = step * 10 ** power;
-          // a decade among others is written as it reads best
+          // each decade has its most readable form
           if (low <= at && at <= high) found.push({ at, text: -4 < power && power < 5 ? numbers.plain(at, -power) : numbers.powerOfTen(step, power) });
         }
       }

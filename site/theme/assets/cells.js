@@ -5,9 +5,9 @@
 (() => {
   const ishtar = window.ishtar;
   const { el, columns } = ishtar;
-  const LONG = 20; // characters from which a text that is cut off is told in full when pointed at
+  const LONG = 20; // characters from which a truncated text has its full form as a tooltip
 
-  /** The number of a shot, with a sign where something is wrong with its data. @param {ShotArchive} archive @param {number} i */
+  /** The number of a shot, with an icon if its data have problems. @param {ShotArchive} archive @param {number} i */
   const shotCell = (archive, i) => {
     const shot = archive.shots[i], problems = archive.value("problems", i) || [];
     const words = problems.length === 1 ? "1 problem with its data" : `${problems.length} problems with its data`;
@@ -15,13 +15,13 @@
       problems.length ? el("span", { class: "warn", title: problems.join("\n") }, ishtar.icon("problem"), el("span", { class: "vh" }, words)) : null);
   };
 
-  /** One sign for all that is not made yet: there is nothing to open. @param {string[]} titles */
+  /** One icon for all reports not made yet, which have nothing to open. @param {string[]} titles */
   const notMade = (titles) => {
     const words = `Not made yet: ${titles.join(", ")}`;
     return el("span", { class: "dot", title: words }, ishtar.icon("missing"), el("span", { class: "vh" }, words));
   };
 
-  /** How many reports of a shot are good, and those that are not, which lead to them. @param {ShotArchive} archive @param {number} i */
+  /** How many reports of a shot are ok, and links to the others. @param {ShotArchive} archive @param {number} i */
   const reportsCell = (archive, i) => {
     const { ok, all, exceptions, missing, more } = columns.states(archive, i);
     return el("td", { class: "reports" }, el("span", { class: "count" }, `${ok} of ${all}`), exceptions.map(({ template, state, named }) => {

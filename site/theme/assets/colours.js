@@ -26,7 +26,7 @@
     return `rgb(${mixed.join(" ")})`;
   };
 
-  /** The colour and shape of the k-th kind; shapes go on where colours begin anew. @param {number} k */
+  /** The colour and shape of the k-th kind; when the colours repeat, the shapes change. @param {number} k */
   const kind = (k) => ({ colour: KINDS[k % KINDS.length], shape: SHAPES[k % SHAPES.length] });
 
   ishtar.colours = { scale, kind, isDark, MOST_KINDS: KINDS.length };

@@ -1,4 +1,4 @@
-// The columns that the table of shots can show: what is in a cell, how it sorts, and as CSV.
+// The columns of the table of shots: cell contents, sorting, and export as CSV.
 // @ts-check
 "use strict";
 
@@ -7,8 +7,8 @@
   const { MISSING, cell, scaleOf, unitText } = ishtar.numbers;
   const MOST_BY_DEFAULT = 8;
   const LONGEST_HEAD = 20;
-  const NAMED = 2, SIGNS = 8; // reports that are not good, in the row of a shot: with name, in all
-  const LOOKED_AT = 400; // shots that decide on widths and powers of ten
+  const NAMED = 2, SIGNS = 8; // reports that are not ok, in the row of a shot: named, in all
+  const LOOKED_AT = 400; // shots used to choose widths and powers of ten
 
   /** @param {string} id @param {string} title @param {TableColumn["kind"]} kind @returns {TableColumn} */
   const base = (id, title, kind) => ({ id, title, kind, unit: "", template: "", sorts: kind === "reports" ? "" : id, label: "", symbol: "", signed: null });
@@ -19,10 +19,10 @@
   ];
   const SHOT = base("shot", "Shot", "shot"), COMMENT = base("comment", "Comment", "text");
 
-  /** What a result is called, as short as it goes. @param {ScrapColumn} s @returns {string} */
+  /** The shortest name of a result. @param {ScrapColumn} s @returns {string} */
   const short = (s) => s.symbol.replace(/[{}]/g, "") || s.label || s.name;
 
-  /** All columns, in the order in which they stand. @param {ShotArchive} archive @returns {TableColumn[]} */
+  /** All columns, in display order. @param {ShotArchive} archive @returns {TableColumn[]} */
   const all = (archive) => {
     /** @type {Map<string, number>} */
     const times = new Map();
@@ -38,7 +38,7 @@
   };
 
   /**
-   * The columns that are shown where nobody chose any: the key results, as many of each report as there is room for.
+   * The default columns: the key results, as many of each report as fit.
    * @param {ShotArchive} archive @returns {string[]}
    */
   const usual = (archive) => {
@@ -61,7 +61,7 @@
   const isMissing = (value) => value === null || value === undefined || value === "" || (typeof value === "number" && Number.isNaN(value));
 
   /**
-   * Order shots by a column; those without a value come last either way, equals by shot, the newest first.
+   * Order shots by a column; those without a value always come last, ties by shot, newest first.
    * @param {ShotArchive} archive @param {string} id @param {boolean} down @returns {(a: number, b: number) => number}
    */
   const order = (archive, id, down) => {
@@ -81,13 +81,13 @@
     };
   };
 
-  const EXCEPTIONS = ["failed", "timeout", "stale", "skipped"]; // what needs somebody first
+  const EXCEPTIONS = ["failed", "timeout", "stale", "skipped"]; // most urgent first
 
-  /** Whether what needs somebody is named beside its sign; what was skipped has the sign alone. @param {string} state */
+  /** Whether a report in this state is named beside its icon; skipped ones have only the icon. @param {string} state */
   const isLoud = (state) => state !== "skipped";
 
   /**
-   * The states of the reports of a shot: how many there are, how many are good, and those that are not.
+   * The states of the reports of a shot: how many there are, how many are ok, and the others.
    * @param {ShotArchive} archive @param {number} i @returns {{ok: number, all: number, exceptions: {template: ShotTemplate, state: string, named: boolean}[], missing: string[], more: number}}
    */
   const states = (archive, i) => {
@@ -100,7 +100,7 @@
     };
   };
 
-  /** What is in the head of a column. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @returns {NumberScale} */
+  /** Scale and unit in the header of a column. @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows @returns {NumberScale} */
   const scale = (archive, column, rows) => column.kind !== "scrap" ? { power: 0, unit: "" }
     : scaleOf(rows.slice(0, LOOKED_AT).map((i) => archive.value(column.id, i)), column.unit);
 
@@ -111,7 +111,7 @@
     if (column.kind === "scrap") {
       const stored = archive.columns.get(column.id);
       const other = stored?.units.get(i);
-      // another unit than the column's: with its own, and in no plot or comparison
+      // another unit than the column's: shown with its own, excluded from plots and comparisons
       if (stored && other !== undefined) return ishtar.numbers.quantity(stored.values[i], stored.sigmas[i] ?? null, other, column.signed);
       return cell(archive.value(column.id, i), archive.sigma(column.id, i), column.unit, of, column.signed);
     }
@@ -149,7 +149,7 @@
   const csvCell = (value) => value === null || value === undefined ? "" : typeof value === "number" || typeof value === "boolean" ? String(value) : csvText(String(value));
 
   /**
-   * What is shown, as CSV: numbers in full with a column of their own for sigma, units in the head.
+   * The rows and columns shown, as CSV: numbers in full with a separate column for sigma, units in the header.
    * @param {ShotArchive} archive @param {TableColumn[]} columns @param {number[]} rows @returns {string}
    */
   const csv = (archive, columns, rows) => {

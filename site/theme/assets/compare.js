@@ -1,4 +1,4 @@
-// The page that compares shots: which ones stands in the address (`#shots=7,8`).
+// The page that compares shots; the address lists them (`#shots=7,8`).
 // @ts-check
 "use strict";
 

@@ -1,5 +1,5 @@
 // Data of the site as scripts: a page opened from disk may not fetch anything, but may load a script.
-// PATH.js holds `ishtar.data("PATH", {…})`; `await ishtar.load("PATH")` gives what is in it.
+// PATH.js holds `ishtar.data("PATH", {…})`; `await ishtar.load("PATH")` returns its content.
 // @ts-check
 "use strict";
 
@@ -22,7 +22,7 @@
   /**
    * Load a data file; the same promise for the same path, until `ishtar.unload`.
    * @param {string} path in the site, without its suffix, such as "data/index"
-   * @returns {Promise<any>} rejects with a plain sentence when the file is not there
+   * @returns {Promise<any>} rejects with a plain sentence if the file is missing
    */
   ishtar.load = (path) => {
     const known = asked.get(path);
@@ -37,7 +37,7 @@
       };
       asked.set(path, /** @type {Pending} */ ({ resolve: (value) => { end(); resolve(value); } }));
       script.addEventListener("error", failed);
-      // after a file that said something else than its name; no effect when it resolved
+      // for a file that names another path; no effect once resolved
       script.addEventListener("load", () => { if (script.isConnected) failed(); });
     });
     /** @type {Pending} */ (asked.get(path)).promise = promise;

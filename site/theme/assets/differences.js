@@ -1,4 +1,4 @@
-// What differs between shots: attributes, results beyond their sigma, wiring, calibrations, components.
+// Differences between shots: attributes, results beyond their sigma, wiring, calibrations, components.
 // @ts-check
 "use strict";
 
@@ -23,7 +23,7 @@
     const names = new Set(shots.flatMap((s) => Object.keys(s.attributes || {})));
     names.delete("date");
     const others = [...names].filter((n) => !FIRST.includes(n)).sort();
-    // no two shots are at the same time: that is no difference to look at
+    // no two shots have the same time, so this is not a relevant difference
     const rows = [{ ...row("date", shots.map((s) => text(s.date).replace("T", " ").slice(0, 19))), differs: false }];
     for (const name of [...FIRST.filter((n) => names.has(n)), ...others]) rows.push(row(name, shots.map((s) => text(s.attributes?.[name]))));
     if (shots.some((s) => s.problems?.length)) rows.push(row("problems", shots.map((s) => (s.problems || []).join("; ") || "none")));
@@ -47,15 +47,15 @@
       return { by, differs: true };
     }
     const sigmas = Math.abs(change) / combined;
-    // a change has no more digits than its own uncertainty allows
+    // show no more digits of a change than its uncertainty allows
     const by = sign + numbers.quantity(change, combined, a.unit || "", true).replace(/\(\d+\)/, "");
     return { by: `${by}, ${numbers.number(Number(sigmas.toPrecision(2)), null)} σ`, differs: sigmas > APART };
   };
 
   /**
-   * The results of shots, by report; `keys` are those that come first.
+   * The results of shots, by report; `keys` come first.
    * @param {ShotData[]} shots @param {string[]} keys names as `template.name`, in their order
-   * @param {Map<string, ScrapColumn>} [known] what the index says of results
+   * @param {Map<string, ScrapColumn>} [known] results in the index
    * @returns {{key: ComparedRow[], others: ComparedRow[]}}
    */
   const results = (shots, keys, known = new Map()) => {
@@ -91,8 +91,8 @@
   };
 
   /**
-   * Whether the calibrations of a signal are not the same in all shots. A new version with the same numbers is no
-   * other calibration, as `ishtar calib diff` says, too. @param {any[]} wired @returns {boolean}
+   * Whether the calibrations of a signal differ between shots. As in `ishtar calib diff`, a new version with the
+   * same numbers is not another calibration. @param {any[]} wired @returns {boolean}
    */
   const isRecalibrated = (wired) => {
     if (!isMixed(wired.map((w) => w ? text(w.calibration) : "not wired")) && wired.every((w) => !w?.calibration)) return false;
@@ -100,7 +100,7 @@
     return isMixed(wired.map((w) => w.calibrated));
   };
 
-  /** Signals whose channel, device or calibration is not the same in all shots. @param {ShotData[]} shots @returns {{rows: ComparedRow[], same: number}} */
+  /** Signals whose channel, device or calibration differs between shots. @param {ShotData[]} shots @returns {{rows: ComparedRow[], same: number}} */
   const wiring = (shots) => {
     const names = [...new Set(shots.flatMap((s) => (s.wiring || []).map((/** @type {any} */ w) => w.signal)))];
     /** @type {ComparedRow[]} */
@@ -118,7 +118,7 @@
     return { rows, same };
   };
 
-  /** Components, and those of their parameters that are not the same in all shots. @param {ShotData[]} shots @returns {{rows: ComparedRow[], same: number}} */
+  /** Components, and their parameters that differ between shots. @param {ShotData[]} shots @returns {{rows: ComparedRow[], same: number}} */
   const components = (shots) => {
     const names = [...new Set(shots.flatMap((s) => (s.components || []).map((/** @type {any} */ c) => c.name)))];
     /** @type {ComparedRow[]} */
@@ -131,7 +131,7 @@
         row(name, found.map((c) => c ? text(c.kind) : "not there")),
         ...parameters.map((p) => row(`${name}, ${p}`, found.map((c) => c ? text(c.parameters?.[p]) : "not there"))),
       ].filter((r) => r.differs);
-      // a component that is not there in a shot is said once
+      // a component missing in a shot is listed once
       rows.push(...(found.includes(undefined) ? parts.slice(0, 1) : parts));
       if (!parts.length) same += 1;
     }

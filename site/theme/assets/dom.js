@@ -46,7 +46,7 @@
   };
 
   /**
-   * A name that breaks after its dots, dashes and underscores before it breaks within a word.
+   * A name that breaks after dots, dashes and underscores rather than within a word.
    * @param {string} name @returns {(string | HTMLElement)[]}
    */
   ishtar.breakable = (name) => name.split(/(?<=[._,-])(?=[^\s._,-])/).flatMap((part, k) => k ? [ishtar.el("wbr"), part] : [part]);
@@ -65,7 +65,7 @@
   });
 
   /**
-   * The sign of a state, from the drawings at the top of every page, with its words for those who do not see it.
+   * The icon of a state, from the drawings at the top of every page, with words for screen readers.
    * @param {string} state @param {string} title of the report @param {string} [href]
    * @returns {HTMLElement}
    */
@@ -86,7 +86,7 @@
   const escaped = (text) => encodeURIComponent(text).replace(/%(3D|3B|3A|2F|40|24|20)/g,
     (whole, code) => code === "20" ? "%20" : decodeURIComponent(whole));
 
-  /** @param {string} text @returns {string} a damaged escape stands for itself */
+  /** @param {string} text @returns {string} a damaged escape is kept as it is */
   const unescaped = (text) => {
     try {
       return decodeURIComponent(text);
@@ -113,7 +113,7 @@
     },
 
     /**
-     * Return a fragment; what is empty is left out.
+     * Return a fragment, without empty values.
      * @param {Record<string, string | string[] | undefined>} state @returns {string}
      */
     text(state) {
@@ -125,7 +125,7 @@
     },
 
     /**
-     * Put a state into the address; `step` makes it one that the back button returns from.
+     * Put a state into the address; `step` adds an entry to the history for the back button.
      * @param {Record<string, string | string[] | undefined>} state @param {boolean} step
      */
     write(state, step) {

@@ -39,7 +39,7 @@
     const image = link.querySelector("img");
     if (!(link instanceof HTMLAnchorElement) || !image) continue;
     link.addEventListener("click", (event) => {
-      // a new tab or window was asked for
+      // the user asked for a new tab or window
       if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
       open(link, image);

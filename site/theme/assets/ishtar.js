@@ -1,5 +1,5 @@
 // What scripts add to the pages: jump to a shot, arrow keys, copy buttons, unfolding all code, and
-// the place on the page when one goes from a shot to the next. Every page reads without it. A
+// the scroll position when moving from a shot to the next. Every page is readable without it. A
 // classic script, as ES modules do not load from file:// in any browser.
 // @ts-check
 "use strict";
@@ -29,7 +29,7 @@
     if (event.key === "ArrowRight") follow("next");
   });
 
-  // The slash: the search, from any page. Where a keyboard has it on a shifted key, that is one too.
+  // The slash: the search, from any page. On some keyboards it needs Shift.
   document.addEventListener("keydown", (event) => {
     const types = event.target instanceof HTMLElement && event.target.matches("input, textarea, select, [contenteditable]");
     if (event.key !== "/" || event.altKey || event.ctrlKey || event.metaKey || types) return;
@@ -41,7 +41,7 @@
     event.preventDefault();
   });
 
-  // The same report of another shot opens where one was reading.
+  // The same report of another shot opens at the same scroll position.
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
     sessionStorage.removeItem(KEPT);
@@ -57,7 +57,7 @@
     // storage may be forbidden; the page then opens at its top
   }
 
-  // The screen on the wall loads itself anew; without scripts the page does so by itself.
+  // The wall display reloads itself; without scripts the page does.
   const refresh = document.querySelector('meta[name="refresh-s"]');
   if (refresh instanceof HTMLMetaElement) setTimeout(() => location.reload(), 1000 * Number(refresh.content));
 

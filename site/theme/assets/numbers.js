@@ -46,7 +46,7 @@
     return sign + grouped(whole) + (places === undefined ? "" : `.${grouped(places, true)}`);
   };
 
-  /** The decimals with which a sigma has two significant digits. @param {number} sigma @returns {number} */
+  /** The decimals that give a sigma two significant digits. @param {number} sigma @returns {number} */
   const sigmaDecimals = (sigma) => {
     const decimals = 1 - exponent(sigma);
     const rounded = Math.round(sigma * 10 ** decimals) / 10 ** decimals;
@@ -61,7 +61,7 @@
     const v = value / 10 ** power, s = sigma / 10 ** power;
     const decimals = sigmaDecimals(s);
     let text;
-    if (decimals > 14 - exponent(Math.max(Math.abs(v), s))) text = told(v, 12, true); // float64 holds no more
+    if (decimals > 14 - exponent(Math.max(Math.abs(v), s))) text = told(v, 12, true); // limit of float64
     else if (decimals > 0) text = `${told(v, decimals)}(${s.toFixed(decimals).replace(".", "").replace(/^0+/, "")})`;
     else {
       const step = 10 ** -decimals;
@@ -92,7 +92,7 @@
   /** @param {[string, number][]} powers @returns {string} */
   const product = (powers) => powers.map(([name, power]) => power === 1 ? name : name + superscript(power)).join(NO_BREAK);
 
-  /** Return a unit as it is printed: `1/m^3` is `m⁻³`; what is no product of powers stays. @param {string} unit @returns {string} */
+  /** Return a unit as it is printed: `1/m^3` is `m⁻³`; anything else stays as it is. @param {string} unit @returns {string} */
   const unitText = (unit) => {
     const text = (unit || "").trim();
     if (!text) return "";
@@ -112,7 +112,7 @@
   };
 
   /**
-   * Return the power of ten to take out of a column of values; 0 where they read well as they are.
+   * Return the power of ten to take out of a column of values; 0 if they are readable as they are.
    * @param {Iterable<any>} values @returns {number}
    */
   const commonPower = (values) => {
@@ -139,9 +139,9 @@
     ...["s", "K", "bar", "Torr"].map((u) => [u, [-15, 0]]), ["m", [-15, 3]],
   ]));
   const NEVER_NEGATIVE = ["m⁻³", "cm⁻³"];
-  const LIMIT_SIGMAS = 1.2816; // of a normal distribution 90 % lie below the mean and so many sigmas
+  const LIMIT_SIGMAS = 1.2816; // 90 % of a normal distribution are below the mean plus this many sigmas
 
-  /** A printed unit without its prefix, and the power of that. @param {string} shown @returns {{base: string, own: number}} `base` is empty where it takes none */
+  /** A printed unit without its prefix, and the power of that. @param {string} shown @returns {{base: string, own: number}} `base` is empty if it takes no prefix */
   const split = (shown) => {
     if (Object.hasOwn(PREFIXED, shown)) return { base: shown, own: 0 };
     for (const [power, prefix] of Object.entries(PREFIXES)) {
@@ -152,7 +152,7 @@
   };
 
   /**
-   * The power of ten and the unit in which a value of this size reads well.
+   * The most readable power of ten and unit for a value of this size.
    * @param {number} size @param {string} unit @param {boolean} [isLimit] one may begin with 0.1 of the larger unit
    * @returns {{power: number, unit: string}}
    */
@@ -165,7 +165,7 @@
     return { power: best - own, unit: PREFIXES[String(best)] + base };
   };
 
-  /** What a column of values is told in: a prefix, else a power of ten, if any. @param {Iterable<any>} values @param {string} unit @returns {NumberScale} */
+  /** The scale of a column of values: a prefix, else a power of ten, if any. @param {Iterable<any>} values @param {string} unit @returns {NumberScale} */
   const scaleOf = (values, unit) => {
     const shown = unitText(unit);
     const powers = [];
@@ -179,7 +179,7 @@
     return { power, unit: scaledUnit(power, unit) };
   };
 
-  /** @param {string} unit @returns {boolean} whether a quantity in it may be below zero, as far as the unit tells */
+  /** @param {string} unit @returns {boolean} whether a quantity with this unit may be negative */
   const isSigned = (unit) => {
     const shown = unitText(unit);
     return split(shown).base !== "W" && !NEVER_NEGATIVE.includes(shown);
@@ -188,7 +188,7 @@
   /** Whether a value lies within its sigma of zero, on a scale that ends there. @param {any} value @param {any} sigma @param {string} unit @param {boolean | null} [signed] */
   const isLimit = (value, sigma, unit, signed) => typeof value === "number" && isSigma(sigma) && Math.abs(value) <= sigma && !(signed ?? isSigned(unit));
 
-  /** What a quantity is below with 90 % confidence, rounded up to one digit. @param {number} value @param {number} sigma @returns {number} */
+  /** The upper limit of a quantity at 90 % confidence, rounded up to one digit. @param {number} value @param {number} sigma @returns {number} */
   const upperLimit = (value, sigma) => {
     const limit = Math.max(value, 0) + LIMIT_SIGMAS * sigma, power = exponent(limit);
     return Number(`${Math.ceil(limit / 10 ** power - 1e-9)}e${power}`);
@@ -198,9 +198,9 @@
   const joined = (text, unit) => text === MISSING || !unit ? text : text + (unit === "°" || unit === "%" ? "" : NO_BREAK) + unit;
 
   /**
-   * Return a value as people say it, with its unit: `5.860 419(15) MHz`, `< 0.1 mW`.
+   * Return a formatted value with its unit: `5.860 419(15) MHz`, `< 0.1 mW`.
    * @param {any} value @param {number | null | undefined} sigma @param {string} unit
-   * @param {boolean | null} [signed] whether it can be below zero; where nobody says, as its unit suggests
+   * @param {boolean | null} [signed] whether it can be negative; by default judged from its unit
    * @returns {string}
    */
   const quantity = (value, sigma, unit, signed) => {
@@ -223,7 +223,7 @@
   };
 
   /**
-   * Return a value as a cell of a table writes it, the unit being in the head. One that would be all zeros there,
+   * Return a value for a cell of a table, with the unit in the header. One that would round to zero there,
    * or an upper limit, has its own unit.
    * @param {any} value @param {number | null | undefined} sigma @param {string} unit @param {NumberScale} scale @param {boolean | null} [signed]
    * @returns {string}
@@ -239,7 +239,7 @@
     return number(value / 10 ** scale.power, isSigma(sigma) ? /** @type {number} */ (sigma) / 10 ** scale.power : null);
   };
 
-  /** Numbers that JSON has no word for are texts in the data. @param {any} value @returns {any} */
+  /** Numbers missing from JSON are texts in the data. @param {any} value @returns {any} */
   const fromData = (value) => value === "nan" ? NaN : value === "inf" ? Infinity : value === "-inf" ? -Infinity : value;
 
   /**

@@ -1,4 +1,4 @@
-// A list to choose from that one can search: shots, signals.
+// A searchable list to choose from: shots, signals.
 // @ts-check
 "use strict";
 
@@ -46,7 +46,7 @@
     search.addEventListener("input", fill);
     search.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
-      const first = list.querySelector("input:not(:disabled)"); // what is typed, then Enter: the first that fits
+      const first = list.querySelector("input:not(:disabled)"); // Enter after typing selects the first match
       if (first instanceof HTMLInputElement) first.click();
     });
     box.addEventListener("toggle", () => {

@@ -7,7 +7,7 @@
   const { el, svg, numbers, colours, columns } = ishtar;
 
   /**
-   * A value as a place on an axis; NaN where it has none. Times are those of the testbed, whatever the reader's zone.
+   * A value as a position on an axis; NaN if it has none. Times are the testbed's, whatever the reader's zone.
    * @param {string} id @param {any} value @returns {number}
    */
   const place = (id, value) => {
@@ -25,7 +25,7 @@
     return unit ? `${named(column)} (${unit})` : column.id === "date" ? "Time (of the testbed)" : named(column);
   };
 
-  /** Numbers and times of shots are counted from nowhere. @param {TableColumn | undefined} column @returns {boolean} */
+  /** Whether an axis has no natural zero: shot numbers and times. @param {TableColumn | undefined} column @returns {boolean} */
   const canBeLog = (column) => column?.kind === "scrap";
 
   /** Options of a list of columns, results below the name of their report. @param {ShotArchive} archive @param {TableColumn[]} given @param {string} none */
@@ -47,19 +47,19 @@
   };
 
   /**
-   * Colour shots by a column: a map with its bar for numbers, a palette with its list for kinds.
+   * Colour shots by a column: a colour map with a bar for numbers, a palette with a list for categories.
    * @param {ShotArchive} archive @param {TableColumn} column @param {number[]} rows
    * @returns {{of: (i: number) => Look, key: HTMLElement | null, words: string}}
    */
   const colouring = (archive, column, rows) => {
-    // a ring, as the map has a grey of its own
+    // a ring, as the map already contains grey
     const ring = { colour: "none", shape: "hollow" };
     if (!column) return { of: () => ({ colour: "", shape: "circle" }), key: null, words: "" };
     const value = (/** @type {number} */ i) => archive.value(column.id, i);
     const isNumber = column.id === "shot" || column.id === "date" || rows.some((i) => typeof value(i) === "number");
     if (isNumber) {
       const places = rows.map((i) => place(column.id, value(i))).filter((v) => !Number.isNaN(v)).sort((a, b) => a - b);
-      // of many, a few far ones do not make all others the same colour
+      // among many shots, a few outliers do not compress the colours of the others
       const cut = places.length > 50 ? Math.floor(places.length / 50) : 0;
       const low = places[cut], high = places[places.length - 1 - cut];
       const span = high - low || 1;
@@ -95,7 +95,7 @@
     return { of: (i) => rank.get(kindOf(value(i))) || ring, key, words: `, coloured by ${column.title}` };
   };
 
-  /** What is neither number nor missing, as the key names it. @param {any} value @returns {string} */
+  /** The key's label for a value that is neither a number nor missing. @param {any} value @returns {string} */
   const kindOf = (value) => typeof value === "boolean" ? (value ? "yes" : "no") : String(value ?? numbers.MISSING);
 
   const PATHS = /** @type {Record<string, string>} */ ({
@@ -128,7 +128,7 @@
       }
       const xScale = columns.scale(archive, x, rows), yScale = columns.scale(archive, y, rows);
       const isLog = { x: axes.log.includes("x") && canBeLog(x), y: axes.log.includes("y") && canBeLog(y) };
-      // what is not above zero has no place on a logarithmic axis
+      // values of zero or below have no place on a logarithmic axis
       const on = (/** @type {any} */ column, /** @type {boolean} */ log, /** @type {number} */ i) => {
         const at = place(column.id, archive.value(column.id, i));
         return log && at <= 0 ? NaN : at;

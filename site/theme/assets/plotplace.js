@@ -1,4 +1,4 @@
-// Runs before the page of the table is drawn: where its address asks for a plot, the place of that is kept free.
+// Runs before the page of the table is drawn: if its address requests a plot, reserves the space for it.
 // @ts-check
 "use strict";
 

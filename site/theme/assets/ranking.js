@@ -1,4 +1,4 @@
-// Which of many things match some words, and which of them come first.
+// Matches entries against words, and ranks them.
 // @ts-check
 "use strict";
 
@@ -12,7 +12,7 @@
   /**
    * How well an entry matches: all words must be in it. The whole title counts most, then its beginning, the
    * beginning of a word, any part of the title, and the text least.
-   * @param {SearchEntry} entry @param {string[]} words @returns {number} 0 where it does not match
+   * @param {SearchEntry} entry @param {string[]} words @returns {number} 0 if it does not match
    */
   const score = (entry, words) => {
     entry.looks ??= { title: folded(entry.title), text: folded(entry.text) };
@@ -45,7 +45,7 @@
    * @param {string} text @param {string[]} words @returns {{text: string, found: boolean}[]}
    */
   const cut = (text, words) => {
-    // folding must keep places: letters that fold to several are left alone
+    // folding must preserve positions: letters that fold to several are kept
     const low = [...text].map((c) => { const f = folded(c); return f.length === 1 ? f : c.length === 1 ? c.toLowerCase() : " "; }).join("");
     if (low.length !== text.length) return [{ text, found: false }];
     const marked = new Array(text.length).fill(false);

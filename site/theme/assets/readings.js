@@ -1,4 +1,4 @@
-// What curves are at a time, and how that is written.
+// Values of curves at a time, and their format.
 // @ts-check
 "use strict";
 
@@ -24,7 +24,7 @@
       let i = before(piece, time);
       if (piece.stride === 1) {
         if (i < 0 || i + 1 < piece.n && piece.time(i + 1) - time < time - piece.time(i)) i += 1;
-        // half a sample outside of the record counts to its ends
+        // half a sample beyond the record counts as its end
         const last = piece.n - 1, each = piece.time(piece.n) - piece.time(last);
         if (i === 0 && piece.time(0) - time > each || i === last && time - piece.time(last) > each) continue;
         return [piece, i];
@@ -74,7 +74,7 @@
 
     level(stride, each, along) {
       if (!stride) return "loading";
-      const told = each > 0 && along.base !== ""; // a sample is one sample long: that need not be said
+      const told = each > 0 && along.base !== ""; // a point of one sample needs no length
       if (stride === 1) return told ? `single samples, ${along.length(each)} apart` : "single samples";
       const length = told ? ` (${along.length(each * stride)})` : "";
       return `each point is ${stride} samples${length}, minimum and maximum`;

@@ -1,11 +1,11 @@
-// A table of any length in a box that scrolls: only the rows in view, and a few around them, are elements.
+// A table of any length in a scrolling box: only the rows in or near the view are elements.
 // @ts-check
 "use strict";
 
 (() => {
   const ishtar = window.ishtar;
   const { el } = ishtar;
-  const AROUND = 15; // rows above and below what is seen
+  const AROUND = 15; // rows above and below the view
 
   /**
    * @param {HTMLElement} box that scrolls

@@ -149,7 +149,7 @@
       reading.textContent = plot.read(plot.points[k].i);
     };
 
-    /** @param {MouseEvent} event @returns {number} the point under the pointer; -1 where there is none */
+    /** @param {MouseEvent} event @returns {number} the point under the pointer, or -1 */
     const nearest = (event) => {
       const place = canvas.getBoundingClientRect();
       const x = event.clientX - place.left, y = event.clientY - place.top;

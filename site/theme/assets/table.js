@@ -1,4 +1,4 @@
-// The page of all shots as a table: filter, columns, order, plot, and what of it stands in the address.
+// The page of all shots as a table: filter, columns, order, plot, and their state in the address.
 // @ts-check
 "use strict";
 
@@ -117,7 +117,7 @@
       const parts = [...new Set(rows.slice(first, last).map((i) => archive.part(i)))].filter((part) => !archive.has(part, templates));
       if (!parts.length || needsAll()) return;
       archive.load(parts, templates, () => {
-        // widths and units are taken from the first shots that were there
+        // widths and units come from the shots loaded first
         if (![...scales.values()].some((s) => s.power)) arrange();
         else table?.redrawSome((i) => parts.includes(archive.part(i)));
       }).catch(fail);
@@ -129,7 +129,7 @@
       /** @type {HTMLElement | null} */ (page.box.querySelector(`th[data-id="${CSS.escape(column.id)}"] button`))?.focus();
     };
 
-    /** Build the table anew: other columns, units, or widths. */
+    /** Rebuild the table with other columns, units, or widths. */
     const arrange = () => {
       const known = choose();
       const widths = shown.map((c) => columns.width(archive, c, known, scaleOf(c)));
@@ -139,7 +139,7 @@
         col.style.width = `${w * 0.52}rem`;
         return col;
       });
-      const grid = el("table", { class: "grid" }, el("caption", { class: "vh" }, "Shots; the buttons in the column heads sort them"),
+      const grid = el("table", { class: "grid" }, el("caption", { class: "vh" }, "Shots; the buttons in the column headers sort them"),
         el("colgroup", null, cols), el("thead", null, el("tr", { "aria-rowindex": 1 }, shown.map((c, k) => cells.head(c, scaleOf(c), numeric[k], state.sort === c.sorts ? (state.up ? "up" : "down") : "", sortBy)))), el("tbody"));
       grid.style.width = `${widths.reduce((a, b) => a + b, 0) * 0.52}rem`;
       const { scrollTop, scrollLeft } = page.box;
@@ -159,7 +159,7 @@
       page.status.classList.remove("wrong");
       const total = archive.shots.length;
       const count = filter.isSet ? `${rows.length} of ${total} shots` : `${total} shots`;
-      page.status.textContent = done < of ? `${count} – reading part ${done + 1} of ${of} …` : filter.isSet && !rows.length ? "No shot meets the filter." : count;
+      page.status.textContent = done < of ? `${count} – reading part ${done + 1} of ${of} …` : filter.isSet && !rows.length ? "No shot matches the filter." : count;
     };
 
     /** Say at the field what is wrong with the filter, and mark the place. @param {{problem: string, at: number, end: number}} of */
@@ -170,7 +170,7 @@
       page.filter.setAttribute("aria-invalid", String(Boolean(problem)));
     };
 
-    /** Show the state: what is loaded at once, the rest as it comes. */
+    /** Show the state: loaded shots at once, the others as they arrive. */
     const refresh = async () => {
       const mine = ++turn;
       const wanted = state.columns || usual;
@@ -188,7 +188,7 @@
         if (missing) {
           say(0, missing);
           await archive.load(parts, templates, (done, of) => {
-            // drawing anew after each part would cost more than reading them
+            // redrawing after each part would cost more than reading them
             if (mine !== turn || (drawn && performance.now() - drawn < 400)) return;
             arrange();
             say(done, of);
@@ -231,12 +231,12 @@
       page.choice.replaceChildren(...[...groups].map(([name, list]) => {
         const title = archive.index.templates.find((t) => t.name === name)?.title || name || "The shot";
         return el("fieldset", null, el("legend", null, title), list.map(row));
-      }), el("p", null, el("button", { type: "button", onclick: () => { change({ columns: null }, true); boxes(); } }, "Back to the usual columns")));
+      }), el("p", null, el("button", { type: "button", onclick: () => { change({ columns: null }, true); boxes(); } }, "Back to the default columns")));
     };
     const picked = () => {
       const chosen = [...page.choice.querySelectorAll("input")].filter((b) => b.checked).map((b) => b.value);
       const same = chosen.length === usual.length && chosen.every((id) => usual.includes(id));
-      // no column at all is a choice as well; the shot is always there
+      // choosing no columns is valid, too; the shot is always shown
       change({ columns: same ? null : chosen.length ? chosen : ["shot"] }, true);
     };
 
@@ -264,7 +264,7 @@
     for (const [name, select] of Object.entries(page.axes)) {
       select.addEventListener("change", () => {
         const next = { [name]: select.value };
-        // one axis alone draws nothing: the other is the shot until it is chosen
+        // a plot needs two axes: the other is the shot until it is chosen
         if (name === "y" && select.value && !state.x) next.x = "shot";
         change(next, true);
         pull();

@@ -1,6 +1,6 @@
-// Tiles of traces: what a level holds, which one a view needs, loading and keeping them.
+// Tiles of traces: the content of a level, the level for a view, loading and caching.
 //
-// A signal lies on disk at several levels. At a stride of n each point is the minimum and maximum of
+// A signal is on disk at several levels. At a stride of n each point is the minimum and maximum of
 // n samples; at a stride of 1 it is one sample. A tile is a run of points of one level.
 // @ts-check
 "use strict";
@@ -13,7 +13,7 @@
   const MOST_LEVELS = 20;
   const KEPT = 480; // tiles in memory, of at most 8 kB each
   const MOST_DRAWN = 8; // tiles of a curve
-  const FEWEST = 0.5; // points for each pixel below which a finer level is asked for
+  const FEWEST = 0.5; // a finer level is requested below this many points per pixel
 
   /** @param {string} text @returns {ArrayBuffer} */
   const bytes = (text) => {
@@ -44,7 +44,7 @@
     times: data.t ? doubles(bytes(data.t)) : null,
   });
 
-  // The tiles that were used last, the oldest first.
+  // Recently used tiles, oldest first.
   /** @type {Map<string, Tile>} */
   const kept = new Map();
 
@@ -66,21 +66,21 @@
     kept.set(path, tile);
     for (const oldest of kept.keys()) {
       if (kept.size <= KEPT) break;
-      if (!oldest.endsWith("/0-0")) kept.delete(oldest); // the whole record is always there to fall back on
+      if (!oldest.endsWith("/0-0")) kept.delete(oldest); // the whole record is always available as a fallback
     }
   };
 
   /** @param {number} shot @returns {string} */
   const folder = (shot) => `shots/${String(shot).padStart(5, "0")}`;
 
-  /** @param {TraceSignal} signal @returns {string} the unit of what its samples lie along; sites from before say nothing */
+  /** @param {TraceSignal} signal @returns {string} the unit of its sample axis; older sites do not state it */
   const unitOf = (signal) => signal.x_unit ?? "s";
 
   /** @param {TraceIndex} index @param {TraceSignal} signal @returns {Curve} */
   const curve = (index, signal) => {
     const { levels, n } = signal;
     const unit = unitOf(signal);
-    // where the first sample lies and how far the next one is; samples that are only counted lie at their numbers
+    // position of the first sample and distance to the next; samples that are only counted are at their numbers
     const t0 = (unit === "" ? 0 : unit === "s" ? signal.t0 : signal.x0) ?? 0;
     const dt = (unit === "" ? 1 : unit === "s" ? signal.dt : signal.dx) ?? 0;
     /** @param {number} level @param {number} k */

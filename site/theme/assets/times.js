@@ -1,4 +1,4 @@
-// Times (frequencies, numbers of samples) on an axis and in words, and how a view of them moves.
+// Times (frequencies, sample numbers) on an axis and in words, and zooming and panning of a view.
 // @ts-check
 "use strict";
 
@@ -6,7 +6,7 @@
   const ishtar = window.ishtar;
   const NO_BREAK = "\u00a0", MINUS = "−";
 
-  // What samples lie along, by its unit: its name, and the units it is written in, the largest first. Samples that are
+  // Sample axes by unit: the name, and the units for display, the largest first. Samples that are
   // only counted have none.
   /** @typedef {{name: string, units: readonly (readonly [string, number])[]}} Kind */
   /** @type {Record<string, Kind>} */
@@ -22,7 +22,7 @@
     return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", MINUS);
   };
 
-  /** @param {number} step @returns {number} decimals that tell numbers this far apart */
+  /** @param {number} step @returns {number} decimals needed to distinguish numbers this far apart */
   const decimalsFor = (step) => step > 0 ? Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)) : 3;
 
   ishtar.along = (base) => {
@@ -32,7 +32,7 @@
     /** @param {string} name */
     const after = (name) => name ? `${NO_BREAK}${name}` : "";
     /** @param {number} step */
-    const decimals = (step) => base ? decimalsFor(step) : 0; // there is no part of a sample
+    const decimals = (step) => base ? decimalsFor(step) : 0; // sample numbers are whole
     /** @param {string} text */
     const counted = (text) => base ? text : `sample${NO_BREAK}${text}`;
 
@@ -43,7 +43,7 @@
       unit(view) {
         const length = view[1] - view[0];
         const [name, scale] = unitOf(length);
-        // far from zero the digits that all labels share go into the name of the axis
+        // far from zero the digits common to all labels move into the axis title
         const grain = 10 ** Math.ceil(Math.log10(length));
         const far = Math.max(Math.abs(view[0]), Math.abs(view[1])) > 200 * length;
         const offset = far ? Math.floor(view[0] / grain) * grain : 0;

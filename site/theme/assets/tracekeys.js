@@ -1,4 +1,4 @@
-// What keys, mouse, fingers, buttons and fields do in the trace viewer.
+// Keys, mouse, touch, buttons and fields of the trace viewer.
 // @ts-check
 "use strict";
 
@@ -48,9 +48,9 @@
     act();
   });
 
-  // wheel: zoom with Ctrl, and without where the plots were clicked; else the page scrolls ---------
+  // wheel: zoom with Ctrl, and without it after a click into the plots; else the page scrolls ---------
 
-  /** @param {number} clientX @returns {number | null} the time under a place on the screen */
+  /** @param {number} clientX @returns {number | null} the time at a position on the screen */
   const timeAt = (clientX) => viewer.plots()[0]?.timeAt(clientX) ?? null;
 
   box.addEventListener("wheel", (event) => {
@@ -62,7 +62,7 @@
   }, { passive: false });
   box.addEventListener("mousedown", () => box.focus({ preventScroll: true }));
 
-  // fingers: one goes along, two zoom ---------------------------------------------------------------
+  // touch: one finger pans, two zoom ---------------------------------------------------------------
 
   /** @type {Map<number, number>} */
   const fingers = new Map();
@@ -108,7 +108,7 @@
   /** @param {HTMLInputElement} input @returns {number} */
   const seconds = (input) => Number(input.value.trim().replace("−", "-").replace(",", ".") || NaN);
 
-  /** @param {HTMLInputElement[]} inputs @param {() => boolean} take tells whether the values make sense */
+  /** @param {HTMLInputElement[]} inputs @param {() => boolean} take returns whether the values are valid */
   const listen = (inputs, take) => {
     for (const input of inputs) {
       input.addEventListener("change", () => {
@@ -138,7 +138,7 @@
   copy.hidden = !navigator.clipboard;
   copy.addEventListener("click", async () => {
     try {
-      viewer.settle(); // what the address says may be a moment old
+      viewer.settle(); // the address may lag behind
       await navigator.clipboard.writeText(location.href);
       copy.textContent = "Copied";
     } catch {

@@ -18,7 +18,7 @@
     value: String(n), text: String(n), note: "", disabled: viewer.shots().length >= ishtar.MOST_SHOTS,
   })).reverse();
 
-  /** @returns {PickerItem[]} of all shots that are shown; one that some of them can draw can be chosen */
+  /** @returns {PickerItem[]} of all shots shown; a signal can be chosen if some of them can draw it */
   const signalItems = () => {
     /** @type {Map<string, PickerItem>} */
     const found = new Map();

@@ -1,5 +1,5 @@
-// One plot of the trace viewer: uPlot gives frame, axes, cursor and selection; the curves are drawn
-// here, as those of several shots have times of their own, and come as minimum and maximum.
+// One plot of the trace viewer: uPlot draws frame, axes, cursor and selection; the curves are drawn
+// here, as each shot has its own times, and values come as minimum and maximum.
 // @ts-check
 "use strict";
 
@@ -24,7 +24,7 @@
     }
   };
 
-  /** @param {Span} view @param {Drawn[]} curves @returns {[number, number]} what the vertical axis spans */
+  /** @param {Span} view @param {Drawn[]} curves @returns {[number, number]} the range of the vertical axis */
   const extent = (view, curves) => {
     /** @type {[number, number]} */
     const range = [Infinity, -Infinity];
@@ -34,7 +34,7 @@
     return [range[0] - room, range[1] + room];
   };
 
-  /** @param {[number, number]} range @returns {number} the power of ten that its numbers share, 0 for plain ones */
+  /** @param {[number, number]} range @returns {number} the common power of ten of its numbers, 0 for plain ones */
   const powerOf = (range) => {
     const power = Math.floor(Math.log10(Math.max(Math.abs(range[0]), Math.abs(range[1]))));
     return power >= -2 && power < 5 ? 0 : 3 * Math.floor(power / 3);
@@ -117,7 +117,7 @@
     ctx.fill();
   };
 
-  ishtar.MOST_SHOTS = 6; // as many colours are told apart
+  ishtar.MOST_SHOTS = 6; // the number of distinguishable colours
   ishtar.swatch = (k) => ishtar.el("span", { class: `swatch trace-${k + 1}`, "aria-hidden": "true" });
 
   ishtar.tracePlot = ({ host, label, height, last, along, onSelect, onWhole, onCursor }) => {
@@ -127,7 +127,7 @@
     let curves = [];
     let axis = along.unit(view);
     let power = 0;
-    let silent = false; // while the cursor is put somewhere by us
+    let silent = false; // while we set the cursor ourselves
     const sans = css("--sans");
 
     /** @param {number} step @param {number} scale */

@@ -1,4 +1,4 @@
-// The trace viewer: what is shown (shots, signals, a span of time), from the address to the plots.
+// The trace viewer: shots, signals and time span, from the address to the plots.
 // @ts-check
 "use strict";
 
@@ -8,8 +8,8 @@
   const FIRST_SIGNALS = 3, LEAST_SAMPLES = 4;
   // CSS pixels: a plot, the axis below the last one, the line above each
   const LEAST_HEIGHT = 132, AXIS = 60, HEAD = 20;
-  // What a zoom may load, in halves of a tile of 11 kB, over all curves; the first view has the page
-  // and its scripts to load as well.
+  // The load budget of a zoom, in halves of a tile of 11 kB, over all curves; the first view also loads
+  // the page and its scripts.
   const BUDGET = 24, FIRST_BUDGET = 22, PAUSE_MS = 120;
 
   /** @type {Choice} */
@@ -30,7 +30,7 @@
 
   /** @type {SiteIndex | null} */
   let site = null;
-  /** @type {{shots: number[], signals: string[], t: Span | null, cursor: number}} the cursor once somebody has put it somewhere */
+  /** @type {{shots: number[], signals: string[], t: Span | null, cursor: number}} the cursor once the user has set it */
   let state = { shots: [], signals: [], t: null, cursor: NaN };
   /** @type {Map<number, TraceIndex | null>} */
   const indexes = new Map();
@@ -44,7 +44,7 @@
   let turn = 0; // of what is shown; an answer to an older one is dropped
   let budget = FIRST_BUDGET;
   let lack = ""; // of the index of the site
-  let along = ishtar.along("s"); // what all that is drawn lies along: times and frequencies have no axis in common
+  let along = ishtar.along("s"); // the axis common to all curves: times and frequencies share none
   let isFromAddress = true; // the span, which then is one of the axis
   /** @type {string[]} */
   let troubles = [];
@@ -66,7 +66,7 @@
 
   /** @type {(() => void)[]} */
   const listeners = [];
-  /** Tell who shows what is chosen that it changed. */
+  /** Notify the lists of choices of a change. */
   const tell = () => {
     document.title = `${state.signals.join(", ") || "Traces"}${state.shots.length ? `, shot ${state.shots.join(", ")}` : ""}`;
     for (const listener of listeners) listener();
@@ -96,7 +96,7 @@
     const at = Number.isFinite(state.cursor) ? short(state.cursor, (view[1] - view[0]) / 100) : "";
     ishtar.place.write({ shots: state.shots.map(String), signals: state.signals, t, cursor: at }, false);
   };
-  const writeSoon = ishtar.afterPause(writeAddress, PAUSE_MS); // browsers count how often an address changes
+  const writeSoon = ishtar.afterPause(writeAddress, PAUSE_MS); // browsers limit how often an address may change
 
   // from the state to rows ------------------------------------------------------------------------
 
@@ -141,14 +141,14 @@
   };
 
   /** @param {string} unit */
-  const inWords = (unit) => unit === "" ? "is only counted in samples" : `lies along ${ishtar.along(unit).name.toLowerCase()} [${unit}]`;
+  const inWords = (unit) => unit === "" ? "has no time base" : `is against ${ishtar.along(unit).name.toLowerCase()} [${unit}]`;
 
-  /** Keep what lies along the same as the first does; say what does not. @param {{name: string, found: {curve: Curve, color: number}[]}[]} wanted */
+  /** Keep signals with the same axis as the first; report the others. @param {{name: string, found: {curve: Curve, color: number}[]}[]} wanted */
   const ofOneAxis = (wanted) => {
     const unit = wanted.length ? wanted[0].found[0].curve.unit : along.base;
     if (unit !== along.base) {
       along = ishtar.along(unit);
-      if (!isFromAddress) [state.t, state.cursor] = [null, NaN]; // a span of seconds is none of frequencies
+      if (!isFromAddress) [state.t, state.cursor] = [null, NaN]; // a span of seconds does not apply to frequencies
       cursor = NaN;
     }
     isFromAddress = false;
@@ -172,7 +172,7 @@
     for (const [k, shot] of state.shots.entries()) {
       const index = indexes.get(shot);
       const signal = index?.signals.find((s) => s.name === name);
-      if (!index) continue; // said once for all signals
+      if (!index) continue; // reported once for all signals
       if (!signal) troubles.push(`Shot ${shot} has no signal ${name}.`);
       else if (signal.problem || !signal.levels.length) troubles.push(`${name} of shot ${shot} cannot be drawn: ${signal.problem || "its traces were deleted"}.`);
       else if (found.length && signal.unit !== unit) troubles.push(`${name} of shot ${shot} is in ${signal.unit}, not in ${unit}; it is left out.`);
@@ -184,7 +184,7 @@
     return found;
   };
 
-  /** @param {number} count @returns {number} of each plot, so that they fill the room that the page keeps for them */
+  /** @param {number} count @returns {number} of each plot, so that they fill the space reserved on the page */
   const heightOf = (count) => Math.max(LEAST_HEIGHT, Math.floor((plotsBox.clientHeight - AXIS) / Math.max(count, 1)) - HEAD);
 
   /** @param {{name: string, found: {curve: Curve, color: number}[]}[]} wanted */
@@ -330,7 +330,7 @@
     if (say) said.textContent = spoken.join("; ");
   };
 
-  /** Put the cursor where a person wants it: a link to this view keeps it. @param {number} time @param {boolean} say */
+  /** Set the cursor on the user's behalf: links to this view keep it. @param {number} time @param {boolean} say */
   const viewerPoint = (time, say) => {
     if (!Number.isFinite(time)) return;
     state.cursor = time;
@@ -368,7 +368,7 @@
   };
 
   const again = () => {
-    for (const row of rows) row.box.hidden = true; // the room, without what fills it
+    for (const row of rows) row.box.hidden = true; // keep the space, hide the content
     const tall = heightOf(rows.length);
     for (const row of rows) row.box.hidden = false;
     for (const [i, row] of rows.entries()) row.plot.resize(tall + (i === rows.length - 1 ? 50 : 0));
