@@ -3,9 +3,9 @@
     python bench/arrival.py [--size-mb 50] [--workers 2]
 
 The service's own functions, with its workers warm, on a fresh workspace with the standard
-templates. The wait that proves the file whole is a setting and is told apart, and so are the
-traces to zoom into, which the service makes once the pages are there. What the reports
-computed is compared with the simulation's truth, so that a fast wrong answer does not count.
+templates. The wait for a complete file is a setting and is reported separately, as are the zoomable
+traces, which the service makes after the pages. The reports' results are compared with the
+simulation's truth, so that a fast wrong answer does not count.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
 
 
 def truth_error(coordinator: Coordinator, raw: Path, number: int) -> None:
-    """Compare T_e and n_e with what went into the simulation."""
+    """Compare T_e and n_e with the simulation's inputs."""
     scraps = {s.name: s for s in coordinator.catalogue.scraps([f"{number:05d}"])}
     with h5py.File(raw / "truth" / f"{number:05d}_truth.h5") as f:
         time_s, te, ne = (f[name][()] for name in ("time", "T_e", "n_e"))

@@ -2,10 +2,10 @@
 
     python bench/catalogue.py [--shots 100000] [--keep FILE]
 
-The catalogue is filled in bulk, as a rebuild leaves it; a sample of shots then goes through the
-functions that the coordinator calls, which tells what one arriving report costs. Each query's
-answer is compared with the same condition computed by numpy, so that a fast wrong answer does not
-count. The peer is the query over the tables as they were without the index.
+The catalogue is filled in bulk, as by a rebuild; then a sample of shots goes through the
+coordinator's functions, to measure the cost of one new report. Each query's answer is compared with
+the same condition computed by numpy, so that a fast wrong answer does not count. The peer is the
+same query over the tables without the index.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--shots", type=int, default=100_000)
-    parser.add_argument("--keep", type=Path, help="leave the catalogue here")
+    parser.add_argument("--keep", type=Path, help="keep the catalogue here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = options.keep or Path(folder) / "catalogue.sqlite"
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def truth(n: int) -> Columns:
-    """Return what every shot has, by name; NaN where it has none."""
+    """Return the values of every shot by name; NaN if it has none."""
     rng = np.random.default_rng(1)
     shots = np.arange(1, n + 1)
     days = np.datetime64("2022-01-01") + shots // 60
@@ -107,7 +107,7 @@ def fill(path: Path, columns: Columns) -> None:
 
 
 def index_all(path: Path, n: int) -> None:
-    """Make the index as a migration does; then time one report more, as the coordinator does."""
+    """Build the index as a migration does; then time one more report, as the coordinator does."""
     db = sqlite3.connect(path, isolation_level=None)
     begin = time.perf_counter()
     db.execute("BEGIN")
@@ -145,7 +145,7 @@ def again(catalogue: Catalogue, report: ReportRow, scraps: list[Any]) -> None:
 
 
 def best(f: Callable[[], Any], repeats: int = 7) -> tuple[float, float, Any]:
-    """Return the first and the least time of some calls, in ms, and the result."""
+    """Return the first and the shortest time of some calls, in ms, and the result."""
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -155,7 +155,7 @@ def best(f: Callable[[], Any], repeats: int = 7) -> tuple[float, float, Any]:
 
 
 def measure(path: Path, columns: Columns) -> None:
-    """Ask everything, check the answers, print the times."""
+    """Run all queries, check the answers, print the times."""
     c = columns
     te, power, date = c["Te"], c["max_IC_Pinj"], c["date"]
     ar = c["gas"] == "Ar"

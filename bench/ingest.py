@@ -1,12 +1,12 @@
-"""Ingest beside a plain copy of the same file, and its peak memory for files of any layout.
+"""Ingest compared with a plain copy of the same file, and its peak memory by file layout.
 
     python bench/ingest.py [--size-mb 400] [--large-mb 2000] [--only-channels]
 
-Both are measured in one run, in turn, and both end with the bytes on the disk (fsync). Ingest also
-hashes the source, compresses, builds the envelopes and reads everything back. Every value that was
-stored is compared with what npTDMS reads from the source.
+Both are measured alternately in one run, and both end with the bytes on disk (fsync). Ingest also
+hashes the source, compresses, builds the envelopes and reads everything back. Every stored value is
+compared with npTDMS' reading of the source.
 
-Then files of ever more channels: what ingest costs for each, in processor time.
+Then files with increasing numbers of channels: processor time of ingest per channel.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SHAPES = (  # samples of a channel, segments, interleaved
     (100_000, 20, True),
 )
 
-# Run in a process of its own. Linux hands the peak of getrusage on from the parent; VmHWM is ours.
+# Run in a separate process. On Linux getrusage inherits the parent's peak; VmHWM does not.
 ONE_INGEST = """
 import json, re, resource, sys
 from pathlib import Path
@@ -88,7 +88,7 @@ def simulated(folder: Path, size_mb: float, interleaved: bool) -> Path:
 
 
 def one_segment(folder: Path, size_mb: float) -> Path:
-    """Write two channels in one segment: what npTDMS' chunks would hold in memory at once."""
+    """Write two channels in one segment, which npTDMS would load at once."""
     path = folder / "one" / "00001_Data.tdms"
     path.parent.mkdir()
     n = round(size_mb * 1e6 / 4)
@@ -104,12 +104,12 @@ def one_segment(folder: Path, size_mb: float) -> Path:
 
 
 def rate(folder: Path, size_mb: float, interleaved: bool) -> None:
-    """Print how fast a file is copied and ingested, in turn."""
+    """Print how fast a file is copied and ingested, alternately."""
     source = simulated(folder, size_mb, interleaved)
     size = source.stat().st_size
     copies, ingests = [], []
     for k in range(ROUNDS):
-        os.sync()  # what was written before shall not be flushed on our time
+        os.sync()  # flush earlier writes first, outside the measured time
         begin = time.perf_counter()
         copy(source, folder / "copy")
         copies.append(size / 1e6 / (time.perf_counter() - begin))
@@ -134,7 +134,7 @@ def rate(folder: Path, size_mb: float, interleaved: bool) -> None:
 
 
 def isolation(folder: Path, size_mb: float) -> None:
-    """Print what a process of its own costs a small file and a large one, in turn with none."""
+    """Print the cost of a separate process for a small and a large file, alternating with none."""
     small = side_by_side(folder / "small", 4, 1000, 1, False)
     large = simulated(folder, size_mb, False)
     for source, rounds in ((small, 21), (large, 2 * ROUNDS + 1)):
@@ -160,7 +160,7 @@ def isolation(folder: Path, size_mb: float) -> None:
 
 
 def many_channels(folder: Path) -> None:
-    """Print what ingest costs for each channel of files with ever more of them."""
+    """Print the cost of ingest per channel for increasing numbers of channels."""
     print(f"{'channels of':<42}{'':>9}{'ingest, processor time':>24}{'plain copy':>15}")
     for n, n_segments, interleaved in SHAPES:
         what = f"{n} samples, {n_segments} segments, {_layout(interleaved)}"
@@ -194,7 +194,7 @@ def many_channels(folder: Path) -> None:
 
 
 def processor_s() -> float:
-    """Return the processor time so far of this process and of those that it waited for."""
+    """Return the processor time so far of this process and its finished children."""
     waited_for = os.times()
     return time.process_time() + waited_for.children_user + waited_for.children_system
 
@@ -251,7 +251,7 @@ def memory(source: Path, what: str) -> None:
 
 
 def compare(source: Path, stored: Path) -> None:
-    """Compare every scaled value with npTDMS', which reads with code of its own."""
+    """Compare every scaled value with npTDMS, an independent reader."""
     channels = SourceFile(stored).channels
     position: dict[str, int] = defaultdict(int)
     with TdmsFile.open(source) as peer:

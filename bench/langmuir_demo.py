@@ -2,8 +2,8 @@
 
     python bench/langmuir_scenarios.py --demo demo
 
-Every shot without a flaw, in steady plasma: sweeps as the machine's tree gives them, through
-calibration, background and all, beside the truth in the middle of each sweep.
+Every shot without a flaw, in steady plasma: sweeps from the machine tree, with calibration and
+background, compared with the truth in the middle of each sweep.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Floats = NDArray[np.float64]
 TRUTHS = {"Te": "T_e", "ne": "n_e", "Vp": "V_p"}
 BURNING = 0.3  # of the shot's highest density
 STEADY_PER_S = 1.0  # |d ln n/dt|: one percent during a sweep
-EDGE_S = 0.02  # to either side of which it is steady, too
+EDGE_S = 0.02  # steady on both sides for this long, too
 WITHIN_ONE = (0.60, 0.80)  # wanted of T_e and V_p
 
 
 def coverage_of_demo(root: Path, *, strict: bool = False) -> None:
-    """Print bias and coverage by shot and over all; with ``strict`` fail where they are missed."""
+    """Print bias and coverage by shot and over all; with ``strict`` fail if they are missed."""
     testbed = ishtar.open(root)
     pulls: dict[str, list[Floats]] = {q: [] for q in TRUTHS}
     errors: dict[str, list[Floats]] = {q: [] for q in TRUTHS}
@@ -67,9 +67,9 @@ def coverage_of_demo(root: Path, *, strict: bool = False) -> None:
 
 
 def larger_sigma(found: Any, quantity: str) -> Floats:
-    """Return the sigma of a quantity: of its own, or what was seen from sweep to sweep.
+    """Return the sigma of a quantity: from the fit, or from the scatter between sweeps.
 
-    The analysis may give the second one, too; its figures then show the larger.
+    The analysis may include the second one, too; its figures then show the larger.
     """
     own = np.asarray(found[f"{quantity}_sigma"].values, float)
     if f"{quantity}_sigma_seen" not in found:
@@ -85,7 +85,7 @@ def read_truth(path: Path) -> tuple[dict[str, Floats], dict[str, object]]:
 
 
 def when_steady(truth: Mapping[str, Floats]) -> NDArray[np.bool_]:
-    """Return where the plasma burns and its density hardly changes, nor does nearby."""
+    """Return where there is plasma and its density is nearly constant, nearby as well."""
     t, n = truth["time"], truth["n_e"]
     burns = (n > BURNING * n.max()) & np.isfinite(truth["T_e"])
     change = np.abs(np.gradient(np.log(np.maximum(n, 1.0)), t))

@@ -1,4 +1,4 @@
-"""The figures of docs/langmuir.md: a simulated sweep, and the two measured ones.
+"""The figures of docs/langmuir.md: a simulated sweep and the two measured ones.
 
 python bench/langmuir_figures.py [--data ../shared/data]
 """

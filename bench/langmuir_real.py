@@ -1,10 +1,10 @@
-"""The Langmuir analysis on measured sweeps, by both of its entry points, beside PlasmaPy's.
+"""The Langmuir analysis on measured sweeps, by both entry points, compared with PlasmaPy's.
 
     python bench/langmuir_real.py [--data ../shared/data] [--strict]
 
 `Beckers2017.npy` (helium, a cylinder) and `Pace2015.npy` (argon, area only), each once alone and
-once as a record in which it is one ramp: with the ramp given, and with the ramp found, whose ends
-are trimmed. Then `Beckers2017` with noise added: does its density stay where it was?
+once as one ramp of a record: with the ramp given, and with the ramp detected, which trims its ends.
+Then `Beckers2017` with noise added: does its density stay the same?
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ SEEDS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A measured sweep and what its publisher says of the probe.
+    """A measured sweep and its publisher's description of the probe.
 
     Parameters
     ----------
     file : str
         In the folder of measurements.
     probe : dict
-        What the analysis is told.
+        Arguments for the analysis.
     ion : str
-        As PlasmaPy calls it.
+        In PlasmaPy's notation.
     """
 
     file: str
@@ -61,7 +61,7 @@ SWEEPS = (
 
 
 def main() -> None:
-    """Print the tables; with ``--strict`` fail where they are not what is wanted."""
+    """Print the tables; with ``--strict`` fail if they miss the targets."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     default = Path(__file__).resolve().parents[1].parent / "shared" / "data"
     parser.add_argument("--data", type=Path, default=default, help="folder of the measured sweeps")
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def both_ways(sweep: Measured, bias: Floats, current: Floats) -> list[str]:
-    """Print the results of both entry points; return where they differ or refuse."""
+    """Print the results of both entry points; return where they differ or reject."""
     print(f"{sweep.file}: {bias.size} samples")
     missed = []
     whole = Sweeps(
@@ -129,7 +129,7 @@ def numbers_of_table(table: Any) -> Floats:
 
 
 def line(numbers: Floats, reason: str) -> str:
-    """Return T_e, n_e, V_p and V_f as text, or why there are none."""
+    """Return T_e, n_e, V_p and V_f as text, or the reason for their absence."""
     if reason:
         return f"refused: {reason}"
     (vf, vp, te, ne, *_), (s_vf, s_vp, s_te, s_ne, *_) = numbers
@@ -140,7 +140,7 @@ def line(numbers: Floats, reason: str) -> str:
 
 
 def by_plasmapy(sweep: Measured, bias: Floats, current: Floats) -> str:
-    """Return what PlasmaPy's analysis says of a sweep, as text."""
+    """Return PlasmaPy's results for a sweep, as text."""
     if importlib.util.find_spec("plasmapy") is None:
         return "is not installed: `make bench-langmuir` does it"
     import astropy.units as u
@@ -153,7 +153,7 @@ def by_plasmapy(sweep: Measured, bias: Floats, current: Floats) -> str:
             peer = plasmapy()
             characteristic = peer.Characteristic(bias[order] * u.V, current[order] * u.A)
             found = peer.swept_probe_analysis(characteristic, area, sweep.ion)
-    except (ValueError, RuntimeError) as error:  # what it raises for a sweep it cannot fit
+    except (ValueError, RuntimeError) as error:  # raised for a sweep it cannot fit
         return f"gives up: {error}"
     te, ne = found["T_e"].to_value(u.eV), found["n_i_OML"].to_value(u.m**-3)
     vp, vf = found["V_P"].to_value(u.V), found["V_F"].to_value(u.V)
@@ -161,7 +161,7 @@ def by_plasmapy(sweep: Measured, bias: Floats, current: Floats) -> str:
 
 
 def with_noise(sweep: Measured, bias: Floats, current: Floats) -> list[str]:
-    """Print the density with noise of some sizes added; return where it leaves two sigma."""
+    """Print the density for several levels of added noise; return where it leaves two sigma."""
     clean = analyse(bias, current, **sweep.probe)
     print(f"  ne with noise added; it is {clean.ne} without")
     print("    noise   valid   ne (median)   sigma (median)   within 2 sigma of the clean value")

@@ -1,4 +1,4 @@
-"""The scenarios of `bench/langmuir_scenarios.py`, and the records that are made for them."""
+"""The scenarios of `bench/langmuir_scenarios.py`, and their records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A record as a recorder shows it, and the truth of each of its sweeps."""
+    """A recorded signal, and the truth of each of its sweeps."""
 
     bias: Floats
     current: Floats
@@ -41,26 +41,26 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What is different from a quiet Maxwellian plasma and an ideal recorder.
+    """Deviations from a quiet Maxwellian plasma and an ideal recorder.
 
     Parameters
     ----------
     name : str
         As printed.
     inside : bool
-        Whether the analysis' family of models holds the truth.
+        Whether the truth is in the analysis' family of models.
     physics : Physics
-        With which the current is made; its `rf_amplitude` is in T_e here.
+        For the current; its `rf_amplitude` is in T_e here.
     own : bool
-        Take the analysis' own forward model instead: a control.
+        Use the analysis' own forward model instead, as a control.
     reduction : (float, float)
-        Range of what that is multiplied by for the electrons, all of them alike.
+        Range of the factor on the electron current, the same for all energies.
     rho : (float, float)
         Range of probe radius over Debye length.
     noise : (float, float)
         Range of the noise over the largest current.
     disc : bool
-        A planar probe of which the analysis is told the area only.
+        A planar probe; the analysis only knows its area.
     drift, broad, slow : float
         Density, relative: change along a sweep, rms white and 1/f fluctuations.
     spikes : int
@@ -70,14 +70,14 @@ class Scenario:
     lag : float
         Time constant of the current's amplifier, samples.
     bits : int
-        Of the current's converter, of whose range a fifth is used; 16 and all of it if 0.
+        Of the current's converter, with a fifth of its range used; 0: 16 bits, full range.
     bias_alias, current_alias : (float, float)
         Range of the amplitude of slow pick-up: V; over the largest current.
     periods : (float, float)
         Of the pick-up in a sweep.
     field_known : bool
-        Whether the analysis is told the field at the tip, as by the coils of a machine: none, or
-        that of which the usual formula gives the psi0 of the `physics`, within a factor 1.5.
+        Whether the analysis knows the field at the tip, as from the coils of a machine: none, or
+        the field for the psi0 of the `physics` by the usual formula, within a factor 1.5.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Scenario:
 
 
 def _scenarios() -> list[Scenario]:
-    """Return all of them; the names of related ones begin alike."""
+    """Return all scenarios; names of related ones start alike."""
     chen, orbital = Physics(ions="chen"), Physics(electrons="orbital", ions="orbital")
     sheath = Physics(electrons="sheath", ions="sheath")
     volts, amperes = (0.1, 0.3), (2e-3, 1e-2)
@@ -216,7 +216,7 @@ def draw_probe(scenario: Scenario, rng: Rng) -> tuple[Probe, float, float]:
         if low < 0.5:  # a wire
             probe = replace(probe, radius=0.5 * probe.radius)
         ne, te = 10 ** rng.uniform(16.0, 18.0), rng.uniform(2.0, 8.0)
-        # all that changes during a record stays in the range, too
+        # changes during a record stay in the range, too
         if 1.15 * low < probe.radius / debye_length(ne, te) < high / 1.25:
             return probe, ne, te
 
@@ -277,7 +277,7 @@ def record(scenario: Scenario, rng: Rng, sweeps: int) -> Record:
 
 
 def _field(probe: Probe, te: float, psi0: float) -> float:
-    """Return the field, T, at which a cylinder across it has this psi0."""
+    """Return the field, T, that gives a cylinder across it this psi0."""
     turn = np.sqrt(2.0 * 9.1093837139e-31 * te / 1.602176634e-19)  # gyroradius times field
     return (
         float(psi0 * turn / (probe.radius * np.log(np.pi * probe.length / (4.0 * probe.radius))))
@@ -289,7 +289,7 @@ def _field(probe: Probe, te: float, psi0: float) -> float:
 def _recorded(
     scenario: Scenario, rng: Rng, bias: Floats, current: Floats, samples: int
 ) -> tuple[Floats, Floats]:
-    """Return what the recorder shows of a bias and a current."""
+    """Return bias and current as recorded."""
     n, largest = bias.size, float(np.abs(current).max())
     periods, phase = rng.uniform(*scenario.periods), rng.uniform(0.0, 2.0 * np.pi)
     current = recorder.lagged(current, scenario.lag)
@@ -335,7 +335,7 @@ def _own(
     each: NDArray[np.intp],
     r: float = 1.0,
 ) -> tuple[Floats, Floats]:
-    """Return the same by the model of the analysis, the electrons' current multiplied by r."""
+    """Return the same by the analysis' model, with the electron current multiplied by r."""
     tip = {"radius": probe.radius, "length": probe.length, "gas": probe.gas, "reduction": r}
     current = own_current(bias, ne=plasma.ne, te=plasma.te, vp=plasma.vp, **tip)
     vf = own_floating_potential(

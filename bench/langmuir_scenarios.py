@@ -1,16 +1,16 @@
-"""The Langmuir analysis judged by a forward model that it does not know.
+"""The Langmuir analysis tested with an independent forward model.
 
     python bench/langmuir_scenarios.py [--only NAME ...] [--sweeps 500] [--seed 1] [--markdown]
     python bench/langmuir_scenarios.py --demo demo
 
-Records of a probe in argon and helium, each with a tip and a plasma of its own, are made by
-`runner.simulate.probe`, which shares no code with the analysis, and analysed as a record and,
-of each the first sweep, alone. For each scenario the table gives, for T_e, n_e, V_p and V_f:
-the median of (found − true)/true (potentials: in T_e) and the share of truths within one and two
-sigma; then the shares of the valid sweeps that are far off, and what was refused and why.
+`runner.simulate.probe`, which shares no code with the analysis, makes records of a probe in argon
+and helium, each with its own tip and plasma. Each is analysed as a record and, for its first sweep,
+alone. For each scenario the table lists, for T_e, n_e, V_p and V_f, the median of (found −
+true)/true (potentials: in T_e) and the share of truths within one and two sigma; then the shares of
+valid sweeps that are far off, and the rejected sweeps with reasons.
 
-`inside`: the truth is in the family of models that the analysis fits. `--strict` fails where
-the shares miss what is wanted of them. `--demo` is about the synthetic testbed's shots instead.
+`inside`: the truth is in the family of models that the analysis fits. `--strict` fails if the
+shares miss their targets. `--demo` uses the synthetic testbed's shots instead.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FAR_OFF = 0.05  # wanted at most elsewhere
 
 @dataclass
 class Score:
-    """Errors and pulls of the valid sweeps of a scenario, and what became of the others."""
+    """Errors and pulls of a scenario's valid sweeps, and the reasons for the others."""
 
     expected: int = 0
     found: int = 0
@@ -51,7 +51,7 @@ class Score:
     alone_valid: int = 0
 
     def add(self, made: Record) -> None:
-        """Analyse a record and note what came of it."""
+        """Analyse a record and add its results."""
         self.expected += made.sweeps
         before = time.perf_counter()
         result = analyse_sweeps(made.bias, made.current, dt=made.dt, t0=made.t0, **made.probe)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def show(cells: list[str], markdown: bool) -> None:
 
 
 def misses(scenario: Scenario, score: Score) -> list[str]:
-    """Return what a scenario's shares miss of what is wanted."""
+    """Return the targets missed by a scenario's shares."""
     s = score.shares()
     if scenario.inside:
         low, high = WITHIN_ONE
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="the scenarios' names")
     parser.add_argument("--markdown", action="store_true")
-    parser.add_argument("--strict", action="store_true", help="fail where wanted shares are missed")
+    parser.add_argument("--strict", action="store_true", help="fail if target shares are missed")
     parser.add_argument("--demo", type=Path, help="coverage on the shots of this folder instead")
     args = parser.parse_args()
     if args.demo:

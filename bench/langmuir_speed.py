@@ -1,12 +1,12 @@
-"""The Langmuir analysis beside PlasmaPy's, on the same sweeps in the same run.
+"""The Langmuir analysis compared with PlasmaPy's, on the same sweeps in the same run.
 
     python bench/langmuir_speed.py [--sweeps 1000] [--samples 1000] [--seed 1]
 
-Simulated sweeps of one shot with noise and 16 bits, without magnetic field and RF, so that nothing
-is in them that PlasmaPy's method does not know of. What is timed is the call for finished arrays:
-ours takes the whole record, finds the sweeps in it, learns noise and pick-up and gives every
-result with its sigma; PlasmaPy's takes one sweep at a time, cut out for it, and gives values. Both
-T_e are compared with the truth, so that a fast wrong answer does not count.
+Simulated sweeps of one shot with noise and 16 bits, without magnetic field and RF, so that they
+contain no effect unknown to PlasmaPy's method. The timed call works on finished arrays: ours takes
+the whole record, finds the sweeps, estimates noise and pick-up and returns every result with its
+sigma; PlasmaPy's takes one sweep at a time, already cut out, and returns values. Both T_e are
+compared with the truth, so that a fast wrong answer does not count.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     truth = te[((sweeps.start + sweeps.stop) // 2) // options.samples]
     warm_up(peer, cut[0])
 
-    # In turn, and the best of each tenth: a busy computer is so for both.
+    # Alternately, and the best of each tenth, so that other load affects both equally.
     ours, theirs, answers = np.inf, np.inf, []
     for tenth in np.array_split(np.arange(len(cut)), PARTS):
         begin = time.perf_counter()
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def plasmapy() -> ModuleType:
-    """Import PlasmaPy's module, which would first ask a web service of its own."""
+    """Import PlasmaPy's module without its request to a web service."""
     try:
         import requests
 
@@ -103,7 +103,7 @@ def simulate(n: int, samples: int, seed: int) -> tuple[Floats, Floats, Floats]:
 
 
 def warm_up(peer: ModuleType, one: tuple[Floats, Floats]) -> None:
-    """Let both load what they load late."""
+    """Let both do their lazy imports."""
     analyse_sweeps(*one, dt=DT, area=probe_area(**TIP), **TIP)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,7 +111,7 @@ def warm_up(peer: ModuleType, one: tuple[Floats, Floats]) -> None:
 
 
 def peer_analysis(peer: ModuleType, bias: Floats, current: Floats) -> float:
-    """Return T_e, eV, by PlasmaPy; NaN where it gives up."""
+    """Return T_e, eV, by PlasmaPy; NaN if it fails."""
     import astropy.units as u
 
     order = np.argsort(bias)
@@ -119,7 +119,7 @@ def peer_analysis(peer: ModuleType, bias: Floats, current: Floats) -> float:
     area: Any = probe_area(**TIP) * u.m**2
     try:
         found = peer.swept_probe_analysis(characteristic, area, "Ar-40 1+")
-    except (ValueError, RuntimeError):  # what it raises for a sweep that it cannot fit
+    except (ValueError, RuntimeError):  # raised for a sweep it cannot fit
         return float("nan")
     return float(found["T_e"].to_value(u.eV))
 

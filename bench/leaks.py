@@ -1,4 +1,4 @@
-"""Runs many small reports and counts what is there before and after; fails where something stays.
+"""Runs many small reports, counts resources before and after, and fails if any leak.
 
 python bench/leaks.py [--reports 500]
 """

@@ -1,14 +1,14 @@
-"""The library beside bare h5py, on a shot of several GB.
+"""The library compared with bare h5py, on a shot of several GB.
 
     python bench/library.py [--gb 4] [--workspace DIR]
 
 Slices of 100 ms, envelopes, opening a shot, importing the package. The shot is simulated and
-ingested into a temporary folder, unless DIR holds one already. Ours and the peer are measured in
-turn and the best of each is compared; every value is compared with what bare h5py and numpy give.
+ingested into a temporary folder, unless DIR has one already. Ours and the peer are measured
+alternately and the best of each is compared; every value is compared with bare h5py and numpy.
 
-The peer comes in two kinds: h5py that reads the raw integers, and h5py with the line of numpy that
-makes volts or amperes of them, which is what the library returns. "cold" is without the operating
-system's cache of the file (as far as it can be told to forget it).
+The peer comes in two variants: h5py reading raw integers, and h5py plus a line of numpy that
+converts them to volts or amperes, which the library returns. "cold" is without the operating
+system's cache of the file (as far as it can be dropped).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from runner.simulate import Campaign, simulate_shot
 from runner.workspaces.new_workspace import make_workspace
 
 SHOT, WIDE = 7, 8
-N_FILES, N_CHANNELS = 10, 30  # of the shot that many sources make
+N_FILES, N_CHANNELS = 10, 30  # of the shot with many sources
 ROUNDS = 15
 SCOPE = "Tektronix/CH1"
 
@@ -49,7 +49,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--gb", type=float, default=4.0)
-    parser.add_argument("--workspace", type=Path, help="has shot 7 of an earlier run, or gets it")
+    parser.add_argument("--workspace", type=Path, help="reuse or create shot 7 here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         root = options.workspace or Path(folder) / "ws"
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def build(root: Path, gb: float) -> None:
-    """Simulate and ingest the large shot; write beside it one of many small sources."""
+    """Simulate and ingest the large shot, and another one with many small sources."""
     workspace = make_workspace(root, facility="Bench", clock_offset_s=-37.4)
     raw = root / "data" / "raw"
     for path in simulate_shot(Campaign(first=SHOT, shots=1, size_mb=gb * 1000), SHOT, raw):
@@ -152,7 +152,7 @@ def forget(path: Path) -> None:
 def in_turn(
     calls: list[Callable[[], Any]], *, before: Callable[[], None] | None = None
 ) -> list[float]:
-    """Return the best time of each of some calls, s, measured in turn."""
+    """Return the best time of each of some calls, s, measured alternately."""
     best = [np.inf] * len(calls)
     for _ in range(ROUNDS):
         for k, call in enumerate(calls):
@@ -168,7 +168,7 @@ def in_turn(
 
 
 def envelopes(shot: Shot) -> None:
-    """Print how long envelopes of ever shorter stretches take; compare them with all samples."""
+    """Print how long envelopes of shrinking stretches take; compare them with all samples."""
     signal = shot.channel(SCOPE)
     channel = stored(shot, signal)
     begin = signal.t0
@@ -191,7 +191,7 @@ def envelopes(shot: Shot) -> None:
 
 
 def opening(root: Path) -> None:
-    """Print how long a shot takes to open: its handle, what its repr says, one signal."""
+    """Print how long a shot takes to open: its handle, its repr, one signal."""
     testbed = ishtar.open(root)
     print("\nopening a shot, asked: 5 ms")
     for number, what in ((SHOT, "two files"), (WIDE, f"{N_FILES} files of {N_CHANNELS} channels")):
@@ -212,7 +212,7 @@ def opening(root: Path) -> None:
 
 
 def importing(root: Path) -> None:
-    """Print how long a new process takes, from its first line on."""
+    """Print how long a new process takes, from its first line."""
     print("\nin a new process, best of 7")
     steps = {
         "import ishtar (asked: 300 ms)": "import ishtar",

@@ -1,12 +1,12 @@
-"""Two lines, 2 to 12 bins apart: what `find_lines` says of them, beside what they are.
+"""Two lines, 2 to 12 bins apart: results of `find_lines` compared with the truth.
 
     python bench/lines.py [--trials 5] [--windows hann blackmanharris flattop boxcar] [--seed 1]
 
-Phases, places between bins and noise are drawn anew for each trial. A row is a window, a number
-of segments, a ratio of amplitudes and a distance: means and scatter of the weaker line's errors in
-bins and in shares of its amplitude, the share of both lines' numbers within one and two of their
-sigmas, and of the trials how many saw one line where there are two, said so or not, and how many
-hold a number off by more than five sigmas: of these there must be none to speak of.
+Each trial draws new phases, positions between bins and noise. A row is a window, a number of
+segments, an amplitude ratio and a distance. It shows mean and scatter of the weaker line's errors,
+in bins and relative to its amplitude; the share of both lines' numbers within one and two sigmas;
+the number of trials that found one line instead of two, with and without saying so; and the number
+of trials with a number off by more than five sigmas, which must be negligible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WINDOWS = ("hann", "blackmanharris", "flattop", "boxcar")
 
 @dataclass
 class Tally:
-    """What was seen over the trials of a row."""
+    """Results over the trials of a row."""
 
     errors: list[tuple[float, float]] = field(default_factory=list)
     in_sigmas: list[tuple[float, float]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Tally:
     wrong: int = 0
 
     def add(self, found: tuple[Line, ...], truth: dict[float, float], segment: int) -> None:
-        """Compare the lines of a spectrum with the places and amplitudes that are true."""
+        """Compare the lines of a spectrum with the true positions and amplitudes."""
         alone = [line for line in found if line.resolved]
         self.one += any(not line.resolved for line in found)
         self.unsaid += len(alone) < 2 and len(alone) == len(found)
@@ -88,7 +88,7 @@ def main() -> None:
         for segments in (1, 4):
             for ratio in RATIOS:
                 for apart in APART:
-                    # a row is the same whatever else is run
+                    # a row does not depend on the others run
                     rng = np.random.default_rng(
                         [options.seed, *window.encode(), segments, apart, int(100 * ratio)]
                     )
@@ -105,7 +105,7 @@ def main() -> None:
 def measure(
     window: str, segment: int, ratio: float, apart: int, trials: int, rng: np.random.Generator
 ) -> Tally:
-    """Return what is seen of two lines ``apart`` bins from each other."""
+    """Return the results for two lines ``apart`` bins from each other."""
     tally, t = Tally(), np.arange(SAMPLES)
     for _ in range(trials):
         first = 0.3 * segment + rng.uniform()

@@ -1,10 +1,10 @@
-"""Where the time of a plan goes that finds nothing to do: 100,000 shots × 8 templates.
+"""Profile of a plan with nothing to do: 100,000 shots × 8 templates.
 
     python bench/plan.py [--shots 100000] [--inputs 6]
 
-The catalogue is faked: no shot and no report has files. Every report is as the coordinator leaves
-it after a plan that found it up to date. Then one shot is marked dirty, as an arriving source does,
-which must put its reports into the plan and no others'.
+The catalogue is faked: no shot and no report has files. Every report is in the state left by a plan
+that found it up to date. Then one shot is marked dirty, as by an arriving source, which must put
+exactly its reports into the plan.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--shots", type=int, default=100_000)
-    parser.add_argument("--inputs", type=int, default=6, help="that each report has read")
+    parser.add_argument("--inputs", type=int, default=6, help="inputs read by each report")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         workspace = make_workspace(Path(folder) / "ws", facility="Bench")
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def of_shots(workspace: Workspace) -> Templates:
-    """Return eight templates of single shots: those that there are, and copies of one."""
+    """Return eight templates of single shots: the existing ones, and copies of one."""
     found = read_templates(workspace.templates)
     mine = [t.name for t in found.values() if t.scope == "shot"][:N_TEMPLATES]
     for path in workspace.templates.iterdir():
@@ -65,7 +65,7 @@ def of_shots(workspace: Workspace) -> Templates:
 
 
 def fake(workspace: Workspace, templates: Templates, n: int, n_inputs: int) -> None:
-    """Write shots, reports and their inputs, all believed."""
+    """Write shots, reports and their inputs, none in doubt."""
     with Catalogue(workspace.catalogue, write=True) as catalogue:
         testbed = Testbed(workspace)
         present = CurrentState(testbed, catalogue)
@@ -119,7 +119,7 @@ def measure(workspace: Workspace, templates: Templates) -> None:
 
 
 def top(profile: cProfile.Profile) -> None:
-    """Print the functions in which most of the time is spent; a profile makes calls dearer."""
+    """Print the functions that take most of the time; profiling makes calls slower."""
     rows = pstats.Stats(profile).get_stats_profile().func_profiles.items()
     for name, row in sorted(rows, key=lambda item: -item[1].tottime)[:6]:
         print(f"    {row.tottime:6.2f} s  {row.ncalls:>12} ×  {name}")

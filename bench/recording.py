@@ -1,11 +1,11 @@
-"""What it costs to record which code of the library runs, beside runs without it.
+"""The cost of recording which library code runs, compared with runs without it.
 
     python bench/recording.py [--rounds 5] [--python python3.13 …]
 
-First the cells of the standard templates on a simulated shot, in fresh processes that take turns:
+First the cells of the standard templates on a simulated shot, in alternating fresh processes:
 processor time of the cells alone, and of the imports before them. Then the call of an empty
-function: plain, with the mark that the library's modules get, and under `sys.monitoring` where an
-interpreter has it (Python 3.12 and newer), which is the other way.
+function: plain, with the library's mark, and under the alternative, `sys.monitoring`, if the
+interpreter has it (Python 3.12 and newer).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def of_cells(folder: Path, rounds: int) -> None:
-    """Run the standard templates' cells with and without the record, in turn."""
+    """Run the standard templates' cells with and without recording, alternately."""
     simulate(Campaign(first=SHOT, shots=1), folder / "raw")
     workspace = make_workspace(folder / "ws", facility="T", clock_offset_s=-37.4)
     with Coordinator(workspace) as coordinator:
@@ -107,7 +107,7 @@ def of_cells(folder: Path, rounds: int) -> None:
             )
             kinds = {item.kind for item in read_records(record)}
             assert (RAN in kinds) == (way == "with")
-            if k:  # the first fills the disk's cache, and those of compiled modules
+            if k:  # the first run fills the disk cache and compiles modules
                 took.append(json.loads(done.stdout.splitlines()[-1]))
     imports, cells = ({way: min(t[i] for t in took) for way, took in found.items()} for i in (0, 1))
     for what, of in (

@@ -1,17 +1,17 @@
-"""What a report costs beside its own computation: ours and the peers, on the same notebooks.
+"""The overhead of a report over its own computation: ours and the peers, on the same notebooks.
 
     python bench/report.py DEMO [--shot 3] [--repeat 3] [--templates overview,langmuir]
                                 [--backfill 40] [--only-ours]
 
 (a) the commands `papermill` and `jupyter nbconvert --to html`; (b) both in this process, with cold
 kernels; (c) ours, by one worker: executed, scraps read, rendered, receipt written. DEMO is a
-workspace with shots (`ishtar demo DEMO`); it is copied, not changed. Each way runs every template
-in turn, `repeat` times; of each the median is kept. Overhead is wall time less the sum of the
-cells. All three must have computed the same scraps.
+workspace with shots (`ishtar demo DEMO`); it is copied, not changed. The three methods alternate,
+each running every template `repeat` times; the median counts. Overhead is wall time minus the sum
+of the cells. All three must compute the same scraps.
 
-Then ``--backfill`` reports of all shots by one worker and by two: reports an hour. What the worker
-itself computed for a report is told as CPU time, which other people on the computer do not change;
-it includes what it did while cells ran.
+Then ``--backfill`` reports of all shots with one worker and with two: reports per hour. The
+worker's own work for a report is given as CPU time, independent of other load on the computer; it
+includes work done while cells ran.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One report: wall time, what its cells took, the worker's CPU time (s); what it computed."""
+    """One report: wall time, time of its cells, the worker's CPU time (s), and its results."""
 
     wall_s: float
     cells_s: float
@@ -93,7 +93,7 @@ def measure(
     *,
     peers: bool,
 ) -> None:
-    """Run every template in the three ways and compare."""
+    """Run every template with the three methods and compare."""
     prepared = {}
     for template in templates:
         prepared[template.name] = folder / f"{template.name}.ipynb"
@@ -113,7 +113,7 @@ def measure(
 
 
 def by_commands(source: Path, target: Path) -> Run:
-    """Run papermill, then nbconvert, as one would in a shell."""
+    """Run papermill, then nbconvert, as in a shell."""
     began = time.perf_counter()
     for command in (
         [BIN / "papermill", "--no-progress-bar", "-k", "python3", source, target],
@@ -124,12 +124,12 @@ def by_commands(source: Path, target: Path) -> Run:
 
 
 def in_process(source: Path, target: Path) -> Run:
-    """Run both as libraries: only the kernel is started anew."""
+    """Run both as libraries: only the kernel is new each time."""
     import papermill
     from nbconvert import HTMLExporter
 
     began = time.perf_counter()
-    warnings.simplefilter("ignore", UserWarning)  # nbconvert has no picture of a scrap
+    warnings.simplefilter("ignore", UserWarning)  # nbconvert cannot show a scrap
     papermill.execute_notebook(source, target, kernel_name="python3", progress_bar=False)
     html, _ = HTMLExporter().from_filename(str(target))
     target.with_suffix(".html").write_text(html, encoding="utf-8")
@@ -140,7 +140,7 @@ def in_process(source: Path, target: Path) -> Run:
 def ours(
     workspace: Workspace, templates: list[Template], shot: int
 ) -> Iterator[Callable[[str], Run]]:
-    """Give what runs one report by one worker."""
+    """Return a function that runs one report with one worker."""
     by_name = {t.name: t for t in templates}
     with open_pool(1) as pool:
 
@@ -159,7 +159,7 @@ def ours(
 
 
 def job(workspace: Workspace, template: Template, shot: int, reports: str = "") -> Job:
-    """Return the job as a coordinator gives it to a worker."""
+    """Return the job in the form a coordinator hands to a worker."""
     return Job(
         root=str(workspace.root),
         subject=Subject.shot(shot),
@@ -178,11 +178,11 @@ def timed(given: Job) -> tuple[Done, float]:
 def backfill(
     workspace: Workspace, templates: list[Template], shots: list[int], reports: int
 ) -> None:
-    """Make reports of all shots, one after the other and two at a time; print how many an hour."""
+    """Make reports of all shots, one and two at a time; print reports per hour."""
     rates = []
     print(f"\nbackfill of {reports} reports")
     for workers in (1, 2):
-        # a shot that comes twice goes into another folder, as no report takes another's place
+        # a repeated shot gets another folder, as no report replaces another
         jobs = [
             job(workspace, template, shot, str(workspace.root / f"backfill-{workers}-{turn}"))
             for turn in range(1 + reports // (len(shots) * len(templates)))
@@ -208,7 +208,7 @@ def backfill(
 
 
 def told(notebook: Path, wall_s: float) -> Run:
-    """Return what papermill's notebook says of itself."""
+    """Return the results recorded in papermill's notebook."""
     import nbformat
 
     cells = nbformat.read(notebook, as_version=4).cells
@@ -218,7 +218,7 @@ def told(notebook: Path, wall_s: float) -> Run:
 
 
 def show(found: dict[str, dict[str, list[Run]]], names: list[str]) -> None:
-    """Print times, ratios and overheads; fail where the ways differ in what they computed."""
+    """Print times, ratios and overheads; fail if the methods' results differ."""
     ways = list(found)
 
     def middle(way: str, name: str, what: Callable[[Run], float]) -> float:

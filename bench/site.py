@@ -1,17 +1,17 @@
-"""What the site costs: a new shot in a long archive, a full build, the weight of pages.
+"""The cost of the site: a new shot in a large archive, a full build, the weight of pages.
 
     python bench/site.py DEMO [--sizes 100,1000,10000] [--news 7] [--build 100] [--keep FOLDER]
 
 DEMO is a workspace with shots and reports (`ishtar demo DEMO`); it is read, not changed. Archives
-of the given sizes are made of its shots and reports over and over, under other numbers and dates:
-rows of the catalogue, receipts, and links to what lies in DEMO. Bodies of reports are rendered
-beforehand, and only the newest shots have any; the others' reports are receipts.
+of the given sizes repeat its shots and reports under other numbers and dates: rows of the
+catalogue, receipts, and links to files in DEMO. Bodies of reports are rendered beforehand, and only
+the newest shots have any; the others' reports are receipts.
 
-(a) A shot arrives in each archive, ``--news`` times: time until its pages are there, and its
-phases. Asked: the same within a factor of 1.5 in all of them, and less than 300 ms.
-(b) A site of ``--build`` shots is built whole, by all cores: shots a second.
-(c) The pages of each kind, in bytes, and as a server sends them (gzip); beside them the pages that
-nbconvert makes of the same notebooks. Asked: a report's page weighs less than 60 kB.
+(a) A shot arrives in each archive, ``--news`` times: time until its pages exist, and its phases.
+Target: the same within a factor of 1.5 in all of them, and less than 300 ms.
+(b) A full build of ``--build`` shots, with all cores: shots per second.
+(c) The pages of each kind, in bytes, and as sent by a server (gzip), compared with nbconvert's
+pages of the same notebooks. Target: a report's page of less than 60 kB.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="100,1000,10000")
     parser.add_argument("--news", type=int, default=7, help="shots that arrive in each archive")
     parser.add_argument("--build", type=int, default=100, help="shots of the full build")
-    parser.add_argument("--keep", type=Path, help="make the archives here, and leave them")
+    parser.add_argument("--keep", type=Path, help="make the archives here, and keep them")
     options = parser.parse_args()
     sizes = [int(n) for n in options.sizes.split(",")]
     renderer = renderer_version(Theme.load(None))
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def compare(found: dict[int, list[Arrival]]) -> None:
-    """Print what one more shot costs, archive beside archive."""
+    """Print the cost of one more shot, by archive."""
     title("one more shot")
     medians = {
         size: (

@@ -1,8 +1,8 @@
-"""A long archive, made of the shots and reports of a short one under other numbers and dates.
+"""A large archive that repeats the shots and reports of a small one under other numbers and dates.
 
-Shots are folders of links to the stored files of DEMO, with a correction that gives them their
-date; reports are receipts of their own beside links to notebooks, rendered bodies and figures. The
-catalogue is filled in bulk with what the coordinator would note.
+Shots are folders of links to the stored files of DEMO, with a correction of their date; reports
+have their own receipts, and links to notebooks, rendered bodies and figures. The catalogue is
+filled in bulk as the coordinator would.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OF_A_REPORT = (NOTEBOOK, FRAGMENT, FIGURES, THUMBNAIL)
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A shot or day of DEMO that others are copies of: its stored files and its reports."""
+    """A shot or day of DEMO to copy: its stored files and its reports."""
 
     key: str
     files: tuple[Path, ...]
@@ -56,7 +56,7 @@ class Archive:
         self._models, self._day = _models(demo, root / "models", renderer)
 
     def grow(self, size: int) -> None:
-        """Fill it up to so many shots; the newest have notebooks."""
+        """Fill it up to a number of shots; the newest have notebooks."""
         numbers = range(self.size + 1, size + 1)
         days = sorted({_day(n) for n in numbers})
         for number in numbers:
@@ -69,7 +69,7 @@ class Archive:
         self.size = size
 
     def arrive(self) -> Subject:
-        """Let one more shot arrive, with all its reports."""
+        """Add one more shot, with all its reports."""
         self.grow(self.size + 1)
         return Subject.shot(self.size)
 
@@ -203,7 +203,7 @@ def _models(demo: Path, place: Path, renderer: str) -> tuple[list[Model], Model]
 
 
 def _model_report(folder: Path, copy: Path, renderer: str) -> tuple[Path, Receipt]:
-    """Copy a report and render its body where another renderer has made it."""
+    """Copy a report and render its body if another renderer made it."""
     shutil.copytree(folder, copy)
     if (copy / NOTEBOOK).is_file() and read_fragment(copy, renderer) is None:
         render_report(copy / NOTEBOOK, copy)

@@ -1,4 +1,4 @@
-"""Publish into an archive, and tell what it took, phase by phase."""
+"""Publish into an archive, and report the time of each phase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runner.publish import Published, publish
 from runner.publish import build as publisher
 from runner.publish.source import WorkspaceSource, opened
 
-PHASES = {  # what `publish` calls → what that is for
+PHASES = {  # function called by `publish` → its purpose
     "_claim": "look",
     "render_missing": "look",
     "_mentioning": "look",
@@ -34,7 +34,7 @@ PHASES = {  # what `publish` calls → what that is for
 
 @dataclass
 class Arrival:
-    """What a publication took, in seconds; ``phases`` of wall time."""
+    """Times of a publication, in seconds; ``phases`` of wall time."""
 
     wall_s: float
     cpu_s: float
@@ -66,11 +66,11 @@ def build(archive: Archive, *, workers: int) -> None:
 
 
 def arrive(archive: Archive, news: int) -> list[Arrival]:
-    """Let shots arrive one by one; return what each took."""
+    """Add shots one by one; return the time of each."""
     runs = []
     for _ in range(news + 1):
         subject = archive.arrive()
-        os.sync()  # what was built before is still being written to the disk
+        os.sync()  # earlier builds are still being written to disk
         run = _publish(archive, only=[subject])
         page = archive.workspace.site / f"shots/{subject.key}/index.html"
         assert page.is_file()

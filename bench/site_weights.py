@@ -1,4 +1,4 @@
-"""The weight of pages: as they are, and as a server sends them."""
+"""The weight of pages: plain, and as sent by a server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KINDS = {
 
 
 def weights(archive: Archive) -> None:
-    """Print the median and the heaviest of each kind, and nbconvert's pages beside ours."""
+    """Print the median and the heaviest of each kind, and nbconvert's pages for comparison."""
     site = archive.workspace.site
     files = sorted(p for p in site.rglob("*") if p.suffix in {".html", ".js", ".css"})
     paths = {p.relative_to(site).as_posix(): p for p in files}
@@ -60,7 +60,7 @@ def beside_nbconvert(archive: Archive) -> None:
 
     from nbconvert import HTMLExporter
 
-    warnings.filterwarnings("ignore", category=UserWarning)  # scraps are nothing to draw
+    warnings.filterwarnings("ignore", category=UserWarning)  # scraps cannot be drawn
 
     key = Subject.shot(archive.size).key
     print(f"  {'a report, gzipped':22s} {'ours':>9} {'+ figures':>9} {'nbconvert':>9}")

@@ -1,10 +1,10 @@
-"""What the demo's reports found beside what went into the simulation, shot by shot.
+"""Results of the demo's reports compared with the simulation's inputs, shot by shot.
 
     python bench/truth.py [demo]
 
-T_e and n_e are means over the flat top, as the Langmuir report gives them; the truth is averaged
-over the same part of the discharge. Shots without a result are named with the reason, those with a
-flaw beside their result: what they are off by is not counted.
+T_e and n_e are means over the flat top, from the Langmuir report; the truth is averaged over the
+same part of the discharge. Shots without a result are listed with the reason, those with a flaw
+with the flaw; their errors do not count.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FLAT_TOP_SHARE = 0.7  # of the highest density, as in the template
 
 
 def main() -> None:
-    """Print the table; fail where a good shot is off by more than 10 %."""
+    """Print the table; fail if a good shot is off by more than 10 %."""
     root = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     testbed = ishtar.open(root)
     table = testbed.shots().table(["langmuir.Te", "langmuir.ne"])
