@@ -96,7 +96,7 @@ def until_still(page: Any) -> None:
         page,
         "document.querySelector('#grid td') !== null"
         " && !document.querySelector('#grid[aria-busy], #grid .wait')"
-        " || /No shot meets/.test(document.getElementById('status').textContent)",
+        " || /No shot matches/.test(document.getElementById('status').textContent)",
     )
 
 
@@ -499,7 +499,7 @@ def test_shots_are_compared_in_attributes_results_configuration_and_figures(
     assert page.get_by_role("link", name="Their traces").get_attribute("href") == (
         f"traces.html#shots={a},{b}"
     )
-    page.get_by_label("only what differs").check()
+    page.get_by_label("only differences").check()
     until(page, "!document.querySelector('main').innerText.includes('M. Usoltceva')")
     page.close()
     assert seen.troubles == []
