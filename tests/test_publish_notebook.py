@@ -10,16 +10,17 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.render.ansi import ansi_to_html, strip_ansi
 from runner.render.fragment import read_fragment
 from runner.render.images import Gallery
 from runner.render.mathml import to_mathml
 from runner.render.notebook import render_report, renderer_version
+from runner.render.outputs import terminal_html
 from runner.render.parameter_table import parameter_rows
 from runner.render.sanitise import MAX_TABLE_ROWS, Document, clean_output
+from runner.render.styles import StyleSheet
 from runner.render.svg import UnusableImage
 from runner.render.theme import Theme
 from tests.notebook_fakes import (
@@ -201,7 +202,7 @@ def test_an_exception_shows_its_message_and_folds_its_traceback(tmp_path):
     fragment = read_fragment(tmp_path, renderer_version(Theme.load()))
     assert fragment.failed_cell == "r-cell-1"
     assert "<strong>MissingCalibration</strong>: det_3 has none" in fragment.body
-    assert '<span class="a1">' in fragment.body
+    assert '<span class="ansi-red-fg">' in fragment.body
     assert "\x1b" not in fragment.body
 
 
@@ -449,18 +450,36 @@ def test_an_svg_keeps_its_drawing_and_loses_what_acts():
 
 
 def test_terminal_colours_become_classes_and_other_escapes_vanish():
-    html = ansi_to_html(
-        "\x1b[1;31mred <b>\x1b[0m \x1b[38;5;28mgreen\x1b[39m \x1b[2K\x1b]0;title\x07end"
+    styles = StyleSheet()
+    html = terminal_html(
+        "\x1b[1;31mred <b>\x1b[0m \x1b[38;5;28mgreen\x1b[39m \x1b[2K\x1b]0;title\x07end", styles
     )
-    assert html == '<span class="a1 ab">red &lt;b&gt;</span> <span class="a2">green</span> end'
-    assert strip_ansi("\x1b[31mx\x1b[0m\x00") == "x"
+    (green,) = re.findall(r"(o-\w+)\.", styles.css.splitlines()[0])
+    assert html == (
+        '<span class="ansi-red-intense-fg ansi-bold">red &lt;b&gt;</span> '
+        f'<span class="{green}">green</span> end'
+    )
+    assert re.search(r"color: #00[78]\w00 }", styles.css)
 
 
-@given(st.text(alphabet='\x1b[]0123;:m38 <&"\x07', max_size=60))
+def test_an_exception_has_neither_escapes_nor_control_characters(tmp_path):
+    body = body_of(
+        [code("", raises("\x1b[31mValueError", "\x1b[1mx\x1b[0m\x00y\x1b]0;t\x07"))], tmp_path
+    )
+    assert "<strong>ValueError</strong>" in body
+    assert "xy" in body
+
+
+@given(st.text(alphabet='\x1b[]0123;:m48 <&"\x07', max_size=60))
+@example("\x1b[38m<i>")
+@example("\x1b]a\x1b[31mb\x07c")
 def test_no_escape_sequence_reaches_the_page(text):
-    html = ansi_to_html(text)
+    html = terminal_html(text, StyleSheet())
     assert "\x1b" not in html
-    assert {tag for tag, _ in Tags(html).found} <= {"span"}
+    found = Tags(html).found
+    assert {tag for tag, _ in found} <= {"span"}
+    assert {name for _, attrs in found for name in attrs} <= {"class"}
+    assert html.count("<span") == html.count("</span>")
 
 
 def test_the_head_of_a_fragment_cannot_end_early(tmp_path):

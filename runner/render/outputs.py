@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from runner.render import untrusted
-from runner.render.ansi import ansi_to_html, strip_ansi
 from runner.render.cells import (
     ErrorOutput,
     FigureOutput,
@@ -33,6 +32,7 @@ from runner.render.interactive import (
 from runner.render.latex import latex_to_html
 from runner.render.markdown import markdown_to_html
 from runner.render.sanitise import Document, clean_output
+from runner.render.styles import StyleSheet, read_declarations
 from runner.render.svg import UnusableImage
 from runner.render.untrusted import joined
 
@@ -41,6 +41,11 @@ MAX_TEXT_CHARS = 16_000
 SKIPPED = "ReportSkipped"  # what `ishtar.report.skip` raises
 SCRAP = "application/scrapbook."
 _JSON = re.compile(r"application/(?:.*\+)?json")
+# what a terminal does not show, but for the sequences that begin with ESC [
+_CONTROL = re.compile(
+    r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_]|(?!\[))|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
+)
+_SPAN = re.compile(r'<span(?: class="([\w -]+)")?(?: style="([^"]+)")?>')
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +65,13 @@ def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> 
         name = str(output.get("name", "")) if output.get("output_type") == "stream" else ""
         if pending and name != stream:
             if "".join(pending).strip():
-                yield _text("".join(pending), stream=stream)
+                yield _text("".join(pending), document, stream=stream)
             pending = []
         stream = name
         if name:
             pending.append(joined(output.get("text")))
         elif output.get("output_type") == "error":
-            yield _exception(output)
+            yield _exception(output, document)
         elif output.get("output_type") in {"display_data", "execute_result"}:
             shown = _shown(output, cell, context, document)
             if shown is not None:
@@ -75,24 +80,53 @@ def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> 
             yield _note(f"An output of an unknown kind is not shown here: {HOW}.")
 
 
-def _exception(output: Mapping[str, Any]) -> Output:
-    name, message = strip_ansi(str(output.get("ename", ""))), strip_ansi(str(output.get("evalue")))
+def _exception(output: Mapping[str, Any], document: Document) -> Output:
+    name, message = _plain(str(output.get("ename", ""))), _plain(str(output.get("evalue")))
     if name == SKIPPED:
         return SkipOutput(reason=message)
     lines = output.get("traceback")
     text = "\n".join(x for x in lines if isinstance(x, str)) if isinstance(lines, list) else ""
     head, tail, _ = _cut(text)
+    shown, end = terminal_html(head, document.styles), terminal_html(tail, document.styles)
     return ErrorOutput(
         name=name[:200],
         message=message[:2000],
-        traceback=ansi_to_html(head) + (Markup("\n…\n") + ansi_to_html(tail) if tail else ""),
+        traceback=shown + (Markup("\n…\n") + end if tail else ""),
     )
 
 
-def _text(text: str, stream: str = "", note: str = "") -> TextOutput:
+def _text(text: str, document: Document, stream: str = "", note: str = "") -> TextOutput:
     head, tail, left = _cut(_rewritten(text.replace("\r\n", "\n")))
-    shown, end = ansi_to_html(head), ansi_to_html(tail)
+    shown, end = terminal_html(head, document.styles), terminal_html(tail, document.styles)
     return TextOutput(html=shown, tail=end, note=_both(left, note), stream=stream)
+
+
+def terminal_html(text: str, styles: StyleSheet) -> Markup:
+    """Return text for a terminal as markup: escaped, its colours as classes.
+
+    The sixteen names are classes of the theme. Other colours get classes of the report's own style
+    sheet, readable on a light and on a dark page.
+    """
+    from nbconvert.filters.ansi import ansi2html, strip_ansi
+
+    text = _CONTROL.sub("", text)
+    try:
+        html = str(ansi2html(text))
+    except IndexError:  # a colour that ends before its number
+        html = str(escape(strip_ansi(text)))
+
+    def span(found: re.Match[str]) -> str:
+        look = styles.class_of(read_declarations(found[2] or ""))
+        return f'<span class="{" ".join(filter(None, (found[1], look)))}">'
+
+    return Markup(_SPAN.sub(span, html).replace("\x1b", ""))
+
+
+def _plain(text: str) -> str:
+    """Return text for a terminal without its escape sequences."""
+    from nbconvert.filters.ansi import strip_ansi
+
+    return str(strip_ansi(_CONTROL.sub("", text))).replace("\x1b", "")
 
 
 def _rewritten(text: str) -> str:
@@ -159,10 +193,12 @@ def _bundle(
     if "text/latex" in data:
         formula, note = latex_to_html(joined(data["text/latex"]))
         return HtmlOutput(html=formula, note=note)
-    return _other(data, plain, name, trouble)
+    return _other(data, plain, name, trouble, document)
 
 
-def _other(data: Mapping[str, Any], plain: str, name: str, trouble: str) -> Output | None:
+def _other(
+    data: Mapping[str, Any], plain: str, name: str, trouble: str, document: Document
+) -> Output | None:
     """Return the text form of an output, and a line where that is not all of it."""
     kinds = sorted(kind for kind in data if kind != "text/plain")
     note = trouble
@@ -176,14 +212,15 @@ def _other(data: Mapping[str, Any], plain: str, name: str, trouble: str) -> Outp
     if says_something(plain):
         if kinds and not note and not (values or texts):
             note = not_shown(f"Another form of this output ({_listed(kinds)})")
-        return _text(plain, note=note)
+        return _text(plain, document, note=note)
     if values and not name:
-        return _text("\n".join(json.dumps(v, indent=2, ensure_ascii=False) for _, v in values))
+        shown = "\n".join(json.dumps(v, indent=2, ensure_ascii=False) for _, v in values)
+        return _text(shown, document)
     if texts and any(text.strip() for _, text in texts) and not note:
-        return _text("\n".join(text for _, text in texts))
+        return _text("\n".join(text for _, text in texts), document)
     if kinds:
         return _note(note or not_shown(f"An output of the kind {_listed(kinds)}"))
-    return _text(plain, note=note) if plain or note else None
+    return _text(plain, document, note=note) if plain or note else None
 
 
 def _listed(kinds: Sequence[str]) -> str:
@@ -197,11 +234,11 @@ def _is_scrap(value: object) -> bool:
 def _html(html: str, plain: str, name: str, document: Document) -> Output:
     """Return markup made harmless, or the text form where the markup is for scripts."""
     if "xr-text-repr-fallback" in html or "xr-wrap" in html:
-        return _text(plain) if plain else _note(not_shown("A table that unfolds"))
+        return _text(plain, document) if plain else _note(not_shown("A table that unfolds"))
     clean = clean_output(html, document)
     lost = lost_parts(clean.parts, name)
     if "control" in clean.parts and says_something(plain):
-        return _text(plain, note=lost)
+        return _text(plain, document, note=lost)
     if clean.says_something and not is_loader(clean.html.striptags()):
         return HtmlOutput(html=clean.html, note=_both(clean.note, lost))
     note = clean.note or lost
@@ -210,7 +247,7 @@ def _html(html: str, plain: str, name: str, document: Document) -> Output:
     if not note and re.search(r"<(?!/|style\b)\w", html):
         note = not_shown("An output in HTML that is empty without scripts")
     note = note or "An output that only sets styles in Jupyter has nothing to show here."
-    return _text(plain, note=note) if says_something(plain) else _note(note)
+    return _text(plain, document, note=note) if says_something(plain) else _note(note)
 
 
 def _both(*notes: str) -> str:
