@@ -80,8 +80,11 @@ class TestSpectrum:
     def test_batches_of_segments_do_not_show(self, monkeypatch):
         x = noise(10_000).astype(np.float32)
         whole = spectrum(x, DT, segment=256)
+        columns = spectrogram(x, DT, segment=256, columns=7)
         monkeypatch.setattr("ishtar.spectral.welch._BATCH", 700)
         np.testing.assert_allclose(spectrum(x, DT, segment=256)["psd"], whole["psd"], rtol=1e-12)
+        again = spectrogram(x, DT, segment=256, columns=7)
+        np.testing.assert_allclose(again["psd"], columns["psd"], rtol=1e-12)
 
     def test_integers_are_taken_and_short_traces_too(self):
         assert spectrum(np.arange(20) % 5, 1.0).attrs["segment"] == 20

@@ -1,9 +1,9 @@
 """Power spectral densities by Welch's method, in constant memory.
 
-The signal is cut into overlapping segments, each loses its mean, is tapered by a window and Fourier
-transformed; the squares are averaged. Densities are one-sided: their integral over frequency is the
-mean square of the signal. Segments are taken in batches, so that a memory-mapped trace of any
-length can be given.
+SciPy's short-time Fourier transform takes the mean from each of the overlapping segments, tapers
+and transforms it; here the squares are averaged, and it is worked out how sure they are. Densities
+are one-sided: their integral over frequency is the mean square of the signal. Segments are taken in
+batches, so that a memory-mapped trace of any length can be given.
 
 Reference: P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967).
 """
@@ -11,8 +11,7 @@ Reference: P. D. Welch, IEEE Trans. Audio Electroacoust. 15, 70 (1967).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from ishtar.errors import IshtarError
 
 if TYPE_CHECKING:
     import xarray as xr
+    from scipy.signal import ShortTimeFFT
 
 __all__ = ["BadSpectrum", "spectrogram", "spectrum"]
 
@@ -33,70 +33,38 @@ class BadSpectrum(IshtarError, ValueError):
     """Samples or settings from which no spectrum can be made."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """How a trace is cut."""
+def _facts(stft: ShortTimeFFT, window: str, k: int) -> dict[str, Any]:
+    """Return what a reader of averages over ``k`` segments has to know, for attributes.
 
-    n: int
-    dt: float
-    segment: int
-    step: int
-    window: str
-    taper: Floats
+    Of ``k`` overlapping segments, ``averages`` are worth as much as independent ones (Welch 1967).
+    A sine of amplitude A in noise of density S is measured with σ_A² = S · ``line_hz`` and
+    σ_f² = (S/A²) · ``line_hz3``: to first order only the noise in phase (in quadrature) with it
+    counts, seen through the sum of all squared windows w² (of their slopes w w'/π).
+    """
+    dt, w = stft.T, stft.win
+    whole = float(np.sum(w**2)) * k
+    correlation = _overlapped(w, stft.hop, k) / np.dot(w, w)
+    power = k * _both_sides(_overlapped(w**2, stft.hop, k), k)
+    bend = k * _both_sides(_overlapped(w * np.gradient(w), stft.hop, k), k)
+    return {
+        "window": window,
+        "segment": stft.m_num,
+        "step": stft.hop,
+        "n_segments": k,
+        "averages": k / _both_sides(correlation**2, k),
+        "sample_rate_hz": stft.fs,
+        "spacing_hz": stft.delta_f,
+        # width of a box that lets through as much noise as the window
+        "resolution_hz": float(np.sum(w**2) / np.sum(w) ** 2 / dt),
+        "line_hz": power / (dt * whole**2),
+        "line_hz3": max(bend, 0.0) / (math.pi**2 * dt**3 * whole**2),
+    }
 
-    @property
-    def n_segments(self) -> int:
-        return 1 + (self.n - self.segment) // self.step
 
-    @property
-    def spacing(self) -> float:
-        """Distance of two bins, Hz."""
-        return 1.0 / (self.segment * self.dt)
-
-    @property
-    def frequencies(self) -> Floats:
-        return np.asarray(np.fft.rfftfreq(self.segment, self.dt), np.float64)
-
-    def overlapped(self, pulse: Floats, k: int) -> Floats:
-        """Return Σ pulse(t) pulse(t + j step) for j = 0, 1, … as far as ``k`` segments overlap."""
-        last = min(k - 1, (self.segment - 1) // self.step)
-        lags = [j * self.step for j in range(last + 1)]
-        return np.array([np.dot(pulse[: pulse.size - lag], pulse[lag:]) for lag in lags])
-
-    def averages(self, k: int) -> float:
-        """Return how many independent segments ``k`` overlapping ones are worth (Welch 1967)."""
-        rho = (self.overlapped(self.taper, k) / np.dot(self.taper, self.taper)) ** 2
-        return k / float(_both_sides(rho, k))
-
-    def facts(self, k: int) -> dict[str, Any]:
-        """Return what a reader of averages over ``k`` segments has to know, for attributes.
-
-        A sine of amplitude A in noise of density S is measured with σ_A² = S · ``line_hz`` and
-        σ_f² = (S/A²) · ``line_hz3``: to first order only the noise in phase (in quadrature) with it
-        counts, seen through the sum of all squared windows w² (of their slopes w w'/π).
-        """
-        w2 = self.taper**2
-        slope = self.taper * np.gradient(self.taper)
-        whole = float(w2.sum()) * k
-        power = k * float(_both_sides(self.overlapped(w2, k), k))
-        bend = k * float(_both_sides(self.overlapped(slope, k), k))
-        return {
-            "window": self.window,
-            "segment": self.segment,
-            "step": self.step,
-            "n_segments": k,
-            "averages": self.averages(k),
-            "sample_rate_hz": 1.0 / self.dt,
-            "spacing_hz": self.spacing,
-            "resolution_hz": self.noise_bandwidth,
-            "line_hz": power / (self.dt * whole**2),
-            "line_hz3": max(bend, 0.0) / (math.pi**2 * self.dt**3 * whole**2),
-        }
-
-    @property
-    def noise_bandwidth(self) -> float:
-        """Width of a box that lets through as much noise as the window, Hz."""
-        return float(np.sum(self.taper**2) / np.sum(self.taper) ** 2 / self.dt)
+def _overlapped(pulse: Floats, step: int, k: int) -> Floats:
+    """Return Σ pulse(t) pulse(t + j step) for j = 0, 1, … as far as ``k`` segments overlap."""
+    lags = range(0, min(k * step, pulse.size), step)
+    return np.array([np.dot(pulse[: pulse.size - lag], pulse[lag:]) for lag in lags])
 
 
 def _both_sides(lagged: Floats, k: int) -> float:
@@ -151,15 +119,16 @@ def spectrum(
 
     x = _samples(values)
     size = _default_segment(x.size) if segment is None else segment
-    plan = _plan(x.size, dt, size, overlap, window)
-    psd = _mean_power(x, plan)
-    facts = plan.facts(plan.n_segments)
+    stft = _transform(x.size, dt, size, overlap, window)
+    k = _count(x.size, stft)
+    (psd,) = _averaged(x, stft, [0, k])
+    facts = _facts(stft, window, k)
     squared = f"({unit})^2/Hz" if unit else "1/Hz"
-    frequency = ("frequency", plan.frequencies, {"units": "Hz"})
+    frequency = ("frequency", stft.f, {"units": "Hz"})
     data = {
         "psd": (psd, squared),
         "psd_sigma": (psd / math.sqrt(facts["averages"]), squared),
-        "amplitude": (np.sqrt(2.0 * psd * plan.noise_bandwidth), unit),
+        "amplitude": (np.sqrt(2.0 * psd * facts["resolution_hz"]), unit),
     }
     arrays = {k: ("frequency", v, {"units": u}) for k, (v, u) in data.items()}
     return xr.Dataset(arrays, coords={"frequency": frequency}, attrs={"unit": unit, **facts})
@@ -205,26 +174,18 @@ def spectrogram(
     x = _samples(values)
     default = min(x.size, 1 << round(math.log2(2.0 * math.sqrt(x.size))))
     size = default if segment is None else segment
-    plan = _plan(x.size, dt, size, overlap, window)
-    k = plan.n_segments
-    m = min(columns, k)
-    edges = np.linspace(0, k, m + 1).round().astype(np.int64)
-    counts = np.diff(edges)
-    column = np.repeat(np.arange(m), counts)
-    psd = np.zeros((m, plan.segment // 2 + 1))
-    done = 0
-    for power in _powers(x, plan):
-        np.add.at(psd, column[done : done + len(power)], power)
-        done += len(power)
-    psd /= counts[:, None]
-    middle = 0.5 * (edges[:-1] + edges[1:] - 1) * plan.step + 0.5 * (plan.segment - 1)
+    stft = _transform(x.size, dt, size, overlap, window)
+    k = _count(x.size, stft)
+    edges = np.linspace(0, k, min(columns, k) + 1).round().astype(np.int64)
+    psd = _averaged(x, stft, edges)
+    middle = 0.5 * (edges[:-1] + edges[1:] - 1) * stft.hop + 0.5 * (stft.m_num - 1)
     return xr.Dataset(
         {"psd": (("time", "frequency"), psd, {"units": f"({unit})^2/Hz" if unit else "1/Hz"})},
         coords={
             "time": ("time", t0 + dt * middle, {"units": "s"}),
-            "frequency": ("frequency", plan.frequencies, {"units": "Hz"}),
+            "frequency": ("frequency", stft.f, {"units": "Hz"}),
         },
-        attrs={"unit": unit, **plan.facts(int(counts.min()))},
+        attrs={"unit": unit, **_facts(stft, window, int(np.diff(edges).min()))},
     )
 
 
@@ -246,21 +207,15 @@ def column_densities(
     """
     import xarray as xr
 
-    plan = _plan(n, dt, segment, 0.5, window)
-    psd = np.stack([_mean_power(_samples(x), plan) for x in stretches])
+    stft = _transform(n, dt, segment, 0.5, window)
+    k = _count(n, stft)
+    psd = np.concatenate([_averaged(_samples(x), stft, [0, k]) for x in stretches])
     units = f"({unit})^2/Hz" if unit else "1/Hz"
     return xr.Dataset(
         {"psd": (("column", "frequency"), psd, {"units": units})},
-        coords={"frequency": ("frequency", plan.frequencies, {"units": "Hz"})},
-        attrs={"unit": unit, **plan.facts(plan.n_segments)},
+        coords={"frequency": ("frequency", stft.f, {"units": "Hz"})},
+        attrs={"unit": unit, **_facts(stft, window, k)},
     )
-
-
-def _mean_power(x: NDArray[Any], plan: _Plan) -> Floats:
-    total = np.zeros(plan.segment // 2 + 1)
-    for power in _powers(x, plan):
-        total += power.sum(axis=0)
-    return total / plan.n_segments
 
 
 def _samples(values: ArrayLike) -> NDArray[Any]:
@@ -278,8 +233,8 @@ def _default_segment(n: int) -> int:
     return min(max(256, 1 << int(math.log2(n / 8))), 1 << 20)
 
 
-def _plan(n: int, dt: float, segment: int, overlap: float, window: str) -> _Plan:
-    from scipy.signal import get_window
+def _transform(n: int, dt: float, segment: int, overlap: float, window: str) -> ShortTimeFFT:
+    from scipy.signal import ShortTimeFFT, get_window
 
     if not (math.isfinite(dt) and dt > 0.0):
         raise BadSpectrum(f"a sampling interval of {dt} s does not exist: give `dt` in s")
@@ -288,31 +243,40 @@ def _plan(n: int, dt: float, segment: int, overlap: float, window: str) -> _Plan
     if not 0.0 <= overlap <= 0.95:
         raise BadSpectrum(f"an overlap of {overlap} does not work: use 0 … 0.95")
     try:
-        taper = np.asarray(get_window(window, segment), float)
+        taper = get_window(window, segment)
     except ValueError as error:
         raise BadSpectrum(f"there is no window {window!r}: use 'hann'") from error
     step = max(1, round(segment * (1.0 - overlap)))
-    return _Plan(n=n, dt=dt, segment=segment, step=step, window=window, taper=taper)
+    # onesided2X: all but 0 and the Nyquist frequency stand for their negative twins, too
+    return ShortTimeFFT(
+        taper, step, 1.0 / dt, fft_mode="onesided2X", scale_to="psd", phase_shift=None
+    )
 
 
-def _powers(x: NDArray[Any], plan: _Plan) -> Iterator[Floats]:
-    """Yield one-sided densities of batches of segments, (n_batch, n_frequency)."""
-    from scipy.fft import rfft
+def _count(n: int, stft: ShortTimeFFT) -> int:
+    """Return how many whole segments there are."""
+    return int(1 + (n - stft.m_num) // stft.hop)
 
-    scale = np.full(plan.segment // 2 + 1, 2.0 * plan.dt / np.sum(plan.taper**2))
-    scale[0] *= 0.5  # zero and the Nyquist frequency have no twin at negative frequencies
-    if plan.segment % 2 == 0:
-        scale[-1] *= 0.5
-    batch = max(1, _BATCH // plan.segment)
-    for first in range(0, plan.n_segments, batch):
-        count = min(batch, plan.n_segments - first)
-        start = first * plan.step
-        stop = start + (count - 1) * plan.step + plan.segment
-        part = np.asarray(x[start:stop], float)
+
+def _averaged(x: NDArray[Any], stft: ShortTimeFFT, edges: ArrayLike) -> Floats:
+    """Return the mean densities of the segments from each edge to the next, (n, n_frequency)."""
+    counts = np.diff(edges)
+    column = np.repeat(np.arange(counts.size), counts)
+    total = np.zeros((counts.size, stft.f_pts))
+    batch = max(1, _BATCH // stft.m_num)
+    for first in range(0, column.size, batch):
+        there, starts = np.unique(column[first : first + batch], return_index=True)
+        count = min(batch, column.size - first)
+        start = first * stft.hop
+        part = np.asarray(x[start : start + (count - 1) * stft.hop + stft.m_num], float)
         if not np.all(np.isfinite(part)):
             i = start + int(np.flatnonzero(~np.isfinite(part))[0])
             raise BadSpectrum(f"sample {i} is not finite: cut such samples out or fill them in")
-        rows = np.lib.stride_tricks.sliding_window_view(part, plan.segment)[:: plan.step]
-        rows = (rows - rows.mean(axis=1, keepdims=True)) * plan.taper
-        waves = rfft(rows, axis=1)
-        yield (waves.real**2 + waves.imag**2) * scale
+        # the offset has the first segment begin, not be centred, at the first sample
+        power = stft.spectrogram(part, detr=_level, p0=0, p1=count, k_offset=stft.m_num_mid)
+        total[there] += np.add.reduceat(power.T, starts, axis=0)
+    return np.asarray(total / counts[:, None])
+
+
+def _level(segment: Floats) -> Floats:
+    return np.asarray(segment - segment.mean())  # SciPy's "constant" takes thrice the time
