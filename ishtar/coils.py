@@ -4,16 +4,12 @@ A coil is one circular filament, or with ``width_m`` and ``depth_m`` a grid of G
 filaments in place of the winding's rectangle (no good inside the winding itself). The axis of all
 coils is z; the field has no azimuthal part. No iron, no eddy currents in the vessel.
 
-Two engines give the field off the axis. ``"elliptic"``, the default, is the closed form with
-complete elliptic integrals, written here so that nothing cancels near the axis; it needs scipy
-only. ``"magpylib"`` is the optional library of that name: written independently, it checks the
-first, and brings its 3-D views (:func:`magpylib_sources`).
+The field of a filament is magpylib's [1]_, which holds close to the axis and to the filament.
 
 References
 ----------
-.. [1] J. D. Jackson, *Classical Electrodynamics*, 3rd ed., Wiley (1999), sec. 5.5.
-.. [2] J. Simpson, J. Lane, C. Immer and R. Youngquist, *Simple Analytic Expressions for the
-   Magnetic Field of a Circular Current Loop*, NASA (2001).
+.. [1] M. Ortner, P. Leitner and F. Slanovc, *Numerically Stable and Computationally Efficient
+   Expression for the Magnetic Field of a Current Loop*, Magnetism 3, 11 (2023).
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BadCoils",
     "CoilSet",
-    "MissingExtra",
     "NoSuchCoil",
     "field",
     "field_map",
@@ -46,11 +41,9 @@ __all__ = [
     "tesla_per_ampere",
 ]
 
-VACUUM_PERMEABILITY = 1.25663706212e-6  # H/m, CODATA 2018
 _NODES = 6  # filaments along each side of a winding's cross section
 
 Floats = NDArray[np.float64]
-Engine = Literal["elliptic", "magpylib"]
 
 
 class BadCoils(IshtarError, ValueError):
@@ -59,14 +52,6 @@ class BadCoils(IshtarError, ValueError):
 
 class NoSuchCoil(NotFoundError):
     """A current for a set of coils that is not there, or a set without a current."""
-
-
-class MissingExtra(IshtarError, ImportError):
-    """An optional library that is not installed; ``extra`` is what installs it."""
-
-    def __init__(self, library: str, extra: str) -> None:
-        self.extra = extra
-        super().__init__(f"{library} is not installed: pip install 'ishtar-testbed[{extra}]'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +107,7 @@ def _rule(side: float) -> list[tuple[float, float]]:
 
 
 def tesla_per_ampere(coil: CoilSet, z: ArrayLike) -> Floats:
-    """Return the axial field on the axis for 1 A, T/A: Σ μ₀ N a²/2 (a² + (z − z₀)²)^-3/2 [1]_.
+    """Return the axial field on the axis for 1 A, T/A.
 
     Parameters
     ----------
@@ -131,15 +116,11 @@ def tesla_per_ampere(coil: CoilSet, z: ArrayLike) -> Floats:
     z : array_like
         Positions on the axis, m.
     """
-    z = np.asarray(z, float)
-    total = np.zeros(z.shape)
-    for a, z0, turns in coil.filaments():
-        total += 0.5 * VACUUM_PERMEABILITY * turns * a**2 * (a**2 + (z - z0) ** 2) ** -1.5
-    return total
+    return on_axis_field([coil], {coil.name: 1.0}, z)
 
 
 def on_axis_field(coils: Sequence[CoilSet], currents: Mapping[str, float], z: ArrayLike) -> Floats:
-    """Return the axial field on the axis, T, by Biot and Savart's law.
+    """Return the axial field on the axis, T.
 
     Parameters
     ----------
@@ -155,9 +136,7 @@ def on_axis_field(coils: Sequence[CoilSet], currents: Mapping[str, float], z: Ar
     NoSuchCoil
         A set has no current, or a current no set.
     """
-    z = np.asarray(z, float)
-    amperes = _matched(coils, currents)
-    return np.asarray(sum((tesla_per_ampere(c, z) * i for c, i in amperes), np.zeros(z.shape)))
+    return field(coils, currents, 0.0, z)[1]
 
 
 def on_axis_measured(
@@ -193,13 +172,17 @@ def _matched(coils: Sequence[CoilSet], currents: Mapping[str, Any]) -> list[tupl
     return [(c, currents[c.name]) for c in coils]
 
 
+def _filaments(
+    coils: Sequence[CoilSet], currents: Mapping[str, float]
+) -> Iterator[tuple[float, float, float]]:
+    """Yield radius, m, position, m, and current, A, of the filaments of all sets."""
+    for coil, current in _matched(coils, currents):
+        for a, z0, turns in coil.filaments():
+            yield a, z0, turns * current
+
+
 def field(
-    coils: Sequence[CoilSet],
-    currents: Mapping[str, float],
-    r: ArrayLike,
-    z: ArrayLike,
-    *,
-    engine: Engine = "elliptic",
+    coils: Sequence[CoilSet], currents: Mapping[str, float], r: ArrayLike, z: ArrayLike
 ) -> tuple[Floats, Floats]:
     """Return the radial and the axial field at points, T.
 
@@ -209,25 +192,19 @@ def field(
         As in :func:`on_axis_field`.
     r, z : array_like
         Distance from the axis and position along it, m; broadcast against each other.
-    engine : {"elliptic", "magpylib"}
-        See the module.
 
     Returns
     -------
     b_r, b_z : numpy.ndarray
         float64, shape of the broadcast. On a filament itself not finite.
-
-    Raises
-    ------
-    MissingExtra
-        ``"magpylib"`` without that library.
     """
     r, z = np.broadcast_arrays(np.asarray(r, float), np.asarray(z, float))
-    if engine == "magpylib":
-        return _field_magpylib(coils, currents, r, z)
-    if engine != "elliptic":
-        raise BadCoils(f"there is no engine {engine!r}: use 'elliptic' or 'magpylib'")
-    return _of_filaments(coils, currents, r, z)[:2]
+    b_r, b_z = np.zeros(r.shape), np.zeros(r.shape)
+    for a, z0, amperes in _filaments(coils, currents):
+        loop_r, loop_z = _loop(a, r, z - z0)
+        b_r += amperes * loop_r
+        b_z += amperes * loop_z
+    return b_r, b_z
 
 
 def flux(
@@ -235,24 +212,34 @@ def flux(
 ) -> Floats:
     """Return the flux function ψ = r A_φ, Wb/rad; its contours are the field lines.
 
-    The flux through the circle at (r, z) is 2π ψ. Parameters as in :func:`field`.
+    The flux through the circle at (r, z) is 2π ψ. Of one loop, ψ(a, r, z) is homogeneous of the
+    first degree, so that ψ = a ∂ψ/∂a + r ∂ψ/∂r + z ∂ψ/∂z (Euler), with ∂ψ/∂r = r b_z and
+    ∂ψ/∂z = −r b_r; and two loops have one mutual inductance, whichever carries the current: a and r
+    can be exchanged, which makes ∂ψ/∂a the field of a loop of radius r at the distance a.
+
+    Parameters as in :func:`field`.
     """
     r, z = np.broadcast_arrays(np.asarray(r, float), np.asarray(z, float))
-    return _of_filaments(coils, currents, r, z)[2]
+    psi = np.zeros(r.shape)
+    off_axis = np.where(r > 0.0, r, np.nan)
+    for a, z0, amperes in _filaments(coils, currents):
+        (b_r, b_z), (_, exchanged) = _loop(a, r, z - z0), _loop(off_axis, a, z - z0)
+        psi += amperes * (a**2 * exchanged + r**2 * b_z - r * (z - z0) * b_r)
+    return np.where(r == 0.0, 0.0, psi)
 
 
-def _of_filaments(
-    coils: Sequence[CoilSet], currents: Mapping[str, float], r: Floats, z: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return b_r, b_z and ψ of all filaments, T and Wb/rad."""
-    b_r, b_z, psi = np.zeros(r.shape), np.zeros(r.shape), np.zeros(r.shape)
-    for coil, current in _matched(coils, currents):
-        for a, z0, turns in coil.filaments():
-            loop_r, loop_z, loop_psi = _loop(a, r, z - z0)
-            b_r += turns * current * loop_r
-            b_z += turns * current * loop_z
-            psi += turns * current * loop_psi
-    return b_r, b_z, psi
+def _loop(a: ArrayLike, r: ArrayLike, z: ArrayLike) -> tuple[Floats, Floats]:
+    """Return b_r and b_z, T, of loops of radius ``a``, m, with 1 A at z = 0; NaN on a loop."""
+    from magpylib.core import current_circle_Hfield
+    from scipy.constants import mu_0
+
+    a, r, z = np.broadcast_arrays(a, r, z)
+    b = np.full((3, *r.shape), np.nan)
+    off = (r / a - 1.0) ** 2 + (z / a) ** 2 > 1e-300  # on a loop itself magpylib does not end
+    b[:, off] = mu_0 * current_circle_Hfield(
+        r0=a[off], r=r[off], z=z[off], i0=np.ones(np.count_nonzero(off))
+    )
+    return b[0], b[2]
 
 
 def field_map(
@@ -260,14 +247,12 @@ def field_map(
     currents: Mapping[str, float],
     r: ArrayLike,
     z: ArrayLike,
-    *,
-    engine: Engine = "elliptic",
 ) -> xr.Dataset:
     """Return the field on a grid of r and z.
 
     Parameters
     ----------
-    coils, currents, engine
+    coils, currents
         As in :func:`field`.
     r : array_like
         (n_r,), m; may be negative, for a cut through both sides of the axis.
@@ -278,84 +263,27 @@ def field_map(
     -------
     xarray.Dataset
         ``b_r``, ``b_z``, ``b`` (magnitude), T, and ``psi`` (:func:`flux`), Wb/rad, each
-        (``z``, ``r``); the currents and the engine in the attributes.
+        (``z``, ``r``); the currents in the attributes.
     """
     import xarray as xr
 
     r, z = np.atleast_1d(np.asarray(r, float)), np.atleast_1d(np.asarray(z, float))
     rr, zz = np.broadcast_arrays(np.abs(r)[None, :], z[:, None])
-    b_r, b_z, psi_values = _of_filaments(coils, currents, rr, zz)
-    if engine != "elliptic":
-        b_r, b_z = field(coils, currents, rr, zz, engine=engine)
+    b_r, b_z = field(coils, currents, rr, zz)
     b_r = b_r * np.where(r < 0.0, -1.0, 1.0)
     names = {"b_r": b_r, "b_z": b_z, "b": np.hypot(b_r, b_z)}
     data = {k: (("z", "r"), v, {"units": "T"}) for k, v in names.items()}
-    psi = {"psi": (("z", "r"), psi_values, {"units": "Wb/rad"})}
+    psi = {"psi": (("z", "r"), flux(coils, currents, rr, zz), {"units": "Wb/rad"})}
     axes = {"r": ("r", r, {"units": "m"}), "z": ("z", z, {"units": "m"})}
-    attrs = {"engine": engine, **{f"current_{k}_A": float(i) for k, i in currents.items()}}
+    attrs = {f"current_{k}_A": float(i) for k, i in currents.items()}
     return xr.Dataset(data | psi, coords=axes, attrs=attrs)
 
 
-def _loop(a: float, r: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return b_r, b_z, T, and ψ, Wb/rad, of a loop of radius ``a``, m, with 1 A at z = 0.
-
-    Jackson's closed form [1]_, [2]_ has K and E in differences that vanish on the axis as r². With
-
-        B = ∫ cos²/Δ,  D = ∫ sin²/Δ,  C = ∫ sin² cos²/Δ³ = (D − B)/m,  Δ² = 1 − m sin²
-
-    they are K = B + D and E = B + (1 − m) D, and the differences can be taken by hand:
-
-        b_r = μ₀ z a m (D − C) / (π α² β),    ψ = μ₀ m^3/2 √(a r) C / 2π
-
-    with m = 4 a r/β², α² = (a − r)² + z², β² = (a + r)² + z².
-    """
-    from scipy.special import elliprd
-
-    near, far = (a - r) ** 2 + z**2, (a + r) ** 2 + z**2
-    m = 4.0 * a * r / far
-    with np.errstate(divide="ignore", invalid="ignore"):  # on the filament itself
-        rest = near / far  # 1 − m
-        d = elliprd(0.0, rest, 1.0) / 3.0
-        b = elliprd(0.0, 1.0, rest) / 3.0 * rest
-        # near the axis D − B cancels: its series in m, 0.42 m⁴ off
-        series = math.pi / 16.0 * (1.0 + m * (0.75 + m * (75.0 / 128.0 + m * (245.0 / 512.0))))
-        c = np.where(m < 2e-3, series, (d - b) / np.where(m > 0.0, m, 1.0))
-        scale = VACUUM_PERMEABILITY / math.pi
-        beta = np.sqrt(far)
-        b_r = scale * z * a * m * (d - c) / (near * beta)
-        whole, second = b + d, b + rest * d
-        b_z = scale * ((a**2 - r**2 - z**2) * second / near + whole) / (2.0 * beta)
-        psi = 0.5 * scale * m**1.5 * np.sqrt(a * r) * c
-    return b_r, b_z, psi
-
-
 def magpylib_sources(coils: Sequence[CoilSet], currents: Mapping[str, float]) -> list[Any]:
-    """Return the filaments as `magpylib.current.Circle`, for its 3-D views. Parameters as above.
-
-    Raises
-    ------
-    MissingExtra
-        magpylib is not installed.
-    """
-    try:
-        import magpylib
-    except ImportError as error:
-        raise MissingExtra("magpylib", "machine") from error
-    return [
-        magpylib.current.Circle(position=(0.0, 0.0, z), diameter=2.0 * a, current=turns * current)
-        for coil, current in _matched(coils, currents)
-        for a, z, turns in coil.filaments()
-    ]
-
-
-def _field_magpylib(
-    coils: Sequence[CoilSet], currents: Mapping[str, float], r: Floats, z: Floats
-) -> tuple[Floats, Floats]:
-    sources = magpylib_sources(coils, currents)
-    if not sources:
-        return np.zeros(r.shape), np.zeros(r.shape)
+    """Return the filaments as `magpylib.current.Circle`, for its 3-D views. Parameters as above."""
     import magpylib
 
-    points = np.stack([r, np.zeros(r.shape), z], axis=-1).reshape(-1, 3)
-    b = np.asarray(magpylib.getB(sources, points, sumup=True)).reshape(*r.shape, 3)
-    return b[..., 0], b[..., 2]
+    return [
+        magpylib.current.Circle(position=(0.0, 0.0, z), diameter=2.0 * a, current=amperes)
+        for a, z, amperes in _filaments(coils, currents)
+    ]

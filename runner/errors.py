@@ -9,6 +9,7 @@
     ├── SettingsError (ValueError)       ishtar.toml says something that is not understood
     ├── Busy (RuntimeError)              another coordinator works on this workspace
     ├── ClusterError (ConnectionError)   the cluster that the settings name cannot be used
+    ├── MissingExtra (ImportError)       an optional library that is not installed
     ├── ReportsNotMade (RuntimeError)    some reports of a run could not be made, all others were
     ├── WorkersLost (RuntimeError)       a job ended every worker that tried it
     └── CoordinatorsLost (RuntimeError)  a job ended every service that had it made
@@ -48,6 +49,14 @@ class Busy(IshtarError, RuntimeError):
 
 class ClusterError(IshtarError, ConnectionError):
     """The cluster cannot be used: it is not reached, was lost, or does not see the workspace."""
+
+
+class MissingExtra(IshtarError, ImportError):
+    """An optional library that is not installed; ``extra`` is what installs it."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{library} is not installed: pip install 'ishtar-testbed[{extra}]'")
 
 
 class ReportsNotMade(IshtarError, RuntimeError):

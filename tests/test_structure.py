@@ -19,7 +19,16 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(p for package in ("ishtar", "runner") for p in (ROOT / package).rglob("*.py"))
 LIBRARY = [p for p in FILES if p.is_relative_to(ROOT / "ishtar")]
 HEAVY = {
-    *("IPython", "ipykernel", "matplotlib", "nbclient", "nbconvert", "nbformat", "pandas"),
+    *(
+        "IPython",
+        "ipykernel",
+        "magpylib",
+        "matplotlib",
+        "nbclient",
+        "nbconvert",
+        "nbformat",
+        "pandas",
+    ),
     *("papermill", "pint", "scipy", "scrapbook", "xarray"),
 }
 LONGEST = 400  # lines

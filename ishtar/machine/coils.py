@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
-    from ishtar.coils import CoilSet, Engine
+    from ishtar.coils import CoilSet
 
 
 class Coils(Component):
@@ -85,11 +85,9 @@ class Coils(Component):
         ]
         return Measured(value, sum(s**2 for s in steps) ** 0.5, "T/A")
 
-    def field(
-        self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time, engine: Engine = "elliptic"
-    ) -> xr.Dataset:
+    def field(self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time) -> xr.Dataset:
         """Return the field of this set alone, as :meth:`ishtar.machine.Machine.field`."""
-        return magnetic.field([self], z, r, t, engine)
+        return magnetic.field([self], z, r, t)
 
     def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
         """Return the field of this set alone on the axis at ``z``, m, in T."""

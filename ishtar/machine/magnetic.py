@@ -15,7 +15,7 @@ from ishtar.measured import Measured
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ishtar.coils import CoilSet, Engine
+    from ishtar.coils import CoilSet
 
 
 class Coils(Protocol):
@@ -49,14 +49,14 @@ def axial_field(sets: Sequence[Coils], z: float, t: Time) -> Measured:
     return Measured(value, math.sqrt(variance), "T")
 
 
-def field(sets: Sequence[Coils], z: ArrayLike, r: ArrayLike, t: Time, engine: Engine) -> xr.Dataset:
+def field(sets: Sequence[Coils], z: ArrayLike, r: ArrayLike, t: Time) -> xr.Dataset:
     """Return ``b_r b_z b`` with sigmas, T, and ``psi``; scalars of ``z`` and ``r`` are no axes."""
     from ishtar import coils
 
     currents = {one.name: one.current(t) for one in sets}
     amperes = {name: current.value for name, current in currents.items()}
     geometry = [one.coil_set for one in sets]
-    found = coils.field_map(geometry, amperes, r, z, engine=engine)
+    found = coils.field_map(geometry, amperes, r, z)
     rr, zz = np.abs(found["r"].values)[None, :], found["z"].values[:, None]
 
     def alone(one: coils.CoilSet, current: float) -> tuple[Floats, Floats]:
@@ -90,7 +90,6 @@ def field_map(
     t: Time,
     z: ArrayLike | None,
     r: ArrayLike | None,
-    engine: Engine,
 ) -> xr.Dataset:
     """Return the field on a grid; without one 5 cm apart, all between the coils, both sides."""
     geometry = [one.coil_set for one in sets]
@@ -103,7 +102,7 @@ def field_map(
         # never in a winding, where the field of filaments is no good
         half = np.linspace(0.0, 0.95 * inner, math.ceil(inner / _STEP_M) + 1)
         r = np.concatenate([-half[:0:-1], half])
-    return field(sets, np.atleast_1d(z), np.atleast_1d(r), t, engine)
+    return field(sets, np.atleast_1d(z), np.atleast_1d(r), t)
 
 
 _STEP_M = 0.05

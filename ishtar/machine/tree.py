@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
-    from ishtar.coils import Engine
     from ishtar.gases import Gas
     from ishtar.machine.coils import Coils
     from ishtar.signals.shot_protocol import Shot
@@ -190,9 +189,7 @@ class Machine:
                 record(fact)
         return Changes(changes(theirs, before.number, ours, self.number))
 
-    def field(
-        self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time, engine: Engine = "elliptic"
-    ) -> xr.Dataset:
+    def field(self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time) -> xr.Dataset:
         """Return the static field of all sets of coils with the currents of a time.
 
         Parameters
@@ -201,8 +198,6 @@ class Machine:
             Place along the axis and distance from it, m; lists span a grid.
         t : float or (float, float)
             When, s: a time, or from and until, over which currents are averaged.
-        engine : {"elliptic", "magpylib"}
-            See :mod:`ishtar.coils`.
 
         Returns
         -------
@@ -210,7 +205,7 @@ class Machine:
             ``b_r``, ``b_z``, ``b`` (magnitude), T, each with ``_sigma`` (currents and geometry),
             and ``psi``, Wb/rad, over those of ``z`` and ``r`` that are lists.
         """
-        return magnetic.field(self._coils(), z, r, t, engine)
+        return magnetic.field(self._coils(), z, r, t)
 
     def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
         """Return the field on the axis at ``z``, m, in T, of all sets of coils."""
@@ -222,10 +217,9 @@ class Machine:
         t: Time,
         z: ArrayLike | None = None,
         r: ArrayLike | None = None,
-        engine: Engine = "elliptic",
     ) -> xr.Dataset:
         """Return the field on a grid, by default all between the coils; as `field`."""
-        return magnetic.field_map(self._coils(), t, z, r, engine)
+        return magnetic.field_map(self._coils(), t, z, r)
 
     def _coils(self) -> list[Coils]:
         from ishtar.machine.coils import Coils

@@ -18,9 +18,8 @@ import psutil
 import pytest
 from distributed import LocalCluster
 
-from ishtar.coils import MissingExtra
 from ishtar.workspace import Workspace
-from runner.errors import ClusterError, SettingsError, WorkersLost
+from runner.errors import ClusterError, MissingExtra, SettingsError, WorkersLost
 from runner.execution.execute import execute, place
 from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import ClusterError
+from runner.errors import ClusterError, MissingExtra
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -60,8 +60,6 @@ class Connection:
             dask.config.set({"logging.distributed": "warning"})  # read by the import below
             from distributed import Client
         except ImportError as error:
-            from ishtar.coils import MissingExtra
-
             raise MissingExtra("distributed", "cluster") from error
         where: Any = self._scheduler
         if not where:
