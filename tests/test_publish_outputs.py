@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 from markupsafe import Markup
+from PIL import ImageColor
 
 from runner.render.fragment import read_fragment
 from runner.render.images import Gallery
@@ -179,6 +180,11 @@ def test_no_style_leaves_its_box(style):
 )
 def test_colours_are_read_as_css_means_them(text, shown):
     assert read_color(text).css == shown
+
+
+def test_a_colour_by_name_is_the_same_after_somebody_else_looked_it_up():
+    ImageColor.getrgb("teal")
+    assert read_color("teal").css == "#008080"
 
 
 @pytest.mark.parametrize("text", ["", "rgb(1,2)", "rgb(a,b,c)", "#12", "reddish", "rgb(1,2,3"])

@@ -12,7 +12,6 @@ import colorsys
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import NamedTuple
 
 MOST_RULES = 20_000  # of one output; a Styler makes one for each colour
@@ -73,7 +72,13 @@ def read_color(text: str) -> Color | None:
     if match := _FUNCTION.fullmatch(text):
         parts = re.split(r"[\s,/]+", match[2].strip().replace("deg", ""))
         return _of_parts(match[1][:3], parts)
-    return read_color(_names()[text]) if text in _names() else None
+    from PIL import ImageColor
+
+    if text not in ImageColor.colormap:
+        return None
+    # its table of names is no constant: a name that was looked up once has numbers there
+    red, green, blue = ImageColor.getrgb(text)[:3]
+    return Color(red / 255, green / 255, blue / 255)
 
 
 def _of_parts(kind: str, parts: Sequence[str]) -> Color | None:
@@ -95,13 +100,6 @@ def _of_parts(kind: str, parts: Sequence[str]) -> Color | None:
 
 def _unit(x: float) -> float:
     return min(max(x, 0.0), 1.0)
-
-
-@cache
-def _names() -> Mapping[str, str]:
-    from PIL import ImageColor
-
-    return {name: str(value) for name, value in ImageColor.colormap.items()}
 
 
 def _color(value: str) -> str:
