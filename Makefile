@@ -1,7 +1,9 @@
-# `make` lists the targets. Their requirements are installed into .venv/, locked by hash.
+# `make` lists the targets. Their requirements are installed into .venv/, locked by hash; a second
+# environment, of another Python, is `make VENV=.venv-newest PYTHON=python3.13 test-fast`.
 
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 ISHTAR := $(BIN)/ishtar
 PYTEST := $(BIN)/python -m pytest
 LOCK := requirements/test.lock
@@ -15,30 +17,31 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment: rebuilt when the lock or the package's metadata changed.
-.venv/ready: $(LOCK) pyproject.toml
+$(VENV)/ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing into .venv/ (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV)/ (once)"
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/browser: .venv/ready requirements/browser.lock
+$(VENV)/browser: $(VENV)/ready requirements/browser.lock
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/browser.lock
 	@touch $@
 
-env: .venv/ready vendor  ## install everything into .venv/ and node_modules/
+env: $(VENV)/ready vendor  ## install everything into .venv/ and node_modules/
 
 # Third-party scripts: npm packages, locked by hash; the site's theme gets the files it uses.
 # Without npm on the machine, npm and node come from a Python package.
+NODE := PATH="$$PATH:$(CURDIR)/$(BIN)" node
 NPM := PATH="$$PATH:$(CURDIR)/$(BIN)" npm
-.venv/node: .venv/ready requirements/node.lock
+$(VENV)/node: $(VENV)/ready requirements/node.lock
 	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
 	  --require-hashes -r requirements/node.lock
 	@touch $@
 
-node_modules/ready: package.json package-lock.json .npmrc | .venv/node
+node_modules/ready: package.json package-lock.json .npmrc | $(VENV)/node
 	@echo "installing into node_modules/ (once)"
 	@$(NPM) ci --ignore-scripts --silent
 	@touch $@
@@ -52,14 +55,14 @@ $(VENDOR)/uplot.js: node_modules/ready
 
 vendor: $(VENDOR)/uplot.js  ## the site's third-party scripts, into site/theme/vendor/
 
-.venv/bench: .venv/ready requirements/bench.lock
+$(VENV)/bench: $(VENV)/ready requirements/bench.lock
 	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/bench.lock
 	@touch $@
 
-demo: .venv/ready vendor  ## fifteen synthetic shots through the whole factory, into demo/
+demo: $(VENV)/ready vendor  ## fifteen synthetic shots through the whole factory, into demo/
 	@$(ISHTAR) demo demo
 
-campaign: .venv/ready vendor  ## sixty synthetic shots in three weeks, with faults, into campaign/
+campaign: $(VENV)/ready vendor  ## sixty synthetic shots in three weeks, with faults, into campaign/
 	@$(ISHTAR) demo --campaign campaign
 
 serve: demo  ## the demo's site on http://127.0.0.1:8000/
@@ -69,29 +72,32 @@ serve: demo  ## the demo's site on http://127.0.0.1:8000/
 # and kernels spend half their time waiting.
 SHARED := $(PYTEST) -q -n 3 --dist worksteal
 
-test: .venv/ready vendor  ## the tests, five minutes on two cores (no long ones, no browser)
+test: $(VENV)/ready vendor test-scripts  ## the tests, five minutes on two cores (no long ones, no browser)
 	@$(SHARED) -m "not browser and not long"
 
-test-fast: .venv/ready  ## tests to run while writing, one minute: no kernel, no service, no site
+test-fast: $(VENV)/ready  ## tests to run while writing, one minute: no kernel, no service, no site
 	@$(SHARED) -m "not browser and not long and not whole"
 
-test-long: .venv/ready vendor  ## the long tests
+test-scripts: | $(VENV)/node  ## the scripts of the site, in two seconds, without a browser
+	@$(NODE) --test --test-reporter=spec tests/site_scripts/*.test.js
+
+test-long: $(VENV)/ready vendor  ## the long tests
 	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"
 
 test-all: test test-long  ## all tests except those in the browser
 
-test-browser: .venv/browser campaign  ## the campaign's site in headless Chromium (needs `chromium` on the path)
+test-browser: $(VENV)/browser campaign  ## the campaign's site in headless Chromium (needs `chromium` on the path)
 	@$(PYTEST) -q -m browser tests/browser
 
-check: .venv/ready vendor  ## format, lint, import direction, types (scripts included)
+check: $(VENV)/ready vendor  ## format, lint, import direction, types (scripts included)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo --cache-dir .pytest_cache/imports
 	@$(BIN)/mypy
-	@PATH="$$PATH:$(CURDIR)/$(BIN)" node node_modules/typescript/bin/tsc
+	@$(NODE) node_modules/typescript/bin/tsc
 	@$(PYTEST) -q tests/test_structure.py
 
-format: .venv/ready  ## format the code and fix lint
+format: $(VENV)/ready  ## format the code and fix lint
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -101,35 +107,35 @@ bench: demo  ## truth, arrival to page, ingest compared with a copy, peak memory
 	@$(BIN)/python bench/report.py demo
 	@$(BIN)/python bench/ingest.py
 
-bench-library: .venv/ready  ## the library on a shot of 4 GB (15 GB of disk temporarily), queries, plans
+bench-library: $(VENV)/ready  ## the library on a shot of 4 GB (15 GB of disk temporarily), queries, plans
 	@$(BIN)/python bench/library.py
 	@$(BIN)/python bench/catalogue.py
 	@$(BIN)/python bench/plan.py
 
-bench-langmuir: .venv/bench  ## the Langmuir analysis: error bars, other physics, real sweeps, speed against PlasmaPy
+bench-langmuir: $(VENV)/bench  ## the Langmuir analysis: error bars, other physics, real sweeps, speed against PlasmaPy
 	@$(BIN)/python bench/langmuir_scenarios.py
 	@$(BIN)/python bench/langmuir_real.py
 	@$(BIN)/python bench/langmuir_speed.py
 
-bench-lines: .venv/ready  ## spectral lines 2 to 12 bins apart: errors, sigmas, coverage
+bench-lines: $(VENV)/ready  ## spectral lines 2 to 12 bins apart: errors, sigmas, coverage
 	@$(BIN)/python bench/lines.py
 
 bench-site: campaign  ## one more shot among 100, 1,000 and 10,000; a full build; page weights
 	@$(BIN)/python bench/site.py campaign
 
-leaks: .venv/ready  ## 500 reports: do processes, threads or files leak?
+leaks: $(VENV)/ready  ## 500 reports: do processes, threads or files leak?
 	@$(BIN)/python bench/leaks.py
 
-fuzz: .venv/ready  ## damaged and crafted raw files against ingest, for five minutes
+fuzz: $(VENV)/ready  ## damaged and crafted raw files against ingest, for five minutes
 	@$(BIN)/python -m tests.fuzz --seconds 300
 
-crash: .venv/ready  ## the service killed at 200 random moments, under a stream of shots (about 15 minutes)
+crash: $(VENV)/ready  ## the service killed at 200 random moments, under a stream of shots (about 15 minutes)
 	@$(BIN)/python -m tests.crash --kills 200
 
-faults: .venv/ready  ## the service under injected faults for half an hour
+faults: $(VENV)/ready  ## the service under injected faults for half an hour
 	@$(BIN)/python -m tests.faults --minutes 30
 
-lock: .venv/ready  ## update the locked requirements (needs uv)
+lock: $(VENV)/ready  ## update the locked requirements (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml -o requirements/run.lock
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
@@ -142,10 +148,10 @@ lock: .venv/ready  ## update the locked requirements (needs uv)
 	  requirements/node.in -o requirements/node.lock
 	@$(NPM) install --package-lock-only --silent
 
-wheel: .venv/ready vendor  ## build the wheel into dist/
+wheel: $(VENV)/ready vendor  ## build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
 
 clean:  ## remove generated files (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-long test-all test-browser check format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-all test-browser check format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean

@@ -102,7 +102,7 @@
       for (const factor of part.trim().split(/[*·\s]+/)) {
         const match = FACTOR.exec(factor);
         if (!match) return text;
-        const name = match[1] in NAMES ? NAMES[match[1]] : match[1];
+        const name = Object.hasOwn(NAMES, match[1]) ? NAMES[match[1]] : match[1];
         if (name) powers.push([name, Number(match[2] || 1) * (i ? -1 : 1)]);
       }
     }
@@ -249,10 +249,10 @@
   const ticks = (low, high, most) => {
     const rough = (high - low) / Math.max(1, most) || 1;
     const base = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 2.5, 5, 10].map((f) => f * base).find((s) => s >= rough * 0.999) || 10 * base;
+    const factor = [1, 2, 2.5, 5].find((f) => f * base >= rough * 0.999) || 10, step = factor * base;
     const at = [];
     for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) at.push(i * step);
-    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / base === 2.5 ? 1 : 0));
+    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (factor === 2.5 ? 1 : 0));
     return { at, decimals };
   };
 
