@@ -34,6 +34,10 @@
     return at.map((/** @type {number} */ v) => ({ at: v, text: numbers.plain(v, decimals) }));
   };
 
+  /** @param {number} low @param {number} high @param {number} most */
+  const wholeTicks = (low, high, most) => linearTicks(low, high, most).filter((t) => Number.isInteger(Math.round(t.at * 1e9) / 1e9))
+    .map((t) => ({ at: t.at, text: numbers.plain(t.at, 0) }));
+
   /** Powers of ten; 1 and 3, or 1, 2 and 5, if these are few; otherwise as on a linear axis. @param {number} low @param {number} high @param {number} most */
   const logTicks = (low, high, most) => {
     const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
@@ -75,7 +79,7 @@
       part: (v) => of.isLog && v <= 0 ? 0 : Math.min(1, Math.max(0, (scale(v) - low) / (high - low))),
       ticks: (most) => of.isTime ? timeTicks(low, high, most)
         : of.isLog ? logTicks(back(low), back(high), most)
-        : linearTicks(low, high, most).filter((t) => !of.isWhole || Number.isInteger(Math.round(t.at * 1e9) / 1e9)),
+        : of.isWhole ? wholeTicks(low, high, most) : linearTicks(low, high, most),
     };
   };
 })();
