@@ -39,8 +39,8 @@
     if (Number.isNaN(x) || Number.isNaN(y)) return { by: "", differs: Number.isNaN(x) !== Number.isNaN(y) };
     const known = [a.sigma, b.sigma].map(numbers.fromData).filter((s) => typeof s === "number" && Number.isFinite(s));
     const combined = Math.hypot(...known);
+    if (x === y) return { by: "", differs: false };
     const change = y - x;
-    if (change === 0) return { by: "", differs: false };
     const sign = change > 0 ? "+" : "";
     if (!known.length || !(combined > 0)) {
       const by = sign + numbers.quantity(Number(change.toPrecision(3)), null, a.unit || "", true);

@@ -45,9 +45,8 @@
    * @param {string} text @param {string[]} words @returns {{text: string, found: boolean}[]}
    */
   const cut = (text, words) => {
-    // folding must preserve positions: letters that fold to several are kept
-    const low = [...text].map((c) => { const f = folded(c); return f.length === 1 ? f : c.length === 1 ? c.toLowerCase() : " "; }).join("");
-    if (low.length !== text.length) return [{ text, found: false }];
+    // folding must preserve positions: letters that fold to several become blanks
+    const low = [...text].map((c) => { const f = folded(c); return f.length === c.length ? f : " ".repeat(c.length); }).join("");
     const marked = new Array(text.length).fill(false);
     for (const word of words) {
       for (let at = low.indexOf(word); at >= 0; at = low.indexOf(word, at + word.length)) marked.fill(true, at, at + word.length);
