@@ -118,7 +118,7 @@ def _recorder(name: str, looks: list[Look]) -> Recorder:
     channels = [look.channel for look in looks]
     timed = [look.channel for look in looks if look.has_seconds]
     steps = {c.dt for c in timed}
-    timeless = [c.path.rpartition("/")[2] for c in channels if c not in timed]
+    timeless = [look.channel.path.rpartition("/")[2] for look in looks if not look.has_seconds]
     spans = [s for s in (_span(look) for look in looks) if np.isfinite(s).all()]
     return Recorder(
         name=name,

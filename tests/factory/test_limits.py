@@ -103,7 +103,8 @@ def test_a_report_that_forks_ends_with_its_child(factory):
     factory.template("forks", code)
     done = factory.run("forks")
     assert done.receipt.state == "ok"
-    assert soon(lambda: not alive(int(texts(factory.notebook(done)))))
+    printed = texts(factory.notebook(done))  # newer Pythons warn of the fork on the lines behind
+    assert soon(lambda: not alive(int(printed.split()[0])))
 
 
 @pytest.mark.parametrize("folder", [".", ".."])
