@@ -164,7 +164,7 @@
         while (next < wanted.length) {
           const part = wanted[next++];
           await this.base(part);
-        await Promise.all(templates.map((t) => this.results(t, part)));
+          await Promise.all(templates.map((t) => this.results(t, part)));
           done += 1;
           progress?.(done, wanted.length);
         }

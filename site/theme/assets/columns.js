@@ -153,7 +153,7 @@
    * @param {ShotArchive} archive @param {TableColumn[]} columns @param {number[]} rows @returns {string}
    */
   const csv = (archive, columns, rows) => {
-        const head = columns.flatMap((c) => {
+    const head = columns.flatMap((c) => {
       if (c.kind === "reports") return archive.templates.map((t) => csvText(`${t.name} state`));
       const unit = c.unit ? ` [${c.unit}]` : "";
       return c.kind === "scrap" ? [csvText(c.id + unit), csvText(`${c.id} sigma${unit}`)] : [csvText(c.id)];
