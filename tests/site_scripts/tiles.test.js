@@ -61,7 +61,7 @@ const noise = Array.from({ length: 5000 }, (_, i) => Math.sin(i / 300) * 3 + nex
 
 test("at any zoom the points hold every sample of the view, and no more than a step beyond", async () => {
   const { curve } = opened(cut(noise, { t0: -0.5, dt: 1e-3 }));
-  for (let k = 0; k < 200; k++) {
+  for (let k = 0; k < 60; k++) {
     const from = -0.5 + 4.9 * next(), view = [from, Math.min(4.5, from + 10 ** (-2.5 + 3 * next()))];
     const { points, stride, choice } = await look(curve, view);
     assert.equal(stride, curve.signal.levels[choice.level].stride);
@@ -170,7 +170,7 @@ test("a plan of many curves costs no more than is allowed, is as fine as that le
   };
   const [a, b, c, d] = [1, 2, 3, 4].map(of), plots = [[a.curve, b.curve], [c.curve], [d.curve]];
   for (const view of [[0, 5000], [100, 600], [2000, 2030]]) {
-    for (const budget of [0, 4, 6, 8, 10, 12, 16, 24, 48, 99]) {
+    for (const budget of [0, 6, 10, 16, 24, 99]) {
       const choices = a.tiles.plan(plots, view, 60, budget);
       const costs = plots.map((curves, i) => curves.reduce((sum, curve, k) => sum + curve.cost(choices[i][k]), 0));
       const total = costs.reduce((x, y) => x + y, 0);
