@@ -79,7 +79,7 @@ test-fast: $(VENV)/ready  ## tests to run while writing, one minute: no kernel, 
 	@$(SHARED) -m "not browser and not long and not whole"
 
 test-scripts: | $(VENV)/node  ## the scripts of the site, in two seconds, without a browser
-	@$(NODE) --test --test-reporter=spec tests/site_scripts/*.test.js
+	@$(NODE) --test-reporter=dot tests/site_scripts/all.js
 
 test-long: $(VENV)/ready vendor  ## the long tests
 	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"
