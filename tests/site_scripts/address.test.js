@@ -25,6 +25,13 @@ test("a data file is loaded as a script below the root of the site, once", async
   assert.equal(page.document.head.children.length, 0);
 });
 
+test("a page in a folder finds the data of the site above it", () => {
+  const page = makePage();
+  page.document.documentElement.setAttribute("data-root", "../../");
+  load(["data"], page.globals).load("data/index");
+  assert.equal(page.document.head.children[0].src, "../../data/index.js");
+});
+
 test("a file that is missing, or says another name than its own, is an error, and may be there later", async () => {
   for (const happening of ["error", "load"]) {
     const { page, ishtar } = paged();
@@ -53,6 +60,13 @@ test("text of shots never becomes markup", () => {
   assert.equal(made.textContent, "<script>1&");
   assert.deepEqual(made.children.map((/** @type {any} */ c) => c.tag), ["b"]);
   assert.deepEqual([made.getAttribute("class"), made.title, made.getAttribute("aria-label"), made.hidden], ["a", "<b>", "x", false]);
+});
+
+test("a property that is not given is not there; states have words, an unknown one is not made yet", () => {
+  const { ishtar } = paged();
+  const made = ishtar.el("a", { href: undefined, title: null, "data-x": false });
+  assert.deepEqual([made.href, made.title, made.attributes.size], ["", "", 0]);
+  assert.deepEqual(["ok", "timeout", "stale", "odd"].map(ishtar.stateWord), ["ok", "timed out", "out of date", "not made yet"]);
 });
 
 test("long names break behind their dots and dashes; symbols have their index below", () => {

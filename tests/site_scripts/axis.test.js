@@ -48,6 +48,7 @@ test("a bar that reaches down to zero or below does not stretch a logarithmic ax
 test("one value alone is in the middle, and no value at all is no error", () => {
   for (const kind of [{}, { isLog: true }]) assert.ok(Math.abs(axis(of(kind), bare([42])).part(42) - 0.5) < 1e-9);
   assert.ok(Math.abs(axis(of(), bare([0])).part(0) - 0.5) < 1e-9);
+  assert.ok(axis(of(), bare([42])).part(40) > 0 && axis(of(), bare([42])).part(37) === 0); // a tenth of it to each side
   assert.ok(axis(of(), []).ticks(5).length > 1);
 });
 

@@ -21,6 +21,7 @@ const shotsBy = async (/** @type {string} */ id, /** @type {boolean} */ down) =>
 test("sorting by a result: by size either way; without a value last either way, the newest first", async () => {
   assert.deepEqual(await shotsBy("a.Te", false), [998, 1000, 2005, 1001, 999]); // 3, 5, none, none, NaN
   assert.deepEqual(await shotsBy("a.Te", true), [1000, 998, 2005, 1001, 999]);
+  for (const down of [false, true]) assert.deepEqual((await shotsBy("b.Te", down)).slice(0, 2), [999, 998]); // both 4
   assert.deepEqual(await shotsBy("shot", true), [2005, 1001, 1000, 999, 998]);
   assert.deepEqual(await shotsBy("shot", false), [998, 999, 1000, 1001, 2005]);
 });
@@ -134,6 +135,9 @@ test("CSV has all digits, a column of its own for sigma, and no formulas", async
     ["998", "3", "0.1", "'=1+1", "ok", "ok", "fine", ""],
     ["1001", "", "", "", "ok", "", "", ""],
   ]);
+  const part = SITE["data/scraps/b/0000"];
+  const below = await loaded({ ...SITE, "data/scraps/b/0000": { ...part, columns: { Te: { unit: "eV", value: [-4, -1e-30], sigma: null } } } });
+  assert.equal(below.columns.csv(below.archive, [below.byId.get("b.Te")], [0, 1]), "b.Te [eV],b.Te sigma [eV]\r\n-4,\r\n-1e-30,\r\n"); // a number is no formula
   for (const text of ["=a", "+a", "-a", "@a", "\ta", "\ra", "=\"a,b\""]) {
     const files = { ...SITE, "data/shots/0002": { ...SITE["data/shots/0002"], comment: [text] } };
     const other = await loaded(files);

@@ -78,6 +78,9 @@ test("the shot before and after are those beside what is there, and end at the e
   assert.deepEqual(shots(), ["Shot 2005", "Shot 1001"]);
   await press("after");
   assert.equal(problem(), "There is no later shot yet.");
+  const two = await opened("#shots=1001,999");
+  await two.press("before"); // before the earliest of them
+  assert.deepEqual(two.shots(), ["Shot 1001", "Shot 999", "Shot 998"]);
   const first = await opened("#shots=998");
   await first.press("before");
   assert.equal(first.problem(), "There is no earlier shot.");
@@ -102,6 +105,21 @@ test("side by side: what differs is marked, or alone there", async () => {
   await settled();
   assert.deepEqual(rows()["gas differs"], ["Ar", "He", true]);
   assert.equal(rows().program, undefined);
+});
+
+test("figures of a report side by side; a shot that has none says so; what is alike is counted", async () => {
+  const wired = (/** @type {string} */ device) => ["A", "B"].map((signal) => ({ signal, channel: signal, device: signal === "A" ? device : "d", calibration: "", problem: "" }));
+  const figure = { file: "shots/a b.png", width: 10, height: 5, alt: "" };
+  const { page } = await opened("#shots=998,1000", {
+    ...FILES, "shots/00998/shot": { ...facts(998, "Ar"), wiring: wired("d1"), reports: [{ ...facts(998, "").reports[0], figures: [figure] }] },
+    "shots/01000/shot": { ...facts(1000, "Ar"), wiring: wired("d2"), reports: [] },
+  });
+  const image = page.get("beside").querySelector("img");
+  assert.deepEqual([image.src, image.alt], ["shots/a%20b.png", "Alpha of shot 998"]);
+  const text = page.get("beside").textContent;
+  assert.match(text, /Shot 1000 has no such figure\./);
+  assert.match(text, /Alpha of shot 1000: not made yet/);
+  assert.match(text, /Otherwise 1 signal is wired and calibrated alike\./);
 });
 
 test("a shot whose data cannot be read is said", async () => {

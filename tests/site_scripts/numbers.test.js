@@ -145,7 +145,7 @@ test("units as they are printed", () => {
 
 test("a printed unit and its prefix", () => {
   for (const [shown, base, own] of [
-    ["kW", "W", 3], ["W", "W", 0], ["mPa", "Pa", -3], ["Pa", "Pa", 0], ["T", "T", 0], ["TT", "T", 12], ["m", "m", 0], ["km", "m", 3],
+    ["kW", "W", 3], ["W", "W", 0], ["mPa", "Pa", -3], ["fW", "W", -15], ["Pa", "Pa", 0], ["T", "T", 0], ["TT", "T", 12], ["m", "m", 0], ["km", "m", 3],
     ["Mm", "", 0], ["ms", "s", -3], ["ks", "", 0], ["µΩ", "Ω", -6], ["min", "", 0], ["m⁻³", "", 0], ["", "", 0],
   ]) assert.deepEqual(numbers.split(shown), { base, own }, shown);
 });

@@ -48,6 +48,18 @@ test("bars are one sigma up and down, and there are none without", () => {
   }
 });
 
+test("bars of the horizontal axis lie level", () => {
+  const { done, marks } = drawn(some.slice(0, 2).map((p) => ({ ...p, sx: 0.3, sy: null })));
+  const perX = (marks[1][0] - marks[0][0]) / (some[1].x - some[0].x);
+  const ends = ["moveTo", "lineTo"].map((what) => done.filter((/** @type {any[]} */ d) => d[0] === what));
+  for (const k of [0, 1]) {
+    for (const [n, sign] of [[0, -1], [1, 1]]) {
+      assert.ok(Math.abs(ends[n][k][1] - marks[k][0] - sign * 0.3 * perX) < 1e-6);
+      assert.equal(ends[n][k][2], marks[k][1]);
+    }
+  }
+});
+
 test("labels stand where their values are", () => {
   const { box, marks } = drawn([{ ...some[0], x: 2, y: 1 }, { ...some[1], x: 6, y: 1, sy: null }]);
   const label = box.querySelectorAll("text").find((/** @type {any} */ t) => t.textContent === "4" && t.getAttribute("text-anchor") === "middle");

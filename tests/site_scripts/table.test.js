@@ -108,8 +108,10 @@ test("a head sorts by its column, again to reverse, and the address says so", as
   await sort("a.Te");
   assert.deepEqual(shots(), ["1000", "998", "2005", "1001", "999"]);
   assert.equal(page.location.hash, "#sort=a.Te");
+  page.get("grid").scrollTop = 50;
   await sort("a.Te");
   assert.deepEqual(shots(), ["998", "1000", "2005", "1001", "999"]);
+  assert.equal(page.get("grid").scrollTop, 0); // another order begins at its top
   assert.equal(page.location.hash, "#sort=a.Te&order=up");
   assert.equal(page.get("grid").querySelector("th[data-id=a.Te]").getAttribute("aria-sort"), "ascending");
   await sort("program"); // a text begins with a
@@ -177,6 +179,15 @@ test("one axis alone draws nothing: the other is the shot until it is chosen", a
   await settled();
   assert.equal(page.location.hash, "#x=shot&y=a.Te");
   assert.deepEqual(plots[plots.length - 1], [{ x: "shot", y: "a.Te", c: "", log: [] }, [4, 3, 2, 1, 0]]);
+  page.get("axis-x").value = "b.P";
+  page.get("axis-x").happen("change");
+  y.value = "";
+  y.happen("change");
+  assert.equal(page.location.hash, "#x=b.P");
+  y.value = "a.Te";
+  y.happen("change");
+  page.get("axis-x").value = "shot";
+  page.get("axis-x").happen("change");
   page.get("log-y").checked = true;
   page.get("log-y").happen("change");
   assert.equal(page.location.hash, "#x=shot&y=a.Te&log=y");

@@ -40,7 +40,7 @@ test("keys do what the page says of them", () => {
     [",", {}, ["step", -1]], [".", {}, ["step", 1]], ["<", { shiftKey: true }, ["step", -10]], [">", { shiftKey: true }, ["step", 10]],
   ]) assert.deepEqual(key(name, more), [does], name);
   assert.deepEqual(key("x"), []);
-  assert.deepEqual(key("ArrowLeft", { ctrlKey: true }), []);
+  for (const held of ["altKey", "ctrlKey", "metaKey", "defaultPrevented"]) assert.deepEqual(key("ArrowLeft", { [held]: true }), []);
 });
 
 test("keys in fields and in a table that scrolls are theirs", () => {
@@ -66,7 +66,7 @@ test("the wheel zooms with Ctrl, or where the plots have the focus; else the pag
   assert.deepEqual(turn({ ctrlKey: true }), [[["zoom", 2.5, Math.SQRT2]], true]);
   const [[[, , factor]]] = turn({ ctrlKey: true, deltaY: -9999 }); // no more than a notch
   assert.ok(Math.abs(factor - Math.SQRT1_2) < 1e-9);
-  page.document.activeElement = box;
+  box.happen("mousedown");
   assert.deepEqual(turn({ deltaY: 240 })[1], true);
 });
 
@@ -237,6 +237,9 @@ test("the cursor steps from sample to sample, and the view follows it", async ()
   viewer.step(2);
   near([viewer.cursor()], [0.8]);
   near(viewer.view(), [0.6, 1]);
+  const middle = await opened("#shots=7&signals=A&t=0.1,0.5&cursor=0.4");
+  middle.viewer.step(2);
+  near(middle.viewer.view(), [0.4, 0.8]); // around it
   assert.match(page.get("trace-said").textContent, /^800\.0\u00a0ms; A, shot 7: 0/);
 });
 
