@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { load } = require("./scripts.js");
 
-const { ranking } = load(["numbers", "filter", "ranking"]);
+const { ranking } = load(["numbers", "query", "filter", "ranking"]);
 const entry = (/** @type {string} */ title, text = "", /** @type {number | undefined} */ shot = undefined) => ({ kind: "", title, text, href: "x", shot });
 const found = (/** @type {any[]} */ entries, /** @type {string} */ query) => ranking.find(entries, ranking.wordsOf(query)).map((/** @type {any} */ h) => h.entry.title);
 

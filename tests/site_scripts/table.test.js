@@ -70,7 +70,7 @@ const opened = async (address = "", files = SITE) => {
   page.get("grid").clientHeight = 1000;
   /** @type {any[]} */
   const plots = [], /** @type {any} */ files_ = [];
-  const ishtar = load(["dom", "numbers", "archive", "filter", "columns", "cells", "rows"], {
+  const ishtar = load(["dom", "numbers", "archive", "query", "filter", "columns", "cells", "rows"], {
     ...page.globals, ishtar: { ...data, plot: { canBeLog: (/** @type {any} */ c) => c?.kind === "scrap", options: () => [], plotOf: () => (/** @type {any} */ axes, /** @type {any} */ rows) => plots.push([axes, rows]) } },
   });
   load(["table"], {
@@ -127,19 +127,19 @@ test("what the address says is shown: filter, columns and order", async () => {
   assert.deepEqual(shots(), ["999", "998", "2005"]);
   assert.deepEqual(heads(), ["shot", "a.Te", "gas"]);
   assert.equal(page.get("status").textContent, "3 of 5 shots");
-  assert.equal(page.get("filter").value, "gas=Ar");
+  assert.equal(page.get("filter").value, "gas = Ar");
 });
 
 test("a filter goes into the address; one that cannot be read leaves the table as it was", async () => {
   const { shots, filter, page } = await opened();
   await filter("gas = Ar");
   assert.deepEqual(shots(), ["2005", "999", "998"]);
-  assert.equal(page.location.hash, "#filter=gas%20=%20Ar");
+  assert.equal(page.location.hash, "#query=gas%20=%20Ar");
   await filter("nothing > 3");
   assert.deepEqual(shots(), ["2005", "999", "998"]);
   assert.match(page.get("filter-problem").textContent, /no column “nothing”/);
   await filter("gas = Xe");
-  assert.equal(page.get("status").textContent, "No shot meets the filter.");
+  assert.equal(page.get("status").textContent, "No shot matches the filter.");
 });
 
 test("two or three shots that a filter leaves can be compared", async () => {

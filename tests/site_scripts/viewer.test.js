@@ -204,8 +204,8 @@ test("a span beyond the record is moved into it, and one below a few samples is 
 test("times and frequencies are never under one axis: the first signal decides, the other is named", async () => {
   const { plots, problems, go, viewer, hash } = await opened("#shots=7&signals=A,spectrum,counted&t=0.2,0.7");
   assert.deepEqual(plots(), ["A 1"]);
-  assert.match(problems(), /spectrum of shot 7 lies along frequency \[Hz\], and A lies along time \[s\]: draw it alone\./);
-  assert.match(problems(), /counted of shot 7 is only counted in samples/);
+  assert.match(problems(), /spectrum of shot 7 is against frequency \[Hz\], and A is against time \[s\]: draw it alone\./);
+  assert.match(problems(), /counted of shot 7 has no time base/);
   await go("#shots=7&signals=spectrum&t=2000,7000");
   near(viewer.view(), [2000, 7000]); // a span of the address is one of its axis
   viewer.take([7], ["A"]);
