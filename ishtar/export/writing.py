@@ -132,6 +132,13 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
 
     Those that a pattern matches and that cannot be read are returned beside, with the reason; a
     plain name that cannot be read is an error.
+
+    Parameters
+    ----------
+    shot : Shot
+        The shot.
+    names : sequence of str
+        Names and patterns.
     """
     if isinstance(names, str) or not names:
         raise ExportError("nothing is named: give a list of names, e.g. ['Lang_*']")

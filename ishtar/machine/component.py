@@ -128,17 +128,41 @@ class Component:
         return self.parameters[name]
 
     def value(self, name: str, unit: str) -> float:
-        """Return a parameter as a number in ``unit``."""
+        """Return a parameter as a number in ``unit``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         return self._number(name, self.parameter(name), unit)
 
     def values(self, name: str, unit: str) -> tuple[float, ...]:
-        """Return a parameter that lists quantities, ``["-0.3 m", "0.3 m"]``, in ``unit``."""
+        """Return a parameter that lists quantities, ``["-0.3 m", "0.3 m"]``, in ``unit``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         written = self.parameter(name)
         rows = written if isinstance(written, list) else [written]
         return tuple(self._number(name, row, unit) for row in rows)
 
     def sigma(self, name: str, unit: str) -> float:
-        """Return the one-sigma that a parameter states in ``NAME_sigma``; 0, exact, without it."""
+        """Return the one-sigma that a parameter states in ``NAME_sigma``; 0, exact, without it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         if not self.has(name + SIGMA):
             return 0.0
         sigma = self.value(name + SIGMA, unit)
@@ -150,7 +174,15 @@ class Component:
         return sigma
 
     def quantity(self, name: str, unit: str) -> Measured:
-        """Return a parameter with its one-sigma, in ``unit``; without one it counts as exact."""
+        """Return a parameter with its one-sigma, in ``unit``; without one it counts as exact.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         return Measured(self.value(name, unit), self.sigma(name, unit), unit)
 
     def count(self, name: str) -> float:

@@ -208,7 +208,15 @@ class Machine:
         return magnetic.field(self._coils(), z, r, t)
 
     def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
-        """Return the field on the axis at ``z``, m, in T, of all sets of coils."""
+        """Return the field on the axis at ``z``, m, in T, of all sets of coils.
+
+        Parameters
+        ----------
+        z : float, m, optional
+            Place on the axis.
+        t : float or (float, float), s
+            Time, or a window to average over.
+        """
         return magnetic.axial_field(self._coils(), z, t)
 
     def field_map(
@@ -218,7 +226,17 @@ class Machine:
         z: ArrayLike | None = None,
         r: ArrayLike | None = None,
     ) -> xr.Dataset:
-        """Return the field on a grid, by default all between the coils; as `field`."""
+        """Return the field on a grid, by default all between the coils; as `field`.
+
+        Parameters
+        ----------
+        t : float or (float, float), s
+            Time, or a window to average over.
+        z : (n_z,) array_like, m, optional
+            Places along the axis; between the coils by default.
+        r : (n_r,) array_like, m, optional
+            Distances from the axis; up to the coils by default.
+        """
         return magnetic.field_map(self._coils(), t, z, r)
 
     def _coils(self) -> list[Coils]:
