@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import IshtarError
 from ishtar.remote.fetch import RemoteError, Site
-from ishtar.signals.flags import Flags, Mask
 from ishtar.signals.min_max import Edges
-from ishtar.signals.samples import Changes
 from ishtar.signals.time_base import (
     COUNTED,
     SECONDS,
@@ -31,6 +29,7 @@ from ishtar.store.envelope import block_minmax
 Array = NDArray[np.float64]
 NO_VALUE = 65535
 STEPS = 65534
+PRECISION = "1/65534 of the range of the 2048 samples around"
 
 
 class NotKept(IshtarError, ValueError):
@@ -60,7 +59,6 @@ class TileSamples:
     shot: int
 
     itemsize = 2
-    n_clipped = None
 
     @property
     def name(self) -> str:
@@ -167,33 +165,12 @@ class TileSamples:
             f"{self.stride} samples{length}, not {what}: take its envelope(), or open the workspace"
         )
 
-    # what only the raw files know ---------------------------------------------------------------
-
-    def _not_kept(self, what: str) -> NoReturn:
+    def recorded(self, what: str, /) -> NoReturn:
+        """Raise `NotKept`: tiles are all there is."""
         raise NotKept(
             f"{self.name} of shot {self.shot}: a published site does not keep {what}: open the "
             "workspace"
         )
-
-    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
-        """A site knows no uncertainty of samples."""
-        self._not_kept("the uncertainty of its calibration")
-
-    def raw(self, start: int, stop: int) -> NDArray[Any]:
-        """A site has no raw samples."""
-        self._not_kept("samples as they were recorded")
-
-    def clipped(self, start: int, stop: int) -> Mask:
-        """A site does not know which samples are clipped."""
-        self._not_kept("which samples are clipped")
-
-    def flags(self, start: int, stop: int) -> Flags:
-        """A site does not know what is wrong with samples."""
-        self._not_kept("what is wrong with single samples")
-
-    def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """A site does not know which samples are clipped."""
-        self._not_kept("which samples are clipped")
 
 
 def _decoded(tile: Mapping[str, Any]) -> Array:

@@ -15,11 +15,15 @@ from ishtar.lineage.record import subject_of
 from ishtar.query.shot_numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.numbers import number_of
-from ishtar.remote.samples import TileSamples
-from ishtar.remote.signal import RemoteSignal
+from ishtar.remote.samples import PRECISION, TileSamples
 from ishtar.signals.provenance import Story
+from ishtar.signals.signal import Signal
 from ishtar.signals.source_notes import time_base_missing
 from ishtar.signals.time_base import SECONDS
+
+
+def _nothing() -> None:
+    """Nobody plans by what was read of a site."""
 
 
 class RemoteShot:
@@ -106,7 +110,7 @@ class RemoteShot:
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self.signals()
 
-    def __getitem__(self, name: str) -> RemoteSignal:
+    def __getitem__(self, name: str) -> Signal:
         """Return a signal; no sample is read."""
         tile, entries = self._index
         if name not in entries:
@@ -124,8 +128,14 @@ class RemoteShot:
                 raise MissingCalibration(entry["problem"], signal=name, shot=self.number)
             raise NoSuchSignal(entry["problem"], name=name)
         samples = TileSamples(self._site, f"{self._folder}/traces", entry, tile, self.number)
-        story = Story(signal=name, shot=self.number, unit=entry["unit"], source=self._site.address)
-        return RemoteSignal(samples, story, tell=partial(self._story, name))
+        story = Story(
+            signal=name,
+            shot=self.number,
+            unit=entry["unit"],
+            source=self._site.address,
+            precision=PRECISION,
+        )
+        return Signal(samples, story, on_read=_nothing, tell=partial(self._story, name))
 
     def _story(self, name: str) -> Story:
         row = next(row for row in self.facts["wiring"] if row["signal"] == name)
@@ -145,6 +155,7 @@ class RemoteShot:
             # sites from before these were told do not have them
             time_base=time_base_missing(row.get("x_unit", SECONDS)),
             salvaged=row.get("salvaged", ""),
+            precision=PRECISION,
         )
 
     def __repr__(self) -> str:
