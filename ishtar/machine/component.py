@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ishtar.machine.readings import Time
-    from ishtar.signals.shot_protocol import Shot
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedShot, RecordedSignal
 
 
 class ComponentError(IshtarError, ValueError):
@@ -43,7 +42,7 @@ class Machine(Protocol):
     number: int
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals the components read."""
 
     def __getitem__(self, name: str, /) -> Component:
@@ -105,7 +104,7 @@ class Component:
         return self.machine.parts_of(self.name)
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals it reads."""
         return self.machine.shot
 
@@ -204,7 +203,7 @@ class Component:
             raise UnitError(f"{self.where}, {self.name}.{name}: {written!r} is no text: quote it")
         return written
 
-    def signal(self, role: str) -> Signal:
+    def signal(self, role: str) -> RecordedSignal:
         """Return the signal that a parameter names: ``probe.signal("bias")`` is ``Lang_U``."""
         name = self.text(role)
         try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ishtar.gases import Gas
     from ishtar.machine.coils import Coils
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import RecordedShot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
 """The kinds with physics of their own; any other is a plain `Component`."""
@@ -68,14 +68,14 @@ class Machine:
     """All components at one shot. What is looked at is recorded, and what is not there as well."""
 
     def __init__(
-        self, declarations: Declarations, number: int, *, shot: Shot | None = None
+        self, declarations: Declarations, number: int, *, shot: RecordedShot | None = None
     ) -> None:
         self._declarations = declarations
         self.number = number
         self._shot = shot
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals the components read."""
         if self._shot is None:
             raise ComponentError(
@@ -163,7 +163,7 @@ class Machine:
 
         return Tree("\n".join(lines("", "")) or f"shot {self.number}: no component is declared")
 
-    def diff(self, other: Shot | Machine) -> Changes:
+    def diff(self, other: RecordedShot | Machine) -> Changes:
         """Return what changed of hardware, wiring and calibration from ``other`` to this shot.
 
         Compared are all that the texts declare: components, wiring, and the calibrations of all
