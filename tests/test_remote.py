@@ -21,7 +21,7 @@ from ishtar.errors import (
 )
 from ishtar.query.query_tree import QueryError
 from ishtar.remote.fetch import RemoteError
-from ishtar.remote.samples import NotKept
+from ishtar.remote.not_kept import NotKept
 from ishtar.remote.testbed import RemoteTestbed
 from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.errors import IshtarError
 from ishtar.remote.fetch import RemoteError, Site
+from ishtar.remote.not_kept import NotKept, not_kept
 from ishtar.signals.min_max import Edges
 from ishtar.signals.time_base import (
     COUNTED,
@@ -30,10 +30,6 @@ Array = NDArray[np.float64]
 NO_VALUE = 65535
 STEPS = 65534
 PRECISION = "1/65534 of the range of the 2048 samples around"
-
-
-class NotKept(IshtarError, ValueError):
-    """Something that a published site does not keep; the workspace has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,10 +163,7 @@ class TileSamples:
 
     def recorded(self, what: str, /) -> NoReturn:
         """Raise `NotKept`: tiles are all there is."""
-        raise NotKept(
-            f"{self.name} of shot {self.shot}: a published site does not keep {what}: open the "
-            "workspace"
-        )
+        raise not_kept(f"{self.name} of shot {self.shot}", what)
 
 
 def _decoded(tile: Mapping[str, Any]) -> Array:

@@ -14,7 +14,9 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.plain_files import printable, readable
 from ishtar.query.shot_numbers import select
-from ishtar.shots.testbed import Shots, Testbed
+from ishtar.shots.any_testbed import Shots
+from ishtar.shots.shot import Shot
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.time_base import step_text
 from ishtar.workspace import Workspace
 from runner.cli.output import Progress, json_option, print_json, print_rows
@@ -229,7 +231,7 @@ def _check_known(name: str, known: Sequence[str]) -> None:
         raise NotFoundError(f"no attribute or scrap {base!r}{hint}", name=base)
 
 
-def _columns(chosen: Shots, names: Sequence[str], bare: bool) -> list[dict[str, Any]]:
+def _columns(chosen: Shots[Shot], names: Sequence[str], bare: bool) -> list[dict[str, Any]]:
     table = chosen.table(names)
     units = {} if bare else table.attrs["units"]
     titles = {n: f"{n} [{units[n]}]" if units.get(n) else n for n in names}
