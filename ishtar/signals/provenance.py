@@ -39,7 +39,8 @@ class Story:
     @property
     def shown_unit(self) -> str:
         """The unit for people: ``1`` where it is none, and said where nobody states one."""
-        states_none = not (self.unit or self.calibration or self.derived or self.lack)
+        stated = self.calibration or self.derived or self.lack or self.precision  # of signals alone
+        states_none = not (self.unit or stated)
         return "no unit stated" if states_none else self.unit or "1"
 
     def attributes(self, stride: int) -> dict[str, Any]:
