@@ -20,18 +20,16 @@ def not_kept(whose: str, what: str) -> NotKept:
 class KeptInPart:
     """Something that a workspace has more of: `hasattr` says no to that, whoever asks is told why.
 
-    ``lacks`` holds the words for each such name.
+    ``lacks`` holds the words for each such name, ``whose`` says of what it is.
     """
 
     lacks: ClassVar[Mapping[str, str]]
-
-    def _whose(self) -> str:
-        raise NotImplementedError
+    whose: str
 
     if not TYPE_CHECKING:  # to a type checker such names are not there
 
         def __getattr__(self, name: str) -> Any:
             if name in self.lacks:
-                raise not_kept(self._whose(), self.lacks[name])
+                raise not_kept(self.whose, self.lacks[name])
             message = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,16 +15,7 @@ from numpy.typing import NDArray
 from ishtar.remote.fetch import RemoteError, Site
 from ishtar.remote.not_kept import NotKept, not_kept
 from ishtar.signals.min_max import Edges
-from ishtar.signals.time_base import (
-    COUNTED,
-    SECONDS,
-    Along,
-    Axis,
-    Counted,
-    Irregular,
-    Regular,
-    TimeBase,
-)
+from ishtar.signals.time_base import SECONDS, Axis, axis
 from ishtar.store.envelope import block_minmax
 
 Array = NDArray[np.float64]
@@ -77,14 +69,7 @@ class TileSamples:
     @cached_property
     def base(self) -> Axis:
         """What the samples lie along: time, if it is known."""
-        unit, n = self.x_unit, self.entry["n"]
-        if unit == COUNTED:
-            return Counted(n, self.name)
-        x0, dx = self._where
-        base: TimeBase = (
-            Irregular(self._places, n, x0, self.name) if dx is None else Regular(x0, dx, n)
-        )
-        return base if unit == SECONDS else Along(base, unit, self.name)
+        return axis(self.x_unit, self.entry["n"], *self._where, self._places, self.name)
 
     @property
     def x_unit(self) -> str:
@@ -95,7 +80,7 @@ class TileSamples:
     def _where(self) -> tuple[float, float | None]:
         """Start and step, in `x_unit`."""
         names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
-        return self.entry[names[0]], self.entry[names[1]]
+        return self.entry.get(names[0], math.nan), self.entry.get(names[1])
 
     def _places(self) -> Array:
         what = "times" if self.x_unit == SECONDS else "places"

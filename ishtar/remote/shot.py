@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from functools import cached_property, partial
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from ishtar.attributes.moments import moment_of
 from ishtar.catalogue import ScrapRow
@@ -33,25 +32,21 @@ def _nothing() -> None:
 class RemoteShot(SeveralSignals, KeptInPart):
     """One shot as its page on a site tells it. Nothing is read before it is asked for."""
 
-    lacks = MappingProxyType(
-        {
-            "machine": "the machine",
-            "channels": "channels as they were recorded",
-            "channel": "channels as they were recorded",
-            "find_channel": "channels as they were recorded",
-            "sources": "the files of its shots",
-            "edits": "who has corrected its attributes",
-        }
-    )
+    lacks: ClassVar = {
+        "machine": "the machine",
+        "channels": "channels as they were recorded",
+        "channel": "channels as they were recorded",
+        "find_channel": "channels as they were recorded",
+        "sources": "the files of its shots",
+        "edits": "who has corrected its attributes",
+    }
 
     def __init__(self, site: Site, number: int, known: Sequence[int]) -> None:
         self.number = number
+        self.whose = f"shot {number}"
         self._site = site
         self._known = known
         self._folder = f"shots/{subject_of(number)}"
-
-    def _whose(self) -> str:
-        return f"shot {self.number}"
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.lineage.record import Input
@@ -26,22 +25,18 @@ class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
     reading at a distance: a template reads the workspace that it runs in.
     """
 
-    lacks = MappingProxyType(
-        {
-            "declarations": "declarations (shot.facts['wiring'] says what was wired)",
-            "workspace": "the folders of its workspace",
-        }
-    )
+    lacks: ClassVar = {
+        "declarations": "declarations (shot.facts['wiring'] says what was wired)",
+        "workspace": "the folders of its workspace",
+    }
 
     def __init__(self, where: str | Path) -> None:
         self.site = Site(where)
+        self.whose = self.site.address
         self.calib = None
         self._index = self.site.index()
         self._numbers = shots_of(self._index["shots"])
         self._known = frozenset(self._numbers)
-
-    def _whose(self) -> str:
-        return self.site.address
 
     @cached_property
     def _mirror(self) -> Mirror:
@@ -49,8 +44,7 @@ class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
 
     def catalogue(self, names: Iterable[str] = ()) -> Catalogue:
         """Open what is known of the shots, with the scraps of these names; close it after use."""
-        self._mirror.need(names)
-        return self._mirror.catalogue()
+        return self._mirror.catalogue(names)
 
     def numbers(self) -> list[int]:
         """Return all shot numbers, ascending."""

@@ -24,16 +24,7 @@ from ishtar.signals.min_max import (
     scale_turns,
     walk,
 )
-from ishtar.signals.time_base import (
-    COUNTED,
-    SECONDS,
-    Along,
-    Axis,
-    Counted,
-    Irregular,
-    Regular,
-    TimeBase,
-)
+from ishtar.signals.time_base import Axis, axis
 from ishtar.store import Channel, apply_scale
 
 Array = NDArray[np.float64]
@@ -107,14 +98,8 @@ class OfFiles:
 
 def axis_of(channel: Channel) -> Axis:
     """Return what the samples of a stored channel lie along."""
-    if channel.x_unit == COUNTED:
-        return Counted(channel.n, channel.path)
-    base: TimeBase = (
-        Irregular(channel.time, channel.n, channel.t0, channel.path)
-        if channel.dt is None
-        else Regular(channel.t0, channel.dt, channel.n)
-    )
-    return base if channel.x_unit == SECONDS else Along(base, channel.x_unit, channel.path)
+    c = channel
+    return axis(c.x_unit, c.n, c.t0, c.dt, c.time, c.path)
 
 
 def clipped_walk(samples: Recorded, edges: Edges) -> Mask:

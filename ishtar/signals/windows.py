@@ -60,13 +60,6 @@ def selected(key: Any, window: tuple[int, int], axis: Axis, name: str) -> tuple[
     """Return the samples of ``window`` that ``s[key]`` means; ``name`` says in errors whose.
 
     Two whole numbers are samples, counted from the window's first. Anything else is a time.
-
-    Raises
-    ------
-    TypeError
-        It is no slice, has a step, or a bound that is no number.
-    TimeBaseError
-        Times are given, and the samples do not lie in time.
     """
     if not isinstance(key, slice):
         raise TypeError(f"{name}[{key!r}]: select a stretch, s[2.0:2.1] or s[100:200]")
