@@ -101,7 +101,7 @@ class Connection:
             cluster, self._cluster = self._cluster, None
         if cluster is not None and at_once:
             for nanny in cluster.workers.values():
-                nanny.auto_restart = False
+                nanny.close_gracefully()  # it would start another worker
                 if nanny.pid:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(nanny.pid, signal.SIGKILL)  # its kernel goes with it
