@@ -58,7 +58,7 @@ def table(observer: RunObserver) -> list[str]:
     if not observer.total:
         return []
     now = time.time()
-    at_work = observer.at_work()
+    in_progress = observer.in_progress()
     rows = [
         (
             f"{Subject.parse(a.subject)} {a.template}",
@@ -66,7 +66,7 @@ def table(observer: RunObserver) -> list[str]:
             seconds(now - a.cell_since),
             f"since {time.strftime('%H:%M:%S', time.localtime(a.since))}",
         )
-        for a in at_work
+        for a in in_progress
     ]
     widths = [max((len(row[k]) for row in rows), default=0) for k in range(4)]
     lines = [
@@ -74,7 +74,7 @@ def table(observer: RunObserver) -> list[str]:
         for row in rows
     ]
     counts = ", ".join(f"{n} {state}" for state, n in sorted(observer.finished.items()))
-    waiting = max(observer.total - observer.done - len(at_work), 0)
+    waiting = max(observer.total - observer.done - len(in_progress), 0)
     whole = f"  {observer.done} of {observer.total} reports done, {waiting} wait"
     if counts:
         whole += f" ({counts} so far)"

@@ -9,7 +9,7 @@ from typing import Any
 from runner.cli.narrator import seconds
 from runner.monitoring.status import Holder, Report, Status
 from runner.receipts import Subject
-from runner.service.outside import Change
+from runner.service.external_changes import Change
 
 SHOWN = 5  # files in quarantine, by name
 PRIORITIES = ("live", "person", "backfill")
@@ -42,7 +42,7 @@ def document(status: Status) -> dict[str, Any]:
         "disk_free_bytes": status.disk_free,
         "day_reports": [dict(d) for d in holder.day_reports] if holder and works else [],
         "last_look": _time(holder.last_look) if works and holder and holder.last_look else None,
-        "does_nothing_for_s": status.unmoved_s and round(status.unmoved_s, 1),
+        "does_nothing_for_s": status.stalled_s and round(status.stalled_s, 1),
         "troubles": [dict(t) for t in holder.troubles] if holder and works else [],
         "files_waiting": [dict(f) for f in holder.files] if holder and works else [],
         "change": holder.change if holder and works else None,
@@ -63,7 +63,7 @@ def _holder(holder: Holder, now: float) -> dict[str, Any]:
 
 
 def _report(report: Report, now: float) -> dict[str, Any]:
-    a = report.at_work
+    a = report.progress
     return {
         "subject": report.subject,
         "template": report.template,
@@ -132,7 +132,7 @@ def _trouble(status: Status, told: dict[str, Any]) -> Iterator[str]:
         return
     if holder.last_look is not None:
         quiet = seconds(status.now - holder.last_look)
-        stuck = "; IT DOES NOTHING: see its log" if status.unmoved_s else ""
+        stuck = "; IT DOES NOTHING: see its log" if status.stalled_s else ""
         yield f"last look    {quiet} ago{stuck}"
     for t in told["troubles"][:SHOWN]:
         ago = seconds(status.now - t["since"])

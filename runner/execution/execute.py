@@ -32,7 +32,7 @@ from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
 from runner.jobs import RERUN_PREFIX, Done, Job
 from runner.kernel import sandbox
 from runner.kernel.warm.processes import no_orphans
-from runner.monitoring.progress import Telling, following
+from runner.monitoring.progress import ProgressWriter, track_progress
 from runner.receipts import (
     NOTEBOOK,
     RECEIPT,
@@ -83,21 +83,21 @@ def execute(job: Job) -> Done:
     from nbclient.exceptions import DeadKernelError
 
     workspace = Workspace.at(Path(job.root))
-    with following(workspace, job) as telling, no_orphans():
+    with track_progress(workspace, job) as progress, no_orphans():
         for _ in range(1, MOST_KILLS):
             try:
-                return _execute(workspace, job, telling)
+                return _execute(workspace, job, progress)
             except FolderMeddledWith as error:
                 why = f"{error}: a report must leave that alone"
-                return _execute(workspace, replace(job, given_up=why), telling)
+                return _execute(workspace, replace(job, given_up=why), progress)
             except (KernelKilled, DeadKernelError):  # the latter before the first cell
                 logger.warning("%s: its kernel was killed; trying again", job)
         # Whatever else a server of kernels may have ended it with, now it has one of its own.
         alone = replace(job, kernels="cold")
         try:
-            return _execute(workspace, alone, telling, last=not job.patient)
+            return _execute(workspace, alone, progress, last=not job.may_retry)
         except (KernelKilled, DeadKernelError) as error:
-            if not job.patient:
+            if not job.may_retry:
                 raise
             raise KernelKilled(f"{MOST_KILLS} kernels were killed while they ran it") from error
 
@@ -106,10 +106,12 @@ class PassingTrouble(Exception):
     """The machine lacked something: the report is none, and is made later."""
 
 
-def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = False) -> Done:
+def _execute(
+    workspace: Workspace, job: Job, progress: ProgressWriter, *, last: bool = False
+) -> Done:
     template = read_template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
-    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
+    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(progress.phase)
     reports = Path(job.reports) if job.reports else workspace.reports
     packages, sources = sandbox.installed(), library().stamps()
     folder = WorkingFolder(reports, RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX)
@@ -129,11 +131,11 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         else:
             with phases.phase("execute"):
                 prepared, state, reason = _run(
-                    prepared, template, notebook, folder, job, phases, telling, ahead
+                    prepared, template, notebook, folder, job, phases, progress, ahead
                 )
             if was_killed(state, reason) and not last:
                 raise KernelKilled
-            if job.patient and is_passing(state, reason):
+            if job.may_retry and is_passing(state, reason):
                 raise PassingTrouble(reason)
             with phases.phase("scraps"):
                 scraps = scraps_in(prepared.cells)
@@ -225,7 +227,7 @@ def _run(
     folder: WorkingFolder,
     job: Job,
     phases: Phases,
-    telling: Telling,
+    progress: ProgressWriter,
     ahead: Ahead,
 ) -> tuple[Any, State, str]:
     """Run the notebook and write what became of it; return how it ended."""
@@ -236,7 +238,7 @@ def _run(
         output_mb=job.output_mb,
         memory_mb=job.memory_mb,
         folder=str(folder.work),
-        cell_begins=telling.cell,
+        cell_begins=progress.cell,
         cell_ends=ahead.cell,
         kernel_env={
             WORKSPACE: job.root,

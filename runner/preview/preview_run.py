@@ -29,7 +29,7 @@ from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import given_up, open_workers
+from runner.scheduling.dispatch import make_failed_report, open_workers
 from runner.templates.ranges import range_of
 from runner.templates.template import Template
 
@@ -162,7 +162,7 @@ def _run(
             try:
                 done = future.result()
             except WorkersLost as error:
-                done = given_up(job, error)
+                done = make_failed_report(job, error)
             except BrokenProcessPool as error:
                 raise IshtarError(
                     f"{job}: its worker died; look into the system's log for a lack of memory"

@@ -1,6 +1,6 @@
-"""Everything outside of shots and reports that a report may depend on, by name and digest.
+"""Digests of everything outside shots and reports that a report may depend on.
 
-Compared with what it was at the last plan, it tells which reports are worth a closer look.
+Those that differ from the last plan's determine which reports to compare with their receipts.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def fingerprints_of(
 ) -> dict[tuple[str, str], str]:
     """Return (kind, name) → digest of declarations, templates and the code that reports ran.
 
-    A kind that ends with ``*`` stands for the inputs whose name begins so: what is told of all
-    components of the machine, or of all that has changed.
+    A kind that ends with ``*`` matches inputs by the beginning of their names: queries of all
+    machine components, or of everything that has changed.
     """
     d = declarations
     found = {("signal", name): declared.digest for name, declared in d.signals.items()}
@@ -57,5 +57,5 @@ def fingerprints_of(
 
 
 def template_identity(template: Template) -> str:
-    """Return what a plan compares of a template: its code and its parameters' defaults."""
+    """Return the digest of a template's code and its parameters' defaults."""
     return digest([template.code_digest, [[p.name, repr(p.default)] for p in template.parameters]])

@@ -1,4 +1,4 @@
-"""The plan: which reports are missing or stale, each with its reasons by name."""
+"""Plan the missing and stale reports, each with its reasons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROSE = "prose changed"
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One report to make, and why. ``action`` is ``render`` where only its words changed."""
+    """One report to make, and why. ``action`` is ``render`` if only prose changed."""
 
     subject: Subject
     template: str
@@ -39,10 +39,10 @@ def subjects_of(
     catalogue: Catalogue,
     ranges: Sequence[Subject] = (),
 ) -> list[Subject]:
-    """Return what a template is made for: each shot, or each day that one of the shots is of.
+    """Return the subjects of a template: each shot, or each day with at least one of the shots.
 
-    Ranges of shots are made when someone asks for them, ``ranges``; where nobody does, those that
-    were made once and hold one of the shots.
+    A template of ranges has the subjects ``ranges``; without any, the ranges that were made before
+    and contain one of the shots.
     """
     if template.scope == "shot":
         return [Subject.shot(n) for n in shots]
@@ -62,7 +62,7 @@ def make_plan(
     templates: Templates,
     selection: Selection = EVERYTHING,
 ) -> list[Planned]:
-    """Return what is to be done of a selection, in the order in which it runs."""
+    """Return the reports of a selection that have to be made, in the order of execution."""
     shots, force = selection.shots, selection.force
     chosen = [t for t in templates.values() if selection.takes(t.name, t.scope)]
     compare = _Comparison(testbed, catalogue)
@@ -70,7 +70,7 @@ def make_plan(
     plan: list[Planned] = []
     for template in (t for level in templates.levels() for t in level if t in chosen):
         if shots is None and not force and template.scope == "shot":
-            wanted = None  # all of them, and most with nothing to do: the catalogue knows which
+            wanted = None  # all shots, most of them up to date: the catalogue knows which are not
         else:
             numbers = catalogue.shots() if shots is None else shots
             wanted = [s.key for s in subjects_of(template, numbers, catalogue, selection.ranges)]
@@ -92,7 +92,7 @@ def make_plan(
 
 
 class _Comparison:
-    """Compares dirty reports with the current state."""
+    """Compare dirty reports with the current state."""
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -102,7 +102,7 @@ class _Comparison:
     def due(
         self, template: Template, wanted: Collection[str] | None
     ) -> dict[str, tuple[tuple[str, ...], str]]:
-        """Return reasons and folder of the reports of a template that are to be made, by subject.
+        """Return (reasons, folder) of the reports of a template that have to be made, by subject.
 
         ``wanted`` is None for all shots.
         """
@@ -130,7 +130,7 @@ def stale_reasons(
     inputs: Iterable[Input],
     present: CurrentState,
 ) -> tuple[str, ...]:
-    """Return why a report no longer holds, one reason for each changed input."""
+    """Return why a report is stale, one reason for each changed input."""
     found: dict[str, None] = {}
     if row.template_digest != template.code_digest:
         found["stale: template code changed"] = None
@@ -138,7 +138,7 @@ def stale_reasons(
         found["stale: parameters changed"] = None
     for then in inputs:
         if then.kind == "code" and found:
-            continue  # other code of the template runs other code of the library
+            continue  # a changed template may run other code of the library
         now = present.now(then, row.folder)
         if now.digest == then.digest:
             continue

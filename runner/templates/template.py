@@ -234,7 +234,7 @@ class Templates(Mapping[str, Template]):
     def __len__(self) -> int:
         return len(self._found)
 
-    def before(self, name: str) -> set[str]:
+    def upstream(self, name: str) -> set[str]:
         """Return the templates whose scraps one reads, or that lead to such."""
         found: set[str] = set()
         todo = [name]
@@ -245,9 +245,9 @@ class Templates(Mapping[str, Template]):
             todo += new
         return found
 
-    def following(self, name: str) -> set[str]:
+    def downstream(self, name: str) -> set[str]:
         """Return the templates that read one's scraps, or those of such."""
-        return {other for other in self._found if name in self.before(other)}
+        return {other for other in self._found if name in self.upstream(other)}
 
     def phases(self) -> list[set[str]]:
         """Return the templates in groups; each reads scraps of earlier groups, or of its own scope.

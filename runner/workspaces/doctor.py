@@ -25,7 +25,7 @@ from ishtar.workspace import VARIABLE, Workspace
 from runner.ingest.incoming import scan
 from runner.ingest.quarantine import REASON, reason_of
 from runner.ingest.registry import converters
-from runner.monitoring.status import read_status, worth_telling_of
+from runner.monitoring.status import holder_troubles, read_status
 from runner.scheduling.rebuild import why_lost
 from runner.settings.file import Settings, read_settings
 from runner.templates.check import problems_of
@@ -281,13 +281,13 @@ def _service(workspace: Workspace) -> str:
         raise Wrong(f"{who}, was killed: start `ishtar watch` again")
     if found.state == "silent":
         raise Wrong(f"{who}, is not heard of any more: see whether it lives, `ishtar status`")
-    if (quiet := found.unmoved_s) is not None:
+    if (quiet := found.stalled_s) is not None:
         raise Wrong(
             f"{who}, lives and has done nothing for {quiet:.0f} s: see `ishtar status` and its "
             "log; start it again where nothing helps"
         )
     if found.state == "working" and holder is not None and not found.other:
-        lasting = worth_telling_of(holder)
+        lasting = holder_troubles(holder)
         if lasting:
             raise Wrong(f"{who}, cannot do everything: {'; '.join(lasting[:SHOWN])}")
     return f"{who}, works" if found.state == "working" else "none runs: `ishtar watch` is one"

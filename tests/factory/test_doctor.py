@@ -230,9 +230,9 @@ def test_a_disk_without_room_for_more_files_is_told(fresh, monkeypatch, call):
 
 
 def test_a_service_that_was_killed_is_told(fresh, monkeypatch, call):
-    from runner.monitoring.status import Board, read_status
+    from runner.monitoring.status import StatusWriter, read_status
 
-    with Board(fresh, "watch"):
+    with StatusWriter(fresh, "watch"):
         pass
     told = json.loads((fresh.root / "data/status.json").read_text())
     told |= {"ended": None, "process": 2**22 + 1}  # no process has this number

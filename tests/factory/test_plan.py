@@ -429,5 +429,5 @@ def test_subjects_are_their_folders():
         assert Subject.parse(subject.key) == subject
     assert Subject.shot(7).key == "00007"
     assert Subject.shot(123456).key == "123456"
-    with pytest.raises(ValueError, match="names no"):
+    with pytest.raises(ValueError, match="is not the name"):
         Subject.parse("../etc")
