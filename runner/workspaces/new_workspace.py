@@ -126,7 +126,7 @@ def add_template(workspace: Workspace, name: str) -> Path:
         )
     path = workspace.templates / f"{name}.ipynb"
     if path.exists():
-        raise TemplateError(f"{path} is there already: move it away first")
+        raise TemplateError(f"{path} exists already: move it away first")
     path.parent.mkdir(parents=True, exist_ok=True)
     for suffix in (".toml", ".ipynb"):  # the notebook last: without it, there is no template
         source = standard[name].with_suffix(suffix)

@@ -100,7 +100,7 @@ def test_a_command_beside_a_lost_catalogue_makes_it_anew(served, monkeypatch, ca
         main([command])
     assert ended.value.code == 0
     if command == "plan":
-        assert "nothing to do: every report is there" in capsys.readouterr().out
+        assert "nothing to do: every report exists" in capsys.readouterr().out
     with closing(Catalogue(served.catalogue)) as catalogue:
         assert (catalogue.shots(), len(catalogue.reports())) == ([1], 1)
     assert page(served).read_bytes() == before

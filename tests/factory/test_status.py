@@ -16,7 +16,7 @@ import pytest
 
 from runner.cli import main
 from runner.cli.live import LiveLines
-from runner.cli.narrator import Narrator, seconds, table
+from runner.cli.run_progress import RunProgress, seconds, table
 from runner.cli.status_text import document, lines
 from runner.ingest.ingest_outcome import Outcome
 from runner.jobs import Event, Job
@@ -61,7 +61,7 @@ def test_where_nothing_ever_ran_the_status_says_so_and_how_to_begin(factory):
     status = read_status(factory.workspace)
     assert (status.state, status.last_shot, status.quarantine) == ("idle", 1, ())
     assert status.disk_free > 0
-    assert "nothing runs: `ishtar watch`" in text(factory.workspace)
+    assert "nothing is running: `ishtar watch`" in text(factory.workspace)
 
 
 def test_a_board_tells_who_holds_the_workspace_and_when_it_has_ended(factory):
@@ -94,7 +94,7 @@ def test_a_holder_on_another_machine_is_believed_until_it_is_silent(factory):
     assert read_status(factory.workspace).state == "working"
     tell(factory.workspace, host="elsewhere", process=1, written=time.time() - 100)
     assert read_status(factory.workspace).state == "silent"
-    assert "has not been heard of for 1 min 40 s" in text(factory.workspace)
+    assert "has been silent for 1 min 40 s" in text(factory.workspace)
 
 
 def test_a_command_that_holds_the_workspace_and_tells_nothing_is_known_by_its_lock(factory):
@@ -232,7 +232,7 @@ def test_the_service_tells_files_reports_and_when_days_are_due(factory):
         "03:30": ["night"],
     }
     assert all(d["at"] > time.strftime("%Y-%m-%dT%H:%M") for d in told["day_reports"])
-    assert "4 backfill; 9 shots to look at" in words
+    assert "4 backfill; 9 shots to plan" in words
     assert "2 ok" in words
 
 
@@ -243,15 +243,15 @@ def test_a_run_tells_of_itself_and_counts(factory):
         seen = []
 
         def listen(event: Event) -> None:
-            narrator(event)
-            seen.append((event.kind, table(narrator._observer)[-1]))
+            run_progress(event)
+            seen.append((event.kind, table(run_progress._observer)[-1]))
 
-        with Narrator(factory.workspace) as narrator:
+        with RunProgress(factory.workspace) as run_progress:
             done = run_batch(coordinator, workers=0, listener=listen)
     assert [d.receipt.state for d in done] == ["ok"]
     assert seen == [
-        ("planned", "  0 of 1 reports done, 1 wait"),
-        ("done", "  1 of 1 reports done, 0 wait (1 ok so far)"),
+        ("planned", "  0 of 1 reports done, 1 waiting"),
+        ("done", "  1 of 1 reports done, 0 waiting (1 ok so far)"),
     ]
     told = document(read_status(factory.workspace))
     assert (told["holder"]["doing"], told["finished"]) == ("run", {"ok": 1})
@@ -266,7 +266,7 @@ def test_a_table_shows_what_runs_which_cell_and_how_much_remains(factory):
         writer.cell(2, 7)
         row, whole = table(observer)
     assert row.startswith("  shot 1 langmuir  cell 2 of 7  0.")
-    assert whole == "  0 of 3 reports done, 2 wait"
+    assert whole == "  0 of 3 reports done, 2 waiting"
     assert not status_file(factory.workspace).exists()  # it does not hold the workspace
 
 
