@@ -19,7 +19,7 @@ from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock, held_by
 from runner.service.backfill import request_backfill
 from runner.staleness.plan import Planned
-from runner.templates.ranges import asked_ranges, subjects_about
+from runner.templates.ranges import related_subjects, requested_ranges
 
 shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")
 templates_option = click.option(
@@ -47,7 +47,7 @@ def _selected(
     chosen = chosen_templates(coordinator, names)
     numbers = chosen_shots(coordinator.catalogue, shots)
     coordinator.forget_damaged(numbers)
-    ranges = asked_ranges(coordinator.templates(), chosen, shots, coordinator.catalogue)
+    ranges = requested_ranges(coordinator.templates(), chosen, shots, coordinator.catalogue)
     return Selection(shots=numbers, names=chosen, ranges=ranges, force=force)
 
 
@@ -139,7 +139,7 @@ def publish(shots: str | None) -> None:
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
-        only = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
+        only = None if numbers is None else related_subjects(numbers, coordinator.catalogue)
         from runner.publish import publish_workspace
 
         published = publish_workspace(coordinator, only)
@@ -161,7 +161,7 @@ def reports(shots: str | None, as_json: bool) -> None:
         planned = {
             (p.subject.key, p.template): p for p in coordinator.plan(Selection(shots=numbers))
         }
-        about = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
+        about = None if numbers is None else related_subjects(numbers, coordinator.catalogue)
         keys = None if about is None else {subject.key for subject in about}
         rows = []
         for row in coordinator.catalogue.reports():

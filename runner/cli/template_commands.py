@@ -56,7 +56,7 @@ def check(name: str | None) -> int:
     templates = read_templates(workspace.templates)
     known = {**templates, **templates.drafts}
     if name is not None:
-        known = {} if name in templates.wrong else {name: templates.to_try(name)}
+        known = {} if name in templates.wrong else {name: templates.get_or_draft(name)}
     declared, _ = read_declarations(workspace.calibrations)
     lines = [
         f"{n}: {problem}"
@@ -113,7 +113,7 @@ def add(name: str) -> None:
     declared, _ = read_declarations(workspace.calibrations)
     problems = [f"{name}: {why}" for why in templates.wrong.get(name, ())]
     if not problems:
-        problems = [f"{name}: {why}" for why in problems_of(templates.to_try(name), declared)]
+        problems = [f"{name}: {why}" for why in problems_of(templates.get_or_draft(name), declared)]
     click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")
     for text in problems:
         click.echo(text, err=True)
@@ -170,7 +170,7 @@ def test(
         RunProgress(workspace, holds=False) as progress,
     ):
         coordinator.sync_shots()
-        chosen = coordinator.templates().to_try(name)
+        chosen = coordinator.templates().get_or_draft(name)
         subjects = golden_subjects(coordinator.catalogue, chosen, shots)
         if output is not None and len(subjects) > 1:
             raise click.UsageError(

@@ -14,7 +14,7 @@ from runner.jobs import EVERYTHING, Selection
 from runner.receipts import Subject
 from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import fingerprints_of
-from runner.templates.ranges import holds_any
+from runner.templates.ranges import contains_any
 from runner.templates.template import Template, Templates
 
 MISSING = "missing: never made"
@@ -53,7 +53,7 @@ def subjects_of(
         return list(ranges)
     rows = catalogue.reports(scope="range", template=template.name, current=True)
     made = [Subject("range", row.subject) for row in rows]
-    return [subject for subject in made if holds_any(subject, shots)]
+    return [subject for subject in made if contains_any(subject, shots)]
 
 
 def make_plan(
