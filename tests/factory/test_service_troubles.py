@@ -280,7 +280,7 @@ def test_an_incoming_folder_that_goes_away_is_told_until_it_is_back(served, tmp_
         service.wait_for(is_reported)
         (check,) = (c for c in examine() if c.name == "incoming")
         assert not check.good
-        assert "is not there, so no file arrives" in check.found
+        assert "does not exist, so no files arrive" in check.found
         shutil.copy(tmp_path / "raw" / "00002_Data.tdms", away)
         away.rename(served.incoming)
         service.wait_for((served.shots / "00002").is_dir)
@@ -294,7 +294,7 @@ def test_a_service_that_does_nothing_is_told(served, monkeypatch):
         assert "IT DOES NOTHING" in "\n".join(lines(read_status(served)))
         assert document(read_status(served))["does_nothing_for_s"] >= 1000
         (check,) = (c for c in examine() if c.name == "service")
-        assert "lives and has done nothing for 10" in check.found
+        assert "is alive but has done nothing for 10" in check.found
         status_writer.update_now(last_look=status_writer.holder.since)
         assert document(read_status(served))["does_nothing_for_s"] is None
 
