@@ -18,7 +18,7 @@ from ishtar.errors import IshtarError
 logger = logging.getLogger(__name__)
 
 # Problems of the machine: any other task would fail, too.
-OF_THE_MACHINE = {
+MACHINE_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
 }
@@ -46,11 +46,11 @@ class Trouble:
     next_try: float
 
 
-def concerns_all(error: Exception | None) -> bool:
+def affects_all(error: Exception | None) -> bool:
     """Return whether an error affects all tasks, not just the one that raised it."""
     if isinstance(error, CatalogueError):
         return True
-    return isinstance(error, OSError) and error.errno in OF_THE_MACHINE
+    return isinstance(error, OSError) and error.errno in MACHINE_ERRORS
 
 
 class Attempts:
@@ -124,7 +124,7 @@ class Attempts:
             if other.error == trouble.error:
                 self._paused.pop(other.what, None)
 
-    def try_all_at_once(self) -> None:
+    def end_pauses(self) -> None:
         """End all pauses: somebody changed something and may have fixed the problem."""
         self._paused.clear()
 

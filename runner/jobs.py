@@ -36,7 +36,7 @@ class Selection:
     force: bool = False
     scopes: Collection[str] = ("shot", "day", "range")
 
-    def takes(self, template: str, scope: str) -> bool:
+    def includes(self, template: str, scope: str) -> bool:
         """Return whether reports of a template with this scope are selected."""
         return scope in self.scopes and (self.names is None or template in self.names)
 
@@ -94,7 +94,7 @@ Listener = Callable[[Event], None]
 class Observer(Protocol):
     """Count reports for the status and the metrics."""
 
-    def reported(self, done: Done) -> None:
+    def report_made(self, done: Done) -> None:
         """Note that a report is made."""
 
     def report_not_made(self, job: Job) -> None:

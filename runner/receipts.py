@@ -138,8 +138,8 @@ class Receipt:
     format: int = FORMAT
 
     @property
-    def of(self) -> Subject:
-        """The subject as an object."""
+    def about(self) -> Subject:
+        """The subject of the report, as an object."""
         return Subject(self.scope, self.subject)
 
     def to_json(self) -> str:

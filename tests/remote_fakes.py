@@ -54,7 +54,7 @@ def write_published(stored: Workspace, folder: Path) -> Workspace:
                 started="2026-11-22T11:00:00+01:00",
                 duration_s=1.0,
             )
-            where = report_folder(workspace.reports, receipt.of, template, receipt.digest)
+            where = report_folder(workspace.reports, receipt.about, template, receipt.digest)
             where.mkdir(parents=True)
             (where / "receipt.json").write_text(receipt.to_json())
     public = workspace.root / "www"

@@ -158,8 +158,8 @@ def test_what_is_no_subject_is_refused(key):
 
 
 def test_a_receipt_says_what_it_is_about():
-    assert GOOD.of == Subject.shot(7)
-    assert replace(GOOD, scope="day", subject="2026-11-22").of == Subject.day("2026-11-22")
+    assert GOOD.about == Subject.shot(7)
+    assert replace(GOOD, scope="day", subject="2026-11-22").about == Subject.day("2026-11-22")
 
 
 # --- identity ----------------------------------------------------------------------------------

@@ -56,11 +56,11 @@ def check(name: str | None) -> int:
     templates = read_templates(workspace.templates)
     known = {**templates, **templates.drafts}
     if name is not None:
-        known = {} if name in templates.wrong else {name: templates.get_or_draft(name)}
+        known = {} if name in templates.invalid else {name: templates.get_or_draft(name)}
     declared, _ = read_declarations(workspace.calibrations)
     lines = [
         f"{n}: {problem}"
-        for n, problems in templates.wrong.items()
+        for n, problems in templates.invalid.items()
         if name in (None, n)
         for problem in problems
     ]
@@ -111,7 +111,7 @@ def add(name: str) -> None:
     path = add_template(workspace, name)
     templates = read_templates(workspace.templates)
     declared, _ = read_declarations(workspace.calibrations)
-    problems = [f"{name}: {why}" for why in templates.wrong.get(name, ())]
+    problems = [f"{name}: {why}" for why in templates.invalid.get(name, ())]
     if not problems:
         problems = [f"{name}: {why}" for why in problems_of(templates.get_or_draft(name), declared)]
     click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")

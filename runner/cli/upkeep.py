@@ -13,7 +13,7 @@ from runner.receipts import receipts
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock
 from runner.scheduling.rebuild import rebuild as rebuild_catalogue
-from runner.staleness.integrity import damage_within, damaged_still
+from runner.staleness.integrity import confirmed_damage, report_damage
 
 
 @click.command()
@@ -57,7 +57,7 @@ def verify(as_json: bool) -> int:
         noted = {row.folder for row in coordinator.catalogue.reports()}
         on_disk = receipts(workspace.reports)
         made = {path.parent.relative_to(workspace.reports).as_posix() for path in on_disk}
-        found = damaged_still(workspace.reports, sorted(noted | made), damage_within)
+        found = confirmed_damage(workspace.reports, sorted(noted | made), report_damage)
         for name, problem in found.items():
             folder = (workspace.reports / name).relative_to(workspace.root)
             rows.append({"file": str(folder), "problem": problem})

@@ -188,7 +188,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
     if before is None or published is None:
         scraps = compare_scraps((), after.scraps)
         return SubjectPreview(
-            subject=after.of, before=None, after=after, scraps=tuple(scraps), trouble=trouble
+            subject=after.about, before=None, after=after, scraps=tuple(scraps), trouble=trouble
         )
     notebooks = published / NOTEBOOK, folder / NOTEBOOK
     try:
@@ -198,7 +198,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
         figures, code = (), ()
         trouble = f"Figures and code are not compared. {error}"
     return SubjectPreview(
-        subject=after.of,
+        subject=after.about,
         before=before,
         after=after,
         scraps=tuple(compare_scraps(before.scraps, after.scraps)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from runner.attempts import concerns_all
+from runner.attempts import affects_all
 from runner.errors import ClusterError, ReportsNotMade
 from runner.jobs import EVERYTHING, Done, Event, Listener, Selection
 from runner.scheduling.coordinator import Coordinator
@@ -38,7 +38,7 @@ def run_batch(
         Existing workers to use.
     """
     templates = coordinator.templates()
-    wanted = {t.name for t in templates.values() if selection.takes(t.name, t.scope)}
+    wanted = {t.name for t in templates.values() if selection.includes(t.name, t.scope)}
     made: list[Done] = []
 
     def notify(event: Event) -> None:
@@ -57,7 +57,7 @@ def run_batch(
                     scheduler.only(now)
                     plan = coordinator.due(replace(selection, names=now))
                     scheduler.enqueue(plan, Priority.PERSON)
-                    _work_off(scheduler)
+                    _work_until_done(scheduler)
     except BaseException:
         if pool is None:  # all workers have ended
             coordinator.clear_unfinished()
@@ -65,13 +65,13 @@ def run_batch(
     return made
 
 
-def _work_off(scheduler: Scheduler) -> None:
+def _work_until_done(scheduler: Scheduler) -> None:
     while scheduler.busy:
         scheduler.hand_out()
         scheduler.wait()
         scheduler.collect()
         for error in scheduler.errors:
-            if concerns_all(error):
+            if affects_all(error):
                 raise error
     if scheduler.errors:
         error, n = scheduler.errors[0], len(scheduler.errors)

@@ -23,7 +23,7 @@ from runner.receipts import Receipt, Subject
 from runner.scheduling.catalogue_rows import note_report, note_shot
 from runner.scheduling.rebuild import missing_reports, open_catalogue
 from runner.settings.file import Settings, read_settings
-from runner.staleness.integrity import damage, damage_within, damaged_still
+from runner.staleness.integrity import confirmed_damage, receipt_damage, report_damage
 from runner.staleness.plan import Planned, make_plan
 from runner.templates.template import Templates, read_templates
 
@@ -81,7 +81,7 @@ class Coordinator:
                 return str(error)
         return ""
 
-    def open_again(self) -> None:
+    def reopen(self) -> None:
         """Reopen the catalogue after `lost`; rebuild it if necessary."""
         before = self.catalogue
         self._open()
@@ -159,7 +159,9 @@ class Coordinator:
         rows: list[ReportRow] = catalogue.reports_of([subject_of(n) for n in numbers])
         for scope in ("day", "range"):
             rows += catalogue.reports(scope=scope, current=True)
-        found = damaged_still(self.workspace.reports, [row.folder for row in rows], damage)
+        found = confirmed_damage(
+            self.workspace.reports, [row.folder for row in rows], receipt_damage
+        )
         for folder, why in found.items():
             logger.warning("%s", why)
             catalogue.forget_report(folder)
@@ -218,7 +220,7 @@ class Coordinator:
             noted = {row.folder for row in rows}
             for path in sorted(place.iterdir()):
                 folder = path.relative_to(self.workspace.reports).as_posix()
-                if folder not in noted and not damage_within(path):
+                if folder not in noted and not report_damage(path):
                     self.note_report(Done(folder=folder, receipt=Receipt.read(path)))
                     self._unpublished.add(p.subject)
                     n_noted += 1

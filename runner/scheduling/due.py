@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from runner.attempts import Attempts, concerns_all
+from runner.attempts import Attempts, affects_all
 from runner.jobs import Selection
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.priority_queue import Priority
@@ -68,7 +68,7 @@ class Due:
         group = sorted(n for n, p in ready.items() if p == priority)[-MOST_SHOTS:]
         if (plan := self._plan(PLAN_TOGETHER, group, names)) is not None:
             yield plan, priority
-        elif len(group) > 1 and not concerns_all(self._attempts.error(PLAN_TOGETHER)):
+        elif len(group) > 1 and not affects_all(self._attempts.error(PLAN_TOGETHER)):
             # Plan them one by one, so that the shot at fault does not delay the others.
             for number in group:
                 if (plan := self._plan(self._name(number), [number], names)) is not None:

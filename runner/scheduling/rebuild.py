@@ -16,7 +16,7 @@ from runner.receipts import DamagedReceipt, read_receipts, receipts
 from runner.scheduling.catalogue_rows import note_report, note_shot
 from runner.scheduling.lock import coordinator_lock, held_by, held_here
 from runner.settings.file import Settings, read_settings
-from runner.staleness.integrity import damage_within
+from runner.staleness.integrity import report_damage
 
 LOCK_TRIES, LOCK_TRY_EVERY_S = 6, 0.5  # for a catalogue that another process may be making
 
@@ -109,7 +109,7 @@ def missing_reports(workspace: Workspace, catalogue: Catalogue) -> str:
 
 def _any_report(workspace: Workspace) -> bool:
     """Return whether there is an intact report that a catalogue should list."""
-    return any(not damage_within(path.parent) for path in receipts(workspace.reports))
+    return any(not report_damage(path.parent) for path in receipts(workspace.reports))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from runner.attempts import Attempts, concerns_all
+from runner.attempts import Attempts, affects_all
 from runner.errors import ClusterError, KernelKilled, WorkersLost
 from runner.jobs import Done, Listener, Observer
 from runner.monitoring.logs import about
@@ -313,7 +313,7 @@ class Scheduler:
             if self._try(what, partial(self._coordinator.note_report, done)):
                 self._made.remove((running, done))
                 self._note(running, done)
-            elif concerns_all(self._attempts.error(what)):
+            elif affects_all(self._attempts.error(what)):
                 return  # each of the others would wait for the catalogue, too
 
     def _note(self, running: Running, done: Done) -> None:
@@ -324,7 +324,7 @@ class Scheduler:
         self.finished[receipt.state] = self.finished.get(receipt.state, 0) + 1
         log_done(logger, running, receipt)
         if self._observer:
-            self._observer.reported(done)
+            self._observer.report_made(done)
         self._noted.add(job.subject)
         self._ready.notify_done(job, done)
         try:

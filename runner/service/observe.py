@@ -97,7 +97,7 @@ class ServiceObserver:
         )
         self.status_writer.update(last_file=last)
 
-    def reported(self, done: Done) -> None:
+    def report_made(self, done: Done) -> None:
         """Note a finished report."""
         r = done.receipt
         self.metrics.count("ishtar_reports_total", state=r.state, template=r.template)
@@ -187,19 +187,19 @@ class RunObserver:
         self._lock = threading.Lock()
         self._open: set[tuple[str, str, str]] = set()
         self._finished: dict[str, int] = {}
-        self._board = StatusWriter(workspace, "run", poll=self._poll) if holds else None
+        self._status_writer = StatusWriter(workspace, "run", poll=self._poll) if holds else None
         self.total = 0
         self.done = 0
         self.began = time.time()
 
     def __enter__(self) -> RunObserver:
-        if self._board is not None:
-            self._board.__enter__()
+        if self._status_writer is not None:
+            self._status_writer.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._board is not None:
-            self._board.__exit__(*exc)
+        if self._status_writer is not None:
+            self._status_writer.__exit__(*exc)
 
     def __call__(self, event: Event) -> None:
         """Process an event."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable
 from functools import partial
 
-from runner.attempts import Attempts, Trouble, concerns_all
+from runner.attempts import Attempts, Trouble, affects_all
 from runner.ingest.intake import WaitingFile
 from runner.monitoring.status import lasting_troubles
 from runner.publish import publish_workspace
@@ -97,7 +97,7 @@ class Publication:
             self._home = False
             self._log_published(subjects)
             return
-        if len(subjects) < 2 or concerns_all(self._attempts.error(SOME)):
+        if len(subjects) < 2 or affects_all(self._attempts.error(SOME)):
             return
         for subject in subjects:  # so that the one at fault does not delay the others
             if self._attempts.do(f"publish {subject}", partial(self._publish, [subject])):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.workspace import MARKER
-from runner.attempts import Attempts, concerns_all
+from runner.attempts import Attempts, affects_all
 from runner.errors import Busy
 from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
 from runner.monitoring.logs import about
@@ -38,7 +38,7 @@ from runner.staleness.plan import Planned
 logger = logging.getLogger(__name__)
 
 CHECK_SHARE = 20.0  # checks for external changes take at most 1/20 of the time
-NOTING = "note shot {}"
+NOTE_SHOT = "note shot {}"
 
 
 class Watcher:
@@ -109,7 +109,7 @@ class Watcher:
         """Take new files, collect finished reports, hand out what is due, publish what is new."""
         outcomes: list[Outcome] = []
         self.attempts.do("look for new files", lambda: outcomes.extend(self._take()))
-        if self._holds():
+        if self._holds_workspace():
             self._work(outcomes)
         if self._processed.unsaved:
             self.attempts.do("write data/watched.json", self._processed.save)
@@ -194,7 +194,7 @@ class Watcher:
 
     # --- steps -----------------------------------------------------------------------------------
 
-    def _holds(self) -> bool:
+    def _holds_workspace(self) -> bool:
         """Return whether workspace and catalogue are ours; restore what vanished of them."""
         try:
             if self._lock is not None:
@@ -213,7 +213,7 @@ class Watcher:
         what = "rebuild the catalogue"
         if self.attempts.ready(what):
             logger.error("%s: rebuilding it from the files", why)
-        if not self.attempts.do(what, self._coordinator.open_again):
+        if not self.attempts.do(what, self._coordinator.reopen):
             return False
         logger.warning("the catalogue is rebuilt")
         self._steps["note changed shots"] = self._take_changed_shots
@@ -267,7 +267,7 @@ class Watcher:
     def _retry_after_change(self) -> None:
         """Retry failed tasks at once if a user edited a file since."""
         if time.monotonic() >= self._next_check and self._external.changed_since_last_call():
-            self.attempts.try_all_at_once()
+            self.attempts.end_pauses()
 
     def _check_external_changes(self) -> None:
         """Find out which reports became stale by external changes."""
@@ -364,9 +364,9 @@ class Watcher:
                 known.append(bool(catalogue.sources(number)))
                 self._coordinator.note_shot(number)
 
-            what = NOTING.format(number)
+            what = NOTE_SHOT.format(number)
             if not self.attempts.do(what, note):
-                if concerns_all(self.attempts.error(what)):
+                if affects_all(self.attempts.error(what)):
                     break  # each of the others would wait for the catalogue, too
                 continue
             del self._to_note[number]

@@ -30,7 +30,7 @@ def _rows(rows: Iterable[_Row]) -> str:
 
 
 def fingerprints_of(
-    declarations: Declarations, templates: Templates, present: CurrentState
+    declarations: Declarations, templates: Templates, current_state: CurrentState
 ) -> dict[tuple[str, str], str]:
     """Return (kind, name) → digest of declarations, templates and the code that reports ran.
 
@@ -50,7 +50,7 @@ def fingerprints_of(
         sorted([*key, value] for key, value in found.items())
     )
     found["signal", identity.ALL_SIGNALS] = digest(sorted(d.signals))
-    found |= {("code", name): identity for name, identity in present.codes().items()}
+    found |= {("code", name): identity for name, identity in current_state.codes().items()}
     for template in templates.values():
         found["template", template.name] = template_identity(template)
     return found

@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 REPLACED_S = 0.2  # the longest time that the replacement of a report takes
 
 
-def damage(folder: Path) -> str:
+def receipt_damage(folder: Path) -> str:
     """Return what is wrong with a report's receipt, or that files are missing; empty if nothing."""
     return _check(folder)[1]
 
 
-def damage_within(folder: Path) -> str:
+def report_damage(folder: Path) -> str:
     """Return what is wrong with a report, its notebook and its results; empty if nothing."""
     receipt, found = _check(folder)
     if receipt is None:
@@ -38,7 +38,7 @@ def damage_within(folder: Path) -> str:
     return ""
 
 
-def damaged_still(
+def confirmed_damage(
     reports: Path, names: Iterable[str], check: Callable[[Path], str]
 ) -> dict[str, str]:
     """Return the damaged reports: folder → what is wrong.

@@ -64,9 +64,9 @@ def make_plan(
 ) -> list[Planned]:
     """Return the reports of a selection that have to be made, in the order of execution."""
     shots, force = selection.shots, selection.force
-    chosen = [t for t in templates.values() if selection.takes(t.name, t.scope)]
+    chosen = [t for t in templates.values() if selection.includes(t.name, t.scope)]
     compare = _Comparison(testbed, catalogue)
-    catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, compare.present))
+    catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, compare.current_state))
     plan: list[Planned] = []
     for template in (t for level in templates.levels() for t in level if t in chosen):
         if shots is None and not force and template.scope == "shot":
@@ -96,7 +96,7 @@ class _Comparison:
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.present = CurrentState(testbed, catalogue)
+        self.current_state = CurrentState(testbed, catalogue)
         self.clean: list[str] = []
 
     def due(
@@ -114,7 +114,7 @@ class _Comparison:
         for row in dirty:
             subject = Subject(template.scope, row.subject)
             read = inputs.get(row.folder, ())
-            if reasons := stale_reasons(template, subject, row, read, self.present):
+            if reasons := stale_reasons(template, subject, row, read, self.current_state):
                 found[row.subject] = (reasons, row.folder)
             else:
                 self.clean.append(row.folder)
@@ -128,7 +128,7 @@ def stale_reasons(
     subject: Subject,
     row: ReportRow,
     inputs: Iterable[Input],
-    present: CurrentState,
+    current_state: CurrentState,
 ) -> tuple[str, ...]:
     """Return why a report is stale, one reason for each changed input."""
     found: dict[str, None] = {}
@@ -139,11 +139,11 @@ def stale_reasons(
     for then in inputs:
         if then.kind == "code" and found:
             continue  # a changed template may run other code of the library
-        now = present.now(then, row.folder)
+        now = current_state.now(then, row.folder)
         if now.digest == then.digest:
             continue
         if then.kind == "code":
-            found |= dict.fromkeys(present.code_reasons(row.folder, then))
+            found |= dict.fromkeys(current_state.code_reasons(row.folder, then))
         else:
             found[reason(then, now)] = None
     return tuple(found)

@@ -127,8 +127,8 @@ def _parameters(
     """Return the parameters declared in the notebook, and their problems."""
     tagged = [c["source"] for c in cells if declares_parameters(c)]
     if len(tagged) != 1:
-        wrong = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
-        return (), [f"{path.name}: {wrong}"]
+        invalid = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
+        return (), [f"{path.name}: {invalid}"]
     try:
         parameters = parse_parameters(tagged[0])
     except TemplateError as error:
@@ -190,7 +190,7 @@ class Templates(Mapping[str, Template]):
 
     Attributes
     ----------
-    wrong : dict of str to tuple of str
+    invalid : dict of str to tuple of str
         The unusable ones, with all problems of each.
     problems : dict of str to str
         The same, as one text each.
@@ -201,12 +201,12 @@ class Templates(Mapping[str, Template]):
     def __init__(
         self,
         found: Mapping[str, Template],
-        wrong: Mapping[str, tuple[str, ...]],
+        invalid: Mapping[str, tuple[str, ...]],
         drafts: Mapping[str, Template] | None = None,
     ) -> None:
         self._found = dict(found)
-        self.wrong = dict(wrong)
-        self.problems = {name: "; ".join(texts) for name, texts in wrong.items()}
+        self.invalid = dict(invalid)
+        self.problems = {name: "; ".join(texts) for name, texts in invalid.items()}
         self.drafts = dict(drafts or {})
 
     def __getitem__(self, name: str) -> Template:
@@ -279,33 +279,33 @@ class Templates(Mapping[str, Template]):
 def read_templates(folder: Path) -> Templates:
     """Read all templates of a folder; ``problems`` has the unusable ones by name."""
     found: dict[str, Template] = {}
-    wrong: dict[str, tuple[str, ...]] = {}
+    invalid: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.ipynb")):
         if path.name.startswith("."):
             continue
         if problem := name_problem(path.stem):
             # terminals and files that list it may not be able to encode its name
             shown = path.stem if path.stem.isprintable() else ascii(path.stem)[1:-1]
-            wrong[shown] = (f"{shown}.ipynb: {problem}",)
+            invalid[shown] = (f"{shown}.ipynb: {problem}",)
             continue
         try:
             found[path.stem] = read_template(path)
         except TemplateError as error:
-            wrong[path.stem] = error.problems
+            invalid[path.stem] = error.problems
         except Exception as error:  # no kind of damage to a user's file may affect the others
-            wrong[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
+            invalid[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
     drafts = {name: found.pop(name) for name in list(found) if found[name].draft}
     for template in list(found.values()):
         for other in template.after:
-            if other not in {*found, *wrong, *drafts}:
+            if other not in {*found, *invalid, *drafts}:
                 hint = did_you_mean(other, found)
-                wrong[template.name] = (f"after: no template {other!r}{hint}",)
+                invalid[template.name] = (f"after: no template {other!r}{hint}",)
     for name in _in_cycles(found):
-        wrong[name] = ("after: it depends on itself; break the cycle",)
+        invalid[name] = ("after: it depends on itself; break the cycle",)
     ordered = sorted(
-        (t for t in found.values() if t.name not in wrong), key=lambda t: (t.order, t.name)
+        (t for t in found.values() if t.name not in invalid), key=lambda t: (t.order, t.name)
     )
-    return Templates({t.name: t for t in ordered}, wrong, drafts)
+    return Templates({t.name: t for t in ordered}, invalid, drafts)
 
 
 def _in_cycles(found: Mapping[str, Template]) -> set[str]:

@@ -40,7 +40,7 @@ KERNEL_S = 120.0  # a cold start on a busy machine
 OLDEST_PYTHON = (3, 11)
 
 
-class Wrong(Exception):
+class Problem(Exception):
     """A problem; its text says what it is and what to do."""
 
 
@@ -65,14 +65,14 @@ def examine() -> Iterator[Check]:
         return f"{workspace[0].root}{source}"
 
     yield _check("workspace", find)
-    for name, check in _OF_WORKSPACE.items() if workspace else ():
+    for name, check in _WORKSPACE_CHECKS.items() if workspace else ():
         yield _check(name, check, workspace[0])
 
 
 def _check(name: str, check: Callable[..., str], *arguments: Any) -> Check:
     try:
         return Check(name=name, good=True, found=check(*arguments))
-    except (Wrong, IshtarError) as fault:
+    except (Problem, IshtarError) as fault:
         text = str(fault)
     except OSError as error:
         text = f"{error}: check the file system"
@@ -87,7 +87,7 @@ def _check(name: str, check: Callable[..., str], *arguments: Any) -> Check:
 def _python() -> str:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
-        raise Wrong(f"{version} is too old: install Python {'.'.join(map(str, OLDEST_PYTHON))}")
+        raise Problem(f"{version} is too old: install Python {'.'.join(map(str, OLDEST_PYTHON))}")
     return version
 
 
@@ -108,9 +108,9 @@ def _kernel() -> str:
                 execution_timeout=KERNEL_S,
             )
     except Exception as error:
-        raise Wrong(f"cannot start a kernel ({error}): {advice}") from error
+        raise Problem(f"cannot start a kernel ({error}): {advice}") from error
     if state != "ok":
-        raise Wrong(f"a kernel cannot run a cell ({reason}): {advice}")
+        raise Problem(f"a kernel cannot run a cell ({reason}): {advice}")
     return "a notebook runs"
 
 
@@ -125,7 +125,7 @@ def _settings(workspace: Workspace) -> str:
         try:
             ZoneInfo(zone)
         except (ValueError, OSError, KeyError) as error:
-            raise Wrong(
+            raise Problem(
                 f"ishtar.toml [ingest] timezone = {zone!r} is not a time zone: write it like "
                 "'Europe/Berlin'"
             ) from error
@@ -136,7 +136,7 @@ def _settings(workspace: Workspace) -> str:
     except IshtarError:
         raise
     except Exception as error:  # a facility's own module may raise anything when imported
-        raise Wrong(
+        raise Problem(
             f"a converter cannot be loaded ({type(error).__name__}: {error}): fix its module, see "
             f"[ingest] converters = {list(own)}"
         ) from error
@@ -146,7 +146,7 @@ def _settings(workspace: Workspace) -> str:
 def _logo(workspace: Workspace, settings: Settings) -> None:
     logo = settings.facility.logo
     if logo and not (workspace.root / logo).is_file():
-        raise Wrong(f"ishtar.toml [facility] logo: {logo} is not in the workspace: correct it")
+        raise Problem(f"ishtar.toml [facility] logo: {logo} is not in the workspace: correct it")
 
 
 def _folders(workspace: Workspace) -> str:
@@ -160,7 +160,7 @@ def _folders(workspace: Workspace) -> str:
             problems.append(
                 f"{folder} of [watch] folders cannot be read: mount the share, or correct the name"
             )
-    return _without(problems, "writable")
+    return _good_unless(problems, "writable")
 
 
 def _watched(workspace: Workspace) -> tuple[str, ...]:
@@ -194,13 +194,13 @@ def _unwritable(folders: Iterable[Path]) -> Iterator[str]:
 def _calibrations(workspace: Workspace) -> str:
     folder = workspace.calibrations
     if not folder.is_dir():
-        raise Wrong(
+        raise Problem(
             f"{folder} does not exist, so no signals are known: restore it from git or a backup, "
             f"or create an empty folder if you have no signals yet"
         )
     declared, findings = check_folder(folder, stored_shots(workspace))
     problems = [f"calibrations/{f}" for f in findings if f.sure]
-    return _without(
+    return _good_unless(
         problems,
         f"{count(len(declared.signals), 'signal')}, {count(len(declared.devices), 'device')}",
         "`ishtar calib check` lists all",
@@ -210,7 +210,7 @@ def _calibrations(workspace: Workspace) -> str:
 def _templates(workspace: Workspace) -> str:
     folder = workspace.templates
     if not folder.is_dir():
-        raise Wrong(
+        raise Problem(
             f"{folder} does not exist, so no reports are made: restore it from git or a backup, or "
             "write a template with `ishtar template new NAME`"
         )
@@ -220,7 +220,7 @@ def _templates(workspace: Workspace) -> str:
     problems += [f"{t.name}: {p}" for t in templates.values() for p in problems_of(t, declared)]
     none = "none yet: `ishtar template new NAME` writes one"
     good = f"{len(templates)}: {', '.join(templates)}" if templates else none
-    return _without(problems, good, "`ishtar template check` lists all")
+    return _good_unless(problems, good, "`ishtar template check` lists all")
 
 
 def _disk(workspace: Workspace) -> str:
@@ -228,17 +228,19 @@ def _disk(workspace: Workspace) -> str:
     places = [f for f in folders if f.is_dir()]
     free, place = min((shutil.disk_usage(f).free / 1e9, f) for f in places)
     if free < LEAST_FREE_GB:
-        raise Wrong(f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB:g}: free some space")
+        raise Problem(
+            f"{free:.1f} GB free at {place}, less than {LEAST_FREE_GB:g}: free some space"
+        )
     for f in places:
         stat = os.statvfs(f)
         if stat.f_files and stat.f_favail < LEAST_FREE_FILES:
-            raise Wrong(f"space for {stat.f_favail} more files at {f} (inodes): remove some")
+            raise Problem(f"space for {stat.f_favail} more files at {f} (inodes): remove some")
     return f"{free:.0f} GB free"
 
 
 def _incoming(workspace: Workspace) -> str:
     if not workspace.incoming.is_dir() and read_status(workspace).state == "working":
-        raise Wrong(
+        raise Problem(
             f"{workspace.incoming} does not exist, so no files arrive: mount it, or create it"
         )
     n = sum(1 for _ in scan([workspace.incoming]))
@@ -252,7 +254,7 @@ def _quarantine(workspace: Workspace) -> str:
         return "empty"
     reasons = [f"{p.name}: {reason_of(p).get('reason', 'no reason recorded')}" for p in held]
     more = f"; and {len(held) - SHOWN} more" if len(held) > SHOWN else ""
-    raise Wrong(
+    raise Problem(
         f"{count(len(held), 'file')} in {folder}: {'; '.join(reasons[:SHOWN])}{more}: fix "
         "the cause and ingest them from there, or remove them"
     )
@@ -262,12 +264,12 @@ def _catalogue(workspace: Workspace) -> str:
     stored = stored_shots(workspace)
     if not workspace.catalogue.exists():
         if stored:
-            raise Wrong(f"none, but {count(len(stored), 'shot')}: run `ishtar rebuild`")
+            raise Problem(f"none, but {count(len(stored), 'shot')}: run `ishtar rebuild`")
         return "none yet: created with the first shot"
     with contextlib.closing(Catalogue(workspace.catalogue)) as catalogue:
         reports = len(catalogue.reports())
         if why := why_lost(workspace):
-            raise Wrong(f"{why}: run `ishtar rebuild`")
+            raise Problem(f"{why}: run `ishtar rebuild`")
         return f"{count(len(catalogue.shots()), 'shot')}, {count(reports, 'report')}"
 
 
@@ -281,18 +283,18 @@ def _service(workspace: Workspace) -> str:
     holder = found.holder
     who = f"{holder.doing}, process {holder.process} on {holder.host}" if holder else found.other
     if found.state == "dead" and holder is not None and holder.doing == "watch":
-        raise Wrong(f"{who}, was killed: start `ishtar watch` again")
+        raise Problem(f"{who}, was killed: start `ishtar watch` again")
     if found.state == "silent":
-        raise Wrong(f"{who}, is silent: check with `ishtar status` whether it is still running")
+        raise Problem(f"{who}, is silent: check with `ishtar status` whether it is still running")
     if (quiet := found.stalled_s) is not None:
-        raise Wrong(
+        raise Problem(
             f"{who}, is alive but has done nothing for {quiet:.0f} s: see `ishtar status` and its "
             "log, or start it again"
         )
     if found.state == "working" and holder is not None and not found.other:
         lasting = holder_troubles(holder)
         if lasting:
-            raise Wrong(f"{who}, cannot do everything: {'; '.join(lasting[:SHOWN])}")
+            raise Problem(f"{who}, cannot do everything: {'; '.join(lasting[:SHOWN])}")
     return f"{who}, works" if found.state == "working" else "not running: start `ishtar watch`"
 
 
@@ -301,15 +303,15 @@ def count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _without(problems: list[str], good: str, where: str = "") -> str:
+def _good_unless(problems: list[str], good: str, where: str = "") -> str:
     """Return ``good`` if there are no problems; else raise the first few."""
     if not problems:
         return good
     more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-    raise Wrong("; ".join(problems[:SHOWN]) + more + (f"; {where}" if more and where else ""))
+    raise Problem("; ".join(problems[:SHOWN]) + more + (f"; {where}" if more and where else ""))
 
 
-_OF_WORKSPACE: dict[str, Callable[[Workspace], str]] = {
+_WORKSPACE_CHECKS: dict[str, Callable[[Workspace], str]] = {
     "settings": _settings,
     "folders": _folders,
     "calibrations": _calibrations,

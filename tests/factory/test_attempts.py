@@ -12,7 +12,7 @@ import pytest
 from ishtar.catalogue import CatalogueError
 from ishtar.workspace import Workspace
 from runner import attempts
-from runner.attempts import Attempts, concerns_all
+from runner.attempts import Attempts, affects_all
 from runner.jobs import Done, Job
 from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
@@ -104,7 +104,7 @@ def test_where_one_thing_can_be_done_again_what_failed_for_the_same_reason_is_tr
     ],
 )
 def test_an_error_of_the_machine_is_told_from_one_of_a_single_thing(error, all_of_them):
-    assert concerns_all(error) is all_of_them
+    assert affects_all(error) is all_of_them
 
 
 # --- planning, noting, publishing --------------------------------------------------------------

@@ -115,7 +115,7 @@ def test_the_service_fills_the_metrics(factory):
     with ServiceObserver(factory.workspace, "127.0.0.1:0") as observer:
         factory.template("short", "a = 1")
         done = factory.run("short", kernels="cold")
-        observer.reported(done)
+        observer.report_made(done)
         source = Path("00002_Data.tdms")
         observer.ingested(Outcome(status="stored", source=source, shots=[2], seconds=0.3))
         observer.new_shot()

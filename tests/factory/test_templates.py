@@ -82,7 +82,7 @@ def test_all_that_is_wrong_is_said_at_once(factory):
     path = factory.template("power", "1", sidecar="after = [1]\nneed = []\norder = 'first'")
     path.write_text(path.read_text().replace("shot: int = 1", "shot: furlong = 1"))
     found = read_templates(factory.workspace.templates)
-    assert [text.partition(": ")[2][:5] for text in found.wrong["power"]] == [
+    assert [text.partition(": ")[2][:5] for text in found.invalid["power"]] == [
         "param",
         "after",
         "unkno",
