@@ -18,7 +18,15 @@ class SeveralSignals:
     """Signals of a shot together."""
 
     def load(self: AnyShot, names: str | Sequence[str], t: Window | None = None) -> xarray.Dataset:
-        """Read several signals that are on one time base: see `load_together`."""
+        """Read several signals that are on one time base: see `load_together`.
+
+        Parameters
+        ----------
+        names : str or sequence of str
+            Signals; patterns such as ``Lang_*``.
+        t : (float or None, float or None), s, optional
+            Window; None is open on that side.
+        """
         from ishtar.export.dataset import load_together
 
         return load_together(self, names, t)
@@ -30,7 +38,19 @@ class SeveralSignals:
         t: Window | None = None,
         n: int | None = None,
     ) -> Exported:
-        """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`."""
+        """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`.
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write; its suffix chooses the format.
+        names : sequence of str
+            Signals or channels; patterns such as ``Lang_*``.
+        t : (float or None, float or None), s, optional
+            Window; None is open on that side.
+        n : int, optional
+            At most this many samples of each, as minima and maxima.
+        """
         from ishtar.export.writing import export
 
         return export(self, path, names, t, n)

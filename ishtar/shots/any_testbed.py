@@ -243,7 +243,15 @@ class AnyTestbed(Protocol[S]):
         return Shots(self, numbers)
 
     def range(self, first: int, last: int) -> Shots[S]:
-        """Return the shots ``first … last``, both ends included."""
+        """Return the shots ``first … last``, both ends included.
+
+        Parameters
+        ----------
+        first : int
+            First shot.
+        last : int
+            Last shot, included.
+        """
         first, last = shot_number(first), shot_number(last)
         numbers = [n for n in self.numbers() if first <= n <= last]
         self.note_read(identity.shots_input(numbers, f"{subject_of(first)}..{subject_of(last)}"))

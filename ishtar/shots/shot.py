@@ -93,6 +93,13 @@ class Shot(SeveralSignals):
         """Return why a signal cannot be read at this shot, None where it can.
 
         ``in_time``: also why it cannot be read against time, as its samples lie in none.
+
+        Parameters
+        ----------
+        name : str
+            Signal.
+        in_time : bool, optional
+            Also report a signal without times in seconds.
         """
         self._names.note(name)
         why = self._names.problem(name)

@@ -322,7 +322,15 @@ class Signal:
         return sum(int(samples.clipped(i, j).sum()) for i, j in stretches)
 
     def resample(self, dt: float, method: Method = "mean") -> xarray.DataArray:
-        """Read the selected samples with a new step of ``dt`` s: see `ishtar.align.resample`."""
+        """Read the selected samples with a new step of ``dt`` s: see `ishtar.align.resample`.
+
+        Parameters
+        ----------
+        dt : float, s
+            New step.
+        method : str, optional
+            ``mean``, ``linear``, … as for `ishtar.align.resample`.
+        """
         return resampled(self, dt, method)
 
     def raw(self) -> xarray.DataArray:
