@@ -163,4 +163,4 @@ wheel: $(VENV)/ready vendor  ## build the wheel into dist/
 clean:  ## remove generated files (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-all test-browser check format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-all test-browser check reference format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
