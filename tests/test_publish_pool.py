@@ -31,7 +31,7 @@ def files(out: Path) -> dict[str, bytes]:
 def test_processes_that_share_a_build_write_what_one_writes(tmp_path, monkeypatch):
     source = campaign(tmp_path)
     alone = publish(source, tmp_path / "alone", traces=False)
-    monkeypatch.setattr(publisher, "FEW", 1)
+    monkeypatch.setattr(publisher, "MIN_SHOTS", 1)
     opener = partial(given, source)
     together = publish(source, tmp_path / "together", workers=2, opener=opener, traces=False)
     assert files(tmp_path / "alone") == files(tmp_path / "together")

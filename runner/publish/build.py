@@ -42,7 +42,7 @@ from runner.publish.records import SiteSource
 from runner.publish.source import WorkspaceSource, opened
 from runner.publish.view import View
 from runner.publish.view_models import Site
-from runner.publish.worker_pool import FEW, PoolSettings, WorkerPool, start_pool
+from runner.publish.worker_pool import MIN_SHOTS, PoolSettings, WorkerPool, start_pool
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
@@ -159,87 +159,49 @@ def publish(
     """
     began = time.perf_counter()
     _claim(out)
-    looks = Theme.load(theme)
+    loaded_theme = Theme.load(theme)
     view = View(
         source,
-        renderer_version(looks),
+        renderer_version(loaded_theme),
         out,
         keep_figures_days=settings.keep_figures_days,
         first=settings.results,
     )
-    if only is not None and not ((out / "index.html").is_file() and has_data(out)):
+    if not ((out / "index.html").is_file() and has_data(out)):
         only = None
-    if only is not None:
-        view.changing = frozenset()
-    subjects = list(_everything(view) if only is None else _mentioning(view, only, out))
-    if only is not None:
-        view.changing = frozenset(s.number for s in subjects if s.scope == "shot")
-    shared = _with_logo(Site.of(looks, source.facility, CSP), source)
-    many = only is None and workers > 1 and len(view.numbers) >= FEW
-    if opener and many:
-        work = PoolSettings(open=opener, out=out, shared=shared, theme=theme, settings=settings)
-        shared_work: AbstractContextManager[WorkerPool | None] = start_pool(workers, work)
-    else:
-        shared_work = nullcontext()
-    with shared_work as pool:
-        writer = Writer(out, looks, shared)
-        data = SiteData(view, writer, settings, full=only is None)
+    subjects = _subjects(view, only, out)
+    shared = _with_logo(Site.of(loaded_theme, source.facility, CSP), source)
+    use_pool = only is None and workers > 1 and len(view.numbers) >= MIN_SHOTS
+    pool_of: AbstractContextManager[WorkerPool | None] = nullcontext()
+    if opener and use_pool:
+        common = PoolSettings(open=opener, out=out, shared=shared, theme=theme, settings=settings)
+        pool_of = start_pool(workers, common)
+    with pool_of as pool:
+        writer = Writer(out, loaded_theme, shared)
+        build = _Build(
+            view=view,
+            writer=writer,
+            data=SiteData(view, writer, settings, full=only is None),
+            subjects=subjects,
+            full=only is None,
+            pool=pool,
+        )
         try:
-            writer.assets()
-            if shared.logo:
-                writer.copy(shared.logo, source.logo(), by_name=True)
-            alone = subjects
-            if pool:
-                alone = [s for s in subjects if s.scope != "shot"]
-                for part in pool.pages(view.numbers):
-                    writer.take(part.written)
-                    view.take_shot_summaries(part.summaries)
-                    data.put(part.collected)
-                    source.damaged.update(part.damaged)
-            render_missing(view, [*alone, *_newest(view)], theme, workers=workers)
-            for subject in alone:
-                write_subject(view, subject, writer)
-                if subject.scope == "shot":
-                    data.take(subject.number)
-                view.forget(subject)
-            data.write()
-            write_across(view, writer)
-            removed = write_reference_pages(
-                view, writer, _days(view, subjects) if only is not None else None
-            )
-            writer.page(days_page(view), rank=2)
-            if view.undated:
-                writer.page(undated_page(view), rank=2)
-            else:
-                removed.add(UNDATED)
-            writer.page(traces_page(looks.assets), rank=3)
-            writer.page(not_found_page(), rank=3)
-            writer.page(latest_page(view), rank=3)
-            writer.page(home_page(view), rank=3)  # at last: it leads to all others
+            _write_assets(build, shared)
+            _write_subjects(build, theme, workers)
+            removed = _write_indexes(build, loaded_theme)
             writer.switch()
         finally:
             writer.drop_staged()
-        kept = None if only is None else {subject_folder(s) for s in subjects}
-        writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | removed)
-        if only is None:
-            update_parquet(out)
-        outdated = _outdated(view, subjects, writer.written) if only is not None else ()
+        _remove_old(build, removed)
+        outdated = [] if build.full else _outdated(view, subjects, writer.written)
         if traces:
-            for number in outdated:
-                writer.page(shot_page(view, number), rank=1)
-            if pool:
-                for part_done in pool.traces(data.without_traces):
-                    writer.take(part_done)
-            else:
-                make_traces(source, data.without_traces, writer, settings)
-                for number in data.without_traces:  # now there is more to download
-                    writer.page(shot_page(view, number), rank=1)
-            writer.switch()
+            _write_traces(build, outdated, settings)
     done = Published(
         written=tuple(writer.written),
         unchanged=writer.unchanged,
         removed=tuple(writer.removed),
-        without_traces=() if traces else tuple(data.without_traces),
+        without_traces=() if traces else tuple(build.data.without_traces),
         outdated=() if traces else tuple(outdated),
         seconds=time.perf_counter() - began,
     )
@@ -251,6 +213,96 @@ def publish(
         done.seconds,
     )
     return done
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Build:
+    """One publication: what its steps share. Without ``full``, only ``subjects`` are published."""
+
+    view: View
+    writer: Writer
+    data: SiteData
+    subjects: Sequence[Subject]
+    full: bool
+    pool: WorkerPool | None
+
+
+def _subjects(view: View, only: Collection[Subject] | None, out: Path) -> list[Subject]:
+    """Return the subjects to publish, and tell the view which shots' pages change."""
+    if only is None:
+        return list(_everything(view))
+    view.changing = frozenset()
+    subjects = list(_mentioning(view, only, out))
+    view.changing = frozenset(s.number for s in subjects if s.scope == "shot")
+    return subjects
+
+
+def _write_assets(build: _Build, shared: Site) -> None:
+    build.writer.assets()
+    if shared.logo:
+        build.writer.copy(shared.logo, build.view.source.logo(), by_name=True)
+
+
+def _write_subjects(build: _Build, theme: Path | None, workers: int) -> None:
+    """Write the pages and the data of the subjects; with a pool, it writes those of shots."""
+    view, writer, data = build.view, build.writer, build.data
+    subjects = build.subjects
+    if build.pool:
+        subjects = [s for s in subjects if s.scope != "shot"]
+        for part in build.pool.pages(view.numbers):
+            writer.take(part.written)
+            view.take_shot_summaries(part.summaries)
+            data.put(part.collected)
+            view.source.damaged.update(part.damaged)
+    render_missing(view, [*subjects, *_newest(view)], theme, workers=workers)
+    for subject in subjects:
+        write_subject(view, subject, writer)
+        if subject.scope == "shot":
+            data.take(subject.number)
+        view.forget(subject)
+    data.write()
+
+
+def _write_indexes(build: _Build, theme: Theme) -> set[str]:
+    """Write the pages that lead to others; return the paths of those that no longer exist."""
+    view, writer = build.view, build.writer
+    write_across(view, writer)
+    days = None if build.full else _days(view, build.subjects)
+    removed = write_reference_pages(view, writer, days)
+    writer.page(days_page(view), rank=2)
+    if view.undated:
+        writer.page(undated_page(view), rank=2)
+    else:
+        removed.add(UNDATED)
+    writer.page(traces_page(theme.assets), rank=3)
+    writer.page(not_found_page(), rank=3)
+    writer.page(latest_page(view), rank=3)
+    writer.page(home_page(view), rank=3)  # last: it leads to all others
+    return removed
+
+
+def _remove_old(build: _Build, removed: set[str]) -> None:
+    """Remove the files that no page mentions, and update the table of all scraps."""
+    folders = None if build.full else {subject_folder(s) for s in build.subjects}
+    pages = {subject_page(s) for s in build.subjects} | removed
+    build.writer.remove_unmentioned(folders, pages)
+    if build.full:
+        update_parquet(build.writer.out)
+
+
+def _write_traces(build: _Build, outdated: Sequence[int], settings: PublishSettings) -> None:
+    """Make the traces of shots that have none, and update the pages that depend on them."""
+    view, writer, shots = build.view, build.writer, build.data.without_traces
+    for number in outdated:
+        writer.page(shot_page(view, number), rank=1)
+    if build.pool:
+        for written in build.pool.traces(shots):
+            writer.take(written)
+    else:
+        make_traces(view.source, shots, writer, settings)
+        for number in shots:  # now there is more to download
+            writer.page(shot_page(view, number), rank=1)
+    writer.switch()
 
 
 def _claim(out: Path) -> None:

@@ -29,7 +29,7 @@ from runner.render.theme import Theme
 from runner.settings.publishing import PublishSettings
 
 AT_ONCE = 25  # shots that a process takes; fewer where there are few
-FEW = 20  # shots that are not worth starting processes for
+MIN_SHOTS = 20  # for fewer, starting processes costs more than it saves
 
 
 @dataclass(frozen=True, kw_only=True)
