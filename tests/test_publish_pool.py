@@ -54,7 +54,7 @@ def test_shots_are_shared_out_in_their_order_and_none_twice():
     numbers = list(range(1, 1008))
     shares = pool.WorkerPool(pool=None, processes=2)._shares(numbers)  # type: ignore[arg-type]
     assert [n for share in shares for n in share] == numbers
-    assert max(len(share) for share in shares) == pool.AT_ONCE
+    assert max(len(share) for share in shares) == pool.MAX_SHARE
     few = pool.WorkerPool(pool=None, processes=2)._shares(numbers[:20])  # type: ignore[arg-type]
     assert len(few) > 2
 
