@@ -44,7 +44,7 @@ from runner.receipts import (
     report_folder,
 )
 from runner.render.notebook import render_report, write_plainly
-from runner.render.prefetch import Ahead
+from runner.render.prefetch import ThumbnailPrefetch
 from runner.templates.template import Template, file_stamp, read_template
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
     packages, sources = sandbox.installed(), library().stamps()
     folder = WorkingFolder(reports, RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX)
     temporary = folder.path
-    ahead = Ahead()
+    ahead = ThumbnailPrefetch()
     try:
         scraps: tuple[Scrap, ...] = ()
         with phases.phase("prepare"):
@@ -226,7 +226,7 @@ def _run(
     job: Job,
     phases: Phases,
     telling: Telling,
-    ahead: Ahead,
+    ahead: ThumbnailPrefetch,
 ) -> tuple[Any, State, str]:
     """Run the notebook and write what became of it; return how it ended."""
     executed, state, reason, cells_s = run(
