@@ -160,7 +160,7 @@ def test(
 
     Exits with 1 when a preview failed; a change is none, unless --fail-on-change says so.
     """
-    from runner.preview.preview_run import golden_subjects, try_template
+    from runner.preview.preview_run import golden_subjects, preview_template
 
     workspace = Workspace.find()
     with (
@@ -172,7 +172,7 @@ def test(
         subjects = golden_subjects(coordinator.catalogue, chosen, shots)
         if output is not None and len(subjects) > 1:
             raise click.UsageError(f"{len(subjects)} notebooks do not fit into {output}: give one")
-        preview = try_template(
+        preview = preview_template(
             coordinator, chosen, subjects, workers=workers, listener=None if as_json else narrator
         )
     if output is not None:
