@@ -25,7 +25,7 @@ PHASES = {  # function called by `publish` → its purpose
     "_mentioning": "look",
     "write_subject": "shots and days",
     "write_across": "across shots",
-    "write_beside": "templates, signals, devices, weeks, months, feeds",
+    "write_reference_pages": "templates, signals, devices, weeks, months, feeds",
     "home_page": "home, latest, days",
     "days_page": "home, latest, days",
     "latest_page": "home, latest, days",
@@ -118,7 +118,7 @@ def _phases() -> Iterator[dict[str, float]]:
             )
         for owner, name, what in (
             (publisher.Theme, "load", "theme"),
-            (publisher.SiteData, "take", "data of the site"),
+            (publisher.SiteData, "add_shot", "data of the site"),
             (publisher.SiteData, "write", "data of the site"),
             (publisher.Writer, "switch", "switch"),
             (publisher.Writer, "remove_unmentioned", "remove"),

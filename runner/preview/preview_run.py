@@ -166,7 +166,7 @@ def _run(
                 done = given_up(job, error)
             except BrokenProcessPool as error:
                 raise IshtarError(
-                    f"{job}: its worker died; check the system log for a lack of memory"
+                    f"{job}: its worker died; check the system log for lack of memory"
                 ) from error
             made[job.subject] = done
             if listener:

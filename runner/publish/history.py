@@ -215,8 +215,8 @@ def trend(
         y = round(HEIGHT - MARGIN - level * (HEIGHT - 2 * MARGIN), 1)
         path += f"{'L' if i == last + 1 else 'M'}{x:g} {y:g}"
         last = i
-        told = quantity(scrap.value, scrap.sigma, scrap.unit, signed=known.signed)
-        points.append((x, y, shot, str(told)))
+        shown = quantity(scrap.value, scrap.sigma, scrap.unit, signed=known.signed)
+        points.append((x, y, shot, str(shown)))
     return Trend(
         name=name,
         label=known.label,

@@ -92,6 +92,6 @@ def fair_share(keys: Iterable[Key], most: int) -> list[Key]:
 
 
 def is_number(scrap: Scrap) -> bool:
-    """Whether a result is a finite number."""
+    """Return whether a result is a finite number."""
     value = scrap.value
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
