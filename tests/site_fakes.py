@@ -307,13 +307,13 @@ def _shot(number: int, date: datetime) -> ShotRecord:
         "useful": number % 5 != 0,
         "comment": "",
     }
-    marks: list[str] = []
+    problems: list[str] = []
     if number == FIRST + 8:
         attributes["comment"] = MARKUP
     if number == FIRST + 14:
         attributes["comment"] = "Second antenna strap back in; density jumps at 1.8 kW."
     if number == FIRST + 11:
-        marks = [
+        problems = [
             "Lang_I is clipped for 3.2 % of the samples",
             f"The channel {MARKUP} is missing from PXI M6251",
         ]
@@ -389,7 +389,7 @@ def _shot(number: int, date: datetime) -> ShotRecord:
         sources=sources,
         wiring=wiring,
         components=components,
-        marks=marks,
+        problems=problems,
     )
 
 

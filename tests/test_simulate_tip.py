@@ -236,7 +236,7 @@ def test_the_command_writes_what_the_campaign_has(tmp_path, capsys):
     ("wrong", "says"),
     [
         (("--probe", "independnt"), "did you mean 'independent'"),
-        (("--magnetised",), "choose 'independent' with them"),
+        (("--magnetised",), "choose 'independent'"),
     ],
 )
 def test_a_model_that_there_is_not_is_refused(tmp_path, capsys, command, wrong, says):

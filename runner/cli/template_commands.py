@@ -162,7 +162,7 @@ def test(
 
     Exits with 1 if a preview failed; changes count only with --fail-on-change.
     """
-    from runner.preview.preview_run import golden_subjects, try_template
+    from runner.preview.preview_run import golden_subjects, preview_template
 
     workspace = Workspace.find()
     with (
@@ -176,7 +176,7 @@ def test(
             raise click.UsageError(
                 f"-o {output} takes one notebook, and there are {len(subjects)}: give one shot"
             )
-        preview = try_template(
+        preview = preview_template(
             coordinator,
             chosen,
             subjects,

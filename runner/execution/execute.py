@@ -44,7 +44,7 @@ from runner.receipts import (
     report_folder,
 )
 from runner.render.notebook import render_report, write_plainly
-from runner.render.prefetch import Ahead
+from runner.render.prefetch import ThumbnailPrefetch
 from runner.templates.template import Template, file_stamp, read_template
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _execute(
     packages, sources = sandbox.installed(), library().stamps()
     folder = WorkingFolder(reports, RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX)
     temporary = folder.path
-    ahead = Ahead()
+    ahead = ThumbnailPrefetch()
     try:
         scraps: tuple[Scrap, ...] = ()
         with phases.phase("prepare"):
@@ -228,7 +228,7 @@ def _run(
     job: Job,
     phases: Phases,
     progress: ProgressWriter,
-    ahead: Ahead,
+    ahead: ThumbnailPrefetch,
 ) -> tuple[Any, State, str]:
     """Run the notebook and write it; return it with its state and reason."""
     executed, state, reason, cells_s = run(
