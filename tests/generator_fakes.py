@@ -10,9 +10,9 @@ import numpy as np
 
 from ishtar.store import Origin, SourceFile, SourceWriter
 from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
-from runner.ingest.days import follow_shot
-from runner.ingest.generatorlog import Pulse
-from runner.ingest.matching import Followed
+from runner.ingest.days.day_logs import follow_shot
+from runner.ingest.days.matching import Followed
+from runner.ingest.generatorlog.generatorlog_converter import Pulse
 
 DAY = dt.date(2026, 11, 22)
 NAME = "GENERATOR_2026-11-22.txt"

@@ -33,11 +33,11 @@ from runner.ingest import (
     remove_leftovers,
     scan,
 )
-from runner.ingest.incoming import open_for_writing
+from runner.ingest.days.matching import Followed
 from runner.ingest.ingest_errors import stopped
-from runner.ingest.matching import Followed
-from runner.ingest.quarantine import held, reason_of
-from runner.ingest.source_hash import BLOCK, FollowingHash, sha256_of
+from runner.ingest.raw_files.quarantine import held, reason_of
+from runner.ingest.raw_files.settling import open_for_writing
+from runner.ingest.raw_files.source_hash import BLOCK, FollowingHash, sha256_of
 
 pytestmark = pytest.mark.whole
 
@@ -461,7 +461,7 @@ def test_two_different_files_of_one_name_at_once_leave_one_stored(ws: Workspace)
 
 STAYS = """
 import threading
-from runner.ingest.tdms import Tdms
+from runner.ingest.tdms.tdms_converter import Tdms
 
 class Stays(Tdms):
     def convert(self, path, context):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ingest.assignment import assign, within, without
-from runner.ingest.source_hash import sha256_of_beginnings
+from runner.ingest.days.assignment import assign, within, without
+from runner.ingest.raw_files.source_hash import sha256_of_beginnings
 from tests.generator_fakes import some_pulse
 
 

@@ -15,7 +15,7 @@ import pytest
 from ishtar.attributes.edits import edit
 from ishtar.store import SourceFile, problems
 from runner.ingest import IngestSettings, follow_shots, match_day, match_days, shot_times
-from runner.ingest.day_index import note_time
+from runner.ingest.days.day_index import note_time
 from tests.generator_fakes import DAY, NAME, SETTINGS, Place, idle, powers, pulse
 
 pytestmark = pytest.mark.whole
@@ -352,11 +352,11 @@ def test_a_day_can_be_matched_with_settings_of_one_s_own(place):
 def test_a_log_is_not_read_again_where_nothing_has_changed(place, monkeypatch):
     place.csv(3, "2026-11-22T09:10:00")
     place.log(ROWS)
-    monkeypatch.setattr("runner.ingest.days.match_log", fail)
+    monkeypatch.setattr("runner.ingest.days.day_logs.match_log", fail)
     place.dated(3, "2026-11-22T09:10:01")  # not the clock that counts
     place.dated(5, "2026-11-27T09:10:00")  # another day
     path = place.source(3, None, "scope.h5")
-    from runner.ingest.days import follow_shot
+    from runner.ingest.days.day_logs import follow_shot
 
     assert follow_shot(place.layout, place.settings, 3, path).shots == []
     assert match_days(place.layout, place.settings).notes == []

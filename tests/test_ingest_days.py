@@ -18,16 +18,16 @@ from ishtar.store import SourceFile, problems
 from runner.ingest import (
     IngestSettings,
     Layout,
-    days,
     follow_shots,
     index_days,
     ingest_file,
     match_day,
     shot_times,
-    text_table,
 )
-from runner.ingest.day_state import state_path
-from runner.ingest.generatorlog import DayLog, GeneratorLog
+from runner.ingest.days import day_logs
+from runner.ingest.days.day_state import state_path
+from runner.ingest.generatorlog.generatorlog_converter import DayLog, GeneratorLog
+from runner.ingest.parsing import text_table
 from runner.simulate import Campaign, simulate
 from tests.generator_fakes import (
     AHEAD_S,
@@ -244,13 +244,13 @@ def test_a_log_whose_copy_is_not_what_came_stays_in_incoming(place: Place, monke
     path = place.layout.incoming / NAME
     path.write_text("\n".join([HEADER, *pulse("09:10:00.3")]) + "\n")
     content = path.read_bytes()
-    matched = days.index_once
+    matched = day_logs.index_once
 
     def damage(layout: Layout) -> None:
         matched(layout)
         place.kept.write_bytes(content.replace(b"500.0", b"600.0", 1))
 
-    monkeypatch.setattr(days, "index_once", damage)
+    monkeypatch.setattr(day_logs, "index_once", damage)
     place.ingest(path, incoming=True)
     assert path.read_bytes() == content
 

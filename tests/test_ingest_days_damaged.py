@@ -19,9 +19,9 @@ from runner.ingest import (
     index_days,
     match_day,
     match_days,
-    placement,
     shot_times,
 )
+from runner.ingest.days import placement
 from tests.generator_fakes import DAY, HEADER, NAME, Place, idle, powers, pulse
 
 pytestmark = pytest.mark.whole
@@ -169,7 +169,7 @@ def test_a_log_that_cannot_be_read_at_all_is_named(place, monkeypatch):
     def fail(path):
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr("runner.ingest.generatorlog.DayLog.of", fail)
+    monkeypatch.setattr("runner.ingest.generatorlog.generatorlog_converter.DayLog.of", fail)
     found = place.csv(3, "2026-11-22T09:10:00.5")
     assert found.notes == found.problems
     (note,) = found.notes

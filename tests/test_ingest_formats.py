@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ishtar.store import SourceFile
-from runner.ingest import IngestSettings, Outcome, text_table
-from runner.ingest.datecsv import DateCsv
+from runner.ingest import IngestSettings, Outcome
+from runner.ingest.datecsv.datecsv_converter import DateCsv
+from runner.ingest.parsing import text_table
 from runner.simulate import write_archive, write_lvm
 from tests.ingest_fakes import ingest_into, source_of
 

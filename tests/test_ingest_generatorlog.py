@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file, text_table
-from runner.ingest.generatorlog import DayLog, GeneratorLog
+from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
+from runner.ingest.generatorlog.generatorlog_converter import DayLog, GeneratorLog
 from runner.ingest.ingest_errors import Rejected
+from runner.ingest.parsing import text_table
 
 NAME = "GENERATOR_2026-11-22.txt"
 HEADER = "Time\tForwardPower[W]\tReflectedPower[W]"
@@ -248,8 +249,8 @@ def test_utf_16_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_log_of_one_endless_line_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.ingest.text_table.LONGEST_LINE", 1 << 20)
-    monkeypatch.setattr("runner.ingest.text_table.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("runner.ingest.parsing.text_table.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("runner.ingest.parsing.text_table.BLOCK_BYTES", 1 << 18)
     path = tmp_path / NAME
     path.write_bytes(f"{HEADER}\n".encode() + b"\0" * (3 << 20))
     with pytest.raises(Rejected, match="has a line of more than 1 MB"):

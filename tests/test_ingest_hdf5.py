@@ -13,7 +13,7 @@ import pytest
 from h5py import h5a, h5f, h5o, h5s, h5t
 
 from ishtar.store import SourceFile
-from runner.ingest import h5_attributes, h5_structure, h5archive
+from runner.ingest.hdf5 import h5_attributes, h5_structure, h5archive
 from runner.ingest.ingest_errors import IngestStopped
 from tests.hdf5_fakes import GOOD, Written, good, ingest
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
-from runner.ingest import h5_packed, h5_storage
+from runner.ingest.hdf5 import h5_packed, h5_storage
 from tests.hdf5_fakes import GOOD, Written, filtered, good, ingest
 
 pytestmark = pytest.mark.whole

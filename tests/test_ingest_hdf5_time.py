@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from runner.ingest import h5_clock
+from runner.ingest.hdf5 import h5_clock
 from tests.hdf5_fakes import Written, good
 
 N = np.arange(5.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runner.ingest import IngestSettings
-from runner.ingest.lvm import group_of
+from runner.ingest.lvm.lvm_converter import group_of
 from tests.ingest_fakes import ingest_into
 from tests.lvm_fakes import NO_X, ROWS, Lvm, Part, at, put, stored, times, values
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ishtar.store import SourceFile
-from runner.ingest.lvm import Lvm as Converter
+from runner.ingest.lvm.lvm_converter import Lvm as Converter
 from tests.lvm_fakes import NO_X, ROWS, Lvm, Part, at, convert, put, stored, times, values
 
 SINCE_1904 = (dt.datetime(2026, 11, 22, 10) - dt.datetime(1904, 1, 1)).total_seconds()

@@ -14,9 +14,10 @@ from nptdms import TdmsWriter as NpTdmsWriter
 from nptdms.types import String
 
 from ishtar.store import ScaleError, SourceFile
-from runner.ingest import Layout, ingest_file, tdms_blocks, tdms_time
-from runner.ingest.tdms_blocks import TdmsMetadata
-from runner.ingest.tdms_scale import scale_of
+from runner.ingest import Layout, ingest_file
+from runner.ingest.tdms import tdms_blocks, tdms_time
+from runner.ingest.tdms.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms.tdms_scale import scale_of
 from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, truncate, volts_properties
 from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import daqmx_index, ingested, noise, segment, tdms_object

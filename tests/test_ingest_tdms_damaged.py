@@ -15,8 +15,8 @@ from nptdms import TdmsFile
 from ishtar.store import Origin, SourceFile, SourceWriter
 from runner.ingest import NotWhole, Rejected
 from runner.ingest.context import Context
-from runner.ingest.tdms import Tdms
-from runner.ingest.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms.tdms_converter import Tdms
 from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, truncate
 from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import (

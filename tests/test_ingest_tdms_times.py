@@ -10,8 +10,8 @@ import pytest
 from nptdms import ChannelObject, GroupObject, RootObject, TdmsWriter
 
 from ishtar.store import SourceFile
-from runner.ingest import tdms_sinks
-from runner.ingest.stated_numbers import stated_number, stated_seconds, time_unit
+from runner.ingest.parsing.stated_numbers import stated_number, stated_seconds, time_unit
+from runner.ingest.tdms import tdms_sinks
 from tests.tdms_fakes import ingested, notes
 
 T0 = np.datetime64("2026-11-22T09:00:00", "us")
@@ -190,7 +190,7 @@ def test_segments_that_overlap_are_told(tmp_path: Path) -> None:
 def test_a_change_of_rate_is_kept(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.ingest import tdms_blocks
+    from runner.ingest.tdms import tdms_blocks
 
     monkeypatch.setattr(tdms_blocks, "BLOCK_BYTES", block)  # blocks that end within pieces
     slow = waveform(0.0, 1.0)
@@ -450,7 +450,7 @@ def test_a_channel_of_times_is_an_axis(
 def test_time_stamps_are_an_axis(
     tmp_path: Path, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.ingest import tdms_time
+    from runner.ingest.tdms import tdms_time
 
     monkeypatch.setattr(tdms_time, "LONGEST_CLOCK", longest)
     stamps = np.array([at(0.1 * k) for k in range(5)])

@@ -288,7 +288,7 @@ def test_another_unit_of_the_same_kind_is_converted(tmp_path: Path) -> None:
 def test_another_scale_counts_from_where_it_is_stated(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.ingest import tdms_blocks
+    from runner.ingest.tdms import tdms_blocks
 
     monkeypatch.setattr(tdms_blocks, "BLOCK_BYTES", block)
     path = written(

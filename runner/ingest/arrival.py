@@ -19,14 +19,14 @@ from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
 from ishtar.plain_files import is_utf8, readable
 from ishtar.store import SourceFile
 from runner.ingest.conversion import Identity, Request, Verdict, convert
-from runner.ingest.incoming import lies_in
 from runner.ingest.ingest_errors import IngestStopped, SourceMissing, stopped
 from runner.ingest.ingest_outcome import Outcome
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.processes import ConversionDied, convert_apart
-from runner.ingest.quarantine import put_aside, quarantine, taken
+from runner.ingest.raw_files.quarantine import put_aside, quarantine, taken
+from runner.ingest.raw_files.settling import lies_in
+from runner.ingest.raw_files.source_hash import sha256_of
 from runner.ingest.settings import IngestSettings
-from runner.ingest.source_hash import sha256_of
 
 ORIGINALS = "originals"  # in data/: sources of which something could not be stored as it is
 Progress = Callable[[int, int], None]

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ishtar.store import ChannelWriter, SourceWriter
-from runner.ingest.dates import iso
+from runner.ingest.parsing.dates import iso
 from runner.ingest.settings import IngestSettings
 
 

@@ -18,16 +18,16 @@ from typing import Any, Literal, NamedTuple, Protocol
 from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
 from ishtar.store import Origin, SourceFile, SourceWriter, problems
 from runner.ingest.context import Context
-from runner.ingest.days import follow_shot, ingest_day_log
-from runner.ingest.incoming import open_for_writing
+from runner.ingest.days.day_logs import follow_shot, ingest_day_log
 from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, stopped
 from runner.ingest.layout import Layout, shot_folder, workspace_root
 from runner.ingest.limits import written_limit
-from runner.ingest.quarantine import quarantine
+from runner.ingest.parsing.shot_number import checked_shot, shot_in
+from runner.ingest.raw_files.quarantine import quarantine
+from runner.ingest.raw_files.settling import open_for_writing
+from runner.ingest.raw_files.source_hash import FollowingHash, sha256_of, sha256_of_beginnings
 from runner.ingest.registry import HEAD_BYTES, Converter, converters
 from runner.ingest.settings import IngestSettings
-from runner.ingest.shot_number import checked_shot, shot_in
-from runner.ingest.source_hash import FollowingHash, sha256_of, sha256_of_beginnings
 
 log = logging.getLogger(__name__)
 

@@ -24,11 +24,11 @@ from runner.ingest.context import Context
 
 HEAD_BYTES = 4096
 BUILT_IN = (
-    "runner.ingest.tdms:Tdms",
-    "runner.ingest.lvm:Lvm",
-    "runner.ingest.h5archive:H5Archive",
-    "runner.ingest.generatorlog:GeneratorLog",
-    "runner.ingest.datecsv:DateCsv",
+    "runner.ingest.tdms.tdms_converter:Tdms",
+    "runner.ingest.lvm.lvm_converter:Lvm",
+    "runner.ingest.hdf5.h5archive:H5Archive",
+    "runner.ingest.generatorlog.generatorlog_converter:GeneratorLog",
+    "runner.ingest.datecsv.datecsv_converter:DateCsv",
 )
 
 

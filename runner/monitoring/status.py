@@ -24,8 +24,8 @@ import psutil
 
 from ishtar.workspace import Workspace
 from runner.attempts import Trouble
-from runner.ingest.intake import WaitingFile
-from runner.ingest.quarantine import Held, held
+from runner.ingest.raw_files.intake import WaitingFile
+from runner.ingest.raw_files.quarantine import Held, held
 from runner.monitoring.progress import AtWork, clear_progress, read_progress, write_passing
 from runner.templates.template import read_templates
 

@@ -18,7 +18,7 @@ from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
-from runner.ingest.quarantine import held
+from runner.ingest.raw_files.quarantine import held
 from runner.monitoring.status import lasting_troubles
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ishtar.workspace import Workspace
 from runner.attempts import Trouble
 from runner.ingest.ingest_outcome import Outcome
-from runner.ingest.intake import WaitingFile
-from runner.ingest.quarantine import held
+from runner.ingest.raw_files.intake import WaitingFile
+from runner.ingest.raw_files.quarantine import held
 from runner.monitoring.progress import AtWork, kind_of, read_progress, write_passing
 from runner.monitoring.status import Board, LastFile
 from runner.service.outside import Change

@@ -1,0 +1,1 @@
+"""CSV files with a date in each row."""

@@ -1,0 +1,1 @@
+"""Raw files on disk: arriving, hashed, in quarantine, left over."""
