@@ -61,7 +61,7 @@ class Place:
 
     def ingest(self, path: Path, **options: object) -> Outcome:
         """Let a file arrive."""
-        options = {"apart": False} | options
+        options = {"isolated": False} | options
         return ingest_file(path, layout=self.layout, settings=self.settings, **options)  # type: ignore[arg-type]
 
     def shot(self, number: int, time: str, day: str = "2026-11-22") -> Outcome:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.ingest.days.assignment import assign, within, without
-from runner.ingest.raw_files.source_hash import sha256_of_beginnings
+from runner.ingest.raw_files.source_hash import sha256_of_prefixes
 from tests.generator_fakes import some_pulse
 
 
@@ -110,4 +110,4 @@ def test_the_beginnings_of_a_file_are_hashed_in_one_go(tmp_path):
     path.write_bytes(content)
     sizes = [len(content), 0, 7, 4 << 20, 7, (4 << 20) + 1]
     expected = {size: sha256(content[:size]).hexdigest() for size in sizes}
-    assert sha256_of_beginnings(path, [*sizes, len(content) + 1]) == expected
+    assert sha256_of_prefixes(path, [*sizes, len(content) + 1]) == expected

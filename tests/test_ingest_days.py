@@ -127,7 +127,7 @@ def test_another_log_is_refused_where_it_is_not_known_what_was_matched(place: Pl
     state_path(place.kept).unlink()
     outcome = place.log(pulse("09:10:00.3", power=100.0))
     assert outcome.status == "quarantined"
-    assert "does not continue it; the first stays" in outcome.reason
+    assert "does not continue it; which stays: rename" in outcome.reason
 
 
 def test_what_was_said_when_a_log_came_is_not_said_again(place: Place) -> None:
@@ -201,7 +201,7 @@ def test_another_log_under_a_known_name_goes_to_quarantine(place: Place) -> None
     place.log(rows)
     outcome = place.log(pulse("09:10:00.3", power=100.0))
     assert outcome.status == "quarantined"
-    assert "does not continue it; the first stays" in outcome.reason
+    assert "does not continue it; which stays: rename" in outcome.reason
     assert place.forward(3) == powers(rows)
 
 
@@ -321,7 +321,7 @@ def test_logs_are_read_as_generators_write_them(
 def test_a_log_with_a_line_that_is_no_row_is_not_kept(place: Place) -> None:
     outcome = place.log([*pulse("09:10:00.3"), "09:11:00.000\tbroken\t1.0"])
     assert outcome.status == "quarantined"
-    assert "at row 21 below its header: 'broken' is no number" in outcome.reason
+    assert "at row 21 below its header: 'broken' is not a number" in outcome.reason
     assert not (place.layout.days / "2026-11-22" / NAME).exists()
 
 

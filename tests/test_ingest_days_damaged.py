@@ -131,7 +131,7 @@ def test_a_damaged_state_of_a_log_is_made_anew(place, content, caplog):
     [
         (b"", "has no line that names Time"),
         (b"\0" * 4096, "has no line that names Time"),
-        (f"{HEADER}\n09:10:37.7\tbroken\t1\n".encode(), "'broken' is no number"),
+        (f"{HEADER}\n09:10:37.7\tbroken\t1\n".encode(), "'broken' is not a number"),
     ],
 )
 def test_a_damaged_log_is_named_and_the_others_of_the_day_are_matched(

@@ -98,11 +98,11 @@ def test_midnight_is_passed_whatever_the_clock(tmp_path: Path, times: list[str])
         ("09:00:02 or so\t500.0\t5.0", "its time '09:00:02 or so' cannot be read"),
         ("\t500.0\t5.0", "its time '' cannot be read"),
         ("2026-11-22T09:00:02Z\t500.0\t5.0", "has a zone"),
-        ("09:00:02\t5_0\t5.0", "at row 3 below its header: '5_0' is no number"),
+        ("09:00:02\t5_0\t5.0", "at row 3 below its header: '5_0' is not a number"),
         ("09:00:02\t500.0\t5.0\t7", "at row 3 below its header: it has 4 cells for 3 columns"),
         ("09:00:02\r09:00:03\t500.0\t5.0", "cannot be read"),
-        ("09:00:02\t50\x000\t5.0", "is no number"),
-        ("09:00:02\t500.\x1e\t5.0", "is no number"),
+        ("09:00:02\t50\x000\t5.0", "is not a number"),
+        ("09:00:02\t500.\x1e\t5.0", "is not a number"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, row: str, reason: str) -> None:
@@ -123,7 +123,7 @@ def test_a_decimal_comma_between_commas_is_refused(tmp_path: Path) -> None:
 def test_numbers_with_a_comma_and_with_a_point_are_refused(tmp_path: Path) -> None:
     """1,500 may be one and a half, or a thousand and a half thousand."""
     path = log(tmp_path, [*powered(["09:00:00"]), "09:00:01\t1,500\t5.0"])
-    told = "at row 2 below its header: '1,500' stands among numbers with another sign"
+    told = "at row 2 below its header: '1,500' is among numbers with another decimal sign"
     with pytest.raises(Rejected, match=told):
         pulses(path)
     commas = [row.replace(".", ",") for row in powered(["09:00:00.5", "09:00:01.5"])]
@@ -135,7 +135,7 @@ def test_numbers_with_a_comma_and_with_a_point_are_refused(tmp_path: Path) -> No
 def test_signs_are_told_apart_over_the_whole_log(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(text_table, "BLOCK_BYTES", 64)
     rows = [*powered([f"09:00:{k:02d}" for k in range(9)]), "09:00:30\t1,500\t5,0"]
-    with pytest.raises(Rejected, match="at row 10 below its header: '1,500' stands among"):
+    with pytest.raises(Rejected, match="at row 10 below its header: '1,500' is among numbers with"):
         pulses(log(tmp_path, rows))
 
 

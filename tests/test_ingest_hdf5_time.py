@@ -80,13 +80,13 @@ def test_a_rate_that_is_none_leaves_samples_counted(tmp_path: Path, sampling: An
     written = rated(tmp_path, sampling=sampling)
     assert facts(written["g/U"]) == COUNTED
     assert "g/U: sampling" in written.reason
-    assert "is no rate in Hz" in written.reason
+    assert "is not a rate in Hz" in written.reason
 
 
 def test_a_start_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     written = rated(tmp_path, sampling=10.0, Tstart="soon")
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "sampling")
-    assert "g/U: Tstart 'soon' is no number of seconds" in written.reason
+    assert "g/U: Tstart 'soon' is not a time in s" in written.reason
 
 
 @pytest.mark.parametrize("step", [-0.1, 0.0, 1e-320, 1e300, "1,000", "soon"])
@@ -105,7 +105,7 @@ def test_a_step_that_is_none_costs_no_other_channel(tmp_path: Path, step: Any) -
 def test_a_rate_that_contradicts_the_step_is_said(tmp_path: Path) -> None:
     written = rated(tmp_path, sampling=100.0, SampleTime=0.1)
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "SampleTime")
-    assert "SampleTime says 0.1 s but sampling 100 Hz, which is not used" in written.reason
+    assert "SampleTime is 0.1 s but sampling 100 Hz is ignored" in written.reason
     assert rated(tmp_path / "same", sampling="10 Hz", SampleTime=0.1).reason == ""
 
 
@@ -142,13 +142,13 @@ def waveform(tmp_path: Path, **attributes: Any) -> Written:
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
-        ({"wf_increment": 0.0}, "g/U: its wf_increment 0.0 is no step"),
-        ({"wf_increment": -1.0}, "g/U: its wf_increment -1.0 is no step"),
-        ({"wf_increment": 1e300}, "g/U: its wf_increment 1e+300 is no step"),
-        ({"wf_increment": "1,000"}, "g/U: its wf_increment '1,000' is no step"),
+        ({"wf_increment": 0.0}, "g/U: its wf_increment 0.0 is not a valid step"),
+        ({"wf_increment": -1.0}, "g/U: its wf_increment -1.0 is not a valid step"),
+        ({"wf_increment": 1e300}, "g/U: its wf_increment 1e+300 is not a valid step"),
+        ({"wf_increment": "1,000"}, "g/U: its wf_increment '1,000' is not a valid step"),
         (
             {"wf_increment": 0.1, "wf_xname": "Frequency"},
-            "g/U: it lies along 'Frequency', in no unit (wf_xunit_string)",
+            "g/U: its x axis 'Frequency' has no unit (wf_xunit_string)",
         ),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_start_that_counts_from_a_date_is_a_moment(
 
     written = Written(tmp_path, fill)
     assert written["g/U"].t0 == 2.0
-    assert "is taken for" in written.reason
+    assert "is read as" in written.reason
 
 
 def test_what_says_nothing_is_counted(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_what_counts_from_elsewhere_is_no_date(tmp_path: Path, first: float, uni
     written = timed(tmp_path, "Time", first + N, {"unit": unit})
     step = 86400.0 if unit == "d" else 1.0
     np.testing.assert_allclose(written["g/U"].time(), step * N, atol=1e-3)
-    assert "which is no date that is read" in written.reason
+    assert "which is not a known date" in written.reason
     assert "date" not in written.source.attributes
 
 
@@ -409,7 +409,7 @@ def test_times_of_no_value_cost_no_other_channel(tmp_path: Path) -> None:
 def test_large_times_that_are_no_date_count_from_their_first(tmp_path: Path) -> None:
     written = timed(tmp_path, "Time", 2e8 + N, {"unit": "s"})
     assert written["g/U"].time().tolist() == N.tolist()
-    assert "g/Time begins at 200000000 s, which is no date that is read" in written.reason
+    assert "g/Time begins at 200000000 s, which is not a known date" in written.reason
 
 
 def test_times_that_were_never_written_are_none(tmp_path: Path) -> None:
@@ -690,7 +690,7 @@ def test_the_date_is_read_as_people_and_programs_write_it(
 ) -> None:
     written = dated(tmp_path, Date=date)
     assert written.source.attributes == {"date": stored}
-    assert ("is taken for" in written.reason) == (not isinstance(stated(date), str | bytes))
+    assert ("is read as" in written.reason) == (not isinstance(stated(date), str | bytes))
 
 
 def stated(date: Any) -> Any:

@@ -335,7 +335,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
     refused(
         tmp_path,
         Lvm(segments=[Part(rows=rows)]),
-        f"a row that is no numbers, row 2 of segment 1: {cell!r} is no number",
+        f"a row that is no numbers, row 2 of segment 1: {cell!r} is not a number",
     )
 
 

@@ -218,7 +218,7 @@ def test_without_a_step_the_x_column_counts(tmp_path: Path, delta: str | None) -
 @pytest.mark.parametrize("delta", ["half", "1_0", "0.5 s", "1,000", "0.\x1e"])
 def test_a_step_that_is_no_number_is_refused(tmp_path: Path, delta: str) -> None:
     lvm = Lvm(segments=[Part(rows=ROWS, entries=entries(Delta_X=delta))])
-    refused(tmp_path, lvm, f"{delta!r} in a header is no number")
+    refused(tmp_path, lvm, f"{delta!r} in a header is not a number")
 
 
 def test_a_step_may_have_a_comma_where_numbers_have(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_point_among_decimal_commas_is_refused(tmp_path: Path) -> None:
     """1.000 may be one or a thousand."""
     rows = ["0,0\t1,5\t2,0", "0,5\t1.000\t2,0"]
     lvm = Lvm(segments=[Part(rows=rows)], settings={"Decimal_Separator": ","})
-    refused(tmp_path, lvm, "'1.000' stands among numbers with another sign for decimals")
+    refused(tmp_path, lvm, "'1.000' is among numbers with another decimal sign")
 
 
 @pytest.mark.parametrize(

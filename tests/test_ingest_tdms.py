@@ -476,7 +476,7 @@ def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
         if size in ends:
             continue  # a file that ends between two segments cannot be told from a whole one
         path.write_bytes(whole[:size])
-        outcome = ingest_file(path, layout=layout, settings=SETTINGS, incoming=True, apart=False)
+        outcome = ingest_file(path, layout=layout, settings=SETTINGS, incoming=True, isolated=False)
         assert outcome.status == ("waiting" if size >= 4 else "quarantined"), size
 
 
@@ -496,7 +496,7 @@ def test_garbage_after_the_magic_is_no_crash(tmp_path: Path) -> None:
             data[at] = int(rng.integers(0, 256))
         path = tmp_path / f"{k + 1:05d}_x.tdms"
         path.write_bytes(data)
-        outcome = ingest_file(path, layout=layout, settings=SETTINGS, apart=False)
+        outcome = ingest_file(path, layout=layout, settings=SETTINGS, isolated=False)
         assert outcome.status in ("stored", "quarantined")
 
 

@@ -117,7 +117,7 @@ def test_an_offset_of_the_waveform_counts_before_tstart(tmp_path: Path) -> None:
     source = stored(tmp_path, [("PXI/a", FIVE, before)], groups={"PXI": {"Tstart": -0.5}})
     assert source.channels["PXI/a"].t0 == -0.25
     assert source.attributes["date"] == "2026-11-22T10:00:01"
-    assert "wf_start_offset is -0.25 s but Tstart -0.5 s, not used" in notes(source)
+    assert "wf_start_offset is -0.25 s but Tstart -0.5 s is ignored" in notes(source)
 
 
 def test_two_groups_that_contradict_each_other_are_told(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_step_that_is_no_use_leaves_the_next_one(tmp_path: Path) -> None:
     own, group = {"wf_increment": float("nan")}, {"SampleTime": 0.25}
     source = stored(tmp_path, [("g/a", FIVE, own)], groups={"g": group})
     assert source.channels["g/a"].dt == 0.25
-    assert "wf_increment nan is no step" in notes(source)
+    assert "wf_increment nan is not a valid step" in notes(source)
 
 
 def test_a_start_without_digits_left_for_the_step_is_told(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_step_and_a_rate_that_disagree_are_told(tmp_path: Path) -> None:
         tmp_path, [("g/a", FIVE, {})], groups={"g": {"SampleTime": 0.1, "sampling": 1e5}}
     )
     assert source.channels["g/a"].dt == 0.1
-    assert "sampling 100000 Hz, which is not used" in notes(source)
+    assert "sampling 100000 Hz is ignored" in notes(source)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_spectra_that_follow_each_other_begin_anew(tmp_path: Path) -> None:
 def test_an_axis_without_a_unit_is_none(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/a", FIVE, waveform(0.0, 50.0, wf_xname="Frequency"))])
     assert source.channels["g/a"].x_unit == ""
-    assert "lies along 'Frequency', in no unit" in notes(source)
+    assert "its x axis 'Frequency' has no unit" in notes(source)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +515,8 @@ def test_notes_of_many_channels_are_one(tmp_path: Path) -> None:
     source = stored(tmp_path, [(f"g/{k}", FIVE, {"wf_increment": -1.0}) for k in range(50)])
     told = source.properties["notes"]
     assert told == [
-        "g/0, g/1, g/2 and 47 more: its wf_increment -1.0 is no step: stored by sample number"
+        "g/0, g/1, g/2 and 47 more: its wf_increment -1.0 is not a valid step: "
+        "stored by sample number"
     ]
 
 
@@ -591,14 +592,14 @@ def test_a_start_that_counts_from_a_date_is_a_moment(tmp_path: Path, group: Any,
     source = stored(tmp_path, parts, groups={"g": group})
     channel = source.channels["g/U"]
     assert (channel.x_unit, channel.t0, channel.dt) == ("s", 0.5, 0.1)
-    assert "is taken for" in notes(source)
+    assert "is read as" in notes(source)
 
 
 def test_the_start_time_counts_before_a_start_that_says_the_date_again(tmp_path: Path) -> None:
     own = waveform(0.5) | {"wf_start_offset": NINE + 9}
     source = stored(tmp_path, [("g/U", FIVE, own), ("h/a", FIVE, waveform(0.0))])
     assert source.channels["g/U"].t0 == 0.5
-    assert "counts from a date: its wf_start_time counts" in notes(source)
+    assert "is a date: its wf_start_time is used instead" in notes(source)
 
 
 @pytest.mark.parametrize("unit", ["[ms]", "(ms)", "msec.", " ms "])

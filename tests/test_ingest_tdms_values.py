@@ -217,8 +217,8 @@ BAD = {
         scales({"NI_Scale[0]_Scale_Type": "Linear"}),
         "lacks the property 'NI_Scale[0]_Linear_Slope'",
     ),
-    "slope in words": (scales(linear(0, "steep", 0.0)), "is 'steep', which is no number"),  # type: ignore[arg-type]
-    "slope is NaN": (scales(linear(0, float("nan"), 0.0)), "which is no number"),
+    "slope in words": (scales(linear(0, "steep", 0.0)), "is 'steep', which is not a number"),  # type: ignore[arg-type]
+    "slope is NaN": (scales(linear(0, float("nan"), 0.0)), "which is not a number"),
     "feeds itself": (scales(linear(0, 1.0, 0.0, 0)), "feed each other"),
     "sums feed each other": (
         scales(

@@ -1,4 +1,4 @@
-"""Ingest: files that arrive become the stored files of their shots, or go to quarantine.
+"""Ingest: an arriving file becomes a stored file of its shot, or goes to quarantine.
 
 ::
 

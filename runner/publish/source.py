@@ -18,7 +18,7 @@ from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
-from runner.ingest.raw_files.quarantine import held
+from runner.ingest.raw_files.quarantine import quarantined_files
 from runner.monitoring.status import lasting_troubles
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
@@ -187,7 +187,7 @@ class WorkspaceSource:
         """Return templates out of order, what the service cannot do, and quarantined files."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
         found += lasting_troubles(self.workspace)
-        for file in held(self.workspace.quarantine):
+        for file in quarantined_files(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 

@@ -20,7 +20,7 @@ from ishtar.workspace import Workspace
 from runner.attempts import Trouble
 from runner.ingest.ingest_outcome import Outcome
 from runner.ingest.raw_files.intake import WaitingFile
-from runner.ingest.raw_files.quarantine import held
+from runner.ingest.raw_files.quarantine import quarantined_files
 from runner.monitoring.progress import AtWork, kind_of, read_progress, write_passing
 from runner.monitoring.status import Board, LastFile
 from runner.service.outside import Change
@@ -50,7 +50,7 @@ class ServiceObserver:
     def __enter__(self) -> ServiceObserver:
         """Begin to tell; where metrics cannot be served, the service works all the same."""
         self.metrics.put("ishtar_start_time_seconds", self.board.holder.since)
-        self._quarantined = len(held(self._workspace.quarantine))
+        self._quarantined = len(quarantined_files(self._workspace.quarantine))
         where = ""
         if self._where == METRICS_FILE:
             where = str(self._workspace.root / "data" / "metrics.prom")
@@ -90,7 +90,7 @@ class ServiceObserver:
         if outcome.status == "stored":
             self.metrics.observe("ishtar_ingest_duration_seconds", outcome.seconds)
         if outcome.status == "quarantined":
-            self._quarantined = len(held(self._workspace.quarantine))
+            self._quarantined = len(quarantined_files(self._workspace.quarantine))
         last = LastFile(
             name=outcome.name, status=outcome.status, shots=tuple(outcome.shots), when=now
         )

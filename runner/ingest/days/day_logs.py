@@ -40,10 +40,10 @@ from runner.ingest.days.day_index import (
 from runner.ingest.days.day_state import SUFFIX, LogState, read_state, settings_of
 from runner.ingest.days.matching import Followed, find_match, is_matched, match_log
 from runner.ingest.generatorlog.generatorlog_converter import GeneratorLog
-from runner.ingest.ingest_errors import Rejected, stopped
+from runner.ingest.ingest_errors import Rejected, ingest_stopped
 from runner.ingest.layout import DataFolders
 from runner.ingest.raw_files.quarantine import quarantine
-from runner.ingest.raw_files.source_hash import sha256_of, sha256_of_beginnings
+from runner.ingest.raw_files.source_hash import sha256_of, sha256_of_prefixes
 from runner.ingest.settings import IngestSettings
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def _is_new(kept: Path, source: Path, layout: DataFolders) -> bool:
 
 def _is_state_of(path: Path, state: LogState) -> bool:
     """Say whether a file begins with the log that a state is of."""
-    return sha256_of_beginnings(path, [state.size]).get(state.size) == state.sha256
+    return sha256_of_prefixes(path, [state.size]).get(state.size) == state.sha256
 
 
 # --- a shot's clock changes ----------------------------------------------------------------------
@@ -170,7 +170,7 @@ def follow_shots(
     except OSError as error:
         if isinstance(error, IshtarError):
             raise
-        raise stopped("the generator's logs", error) from error
+        raise ingest_stopped("the generator's logs", error) from error
 
 
 def match_days(layout: DataFolders, settings: IngestSettings) -> Followed:

@@ -40,7 +40,7 @@ from runner.ingest.days.placement import (
 from runner.ingest.generatorlog.generatorlog_converter import GeneratorLog, Pulse
 from runner.ingest.ingest_errors import Rejected
 from runner.ingest.layout import DataFolders
-from runner.ingest.raw_files.source_hash import sha256_of, sha256_of_beginnings
+from runner.ingest.raw_files.source_hash import sha256_of, sha256_of_prefixes
 from runner.ingest.settings import IngestSettings
 
 log = logging.getLogger(__name__)
@@ -229,7 +229,7 @@ def _check_origin(kept: KeptLog, parts: Mapping[int, list[Part]]) -> None:
     """Refuse a log whose row numbers do not name the rows that were stored."""
     whole = {shot: [p for p in there if not p.damage] for shot, there in parts.items()}
     earlier = {p.size for there in whole.values() for p in there if p.sha256 != kept.sha256}
-    states = {kept.size: kept.sha256} | sha256_of_beginnings(kept.log.path, earlier)
+    states = {kept.size: kept.sha256} | sha256_of_prefixes(kept.log.path, earlier)
     for shot, there in whole.items():
         for part in there:
             if states.get(part.size) != part.sha256:

@@ -71,5 +71,5 @@ def moment_of(stated: Any, time: str, what: str, notes: Notes) -> dt.datetime | 
     if (found := moment_of_number(stated)) is None:
         return None
     moment, words = found
-    notes.add(f"{what} {stated!r} is taken for {words}")
+    notes.add(f"{what} {stated!r} is read as {words}")
     return moment

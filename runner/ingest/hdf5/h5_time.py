@@ -33,7 +33,7 @@ from runner.ingest.hdf5.h5_units import PlaceUnit, place_unit, reference
 from runner.ingest.hdf5.h5_values import UNITS
 from runner.ingest.parsing.dates import iso
 from runner.ingest.parsing.stated_moments import FARTHEST, LONG_S, moment_of_number
-from runner.ingest.parsing.stated_steps import NAMES, from_a_date, shown, stated_step
+from runner.ingest.parsing.stated_steps import NAMES, shown, split_absolute_start, stated_step
 
 GROUP_UNITS = {"Generator": "min", "S7": "ms"}
 MOST_COLUMNS = 256
@@ -198,25 +198,25 @@ class Axes:
         own = _known(found.attributes)
         group = _known(self._contents.groups.get(found.group, {}))
 
-        def complain(text: str) -> None:
+        def warn(text: str) -> None:
             self._notes.add(f"{found.path}: {text}")
 
-        step = stated_step(own, group, complain)
+        step = stated_step(own, group, warn)
         if step is None:
             return None
         if step.x_unit != "s":
             return Axis(base=step.base, t0=step.offset, step=step.dt, x_unit=step.x_unit)
         start = self._start_time(found, own.get("wf_start_time", group.get("wf_start_time")))
-        step, date = from_a_date(step, is_dated=start is not None, complain=complain)
+        step, date = split_absolute_start(step, is_dated=start is not None, warn=warn)
         start = start if date is None else date
         axis = Axis(base=step.base, t0=step.relative, step=step.dt)
         if start is None:
             return axis
         if step.t_start is not None:
             if step.base != "wf_increment":
-                complain("it has a wf_start_time and a Tstart: Tstart counts")
+                warn("it has a wf_start_time and a Tstart: Tstart counts")
                 return axis
-            complain("it has a wf_start_time and a Tstart, which is not used")
+            warn("it has a wf_start_time and a Tstart, which is not used")
             axis.t0 = step.offset
         self._begins(axis, start, Fraction(0))
         return axis
@@ -249,20 +249,20 @@ class Axes:
                 yield time, _unit_of(time) or (place_unit(in_name) if in_name else None)
 
     def _from_time(self, found: Found, n: int) -> Axis | None:
-        complaints: list[str] = []
+        problems: list[str] = []
         for time, unit in self._named_times(found):
             length = _length(time)
             if length != n:
-                complaints.append(f"{found.path} has {n} values but {time.path} {length}")
+                problems.append(f"{found.path} has {n} values but {time.path} {length}")
             elif unit is None:
-                complaints.append(f"{time.path} does not say its unit")
+                problems.append(f"{time.path} does not say its unit")
             else:
                 axis = self._from_clock(time, unit)
                 if isinstance(axis, Axis):
                     return axis
-                complaints.append(axis)
-        for complaint in complaints:
-            self._notes.add(f"{complaint}: {found.path} is stored by sample number")
+                problems.append(axis)
+        for problem in problems:
+            self._notes.add(f"{problem}: {found.path} is stored by sample number")
         return None
 
     def _from_clock(self, time: Found, unit: PlaceUnit) -> Axis | str:
@@ -305,11 +305,11 @@ class Axes:
         found = moment_of_number(first, in_seconds=True) if unit.per_second >= 1 else None
         if found is None:
             self._notes.add(
-                f"{time.path} begins at {first:.15g} s, which is no date that is read: its times "
+                f"{time.path} begins at {first:.15g} s, which is not a known date: its times "
                 "are counted from its first one"
             )
         else:
-            self._notes.add(f"{time.path}: its first time {first!r} is taken for {found[1]}")
+            self._notes.add(f"{time.path}: its first time {first!r} is read as {found[1]}")
             self._begins(axis, found[0], Fraction(0))
         return axis.clock
 

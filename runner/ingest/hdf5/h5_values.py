@@ -271,7 +271,7 @@ def _read_missing(
             if (number := _exact(value)) is not None:
                 missing.append(number)
             elif value is not None and value != "nan":
-                notes.add(f"{path} states {key} {value!r}, which is no number")
+                notes.add(f"{path} states {key} {value!r}, which is not a number")
     not_written = NOT_WRITTEN.get(f"{dtype.kind}{dtype.itemsize}")
     if fill is not None and not_written is not None and fill == dtype.type(not_written):
         missing.append(fill.item())

@@ -54,7 +54,7 @@ class Axis:
 
     unit: str
     per_unit: float = 1.0
-    complaint: str = ""
+    problem: str = ""
 
 
 def axis_of(dimension: str, label: str) -> Axis:
@@ -71,11 +71,11 @@ def axis_of(dimension: str, label: str) -> Axis:
     if not label:
         unit = SECONDS if is_time else _UNIT_OF.get(dimension.casefold(), "")
         if not unit:
-            return Axis(unit=COUNTED, complaint=f"{named} has no X_Unit_Label")
+            return Axis(unit=COUNTED, problem=f"{named} has no X_Unit_Label")
     if not unit:
-        return Axis(unit=COUNTED, complaint=f"{labelled} is no unit that is known")
+        return Axis(unit=COUNTED, problem=f"{labelled} is no unit that is known")
     if unit == SECONDS and not is_time:
-        return Axis(unit=COUNTED, complaint=f"{named} and {labelled} contradict each other")
+        return Axis(unit=COUNTED, problem=f"{named} and {labelled} contradict each other")
     return Axis(unit=unit, per_unit=per_unit)
 
 
@@ -119,7 +119,7 @@ class Starts:
 
     found: dict[tuple[int, int], dt.datetime | None] = field(default_factory=dict)
     zero: dt.datetime | None = None
-    complaint: str = ""
+    problem: str = ""
     _subtract: float | None = None
 
     @classmethod
@@ -147,7 +147,7 @@ class Starts:
             )
         if unread and any(unread[0]):
             quoted = " ".join(unread[0]).strip()
-            starts.complaint = f"its start {quoted[:64]!r} cannot be read: the shot gets no date"
+            starts.problem = f"its start {quoted[:64]!r} cannot be read: the shot gets no date"
         starts.zero = starts._zero(file)
         return starts
 
@@ -207,13 +207,13 @@ def _moment(text: tuple[str, str]) -> dt.datetime | None:
     return None if moment is None or moment.tzinfo is not None else moment
 
 
-def complaints(axes: Iterator[tuple[str, Axis]]) -> Iterator[str]:
+def problems(axes: Iterator[tuple[str, Axis]]) -> Iterator[str]:
     """Yield what to tell of axes, channels of the same complaint together."""
     told: dict[str, list[str]] = {}
     for path, axis in axes:
-        if axis.complaint:
-            told.setdefault(axis.complaint, []).append(path)
-    for complaint, paths in told.items():
+        if axis.problem:
+            told.setdefault(axis.problem, []).append(path)
+    for problem, paths in told.items():
         names = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         verb = "are" if len(paths) > 1 else "is"
-        yield f"{complaint}: {names} {verb} stored by sample number"
+        yield f"{problem}: {names} {verb} stored by sample number"

@@ -20,7 +20,7 @@ from ishtar.store import ChannelWriter
 from ishtar.units import factor
 from runner.ingest.context import Context
 from runner.ingest.ingest_errors import Rejected
-from runner.ingest.lvm.lvm_axis import Starts, complaints, looks_like_a_unit
+from runner.ingest.lvm.lvm_axis import Starts, looks_like_a_unit, problems
 from runner.ingest.lvm.lvm_layout import Place, places_of
 from runner.ingest.lvm.lvm_lines import END_OF_HEADER, comment_column, text_of
 from runner.ingest.lvm.lvm_plan import Part, Plan, Planner, places
@@ -237,10 +237,10 @@ def _tell(
         taken = file.segments[-1].stop
         context.properties["salvaged"] = {"bytes": taken, "of": size, "reason": file.cut}
         context.note(f"salvaged: {taken} of {size} bytes are stored, {file.cut}")
-    if starts.complaint:
-        context.note(starts.complaint)
-    for complaint in complaints((s.writer.path, s.plan.axis) for s in sinks):
-        context.note(complaint)
+    if starts.problem:
+        context.note(starts.problem)
+    for problem in problems((s.writer.path, s.plan.axis) for s in sinks):
+        context.note(problem)
     for number, n in planner.rows_beyond.items():
         context.note(
             f"segment {number} promises fewer Samples than its rows hold: all {n} are stored"

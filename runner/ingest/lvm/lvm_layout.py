@@ -110,7 +110,9 @@ def _stated_channels(segment: Segment) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Rejected(f"Channels of segment {segment.number} is {text[:40]!r}, which is no number")
+        raise Rejected(
+            f"Channels of segment {segment.number} is {text[:40]!r}, which is not a number"
+        )
     return int(text)
 
 

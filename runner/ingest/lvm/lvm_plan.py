@@ -83,11 +83,11 @@ class Planner:
             if self.file.x_columns != "No":
                 if not self._stands_still(axis, parts):
                     return Plan(axis=axis, parts=parts)
-                still = Axis(unit=COUNTED, complaint="its x column stands still")
+                still = Axis(unit=COUNTED, problem="its x column stands still")
                 return Plan(axis=still, parts=parts, dt=1.0, base="samples")
             if all(p.step is not None and p.begin is not None for p in parts):
                 return Plan(axis=axis, parts=parts, base="Delta_X")
-            axis = Axis(unit=COUNTED, complaint="its header has no Delta_X that is a step")
+            axis = Axis(unit=COUNTED, problem="its header has no Delta_X that is a step")
         return Plan(axis=axis, parts=parts, dt=1.0, base="samples")
 
     def _axis(self, both: list[tuple[Segment, Place]]) -> Axis:

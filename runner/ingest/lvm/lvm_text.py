@@ -98,7 +98,9 @@ class Segment:
         if not text:
             return None
         if not _COUNT.fullmatch(text):
-            raise Rejected(f"Samples of segment {self.number} is {text[:40]!r}, which is no number")
+            raise Rejected(
+                f"Samples of segment {self.number} is {text[:40]!r}, which is not a number"
+            )
         return int(re.split("[.,]", text)[0])
 
 
@@ -149,7 +151,7 @@ class LvmFile:
                 return float(text.replace(self.decimal, "."))
         except ValueError:
             pass
-        raise Rejected(f"{text[:40]!r} in a header is no number")
+        raise Rejected(f"{text[:40]!r} in a header is not a number")
 
     def rows(
         self, segment: Segment, columns: list[int]

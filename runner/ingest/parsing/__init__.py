@@ -1,1 +1,1 @@
-"""What files and their names state in text: shot numbers, dates, numbers, tables."""
+"""Parsing of text in files and their names: shot numbers, dates, numbers, tables."""

@@ -1,8 +1,8 @@
-"""Which shot a file belongs to, by its name.
+"""Read the shot number from a file's name.
 
-A facility that names its files by a rule says the rule, ``[ingest] shot_pattern``. Without one a
-number must be the only one in the name that can be a shot: dates, times of day, and numbers with a
-unit or letters at them are not, and where two are left the name is refused.
+A facility can state its naming rule, ``[ingest] shot_pattern``. Without one, exactly one number in
+the name must be a possible shot number: dates, times of day and numbers with a unit or letters
+attached are not. With two left the name is refused.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from runner.ingest.parsing.file_names import Candidate, candidates
 from runner.ingest.settings import IngestSettings
 
 _ADVICE = (
-    "say how names are built ([ingest] shot_pattern in ishtar.toml), or ingest it with --shot N"
+    "set [ingest] shot_pattern in ishtar.toml to the rule of your names, or ingest it with --shot N"
 )
 _LAST_YEAR = 2199
 
 
 def shot_in(path: PurePath | str, settings: IngestSettings) -> int:
-    """Return the shot number that a file's name gives.
+    """Return the shot number in a file's name.
 
     Parameters
     ----------
     path : path
-        The file, below the folder where it arrived: a pattern with ``/`` sees the folders, too.
+        Relative to the folder where the file arrived: a pattern with ``/`` matches folders, too.
     settings : IngestSettings
         ``shot_pattern``, ``shots_per_year``, ``max_shot``.
 
     Raises
     ------
     Rejected
-        There is none, there are several that could be it, or it cannot be right.
+        There is none, there are several candidates, or it is out of range.
     """
     path = PurePath(path)
     if settings.shot_pattern:
@@ -42,25 +42,25 @@ def shot_in(path: PurePath | str, settings: IngestSettings) -> int:
 
 
 def checked_shot(shot: int, settings: IngestSettings) -> int:
-    """Return the shot number if it can be one, else raise `Rejected`."""
+    """Return the shot number if it is in range, else raise `Rejected`."""
     highest = settings.max_shot
     if settings.counts_by_year:
         highest = max(highest, (_LAST_YEAR + 1) * settings.shots_per_year - 1)
     if not 1 <= shot <= highest:
         raise Rejected(
-            f"{shot} is no shot number, they go from 1 to {highest}: ingest it with --shot N"
+            f"{shot} is not a shot number, which go from 1 to {highest}: ingest it with --shot N"
         )
     return shot
 
 
 def is_shot(number: int, shot: int, settings: IngestSettings) -> bool:
-    """Say whether a number that a file states names a shot: in full, or within its year."""
+    """Return whether a number stated in a file means a shot: in full, or within its year."""
     within = settings.counts_by_year and number == shot % settings.shots_per_year
     return number == shot or within
 
 
 def numbers_of(shot: int, settings: IngestSettings) -> tuple[int, ...]:
-    """Return the numbers that stand for a shot in a name: its own, or those of shot and year."""
+    """Return the numbers that identify a shot in a name: its own, and those of shot and year."""
     if settings.counts_by_year and shot >= settings.shots_per_year:
         return (shot, *divmod(shot, settings.shots_per_year)[::-1])
     return (shot,)
@@ -78,9 +78,9 @@ def _by_pattern(path: PurePath, settings: IngestSettings) -> int:
             continue
         found.add((_year(year), int(match["shot"])))
     if len(found) != 1:
-        what = "does not match" if not found else "matches at several places"
+        what = "does not match" if not found else "matches in several ways"
         raise Rejected(
-            f"[ingest] shot_pattern {settings.shot_pattern!r} {what} in the name {text}: "
+            f"[ingest] shot_pattern {settings.shot_pattern!r} {what} the name {text}: "
             "correct the pattern or the name, or ingest it with --shot N"
         )
     ((year_, shot),) = found
@@ -88,16 +88,16 @@ def _by_pattern(path: PurePath, settings: IngestSettings) -> int:
         return checked_shot(shot, settings)
     if not 1 <= shot < settings.shots_per_year:
         raise Rejected(
-            f"{shot} is no number of a shot in its year, they go from 1 to "
+            f"{shot} is not a shot number within a year, which go from 1 to "
             f"{settings.shots_per_year - 1} ([ingest] shots_per_year): ingest it with --shot N"
         )
     return year_ * settings.shots_per_year + shot
 
 
 def _whole_number(match: re.Match[str], group: str) -> bool:
-    """Say whether a group took all the digits that stand together there, and only digits."""
+    """Return whether a group matched a complete run of digits, and only digits."""
     text, (start, stop) = match.string, match.span(group)
-    # digits of the year beside it, 26 0042, are no part of the number
+    # the digits of an adjacent year, 260042, are not part of the number
     year = match.span("year") if "year" in match.re.groupindex else (-1, -1)
     before = text[max(start - 1, 0) : start] if year[1] != start else ""
     behind = text[stop : stop + 1] if year[0] != stop else ""
@@ -117,32 +117,32 @@ def _year(text: str | None) -> int:
 
 def _by_default(name: str) -> int:
     found = candidates(name)
-    told = [c for c in found.numbers if c.told]
-    for group in (told, [c for c in found.numbers if not c.before_unit], found.numbers):
+    labelled = [c for c in found.numbers if c.labelled]
+    for group in (labelled, [c for c in found.numbers if not c.before_unit], found.numbers):
         if group:
             return _only(name, group, found.numbers)
     if found.moments:
         raise Rejected(
-            f"the name {name} holds a date or a time of day, but no shot number: {_ADVICE}"
+            f"the name {name} contains a date or a time of day, but no shot number: {_ADVICE}"
         )
-    raise Rejected(f"the name {name} holds no shot number that stands by itself: {_ADVICE}")
+    raise Rejected(f"the name {name} contains no separate shot number: {_ADVICE}")
 
 
 def _only(name: str, group: list[Candidate], everything: list[Candidate]) -> int:
-    """Return the one number that a name gives, or refuse."""
-    if len({c.value for c in group}) == 1 and not any(c.runs_on for c in group):
+    """Return the only possible number, or refuse the name."""
+    if len({c.value for c in group}) == 1 and not any(c.adjacent for c in group):
         return group[0].value
     first = everything[0]
     others = [c for c in group if c is not first]
     if (
         first in group
-        and first.leads
-        and not first.runs_on
-        and not any(c.told for c in others)
+        and first.leading
+        and not first.adjacent
+        and not any(c.labelled for c in others)
         and all(len(c.digits) < len(first.digits) for c in others)
     ):
-        return first.value  # NNNNN_Data_2: the long number in front, a short one behind it
+        return first.value  # NNNNN_Data_2: a long number first, only shorter ones after it
     numbers = list(dict.fromkeys(c.digits for c in everything))
     if len(numbers) == 1:
-        numbers.append("that may be a time of day")
-    raise Rejected(f"the shot number in the name {name} may be {' or '.join(numbers)}: {_ADVICE}")
+        numbers.append("a time of day")
+    raise Rejected(f"a number in the name {name} may be {' or '.join(numbers)}: {_ADVICE}")

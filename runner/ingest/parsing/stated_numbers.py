@@ -1,4 +1,4 @@
-"""Numbers and units of time as people and programs state them: read whole, or not at all."""
+"""Parse numbers and units of time as people and programs write them: the whole text, or nothing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 SECONDS = {"s": 1.0, "ms": 1e3, "us": 1e6, "µs": 1e6, "ns": 1e9, "min": 1 / 60, "h": 1 / 3600}
-"""How many of a unit make a second, by its usual sign."""
+"""Units per second, by symbol."""
 
-_SIGNS = {  # (multiply, divide): one of them is 1, so that 0.1 ms is the double nearest to 1e-4 s
+_SIGNS = {  # (multiply, divide): one of them is 1, so that 0.1 ms is the double closest to 1e-4 s
     "s": (1.0, 1.0),
     "ms": (1.0, 1e3),
     "us": (1.0, 1e6),
@@ -44,7 +44,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,000: one, or a thousand
 
 @dataclass(frozen=True, kw_only=True)
 class TimeUnit:
-    """A unit of time: a value in it times ``multiply`` by ``divide`` is in s."""
+    """A unit of time: a value × ``multiply`` / ``divide`` is in s."""
 
     multiply: float
     divide: float
@@ -55,10 +55,10 @@ class TimeUnit:
 
 
 def time_unit(text: str) -> TimeUnit | None:
-    """Return the unit of time that a text names (``ms``, ``µs``, ``Sekunden``), if it does.
+    """Return the unit of time that a text names (``ms``, ``µs``, ``Sekunden``), else None.
 
-    Short signs are read as they stand: ``S`` is no second, ``Ms`` no millisecond. Brackets around
-    it and a point behind it are passed over: ``[ms]``, ``sec.``.
+    Symbols are case-sensitive: ``S`` is not a second, ``Ms`` not a millisecond. Brackets and a
+    trailing dot are ignored: ``[ms]``, ``sec.``.
     """
     text = text.strip().strip("[]()").strip().rstrip(".").translate(_MICRO)
     sign = text if text in _SIGNS else _SIGN_OF_WORD.get(text.casefold())
@@ -69,31 +69,31 @@ def time_unit(text: str) -> TimeUnit | None:
 
 
 def stated_number(value: Any) -> float | None:
-    """Return the finite number that a property holds, as a number or as text; else None.
+    """Return the finite number of a property, given as a number or as text; else None.
 
-    The text must be a number and nothing else, with a decimal point or comma: ``1E-5``, ``1,0E-5``.
-    ``1,000`` is none, since it may be one or a thousand.
+    The whole text must be a number, with a decimal point or comma: ``1E-5``, ``1,0E-5``. ``1,000``
+    gives None, since it may be one or a thousand.
     """
-    number, unit = _parted(value)
+    number, unit = _split_unit(value)
     return number if unit == "" else None
 
 
 def stated_seconds(value: Any) -> float | None:
     """Return a time in s; text may name its unit: ``10 us``."""
-    number, text = _parted(value)
+    number, text = _split_unit(value)
     unit = time_unit(text or "s")
     return None if number is None or unit is None else unit.seconds(number)
 
 
 def stated_rate(value: Any) -> float | None:
     """Return a positive rate in Hz; text may name its unit: ``100 kHz``, ``1E5``, ``2 MS/s``."""
-    number, text = _parted(value)
+    number, text = _split_unit(value)
     factor = _rate_factor(text)
     return None if number is None or factor is None or number <= 0 else number * factor
 
 
 def _rate_factor(text: str) -> float | None:
-    """Return how many Hz a unit is; ``mhz`` may be two, and is none."""
+    """Return a unit in Hz; None for others, and for the ambiguous ``mhz``."""
     found = _RATE_UNIT.fullmatch(text)
     if found is None:
         return 1.0 if text in ("", "1/s") else None
@@ -103,7 +103,7 @@ def _rate_factor(text: str) -> float | None:
     return _PREFIXES[prefix.upper()]
 
 
-def _parted(value: Any) -> tuple[float | None, str]:
+def _split_unit(value: Any) -> tuple[float | None, str]:
     if isinstance(value, bool):
         return None, ""
     if isinstance(value, int | float | np.number):

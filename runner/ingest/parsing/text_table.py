@@ -1,4 +1,4 @@
-"""Columns of numbers in text, exactly the doubles that the text means, some MB at a time."""
+"""Read columns of numbers in text as the exact doubles, a few MB at a time."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from numpy.typing import NDArray
 from runner.ingest.ingest_errors import Rejected
 
 BLOCK_BYTES = 4 << 20
-LONGEST_LINE = 16 << 20  # bytes; what has none shorter is no table
-_ODD = re.compile(rb"[\x00-\x08\x0e-\x1f\x85\xa0]")
-_ODD_TEXT = re.compile(r"[^\x20-\x7e]")
-_BLANK = " \t\r\n\v\f"  # what bytes take for blank, and no more
+LONGEST_LINE = 16 << 20  # bytes; a longer line is not part of a table
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x85\xa0]")
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]")
+_BLANK = " \t\r\n\v\f"  # ASCII white space only
 
 
 class BadCell(ValueError):
-    """A cell that is no number.
+    """A cell that is not a number.
 
     Attributes
     ----------
     row : int
-        Its line among those that are not empty, from 0.
+        Its line, counted from 0 without empty ones.
     """
 
-    def __init__(self, row: int, cell: str, why: str = "is no number") -> None:
+    def __init__(self, row: int, cell: str, why: str = "is not a number") -> None:
         shown = cell if len(cell) <= 40 else cell[:37] + "…"
         super().__init__(f"{shown!r} {why}")
         self.row = row
 
 
-class _CarriageReturns(io.FileIO):
-    """A file of the old Macintosh: its lines end with CR alone, which is read as LF."""
+class _CarriageReturnFile(io.FileIO):
+    """A file whose lines end with CR alone (classic Mac OS), read as LF."""
 
     def readinto(self, buffer: Any) -> int | None:
         n = super().readinto(buffer)
@@ -47,12 +47,12 @@ class _CarriageReturns(io.FileIO):
 
 
 def open_lines(path: Path, *, cr: bool = False) -> io.BufferedReader:
-    """Open a text for reading lines of bytes; places in it are those in the file."""
-    return io.BufferedReader(_CarriageReturns(path) if cr else io.FileIO(path))
+    """Open a text to read lines as bytes; positions are those in the file."""
+    return io.BufferedReader(_CarriageReturnFile(path) if cr else io.FileIO(path))
 
 
 def ends_lines_with_cr(head: bytes) -> bool:
-    """Say whether the lines of a text end with CR alone, by its beginning."""
+    """Return whether the lines of a text end with CR alone, by its beginning."""
     return b"\n" not in head and b"\r" in head.rstrip(b"\r")
 
 
@@ -62,7 +62,7 @@ def next_line(f: io.BufferedReader, name: str) -> bytes:
     Raises
     ------
     Rejected
-        It is longer than any line of a table.
+        The line is longer than `LONGEST_LINE`.
     """
     line = f.readline(LONGEST_LINE + 1)
     if len(line) > LONGEST_LINE:
@@ -78,14 +78,14 @@ def line_blocks(
     Parameters
     ----------
     open_end : bool
-        The file is still being written: leave out a last line without an end.
+        The file is still being written: omit an unterminated last line.
     cr : bool
-        Its lines end with CR alone.
+        The lines end with CR alone.
 
     Raises
     ------
     Rejected
-        A line is longer than any of a table.
+        A line is longer than `LONGEST_LINE`.
     """
     with open_lines(path, cr=cr) as f:
         f.seek(start)
@@ -108,18 +108,18 @@ def float_columns(
     decimal: str,
     signs: set[str] | None = None,
 ) -> NDArray[np.float64]:
-    """Return some columns of lines of text; empty and missing cells are NaN, empty lines nothing.
+    """Return columns of numbers; empty and missing cells are NaN, empty lines are skipped.
 
     Parameters
     ----------
     lines : bytes
         Whole lines.
     columns : sequence of int
-        Which ones.
+        Their indices.
     separator, decimal : str
-        What parts cells, and what parts whole from fraction.
+        Between cells, and the decimal sign.
     signs : set of str, optional
-        The decimal signs that lines before had, if these columns hold numbers alone; kept up.
+        The decimal signs of earlier lines; updated. Only for columns of plain numbers.
 
     Returns
     -------
@@ -128,16 +128,18 @@ def float_columns(
     Raises
     ------
     BadCell
-        A cell is no number.
+        A cell is not a number.
     """
     if decimal != ".":
-        _refuse_both_signs(lines, columns, separator, decimal, set() if signs is None else signs)
+        _refuse_mixed_decimals(
+            lines, columns, separator, decimal, set() if signs is None else signs
+        )
         lines = lines.replace(decimal.encode(), b".")
     if not lines.strip():
         return np.empty((len(columns), 0))
-    # a CR inside a line would end it for numpy, and only there; and numpy takes for a blank
-    # whatever Python does, which hides a damaged digit
-    if lines.count(b"\r") == lines.count(b"\r\n") and not _ODD.search(lines):
+    # numpy ends a line at any CR; and it skips all white space of Python, which may be a damaged
+    # digit
+    if lines.count(b"\r") == lines.count(b"\r\n") and not _CONTROL.search(lines):
         try:
             table: Any = np.loadtxt(
                 io.BytesIO(lines),
@@ -148,7 +150,7 @@ def float_columns(
                 encoding="latin-1",
             )
             return np.ascontiguousarray(table.T)
-        except ValueError:  # empty cells, short lines, or no numbers: look at each
+        except ValueError:  # empty cells, short lines, or not numbers: read each cell
             pass
     found = np.empty((len(columns), lines.count(b"\n") + 1))
     n = 0
@@ -160,14 +162,14 @@ def float_columns(
     return found[:, :n]
 
 
-def _refuse_both_signs(
+def _refuse_mixed_decimals(
     lines: bytes, columns: Sequence[int], separator: str, decimal: str, signs: set[str]
 ) -> None:
-    """Refuse numbers of which some have a comma and some a point: one of the two is no decimal."""
+    """Refuse numbers with a comma mixed with those with a point: one of them is not decimal."""
     parted = re.escape(separator.encode())
     begins = b"(?:^|" + parted + b")" if 0 in columns else parted
     cell = begins + b"[^" + parted + rb"\n]*"
-    # most lines have one alone, which is quickly seen
+    # fast path: most blocks use one sign only
     here = {
         sign
         for sign in (".", decimal)
@@ -181,7 +183,7 @@ def _refuse_both_signs(
         for text in (cells[c] for c in columns if c < len(cells)):
             signs |= {sign for sign in (".", decimal) if sign in text}
             if len(signs) == 2:
-                why = "stands among numbers with another sign for decimals"
+                why = "is among numbers with another decimal sign"
                 raise BadCell(row, text.strip(_BLANK), why)
 
 
@@ -195,7 +197,7 @@ def empty_cells(lines: bytes, columns: Sequence[int], *, separator: str) -> NDAr
 
 def text_lines(lines: bytes) -> list[str]:
     """Return the lines that are not empty."""
-    # not splitlines(): it parts at an ellipsis of Windows, too
+    # not splitlines(): it also splits at 0x85, the ellipsis of Windows-1252
     return [line for line in lines.decode("latin-1").split("\n") if line.strip(_BLANK)]
 
 
@@ -203,7 +205,7 @@ def _number(cell: str, row: int) -> float:
     if not cell:
         return float("nan")
     try:
-        if "_" not in cell and not _ODD_TEXT.search(cell):  # which Python takes for numbers
+        if "_" not in cell and not _NOT_ASCII.search(cell):  # float() accepts both
             return float(cell)
     except ValueError:
         pass
@@ -212,4 +214,4 @@ def _number(cell: str, row: int) -> float:
 
 def too_long(name: str) -> str:
     """Return the reason to refuse a file with an endless line."""
-    return f"{name} has a line of more than {LONGEST_LINE >> 20} MB: it is no table of numbers"
+    return f"{name} has a line of more than {LONGEST_LINE >> 20} MB: it is not a table of numbers"

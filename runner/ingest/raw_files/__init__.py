@@ -1,1 +1,1 @@
-"""Raw files on disk: arriving, hashed, in quarantine, left over."""
+"""Raw files on disk: arrival, concurrent intake, hashes, quarantine, leftovers."""

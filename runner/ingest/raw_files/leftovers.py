@@ -1,4 +1,4 @@
-"""Half files of processes that were killed: they have temporary names, so nobody reads them."""
+"""Temporary files left by killed processes: nothing ever reads them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from runner.ingest.layout import DataFolders
 
 
 def remove_leftovers(layout: DataFolders, *, older_than_s: float = 86_400.0) -> list[Path]:
-    """Remove temporary files that nobody has written to for long, and return them.
+    """Remove temporary files without recent changes, and return them.
 
     Parameters
     ----------
     older_than_s : float
-        A file younger than this may belong to a process that is still at work, s.
+        A younger file may belong to a running process, s.
     """
     removed = []
     limit = time.time() - older_than_s

@@ -1,7 +1,7 @@
-"""Files that cannot be used: kept whole, each with a reason beside it.
+"""Unusable files: kept unchanged, each with its reason.
 
 ``data/quarantine/NAME`` and ``NAME.reason.json``. The reason is written before the file moves, so
-that a file is never there without one.
+that no file is there without one.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ TAKEN = "taken"
 def quarantine(
     source: Path, folder: Path, reason: str, *, move: bool, sha256: str | None = None
 ) -> Path:
-    """Keep a file that cannot be used, with the reason, and return where it is now.
+    """Put an unusable file into quarantine with its reason, and return its place there.
 
     Parameters
     ----------
     source : Path
         The file.
     folder : Path
-        The quarantine.
+        The quarantine folder.
     reason : str
         One line.
     move : bool
-        Take it away from where it is (an incoming folder); else copy it.
+        Move it (from an incoming folder); else copy it.
     sha256 : str, optional
-        Of the file, where it is known already.
+        Of the file, if known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sha256 = sha256 or sha256_of(source)
@@ -58,24 +58,24 @@ def quarantine(
         else:
             _copy(source, target)
     elif move and not os.path.samefile(source, target):
-        source.unlink()  # the same bytes are there, just read
+        source.unlink()  # the copy there has the same bytes, by its digest
     return target
 
 
-def taken(path: Path) -> Path:
-    """Put aside a file that was in quarantine and is stored now, so that nobody looks after it.
+def archive_stored(path: Path) -> Path:
+    """Move a file out of quarantine after it was stored, so that it is no longer listed.
 
-    It stays whole in ``data/quarantine/taken``, with its note: it may hold more than was stored.
+    It stays unchanged in ``data/quarantine/taken``, since it may hold more than was stored.
     """
     note = path.with_name(path.name + REASON)
-    target = put_aside(path, path.parent / TAKEN)
-    with contextlib.suppress(FileNotFoundError):  # somebody has put the file there by hand
+    target = move_to_folder(path, path.parent / TAKEN)
+    with contextlib.suppress(FileNotFoundError):  # a file put there by hand has no reason
         os.replace(note, target.with_name(target.name + REASON))
     return target
 
 
-def put_aside(path: Path, folder: Path) -> Path:
-    """Move a file into a folder where nobody looks after it; return where it is now."""
+def move_to_folder(path: Path, folder: Path) -> Path:
+    """Move a file into a folder under a free name, and return its new path."""
     folder.mkdir(parents=True, exist_ok=True)
     target, number = folder / path.name, 1
     while target.exists():
@@ -86,22 +86,24 @@ def put_aside(path: Path, folder: Path) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
-    """A file in quarantine: its name there, why, and when it came (ISO, local time)."""
+class QuarantinedFile:
+    """A file in quarantine: its name there, the reason, and its arrival (ISO, local time)."""
 
     name: str
     reason: str
     when: str
 
 
-def held(folder: Path) -> list[Held]:
-    """Return the files in quarantine, the newest first; one without a good note is named, too."""
+def quarantined_files(folder: Path) -> list[QuarantinedFile]:
+    """Return the files in quarantine, newest first, including those without a readable reason."""
     names = {p.name.removesuffix(REASON) for p in _files(folder)}
     found = []
     for name in names:
         facts = reason_of(folder / name)
-        reason = str(facts.get("reason") or "no reason is noted: look into data/quarantine")
-        found.append(Held(name=readable(name), reason=reason, when=str(facts.get("when", ""))))
+        reason = str(facts.get("reason") or "no reason is recorded: look into data/quarantine")
+        found.append(
+            QuarantinedFile(name=readable(name), reason=reason, when=str(facts.get("when", "")))
+        )
     return sorted(found, key=lambda h: (h.when, h.name), reverse=True)
 
 
@@ -113,7 +115,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def reason_of(path: Path) -> dict[str, Any]:
-    """Return what was noted of a file in quarantine; an empty mapping if nothing."""
+    """Return the record of a file in quarantine; empty if there is no readable one."""
     try:
         facts = json.loads(path.with_name(path.name + REASON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -122,13 +124,13 @@ def reason_of(path: Path) -> dict[str, Any]:
 
 
 def _place(folder: Path, name: str, facts: dict[str, Any]) -> Path:
-    """Claim a name: the file's own, or with a number where that is taken by other bytes."""
+    """Claim a name: the file's own, or a numbered one if a different file has it."""
     path, number = folder / name, 1
     text = json.dumps(facts, ensure_ascii=False, indent=1) + "\n"
     while True:
         note = path.with_name(path.name + REASON)
         if reason_of(path).get("sha256") == facts["sha256"]:
-            write_atomic(note, text)  # the same bytes again: the newest reason counts
+            write_atomic(note, text)  # the same bytes again: keep the newest reason
             return path
         if not path.exists():
             with contextlib.suppress(FileExistsError):

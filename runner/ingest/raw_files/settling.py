@@ -1,4 +1,4 @@
-"""Which files have arrived, and are they whole? By polling: events do not cross SMB and NFS."""
+"""Find arrived files, and whether they are complete. It polls: SMB and NFS pass on no events."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ JUNK = {  # files and folders that Windows, macOS and file servers leave everywh
 
 
 def scan(folders: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files in incoming folders and in all folders below them, by name.
+    """Yield the files in incoming folders and their subfolders, by name.
 
-    Hidden and temporary names and what file servers leave behind are left out, and so are TDMS
-    index files, which only repeat what the file beside them says. A folder that is away (a share)
-    has no files. Links are followed, each folder once.
+    It skips hidden and temporary names, junk of file servers, and TDMS index files, which only
+    repeat their data file. A missing folder (a share) has no files. It follows links, and visits
+    each folder once.
     """
     for folder in folders:
         yield from _files_below(folder, set())
 
 
-def lies_in(path: Path, folder: Path) -> bool:
-    """Say whether a file really lies in a folder, not behind a link that lies there.
+def is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a file is physically in a folder, not behind a link there.
 
-    Only such a file may ever be removed: behind a link it is somebody's original.
+    Only such a file may ever be removed: behind a link may be an original.
     """
     folder = folder.resolve()
-    # the parent is compared, because the file itself may be a link, too
+    # compare the parent, because the file itself may be a link, too
     return path.parent.resolve().is_relative_to(folder) and not path.is_symlink()
 
 
 def _files_below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     try:
         stat = folder.stat()
-        if (stat.st_dev, stat.st_ino) in seen:  # a link that leads back to where it lies
+        if (stat.st_dev, stat.st_ino) in seen:  # a link to a parent folder
             return
         seen.add((stat.st_dev, stat.st_ino))
         with os.scandir(folder) as found:
             entries = sorted((e for e in found if _wanted(e.name)), key=lambda e: e.name)
     except OSError as error:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            log.warning("%s cannot be looked into (%s): files in it wait", folder, error.strerror)
+            log.warning("%s cannot be read (%s): its files wait", folder, error.strerror)
         return
     for entry in entries:
         try:
             is_folder, is_file = entry.is_dir(), entry.is_file()
-        except OSError:  # a link that leads to itself
+        except OSError:  # a link to itself
             continue
         if is_folder:
             yield from _files_below(Path(entry.path), seen)
@@ -74,15 +74,15 @@ def _wanted(name: str) -> bool:
 
 
 class Settling:
-    """Remembers since when each file has not changed, by this computer's own clock.
+    """Tracks how long each file has not changed, by this computer's monotonic clock.
 
-    The clock of a network share may be wrong by hours; so its times are only compared with
+    The clock of a network share may be wrong by hours, so its time stamps are only compared with
     each other, never with now.
 
     Parameters
     ----------
     settle_s : float
-        A file is whole when its size and time have stayed the same for so long.
+        A file is complete when its size and time stamp have not changed for this time.
     clock : callable
         Monotonic seconds.
     """
@@ -93,13 +93,13 @@ class Settling:
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
 
     def whole(self, paths: Iterable[Path]) -> list[Path]:
-        """Look at all files that are there now; return those that have settled."""
+        """Check all current files; return those that have settled."""
         now = self._clock()
         seen: dict[Path, tuple[tuple[int, int], float]] = {}
         for path in paths:
             try:
                 stat = path.stat()
-            except OSError:  # it went away between the listing and now
+            except OSError:  # removed since the listing
                 continue
             state = (stat.st_size, stat.st_mtime_ns)
             before = self._seen.get(path)
@@ -108,16 +108,16 @@ class Settling:
         return [path for path, (_, since) in seen.items() if now - since >= self._settle_s]
 
     def unchanged_for_s(self, path: Path) -> float:
-        """Return for how long a file has not changed, s; 0 for one not seen at the last look."""
+        """Return how long a file has not changed, s; 0 if the last check did not see it."""
         found = self._seen.get(path)
         return self._clock() - found[1] if found is not None else 0.0
 
 
 def open_for_writing(path: Path) -> bool:
-    """Say whether a process of this computer has the file open for writing, where that is known.
+    """Return whether a local process is known to have the file open for writing.
 
-    Linux grants a read lease only on a file that nobody has open for writing. Elsewhere, and on
-    shares, nothing is known: False.
+    Linux grants a read lease only on a file that no process has open for writing. On other systems
+    and on shares the answer is False: unknown.
     """
     if not hasattr(fcntl, "F_SETLEASE"):
         return False

@@ -1,7 +1,7 @@
-"""SHA-256 of a source while it is being converted, close behind the converter.
+"""SHA-256 of a source, computed while it is converted, just behind the converter.
 
-Both read the same stretch of the file within moments, so that the second reading comes from
-memory, also where the file lies on a network share.
+Both read the same part of the file within moments, so the second read comes from the page cache,
+even if the file is on a network share.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ BLOCK = 4 << 20
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, read once."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
-def sha256_of_beginnings(path: Path, sizes: Iterable[int]) -> dict[int, str]:
-    """Return the SHA-256 of the first bytes of a file, for several sizes; it is read once.
+def sha256_of_prefixes(path: Path, sizes: Iterable[int]) -> dict[int, str]:
+    """Return the SHA-256 of the first bytes of a file for several sizes, reading it once.
 
-    A size that the file has not got is left out.
+    Sizes beyond the end of the file are omitted.
     """
     found: dict[int, str] = {}
     hashed, done = hashlib.sha256(), 0
@@ -40,13 +40,13 @@ def sha256_of_beginnings(path: Path, sizes: Iterable[int]) -> dict[int, str]:
 
 
 class FollowingHash:
-    """Hashes a file in a thread of its own, never ahead of `advance`."""
+    """Hashes a file in its own thread, never ahead of `advance`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._limit = 0
-        self._to_the_end = False
-        self._given_up = False
+        self._source_complete = False
+        self._abandoned = False
         self._changed = threading.Condition()
         self._hash = hashlib.sha256()
         self._error: BaseException | None = None
@@ -63,7 +63,7 @@ class FollowingHash:
         tb: TracebackType | None,
     ) -> None:
         with self._changed:
-            self._given_up = True
+            self._abandoned = True
             self._changed.notify()
         self._thread.join()
 
@@ -75,9 +75,9 @@ class FollowingHash:
                 self._changed.notify()
 
     def hexdigest(self) -> str:
-        """Hash what is left of the file and return the digest."""
+        """Hash the rest of the file and return the digest."""
         with self._changed:
-            self._to_the_end = True
+            self._source_complete = True
             self._changed.notify()
         self._thread.join()
         if self._error is not None:
@@ -90,11 +90,11 @@ class FollowingHash:
                 buffer = bytearray(BLOCK)
                 while self._wait_for(f.tell() + BLOCK) and (n := f.readinto(buffer)):
                     self._hash.update(memoryview(buffer)[:n])
-        except BaseException as error:  # handed to the owner, whatever it is
+        except BaseException as error:  # raised by `hexdigest`
             self._error = error
 
     def _wait_for(self, position: int) -> bool:
         with self._changed:
-            while not (self._given_up or self._to_the_end or self._limit >= position):
+            while not (self._abandoned or self._source_complete or self._limit >= position):
                 self._changed.wait()
-            return not self._given_up
+            return not self._abandoned

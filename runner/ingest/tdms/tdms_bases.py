@@ -72,7 +72,7 @@ class TimeBases:
         for c in objects.channels.values():
             if _CLOCK_NAME.fullmatch(c.name.strip()):
                 self._by_group.setdefault(c.group, []).append(c)
-        self._complaints: dict[str, dict[str, None]] = {c.path: {} for c in channels}
+        self._problems: dict[str, dict[str, None]] = {c.path: {} for c in channels}
         self._runs: dict[str, list[Run]] = {}
         self._clock: dict[str, Clock] = {}
         self._checked: dict[str, Clock | str] = {}
@@ -89,18 +89,16 @@ class TimeBases:
         return moment_of(self.zero) if self.zero is not None else None
 
     def _plan(self, channel: Channel, read_moment: Moment) -> None:
-        complaints = self._complaints[channel.path]
-        if channel.group in CLOCK_UNITS and self._take_clock(channel, complaints):
+        problems = self._problems[channel.path]
+        if channel.group in CLOCK_UNITS and self._take_clock(channel, problems):
             return
-        runs = runs_of(
-            self._spans.of(channel), read_moment, lambda text: complaints.setdefault(text)
-        )
+        runs = runs_of(self._spans.of(channel), read_moment, lambda text: problems.setdefault(text))
         if runs:
             self._runs[channel.path] = runs
         elif channel.group not in CLOCK_UNITS:
-            self._take_clock(channel, complaints)
+            self._take_clock(channel, problems)
 
-    def _take_clock(self, channel: Channel, complaints: dict[str, None]) -> bool:
+    def _take_clock(self, channel: Channel, problems: dict[str, None]) -> bool:
         """Find the channel of the group that says the times of this one, or say why none does."""
         found = sorted(self._by_group.get(channel.group, ()), key=lambda c: c.name != "Time")
         whys = []
@@ -115,7 +113,7 @@ class TimeBases:
                 else f"{channel.stored} has {channel.n} values but {time.stored} {time.n}"
             )
         if whys:
-            complaints[whys[0]] = None
+            problems[whys[0]] = None
         return False
 
     def _check(self, time: Channel) -> Clock | str:
@@ -224,14 +222,14 @@ class TimeBases:
 
     def of(self, channel: Channel) -> TimeBase:
         """Return the time base of a channel, and note what a reader should know of it."""
-        complaints = self._complaints[channel.path]
-        base = self._of(channel, complaints)
-        for text in complaints:
+        problems = self._problems[channel.path]
+        base = self._of(channel, problems)
+        for text in problems:
             counted = ": stored by sample number" if base is COUNTED else ""
             self._note(channel.stored, text + counted)
         return base
 
-    def _of(self, channel: Channel, complaints: dict[str, None]) -> TimeBase:
+    def _of(self, channel: Channel, problems: dict[str, None]) -> TimeBase:
         if clock := self._clock.get(channel.path):
             n = self._clocks.facts(clock.channel).steps_back
             return TimeBase(name=clock.channel.stored, time=channel, steps_back=n)
@@ -240,27 +238,27 @@ class TimeBases:
             return COUNTED
         pieces: list[Piece] = []
         for run in runs:
-            start = self._start(channel, run, complaints)
+            start = self._start(channel, run, problems)
             if run.follows:
                 start = pieces[-1].end(run.first)
             pieces.append(Piece(first=run.first, start=start, step=run.stated.dt))
         if any(abs(p.start) + p.step == abs(p.start) for p in pieces):
-            complaints[f"its start {pieces[0].start:g} s leaves no digits for its step"] = None
+            problems[f"its start {pieces[0].start:g} s leaves no digits for its step"] = None
             return COUNTED
         first = runs[0].stated
         if len(pieces) == 1:
             t0, dt = pieces[0].start, pieces[0].step
             return TimeBase(name=first.base, t0=t0, dt=dt, x_unit=first.x_unit)
-        complaints[_told(pieces, runs)] = None
+        problems[_told(pieces, runs)] = None
         return TimeBase(name=first.base, x_unit=first.x_unit, pieces=tuple(pieces))
 
-    def _start(self, channel: Channel, run: Run, complaints: dict[str, None]) -> float:
+    def _start(self, channel: Channel, run: Run, problems: dict[str, None]) -> float:
         s = run.stated
         if s.x_unit != "s":
             return s.offset
         if s.moment is None:
             if self._spread and s.t_start is None:
-                complaints[
+                problems[
                     "it has no wf_start_time, while others begin at different ones: taken to "
                     "count from the zero of the clock"
                 ] = None

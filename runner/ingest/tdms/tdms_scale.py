@@ -232,7 +232,9 @@ class _Numbers:
         number = stated_number(self._p[name])
         if number is None:
             value = one_line(str(self._p[name]))
-            raise ScaleError(f"channel {self.channel}: its {name} is {value!r}, which is no number")
+            raise ScaleError(
+                f"channel {self.channel}: its {name} is {value!r}, which is not a number"
+            )
         return number
 
     def whole(self, name: str, default: float | None = None) -> int:

@@ -14,10 +14,10 @@ from typing import Any
 from runner.ingest.parsing.stated_moments import moment_of_number
 from runner.ingest.parsing.stated_steps import (
     NAMES,
-    Complain,
     Step,
-    from_a_date,
+    Warn,
     shown,
+    split_absolute_start,
     stated_step,
 )
 from runner.ingest.tdms.tdms_objects import cleaned, plain
@@ -59,32 +59,32 @@ class Run:
     follows: bool = False
 
 
-def runs_of(spans: Iterable[Span], read_moment: Moment, complain: Complain) -> list[Run]:
+def runs_of(spans: Iterable[Span], read_moment: Moment, warn: Warn) -> list[Run]:
     """Return the pieces that the properties of a channel tell of; none if they tell no times."""
     runs: list[Run] = []
     last: Stated | None = None  # what was stated last: what is stated again begins nothing
     for span in spans:
         if runs and not any(n in NAMES for n in span.changed):
             continue
-        said = stated(span.channel, span.group, read_moment, complain)
+        said = stated(span.channel, span.group, read_moment, warn)
         if last is None:
             if said is None:
                 return []
             runs.append(Run(first=span.first, stated=said))
         else:
             if said is None or (said.base, said.x_unit) != (last.base, last.x_unit):
-                complain(f"its times are said in another way from value {span.first} on")
+                warn(f"its times are said in another way from value {span.first} on")
                 return []
-            if (run := _next(runs[-1], last, said, span.first, complain)) is not None:
+            if (run := _next(runs[-1], last, said, span.first, warn)) is not None:
                 runs.append(run)
             if said.start != last.start and said.seconds_after(runs[0].stated) is None:
-                complain(f"its wf_start_time is known of some values only, not at {span.first}")
+                warn(f"its wf_start_time is known of some values only, not at {span.first}")
                 return []
         last = said
     return runs
 
 
-def _next(run: Run, last: Stated, said: Stated, first: int, complain: Complain) -> Run | None:
+def _next(run: Run, last: Stated, said: Stated, first: int, warn: Warn) -> Run | None:
     """Return the piece that begins at value ``first``; None if the one before goes on."""
     if said.start == last.start:
         return None if said.dt == run.stated.dt else Run(first=first, stated=said, follows=True)
@@ -97,7 +97,7 @@ def _next(run: Run, last: Stated, said: Stated, first: int, complain: Complain) 
     if error <= said.dt / 2:
         return None
     if error <= STAMP_ERROR_S:
-        complain(
+        warn(
             "its segments begin within 2 µs of where an even rate puts them, which is taken for "
             "the resolution of their time stamps"
         )
@@ -106,15 +106,15 @@ def _next(run: Run, last: Stated, said: Stated, first: int, complain: Complain) 
 
 
 def stated(
-    own: Mapping[str, Any], group: Mapping[str, Any], read_moment: Moment, complain: Complain
+    own: Mapping[str, Any], group: Mapping[str, Any], read_moment: Moment, warn: Warn
 ) -> Stated | None:
     """Return what the properties of a channel, or else of its group, say of its times."""
-    moment = _moment(own.get("wf_start_time"), read_moment, complain)
-    step = stated_step(_plain(own), _plain(group), complain)
+    moment = _moment(own.get("wf_start_time"), read_moment, warn)
+    step = stated_step(_plain(own), _plain(group), warn)
     if step is None:
         return None
     if step.x_unit == "s":
-        step, date = from_a_date(step, is_dated=moment is not None, complain=complain)
+        step, date = split_absolute_start(step, is_dated=moment is not None, warn=warn)
         moment = ticks_of(date) if date is not None else moment
     return Stated(**{**vars(step), "x_unit": cleaned(step.x_unit)}, moment=moment)
 
@@ -123,14 +123,14 @@ def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain(properties[name]) for name in NAMES if name in properties}
 
 
-def _moment(value: Any, read_moment: Moment, complain: Complain) -> int | None:
+def _moment(value: Any, read_moment: Moment, warn: Warn) -> int | None:
     ticks: int | None = None
     if isinstance(value, TimeStamp):
         ticks = value.ticks
     elif isinstance(value, str) and value.strip():
         ticks = read_moment(value)
     elif isinstance(value, int | float) and (number := moment_of_number(float(value))):
-        complain(f"its wf_start_time {shown(value)} is taken for {number[1]}")
+        warn(f"its wf_start_time {shown(value)} is read as {number[1]}")
         ticks = ticks_of(number[0])
     elif value is None or value == "":
         return None
@@ -138,5 +138,5 @@ def _moment(value: Any, read_moment: Moment, complain: Complain) -> int | None:
         return ticks
     if isinstance(value, TimeStamp) and str(value)[:4] in ("1903", "1904"):  # "not set"
         return None
-    complain(f"its wf_start_time {shown(plain(value))} is no date: it is not used")
+    warn(f"its wf_start_time {shown(plain(value))} is no date: it is not used")
     return None
