@@ -10,8 +10,8 @@ import numpy as np
 
 from ishtar.store import Origin, SourceFile, SourceWriter
 from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
-from runner.ingest.days.day_logs import follow_shot
-from runner.ingest.days.matching import Followed
+from runner.ingest.days.day_logs import rematch_shot
+from runner.ingest.days.matching import MatchResult
 from runner.ingest.generatorlog.generatorlog_converter import Pulse
 
 DAY = dt.date(2026, 11, 22)
@@ -102,12 +102,12 @@ class Place:
                 writer.attributes["date"] = date
         return path
 
-    def dated(self, shot: int, date: str, name: str = "Data.tdms", **facts: str) -> Followed:
+    def dated(self, shot: int, date: str, name: str = "Data.tdms", **facts: str) -> MatchResult:
         """Store a source that states a date, and let the logs follow it."""
         path = self.source(shot, date, name, **facts)
-        return follow_shot(self.layout, self.settings, shot, path)
+        return rematch_shot(self.layout, self.settings, shot, path)
 
-    def csv(self, shot: int, date: str, **facts: str) -> Followed:
+    def csv(self, shot: int, date: str, **facts: str) -> MatchResult:
         """Store the PLC's date file, and let the logs follow it."""
         return self.dated(shot, date, "Date.csv", converter="datecsv 1", **facts)
 

@@ -33,7 +33,7 @@ from runner.ingest import (
     remove_leftovers,
     scan,
 )
-from runner.ingest.days.matching import Followed
+from runner.ingest.days.matching import MatchResult
 from runner.ingest.ingest_errors import ingest_stopped
 from runner.ingest.raw_files.quarantine import quarantined_files, reason_of
 from runner.ingest.raw_files.settling import open_for_writing
@@ -515,12 +515,12 @@ def meanwhile(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
     """Give an ingest during which something happens when the copy is stored and compared."""
 
     def ingest(path: Path, act: Callable[[], Any]) -> Outcome:
-        def follow(*_: Any) -> Followed:
+        def follow(*_: Any) -> MatchResult:
             act()
-            return Followed()
+            return MatchResult()
 
         with monkeypatch.context() as patched:
-            patched.setattr("runner.ingest.conversion.follow_shot", follow)
+            patched.setattr("runner.ingest.conversion.rematch_shot", follow)
             return ws.ingest(path, isolated=False)
 
     return ingest

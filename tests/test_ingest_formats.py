@@ -262,8 +262,8 @@ def test_the_csv_gives_the_shot_its_attributes(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("Shot;8\nDate;2026-11-22 09:00:00\n", "says shot 8, but it came for shot 7"),
-        ("Date;31.02.2026\nTime;2026-11-22 or so\n", "no date that can be read"),
+        ("Shot;8\nDate;2026-11-22 09:00:00\n", "states shot 8, but arrived for shot 7"),
+        ("Date;31.02.2026\nTime;2026-11-22 or so\n", "no readable date"),
         ("shot\tdate\tgas\n6\t2026-11-22\tAr\n5\t2026-11-22\tHe\n", "0 lines for shot 7"),
     ],
 )

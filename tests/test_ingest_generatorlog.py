@@ -204,14 +204,14 @@ def test_the_threshold_is_in_watts_whatever_the_column(
 @pytest.mark.parametrize(
     ("header", "name", "reason"),
     [
-        ("Time\tForwardPower[dBm]", NAME, "its ForwardPower is in 'dBm', which is no multiple"),
+        ("Time\tForwardPower[dBm]", NAME, "its ForwardPower is in 'dBm', which is not a multiple"),
         ("Time\tForwardPower[bar]", NAME, "its ForwardPower is in 'bar'"),
-        ("Time\tForwardPower[W]\tForwardPower[W]", NAME, "names the column ForwardPower twice"),
+        ("Time\tForwardPower[W]\tForwardPower[W]", NAME, "it has two columns ForwardPower"),
         ("Time\tForwardPower[W]\t\tX", NAME, "its column 3 has no name"),
         ("Time\tForwardPower[W]\tX\0", NAME, "its column 3 has no name"),
-        ("Time\tForwardPower[W]" + "\tx" * 2000, NAME, "it names 2002 columns"),
-        (HEADER, "GENERATOR_05-06-2026.txt", "does not say its day"),
-        (HEADER, "GENERATOR_2026-11-21_2026-11-22.txt", "does not say its day"),
+        ("Time\tForwardPower[W]" + "\tx" * 2000, NAME, "it has 2002 columns"),
+        (HEADER, "GENERATOR_05-06-2026.txt", "does not state its day"),
+        (HEADER, "GENERATOR_2026-11-21_2026-11-22.txt", "does not state its day"),
         ("Time\tForwardPower[W]" + "x" * 70_000, NAME, "has no line that names Time"),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_header_that_cannot_be_right_is_refused(
 
 def test_a_day_that_the_rows_contradict_is_refused(tmp_path: Path) -> None:
     path = log(tmp_path, powered(["2026-11-25 09:00:00"]))
-    with pytest.raises(Rejected, match="is of 2026-11-22, but its first row says 2026-11-25"):
+    with pytest.raises(Rejected, match="is from 2026-11-22, but its first row is at 2026-11-25"):
         DayLog.of(path)
 
 
@@ -281,5 +281,5 @@ def test_the_times_of_all_rows_are_those_of_the_text(tmp_path: Path) -> None:
 def test_a_column_without_any_value_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "GENERATOR_2026-11-22.txt"
     path.write_text("Time\tForwardPower[W]\tPhase[deg]\tReflectedPower[W]\n10:00:00\t500\t5\n")
-    with pytest.raises(Rejected, match="ReflectedPower, of which no row has a value"):
+    with pytest.raises(Rejected, match=r"column ReflectedPower of .* has no values"):
         list(DayLog.of(path).pulses(threshold_w=10.0, gap_s=2.0))

@@ -9,7 +9,7 @@
 from runner.ingest.arrival import ingest_file
 from runner.ingest.context import Context
 from runner.ingest.days.day_index import index_days, shot_times
-from runner.ingest.days.day_logs import day_problems, follow_shots, match_day, match_days
+from runner.ingest.days.day_logs import day_problems, match_day, match_days, rematch_shots
 from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, SourceMissing
 from runner.ingest.ingest_outcome import Outcome
 from runner.ingest.layout import DataFolders, Layout
@@ -35,11 +35,11 @@ __all__ = [
     "SourceMissing",
     "converters",
     "day_problems",
-    "follow_shots",
     "index_days",
     "ingest_file",
     "match_day",
     "match_days",
+    "rematch_shots",
     "remove_leftovers",
     "scan",
     "shot_in",

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
 from ishtar.store import Origin, SourceFile, SourceWriter, problems
 from runner.ingest.context import Context
-from runner.ingest.days.day_logs import follow_shot, ingest_day_log
+from runner.ingest.days.day_logs import ingest_day_log, rematch_shot
 from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, ingest_stopped
 from runner.ingest.layout import Layout, shot_folder, workspace_root
 from runner.ingest.limits import written_limit
@@ -215,7 +215,7 @@ class _Conversion:
     ) -> Verdict:
         """Match the day's logs to a stored file, and return the verdict."""
         # before the source is removed: after a kill in between, the file is offered again as known
-        followed = follow_shot(self.layout, self.settings, shot, target)
+        followed = rematch_shot(self.layout, self.settings, shot, target)
         return Verdict(
             status=status,
             shots=sorted({shot, *followed.shots}),

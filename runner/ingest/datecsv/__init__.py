@@ -1,1 +1,1 @@
-"""CSV files with a date in each row."""
+"""The CSV file of a shot: date, gas, program, operator, comment."""

@@ -1,4 +1,4 @@
-"""When a shot was triggered, by the cells of its CSV: all of them are read, or it is refused."""
+"""The trigger time of a shot from the cells of its CSV: consistent and readable, or refused."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from runner.ingest.context import Context
 from runner.ingest.ingest_errors import Rejected
 from runner.ingest.parsing.dates import iso, parse_date, parse_moment
 
-_HERE = ("local", "lokal", "ortszeit", "local time")
+_LOCAL = ("local", "lokal", "ortszeit", "local time")
 
 
 @dataclass(kw_only=True)
 class _Stated:
-    """What the cells of date and time say: (name, text) by what they can be read as."""
+    """The cells of date and time as (name, text, …), by how they can be read."""
 
     moments: list[tuple[str, str, dt.datetime]] = field(default_factory=list)
     days: list[tuple[str, str, dt.date]] = field(default_factory=list)
     times: list[tuple[str, str]] = field(default_factory=list)
-    unread: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
 def date_of(
@@ -30,36 +30,36 @@ def date_of(
     separator: str,
     context: Context,
 ) -> str | None:
-    """Return the trigger as ISO text, local time; None, and a note, where only the day is stated.
+    """Return the trigger as ISO text, local time; None, and a note, if only the day is stated.
 
     Parameters
     ----------
     file : str
-        Its name.
+        Name of the file.
     dates, times, zones : list of (name, cells)
-        Its entries that mean a date (with or without its time), a time of day, a time zone.
+        Its entries for a date (with or without a time), a time of day, a time zone.
     separator : str
-        What parts cells: a fraction after a comma has been parted, too.
+        Between cells: it may also have split off a fraction after a comma.
 
     Raises
     ------
     Rejected
-        There is none, it cannot be read, or cells contradict each other.
+        The date is missing or unreadable, or cells contradict each other.
     """
     for entries in (dates, times, zones):
         _refuse_disagreement(entries, separator)
-    stated = _sorted_out(dates, times, separator)
+    stated = _classified(dates, times, separator)
     if stated.moments:
-        moment = _of_moments(stated, context)
+        moment = _from_moments(stated, context)
     elif stated.days:
-        found = _of_days(file, stated, context)
+        found = _from_days(file, stated, context)
         if found is None:
             return None
         moment = found
     else:
-        quoted = _quoted([*stated.unread, *stated.times])
+        quoted = _quoted([*stated.unreadable, *stated.times])
         raise Rejected(
-            f"{file} has no date that can be read{': ' if quoted else ''}{quoted}; "
+            f"{file} has no readable date{': ' if quoted else ''}{quoted}; "
             "write it as 2026-11-22 15:30:12"
         )
     if moment.tzinfo is None and zones:
@@ -77,11 +77,11 @@ def _refuse_disagreement(entries: list[tuple[str, list[str]]], separator: str) -
             )
 
 
-def _sorted_out(
+def _classified(
     dates: list[tuple[str, list[str]]], times: list[tuple[str, list[str]]], separator: str
 ) -> _Stated:
     stated = _Stated()
-    for entries, rest in ((dates, stated.unread), (times, stated.times)):
+    for entries, others in ((dates, stated.unreadable), (times, stated.times)):
         for name, cells in entries:
             texts = list(dict.fromkeys(s.join(cells).strip(s + " ") for s in (separator, " ")))
             moment = next((m for t in texts if (m := parse_moment(t)) is not None), None)
@@ -91,68 +91,71 @@ def _sorted_out(
             elif day is not None:
                 stated.days.append((name, texts[0], day))
             else:
-                rest.append((name, texts[0]))
+                others.append((name, texts[0]))
     return stated
 
 
-def _of_moments(stated: _Stated, context: Context) -> dt.datetime:
+def _from_moments(stated: _Stated, context: Context) -> dt.datetime:
     name, text, moment = stated.moments[0]
     for other, other_text, day in stated.days:
         if day != moment.date():
             raise _contradiction(name, text, other, other_text)
     if any(m != moment for _, _, m in stated.moments):
         quoted = _quoted([(n, t) for n, t, _ in stated.moments])
-        context.note(f"it states several times, {quoted}: the first counts")
+        context.note(f"it states several times, {quoted}: the first is used")
     if not stated.times:
         return moment
     other, other_text = stated.times[0]
-    joined = _at(moment.date(), other_text)
-    no_time = moment.time() == dt.time()  # as programs write a day that they hold as a moment
+    joined = _joined(moment.date(), other_text)
+    no_time = moment.time() == dt.time()  # some programs write a day with 0:00
     if joined is None:
         if no_time:
-            raise _unread(other, other_text)
-        context.note(f"{other} is {other_text!r}, which is no time of day: {name} counts")
+            raise _unreadable(other, other_text)
+        context.note(f"{other} is {other_text!r}, which is not a time of day: {name} is used")
         return moment
     if joined.tzinfo is None:
         joined = joined.replace(tzinfo=moment.tzinfo)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=joined.tzinfo)
-    finer = moment.second == moment.microsecond == 0 and moment.minute == joined.minute
-    if no_time or (finer and moment.hour == joined.hour):
+    whole_minute = moment.second == moment.microsecond == 0 and moment.minute == joined.minute
+    if no_time or (whole_minute and moment.hour == joined.hour):
         return joined
     if joined.replace(microsecond=0) != moment.replace(microsecond=0):
         raise _contradiction(name, text, other, other_text)
     return moment
 
 
-def _of_days(file: str, stated: _Stated, context: Context) -> dt.datetime | None:
+def _from_days(file: str, stated: _Stated, context: Context) -> dt.datetime | None:
     name, text, day = stated.days[0]
     for other, other_text, another in stated.days:
         if another != day:
             raise _contradiction(name, text, other, other_text)
-    # a trigger of its own may be stated by its time alone
-    times = [*stated.times, *(e for e in stated.unread if _at(day, e[1]) or _has_digits(e[1]))]
+    # a separate trigger entry may state only its time
+    times = [
+        *stated.times,
+        *(e for e in stated.unreadable if _joined(day, e[1]) or _has_digits(e[1])),
+    ]
     if not times:
         context.note(
-            f"{file} states the day {day} but no time of day, so it gives the shot no date: "
-            f"state the time, or set it by ishtar edit {context.shot} date={day}T…"
+            f"{file} states the day {day} but no time of day, so the shot gets no date from it: "
+            f"add the time, or set it by ishtar edit {context.shot} date={day}T…"
         )
         return None
     other, other_text = times[0]
-    moment = _at(day, other_text)
+    moment = _joined(day, other_text)
     if moment is None:
-        raise _unread(other, other_text)
-    if any(_at(day, t) not in (moment, None) for _, t in times):
-        context.note(f"it states several times, {_quoted(times)}: the first counts")
+        raise _unreadable(other, other_text)
+    if any(_joined(day, t) not in (moment, None) for _, t in times):
+        context.note(f"it states several times, {_quoted(times)}: the first is used")
     return moment
 
 
-def _at(day: dt.date, text: str) -> dt.datetime | None:
+def _joined(day: dt.date, text: str) -> dt.datetime | None:
     return parse_moment(f"{day.isoformat()} {text}")
 
 
 def _in_stated_zone(moment: dt.datetime, name: str, zone: str) -> dt.datetime:
-    if zone.casefold() in _HERE:
+    if zone.casefold() in _LOCAL:
         return moment
     found = parse_moment(f"{iso(moment)} {zone}")
     if found is not None and found.tzinfo is not None:
@@ -163,13 +166,13 @@ def _in_stated_zone(moment: dt.datetime, name: str, zone: str) -> dt.datetime:
         return moment.replace(tzinfo=ZoneInfo(zone))
     except (ValueError, KeyError, OSError) as error:
         raise Rejected(
-            f"{name} is {_short(zone)!r}, which is no time zone: write UTC, +01:00 or Europe/Berlin"
+            f"{name} is {_short(zone)!r}, not a time zone: write UTC, +01:00 or Europe/Berlin"
         ) from error
 
 
-def _unread(name: str, text: str) -> Rejected:
+def _unreadable(name: str, text: str) -> Rejected:
     return Rejected(
-        f"{name} is {_short(text)!r}, which is no time of day that can be read: write 15:30:12"
+        f"{name} is {_short(text)!r}, which is not a readable time of day: write 15:30:12"
     )
 
 

@@ -1,8 +1,8 @@
-"""Which pulse belongs to which shot: clocks and rows alone, no files.
+"""Assign pulses to shots by clock alone, without reading files.
 
-A pulse belongs to a shot if some of it lies within the tolerance of the shot's trigger. If it fits
-none it waits; if it fits several it belongs to nobody. Only the clocks count: not what came first,
-nor to whom a pulse was given when less was known.
+A pulse belongs to a shot if part of it is within the tolerance of the shot's trigger. If it fits no
+shot it stays unmatched; if it fits several, none gets it. Only the clocks decide: neither the order
+of arrival nor an earlier assignment matters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Rows = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What becomes of the pulses of a log.
+    """The assignment of the pulses of a log.
 
     Attributes
     ----------
@@ -43,18 +43,18 @@ def assign(
     offset_s: float,
     tolerance_s: float,
 ) -> Assignment:
-    """Return what becomes of pulses, by the triggers of shots.
+    """Return the assignment of pulses to shots by their triggers.
 
     Parameters
     ----------
     pulses : iterable of Pulse
-        By the generator's clock.
+        On the generator's clock.
     times : mapping of int to datetime
         Triggers by shot, local time.
     offset_s : float
         Shot time = generator time + this, s.
     tolerance_s : float
-        So near a trigger must some of a pulse lie, s.
+        Largest distance between a trigger and the closest part of a pulse, s.
     """
     found = Assignment()
     offset, tolerance = dt.timedelta(seconds=offset_s), dt.timedelta(seconds=tolerance_s)
@@ -70,8 +70,8 @@ def assign(
     return found
 
 
-def within(pulses: Iterable[Pulse], rows: Iterable[Rows]) -> Iterator[Pulse]:
-    """Yield the parts of pulses that lie in some rows."""
+def inside_rows(pulses: Iterable[Pulse], rows: Iterable[Rows]) -> Iterator[Pulse]:
+    """Yield the parts of pulses inside some rows."""
     wanted = sorted(rows)
     for pulse in pulses:
         first, stop = pulse.rows
@@ -80,12 +80,12 @@ def within(pulses: Iterable[Pulse], rows: Iterable[Rows]) -> Iterator[Pulse]:
                 yield pulse.part(max(first, i), min(stop, j))
 
 
-def without(pulses: Iterable[Pulse], rows: Iterable[Rows]) -> Iterator[Pulse]:
-    """Yield what is left of pulses without some rows."""
-    taken = sorted(rows)
+def outside_rows(pulses: Iterable[Pulse], rows: Iterable[Rows]) -> Iterator[Pulse]:
+    """Yield the parts of pulses outside some rows."""
+    excluded = sorted(rows)
     for pulse in pulses:
         first, stop = pulse.rows
-        for i, j in taken:
+        for i, j in excluded:
             if first < min(i, stop):
                 yield pulse.part(first, min(i, stop))
             first = max(first, j)

@@ -1,14 +1,13 @@
-"""When shots were: a small note for each shot, in the folder of its day.
+"""An index of shots by day: one small note per shot, in the folder of its day.
 
 ::
 
     data/days/2026-11-22/shots/01234.json
 
-A note only repeats what the shot's folder says (its sources' dates and people's corrections), so
-that the logs of a day find its shots without opening the files of years. It names the state of the
-folder that it was made from and counts for that state alone: one that is older, damaged or in the
-folder of another day is a hint where to look, never a second truth. :func:`index_days` makes all
-of them anew.
+A note only repeats what the shot's folder states (dates of sources, corrections by people), so the
+logs of a day find its shots without opening the files of years. It names the state of the folder
+that it was made from and is valid for that state alone: an outdated or damaged note, or one under
+another day, is only a hint. :func:`index_days` rebuilds all notes.
 """
 
 from __future__ import annotations
@@ -33,24 +32,24 @@ log = logging.getLogger(__name__)
 
 _INDEXED = ".indexed"
 _SHOTS = "shots"
-_NOTE = re.compile(r"(\d+)(?: .*)?\.json")  # once there was one for each source: "01234 x.csv.json"
-NEIGHBOURS = (-1, 0, 1)  # days that a shot around midnight may have to do with
+_NOTE = re.compile(r"(\d+)(?: .*)?\.json")  # older ones are per source: "01234 x.csv.json"
+NEIGHBOURS = (-1, 0, 1)  # days that a shot around midnight may belong to
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What the folder of a shot says of its time.
+class ShotTime:
+    """What the folder of a shot states about its time.
 
     Attributes
     ----------
     moment : datetime or None
-        When the shot was, local time; None where nothing says it.
+        Time of the shot, local; None if nothing states it.
     days : frozenset of date
-        All days that any of its files or corrections name, and those of logs it has pulses of.
+        All days named by its files or corrections, and those of the logs it has pulses of.
     seen : int
-        When the folder had changed last before it was read, ns; 0 where there is none.
+        Last change of the folder before it was read, ns; 0 if there is no folder.
     damaged : bool
-        Whether a file could not be read; its word on the time is not known then.
+        Whether a file could not be read, so that its date is unknown.
     """
 
     moment: dt.datetime | None
@@ -60,26 +59,26 @@ class Told:
 
 
 def index_days(layout: DataFolders) -> None:
-    """Note the times of all shots anew, from the stored files."""
+    """Rebuild the notes of all shots from the stored files."""
     notes: dict[int, list[Path]] = {}
     for folder, _ in days_in(layout):
         for shot, path in _notes_in(folder):
             notes.setdefault(shot, []).append(path)
     there = {int(p.name) for p in folders_in(layout.shots) if p.name.isdigit()}
     for shot in sorted(there | notes.keys()):
-        _set_note(layout, shot, _tell(layout, shot), notes.get(shot, []))
+        _set_note(layout, shot, _read_shot_time(layout, shot), notes.get(shot, []))
     layout.days.mkdir(parents=True, exist_ok=True)
     write_atomic(layout.days / _INDEXED, "")
 
 
 def index_once(layout: DataFolders) -> None:
-    """Make the notes of a workspace that has none yet."""
+    """Build the notes of a workspace that has none yet."""
     if not is_indexed(layout):
         index_days(layout)
 
 
 def is_indexed(layout: DataFolders) -> bool:
-    """Say whether the shots of a workspace were noted once; from then on each is as it comes."""
+    """Return whether the index was built; from then on each new shot is added as it arrives."""
     return (layout.days / _INDEXED).exists()
 
 
@@ -95,27 +94,27 @@ def shot_times(layout: DataFolders, day: dt.date) -> dict[int, dt.datetime]:
 
 
 def note_time(layout: DataFolders, shot: int, also: Iterable[dt.date] = ()) -> set[dt.date]:
-    """Note when a shot was, take away notes of it that say otherwise; return all days it concerns.
+    """Update the note of a shot, remove outdated ones, and return all days concerned.
 
     Parameters
     ----------
     also : iterable of date
-        Days that it is known to have belonged to, beside those that its own files name.
+        Days that the shot belonged to before, in addition to those in its files.
     """
-    told = _tell(layout, shot)
-    days = {*told.days, *also}
+    shot_time = _read_shot_time(layout, shot)
+    days = {*shot_time.days, *also}
     paths = [p for day in sorted(days) for n, p in _notes_in(_folder(layout, day)) if n == shot]
-    _set_note(layout, shot, told, paths)
+    _set_note(layout, shot, shot_time, paths)
     return days
 
 
 def states_date(stored: Path) -> bool:
-    """Say whether a stored file states when its shot was."""
+    """Return whether a stored file states the date of its shot."""
     return bool(SourceFile(stored).attributes.get("date"))
 
 
 def day_of(folder: Path) -> dt.date | None:
-    """Return the day that a folder is named after, None where its name is no day."""
+    """Return the day that a folder is named after; None for any other name."""
     try:
         day = dt.date.fromisoformat(folder.name)
     except ValueError:
@@ -124,7 +123,7 @@ def day_of(folder: Path) -> dt.date | None:
 
 
 def days_in(layout: DataFolders) -> Iterator[tuple[Path, dt.date]]:
-    """Yield the folders of days, ascending; others are passed over."""
+    """Yield the folders of days, ascending; others are skipped."""
     for folder in folders_in(layout.days):
         day = day_of(folder)
         if day is not None:
@@ -132,19 +131,19 @@ def days_in(layout: DataFolders) -> Iterator[tuple[Path, dt.date]]:
 
 
 def damaged_notes(layout: DataFolders, day: dt.date) -> Iterator[tuple[Path, str]]:
-    """Yield the notes of a day that cannot be read, each with what is wrong."""
+    """Yield the unreadable notes of a day, each with its problem."""
     for _, path in _notes_in(_folder(layout, day)):
         try:
             _parsed(path)
         except (OSError, ValueError, TypeError, KeyError) as error:
             yield (
                 path,
-                f"it is no note of a shot's time ({error!r}): `ishtar rebuild` makes it anew",
+                f"it is not a note of a shot's time ({error!r}): `ishtar rebuild` replaces it",
             )
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Return the files of a folder by name, without hidden ones; none if there is no folder."""
+    """Return the visible files of a folder by name; none if the folder is missing."""
     try:
         return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
@@ -152,7 +151,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Return the folders in a folder by name; none if there is no folder."""
+    """Return the folders in a folder by name; none if the folder is missing."""
     try:
         return sorted(p for p in folder.iterdir() if p.is_dir())
     except FileNotFoundError:
@@ -178,16 +177,16 @@ def _notes_in(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _parsed(path: Path) -> tuple[dt.datetime, Any]:
-    """Return the moment that a note tells, and the state of the folder that it is of."""
+    """Return the moment in a note, and the state of the folder it was made from."""
     facts = json.loads(path.read_text(encoding="utf-8"))
     moment = dt.datetime.fromisoformat(facts["date"])
     if moment.tzinfo is not None:
-        raise ValueError(f"{facts['date']} is no local time")
+        raise ValueError(f"{facts['date']} is not a local time")
     return moment, facts.get("seen")
 
 
 def _kept_moment(paths: Iterable[Path]) -> dt.datetime | None:
-    """Return the moment that notes of a shot tell, whatever its folder is like by now."""
+    """Return the moment in the notes of a shot, whatever the state of its folder."""
     for path in paths:
         try:
             return _parsed(path)[0]
@@ -197,40 +196,40 @@ def _kept_moment(paths: Iterable[Path]) -> dt.datetime | None:
 
 
 def _time_of(layout: DataFolders, shot: int, notes: list[Path]) -> dt.datetime | None:
-    """Return when a shot was: by a note that is of its folder as it is now, else by its files."""
+    """Return the time of a shot: from a current note, else from its files."""
     seen = _changed_ns(shot_folder(layout, shot))
     if not seen:
-        return None  # the shot is gone, its note is not
+        return None  # the shot was removed, its note was not
     for path in notes:
         try:
-            moment, of = _parsed(path)
+            moment, state = _parsed(path)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            log.warning("%s is no note of a shot's time (%r): its files are read", path, error)
+            log.warning("%s is not a note of a shot's time (%r): reading its files", path, error)
             continue
-        if of == seen:
+        if state == seen:
             return moment
-    return _moment(_tell(layout, shot), notes)
+    return _moment(_read_shot_time(layout, shot), notes)
 
 
-def _moment(told: Told, notes: Iterable[Path]) -> dt.datetime | None:
-    """Return when a shot was; where a file is damaged, what was known of it before holds."""
-    return (_kept_moment(notes) if told.damaged else None) or told.moment
+def _moment(shot_time: ShotTime, notes: Iterable[Path]) -> dt.datetime | None:
+    """Return the time of a shot; if a file is damaged, a previous note takes precedence."""
+    return (_kept_moment(notes) if shot_time.damaged else None) or shot_time.moment
 
 
-def _set_note(layout: DataFolders, shot: int, told: Told, notes: list[Path]) -> None:
-    """Make the one note of a shot say what its folder does; ``notes`` are those that there are."""
-    moment = _moment(told, notes)
-    right = None
-    if moment is not None and told.seen:
-        right = _folder(layout, moment.date()) / _SHOTS / f"{shot:05d}.json"
-        text = json.dumps({"shot": shot, "date": moment.isoformat(), "seen": told.seen}) + "\n"
-        if not (right.is_file() and right.read_bytes() == text.encode()):
+def _set_note(layout: DataFolders, shot: int, shot_time: ShotTime, notes: list[Path]) -> None:
+    """Make one note of a shot that agrees with its folder, and remove the other ``notes``."""
+    moment = _moment(shot_time, notes)
+    target = None
+    if moment is not None and shot_time.seen:
+        target = _folder(layout, moment.date()) / _SHOTS / f"{shot:05d}.json"
+        text = json.dumps({"shot": shot, "date": moment.isoformat(), "seen": shot_time.seen}) + "\n"
+        if not (target.is_file() and target.read_bytes() == text.encode()):
             try:
-                write_atomic(right, text)
+                write_atomic(target, text)
             except (FileExistsError, NotADirectoryError) as error:
-                log.warning("the time of shot %d is not noted: %s", shot, error)
+                log.warning("the time of shot %d cannot be noted: %s", shot, error)
     for path in notes:
-        if path != right:
+        if path != target:
             path.unlink(missing_ok=True)
 
 
@@ -241,32 +240,32 @@ def _changed_ns(folder: Path) -> int:
         return 0
 
 
-# --- what a shot's folder says -------------------------------------------------------------------
+# --- the folder of a shot ------------------------------------------------------------------------
 
 
-def _tell(layout: DataFolders, shot: int) -> Told:
-    """Read what the files of a shot say of its time; one that is damaged leaves the others."""
+def _read_shot_time(layout: DataFolders, shot: int) -> ShotTime:
+    """Read the time of a shot from its files, skipping damaged ones."""
     folder = shot_folder(layout, shot)
-    seen = _changed_ns(folder)  # first: what comes while its files are read makes the note old
+    seen = _changed_ns(folder)  # first: a file that arrives during the reading outdates the note
     sources, damaged = [], False
     for path in sorted(folder.glob("[!.]*.h5")):
         try:
             sources.append(SourceFile(path))
         except FileNotFoundError:
-            continue  # it went between the two looks
-        except (DamagedFile, ValueError) as error:  # `ishtar verify` tells of it, too
+            continue  # removed since the listing
+        except (DamagedFile, ValueError) as error:  # `ishtar verify` reports it, too
             log.warning("%s", error)
             damaged = True
     edits = read_edits(folder).edits
     clock = clock_of(sources, edits)
     moment = clock.moment if clock else None
     if clock is not None and clock.day is None:
-        log.warning("%s of shot %d states %r, which is no local time", clock.by, shot, clock.text)
+        log.warning("%s of shot %d states %r, not a local time", clock.by, shot, clock.text)
     stated = stated_dates(sources)
     for change in (e.changes["date"] for e in edits if "date" in e.changes):
         stated += [StatedDate.of("", text) for text in (change.before, change.after)]
     days = {date.day for date in stated if date.day is not None} | set(_log_days(sources))
-    return Told(moment=moment, days=frozenset(days), seen=seen, damaged=damaged)
+    return ShotTime(moment=moment, days=frozenset(days), seen=seen, damaged=damaged)
 
 
 def _log_days(sources: Iterable[SourceFile]) -> Iterator[dt.date]:

@@ -1,8 +1,8 @@
-"""What was found when a log was matched last: ``<log>.json`` beside the log.
+"""The record of the last match of a log: ``<log>.json`` next to the log.
 
-It tells people what was matched, unmatched and ambiguous, and the next look whether anything has
-changed since: the log, the clocks of the shots, the settings, the files that were stored. It is
-written when all else is done, so that a look that was interrupted is made again.
+It shows people which pulses are matched, unmatched and ambiguous, and lets the next check detect
+changes: of the log, the shots' clocks, the settings, the stored files. It is written last, so that
+an interrupted match is repeated.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SETTINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class LogState:
-    """What a log was matched with, and what came of it.
+    """The inputs and the result of the last match of a log.
 
     Attributes
     ----------
@@ -41,9 +41,9 @@ class LogState:
     settings : mapping of str to float
         Those of `SETTINGS`.
     times : mapping of int to str
-        Triggers of the shots that it was matched with.
+        Triggers of the shots in the match.
     stored : tuple of str
-        Files that hold its pulses, below ``data/shots``.
+        Files with its pulses, relative to ``data/shots``.
     found : mapping
         ``matched``, ``unmatched`` and ``ambiguous``, for people.
     """
@@ -58,14 +58,14 @@ class LogState:
 
     @property
     def shots(self) -> set[int]:
-        """The shots that hold pulses of the log."""
+        """The shots with pulses of the log."""
         return {int(name.split("/")[0]) for name in self.stored}
 
     def settings_over(self, present: IngestSettings) -> IngestSettings:
-        """Return what the log was matched with, if any pulse found its shot; else the present.
+        """Return the settings of the match if any pulse found its shot; else the present ones.
 
-        The generator's clock is set anew now and then, and the offset in ``ishtar.toml`` with it:
-        what an old log was matched with stays right for it.
+        The generator's clock is reset now and then, and the offset in ``ishtar.toml`` with it: an
+        old log needs the settings of its time.
         """
         if not self.stored:
             return present
@@ -79,22 +79,22 @@ class LogState:
 
 
 def state_path(kept: Path) -> Path:
-    """Return where the state of a log is kept."""
+    """Return the path of the state of a log."""
     return kept.with_name(kept.name + SUFFIX)
 
 
 def settings_of(settings: IngestSettings) -> dict[str, float]:
-    """Return the settings that decide what becomes of a log."""
+    """Return the settings that affect the match of a log."""
     return {name: float(getattr(settings, name)) for name in SETTINGS}
 
 
 def times_of(times: Mapping[int, dt.datetime]) -> dict[int, str]:
-    """Return triggers as a state keeps them."""
+    """Return triggers in the format of a state."""
     return {shot: time.isoformat() for shot, time in times.items()}
 
 
 def found_of(assigned: Assignment) -> dict[str, Any]:
-    """Return what became of pulses, for people."""
+    """Return the assignment of pulses in a readable form."""
     given = [(p.start, shot) for shot, pulses in assigned.given.items() for p in pulses]
     return {
         "matched": [{"start": start.isoformat(), "shot": shot} for start, shot in sorted(given)],
@@ -111,14 +111,14 @@ def write_state(kept: Path, state: LogState) -> None:
 
 
 def read_state(kept: Path) -> LogState | None:
-    """Return the state of a log; None where there is none that can be used."""
+    """Return the state of a log; None if it is missing or unreadable."""
     path = state_path(kept)
     try:
         return _parsed(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        log.warning("%s is not what a log was matched with (%r): it is made anew", path, error)
+        log.warning("%s is not the record of a match (%r): it will be replaced", path, error)
         return None
 
 

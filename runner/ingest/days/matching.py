@@ -1,10 +1,10 @@
-"""The pulses of a generator's log and the shots of the day, matched by clock.
+"""Match the pulses of a generator's log to the shots of the day by clock.
 
 The kept log, the shots' clocks and the settings alone determine what each shot should hold
-(:mod:`~runner.ingest.days.assignment`); `~runner.ingest.days.placement` brings it there. So the
-order of arrival does not matter, nor when a match was interrupted: the next one ends with the same
-files. A pulse that belongs to another shot by a better clock leaves the
-first before it is stored in the second: at no moment do two shots hold it.
+(:mod:`~runner.ingest.days.assignment`); `~runner.ingest.days.placement` stores it. So neither the
+order of arrival nor an interruption matters: the next match ends with the same files. A pulse that
+moves to another shot is removed from the first before it is stored in the second: two shots never
+hold it at the same time.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from runner.ingest.days.placement import (
     Change,
     KeptLog,
     Part,
-    add_to,
+    add_part,
     change_of,
     parts_of,
-    replace_in,
-    take_out,
+    remove_parts,
+    replace_parts,
 )
 from runner.ingest.generatorlog.generatorlog_converter import GeneratorLog, Pulse
 from runner.ingest.ingest_errors import Rejected
@@ -47,19 +47,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Followed:
-    """What came of matching a log, or all logs of a day.
+class MatchResult:
+    """The result of matching one log or several.
 
     Attributes
     ----------
     shots : list of int
-        Those that hold pulses of the log, and those that do no longer.
+        Shots with pulses of the log, and those that had some before.
     stored : list of Path
-        Files that were written.
+        Files written.
     removed : list of Path
-        Files that were taken out of shots whose clock says otherwise.
+        Files removed from shots that they do not match.
     notes : list of str
-        What a person should hear of.
+        Messages for people.
     problems : list of str
         Logs that could not be matched, each with the reason.
     """
@@ -72,13 +72,13 @@ class Followed:
 
     @property
     def changed(self) -> list[int]:
-        """The shots whose files are others now."""
+        """The shots whose files changed."""
         return sorted({int(path.parent.name) for path in (*self.stored, *self.removed)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """What a log gives to the shots, and what is to be done for it."""
+    """The assignment of a log, and the changes to the shots that it requires."""
 
     kept: KeptLog
     mtime_ns: int
@@ -95,28 +95,28 @@ def match_log(
     settings: IngestSettings,
     *,
     also: Iterable[int] = (),
-) -> Followed:
-    """Bring the pulses of a kept log to the shots that they belong to, and from all others.
+) -> MatchResult:
+    """Store the pulses of a kept log in their shots, and remove them from all others.
 
     Parameters
     ----------
     also : iterable of int
-        Shots that may hold pulses of it though they are of another day by now.
+        Shots that may hold pulses of the log although their date has changed to another day.
 
     Raises
     ------
     Rejected
-        The log cannot be read, or is not the one that stored pulses are from.
+        The log cannot be read, or the stored pulses are from a different one.
     """
     match = find_match(path, converter, layout, settings, also=also)
     changes = [change for change in match.changes if change]
-    # in this order: what leaves a shot has left it before it is stored in another
-    removed = [p for change in changes for p in take_out(change, layout)]
-    stored = [p for change in changes for p in replace_in(change, match.kept, settings)]
-    stored += [p for change in changes for p in add_to(change, match.kept, layout, settings)]
+    # in this order: a pulse is removed from one shot before it is stored in another
+    removed = [p for change in changes for p in remove_parts(change, layout)]
+    stored = [p for change in changes for p in replace_parts(change, match.kept, settings)]
+    stored += [p for change in changes for p in add_part(change, match.kept, layout, settings)]
     for change in changes:
-        note_time(layout, change.shot)  # the note is of the folder as it was before
-    holders = {shot: _parts(layout, shot, match) for shot in match.assigned.given}
+        note_time(layout, change.shot)  # the folder has changed since its note
+    holders = {shot: _current_parts(layout, shot, match) for shot in match.assigned.given}
     write_state(
         path,
         LogState(
@@ -136,11 +136,11 @@ def match_log(
     notes = [note for change in changes for note in change.notes]
     for note in notes:
         log.info("%s", note)
-    return Followed(
+    return MatchResult(
         shots=sorted({*holders, *(change.shot for change in changes)}),
         stored=stored,
         removed=removed,
-        notes=[*_said(path, match.assigned), *match.kept.log.notes, *notes],
+        notes=[*_summary(path, match.assigned), *match.kept.log.notes, *notes],
     )
 
 
@@ -152,7 +152,7 @@ def find_match(
     *,
     also: Iterable[int] = (),
 ) -> Match:
-    """Return what `match_log` would do, and do nothing."""
+    """Return what `match_log` would do, without doing it."""
     mtime_ns = path.stat().st_mtime_ns
     kept, pulses = _read(path, converter, settings)
     times = shot_times(layout, kept.log.day)
@@ -184,7 +184,7 @@ def find_match(
 def is_matched(
     path: Path, state: LogState, layout: DataFolders, times: Mapping[int, dt.datetime]
 ) -> bool:
-    """Say whether a log was matched with what there is now, as far as a look at names can tell."""
+    """Return whether the last match is current, judging by sizes, times and names only."""
     stat = path.stat()
     return (
         (state.size, state.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
@@ -196,7 +196,7 @@ def is_matched(
 def _read(
     path: Path, converter: GeneratorLog, settings: IngestSettings
 ) -> tuple[KeptLog, list[Pulse]]:
-    """Read a kept log, whatever has become of it: what is wrong with it is a reason."""
+    """Read a kept log; any failure is a `Rejected` with the reason."""
     try:
         day_log = converter.read(path)
         pulses = day_log.pulses(
@@ -206,27 +206,27 @@ def _read(
         return kept, list(pulses)
     except Rejected:
         raise
-    except Exception as error:  # of one log among others
+    except Exception as error:  # one bad log must not stop the others
         raise Rejected(f"{path.name} cannot be read: {error!r}") from error
 
 
-def _parts(layout: DataFolders, shot: int, match: Match) -> list[Part]:
+def _current_parts(layout: DataFolders, shot: int, match: Match) -> list[Part]:
     return parts_of(layout, shot, match.kept.name, match.kept.log.day)
 
 
 def _holders(path: Path, layout: DataFolders) -> set[int]:
-    """Return shots that held pulses of a log when it was matched last."""
+    """Return the shots that may hold pulses of a log since its last match."""
     if (state := read_state(path)) is not None:
         return state.shots
     if not state_path(path).exists():
-        return set()  # it has never been matched
-    # it was, and nobody knows with what: shots of other days may hold what is not theirs
+        return set()  # never matched
+    # the record is unreadable: shots of any day may hold pulses of the log
     found = layout.shots.glob(f"*/{glob.escape(path.name)}*.h5")
     return {int(p.parent.name) for p in found if p.parent.name.isdigit()}
 
 
 def _check_origin(kept: KeptLog, parts: Mapping[int, list[Part]]) -> None:
-    """Refuse a log whose row numbers do not name the rows that were stored."""
+    """Refuse a log whose rows are not those that were stored."""
     whole = {shot: [p for p in there if not p.damage] for shot, there in parts.items()}
     earlier = {p.size for there in whole.values() for p in there if p.sha256 != kept.sha256}
     states = {kept.size: kept.sha256} | sha256_of_prefixes(kept.log.path, earlier)
@@ -234,23 +234,23 @@ def _check_origin(kept: KeptLog, parts: Mapping[int, list[Part]]) -> None:
         for part in there:
             if states.get(part.size) != part.sha256:
                 raise Rejected(
-                    f"{kept.name} is not the log that {part.path.name} of shot {shot} was cut "
-                    "from: it was changed or replaced where it is kept; put the former one back, "
-                    f"or remove {part.path.name} to have it made from this one"
+                    f"{kept.name} is not the log that {part.path.name} of shot {shot} was made "
+                    "from, because it was changed or replaced: put the original back, "
+                    f"or remove {part.path.name} to make it from this one"
                 )
 
 
-def _said(path: Path, assigned: Assignment) -> Iterator[str]:
-    """Yield what became of the pulses of a log."""
+def _summary(path: Path, assigned: Assignment) -> Iterator[str]:
+    """Yield a summary of the assignment of a log."""
     n_given = sum(map(len, assigned.given.values()))
     yield f"{path.name}: {n_given} pulses belong to shots"
     if assigned.unmatched:
         n, when = len(assigned.unmatched), _clock_times(assigned.unmatched)
-        yield f"{n} fit no shot ({when})"
+        yield f"{n} match no shot ({when})"
     for pulse, shots in assigned.ambiguous:
         numbers = " and ".join(map(str, shots))
         yield (
-            f"the pulse of {pulse.start:%H:%M:%S} fits shots {numbers} and is given to none: "
+            f"the pulse at {pulse.start:%H:%M:%S} matches shots {numbers}, so none gets it: "
             "correct generator_clock_offset_s or generator_tolerance_s in ishtar.toml, then "
             f"`ishtar ingest {path}`"
         )

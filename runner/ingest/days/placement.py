@@ -1,13 +1,13 @@
-"""The pulses of a log in the folder of a shot: what is there, what should be, what to do about it.
+"""The stored pulses of a log in the folder of a shot, and the changes that they need.
 
 ::
 
     data/shots/01234/GENERATOR_2026-11-22.txt.h5      Generator/ForwardPower …
-    data/shots/01234/GENERATOR_2026-11-22.txt 2.h5    Generator 2/…: rows that came later
+    data/shots/01234/GENERATOR_2026-11-22.txt 2.h5    Generator 2/…: rows that arrived later
 
-Such a file is made from the kept log and the shot's clock, and is made again when one of them says
-otherwise: under its own name and at once whole, so that a reader has the old one or the new one.
-Everything that it holds can be made again at any time from the log, which is never removed.
+Such a file is made from the kept log and the shot's clock, and replaced when one of them changes:
+atomically and under the same name, so that a reader has either the old or the new one. It can be
+made again at any time from the log, which is never removed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 from ishtar.errors import DamagedFile
 from ishtar.shots.clocks import MATCHED
 from ishtar.store import Origin, SourceFile, SourceWriter, fsync_dir
-from runner.ingest.days.assignment import Rows, within, without
+from runner.ingest.days.assignment import Rows, inside_rows, outside_rows
 from runner.ingest.days.day_index import files_in
 from runner.ingest.generatorlog.generatorlog_converter import DayLog, GeneratorLog, Pulse
 from runner.ingest.layout import DataFolders, shot_folder
@@ -38,7 +38,7 @@ GROUP = "Generator"
 
 @dataclass(frozen=True, kw_only=True)
 class KeptLog:
-    """A log of a day as it is kept, and what identifies its content."""
+    """A kept day log, and what identifies its content."""
 
     log: DayLog
     size: int
@@ -52,7 +52,7 @@ class KeptLog:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A stored file with pulses of a log; ``damage`` says why it cannot be read, if so."""
+    """A stored file with pulses of a log; ``damage`` is the reason if it cannot be read."""
 
     number: int
     path: Path
@@ -66,18 +66,18 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What is to be done about the pulses of a log in one shot.
+    """The changes to the pulses of a log in one shot.
 
     Attributes
     ----------
     remove : tuple of Part
-        Files that hold nothing of the shot any more.
+        Files without pulses of the shot.
     replace : tuple of (Part, list of Pulse)
-        Files to be made again, with what they will hold.
+        Files to replace, each with its new pulses.
     add : list of Pulse
-        What goes into a new file.
+        Pulses for a new file.
     notes : tuple of str
-        What a person should hear of.
+        Messages for people.
     """
 
     shot: int
@@ -92,7 +92,7 @@ class Change:
 
 
 def parts_of(layout: DataFolders, shot: int, name: str, day: dt.date) -> list[Part]:
-    """Return the stored files of a log in a shot, by their numbers."""
+    """Return the stored files of a log in a shot, by number."""
     pattern = re.compile(re.escape(name) + r"(?: (\d+))?\.h5")
     found = []
     for path in files_in(shot_folder(layout, shot)):
@@ -103,14 +103,14 @@ def parts_of(layout: DataFolders, shot: int, name: str, day: dt.date) -> list[Pa
 
 
 def _part(path: Path, number: int, name: str, day: dt.date) -> Part | None:
-    """Return what a file holds; None if it is of another source, or another day's log."""
+    """Return a stored file of a log; None if it is from another source or another day's log."""
     try:
         source = SourceFile(path)
         properties, origin = source.properties, source.origin
         if origin.source != name or not origin.converter.startswith(GeneratorLog.name):
             return None
         if properties["day"] != day.isoformat():
-            return None  # neighbouring days' logs of one name, of a shot around midnight
+            return None  # a shot around midnight may have logs of two days with the same name
         return Part(
             number=number,
             path=path,
@@ -134,52 +134,52 @@ def change_of(
     trigger: dt.datetime | None,
     settings: IngestSettings,
 ) -> Change:
-    """Return what is to be done so that a shot holds its pulses, once each, by its clock.
+    """Return the changes after which a shot holds each of its pulses once, on its clock.
 
     Parameters
     ----------
     parts : list of Part
-        What the shot holds of the log.
+        The stored files of the log in the shot.
     pulses : list of Pulse
-        What belongs to it.
+        The pulses of the shot.
     trigger : datetime or None
-        Its clock; None only if nothing belongs to it.
+        Its clock; None only if it has no pulses.
     """
     remove, replace, notes = [], [], []
     placed: list[Rows] = []
     for part in parts:
         if part.damage:
             remove.append(part)
-            notes.append(f"{part.path.name} of shot {shot} is damaged: it goes to quarantine")
+            notes.append(f"{part.path.name} of shot {shot} is damaged and goes to quarantine")
             continue
-        # of two files that hold the same rows the first keeps them
-        keep = list(without(within(pulses, part.rows), placed))
+        # of two files with the same rows the first keeps them
+        keep = list(outside_rows(inside_rows(pulses, part.rows), placed))
         placed += [p.rows for p in keep]
         if not keep or trigger is None:
             remove.append(part)
-            notes.append(f"{part.path.name} leaves shot {shot}: its pulses do not fit it by clock")
+            notes.append(f"{part.path.name} leaves shot {shot}: its pulses do not match its clock")
         elif tuple(p.rows for p in keep) != part.rows:
             replace.append((part, keep))
-            notes.append(f"{part.path.name} of shot {shot} is made again: some pulses left it")
-        elif not _is_placed_by(part, trigger, settings):
+            notes.append(f"{part.path.name} of shot {shot} is replaced: some pulses left it")
+        elif not _is_current(part, trigger, settings):
             replace.append((part, keep))
-            notes.append(f"{part.path.name} of shot {shot} {_moved(part, trigger, settings)}")
+            notes.append(f"{part.path.name} of shot {shot} {_reason(part, trigger, settings)}")
     return Change(
         shot=shot,
         trigger=trigger,
         remove=tuple(remove),
         replace=tuple(replace),
-        add=list(without(pulses, placed)),
+        add=list(outside_rows(pulses, placed)),
         notes=tuple(notes),
     )
 
 
-def _is_placed_by(part: Part, trigger: dt.datetime, settings: IngestSettings) -> bool:
+def _is_current(part: Part, trigger: dt.datetime, settings: IngestSettings) -> bool:
     same_offset = part.clock_offset_s == settings.generator_clock_offset_s
     return same_offset and part.trigger == _trigger_text(trigger)
 
 
-def _moved(part: Part, trigger: dt.datetime, settings: IngestSettings) -> str:
+def _reason(part: Part, trigger: dt.datetime, settings: IngestSettings) -> str:
     now = _trigger_text(trigger)
     if part.trigger != now:
         return f"follows the shot's clock: placed by the trigger {now}, before by {part.trigger}"
@@ -190,14 +190,14 @@ def _moved(part: Part, trigger: dt.datetime, settings: IngestSettings) -> str:
 
 
 def _trigger_text(trigger: dt.datetime) -> str:
-    # three digits at least, as files from before microseconds have them
+    # three digits at least, as in files from before microseconds were stored
     return trigger.isoformat(
         timespec="microseconds" if trigger.microsecond % 1000 else "milliseconds"
     )
 
 
-def take_out(change: Change, layout: DataFolders) -> list[Path]:
-    """Remove from a shot what is not its own; a damaged file goes to quarantine. Return them."""
+def remove_parts(change: Change, layout: DataFolders) -> list[Path]:
+    """Remove the files of a change, damaged ones to quarantine, and return them."""
     for part in change.remove:
         if part.damage:
             quarantine(part.path, layout.quarantine, f"damaged: {part.damage}", move=True)
@@ -208,17 +208,17 @@ def take_out(change: Change, layout: DataFolders) -> list[Path]:
     return [part.path for part in change.remove]
 
 
-def replace_in(change: Change, kept: KeptLog, settings: IngestSettings) -> list[Path]:
-    """Make files of a shot again with what they should hold, and return them."""
+def replace_parts(change: Change, kept: KeptLog, settings: IngestSettings) -> list[Path]:
+    """Replace files of a shot by their new content, and return them."""
     for part, pulses in change.replace:
         _write(part.path, part.number, change, kept, pulses, settings, exclusive=False)
     return [part.path for part, _ in change.replace]
 
 
-def add_to(
+def add_part(
     change: Change, kept: KeptLog, layout: DataFolders, settings: IngestSettings
 ) -> list[Path]:
-    """Store what a shot lacks, in a file of the first number that is free; return it, if any."""
+    """Store missing pulses of a shot in a file with the first free number; return it, if any."""
     number = 0
     while change.add:
         number += 1
@@ -248,7 +248,7 @@ def _write(
     exclusive: bool,
 ) -> None:
     assert change.trigger is not None
-    # a later file must not give a second channel of the same path
+    # channel paths must be unique in a shot
     group = f"{GROUP} {number}" if number > 1 else GROUP
     origin = Origin(
         shot=change.shot,

@@ -1,8 +1,7 @@
-"""The clock of the RF generator: times of day become moments, over midnights and steps back.
+"""The clock of the RF generator: turns times of day into moments, across midnight and steps back.
 
-A step back by half a day or more is midnight. A smaller one means that the clock was set back
-(the end of summer time, a time server): the stretch between is in the log twice, and which of its
-rows was when cannot be told.
+A step back by half a day or more is midnight. A smaller one means that the clock was set back (end
+of summer time, a time server): the log then has an interval twice, and its rows are ambiguous.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from runner.ingest.parsing.dates import parse_moment, parse_time
 
 _PLAIN = re.compile(r"\s*(\d{1,2}):(\d\d):(\d\d)(?:[.,](\d{1,6}))?(?: ?([AaPp])[Mm])?\s*", re.ASCII)
 _DAY = 86_400_000_000  # µs
-MOST = 100  # steps back of a log that is none of a clock set back
-_JITTER = 1_000_000  # µs; a clock that is set right by less cannot take a pulse to another shot
+MAX_STEPS = 100  # more steps back mean an unsorted log, not a corrected clock
+_JITTER = 1_000_000  # µs; a smaller correction cannot move a pulse to another shot
 _EPOCH = dt.datetime(1970, 1, 1)
 
 
 class BadTime(ValueError):
-    """A row whose time cannot be read; ``row`` counts from 0 in the rows given."""
+    """A row whose time cannot be read; ``row`` counts from 0 within the given rows."""
 
     def __init__(self, row: int, why: str) -> None:
         super().__init__(why)
@@ -38,31 +37,33 @@ class StepsBack:
     Attributes
     ----------
     large : list of (row, from, to)
-        The row from 0 in the log, times in µs since 1970.
+        The row counts from 0 in the log; times in µs since 1970.
     n_small : int
-        How many are too small to take a pulse to another shot.
+        Number of steps too small to move a pulse to another shot.
     """
 
     large: list[tuple[int, int, int]] = field(default_factory=list)
     n_small: int = 0
 
     def add(self, row: int, before: int, after: int) -> None:
-        """Take note of one.
+        """Record one step back.
 
         Raises
         ------
         BadTime
-            There are so many that it is no clock which was set back.
+            There are more than `MAX_STEPS`: the log is unsorted.
         """
         if before - after <= _JITTER:
             self.n_small += 1
-        elif len(self.large) < MOST:
+        elif len(self.large) < MAX_STEPS:
             self.large.append((row, before, after))
         else:
-            raise BadTime(row, f"its clock steps back for the {MOST + 1}th time; sort it by time")
+            raise BadTime(
+                row, f"its clock steps back for the {MAX_STEPS + 1}th time; sort it by time"
+            )
 
-    def twice(self, time: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-        """Say which rows have a time that the log has twice."""
+    def is_repeated(self, time: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+        """Return which rows have a time that the log has twice."""
         moments = time.astype("datetime64[us]").astype(np.int64)
         found = np.zeros(len(moments), dtype=bool)
         for _, before, after in self.large:
@@ -70,10 +71,10 @@ class StepsBack:
         return found
 
     def notes(self) -> list[str]:
-        """Return what to tell of them, the first few by row."""
+        """Return messages about the steps, the first few with their rows."""
         notes = [
             f"its clock steps back at row {row + 1}, from {_clock(before)} to {_clock(after)}: "
-            "pulses between these times are given to no shot"
+            "no shot gets the pulses between these times"
             for row, before, after in self.large[:3]
         ]
         if len(self.large) > 3:
@@ -86,7 +87,7 @@ class StepsBack:
 
 
 class Clock:
-    """Turns the times of rows, in their order, into moments."""
+    """Turns the times of consecutive rows into moments."""
 
     def __init__(self, day: dt.date) -> None:
         self.steps_back = StepsBack()
@@ -100,7 +101,7 @@ class Clock:
         Raises
         ------
         BadTime
-            One cannot be read.
+            A time cannot be read.
         """
         moments = np.empty(len(texts), dtype=np.int64)
         for i, text in enumerate(texts):
@@ -135,7 +136,7 @@ class Clock:
 
 
 def _since_midnight(text: str) -> int | None:
-    """Return a time of day in µs; most logs write it plainly, which is read in a fraction."""
+    """Return a time of day in µs; the common format has a fast path."""
     if (match := _PLAIN.fullmatch(text)) is not None:
         hour, m, s, fraction, half = match.groups()
         h = int(hour)

@@ -1,8 +1,8 @@
-"""The RF generator's log of a whole day: rows of time and power, cut into pulses.
+"""The RF generator's log of a whole day: rows of time and power, split into pulses.
 
-A pulse is a stretch of rows with forward power above the threshold; dips and holes shorter than
-the gap belong to it. Rows are counted from the first one below the header, and a log only ever
-grows at its end, so that row numbers name the same rows for ever.
+A pulse is a run of rows with forward power above the threshold; dips and holes shorter than the gap
+belong to it. Rows are counted from the first one below the header, and a log only grows at its end,
+so a row number always names the same row.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from runner.ingest.parsing.text_table import (
 )
 
 FORWARD = "ForwardPower"
-MOST_COLUMNS = 1000
+MAX_COLUMNS = 1000
 _HEAD_BYTES = 65536
 _LONGEST_NAME = 200  # characters of a column's name and unit
 _BOM = "\xef\xbb\xbf"  # as latin-1 reads it
@@ -48,12 +48,12 @@ class GeneratorLog:
     scope = "day"
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether a line of the head names the columns of such a log."""
+        """Return whether a line of the head names the columns of such a log."""
         return _header(_head_lines(head)) is not None
 
     def convert(self, path: Path, context: Context) -> None:
-        """Refuse: the log of a day belongs to many shots."""
-        raise Rejected("a log of a whole day is matched by clock, not converted for one shot")
+        """Refuse: a day log belongs to many shots."""
+        raise Rejected("a day log is matched by clock: ingest it without --shot")
 
     def read(self, path: Path) -> DayLog:
         """Read the header of a log."""
@@ -62,7 +62,7 @@ class GeneratorLog:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of the log: ``ForwardPower[W]``."""
+    """A column of the log, such as ``ForwardPower[W]``."""
 
     name: str
     unit: str
@@ -77,7 +77,7 @@ class Pulse:
     first_row : int
         Number of its first row in the log.
     time : (n,) datetime64[us]
-        By the generator's clock.
+        On the generator's clock.
     values : dict of str to (n,) float64
         By column name.
     """
@@ -92,7 +92,7 @@ class Pulse:
         return self.first_row, self.first_row + len(self.time)
 
     def part(self, first_row: int, stop_row: int) -> Pulse:
-        """Return some of its rows."""
+        """Return a part of the pulse."""
         i, j = first_row - self.first_row, stop_row - self.first_row
         return Pulse(
             first_row=first_row,
@@ -102,33 +102,33 @@ class Pulse:
 
     @property
     def start(self) -> dt.datetime:
-        """Time of the first row, by the generator's clock."""
+        """Time of the first row on the generator's clock."""
         answer: dt.datetime = self.time[0].astype("datetime64[us]").item()
         return answer
 
     @property
     def end(self) -> dt.datetime:
-        """Time of the last row, by the generator's clock."""
+        """Time of the last row on the generator's clock."""
         answer: dt.datetime = self.time[-1].astype("datetime64[us]").item()
         return answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class DayLog:
-    """A log, its day and its columns; reading the rows is :meth:`pulses`."""
+    """The header of a log: its day and columns; :meth:`pulses` reads the rows."""
 
     path: Path
     day: dt.date
     columns: tuple[Column, ...]
     separator: str
     header_bytes: int
-    decimal: str  # a comma where it can be one; a point is one, too
-    cr: bool = False  # its lines end with CR alone
-    watt: float = 1.0  # one watt in the unit of its forward power
+    decimal: str  # a comma where possible; a point is accepted, too
+    cr: bool = False  # lines end with CR alone
+    watt: float = 1.0  # one watt in the unit of the forward power
 
     @classmethod
     def of(cls, path: Path) -> DayLog:
-        """Read the header; the day is that of the name, or of the lines above the columns.
+        """Read the header; the day is in the file's name or in the lines above the columns.
 
         Raises
         ------
@@ -167,38 +167,38 @@ class DayLog:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must hear of the log."""
+        """Messages about the log for its readers."""
         return [f"{self.path.name}: {note}" for note in self.steps_back.notes()]
 
     def pulses(self, *, threshold_w: float, gap_s: float) -> Iterator[Pulse]:
-        """Yield the pulses of the log, in their order; one pulse is held in memory.
+        """Yield the pulses of the log in order, with one pulse in memory.
 
-        Rows of a time that the log has twice, because its clock was set back, are in none.
+        Rows at times that the log has twice, because its clock was set back, are excluded.
 
         Parameters
         ----------
         threshold_w : float
-            Power is on above it.
+            Power is on above this, W.
         gap_s : float
-            Rows with power on that are further apart belong to two pulses.
+            Rows with power on that are further apart belong to two pulses, s.
         """
         cut = partial(
             _cut, threshold=threshold_w * self.watt, gap_s=gap_s, steps_back=self.steps_back
         )
-        rest: Pulse | None = None
+        unfinished: Pulse | None = None
         for block in self._blocks():
-            if rest is not None:
-                block = _joined(rest, block)
+            if unfinished is not None:
+                block = _concatenated(unfinished, block)
             pulses = cut(block)
-            rest = None
+            unfinished = None
             if pulses and (block.end - pulses[-1].end).total_seconds() <= gap_s:
-                rest = block.part(pulses.pop().first_row, block.rows[1])  # it may go on
+                unfinished = block.part(pulses.pop().first_row, block.rows[1])  # may continue
             yield from pulses
-        if rest is not None:
-            yield from cut(rest)
+        if unfinished is not None:
+            yield from cut(unfinished)
 
     def _blocks(self) -> Iterator[Pulse]:
-        """Yield all rows, a block at a time."""
+        """Yield all rows in blocks."""
         clock = Clock(self.day)
         names = [c.name for c in self.columns[1:]]
         signs: set[str] = set()
@@ -213,12 +213,12 @@ class DayLog:
                     signs=signs,
                 )
             except BadCell as error:
-                raise self._no_row(first_row + error.row, str(error)) from error
+                raise self._bad_row(first_row + error.row, str(error)) from error
             empty = [n for n, v in zip(names, values, strict=True) if np.isnan(v).all()]
             if first_row == 0 and len(time) and empty:
                 raise Rejected(
-                    f"{self.path.name} names the column {empty[0]}, of which no row has a value: "
-                    "names and values do not fit each other"
+                    f"the column {empty[0]} of {self.path.name} has no values: correct the header "
+                    "to match the rows"
                 )
             yield Pulse(
                 first_row=first_row, time=time, values=dict(zip(names, values, strict=True))
@@ -226,7 +226,7 @@ class DayLog:
 
     def _line_blocks(self) -> Iterator[tuple[int, bytes]]:
         first_row = 0
-        # a last line without an end is left out: the generator is still writing it
+        # omit an unterminated last line: the generator is still writing it
         for lines in line_blocks(self.path, self.header_bytes, open_end=True, cr=self.cr):
             yield first_row, lines
             first_row += len(text_lines(lines))
@@ -237,16 +237,16 @@ class DayLog:
             if line.count(self.separator) >= len(self.columns):
                 cells = line.split(self.separator)
                 if any(cell.strip() for cell in cells[len(self.columns) :]):
-                    raise self._no_row(
+                    raise self._bad_row(
                         first_row + i, f"it has {len(cells)} cells for {len(self.columns)} columns"
                     )
             texts.append(line.split(self.separator, 1)[0])
         try:
             return clock.times(texts)
         except BadTime as error:
-            raise self._no_row(first_row + error.row, str(error)) from error
+            raise self._bad_row(first_row + error.row, str(error)) from error
 
-    def _no_row(self, row: int, why: str) -> Rejected:
+    def _bad_row(self, row: int, why: str) -> Rejected:
         return Rejected(f"{self.path.name} cannot be read at row {row + 1} below its header: {why}")
 
 
@@ -257,17 +257,17 @@ def _head_lines(head: bytes) -> list[str]:
 
 
 def _day(name: str, above: list[str], first_time: str) -> dt.date:
-    """Return the day of a log, by its name, the lines above its columns or its first row."""
+    """Return the day of a log from its name, the lines above its columns or its first row."""
     moment = parse_moment(first_time)
     days = [find_date(name), *map(find_date, above), moment.date() if moment else None]
     day = next((d for d in days if d is not None), None)
     if day is None:
         raise Rejected(
-            f"{name} does not say its day: put it into the name, as in GENERATOR_2026-11-22.txt"
+            f"{name} does not state its day: put it into the name, as in GENERATOR_2026-11-22.txt"
         )
     if moment is not None and abs(moment.date() - day) > dt.timedelta(days=1):
         raise Rejected(
-            f"{name} is of {day}, but its first row says {first_time.strip()}: correct its name"
+            f"{name} is from {day}, but its first row is at {first_time.strip()}: correct its name"
         )
     return day
 
@@ -276,25 +276,25 @@ def _columns(cells: list[str]) -> tuple[Column, ...]:
     """Return the columns; a header may end with separators."""
     while not cells[-1].strip():
         cells = cells[:-1]
-    if len(cells) > MOST_COLUMNS:
-        raise Rejected(f"it names {len(cells)} columns; a log of a generator has a few")
+    if len(cells) > MAX_COLUMNS:
+        raise Rejected(f"it has {len(cells)} columns, but a generator log has only a few")
     columns = tuple(_column(cell) for cell in cells)
     names = [c.name for c in columns]
     for i, name in enumerate(names):
         if not name or "\0" in name + columns[i].unit:
             raise Rejected(f"its column {i + 1} has no name")
         if name in names[:i]:
-            raise Rejected(f"it names the column {name} twice")
+            raise Rejected(f"it has two columns {name}: rename one")
     return columns
 
 
 def _watt(unit: str) -> float:
-    """Return one watt in the unit of the forward power; without a unit it is watts."""
+    """Return one watt in the unit of the forward power; W is the default."""
     try:
         return factor("W", unit) if unit else 1.0
     except UnitError as error:
         raise Rejected(
-            f"its {FORWARD} is in {unit!r}, which is no multiple of W: {error}"
+            f"its {FORWARD} is in {unit!r}, which is not a multiple of W: {error}"
         ) from error
 
 
@@ -304,7 +304,7 @@ def _bytes_of(head: bytes, n_lines: int) -> int:
 
 
 def _header(lines: list[str]) -> tuple[int, str] | None:
-    """Return the number of the line that names the columns, and what parts them."""
+    """Return the number of the line that names the columns, and their separator."""
     for number, line in enumerate(lines[:40]):
         for separator in ("\t", ";", ","):
             names = [_column(cell).name for cell in line.removeprefix(_BOM).split(separator)]
@@ -319,7 +319,7 @@ def _column(cell: str) -> Column:
     return Column(name=match["name"], unit=match["unit"] or "")
 
 
-def _joined(a: Pulse, b: Pulse) -> Pulse:
+def _concatenated(a: Pulse, b: Pulse) -> Pulse:
     return Pulse(
         first_row=a.first_row,
         time=np.concatenate([a.time, b.time]),
@@ -328,14 +328,14 @@ def _joined(a: Pulse, b: Pulse) -> Pulse:
 
 
 def _cut(rows: Pulse, *, threshold: float, gap_s: float, steps_back: StepsBack) -> list[Pulse]:
-    """Return the pulses in some rows, each from its first row with power on to its last."""
-    twice = steps_back.twice(rows.time)
-    on = np.flatnonzero((rows.values[FORWARD] > threshold) & ~twice)
+    """Return the pulses in some rows, each from its first to its last row with power on."""
+    is_repeated = steps_back.is_repeated(rows.time)
+    on = np.flatnonzero((rows.values[FORWARD] > threshold) & ~is_repeated)
     if not len(on):
         return []
     gap = np.timedelta64(round(gap_s * 1e6), "us")
-    apart = (np.diff(rows.time[on]) > gap) | (np.diff(np.cumsum(twice)[on]) > 0)
-    cuts = np.flatnonzero(apart) + 1
+    separate = (np.diff(rows.time[on]) > gap) | (np.diff(np.cumsum(is_repeated)[on]) > 0)
+    cuts = np.flatnonzero(separate) + 1
     return [
         rows.part(rows.first_row + int(group[0]), rows.first_row + int(group[-1]) + 1)
         for group in np.split(on, cuts)

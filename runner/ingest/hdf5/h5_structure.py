@@ -116,7 +116,7 @@ class _Survey:
                 continue
             pending.extend(reversed(inner))
         for path, group, target in self._soft:
-            self._follow(path, group, target)
+            self._rematch(path, group, target)
         return self._contents.index()
 
     def _members(self, path: str, group: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
@@ -184,7 +184,7 @@ class _Survey:
         )
         return None
 
-    def _follow(self, path: str, group: h5g.GroupID, target: bytes) -> None:
+    def _rematch(self, path: str, group: h5g.GroupID, target: bytes) -> None:
         text = text_of(target)
         try:
             address = _address(self._resolver.resolve(group, target))
