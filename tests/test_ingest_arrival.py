@@ -243,7 +243,7 @@ def test_the_same_bytes_do_not_pile_up(ws: Workspace) -> None:
     assert ws.files(ws.layout.incoming) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 5000], ids=["zero bytes", "nothing but zeros"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000], ids=["zero bytes", "only zeros"])
 def test_an_empty_file_waits_and_then_goes_to_quarantine(ws: Workspace, content: bytes) -> None:
     path = ws.file("00001_Data.tdms", content)
     assert ws.ingest(path, unchanged_for_s=10.0).status == "waiting"

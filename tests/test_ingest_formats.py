@@ -201,7 +201,7 @@ def test_every_cut_of_a_text_file_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (lvm(["0.0\tno number\t1.0"] * 3), "a row that is no numbers"),
+        (lvm(["0.0\tno number\t1.0"] * 3), "a row without numbers"),
         (lvm(ROWS, delta="half\tone"), "'half' in a header is not a number"),
         (
             two_segments("09:00:02").replace("X_Value\ta\tb", "X_Value\tc\tb", 1),

@@ -194,7 +194,7 @@ def test_two_cards_keep_the_time_between_their_starts(tmp_path: Path, starts: An
 def test_a_start_that_is_no_date_is_told(tmp_path: Path, start: Any) -> None:
     written = waveform(tmp_path, wf_increment=0.1, wf_start_time=start)
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "wf_increment")
-    assert f"g/U: its wf_start_time {start!r} is no date: it is not used" in written.reason
+    assert f"g/U: its wf_start_time {start!r} is not a date: it is ignored" in written.reason
 
 
 def test_a_start_that_nobody_has_set_is_none(tmp_path: Path) -> None:
@@ -334,13 +334,13 @@ def test_the_generator_counts_minutes_and_the_plc_ms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("times", "attributes", "reason"),
     [
-        (N, {}, "g/Time does not say its unit"),
+        (N, {}, "g/Time does not state its unit"),
         (N[:4], {"unit": "s"}, "g/U has 5 values but g/Time 4"),
         ([0, 1, np.nan, 3, 4], {"unit": "s"}, "not all of its values are numbers"),
         ([0, 1, np.inf, 3, 4], {"unit": "s"}, "not all of its values are numbers"),
         ([0, 1, -9, 3, 4], {"unit": "s", "_FillValue": -9}, "not all of its values are numbers"),
         (np.zeros(5), {"unit": "s"}, "all of its values are the same"),
-        (N.astype(complex), {"unit": "s"}, "it holds no plain numbers"),
+        (N.astype(complex), {"unit": "s"}, "it has no plain numbers"),
     ],
 )
 def test_times_that_are_none_leave_samples_counted(
@@ -424,8 +424,8 @@ def test_times_that_were_never_written_are_none(tmp_path: Path) -> None:
     written = Written(tmp_path, fill)
     assert facts(written["g/U"]) == COUNTED
     assert facts(written["h/U"]) == COUNTED
-    assert "g/Time gives no times (its values were never written)" in written.reason
-    assert "h/Time gives no times (3 of its values were never written)" in written.reason
+    assert "g/Time has no times (its values were never written)" in written.reason
+    assert "h/Time has no times (3 of its values were never written)" in written.reason
 
 
 def test_times_may_be_packed_themselves(tmp_path: Path) -> None:
@@ -522,7 +522,7 @@ def test_a_scale_of_another_length_is_told(tmp_path: Path) -> None:
 def test_a_scale_without_a_unit_says_nothing(tmp_path: Path) -> None:
     written = Written(tmp_path, lambda f: scaled(f, "x", N))
     assert facts(written["v/U"]) == COUNTED
-    assert "x does not say its unit: v/U is stored by sample number" in written.reason
+    assert "x does not state its unit: v/U is stored by sample number" in written.reason
 
 
 def test_a_dimension_without_a_variable_is_no_channel(tmp_path: Path) -> None:
@@ -644,7 +644,7 @@ def test_a_reference_that_is_no_date_is_zero(tmp_path: Path, since: str) -> None
     written = Written(tmp_path, lambda f: scaled(f, "time", N + 3, units=f"seconds since {since}"))
     assert written.source.attributes == {}
     np.testing.assert_allclose(written["v/U"].time(), N + 3)
-    assert "which is no date: taken for 0" in written.reason
+    assert "which is not a date: 0 is assumed" in written.reason
 
 
 @pytest.mark.parametrize("first", [1e300, -1e12, 1e12])

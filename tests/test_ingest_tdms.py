@@ -195,7 +195,7 @@ def test_scales_are_kept_beside_raw_integers_and_applied_on_reading(
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"NI_Scale[0]_Scale_Type": "Linear"}, "lacks the property"),
+        ({"NI_Scale[0]_Scale_Type": "Linear"}, "has no property"),
         (
             {
                 "NI_Scale[0]_Scale_Type": "Linear",
@@ -207,7 +207,7 @@ def test_scales_are_kept_beside_raw_integers_and_applied_on_reading(
         ),
         (
             SCALES["falling table"] | {"NI_Scale[0]_Table_Pre_Scaled_Values[1]": 9999.0},
-            "are no table",
+            "do not match",
         ),
     ],
 )
@@ -282,7 +282,7 @@ def test_the_slow_channels_share_the_time_channel_of_their_group(
     ("group", "unit", "n", "told"),
     [
         ("S7", "", 5, "has 6 values but S7/Time 5"),
-        ("other", "furlong", 6, "has the unit 'furlong', which is no time"),
+        ("other", "furlong", 6, "has the unit 'furlong', not a time"),
     ],
 )
 def test_a_clock_that_does_not_fit_is_told(

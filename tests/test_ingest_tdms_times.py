@@ -140,7 +140,7 @@ def test_a_start_that_is_no_date_is_told(tmp_path: Path) -> None:
     a = waveform() | {"wf_start_time": "soon"}
     source = stored(tmp_path, [("g/a", FIVE, a)])
     assert source.channels["g/a"].t0 == 0.0
-    assert "wf_start_time 'soon' is no date" in notes(source)
+    assert "wf_start_time 'soon' is not a date" in notes(source)
     assert "date" not in source.attributes
 
 
@@ -183,7 +183,7 @@ def test_a_clock_that_drifts_away_is_no_even_rate(tmp_path: Path) -> None:
 def test_segments_that_overlap_are_told(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/a", FIVE, waveform(1.0))], [("g/a", FIVE, waveform(1.2))])
     np.testing.assert_allclose(source.channels["g/a"].time()[5], 0.2)
-    assert "begins 0.3 s before the end of what it has, at value 5" in notes(source)
+    assert "begins 0.3 s before its previous end, at value 5" in notes(source)
 
 
 @pytest.mark.parametrize("block", [1 << 22, 48])
@@ -256,7 +256,7 @@ def test_times_that_are_said_in_two_ways_are_no_times(tmp_path: Path) -> None:
     )
     a = source.channels["g/a"]
     assert (a.x_unit, a.properties["time_base"]) == ("", "samples")
-    assert "said in another way from value 5 on: stored by sample number" in notes(source)
+    assert "stated differently from value 5 on: stored by sample number" in notes(source)
 
 
 def test_a_pause_of_many_segments_is_read_in_one_pass(tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_spectra_that_follow_each_other_begin_anew(tmp_path: Path) -> None:
     a = source.channels["g/a"]
     assert a.x_unit == "Hz"
     np.testing.assert_array_equal(a.time(), [*50 * FIVE, *50 * FIVE])
-    assert "begins anew along Hz at value 5" in notes(source)
+    assert "restarts along Hz at value 5" in notes(source)
 
 
 def test_an_axis_without_a_unit_is_none(tmp_path: Path) -> None:
@@ -473,7 +473,7 @@ def test_time_stamps_count_from_the_zero_of_the_waveforms(tmp_path: Path) -> Non
         (np.array([0, 1, np.nan, 3, 4]), "s", "1 of the 5 values of g/time are no numbers"),
         (np.array([0, 1, np.inf, 3, 4]), "s", "1 of the 5 values of g/time are no numbers"),
         (np.arange(4.0), "s", "g/a has 5 values but g/time 4"),
-        (np.arange(5.0), "", "g/time has the unit '', which is no time"),
+        (np.arange(5.0), "", "g/time has the unit '', not a time"),
         (np.zeros(5), "s", "g/time stands still"),
         (
             np.array(["1904-01-01", *["2026-11-22"] * 4], "datetime64[us]"),
@@ -502,13 +502,13 @@ def test_a_clock_that_steps_back_is_told(tmp_path: Path) -> None:
 def test_texts_are_no_channel_of_times(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/Time", list("abcde"), {}), ("g/a", FIVE, {})])
     assert source.channels["g/a"].x_unit == ""
-    assert "g/Time holds no numbers and no time stamps (text)" in notes(source)
+    assert "g/Time has neither numbers nor time stamps (text)" in notes(source)
 
 
 def test_an_odd_date_is_told(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/a", FIVE, {})], DateTime="yesterday")
     assert "date" not in source.attributes
-    assert "the file's DateTime 'yesterday' is no date" in notes(source)
+    assert "the file's DateTime 'yesterday' is not a known date" in notes(source)
 
 
 def test_notes_of_many_channels_are_one(tmp_path: Path) -> None:

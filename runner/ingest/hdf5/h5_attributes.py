@@ -1,4 +1,4 @@
-"""Attributes of HDF5 objects as plain values: text, numbers, truths and lists of them.
+"""Attributes of HDF5 objects as plain values: text, numbers, booleans and lists of them.
 
 Names and texts come in any encoding; types come in kinds that mean nothing without the file
 (references) or nothing outside it (pointers of dimension scales). What cannot be kept is named.
@@ -14,13 +14,13 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5t
 
-from runner.ingest.hdf5.h5_errors import LeftOut, Notes, Unreadable, reading, short
+from runner.ingest.hdf5.h5_errors import Notes, Omitted, Unreadable, reading, short
 from runner.ingest.parsing.stated_numbers import stated_number
 
 LONGEST = 64 << 10  # bytes of one attribute that are kept
 ALL_OF_A_FILE = 8 << 20
-MOST_OF_AN_OBJECT = 2000
-MOST_POINTERS = 64  # texts of any length in one attribute
+MAX_ATTRIBUTES = 2000
+MAX_POINTERS = 64  # texts of any length in one attribute
 OF_THE_LIBRARY = {b"DIMENSION_LIST", b"REFERENCE_LIST"}  # see h5_time
 _UNSEEN = {"Cc", "Zl", "Zp"}  # controls, ends of lines
 _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -37,15 +37,15 @@ class AttributeReader:
         self._bytes_left = ALL_OF_A_FILE
 
     def read(self, owner: h5g.GroupID | h5d.DatasetID, where: str) -> Attributes:
-        """Return name → value; what is left out is noted."""
+        """Return name → value; omissions are noted."""
         found: Attributes = {}
         for raw_name in self._names(owner, where):
             name = text_of(raw_name)
             try:
                 if name in found:
-                    raise LeftOut("there are two of that name")
+                    raise Omitted("there are two of that name")
                 found[name] = self._value(owner, raw_name)
-            except LeftOut as error:
+            except Omitted as error:
                 self._notes.add(f"attribute {name!r} of {where} is left out: {error}")
         return found
 
@@ -54,13 +54,13 @@ class AttributeReader:
 
         def take(name: bytes) -> bool | None:
             names.append(name)
-            return len(names) > MOST_OF_AN_OBJECT or None
+            return len(names) > MAX_ATTRIBUTES or None
 
         with reading(f"the attributes of {where}"):
             h5a.iterate(owner, take)
-        if len(names) > MOST_OF_AN_OBJECT:
-            del names[MOST_OF_AN_OBJECT:]
-            self._notes.add(f"{where} has more than {MOST_OF_AN_OBJECT} attributes: these are kept")
+        if len(names) > MAX_ATTRIBUTES:
+            del names[MAX_ATTRIBUTES:]
+            self._notes.add(f"{where} has more than {MAX_ATTRIBUTES} attributes: these are kept")
         return [name for name in names if name not in OF_THE_LIBRARY]
 
     def _value(self, owner: h5g.GroupID | h5d.DatasetID, name: bytes) -> Any:
@@ -69,27 +69,27 @@ class AttributeReader:
                 attribute = h5a.open(owner, name)
                 self._bytes_left -= _checked_size(attribute)
                 if self._bytes_left < 0:
-                    raise LeftOut("the file has more of them than are kept")
+                    raise Omitted("the file has too many of them")
                 holder = h5py.Dataset if isinstance(owner, h5d.DatasetID) else h5py.Group
                 return plain(holder(owner).attrs[name])
-        except Unreadable as error:  # one attribute does not lose the samples
-            raise LeftOut(f"it cannot be read ({short(error.__cause__ or error)})") from error
+        except Unreadable as error:  # keep the samples despite a bad attribute
+            raise Omitted(f"it cannot be read ({short(error.__cause__ or error)})") from error
 
 
 def _checked_size(attribute: h5a.AttrID) -> int:
-    """Return the bytes of an attribute that can be kept."""
+    """Return the bytes of an attribute that can be stored."""
     kind = attribute.get_type()
     shape = attribute.shape
     count = math.prod(shape) if shape is not None else 0
     if what := _NOT_PLAIN.get(kind.get_class()):
-        raise LeftOut(f"it holds {what}")
-    if kind.get_class() == h5t.VLEN or (_is_pointer(kind) and count > MOST_POINTERS):
-        raise LeftOut("it holds lists of any length")
+        raise Omitted(f"it holds {what}")
+    if kind.get_class() == h5t.VLEN or (_is_pointer(kind) and count > MAX_POINTERS):
+        raise Omitted("it holds lists of any length")
     if kind.get_class() == h5t.COMPOUND and np.dtype(attribute.dtype).kind != "c":
-        raise LeftOut("it holds records")
+        raise Omitted("it holds records")
     size = count * kind.get_size()
     if size > LONGEST:
-        raise LeftOut(f"it holds {count} values")
+        raise Omitted(f"it holds {count} values")
     return int(size)
 
 
@@ -98,7 +98,7 @@ def _is_pointer(kind: h5t.TypeID) -> bool:
 
 
 def text_of(value: bytes | str) -> str:
-    """Return a text in UTF-8 or else as Windows has it, up to its first NUL."""
+    """Return a text in UTF-8, else Windows-1252, up to its first NUL."""
     raw = value.encode("utf-8", errors="surrogateescape") if isinstance(value, str) else value
     raw = raw.partition(b"\0")[0]
     try:
@@ -108,7 +108,7 @@ def text_of(value: bytes | str) -> str:
 
 
 def name_of(raw: bytes) -> str:
-    """Return the name of an object; what nobody can see in it is written out (``\\x1b``)."""
+    """Return the name of an object, with invisible characters escaped (``\\x1b``)."""
     return "".join(
         c.encode("unicode_escape").decode()
         if c in _TURNS or unicodedata.category(c) in _UNSEEN
@@ -118,11 +118,11 @@ def name_of(raw: bytes) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return an HDF5 value as text, number, truth, None or lists of them, fit for JSON."""
+    """Return an HDF5 value as text, number, boolean, None or lists of them, for JSON."""
     if isinstance(value, bytes | str):
         text = text_of(value)
         if len(text.encode()) > LONGEST:
-            raise LeftOut(f"it holds a text of {len(text)} characters")
+            raise Omitted(f"it holds a text of {len(text)} characters")
         return text
     if isinstance(value, np.ndarray):
         return [plain(item) for item in (value.tolist() if value.ndim else [value[()]])]
@@ -139,22 +139,22 @@ def plain(value: Any) -> Any:
         return item
     if isinstance(item, complex):
         return str(item)
-    raise LeftOut(f"it holds {type(item).__name__}")
+    raise Omitted(f"it holds {type(item).__name__}")
 
 
 def single(value: Any) -> Any:
-    """Return what is in a list of one, also of one in one; None for an empty list."""
+    """Return the only item of a list, also of a nested one; None for an empty list."""
     while isinstance(value, list) and len(value) <= 1:
         value = value[0] if value else None
     return value
 
 
 def number_of(value: Any) -> float | None:
-    """Return the finite number that a plain value is: also as text, or in a list of one."""
+    """Return a plain value as a finite number, also from text or a list of one."""
     return stated_number(single(value))
 
 
 def one_text(value: Any) -> str:
-    """Return the text that a plain value is, or ''; of a list of one, that one."""
+    """Return a plain value as text, also from a list of one; else ''."""
     value = single(value)
     return value.strip() if isinstance(value, str) else ""

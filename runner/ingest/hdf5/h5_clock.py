@@ -1,4 +1,4 @@
-"""A dataset whose values say where the samples of others lie."""
+"""A dataset whose values are the places of the samples of others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runner.ingest.hdf5.h5_errors import LeftOut, Notes
+from runner.ingest.hdf5.h5_errors import Notes, Omitted
 from runner.ingest.hdf5.h5_storage import Values
 from runner.ingest.hdf5.h5_structure import Found
 from runner.ingest.hdf5.h5_units import PlaceUnit
@@ -35,9 +35,9 @@ class Clock:
         self._values, self._from_first = values, from_first
         parts = parts_of(values.dtype, None, found.path, notes)
         if len(parts) != 1:
-            raise LeftOut("it holds no plain numbers")
+            raise Omitted("it has no plain numbers")
         if values.n_missing:
-            raise LeftOut(f"{values.n_missing} of its values were never written")
+            raise Omitted(f"{values.n_missing} of its values were never written")
         self._pick = parts[0].pick
         self._meaning = meaning_of(
             found.attributes, parts[0].dtype, None, found.path, notes, exact=False
@@ -56,7 +56,7 @@ class Clock:
         return (Fraction(self._first) * Fraction(slope) + Fraction(offset)) / self._per_unit
 
     def places(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Return places of samples; of a long clock only onward, or from the beginning again."""
+        """Return places of samples; a long clock is read forward, or again from the start."""
         if self._held is not None:
             return self._held[start:stop]
         if start < self._at:
@@ -69,21 +69,21 @@ class Clock:
         return self._ready[start - self._at : stop - self._at]
 
     def _inspect(self) -> None:
-        """Read it once: is it finite, does it move, and always onward?"""
+        """Read it once to check that it is finite, not constant, and monotonic."""
         low, high, held, last = np.inf, -np.inf, [], -np.inf
         for i, raw in self._raw():
             if not i and self._from_first:
                 self._first = raw[0].item()
             places = self._as_places(raw)
             if not np.all(np.isfinite(places)):
-                raise LeftOut("not all of its values are numbers")
+                raise Omitted("not all of its values are numbers")
             low, high = min(low, float(places.min())), max(high, float(places.max()))
             self.steps_back += int(np.count_nonzero(np.diff(places, prepend=last) < 0.0))
             last = float(places[-1])
             if self._values.n <= LONGEST_HELD:
                 held.append(places)
         if self._values.n > 1 and low == high:
-            raise LeftOut("all of its values are the same")
+            raise Omitted("all of its values are the same")
         if self._values.n <= LONGEST_HELD:
             self._held = np.concatenate([*held, np.empty(0)])
         else:
@@ -99,13 +99,13 @@ class Clock:
 
     def _as_places(self, raw: NDArray[Any]) -> NDArray[np.float64]:
         slope, offset = self._scale()
-        if self._from_first:  # large counts keep their digits where they are subtracted first
+        if self._from_first:  # subtract first, so that large counts keep their digits
             whole = raw.astype(np.int64) if raw.dtype.kind in "iu" else raw.astype(np.float64)
             places, offset = (whole - self._first).astype(np.float64), 0.0
         else:
             places = raw.astype(np.float64)
-        if (gone := self._meaning.gone(raw)) is not None:
-            places[gone] = np.nan
+        if (missing_mask := self._meaning.missing_mask(raw)) is not None:
+            places[missing_mask] = np.nan
         if self._meaning.scale:
             places = places * slope + offset
         return np.asarray(places / float(self._per_unit))

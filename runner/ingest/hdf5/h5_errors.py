@@ -1,4 +1,4 @@
-"""What can be wrong with an HDF5 file from elsewhere, and whose fault it is.
+"""Errors of an HDF5 file from elsewhere, by their cause.
 
 HDF5 tells of a damaged file with whatever exception is at hand, an OSError with an error number
 among them. So each reading says what it reads (`reading`), and what fails there is a reason of
@@ -17,7 +17,7 @@ from ishtar.errors import IshtarError
 from runner.ingest.context import Context
 from runner.ingest.ingest_errors import NotWhole, Rejected
 
-MOST_NOTES = 40
+MAX_NOTES = 40
 BLOCK_BYTES = 4 << 20
 _OF_THE_DISK = {
     *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENODEV),
@@ -25,12 +25,12 @@ _OF_THE_DISK = {
 }
 
 
-class LeftOut(Exception):
-    """One thing of the file cannot be stored, the others can; the text says why."""
+class Omitted(Exception):
+    """One object of the file cannot be stored, others can; the text is the reason."""
 
 
 class Unreadable(Exception):
-    """Something of the file cannot be read; the cause is chained."""
+    """A part of the file cannot be read; the cause is chained."""
 
 
 class NoHdf5(Unreadable):
@@ -38,12 +38,12 @@ class NoHdf5(Unreadable):
 
 
 class Notes:
-    """What a reader must hear of: said once each, and not a million times.
+    """Notes for a reader, each once, with a limit on their number.
 
     Parameters
     ----------
     context : Context
-        Who is told when the file is done.
+        Receives the notes at the end of the file.
     """
 
     def __init__(self, context: Context) -> None:
@@ -52,9 +52,9 @@ class Notes:
         self._more = 0
 
     def add(self, text: str) -> None:
-        """Remember a note."""
+        """Add a note."""
         text = " ".join(text.split())
-        if text in self._notes or len(self._notes) < MOST_NOTES:
+        if text in self._notes or len(self._notes) < MAX_NOTES:
             self._notes[text] += 1
         else:
             self._more += 1
@@ -63,7 +63,7 @@ class Notes:
         return iter(self._notes)
 
     def tell(self) -> None:
-        """Give all notes to the context."""
+        """Pass all notes to the context."""
         for text in self._notes:
             self._context.note(text)
         if self._more:
@@ -72,10 +72,10 @@ class Notes:
 
 @contextmanager
 def reading(what: str, kind: type[Unreadable] = Unreadable) -> Iterator[None]:
-    """Turn whatever HDF5 raises into `Unreadable`, which says what was read."""
+    """Turn any error of HDF5 into `Unreadable` with the name of what was read."""
     try:
         yield
-    except (IshtarError, LeftOut, Unreadable):
+    except (IshtarError, Omitted, Unreadable):
         raise
     except Exception as error:  # h5py raises KeyError, TypeError, MemoryError … for bad files
         raise kind(what) from error
@@ -103,10 +103,10 @@ def verdict(path: Path, error: Unreadable) -> Rejected:
             f"{path.name} was not closed by the program that writes it: close it there, or if "
             "that program is gone clear its mark (h5clear --status) and ingest the file again"
         )
-    said = f" ({text})" if cause is not None else ""
+    label = f" ({text})" if cause is not None else ""
     if isinstance(error, NoHdf5):
-        return Rejected(f"{path.name} is no HDF5 file that can be read{said}: copy it again")
-    return Rejected(f"{path.name} is damaged: {error}{said}: copy it again from its source")
+        return Rejected(f"{path.name} is no HDF5 file that can be read{label}: copy it again")
+    return Rejected(f"{path.name} is damaged: {error}{label}: copy it again from its source")
 
 
 def short(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Decoding one chunk of an HDF5 dataset, and making sure that it fills the chunk.
+"""Decode one chunk of an HDF5 dataset, and check that the data fill it.
 
 HDF5 does not ask whether what its filters return is as long as the chunk: of a shorter one it
 hands out whatever lies behind it in memory. So a chunk is taken raw, put into a file in memory
@@ -22,10 +22,10 @@ from h5py import h5d, h5i, h5p, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from runner.ingest.hdf5 import h5_packed
-from runner.ingest.hdf5.h5_errors import LeftOut, Unreadable, reading
+from runner.ingest.hdf5.h5_errors import Omitted, Unreadable, reading
 
 COUNTER = 51_309  # filters from 32 768 up are for use within one program
-LARGEST_CHUNK = 512 << 20  # bytes; one chunk is held in memory, twice
+MAX_CHUNK_BYTES = 512 << 20  # bytes; one chunk is held in memory, twice
 SHUFFLE, FLETCHER32, BITSHUFFLE = 2, 3, h5_packed.BITSHUFFLE
 _KNOWN = {SHUFFLE, FLETCHER32} | h5_packed.KNOWN
 _REVERSE = 0x100  # H5Z_FLAG_REVERSE: reading
@@ -33,7 +33,7 @@ _scratch_names = itertools.count()
 
 
 class ChunkDecoder:
-    """Turns raw chunks of one dataset into their bytes, exactly as many as a chunk has.
+    """Decodes raw chunks of one dataset, and checks their length.
 
     Raises
     ------
@@ -47,8 +47,8 @@ class ChunkDecoder:
             kind = h5t.create(h5t.OPAQUE, stored_size(dataset))  # only the bytes are wanted
         self._kind, self._chunk, self._itemsize = kind, chunk, kind.get_size()
         self._size = math.prod(chunk) * self._itemsize
-        if self._size > LARGEST_CHUNK:
-            raise LeftOut(f"one chunk of it has {self._size >> 20} MB")
+        if self._size > MAX_CHUNK_BYTES:
+            raise Omitted(f"one chunk of it has {self._size >> 20} MB")
         self._filters = [creation.get_filter(i) for i in range(creation.get_nfilters())]
         self._packing = _packing(self._filters)
         self._counter, _ = _counting()
@@ -56,7 +56,7 @@ class ChunkDecoder:
         self._scratch(0)
 
     def decode(self, raw: bytes, mask: int) -> NDArray[np.uint8]:
-        """Return the bytes of a chunk; ``mask`` has a bit for each filter that it went without.
+        """Return the bytes of a chunk; ``mask`` has a bit for each skipped filter.
 
         Raises
         ------
@@ -74,12 +74,12 @@ class ChunkDecoder:
             if self._counter.seen is not None:
                 raise self._wrong_length(self._counter.seen) from error
             raise Unreadable("it cannot be decompressed") from error
-        if self._counter.seen != self._size:  # HDF5 has not asked: never believed
+        if self._counter.seen != self._size:  # HDF5 did not call the counter: never trust that
             raise Unreadable("its length was not checked")
         return out
 
     def _scratch(self, mask: int) -> h5d.DatasetID:
-        """Return the dataset in memory that has the filters without those of the mask."""
+        """Return the dataset in memory with the filters that the mask does not skip."""
         if mask not in self._scratches:
             filters = [f for i, f in enumerate(self._filters) if not mask >> i & 1]
             with reading("its filters"):
@@ -94,7 +94,7 @@ class ChunkDecoder:
         return Unreadable(f"it holds {n_bytes / self._itemsize:g} of {due} values")
 
     def _check_packed(self, raw: bytes, mask: int) -> None:
-        """Look at a packed chunk before it is unpacked: see `h5_packed`."""
+        """Check a packed chunk before it is unpacked: see `h5_packed`."""
         i = self._packing if self._packing is not None else -1
         sums = [k for k, (code, *_) in enumerate(self._filters) if code == FLETCHER32]
         sums = [k for k in sums if not mask >> k & 1]
@@ -114,7 +114,7 @@ class ChunkDecoder:
 
 
 def stored_size(dataset: h5d.DatasetID) -> int:
-    """Return how many bytes one value takes in the file."""
+    """Return the size of a value in the file, bytes."""
     kind = dataset.get_type()
     if kind.get_class() == h5t.STRING and kind.is_variable_str():
         # its length, and where it lies: an address and a number there
@@ -123,7 +123,7 @@ def stored_size(dataset: h5d.DatasetID) -> int:
 
 
 def _packing(filters: Sequence[Any]) -> int | None:
-    """Return which filter compresses, if one does.
+    """Return the compressing filter, if any.
 
     Raises
     ------
@@ -132,31 +132,31 @@ def _packing(filters: Sequence[Any]) -> int | None:
     """
     codes = [code for code, *_ in filters]
     for code, _, _, name in filters:
-        said = f"{code} ({name.decode('ascii', errors='replace')})" if name else str(code)
+        label = f"{code} ({name.decode('ascii', errors='replace')})" if name else str(code)
         if not h5z.filter_avail(code):
-            raise LeftOut(f"its filter {said} is not installed")
+            raise Omitted(f"its filter {label} is not installed")
         if code not in _KNOWN:
-            raise LeftOut(f"what its filter {said} returns cannot be checked")
+            raise Omitted(f"what its filter {label} returns cannot be checked")
     packing = [i for i, code in enumerate(codes) if code in h5_packed.KNOWN]
     if len(packing) > 1:
-        raise LeftOut("it is compressed more than once")
+        raise Omitted("it is compressed more than once")
     before, after = (codes[: packing[0]], codes[packing[0] + 1 :]) if packing else (codes, [])
     if any(code != FLETCHER32 for code in after) or (
         FLETCHER32 in before and packing and codes[packing[0]] not in h5_packed.COUNTED
     ):
-        raise LeftOut("its filters come in an order that cannot be checked")
+        raise Omitted("its filters come in an order that cannot be checked")
     return packing[0] if packing else None
 
 
 def _scratch(
     kind: h5t.TypeID, chunk: tuple[int, ...], filters: Sequence[Any], size: int
 ) -> h5d.DatasetID:
-    """Make a dataset of one chunk in memory; the counter comes last in reading."""
+    """Make a dataset of one chunk in memory; on reading, the counter is the last filter."""
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_chunk(chunk)
     creation.set_filter(COUNTER, 0, (size,))
     for code, flags, values, _ in filters:
-        # bitshuffle puts three values of its own before those that it is given
+        # bitshuffle prepends three values of its own to the given ones
         creation.set_filter(code, flags, tuple(values[3:] if code == BITSHUFFLE else values))
     name = f"ishtar-scratch-{next(_scratch_names)}"
     file = h5py.File(name, "w", driver="core", backing_store=False)
@@ -165,12 +165,12 @@ def _scratch(
     for i, (code, _, values, _) in enumerate(filters):
         got_code, _, got_values, _ = got.get_filter(i + 1)
         if (got_code, tuple(got_values[: len(values)])) != (code, tuple(values)):
-            raise LeftOut(f"the settings of its filter {code} do not fit its type")
+            raise Omitted(f"the settings of its filter {code} do not fit its type")
     return made
 
 
 class _FilterClass(ctypes.Structure):
-    """H5Z_class2_t, what HDF5 wants to know of a filter."""
+    """H5Z_class2_t, the description of a filter for HDF5."""
 
     _fields_ = (
         ("version", ctypes.c_int),
@@ -194,7 +194,7 @@ class _Counter(threading.local):
 
 
 class _Counting:
-    """Makes that filter known to HDF5, which keeps its address: it must live as long."""
+    """Registers that filter with HDF5, which keeps its address: it must live as long."""
 
     def __init__(self, counter: _Counter) -> None:
         self._counter = counter

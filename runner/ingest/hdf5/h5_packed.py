@@ -1,4 +1,4 @@
-"""How long packed data becomes, and whether it is whole, told before anything is unpacked.
+"""The unpacked length of packed data, and its completeness, checked before unpacking.
 
 Some of the programs that unpack trust their data: they take whatever memory it asks for, read on
 behind its end (LZ4, bitshuffle, Blosc) or never stop (bzip2). So what the format says of its
@@ -16,7 +16,7 @@ from typing import Any
 DEFLATE, BZIP2, LZF, BLOSC, LZ4, BITSHUFFLE = 1, 307, 32000, 32001, 32004, 32008
 ZSTD, BLOSC2 = 32015, 32026
 KNOWN = {DEFLATE, BZIP2, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD, BLOSC2}
-COUNTED = KNOWN - {LZF, BLOSC2}  # of these the length can be told
+COUNTED = KNOWN - {LZF, BLOSC2}  # their length can be determined
 SAFE = 1 << 30  # bytes of memory
 _DEFLATE_GROWS = 1032  # at most so many bytes from one
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -25,7 +25,7 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 def unpacked_length(
     code: int, settings: Sequence[int], data: memoryview, due: int, *, always: bool = False
 ) -> int | None:
-    """Return how many bytes packed data becomes; None where unpacking it is harmless.
+    """Return the unpacked length, bytes; None where unpacking is harmless.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def _lz4(data: memoryview) -> int:
 
 
 def _bitshuffle(settings: Sequence[int], data: memoryview) -> int | None:
-    """Walk over the blocks of bitshuffle; some elements at the end stand as they are."""
+    """Walk over the blocks of bitshuffle; the last few elements are uncompressed."""
     item, packing = settings[2], settings[4] if len(settings) > 4 else 0
     if not packing:
         return None
@@ -99,7 +99,7 @@ def _bitshuffle(settings: Sequence[int], data: memoryview) -> int | None:
 
 
 def _end_of_blocks(data: memoryview, at: int, n_blocks: int) -> int:
-    """Return where so many blocks end, each behind its length; struct.error beyond the data."""
+    """Return the end of a number of blocks, each after its length; struct.error beyond the data."""
     if 4 * n_blocks > len(data):
         return -1
     for _ in range(n_blocks):
@@ -108,7 +108,7 @@ def _end_of_blocks(data: memoryview, at: int, n_blocks: int) -> int:
 
 
 def _counted(stream: Any, data: memoryview, due: int) -> int:
-    """Unpack a stream piece by piece and count, until it is longer than due."""
+    """Unpack a stream in pieces and count, until it exceeds the expected length."""
     done = 0
     rest: Any = data
     while not stream.eof and done <= due:

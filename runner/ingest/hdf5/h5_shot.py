@@ -1,4 +1,4 @@
-"""What an HDF5 file says of its shot: the date, as text or number, and who did what with it."""
+"""What an HDF5 file states about its shot: the date, as text or number, and other attributes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _YES_NO = dict.fromkeys(["yes", "ja", "true", "1", "y", "j"], True) | dict.fromk
 
 
 def tell_shot(root: Attributes, context: Context, notes: Notes) -> tuple[dt.datetime | None, bool]:
-    """Give the shot its attributes.
+    """Set the attributes of the shot.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def tell_shot(root: Attributes, context: Context, notes: Notes) -> tuple[dt.date
         try:
             moment = dt.datetime.fromisoformat(context.local(moment))
         except (OverflowError, ValueError, OSError):
-            notes.add(f"the date {stated!r} is no possible one: the shot gets none from this file")
+            notes.add(f"the date {stated!r} is impossible: the shot gets none from this file")
             return None, False
     context.attributes["date"] = iso(moment)
     return moment, is_local
@@ -59,7 +59,7 @@ def _text(value: Any) -> str:
 
 
 def moment_of(stated: Any, time: str, what: str, notes: Notes) -> dt.datetime | None:
-    """Return the moment that text or a number says; ``what`` it is of, for the notes."""
+    """Return the moment of a text or number; ``what`` names it in notes."""
     if isinstance(stated, str):
         both = parse_moment(f"{stated.strip()} {time}") if time else None
         moment = both or parse_moment(stated.strip())

@@ -1,4 +1,4 @@
-"""Where the values of an HDF5 dataset lie, and reading those that were written.
+"""Locate and read the written values of an HDF5 dataset.
 
 Nothing is read before it is known that the values lie in this file, all of them, and that the
 file is large enough for what it claims. What was never written is no value: HDF5 would hand out
@@ -17,13 +17,13 @@ import numpy as np
 from h5py import h5d, h5p, h5s, h5t
 from numpy.typing import NDArray
 
-from runner.ingest.hdf5.h5_errors import BLOCK_BYTES, LeftOut, Unreadable, reading
-from runner.ingest.hdf5.h5_filters import LARGEST_CHUNK, ChunkDecoder, stored_size
+from runner.ingest.hdf5.h5_errors import BLOCK_BYTES, Omitted, Unreadable, reading
+from runner.ingest.hdf5.h5_filters import MAX_CHUNK_BYTES, ChunkDecoder, stored_size
 from runner.ingest.hdf5.h5_structure import Found
 from runner.ingest.ingest_errors import Rejected
 
 FREE_CLAIM = 1 << 30  # bytes that any file may become
-LARGEST_RATIO = 1000  # times its own size that a file may become beyond that
+MAX_RATIO = 1000  # times its own size that a file may become beyond that
 
 Span = tuple[int, int]
 Block = tuple[int, NDArray[Any]]
@@ -31,7 +31,7 @@ Block = tuple[int, NDArray[Any]]
 
 @dataclass(kw_only=True)
 class Claims:
-    """What the datasets of one file claim, together: no byte twice, none that is not there."""
+    """The bytes claimed by the datasets of one file: none twice, none beyond its end."""
 
     file_size: int
     _total: int = 0
@@ -39,13 +39,13 @@ class Claims:
 
     @property
     def limit(self) -> int:
-        """Bytes that the values of the whole file may have."""
-        return FREE_CLAIM + LARGEST_RATIO * self.file_size
+        """Limit for the values of the whole file, bytes."""
+        return FREE_CLAIM + MAX_RATIO * self.file_size
 
     def want(self, n_bytes: int) -> None:
-        """Raise `LeftOut` for a dataset that is larger than the file can be."""
+        """Raise `Omitted` for a dataset that is larger than the file can be."""
         if n_bytes > self.limit:
-            raise LeftOut(
+            raise Omitted(
                 f"it claims {_size(n_bytes)}, but the whole file has {_size(self.file_size)}"
             )
 
@@ -60,7 +60,7 @@ class Claims:
                 f"{_size(self.file_size)}: check the program that wrote it"
             )
         if len(places) and (int(places.min()) <= 0 or int((places + sizes).max()) > self.file_size):
-            raise Unreadable(f"{path} lies beyond the end of the file")
+            raise Unreadable(f"{path} is beyond the end of the file")
         self._extents.append(np.stack([places, places + sizes], axis=1))
 
     def check_overlap(self) -> None:
@@ -68,11 +68,11 @@ class Claims:
         extents = np.concatenate([*self._extents, np.empty((0, 2), dtype=np.int64)])
         extents = extents[np.argsort(extents[:, 0], kind="stable")]
         if np.any(extents[1:, 0] < extents[:-1, 1]):
-            raise Unreadable("two pieces of its values lie in the same place")
+            raise Unreadable("two pieces of its values overlap")
 
 
 class Values:
-    """The values of a dataset; its samples lie along one of its axes, see `turn`.
+    """The values of a dataset; one of its axes is that of the samples, see `select_axis`.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Values:
                 self._open_chunks(creation, claims)
             elif layout == h5d.CONTIGUOUS and self.n_bytes:
                 self._open_contiguous(claims)
-        self.turn(axis)
+        self.select_axis(axis)
 
     @property
     def n(self) -> int:
@@ -111,14 +111,14 @@ class Values:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether samples are missing before others, not only behind the last one."""
+        """Whether samples are missing before others, not only at the end."""
         return len(self.spans) > 1 or bool(self.spans and self.spans[0][0])
 
     def _open_contiguous(self, claims: Claims) -> None:
         claims.want(self.n_bytes)
         place = self._id.get_offset()
         if place is None:
-            raise LeftOut("its values were never written")
+            raise Omitted("its values were never written")
         if self._id.get_storage_size() < self.n_bytes:
             raise Unreadable(f"{self._path} is shorter than it claims")
         claims.add(self._path, self.n_bytes, np.array([place]), np.array([self.n_bytes]))
@@ -129,19 +129,19 @@ class Values:
             self._decoder = ChunkDecoder(self._id, chunk)
         self._corners, self._facts = self._chunk_table(claims.file_size)
         size = math.prod(chunk) * self._itemsize
-        # who reserves more than is recorded in the end claims only what is there
+        # space reserved but never written does not count
         claimed = len(self._corners) * size
         if not claimed or self.fill is not None:
             claimed = self.n_bytes
         claims.want(claimed)
         if not len(self._corners):
-            raise LeftOut("its values were never written")
+            raise Omitted("its values were never written")
         wrong = self._facts[:, 2] != size
         if self._decoder is None and np.any(wrong):
             short = int(self._facts[wrong][0, 2])
             raise Unreadable(f"{self._path}: a chunk of it has {short} of {size} bytes")
         if np.any(self._corners % chunk) or np.any(self._corners >= self.shape):
-            raise Unreadable(f"{self._path}: a chunk of it lies where none can be")
+            raise Unreadable(f"{self._path}: a chunk of it has an impossible position")
         if len(np.unique(self._corners, axis=0)) != len(self._corners):
             raise Unreadable(f"{self._path}: there are two chunks for the same values")
         claims.add(self._path, claimed, self._facts[:, 1], self._facts[:, 2])
@@ -166,8 +166,8 @@ class Values:
             np.array(facts, dtype=np.int64).reshape(-1, 3),
         )
 
-    def turn(self, axis: int) -> None:
-        """Take an axis for the one that the samples lie along."""
+    def select_axis(self, axis: int) -> None:
+        """Select the axis of the samples."""
         self._axis = axis
         self.filled, self.n_missing = False, 0
         self.spans: list[Span] = [(0, self.n)] if self.n else []
@@ -194,18 +194,18 @@ class Values:
                 yield from self._slabs(start, stop)
 
     def whole(self) -> NDArray[Any]:
-        """Return all values there are in one array, samples first."""
+        """Return all values in one array, samples first."""
         parts = [block for _, block in self.blocks()]
         return np.concatenate(parts) if parts else np.empty(0, dtype=self.dtype)
 
     def check(self) -> None:
-        """Raise `Unreadable` unless every chunk can be decoded; for who reads by other means."""
+        """Raise `Unreadable` unless every chunk can be decoded, before reading by other means."""
         if self._decoder is not None:
             for row in range(len(self._corners)):
                 self._data(row)
 
     def _across(self) -> int:
-        """Return how many values a sample has."""
+        """Return the number of values per sample."""
         return math.prod(n for i, n in enumerate(self.shape) if i != self._axis)
 
     def _slabs(self, start: int, stop: int) -> Iterator[Block]:
@@ -224,10 +224,10 @@ class Values:
         return np.moveaxis(out, self._axis, 0)
 
     def _bands(self, start: int, stop: int) -> Iterator[Block]:
-        """Yield the samples of one row of chunks across the axis after another."""
+        """Yield samples, one row of chunks across the axis at a time."""
         assert self._chunk is not None
         step = self._chunk[self._axis]
-        if step * self._across() * self.dtype.itemsize > LARGEST_CHUNK:
+        if step * self._across() * self.dtype.itemsize > MAX_CHUNK_BYTES:
             raise Unreadable(f"{self._path}: one row of its chunks is too large")
         along = self._corners[:, self._axis]
         for i in range(start, stop, step):
@@ -259,7 +259,7 @@ class Values:
             return _as_numbers(data, self._kind, self.dtype).reshape(self._chunk)
 
     def _data(self, row: int) -> NDArray[np.uint8]:
-        """Return the bytes of one chunk, decoded and as many as they must be."""
+        """Return the decoded bytes of one chunk, of checked length."""
         corner = tuple(self._corners[row].tolist())
         mask, _, size = self._facts[row].tolist()
         what = f"{self._path}: its chunk at {', '.join(map(str, corner))}"
@@ -289,7 +289,7 @@ def _as_numbers(data: NDArray[np.uint8], kind: h5t.TypeID, dtype: np.dtype[Any])
 
 
 def _fill_value(creation: h5p.PropDCID, dtype: np.dtype[Any]) -> Any:
-    """Return the value that stands for what was never written, if the dataset defines one."""
+    """Return the fill value of the dataset, if it defines one."""
     if creation.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED or dtype.kind not in "biufc":
         return None
     value = np.zeros((), dtype=dtype)

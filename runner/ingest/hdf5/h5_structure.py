@@ -1,7 +1,7 @@
-"""What an HDF5 file holds: its groups and datasets, each once, and the links between them.
+"""The groups and datasets of an HDF5 file, each once, and the links between them.
 
 The walk follows hard links only, never into another file, and ends on cycles. Another name of
-something in the file is told, not stored again.
+an object in the file is noted, not stored again.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 from h5py import h5d, h5f, h5g, h5l, h5o
 
 from runner.ingest.hdf5.h5_attributes import AttributeReader, Attributes, name_of, text_of
-from runner.ingest.hdf5.h5_errors import LeftOut, Notes, Unreadable, reading
+from runner.ingest.hdf5.h5_errors import Notes, Omitted, Unreadable, reading
 from runner.ingest.ingest_errors import Rejected
 
-DEEPEST = 50  # levels of groups
-MOST_LINKS = 100_000
+MAX_DEPTH = 50  # levels of groups
+MAX_LINKS = 100_000
 LONGEST_CHAIN = 16  # soft links that lead to each other
-MOST_STEPS = 20_000  # along all soft links of a file: they may double at every step
+MAX_STEPS = 20_000  # along all soft links of a file: they may double at every step
 OF_MATLAB = {b"#refs#", b"#subsystem#"}  # cells and objects of MATLAB, which only it can read
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A dataset, where it is first met.
+    """A dataset, under its first path.
 
     ``attributes`` are its own, ``group`` the path of the group that holds it.
     """
@@ -60,15 +60,15 @@ class Contents:
     links: dict[str, str] = field(default_factory=dict)
 
     def in_group(self, group: str) -> list[tuple[str, Found]]:
-        """Return name and dataset of all in a group, by links too."""
+        """Return the names and datasets of a group, including links."""
         return self._by_group.get(group, [])
 
     def at(self, address: int) -> Found | None:
-        """Return the dataset at an address of the file."""
+        """Return the dataset at an address in the file."""
         return self._by_address.get(address)
 
     def index(self) -> Contents:
-        """Prepare `in_group` and `at` once all is found."""
+        """Prepare `in_group` and `at` at the end of the walk."""
         self._by_address = {found.address: found for found in self.datasets}
         by_path = {found.path: found for found in self.datasets}
         linked = ((link, by_path[path]) for link, path in self.links.items() if path in by_path)
@@ -111,8 +111,8 @@ class _Survey:
             path, depth, group = pending.pop()
             self._contents.groups[path] = self._attributes.read(group, path or "the file")
             inner = [(p, depth + 1, g) for p, g in self._members(path, group)]
-            if inner and depth == DEEPEST:
-                self._notes.add(f"groups deeper than {DEEPEST} levels are left out: {path[:80]}…")
+            if inner and depth == MAX_DEPTH:
+                self._notes.add(f"groups deeper than {MAX_DEPTH} levels are left out: {path[:80]}…")
                 continue
             pending.extend(reversed(inner))
         for path, group, target in self._soft:
@@ -120,11 +120,11 @@ class _Survey:
         return self._contents.index()
 
     def _members(self, path: str, group: h5g.GroupID) -> Iterator[tuple[str, h5g.GroupID]]:
-        """Take the datasets and links of a group; yield the groups in it."""
+        """Record the datasets and links of a group; yield its groups."""
         for raw, kind in self._links(path, group):
             inner = f"{path}/{name_of(raw)}".removeprefix("/")
             if not path and raw in OF_MATLAB:
-                self._notes.add(f"{inner} holds cells or objects of MATLAB and is left out")
+                self._notes.add(f"{inner} has cells or objects of MATLAB and is left out")
             elif kind == h5l.TYPE_SOFT:
                 with reading(f"the link {inner}"):
                     self._soft.append((inner, group, group.links.get_val(raw)))
@@ -140,20 +140,20 @@ class _Survey:
 
         def take(name: bytes, info: Any) -> bool | None:
             found.append((name, int(info.type)))
-            return self._n_links + len(found) > MOST_LINKS or None
+            return self._n_links + len(found) > MAX_LINKS or None
 
         with reading(f"the group {path or '/'}"):
             group.links.iterate(take, info=True)
         self._n_links += len(found)
-        if self._n_links > MOST_LINKS:
+        if self._n_links > MAX_LINKS:
             raise Rejected(
-                f"it holds more than {MOST_LINKS} groups and datasets, which is no shot: give one "
+                f"it holds more than {MAX_LINKS} groups and datasets, which is no shot: give one "
                 "file for each shot"
             )
         return found
 
     def _object(self, group: str, path: str, holder: h5g.GroupID, raw: bytes) -> Any:
-        """Return a group met for the first time; keep a dataset met for the first time."""
+        """Return a new group; record a new dataset."""
         with reading(path):
             info = h5o.get_info(holder, raw)
             if info.addr in self._names:
@@ -168,8 +168,8 @@ class _Survey:
         with reading(path):
             refuse_external(item, path)
             is_virtual = item.get_create_plist().get_layout() == h5d.VIRTUAL
-        if is_virtual:  # HDF5 opens its other files to tell no more than its shape
-            note = f"{path} is left out: it is a virtual dataset: its values lie in other files"
+        if is_virtual:  # HDF5 opens its other files even for its shape
+            note = f"{path} is left out: it is a virtual dataset with values in other files"
             self._contents.left_out.append(note)
             self._notes.add(note)
             return None
@@ -189,13 +189,13 @@ class _Survey:
         try:
             address = _address(self._resolver.resolve(group, target))
             self._contents.links[path] = self._names[address]
-        except (LeftOut, Unreadable, KeyError) as error:
-            reason = str(error) if isinstance(error, LeftOut) else "it leads nowhere"
+        except (Omitted, Unreadable, KeyError) as error:
+            reason = str(error) if isinstance(error, Omitted) else "its target is missing"
             self._notes.add(f"the link {path} → {text} is left out: {reason}")
 
 
 def refuse_external(dataset: h5d.DatasetID, path: str) -> None:
-    """Raise `Rejected` if the values lie in other files of this computer."""
+    """Raise `Rejected` if the values are in other files of this computer."""
     if count := dataset.get_create_plist().get_external_count():
         raise Rejected(
             f"external storage: the values of {path} lie in {count} other file(s), which are not "
@@ -204,24 +204,24 @@ def refuse_external(dataset: h5d.DatasetID, path: str) -> None:
 
 
 class _Links:
-    """Resolves soft links itself: HDF5 would leave the file, and follow them without end."""
+    """Resolves soft links: HDF5 itself would leave the file, and follow cycles."""
 
     def __init__(self, root: h5g.GroupID) -> None:
-        self._root, self._steps_left = root, MOST_STEPS
+        self._root, self._steps_left = root, MAX_STEPS
 
     def resolve(self, start: h5g.GroupID, target: bytes, links_left: int = LONGEST_CHAIN) -> Any:
-        """Return what a link in a group leads to."""
+        """Return the target of a link in a group."""
         if not links_left:
-            raise LeftOut("links lead to each other")
+            raise Omitted("links lead to each other")
         item: Any = self._root if target.startswith(b"/") else start
         for part in target.split(b"/"):
             if part in (b"", b"."):
                 continue
             self._steps_left -= 1
             if self._steps_left < 0:
-                raise LeftOut("the file has more links than are followed")
+                raise Omitted("the file has too many links")
             if not isinstance(item, h5g.GroupID):
-                raise LeftOut("it leads nowhere")
+                raise Omitted("its target is missing")
             with reading("it"):
                 kind = item.links.get_info(part).type
                 if kind == h5l.TYPE_SOFT:
@@ -229,7 +229,7 @@ class _Links:
                 elif kind == h5l.TYPE_HARD:
                     item = h5o.open(item, part)
                 else:
-                    raise LeftOut("it leads into another file")
+                    raise Omitted("it leads into another file")
         return item
 
 

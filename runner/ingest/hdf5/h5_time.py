@@ -1,4 +1,4 @@
-"""What the samples of an HDF5 dataset lie along, the first that there is:
+"""The axis of the samples of an HDF5 dataset, the first available of:
 
 1. a dimension scale (HDF5, netCDF) with a unit;
 2. ``wf_increment`` of the dataset, ``SampleTime`` or ``sampling`` (Hz) of it or of its group;
@@ -25,7 +25,7 @@ from h5py import h5a, h5o, h5r
 from runner.ingest.context import Context
 from runner.ingest.hdf5.h5_attributes import Attributes, one_text, single
 from runner.ingest.hdf5.h5_clock import Clock
-from runner.ingest.hdf5.h5_errors import LeftOut, Notes, reading
+from runner.ingest.hdf5.h5_errors import Notes, Omitted, reading
 from runner.ingest.hdf5.h5_shot import moment_of
 from runner.ingest.hdf5.h5_storage import Values
 from runner.ingest.hdf5.h5_structure import Contents, Found
@@ -36,7 +36,7 @@ from runner.ingest.parsing.stated_moments import FARTHEST, LONG_S, moment_of_num
 from runner.ingest.parsing.stated_steps import NAMES, shown, split_absolute_start, stated_step
 
 GROUP_UNITS = {"Generator": "min", "S7": "ms"}
-MOST_COLUMNS = 256
+MAX_COLUMNS = 256
 CLEARLY_LONGER = 8  # times: then the longer axis is that of the samples
 EARLIEST = 1990
 _TIME_NAME = re.compile(
@@ -47,7 +47,7 @@ _NO_COORDINATE = "This is a netCDF dimension but not a netCDF variable"
 
 @dataclass(kw_only=True)
 class Axis:
-    """Where samples lie: ``t0`` and ``step``, or a clock; ``moment``: that of the first."""
+    """The places of samples: ``t0`` and ``step``, or a clock; ``moment``: of the first."""
 
     base: str
     t0: float = 0.0
@@ -57,7 +57,7 @@ class Axis:
     moment: tuple[dt.datetime, Fraction] | None = None
 
     def places(self, start: int, stop: int) -> Any:
-        """Return where samples lie."""
+        """Return the places of samples."""
         if self.clock is not None:
             return self.clock.places(start, stop) + self.t0
         return self.t0 + self.step * np.arange(start, stop, dtype=np.float64)
@@ -105,11 +105,11 @@ class Axes:
         stated = [i for i in long if self._own_places(found, i, shape[i])]
         stated = stated or [i for i in long if any(self._times(found, shape[i]))]
         if len(long) > 2 or (len(stated) != 1 and not _is_longer(shape, long)):
-            raise LeftOut(f"{found.path} has the shape {shape} and is not stored")
+            raise Omitted(f"{found.path} has the shape {shape} and is not stored")
         i = stated[0] if len(stated) == 1 else max(long, key=lambda k: shape[k])
         n_columns = max(shape[k] for k in long if k != i)
-        if n_columns > MOST_COLUMNS:
-            raise LeftOut(f"{found.path} has the shape {shape} and is not stored")
+        if n_columns > MAX_COLUMNS:
+            raise Omitted(f"{found.path} has the shape {shape} and is not stored")
         self._notes.add(
             f"{found.path} has the shape {shape}: its {shape[i]} samples are stored as "
             f"{n_columns} channels {found.path}.0 …"
@@ -117,7 +117,7 @@ class Axes:
         return i, n_columns, self._axis(found, i, shape[i])
 
     def settle(self) -> None:
-        """Put the axes that begin at a moment onto the shot's clock, once all are known."""
+        """Shift the axes that begin at a moment to the shot's clock, once all are known."""
         if not self._absolute:
             return
         moments = [axis.moment for axis in self._absolute if axis.moment is not None]
@@ -152,7 +152,7 @@ class Axes:
         for other in self._scales(found, i):
             if other is not found and _unit_of(other) is None:
                 self._notes.add(
-                    f"{other.path} does not say its unit: {found.path} is stored by sample number"
+                    f"{other.path} does not state its unit: {found.path} is stored by sample number"
                 )
             elif other is not found and _length(other) != n:
                 self._notes.add(
@@ -164,7 +164,7 @@ class Axes:
     # 1. dimension scales
 
     def _own_places(self, found: Found, i: int, n: int) -> list[tuple[Found, PlaceUnit]]:
-        """Return the scales of an axis that state a unit."""
+        """Return the scales of an axis with a unit."""
         return [
             (scale, unit)
             for scale in self._scales(found, i)
@@ -184,7 +184,7 @@ class Axes:
                 references = list(h5py.Dataset(found.id).attrs[b"DIMENSION_LIST"][i])
                 items = [h5r.dereference(r, self._contents.file) for r in references if r]
                 places = [h5o.get_info(item).addr for item in items if item is not None]
-        except Exception:  # a scale that cannot be read is none
+        except Exception:  # an unreadable scale is ignored
             self._notes.add(f"the dimension scales of {found.path} cannot be read")
             return
         for place in places:
@@ -194,7 +194,7 @@ class Axes:
     # 2. attributes
 
     def _stated(self, found: Found) -> Axis | None:
-        """Read what the attributes of a dataset, or else of its group, say of its step."""
+        """Read the step from the attributes of a dataset, or else of its group."""
         own = _known(found.attributes)
         group = _known(self._contents.groups.get(found.group, {}))
 
@@ -222,20 +222,20 @@ class Axes:
         return axis
 
     def _start_time(self, found: Found, value: Any) -> dt.datetime | None:
-        """Return the moment that a ``wf_start_time`` is; 0: nobody has set it."""
+        """Return the moment of a ``wf_start_time``; 0 means that it was never set."""
         if value is None or value in ("", 0):
             return None
         start = moment_of(value, "", f"{found.path}: its wf_start_time", self._notes)
         if start is None:
             self._notes.add(
-                f"{found.path}: its wf_start_time {shown(value)} is no date: it is not used"
+                f"{found.path}: its wf_start_time {shown(value)} is not a date: it is ignored"
             )
         return start
 
     # 3. a dataset of times
 
     def _times(self, found: Found, n: int) -> Iterator[tuple[Found, PlaceUnit]]:
-        """Yield the datasets of times for n samples of a group that state their unit."""
+        """Yield the datasets of a group with n times and a unit."""
         for time, unit in self._named_times(found):
             if unit is not None and _length(time) == n:
                 yield time, unit
@@ -255,7 +255,7 @@ class Axes:
             if length != n:
                 problems.append(f"{found.path} has {n} values but {time.path} {length}")
             elif unit is None:
-                problems.append(f"{time.path} does not say its unit")
+                problems.append(f"{time.path} does not state its unit")
             else:
                 axis = self._from_clock(time, unit)
                 if isinstance(axis, Axis):
@@ -266,7 +266,7 @@ class Axes:
         return None
 
     def _from_clock(self, time: Found, unit: PlaceUnit) -> Axis | str:
-        """Return the axis that a dataset of places gives, or why it cannot."""
+        """Return the axis from a dataset of places, or the reason why there is none."""
         if time.address not in self._clocks:
             self._clocks[time.address] = self._made(time, unit)
         return self._clocks[time.address]
@@ -279,22 +279,22 @@ class Axes:
             if zero is not None:
                 if zero.tzinfo is None and not self._date_is_local:
                     zero = zero.replace(tzinfo=dt.UTC)
-                    self._notes.add(f"{time.path} counts from {unit.since}, taken for UTC")
+                    self._notes.add(f"{time.path} counts from {unit.since}, read as UTC")
                 self._begins(axis, zero, clock.first_s())
             elif unit.since:
                 self._notes.add(
-                    f"{time.path} counts from {unit.since!r}, which is no date: taken for 0"
+                    f"{time.path} counts from {unit.since!r}, which is not a date: 0 is assumed"
                 )
             elif unit.per_second and _length(time):
                 clock = self._from_a_date(time, unit, axis)
-        except LeftOut as error:
-            return f"{time.path} gives no times ({error})"
+        except Omitted as error:
+            return f"{time.path} has no times ({error})"
         if clock.steps_back:
             self._notes.add(f"the times of {time.path} step back {clock.steps_back} times")
         return axis
 
     def _from_a_date(self, time: Found, unit: PlaceUnit, axis: Axis) -> Clock:
-        """Let times that count from 1904 or 1970 begin at that moment; the others stay."""
+        """Convert times that count from 1904 or 1970 to a moment; keep the others."""
         assert axis.clock is not None
         assert unit.per_second is not None
         first = float(axis.clock.places(0, 1)[0])
@@ -317,11 +317,11 @@ class Axes:
         values = self._values_of(time)
         long = [i for i, n in enumerate(values.shape) if n != 1]
         if len(long) == 1:
-            values.turn(long[0])
+            values.select_axis(long[0])
         return Clock(time, values, unit, self._notes, from_first=from_first)
 
     def _begins(self, axis: Axis, reference: dt.datetime, after: Fraction) -> None:
-        """Remember the moment of an axis' first sample, as local time."""
+        """Record the moment of an axis' first sample, as local time."""
         micro = after * 10**6
         try:
             moment = reference + dt.timedelta(microseconds=int(micro // 1))
@@ -329,7 +329,7 @@ class Axes:
                 moment = dt.datetime.fromisoformat(self._context.local(moment))
         except (OverflowError, ValueError, OSError):
             self._notes.add(
-                f"{axis.base} begins at no possible date: counted from its first sample"
+                f"{axis.base} begins at an impossible date: counted from its first sample"
             )
             return
         if moment.year < EARLIEST:  # a clock that was never set
@@ -344,7 +344,7 @@ def _is_longer(shape: tuple[int, ...], long: list[int]) -> bool:
 
 
 def _length(found: Found) -> int | None:
-    """Return how many values a dataset has that lie in one row; None if they do not."""
+    """Return the number of values of a one-dimensional dataset; None for others."""
     shape = found.id.shape
     if not shape or sum(n != 1 for n in shape) > 1:
         return None
@@ -358,11 +358,11 @@ def _unit_of(found: Found) -> PlaceUnit | None:
 
 
 def is_coordinate(scale: Found) -> bool:
-    """Say whether a dataset is more than the length of a dimension of netCDF."""
+    """Return whether a dataset has values, and is not only a netCDF dimension."""
     return not one_text(scale.attributes.get("NAME")).startswith(_NO_COORDINATE)
 
 
 def _known(attributes: Attributes) -> dict[str, Any]:
-    """Return what attributes say of steps and starts, in whatever case their names are written."""
+    """Return the attributes for steps and starts, with names in any case."""
     named = {name.casefold(): single(value) for name, value in attributes.items()}
     return {name: named[name.casefold()] for name in NAMES if name.casefold() in named}

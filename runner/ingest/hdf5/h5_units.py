@@ -1,4 +1,4 @@
-"""Units of time as files write them, and the moments that they count from."""
+"""Units of time in files, and the moments that they count from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceUnit:
-    """What places along an axis are counted in.
+    """The unit of places along an axis.
 
     ``per_second`` is how many there are in a second, None where it is no time; ``since`` what the
     times are counted from, as text.
@@ -29,7 +29,7 @@ class PlaceUnit:
 
     @property
     def x_unit(self) -> str:
-        """The unit as the store keeps it."""
+        """The unit in the store."""
         return "s" if self.per_second is not None else self.text
 
 
@@ -47,7 +47,7 @@ def place_unit(text: str) -> PlaceUnit:
 
 
 def reference(since: str, attributes: Attributes) -> dt.datetime | None:
-    """Return the moment that times are counted from, with a zone if the text gives one."""
+    """Return the reference moment of times, with a zone if the text states one."""
     if one_text(attributes.get("calendar")).casefold() not in _CALENDARS:
         return None
     moment = parse_moment(since)

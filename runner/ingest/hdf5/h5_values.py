@@ -1,4 +1,4 @@
-"""Which channels the values of an HDF5 dataset make, and what they mean.
+"""The channels that an HDF5 dataset becomes, and the meaning of its values.
 
 A dataset of plain numbers makes one, complex numbers make two (``.re``, ``.im``), a table makes
 one for each of its columns (``.0``, ``.1`` … or their names). ``scale_factor`` and ``add_offset``
@@ -18,7 +18,7 @@ from h5py import h5t
 from numpy.typing import NDArray
 
 from runner.ingest.hdf5.h5_attributes import Attributes, number_of, one_text
-from runner.ingest.hdf5.h5_errors import LeftOut, Notes
+from runner.ingest.hdf5.h5_errors import Notes, Omitted
 
 UNITS = ("units", "unit", "unit_string")
 LONGEST_UNIT = 40
@@ -36,7 +36,7 @@ Pick = Callable[[NDArray[Any]], NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One channel of a dataset: what its path ends with, its type, and how to take it out."""
+    """One channel of a dataset: the suffix of its path, its type, and how to extract it."""
 
     suffix: str
     dtype: np.dtype[Any]
@@ -44,7 +44,7 @@ class Part:
 
 
 def number_type(kind: h5t.TypeID) -> np.dtype[Any]:
-    """Return the type that values of a file's type are read as.
+    """Return the type to read values of a file's type as.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def number_type(kind: h5t.TypeID) -> np.dtype[Any]:
     try:
         stored = np.dtype((kind.get_super() if _is_plain_enum(kind) else kind).dtype)
     except Exception as error:  # TypeError, ValueError: numpy has no such type
-        raise LeftOut("it holds a type of numbers that is not known here") from error
+        raise Omitted("it has an unknown type of numbers") from error
     found: np.dtype[Any] = stored
     if stored.kind in "iufc":
         found = stored.newbyteorder("=")
@@ -63,9 +63,9 @@ def number_type(kind: h5t.TypeID) -> np.dtype[Any]:
         return found
     if stored.names and any(_is_number(stored[name]) for name in stored.names):
         if stored.hasobject:
-            raise LeftOut(f"it holds records with texts or references ({', '.join(stored.names)})")
+            raise Omitted(f"it holds records with texts or references ({', '.join(stored.names)})")
         return found
-    raise LeftOut(f"it holds {_in_words(stored)}")
+    raise Omitted(f"it holds {_in_words(stored)}")
 
 
 def _is_plain_enum(kind: h5t.TypeID) -> bool:
@@ -87,7 +87,7 @@ def _in_words(dtype: np.dtype[Any]) -> str:
 
 
 def parts_of(dtype: np.dtype[Any], n_columns: int | None, path: str, notes: Notes) -> list[Part]:
-    """Return the channels that values of a type make.
+    """Return the channels that values of a type become.
 
     Parameters
     ----------
@@ -152,13 +152,13 @@ def _as(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def is_wide(dtype: np.dtype[Any]) -> bool:
-    """Say whether numbers of a type lose digits in 64 bits."""
+    """Return whether numbers of a type lose digits in 64 bits."""
     if dtype.names is not None:
         return any(is_wide(dtype[name]) for name in dtype.names)
     return (dtype.kind == "f" and dtype.itemsize > 8) or (dtype.kind == "c" and dtype.itemsize > 16)
 
 
-# what the numbers mean
+# the meaning of the numbers
 
 
 @dataclass(kw_only=True)
@@ -178,35 +178,35 @@ class Meaning:
 
     @property
     def has_missing(self) -> bool:
-        """Whether some values may stand for none."""
+        """Whether some values may mean a missing one."""
         return bool(self.missing) or self.low > -math.inf or self.high < math.inf
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """Return the type that has room for NaN beside the values."""
+        """Return a type that can hold NaN and the values."""
         if not self.has_missing or dtype.kind == "f":
             return dtype
         return np.dtype(np.float32 if dtype.itemsize <= 2 else np.float64)
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return raw values with NaN for those that stand for none, and count them."""
-        gone = self.gone(values)
-        if gone is None:
+        """Return raw values with NaN for missing ones, and count these."""
+        missing_mask = self.missing_mask(values)
+        if missing_mask is None:
             return values
         out = values.astype(self.dtype(values.dtype))
-        out[gone] = np.nan
-        self.n_missing += int(np.count_nonzero(gone))
+        out[missing_mask] = np.nan
+        self.n_missing += int(np.count_nonzero(missing_mask))
         return out
 
-    def gone(self, values: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Return which raw values stand for none; None: none can."""
+    def missing_mask(self, values: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Return which raw values are missing; None if none can be."""
         if not self.has_missing:
             return None
         missing = np.array(self.missing or [np.nan])
         if values.dtype.kind == "f":  # -999.9 of an attribute is not quite that of float32 data
             with np.errstate(over="ignore"):
                 missing = missing.astype(values.dtype)
-        gone = np.isin(values, missing)
-        return gone | (values < self.low) | (values > self.high)
+        missing_mask = np.isin(values, missing)
+        return missing_mask | (values < self.low) | (values > self.high)
 
 
 def unit_of(attributes: Attributes) -> str:
@@ -226,7 +226,7 @@ def meaning_of(
     *,
     exact: bool = True,
 ) -> Meaning:
-    """Return what the numbers of a dataset mean; what is not understood leaves them raw.
+    """Return the meaning of the numbers of a dataset; unknown attributes leave them raw.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def meaning_of(
         offset = number_of(attributes.get("add_offset", 0.0))
         if not plain or slope is None or offset is None or slope == 0:
             values = ", ".join(f"{key} {attributes[key]!r}" for key in odd)
-            problem = f"{path} states {values}, which is not understood"
+            problem = f"{path} states {values}, which is not supported"
             notes.add(f"{problem}: stored raw, without a unit")
             return Meaning(unit="", problem=problem)
         meaning.scale = [{"kind": "linear", "slope": slope, "intercept": offset}]
@@ -289,5 +289,5 @@ def _read_missing(
 
 
 def _exact(value: Any) -> float | None:
-    """Return a number as it stands, also an integer that float would round."""
+    """Return a number unchanged, including an integer that float would round."""
     return value if isinstance(value, int) and not isinstance(value, bool) else number_of(value)

@@ -1,8 +1,8 @@
-"""HDF5 files: archive files ``NNNNN_Data.h5`` of older shots, and those of anybody else.
+"""HDF5 files: archive files ``NNNNN_Data.h5`` of older shots, and any others.
 
 Every dataset of numbers becomes channels. Nothing in such a file is believed: see `h5_storage`
 for what is checked before a value is read. Who adds a kind of odd file asks: is one thing odd,
-then it is left out with a note (`LeftOut`); or is the file damaged, then it is refused
+then it is left out with a note (`Omitted`); or is the file damaged, then it is refused
 (`Unreadable`).
 """
 
@@ -19,7 +19,7 @@ from h5py import h5d, h5f, h5p, h5s
 from ishtar.store import ChannelWriter
 from runner.ingest.context import Context
 from runner.ingest.hdf5.h5_attributes import plain
-from runner.ingest.hdf5.h5_errors import LeftOut, NoHdf5, Notes, Unreadable, reading, verdict
+from runner.ingest.hdf5.h5_errors import NoHdf5, Notes, Omitted, Unreadable, reading, verdict
 from runner.ingest.hdf5.h5_shot import tell_shot
 from runner.ingest.hdf5.h5_storage import Claims, Values
 from runner.ingest.hdf5.h5_structure import Contents, Found, survey
@@ -29,8 +29,8 @@ from runner.ingest.hdf5.h5_values import Meaning, Part, is_wide, meaning_of, num
 from runner.ingest.ingest_errors import Rejected
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-MOST_CHANNELS = 10_000
-RESERVED = {"groups", "links", "notes", "scalars", "texts"}  # properties that this converter makes
+MAX_CHANNELS = 10_000
+RESERVED = {"groups", "links", "notes", "scalars", "texts"}  # properties set by this converter
 
 
 class H5Archive:
@@ -40,11 +40,11 @@ class H5Archive:
     version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether the file begins as HDF5 does, behind a block of others if need be."""
+        """Return whether the file has an HDF5 signature, possibly after a user block."""
         return any(head.startswith(MAGIC, start) for start in (0, 512, 1024, 2048))
 
     def convert(self, path: Path, context: Context) -> None:
-        """Copy every dataset of numbers, a block at a time."""
+        """Store every dataset of numbers, in blocks."""
         import hdf5plugin  # noqa: F401  a file may be compressed with its filters
 
         notes = Notes(context)
@@ -64,13 +64,13 @@ class H5Archive:
 def _access() -> h5p.PropFAID:
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_file_locking(False, ignore_when_disabled=True)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)  # no object outlives its file
+    access.set_fclose_degree(h5f.CLOSE_STRONG)  # closing the file closes its objects
     return access
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """How one dataset is stored."""
+    """The storage of one dataset."""
 
     found: Found
     values: Values
@@ -80,12 +80,12 @@ class _Plan:
 
 
 class _Archive:
-    """One file on its way into the store."""
+    """The conversion of one file."""
 
     def __init__(self, file: h5f.FileID, size: int, context: Context, notes: Notes) -> None:
         self._file, self._context, self._notes = file, context, notes
         self._claims = Claims(file_size=size)
-        self._values: dict[int, Values | LeftOut] = {}
+        self._values: dict[int, Values | Omitted] = {}
         self._left_out: list[str] = []
         self._paths: set[str] = set()
 
@@ -93,7 +93,7 @@ class _Archive:
         contents = survey(self._file, self._notes)
         root = contents.groups[""]
         if "format" in root and "converter" in root:
-            raise Rejected("it is a stored file of this archive already: ingest its source")
+            raise Rejected("it is already a stored file of this archive: ingest its source instead")
         self._describe(contents)
         self._left_out += contents.left_out
         date, is_local = tell_shot(root, self._context, self._notes)
@@ -111,10 +111,10 @@ class _Archive:
         self._axes.settle()
         if not plans and self._left_out:
             raise Rejected(f"nothing in it can be stored: {'; '.join(self._left_out[:3])}")
-        if sum(len(plan.parts) for plan in plans) > MOST_CHANNELS:
+        if sum(len(plan.parts) for plan in plans) > MAX_CHANNELS:
             raise Rejected(
-                f"it holds more than {MOST_CHANNELS} channels, which is no shot: give one file "
-                "for each shot"
+                f"it has more than {MAX_CHANNELS} channels, too many for a shot: provide one "
+                "file for each shot"
             )
         done = 0
         for plan in plans:
@@ -150,7 +150,7 @@ class _Archive:
                     self._properties("scalars")[found.path] = _scalar(found, self._claims)
                 else:
                     return self._numbers(found)
-        except LeftOut as error:
+        except Omitted as error:
             text = str(error)
             note = text if text.startswith(found.path) else f"{found.path} is left out: {text}"
             self._left_out.append(note)
@@ -162,23 +162,23 @@ class _Archive:
         return answer
 
     def _values_of(self, found: Found) -> Values:
-        """Open the values of a dataset, once."""
+        """Open the values of a dataset, cached."""
         if found.address not in self._values:
             try:
                 self._values[found.address] = Values(
                     found, number_type(found.id.get_type()), self._claims
                 )
-            except LeftOut as error:
+            except Omitted as error:
                 self._values[found.address] = error
         opened = self._values[found.address]
-        if isinstance(opened, LeftOut):
+        if isinstance(opened, Omitted):
             raise opened
         return opened
 
     def _numbers(self, found: Found) -> _Plan:
         values = self._values_of(found)
         i, n_columns, axis = self._axes.lay(found, values.shape)
-        values.turn(i)
+        values.select_axis(i)
         parts = parts_of(values.dtype, n_columns, found.path, self._notes)
         single = values.dtype if values.dtype.names is None else np.dtype(object)
         meaning = meaning_of(found.attributes, single, values.fill, found.path, self._notes)
@@ -223,7 +223,7 @@ class _Archive:
         )
 
     def _free_path(self, path: str) -> str:
-        """Return a path that no other channel of the file has."""
+        """Return a path that is unique in the file."""
         free, number = path, 2
         while free in self._paths:
             free, number = f"{path} {number}", number + 1
@@ -236,10 +236,10 @@ def _scalar(found: Found, claims: Claims) -> Any:
     dtype = number_type(found.id.get_type())
     layout = found.id.get_create_plist().get_layout()
     if layout not in (h5d.COMPACT, h5d.CONTIGUOUS):
-        raise LeftOut("its one value lies in another file")
+        raise Omitted("its value is in another file")
     if layout == h5d.CONTIGUOUS:
         if (place := found.id.get_offset()) is None:
-            raise LeftOut("its value was never written")
+            raise Omitted("its value was never written")
         size = found.id.get_type().get_size()
         claims.add(found.path, size, np.array([place]), np.array([size]))
     value = np.zeros((), dtype=dtype)

@@ -1,8 +1,8 @@
-"""What the samples of a LabVIEW measurement file lie along, and where they begin.
+"""The axis and the start of the samples of a LabVIEW measurement file.
 
 Time is in s from the earliest start of a channel; where channels start at different times and the
 file's own time is a second or more before them all, from that. An ``X0`` or an x column in seconds
-since 1904 says the date again and adds nothing to it. A dimension that is no time keeps its unit.
+since 1904 repeats the date and is subtracted. A dimension other than time keeps its unit.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _LIKE_A_UNIT = re.compile(
 _EPOCHS = (dt.datetime(1904, 1, 1), dt.datetime(1970, 1, 1))
 _QUARTER = 900.0  # s; zones differ by quarters of an hour
 _WIDEST = 14 * 3600.0
-_APART = dt.timedelta(seconds=1)  # less is a start with fewer digits
+_SAME_START = dt.timedelta(seconds=1)  # a smaller difference is rounding
 _NEAR = 60.0  # s between the date that a header states and that of its first x
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What samples lie along: a unit of the store, how many of the file's make one, a complaint."""
+    """An axis: a unit of the store, the file's units per unit, and a problem."""
 
     unit: str
     per_unit: float = 1.0
@@ -58,7 +58,7 @@ class Axis:
 
 
 def axis_of(dimension: str, label: str) -> Axis:
-    """Return what ``X_Dimension`` and ``X_Unit_Label`` mean.
+    """Return the axis that ``X_Dimension`` and ``X_Unit_Label`` state.
 
     Where they mean nothing that is known the samples are only counted, and the complaint says why.
     """
@@ -73,14 +73,14 @@ def axis_of(dimension: str, label: str) -> Axis:
         if not unit:
             return Axis(unit=COUNTED, problem=f"{named} has no X_Unit_Label")
     if not unit:
-        return Axis(unit=COUNTED, problem=f"{labelled} is no unit that is known")
+        return Axis(unit=COUNTED, problem=f"{labelled} is not a known unit")
     if unit == SECONDS and not is_time:
         return Axis(unit=COUNTED, problem=f"{named} and {labelled} contradict each other")
     return Axis(unit=unit, per_unit=per_unit)
 
 
 def _unit(label: str) -> tuple[str, float]:
-    """Return the store's unit for a label, and how many of the label's make one."""
+    """Return the store's unit for a label, and the label's units per unit."""
     if label in _PER_SECOND:
         return SECONDS, _PER_SECOND[label]
     if label.casefold() in _SECONDS_IN_WORDS:
@@ -101,20 +101,20 @@ def _unit(label: str) -> tuple[str, float]:
 
 
 def looks_like_a_unit(text: str) -> bool:
-    """Say whether a text of a file may be given to pint, which computes what it reads."""
+    """Return whether a text is safe for pint, which evaluates expressions."""
     return _LIKE_A_UNIT.fullmatch(text) is not None
 
 
 @dataclass(kw_only=True)
 class Starts:
-    """When the segments of the channels began, by the headers.
+    """The starts of the segments of each channel, from the headers.
 
     Attributes
     ----------
     zero : datetime or None
         Time zero.
     complaint : str
-        Why no date is known though the file states one.
+        Why the stated date is not used.
     """
 
     found: dict[tuple[int, int], dt.datetime | None] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Starts:
         Raises
         ------
         Rejected
-            Some cannot be read, so that segments or channels cannot be placed.
+            Some cannot be read, although segments or channels have different ones.
         """
         starts, read = cls(), {}
         for segment, places in zip(file.segments, layouts, strict=True):
@@ -158,21 +158,21 @@ class Starts:
         earliest = min(moments)
         first = {m for (number, _), m in self.found.items() if number == 1}
         opened = _moment((file.header.get("Date", ""), file.header.get("Time", "")))
-        if len(first) > 1 and opened is not None and earliest - opened >= _APART:
-            return opened  # the clock of them all, of which none is the trigger
+        if len(first) > 1 and opened is not None and earliest - opened >= _SAME_START:
+            return opened  # the common clock: no channel starts at the trigger
         return earliest
 
     def of_channel(self, segment: Segment, place: Place) -> dt.datetime | None:
-        """Return when a channel's segment began."""
+        """Return the start of a channel's segment."""
         return self.found[segment.number, place.entry]
 
     def shift(self, segment: Segment, place: Place, x: float) -> float:
-        """Return what to add to an x in s, of which ``x`` is the first, to make it the shot's.
+        """Return the offset from a file's x, beginning at ``x``, to the shot's time, s.
 
         Raises
         ------
         Rejected
-            It is too large for seconds from the start, and is not the date again.
+            It is too large for a time from the start, and does not repeat the date.
         """
         start = self.of_channel(segment, place)
         if abs(x) < LONG_S:
@@ -209,11 +209,11 @@ def _moment(text: tuple[str, str]) -> dt.datetime | None:
 
 def problems(axes: Iterator[tuple[str, Axis]]) -> Iterator[str]:
     """Yield what to tell of axes, channels of the same complaint together."""
-    told: dict[str, list[str]] = {}
+    paths_of: dict[str, list[str]] = {}
     for path, axis in axes:
         if axis.problem:
-            told.setdefault(axis.problem, []).append(path)
-    for problem, paths in told.items():
+            paths_of.setdefault(axis.problem, []).append(path)
+    for problem, paths in paths_of.items():
         names = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         verb = "are" if len(paths) > 1 else "is"
         yield f"{problem}: {names} {verb} stored by sample number"

@@ -1,4 +1,4 @@
-"""LabVIEW measurement text (``.lvm``): the text is the truth, its columns become channels.
+"""LabVIEW measurement text (``.lvm``): its columns become channels.
 
 Channels are called ``<file>/<column>``, the file's name without shot number, date and time. How
 samples lie in time is said by :mod:`runner.ingest.lvm.lvm_plan`.
@@ -43,7 +43,7 @@ class Lvm:
     version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether it is a LabVIEW measurement, if only one that something was done to."""
+        """Return whether it is a LabVIEW measurement, even a damaged one."""
         text = head.replace(b"\0", b"") if b"\0" in head[:4] else head  # UTF-16
         if text.lstrip(_BEFORE).lower().startswith(MAGIC.lower()):
             return True
@@ -58,7 +58,7 @@ class Lvm:
         layouts = [places_of(file, segment) for segment in file.segments]
         labels = list(layouts[0])
         if any(layout.keys() != layouts[0].keys() for layout in layouts):
-            raise Rejected("its segments have different channels: save them in files of their own")
+            raise Rejected("its segments have different channels: save them in separate files")
         starts = Starts.of(file, layouts)
         _describe(file, starts, context)
         group = group_of(path.stem, context.shot, context.settings)
@@ -73,18 +73,18 @@ class Lvm:
         for i, segment in enumerate(file.segments):
             _copy(file, segment, i, sinks)
             context.progress(segment.stop)
-        _tell(file, starts, planner, sinks, context)
+        _add_notes(file, starts, planner, sinks, context)
 
 
 def group_of(stem: str, shot: int, settings: IngestSettings) -> str:
-    """Return a file's name without the shot's number, a number in front, date and time."""
+    """Return a file's name without shot number, leading number, date and time."""
     rest = without_shot(stem, *numbers_of(shot, settings))
     return _NUMBER.sub("", rest).strip("_-. ") or "LVM"
 
 
 @dataclass(kw_only=True)
 class _Sink:
-    """A channel on its way: what was noticed of it, and the unit of each segment."""
+    """The writer of a channel, with its counts of oddities and the unit of each segment."""
 
     writer: ChannelWriter
     plan: Plan
@@ -96,7 +96,7 @@ class _Sink:
     def take(
         self, number: int, values: NDArray[np.float64], x: NDArray[np.float64] | None, first: int
     ) -> None:
-        """Take the next values of a segment."""
+        """Append the next values of a segment."""
         at = None
         if self.plan.dt is None:
             at = places(self.plan.parts[number], self.plan.axis, first, x, len(values))
@@ -108,7 +108,7 @@ class _Sink:
 
 @dataclass(frozen=True, kw_only=True)
 class _Unit:
-    """The unit of a segment, and how its values become those of the first segment's."""
+    """The unit of a segment, and its factor to the unit of the first one."""
 
     text: str
     times: float = 1.0
@@ -116,7 +116,7 @@ class _Unit:
     def convert(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         whole = round(1 / self.times) if self.times < 1 else 0
         if whole and abs(whole * self.times - 1) < 1e-12:
-            return values / whole  # a thousandth is no double, a thousand is
+            return values / whole  # 1000 is an exact double, 0.001 is not
         return values if self.times == 1.0 else values * self.times
 
 
@@ -126,7 +126,7 @@ def _units(file: LvmFile, found: list[Place]) -> Iterator[_Unit]:
     Raises
     ------
     Rejected
-        One cannot be converted to the first.
+        A unit cannot be converted to the first one.
     """
     first: tuple[str, str] | None = None
     for segment, place in zip(file.segments, found, strict=True):
@@ -134,7 +134,7 @@ def _units(file: LvmFile, found: list[Place]) -> Iterator[_Unit]:
         dimension = segment.entry("Y_Dimension", place.entry)
         if first is None:
             first = unit, dimension
-        # a header without the tag goes on with what was said before
+        # a header without the tag inherits the previous entry
         unit = unit if "Y_Unit_Label" in segment.header else first[0]
         dimension = dimension if "Y_Dimension" in segment.header else first[1]
         if (unit, dimension) == first:
@@ -142,13 +142,13 @@ def _units(file: LvmFile, found: list[Place]) -> Iterator[_Unit]:
             continue
         try:
             if dimension != first[1] or not all(map(looks_like_a_unit, (unit, first[0]))):
-                raise UnitError("nothing says how one becomes the other")
+                raise UnitError("no conversion is known")
             yield _Unit(text=unit, times=factor(unit, first[0]))
         except UnitError as error:
             stated, before = (" ".join(filter(None, pair)) for pair in ((unit, dimension), first))
             raise Rejected(
                 f"segment {segment.number} has {place.label} in {stated!r}, the first in "
-                f"{before!r} ({error}): save them in files of their own"
+                f"{before!r} ({error}): save them in separate files"
             ) from error
 
 
@@ -195,7 +195,7 @@ def _begin(path: str, plan: Plan, unit: _Unit, starts: Starts, context: Context)
 
 
 def _copy(file: LvmFile, segment: Segment, number: int, sinks: list[_Sink]) -> None:
-    """Hand the rows of a segment to its channels, read once."""
+    """Append the rows of a segment to its channels, reading it once."""
     parts: list[Part] = [sink.plan.parts[number] for sink in sinks]
     columns = {p.place.column for p in parts}
     irregular = [p for p, s in zip(parts, sinks, strict=True) if s.plan.dt is None]
@@ -208,7 +208,7 @@ def _copy(file: LvmFile, segment: Segment, number: int, sinks: list[_Sink]) -> N
         if without_x and len(odd := np.flatnonzero(~np.isnan(of_column[0]))):
             raise Rejected(
                 f"row {first + int(odd[0]) + 1} of segment {number + 1} has a value in its first "
-                "column, which X_Columns No leaves empty: its cells are not where they should be"
+                "column, which X_Columns No leaves empty: its cells are shifted"
             )
         empty = None
         for part, sink in zip(parts, sinks, strict=True):
@@ -228,10 +228,10 @@ def _copy(file: LvmFile, segment: Segment, number: int, sinks: list[_Sink]) -> N
         first += rows.shape[1]
 
 
-def _tell(
+def _add_notes(
     file: LvmFile, starts: Starts, planner: Planner, sinks: list[_Sink], context: Context
 ) -> None:
-    """Note what a reader would not think."""
+    """Note what a reader does not expect."""
     if file.cut:
         size = file.path.stat().st_size
         taken = file.segments[-1].stop
@@ -242,9 +242,7 @@ def _tell(
     for problem in problems((s.writer.path, s.plan.axis) for s in sinks):
         context.note(problem)
     for number, n in planner.rows_beyond.items():
-        context.note(
-            f"segment {number} promises fewer Samples than its rows hold: all {n} are stored"
-        )
+        context.note(f"segment {number} states fewer Samples than it has rows: all {n} are stored")
     for sink in sinks:
         if sink.n_empty:
             context.note(f"{sink.n_empty} cells of {sink.writer.path} are empty: stored as NaN")
@@ -254,7 +252,7 @@ def _tell(
 
 
 def _comments(file: LvmFile) -> tuple[list[tuple[int, str]], int]:
-    """Return (row, text) of the cells below ``Comment`` that are kept, and how many there are."""
+    """Return the (row, text) of the kept cells below ``Comment``, and the number of all."""
     found: list[tuple[int, str]] = []
     row = n = length = 0
     for segment in file.segments:

@@ -1,11 +1,11 @@
-"""Which columns and which header entries of a LabVIEW measurement file are a channel's."""
+"""The columns and header entries of each channel in a LabVIEW measurement file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from runner.ingest.ingest_errors import Rejected
-from runner.ingest.lvm.lvm_lines import COMMENT, MOST_COLUMNS, comment_column
+from runner.ingest.lvm.lvm_lines import COMMENT, MAX_COLUMNS, comment_column
 from runner.ingest.lvm.lvm_text import LvmFile, Segment
 
 X_VALUE = "X_Value"
@@ -17,7 +17,7 @@ _OF_CHANNELS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a channel is found in a segment.
+    """The place of a channel in a segment.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Place:
     x_column : int or None
         Of its x; None where the file has none.
     entry : int
-        Which cell behind the tags of the header is its own.
+        Index of its cell after the tags of the header.
     """
 
     label: str
@@ -36,12 +36,12 @@ class Place:
 
 
 def places_of(file: LvmFile, segment: Segment) -> dict[str, Place]:
-    """Return the channels of a segment by name, made different where the file repeats one.
+    """Return the channels of a segment by name; repeated names get numbers.
 
     Raises
     ------
     Rejected
-        Columns, header entries and the stated number of channels do not fit each other.
+        Columns, header entries and the stated number of channels disagree.
     """
     columns = [name.strip() for name in segment.columns]
     values = _value_columns(file, segment, columns)
@@ -68,8 +68,8 @@ def _value_columns(file: LvmFile, segment: Segment, columns: list[str]) -> list[
         n = (_named(columns) - 1) // step if step == 1 else _named(columns) // 2
     else:
         n = stated
-    if n > MOST_COLUMNS:
-        raise Rejected(f"it has {n} channels; at most {MOST_COLUMNS} can be stored")
+    if n > MAX_COLUMNS:
+        raise Rejected(f"it has {n} channels; at most {MAX_COLUMNS} can be stored")
     values = [step * i + 1 for i in range(n)]
     if not _fit(columns, values, step, comment_column(columns)):
         raise Rejected(
@@ -82,7 +82,7 @@ def _value_columns(file: LvmFile, segment: Segment, columns: list[str]) -> list[
 
 
 def _fit(columns: list[str], values: list[int], step: int, comments: int | None) -> bool:
-    """Say whether columns are those of some values, each or all with an x before."""
+    """Return whether columns are an x column, or one each, and the value columns."""
     if not values:
         return True
     if values[-1] >= len(columns) or comments in values:
@@ -125,7 +125,7 @@ def _named(columns: list[str]) -> int:
 
 
 def _entries(file: LvmFile, segment: Segment, values: list[int]) -> list[int]:
-    """Return which cells behind the tags are the channels', by what the header fills.
+    """Return the indices of the channels' cells after the tags, by the cells that are filled.
 
     With an x column for each channel LabVIEW writes an entry above each column of values, so
     that every second cell is empty; other programs write them one after the other.
@@ -137,7 +137,7 @@ def _entries(file: LvmFile, segment: Segment, values: list[int]) -> list[int]:
         if text.strip()
     }
     dense = list(range(len(values)))
-    above = [v - 1 for v in values]  # the tag stands above the first x
+    above = [v - 1 for v in values]  # the tag is above the first x
     fits = [way for way in (above, dense) if filled <= set(way)]
     if not fits:
         raise Rejected(
@@ -148,6 +148,6 @@ def _entries(file: LvmFile, segment: Segment, values: list[int]) -> list[int]:
     if len(fits) == 2 and above != dense and filled - {0}:
         raise Rejected(
             f"which channels the header entries of segment {segment.number} belong to cannot be "
-            "told: give each channel its Samples"
+            "determined: give each channel its Samples"
         )
     return fits[0]

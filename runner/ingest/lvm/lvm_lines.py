@@ -1,4 +1,4 @@
-"""The lines of the headers of a LabVIEW measurement file."""
+"""The header lines of a LabVIEW measurement file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from runner.ingest.parsing.text_table import next_line
 
 END_OF_HEADER = "***End_of_Header***"
 COMMENT = "Comment"
-MOST_COLUMNS = 10_000
-MOST_LINES = 10_000  # of one header
+MAX_COLUMNS = 10_000
+MAX_LINES = 10_000  # of one header
 LONGEST_SPECIAL = 64_000  # characters
 _SPECIAL = ("***Start_Special***", "***End_Special***")
 _HEADER_LINE = re.compile(
@@ -28,7 +28,7 @@ _STATED_ONCE = {
 
 
 class HeaderLines:
-    """Yields header lines as text; what LabVIEW calls special blocks is put aside."""
+    """Yields header lines as text, and collects LabVIEW's special blocks separately."""
 
     def __init__(self, file: io.BufferedReader, name: str, special: list[str]) -> None:
         self.file, self._name, self._special = file, name, special
@@ -44,8 +44,8 @@ class HeaderLines:
                 inside = line.startswith(_SPECIAL[0])
             elif inside:
                 self._keep(line)
-            elif n > MOST_LINES:
-                raise Rejected(f"a header of {self._name} has more than {MOST_LINES} lines")
+            elif n > MAX_LINES:
+                raise Rejected(f"a header of {self._name} has more than {MAX_LINES} lines")
             else:
                 yield line
 
@@ -56,7 +56,7 @@ class HeaderLines:
 
 
 def refuse_nul(line: str) -> None:
-    """Refuse a line of a header that is damaged: no name or unit has a NUL."""
+    """Refuse a header line with a NUL, which is damaged."""
     if "\0" in line:
         raise Rejected(
             f"its header is damaged: it has a NUL after {line.partition(chr(0))[0][:40]!r}"
@@ -64,12 +64,12 @@ def refuse_nul(line: str) -> None:
 
 
 def begins_header(line: bytes) -> bool:
-    """Say whether a line below rows is the first of another header."""
+    """Return whether a line below rows begins another header."""
     return _HEADER_LINE.match(line) is not None
 
 
 def begins_row(line: bytes, separator: bytes, decimal: str) -> bool:
-    """Say whether a line begins as rows do, with a number or with no x."""
+    """Return whether a line begins like a row, with a number or an empty x."""
     cell = line.split(separator, 1)[0].replace(decimal.encode(), b".").strip()
     try:
         float(cell or b"0")
@@ -79,13 +79,13 @@ def begins_row(line: bytes, separator: bytes, decimal: str) -> bool:
 
 
 def comment_column(columns: list[str]) -> int | None:
-    """Return the column of the comments, the last one that has a name."""
+    """Return the column of the comments, if the last named column is one."""
     named = [i for i, name in enumerate(columns) if name.strip()]
     return named[-1] if named and columns[named[-1]].strip() == COMMENT else None
 
 
 def settings_line(line: str) -> tuple[str, str]:
-    """Return tag and value of a line of the file's header, whatever parts them."""
+    """Return tag and value of a line of the file's header, with any separator."""
     match = _SETTING.match(line)
     assert match is not None
     tag, value = match[1].strip(), match[2]
@@ -98,12 +98,12 @@ def settings_line(line: str) -> tuple[str, str]:
 
 
 def repeated(tag: str, one: Any, other: Any) -> bool:
-    """Say whether a tag that must not is stated twice, with two values."""
+    """Return whether a tag that must be unique has two values."""
     return tag in _STATED_ONCE and one != other
 
 
 def text_of(line: bytes) -> str:
-    """Return a line as text: UTF-8, or what Windows takes for Latin-1."""
+    """Return a line as text: UTF-8, else Windows-1252 or Latin-1."""
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             return line.decode(encoding)

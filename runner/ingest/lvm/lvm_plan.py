@@ -1,4 +1,4 @@
-"""How the samples of a channel of a LabVIEW measurement file lie: in one regular row, or not.
+"""The time base of a channel of a LabVIEW measurement file: regular, or a place for each sample.
 
 A channel is regular where its x values are what ``X0`` and ``Delta_X`` say, to the digits printed,
 and every segment goes on where the one before it ended; else each sample has its own place: the x
@@ -21,7 +21,7 @@ from runner.ingest.parsing.stated_moments import LONG_S
 from runner.ingest.parsing.text_table import text_lines
 
 _CLOCK_S = 2e-6  # headers give times to the µs at best
-_LOOKED_AT = 64  # rows, to see how x is printed
+_INSPECTED_ROWS = 64  # rows, to see how x is printed
 
 Places = NDArray[np.float64]
 
@@ -35,11 +35,11 @@ class Part:
     n : int
         How many.
     begin : float or None
-        Place of the first by the header, on the channel's axis; None if it says none.
+        Place of the first sample by the header, on the channel's axis; None if not stated.
     step : float or None
-        From one to the next by the header; None if it says none.
+        Step by the header; None if not stated.
     shift : float
-        What is added to an x of the text, in the axis' unit.
+        Offset added to an x of the text, in the axis' unit.
     """
 
     segment: Segment
@@ -52,7 +52,7 @@ class Part:
 
 @dataclass(kw_only=True)
 class Plan:
-    """How a channel is stored: regular from ``t0``, or with a place for each sample."""
+    """The storage of a channel: regular from ``t0``, or with a place for each sample."""
 
     axis: Axis
     parts: list[Part]
@@ -63,37 +63,37 @@ class Plan:
 
 @dataclass(kw_only=True)
 class Planner:
-    """Makes the plans of a file's channels; what they share is read once."""
+    """Makes the plans of a file's channels, reading shared columns once."""
 
     file: LvmFile
     starts: Starts
     rows_beyond: dict[int, int] = field(default_factory=dict)
     _filled: dict[int, list[int]] = field(default_factory=dict)
     _head: tuple[int, list[list[str]]] = (0, [])
-    _promised: dict[object, bool] = field(default_factory=dict)
+    _matches: dict[object, bool] = field(default_factory=dict)
 
     def plan(self, places: list[Place]) -> Plan:
-        """Return the plan of a channel, of which each segment has a place."""
-        both = list(zip(self.file.segments, places, strict=True))
-        axis = self._axis(both)
-        parts = [self._part(segment, place, axis) for segment, place in both]
+        """Return the plan of a channel from its place in each segment."""
+        pairs = list(zip(self.file.segments, places, strict=True))
+        axis = self._axis(pairs)
+        parts = [self._part(segment, place, axis) for segment, place in pairs]
         if axis.unit != COUNTED:
             if (plan := self._regular(axis, parts)) is not None:
                 return plan
             if self.file.x_columns != "No":
-                if not self._stands_still(axis, parts):
+                if not self._is_constant(axis, parts):
                     return Plan(axis=axis, parts=parts)
-                still = Axis(unit=COUNTED, problem="its x column stands still")
-                return Plan(axis=still, parts=parts, dt=1.0, base="samples")
+                constant = Axis(unit=COUNTED, problem="its x column is constant")
+                return Plan(axis=constant, parts=parts, dt=1.0, base="samples")
             if all(p.step is not None and p.begin is not None for p in parts):
                 return Plan(axis=axis, parts=parts, base="Delta_X")
-            axis = Axis(unit=COUNTED, problem="its header has no Delta_X that is a step")
+            axis = Axis(unit=COUNTED, problem="its header has no valid Delta_X")
         return Plan(axis=axis, parts=parts, dt=1.0, base="samples")
 
-    def _axis(self, both: list[tuple[Segment, Place]]) -> Axis:
-        """Return what the channel lies along; all segments must say the same."""
+    def _axis(self, pairs: list[tuple[Segment, Place]]) -> Axis:
+        """Return the axis of the channel, which all segments must agree on."""
         stated: list[tuple[str, str]] = []
-        for segment, place in both:
+        for segment, place in pairs:
             found = tuple(
                 self._inherited(segment, place, tag, stated[-1][i] if stated else "")
                 for i, tag in enumerate(("X_Dimension", "X_Unit_Label"))
@@ -102,14 +102,14 @@ class Planner:
         axes = [axis_of(*texts) for texts in dict.fromkeys(stated)]
         if len({(a.unit, a.per_unit) for a in axes}) > 1:
             raise Rejected(
-                f"{both[0][1].label} lies along different things in its segments: save them in "
+                f"{pairs[0][1].label} has different axes in its segments: save them in "
                 "files of their own"
             )
         return axes[0]
 
     @staticmethod
     def _inherited(segment: Segment, place: Place, tag: str, before: str) -> str:
-        """Return an entry; a header without the tag goes on with what was said before."""
+        """Return an entry; a header without the tag inherits the previous one."""
         return segment.entry(tag, place.entry) if tag in segment.header else before
 
     def _part(self, segment: Segment, place: Place, axis: Axis) -> Part:
@@ -138,7 +138,7 @@ class Planner:
         return number if number is not None and math.isfinite(number) else None
 
     def _n_samples(self, segment: Segment, place: Place) -> int:
-        """Return how many samples a channel has in a segment: short ones leave cells empty."""
+        """Return the number of samples of a channel in a segment: short ones leave cells empty."""
         promised = segment.samples(place.entry) if self.file.many_headings else None
         if promised is not None and promised >= segment.n_rows:
             return segment.n_rows
@@ -148,7 +148,7 @@ class Planner:
         return max(filled, promised or 0)
 
     def _filled_rows(self, segment: Segment) -> list[int]:
-        """Return for each column how many rows there are up to its last cell that is not empty."""
+        """Return for each column the number of rows up to its last non-empty cell."""
         if segment.number not in self._filled:
             filled, row = [0] * len(segment.columns), 0
             for lines in self.file.lines(segment):
@@ -161,7 +161,7 @@ class Planner:
         return self._filled[segment.number]
 
     def _first_x(self, segment: Segment, place: Place, axis: Axis) -> float | None:
-        """Return the first x of a channel in a segment; None where there is none."""
+        """Return the first x of a channel in a segment, if any."""
         if place.x_column is None:
             return None
         cell = self._x_cells(segment, place.x_column)[0]
@@ -174,11 +174,11 @@ class Planner:
     def _x_cells(self, segment: Segment, column: int) -> list[str]:
         """Return the first few cells of an x column."""
         if segment.number != self._head[0]:
-            self._head = segment.number, self.file.first_rows(segment, _LOOKED_AT)
+            self._head = segment.number, self.file.first_rows(segment, _INSPECTED_ROWS)
         return [row[column].strip() if column < len(row) else "" for row in self._head[1]]
 
     def _regular(self, axis: Axis, parts: list[Part]) -> Plan | None:
-        """Return a plan of one regular row if that is what all segments make."""
+        """Return a regular plan if all segments continue each other evenly."""
         with_samples = [p for p in parts if p.n] or parts[:1]
         t0, step, n = with_samples[0].begin, with_samples[0].step, 0
         if t0 is None or step is None:
@@ -189,13 +189,13 @@ class Planner:
             late = abs(part.begin - (t0 + n * step))
             if n and late > max(1e-3 * step, _CLOCK_S if axis.unit == SECONDS else 0.0):
                 return None
-            if not self._x_as_promised(part, axis):
+            if not self._x_matches_header(part, axis):
                 return None
             n += part.n
         return Plan(axis=axis, parts=parts, t0=t0, dt=step, base="Delta_X")
 
-    def _stands_still(self, axis: Axis, parts: list[Part]) -> bool:
-        """Say whether the x of all samples are the same: then they tell no times."""
+    def _is_constant(self, axis: Axis, parts: list[Part]) -> bool:
+        """Return whether all samples have the same x, which then is no time."""
         found: set[float] = set()
         n = 0
         for part in parts:
@@ -216,16 +216,16 @@ class Planner:
             n += part.n
         return n > 1
 
-    def _x_as_promised(self, part: Part, axis: Axis) -> bool:
-        """Say whether the x column is what the header says, to the digits it is printed with."""
+    def _x_matches_header(self, part: Part, axis: Axis) -> bool:
+        """Return whether the x column agrees with the header, within its printed digits."""
         if part.place.x_column is None:
             return True
-        question = (part.segment.number, part.place.x_column, part.begin, part.step, part.n)
-        if question not in self._promised:  # channels that share an x column mostly ask the same
-            self._promised[question] = self._x_is(part, axis)
-        return self._promised[question]
+        key = (part.segment.number, part.place.x_column, part.begin, part.step, part.n)
+        if key not in self._matches:  # channels that share an x column mostly ask the same
+            self._matches[key] = self._compare_x(part, axis)
+        return self._matches[key]
 
-    def _x_is(self, part: Part, axis: Axis) -> bool:
+    def _compare_x(self, part: Part, axis: Axis) -> bool:
         assert part.place.x_column is not None
         assert part.begin is not None
         assert part.step is not None
@@ -236,7 +236,7 @@ class Planner:
             if not np.all(np.isfinite(x)):
                 return False
             promised = part.begin - part.shift + part.step * np.arange(n, n + len(x))
-            # whole numbers are what they say
+            # whole numbers are exact
             printed = 0.51 * 10.0**-digits * (np.abs(x) if exponent else 1.0) if digits else 0.0
             rounding = 4 * np.spacing(np.abs(x).max(initial=0.0))
             wrong = np.abs(x - promised * axis.per_unit) > printed + rounding
@@ -255,7 +255,7 @@ class Planner:
 
 
 def places(part: Part, axis: Axis, first: int, x: NDArray[np.float64] | None, n: int) -> Places:
-    """Return where samples of a part lie that follow each other.
+    """Return the places of consecutive samples of a part.
 
     Parameters
     ----------

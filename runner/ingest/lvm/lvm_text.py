@@ -1,4 +1,4 @@
-"""The structure of a LabVIEW measurement file: headers, segments, and where their rows are.
+"""The structure of a LabVIEW measurement file: headers, segments and the positions of their rows.
 
 Format: National Instruments, *Specification for the LabVIEW Measurement File (.lvm)*. A header of
 the file, then segments: a header of their own (only the first where ``Multi_Headings`` is No), a
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from runner.ingest.ingest_errors import NotWhole, Rejected
 from runner.ingest.lvm.lvm_lines import (
     END_OF_HEADER,
-    MOST_COLUMNS,
+    MAX_COLUMNS,
     HeaderLines,
     begins_header,
     begins_row,
@@ -55,14 +55,14 @@ _COUNT = re.compile(r"\d{1,15}(?:[.,]0*)?", re.ASCII)
 
 @dataclass(kw_only=True)
 class Segment:
-    """One stretch of rows with its header.
+    """A header and its rows.
 
     Attributes
     ----------
     number : int
         From 1.
     header : dict of str to list of str
-        Tag → the cells behind it.
+        Tag → the cells after it.
     columns : list of str
         Names of the columns.
     start, stop : int
@@ -82,12 +82,12 @@ class Segment:
     has_comments: bool = False
 
     def entry(self, tag: str, place: int) -> str:
-        """Return a cell of the header, empty if there is none; ``place`` 0 is behind the tag."""
+        """Return a cell of the header, '' if missing; ``place`` 0 follows the tag."""
         entries = self.header.get(tag, [])
         return entries[place].strip(" \t") if place < len(entries) else ""
 
     def samples(self, place: int) -> int | None:
-        """Return how many samples the header promises, if it does.
+        """Return the number of samples that the header states, if any.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class LvmFile:
     Attributes
     ----------
     cut : str
-        Why it is not whole, if it is salvaged.
+        Why it is incomplete, if it is salvaged.
     """
 
     path: Path
@@ -126,12 +126,12 @@ class LvmFile:
 
     @property
     def separator(self) -> str:
-        """What parts the columns."""
+        """The separator of the columns."""
         return _SEPARATORS[self.header.get("Separator", "Tab")]
 
     @property
     def decimal(self) -> str:
-        """Comma or point; files of version 1 do not say it and have points."""
+        """Comma or point; files of version 1 do not state it and have points."""
         return self.header.get("Decimal_Separator") or "."
 
     @property
@@ -165,7 +165,7 @@ class LvmFile:
                 )
             except BadCell as error:
                 raise Rejected(
-                    f"{self.path.name} has a row that is no numbers, row {n + error.row + 1} of "
+                    f"{self.path.name} has a row without numbers, row {n + error.row + 1} of "
                     f"segment {segment.number}: {error}"
                 ) from error
             yield lines, values
@@ -192,8 +192,8 @@ def _check_beginning(head: bytes) -> None:
     if b"\0" in head[:4]:
         raise Rejected("it is UTF-16 text: save it as UTF-8, as LabVIEW does")
     raise Rejected(
-        f"it does not begin with {MAGIC.decode()!r}, as LabVIEW writes it: its beginning is lost "
-        "or was changed"
+        f"it does not begin with {MAGIC.decode()!r}, as LabVIEW writes it: its beginning is "
+        "missing or was changed"
     )
 
 
@@ -203,14 +203,14 @@ def scan_lvm(path: Path, *, salvage: bool = False) -> LvmFile:
     Parameters
     ----------
     salvage : bool
-        Take one that ends too early up to its last whole row.
+        Accept a truncated file up to its last complete row.
 
     Raises
     ------
     NotWhole
-        It ends inside a header or a row, or before the samples that its header promises.
+        It ends inside a header or a row, or before the number of samples in its header.
     Rejected
-        It is none that can be read.
+        It cannot be read.
     """
     with path.open("rb") as f:
         head = f.read(65536)
@@ -240,16 +240,16 @@ def _read_file_header(lines: HeaderLines, found: LvmFile) -> None:
 
 
 def _refuse_row(line: str, where: str) -> None:
-    """Refuse a row, or the names above rows, inside a header: they would be lost with it."""
+    """Refuse a row, or column names, inside a header: they would be lost."""
     if _ROW.match(line):
         raise Rejected(
-            f"a line of {where} is {line.strip()[:40]!r}, as rows are: the end of that header is "
+            f"a line of {where} is {line.strip()[:40]!r}, like a row: the end of that header is "
             "damaged"
         )
 
 
 def _check_settings(found: LvmFile) -> None:
-    """Refuse what cannot be read right."""
+    """Refuse settings that cannot be read correctly."""
     header = found.header
     allowed = {
         "Separator": tuple(_SEPARATORS),
@@ -259,13 +259,13 @@ def _check_settings(found: LvmFile) -> None:
     }
     for tag, values in allowed.items():
         if header.get(tag, "") not in values:
-            raise Rejected(f"its {tag} is {header[tag][:40]!r}, which is none that is known")
+            raise Rejected(f"its {tag} is {header[tag][:40]!r}, which is unknown")
     if found.separator == found.decimal:
-        raise Rejected("its columns and its decimals are both parted by commas: save it with tabs")
+        raise Rejected("its columns and its decimals both use commas: save it with tabs")
 
 
 def _read_segment(lines: HeaderLines, found: LvmFile) -> bool:
-    """Read the next header and pass over its rows; say whether there may be another."""
+    """Read the next header and skip its rows; return whether there may be another."""
     f, name, number = lines.file, found.path.name, len(found.segments) + 1
     header: dict[str, list[str]] = {}
     for line in lines:
@@ -273,7 +273,7 @@ def _read_segment(lines: HeaderLines, found: LvmFile) -> bool:
             break
         _refuse_row(line, f"the header of segment {number}")
         tag, *entries = line.split(found.separator)
-        if len(entries) > 2 * MOST_COLUMNS:
+        if len(entries) > 2 * MAX_COLUMNS:
             raise Rejected(f"{tag[:40]!r} has {len(entries)} entries, more than can be stored")
         if tag in header and repeated(tag, header[tag], entries):
             raise Rejected(f"the header of segment {number} states {tag} twice")
@@ -291,15 +291,15 @@ def _read_segment(lines: HeaderLines, found: LvmFile) -> bool:
     columns = text_of(names).rstrip("\r\n").split(found.separator)
     segment = Segment(number=number, header=header, columns=columns, start=f.tell())
     if found.segments:
-        _share(segment, found.segments[-1])
-    _pass_rows(lines, segment, found)
+        _share_repeated(segment, found.segments[-1])
+    _skip_rows(lines, segment, found)
     found.segments.append(segment)
     f.seek(segment.stop)
     return True
 
 
-def _share(segment: Segment, before: Segment) -> None:
-    """Hold what two headers have in common once: some files have a header for each row."""
+def _share_repeated(segment: Segment, before: Segment) -> None:
+    """Share equal entries of two headers: some files have a header for each row."""
     for tag, entries in segment.header.items():
         if before.header.get(tag) == entries:
             segment.header[tag] = before.header[tag]
@@ -307,8 +307,8 @@ def _share(segment: Segment, before: Segment) -> None:
         segment.columns = before.columns
 
 
-def _pass_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
-    """Count the rows of a segment, looking closely only at lines that are not like most."""
+def _skip_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
+    """Count the rows of a segment, with closer checks for unusual lines only."""
     position = segment.start
     separator, decimal = found.separator.encode(), found.decimal
     most = comment_column(segment.columns)
@@ -320,7 +320,7 @@ def _pass_rows(lines: HeaderLines, segment: Segment, found: LvmFile) -> None:
         if line[:1] not in plain:
             if begins_header(line):
                 break
-            # what a crash left behind a last whole row is seen when all is read
+            # an incomplete last row is checked after everything is read
             whole = line.endswith(b"\n") and not line.isspace()
             if whole and not begins_row(line, separator, decimal):
                 raise Rejected(
@@ -351,11 +351,11 @@ def _refuse_long(cells: list[bytes], segment: Segment) -> None:
 
 
 def _end_early(found: LvmFile, reason: str) -> None:
-    """Refuse a file that is not whole, or note why what is whole of it is taken."""
+    """Refuse an incomplete file, or record why it is salvaged."""
     if not any(s.n_rows for s in found.segments):
-        raise NotWhole(f"{reason}; it has no whole row")
+        raise NotWhole(f"{reason}; it has no complete row")
     if not found.salvage:
-        raise NotWhole(f"{reason}; `ishtar ingest --salvage FILE` takes the rows that are whole")
+        raise NotWhole(f"{reason}; `ishtar ingest --salvage FILE` stores its complete rows")
     found.cut = found.cut or reason
 
 
@@ -382,14 +382,14 @@ def _refuse_truncated(found: LvmFile) -> None:
 
 
 def _is_whole_row(found: LvmFile) -> bool:
-    """Say whether the last row has its end, or ends as the one before it does."""
+    """Return whether the last row is terminated, or has as many digits as the row before."""
     last = found.last_line
     if not last or last.endswith((b"\n", b"\r")) or not found.segments[-1].n_rows:
         return True
     separator, decimal = found.separator.encode(), found.decimal.encode()
     cells = last.split(separator)
     before = found.line_before.rstrip(b"\r\n").split(separator)
-    # all its decimals are there; of an exponent or a whole number nobody can tell
+    # complete decimals; an exponent or a whole number may be cut
     digits = cells[-1].partition(decimal)[2]
     like_before = len(digits) == len(before[-1].partition(decimal)[2]) and digits.isdigit()
     return len(cells) == len(before) and like_before

@@ -1,4 +1,4 @@
-"""The times of TDMS channels: the first that a channel has of
+"""The times of TDMS channels, the first available of
 
 1. in group ``S7``: its channel ``Time``, in ms, where it has the same length;
 2. what its properties say of its start and step: see :mod:`runner.ingest.tdms.tdms_starts`;
@@ -42,7 +42,7 @@ _CLOCK_NAME = re.compile(
     re.IGNORECASE,
 )
 Note = Callable[[str, str], None]
-"""Called with a channel and what is to be said of it."""
+"""Called with a channel and a note about it."""
 
 
 class TimeBases:
@@ -85,7 +85,7 @@ class TimeBases:
 
     @property
     def date(self) -> dt.datetime | None:
-        """The zero of the clock, in UTC, where the file tells it."""
+        """The zero of the clock, in UTC, if the file states it."""
         return moment_of(self.zero) if self.zero is not None else None
 
     def _plan(self, channel: Channel, read_moment: Moment) -> None:
@@ -99,21 +99,21 @@ class TimeBases:
             self._take_clock(channel, problems)
 
     def _take_clock(self, channel: Channel, problems: dict[str, None]) -> bool:
-        """Find the channel of the group that says the times of this one, or say why none does."""
+        """Find the channel of the group with the times of this one, or record why there is none."""
         found = sorted(self._by_group.get(channel.group, ()), key=lambda c: c.name != "Time")
-        whys = []
+        reasons = []
         for time in found:
             clock = self._check(time)
             if isinstance(clock, Clock) and time.n == channel.n:
                 self._clock[channel.path] = clock
                 return True
-            whys.append(
+            reasons.append(
                 clock
                 if isinstance(clock, str)
                 else f"{channel.stored} has {channel.n} values but {time.stored} {time.n}"
             )
-        if whys:
-            problems[whys[0]] = None
+        if reasons:
+            problems[reasons[0]] = None
         return False
 
     def _check(self, time: Channel) -> Clock | str:
@@ -122,9 +122,9 @@ class TimeBases:
         return self._checked[time.path]
 
     def _clock_of(self, time: Channel) -> Clock | str:
-        """Return a channel of times, or why it is none."""
+        """Return a channel of times, or the reason why it is not one."""
         if time.scalers or time.kind not in ("number", "timestamp"):
-            return f"{time.stored} holds no numbers and no time stamps ({time.kind})"
+            return f"{time.stored} has neither numbers nor time stamps ({time.kind})"
         spans = list(self._spans.of(time))
         if any(n == "unit_string" or n.startswith("NI_") for s in spans for n in s.changed):
             return f"{time.stored} changes its unit or scale between segments"
@@ -135,18 +135,18 @@ class TimeBases:
             text = text or (named and named["unit"]) or CLOCK_UNITS.get(time.group, "")
             unit = time_unit(text)
             if unit is None:
-                return f"{time.stored} has the unit {one_line(text)!r}, which is no time"
+                return f"{time.stored} has the unit {one_line(text)!r}, not a time"
             try:
                 scaling = scale_of(time.stored, *_levels(spans[0]))
             except ScaleError as error:
                 return str(error)
             if None not in scaling.raws:
-                return f"{time.stored} has a scale of DAQmx values, but is none"
+                return f"{time.stored} has a scale of DAQmx values, but is not DAQmx"
             clock = Clock(channel=time, unit=unit, scaling=scaling)
         return self._doubts(time) or self._from_a_date(clock)
 
     def _from_a_date(self, clock: Clock) -> Clock:
-        """Return a clock that counts from 1904 or 1970 as one that begins at a moment."""
+        """Convert a clock that counts from 1904 or 1970 to one that begins at a moment."""
         facts = self._clocks.facts(clock.channel)
         if clock.unit is None or facts.first is None:
             return clock
@@ -170,7 +170,7 @@ class TimeBases:
         return ""
 
     def _near(self, clock: Clock) -> Clock:
-        """Return a clock that begins on another day than the shot as one that says no date."""
+        """Remove the date of a clock that begins on another day than the shot."""
         if clock.moment is None or self.zero is None:
             return clock
         apart = abs(clock.moment - self.zero) / PER_SECOND
@@ -221,7 +221,7 @@ class TimeBases:
         return min((f for f in firsts if f is not None), default=None)
 
     def of(self, channel: Channel) -> TimeBase:
-        """Return the time base of a channel, and note what a reader should know of it."""
+        """Return the time base of a channel, and add its notes."""
         problems = self._problems[channel.path]
         base = self._of(channel, problems)
         for text in problems:
@@ -276,7 +276,7 @@ class TimeBases:
         return bool(found) and (max(found) - min(found)) / PER_SECOND > STAMP_ERROR_S
 
     def times(self, channel: Channel) -> Iterator[NDArray[np.float64]]:
-        """Yield the times of a channel that another one tells, in constant memory."""
+        """Yield the times of a channel from another one, in constant memory."""
         return self._clocks.seconds(self._clock[channel.path], self.zero or 0)
 
 
@@ -285,19 +285,19 @@ def _levels(span: Span) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
 def _told(pieces: list[Piece], runs: list[Run]) -> str:
-    """Return what a reader should know of a channel in pieces, by its first joint."""
+    """Return a note about a channel in pieces, by its first joint."""
     before, after = pieces[0], pieces[1]
     gap = after.start - before.end(after.first)
     unit = runs[0].stated.x_unit
     if unit != "s":
-        what = f"it begins anew along {unit} at value {after.first}"
+        what = f"it restarts along {unit} at value {after.first}"
     elif runs[1].follows:
         what = (
             f"its step changes from {before.step:g} to {after.step:g} s at value {after.first}, "
             "which is taken to follow without a pause"
         )
     elif gap < 0:
-        what = f"it begins {-gap:g} s before the end of what it has, at value {after.first}"
+        what = f"it begins {-gap:g} s before its previous end, at value {after.first}"
     else:
         what = f"it has a pause of {gap:g} s before value {after.first}"
     return f"{what} ({len(pieces)} pieces in all): each value is stored with its place"

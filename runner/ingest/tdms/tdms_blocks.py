@@ -46,7 +46,7 @@ class TdmsMetadata:
     Attributes
     ----------
     salvaged : Salvaged or None
-        What was taken of a file that is not whole.
+        The salvaged part of an incomplete file.
 
     Raises
     ------

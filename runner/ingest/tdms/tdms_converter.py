@@ -1,4 +1,4 @@
-"""TDMS, as LabVIEW writes it: contiguous, interleaved and DAQmx, raw values kept as they are.
+"""TDMS of LabVIEW: contiguous, interleaved and DAQmx, with raw values stored unchanged.
 
 Times are those of :mod:`runner.ingest.tdms.tdms_bases`, meanings of values
 those of :mod:`runner.ingest.tdms.tdms_values`.
@@ -20,7 +20,7 @@ from runner.ingest.tdms.tdms_objects import Objects, cleaned, kept, plain, read_
 from runner.ingest.tdms.tdms_sinks import LONGEST_TEXTS, NumberSink, Sink, TextSink
 from runner.ingest.tdms.tdms_spans import Spans
 from runner.ingest.tdms.tdms_time import Clocks
-from runner.ingest.tdms.tdms_types import Unread, ticks_of
+from runner.ingest.tdms.tdms_types import UnknownValue, ticks_of
 from runner.ingest.tdms.tdms_values import values_of
 
 __all__ = ["LONGEST_TEXTS", "Tdms"]
@@ -37,7 +37,7 @@ class Tdms:
     version = "2"
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether the file begins as a TDMS file does."""
+        """Return whether the file begins like a TDMS file."""
         return head[:4] == b"TDSm"
 
     def convert(self, path: Path, context: Context) -> None:
@@ -60,20 +60,20 @@ class Tdms:
 
 
 class _Notes:
-    """Notes of channels; what is to be said of many is said once."""
+    """Notes of channels; the same note of many channels becomes one."""
 
     def __init__(self) -> None:
         self._channels: dict[str, list[str]] = {}
 
     def add(self, channel: str, text: str) -> None:
-        """Note something of a channel."""
+        """Add a note of a channel."""
         self._channels.setdefault(text, []).append(channel)
 
     def tell(self, context: Context) -> None:
-        """Put all notes down."""
+        """Pass all notes to the context."""
         for k, (text, channels) in enumerate(self._channels.items()):
             if k == _MOST_NOTES:
-                context.note(f"and {len(self._channels) - k} notes more of its channels")
+                context.note(f"and {len(self._channels) - k} more notes of its channels")
                 return
             who = ", ".join(map(one_line, channels[:_NAMED]))
             more = len(channels) - _NAMED
@@ -81,7 +81,7 @@ class _Notes:
 
 
 def _describe(objects: Objects, metadata: TdmsMetadata, context: Context) -> None:
-    """Keep what the file says of itself, and of the shot."""
+    """Store the properties of the file and the attributes of the shot."""
     context.properties.update(kept(objects.file))
     context.properties["groups"] = {g: _plain(p) for g, p in objects.groups.items()}
     version = f"TDMS {metadata.version}"
@@ -99,7 +99,7 @@ def _plain(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tell_odd(objects: Objects, metadata: TdmsMetadata, context: Context, notes: _Notes) -> None:
-    """Say which channels are left out; refuse a file of which nothing is left."""
+    """Note the omitted channels; refuse a file without any others."""
     for name, reason in objects.left_out.items():
         notes.add(name, f"{reason}: it is not stored")
     if objects.left_out:
@@ -113,7 +113,7 @@ def _tell_odd(objects: Objects, metadata: TdmsMetadata, context: Context, notes:
         *((c.stored, c.properties) for c in objects.channels.values()),
     ):
         for name, value in properties.items():
-            if isinstance(value, Unread):
+            if isinstance(value, UnknownValue):
                 notes.add(who, f"the value of its property {one_line(name)} is unknown {value}")
     for c in objects.channels.values():
         if c.stored != f"{c.group}/{c.name}":
@@ -123,7 +123,7 @@ def _tell_odd(objects: Objects, metadata: TdmsMetadata, context: Context, notes:
 
 
 def _tell_doubtful(metadata: TdmsMetadata, context: Context) -> None:
-    """Say where the file may be as it was written, or damaged without a sign."""
+    """Note where the file may be damaged undetectably."""
     for numbers, what in (
         (metadata.short, "a last chunk that is shorter than it says"),
         (metadata.padded, "something between its metadata and its values"),
@@ -143,8 +143,8 @@ def _tell_salvaged(metadata: TdmsMetadata, context: Context) -> None:
         "reason": s.reason,
     }
     context.note(
-        f"salvaged: {s.bytes} of {s.of} bytes, {s.segments} segments, were taken of a file that is "
-        f"not whole ({s.reason})"
+        f"salvaged: {s.bytes} of {s.of} bytes, {s.segments} segments, were stored of an "
+        f"incomplete file ({s.reason})"
     )
 
 
@@ -181,7 +181,7 @@ def _moment(text: str, context: Context) -> int | None:
 
 
 def _date(objects: Objects, bases: TimeBases, context: Context) -> None:
-    """Keep the file's own date as local time; else the zero of its clock."""
+    """Store the file's own date as local time; else the zero of its clock."""
     for key in ("DateTime", "date", "Date"):
         value = objects.file.get(key)
         text = plain(value)
@@ -192,6 +192,6 @@ def _date(objects: Objects, bases: TimeBases, context: Context) -> None:
             )
             return
         if isinstance(value, str) and value.strip():
-            context.note(f"the file's {key} {one_line(value)!r} is no date that is read")
+            context.note(f"the file's {key} {one_line(value)!r} is not a known date")
     if bases.date is not None:
         context.attributes["date"] = context.local(bases.date)

@@ -1,4 +1,4 @@
-"""What the metadata of a TDMS segment are made of: texts, properties, indexes of raw data.
+"""The elements of TDMS metadata: texts, properties, indexes of raw data.
 
 Nothing is read beyond the end of the metadata, whatever lengths and counts they state.
 """
@@ -16,7 +16,7 @@ from runner.ingest.tdms.tdms_types import (
     SCALER_TYPES,
     STRING,
     Order,
-    Unread,
+    UnknownValue,
     decoded,
     type_of,
     value_of,
@@ -25,7 +25,7 @@ from runner.ingest.tdms.tdms_types import (
 
 LONGEST_GAP = 1 << 16  # bytes between metadata and values that are looked at
 LONGEST_TEXT = 16 << 20  # bytes of a property
-MOST_SCALERS = 64
+MAX_SCALERS = 64
 NO_DATA, AS_BEFORE = 0xFFFFFFFF, 0
 _FORMAT_CHANGING, _DIGITAL_LINE = 0x1269, 0x126A
 _INDEX_BYTES = (20, 28)  # 28 where a size in bytes follows, as for texts
@@ -36,7 +36,7 @@ class MetadataEnds(Exception):
 
 
 class SizeUnknown(Exception):
-    """A property's type does not tell how many bytes it takes."""
+    """The size of a property is unknown from its type."""
 
     def __init__(self, code: int, name: str) -> None:
         super().__init__(name)
@@ -71,7 +71,7 @@ class MetadataBytes:
         self._u4, self._u8 = struct.Struct(order + "I"), struct.Struct(order + "Q")
 
     def rest(self) -> bytes:
-        """Return what is left of the first bytes after the last that was taken."""
+        """Return the unread rest of the first bytes."""
         return self.take(min(self._left, LONGEST_GAP))
 
     def take(self, n: int) -> bytes:
@@ -111,7 +111,7 @@ def read_property(f: MetadataBytes) -> tuple[str, Any]:
         if code not in f.sizes:
             raise SizeUnknown(code, name)
         f.take(f.sizes[code])
-        return name, Unread(f"({type_of(code).name}: not read)")
+        return name, UnknownValue(f"({type_of(code).name}: not read)")
     return name, value_of(code, f.take(size), f.order)
 
 
@@ -134,7 +134,7 @@ def read_raw_index(f: MetadataBytes, header: int, path: str) -> RawIndex:
         f.take(header - 20)
         n_bytes = None
     elif data_type.size is None and count:
-        raise Rejected(f"{path} has {count} values of no kind")
+        raise Rejected(f"{path} has {count} values without a type")
     else:
         n_bytes = count * (data_type.size or 0)
     return RawIndex(data_type=data_type, count=count, n_bytes=n_bytes)
@@ -145,7 +145,7 @@ def _daqmx_index(f: MetadataBytes, digital: bool) -> RawIndex:
     dimension, count, n_scalers = f.unpack("IQI")
     if dimension != 1:
         raise Rejected(f"DAQmx values have {dimension} dimensions")
-    if n_scalers > MOST_SCALERS:
+    if n_scalers > MAX_SCALERS:
         raise Rejected(f"a DAQmx channel has {n_scalers} scalers")
     scalers: list[Scaler] = []
     problem = ""
@@ -153,12 +153,12 @@ def _daqmx_index(f: MetadataBytes, digital: bool) -> RawIndex:
         code, buffer, place, _, number = f.unpack("IIIBI" if digital else "IIIII")
         kind = SCALER_TYPES.get(code)
         if kind is None:
-            problem = f"its scaler {number} has the type {code}, which is not known"
+            problem = f"its scaler {number} has the unknown type {code}"
             kind = type_of(DAQMX)
         if any(s.number == number for s in scalers):
             problem = f"it has two scalers {number}"
         if digital and (kind.dtype is None or kind.dtype.kind not in "iu"):
-            problem = f"its digital line {number} is no bit of an integer"
+            problem = f"its digital line {number} is not a bit of an integer"
         scalers.append(
             Scaler(
                 number=number,

@@ -1,4 +1,4 @@
-"""How the values of a TDMS segment lie in it: tables, that are rows of columns.
+"""The layout of the values of a TDMS segment: tables of rows and columns.
 
 An interleaved segment has a row for each sample, a contiguous one a row for each of its chunks,
 with many values of a channel side by side; a DAQmx segment has rows of a card's buffer, in which
@@ -19,11 +19,11 @@ import numpy as np
 from runner.ingest.ingest_errors import Rejected
 from runner.ingest.tdms.tdms_types import DataType, Order, possible_sizes
 
-MOST_VALUES = 64  # bytes of values that may be made of a byte: 8 lines in it, each a uint64
+MAX_VALUES = 64  # bytes of values that may be made of a byte: 8 lines in it, each a uint64
 
 
 class Key(NamedTuple):
-    """Which values: of a channel (object path), of one of its DAQmx scalers, or a text channel."""
+    """Identifies the values of a channel, one of its DAQmx scalers, or a text channel."""
 
     channel: str
     scaler: int | None = None
@@ -32,7 +32,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scaler:
-    """Where a DAQmx card puts a value in the rows of its buffer; ``bit`` of a digital line."""
+    """The position of a value in the rows of a DAQmx buffer; ``bit`` of a digital line."""
 
     number: int
     data_type: DataType
@@ -43,7 +43,7 @@ class Scaler:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawIndex:
-    """What the metadata say of a channel's values in each chunk of a segment.
+    """The metadata of a channel's values in each chunk of a segment.
 
     ``n_bytes`` is None where the size of a value is not known.
     """
@@ -61,7 +61,7 @@ class RawIndex:
 
     @property
     def signature(self) -> tuple[int, frozenset[tuple[int, int]]]:
-        """What may not change from segment to segment, if the values are to be one channel."""
+        """What must not change between segments of one channel."""
         return self.data_type.code, frozenset((s.number, s.data_type.code) for s in self.scalers)
 
 
@@ -102,7 +102,7 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
-    """A stretch of the file that is rows of columns."""
+    """A range of the file with rows of columns."""
 
     offset: int
     n_rows: int
@@ -255,7 +255,7 @@ def _daqmx(parts: Parts, order: Order, size: int) -> Shape:
         if n and w
     )
     for t in tables:
-        if sum(c.dtype.itemsize for c in t.columns) > MOST_VALUES * t.row_bytes:
+        if sum(c.dtype.itemsize for c in t.columns) > MAX_VALUES * t.row_bytes:
             raise Rejected(f"{len(t.columns)} DAQmx scalers share rows of {t.row_bytes} bytes")
     return Shape(tables=tables, lost=lost, in_rows=len(tables) == 1)
 
@@ -289,7 +289,7 @@ def regions(shape: Shape, start: int, end: int, *, whole: bool) -> Iterator[Regi
     size = end - start
     chunk = shape.tables[0].row_bytes if shape.in_rows else shape.chunk_bytes
     if chunk <= 0:
-        raise Rejected(f"it has {size} bytes of values, but no channel that they belong to")
+        raise Rejected(f"it has {size} bytes of values, but no channel for them")
     n_chunks, rest = divmod(size, chunk)
     short = _shortened(shape, rest) if rest and whole else None
     if rest and whole and (short is None or not n_chunks):

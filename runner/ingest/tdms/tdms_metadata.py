@@ -1,4 +1,4 @@
-"""The metadata of a TDMS file: its segments, objects and properties, and what changes on the way.
+"""The metadata of a TDMS file: segments, objects, properties, and their changes.
 
 npTDMS reads TDMS files well, but keeps only the last value of a property that changes from segment
 to segment, gives up a whole file for one type that it does not know, and cannot tell what of a cut
@@ -67,7 +67,7 @@ class Object:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Segment:
-    """A stretch of the file: where it begins, where its values lie, where the next one begins."""
+    """A segment: its start, the position of its values, and the start of the next one."""
 
     number: int
     position: int
@@ -77,14 +77,14 @@ class Segment:
     whole: bool = True
 
     def regions(self) -> list[Region]:
-        """Return where its values are, in the order of the file."""
+        """Return the regions of its values, in file order."""
         if self.shape is None:
             return []
         found = regions(self.shape, self.data_position, self.next_segment_pos, whole=self.whole)
         return [r for r in found if r.n_rows]
 
     def is_short(self, found: list[Region]) -> bool:
-        """Say whether the regions end before their last chunk does."""
+        """Return whether the regions end within their last chunk."""
         assert self.shape is not None
         size = self.next_segment_pos - self.data_position
         return bool(found) and size % max(1, self.shape.chunk_bytes) != 0
@@ -92,7 +92,7 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class Salvaged:
-    """What was taken of a file that is not whole: up to which byte, of how many, and why."""
+    """The salvaged part of an incomplete file: its bytes, the total, and the reason."""
 
     bytes: int
     of: int
@@ -104,7 +104,7 @@ Mention = tuple[str, int, RawIndex | None, list[tuple[str, Any]]]
 
 
 class MetadataReader:
-    """Reads the segments of a file one after the other.
+    """Reads the segments of a file in order.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class MetadataReader:
     position : int
         Where the next segment begins: of a damaged file, where it is damaged.
     salvaged : Salvaged or None
-        What was taken of a file that is not whole.
+        The salvaged part of an incomplete file.
     """
 
     def __init__(self, file: BinaryIO, name: str, size: int) -> None:
@@ -175,7 +175,7 @@ class MetadataReader:
         if data_position > self._size:
             raise self._cut(f"it ends inside the metadata of segment {number}")
         if not whole and not unfinished:
-            raise self._cut(f"its last segment, number {number}, was not written to the end")
+            raise self._cut(f"its last segment, number {number}, is incomplete")
         end = min(end, self._size)
         try:
             metadata_end = position + _LEAD_IN
@@ -194,11 +194,11 @@ class MetadataReader:
             )
             found = segment.regions()  # what is wrong with them is said now
         except MetadataEnds:
-            raise self._wrong(number, position, "its metadata are longer than it says") from None
+            raise self._wrong(number, position, "its metadata are longer than stated") from None
         except Rejected as error:
             raise self._wrong(number, position, str(error)) from error
         if not whole and not found:
-            raise self._cut(f"nothing of its last segment, number {number}, is whole")
+            raise self._cut(f"nothing of its last segment, number {number}, is complete")
         if shape is not None:
             self.segments.append(segment)
             if whole and segment.is_short(found):
@@ -208,7 +208,7 @@ class MetadataReader:
         self.n_segments, self.position = number, end
 
     def _is_written(self, start: int, end: int) -> bool:
-        """Say whether the gap before values, which LabVIEW leaves on some disks, is not empty."""
+        """Return whether the gap before values, which LabVIEW leaves on some disks, is not zero."""
         self._file.seek(start)
         return bool(self._file.read(min(end - start, LONGEST_GAP)).strip(b"\0"))
 
@@ -225,10 +225,10 @@ class MetadataReader:
         head = self._file.read(_LEAD_IN)
         if head[:4] != b"TDSm"[: len(head)]:
             if not head.strip(b"\0"):
-                raise self._cut(f"it holds nothing but zeros at byte {position}")
+                raise self._cut(f"it has only zeros at byte {position}")
             raise self._wrong(number, position, "no segment begins there")
         if len(head) < _LEAD_IN:
-            raise self._cut(f"{len(head)} bytes after segment {number - 1} do not make another")
+            raise self._cut(f"{len(head)} bytes after segment {number - 1} are not a segment")
         (toc,) = struct.unpack("<I", head[4:8])
         order: Order = ">" if toc & _BIG else "<"
         version, following, raw = struct.unpack(order + "IQQ", head[8:])
@@ -237,11 +237,11 @@ class MetadataReader:
         if following == _UNFINISHED:  # LabVIEW's mark while it writes, for ever if it crashes
             return toc, order, body + raw, self._size + 1
         if raw > following:
-            raise self._wrong(number, position, "its values begin behind its end")
+            raise self._wrong(number, position, "its values begin after its end")
         return toc, order, body + raw, body + following
 
     def _metadata(self, start: int, limit: int, order: Order) -> list[Mention]:
-        """Return what a segment says of objects, and leave the file where that ends.
+        """Return the objects in the metadata of a segment, and leave the file at their end.
 
         Raises
         ------
@@ -269,7 +269,7 @@ class MetadataReader:
     def _fitting(
         self, code: int, start: int, limit: int, order: Order
     ) -> Iterator[tuple[int, tuple[list[Mention], int]]]:
-        """Yield sizes of a type with which all that follows makes sense, and what follows then."""
+        """Yield the sizes of a type for which the rest is valid, and that rest."""
         for size in possible_sizes(code):
             f = MetadataBytes(self._file, start, limit, order, self._sizes | {code: size})
             try:
@@ -293,7 +293,7 @@ class MetadataReader:
         return mentions
 
     def _apply(self, mentions: list[Mention], number: int, *, new_list: bool) -> None:
-        """Take over what a segment says of objects."""
+        """Apply the objects in the metadata of a segment."""
         if new_list:
             self._listed.clear()
             self._active.clear()
@@ -303,7 +303,7 @@ class MetadataReader:
             o.index = index or o.index
             if header == AS_BEFORE and o.index is None:
                 raise Rejected(
-                    f"values of {one_line(path)} lie as before, but there were none before"
+                    f"values of {one_line(path)} repeat the previous layout, but there is none"
                 )
             self._listed.setdefault(path, len(self._listed))
             if header != NO_DATA and o.index is not None and o.index.count:
@@ -313,13 +313,13 @@ class MetadataReader:
             _state(o, properties, number)
 
     def _shape(self, toc: int, order: Order, size: int) -> Shape | None:
-        """Return how the segment's values lie; None where it has none."""
+        """Return the layout of the segment's values; None if it has none."""
         if not size:
             return None
         if not toc & _RAW:
-            raise Rejected(f"it has {size} bytes of values, but says that it has none")
+            raise Rejected(f"it has {size} bytes of values, but states none")
         if not self._active:
-            raise Rejected(f"it has {size} bytes of values, but no channel that they belong to")
+            raise Rejected(f"it has {size} bytes of values, but no channel for them")
         if self._stale:  # only now, because most segments of some files have no values
             parts: list[tuple[str, RawIndex]] = []
             for path in sorted(self._active, key=self._listed.__getitem__):
@@ -346,7 +346,7 @@ class MetadataReader:
 
 
 def _state(o: Object, properties: list[tuple[str, Any]], number: int) -> None:
-    """Keep the properties that a segment states, and what changes by it."""
+    """Record the properties in a segment, and their changes."""
     for name, value in properties:
         if name in o.properties and name.startswith(_STEADY) and name not in _COUNTERS:
             old = o.properties[name]

@@ -10,7 +10,7 @@ from typing import Any
 from ishtar.store.h5_names import free_name
 from runner.ingest.ingest_errors import one_line
 from runner.ingest.tdms.tdms_blocks import TdmsMetadata
-from runner.ingest.tdms.tdms_types import DataType, TimeStamp, Unread, type_of
+from runner.ingest.tdms.tdms_types import DataType, TimeStamp, UnknownValue, type_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST_NAME = 1000  # characters of a channel's path
@@ -37,7 +37,7 @@ class Channel:
 
     @property
     def kind(self) -> str:
-        """What its values are: number, bool, complex, timestamp, text or nothing."""
+        """The kind of its values: number, bool, complex, timestamp, text or nothing."""
         if self.scalers:
             kinds = {t.kind for t in self.scalers.values()}
             return "timestamp" if kinds == {"timestamp"} else "number"
@@ -55,7 +55,7 @@ class Objects:
 
 
 def read_objects(metadata: TdmsMetadata) -> Objects:
-    """Return the objects of a file; its channels have names that no two of them share."""
+    """Return the objects of a file, with unique names of channels."""
     file: dict[str, Any] = {}
     groups: dict[str, dict[str, Any]] = {}
     channels: dict[tuple[str, str], Channel] = {}
@@ -94,7 +94,7 @@ def read_objects(metadata: TdmsMetadata) -> Objects:
 
 
 def object_path(text: str) -> tuple[str, ...] | None:
-    """Return the parts of an object path, ``/'group'/'it''s'``; None if it is none."""
+    """Return the parts of an object path, ``/'group'/'it''s'``; None for an invalid one."""
     parts: list[str] = []
     rest = text
     while rest and rest != "/":
@@ -119,7 +119,7 @@ def cleaned(text: str) -> str:
 
 
 def kept(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return properties as plain values; those named as ours get a mark of the file."""
+    """Return properties as plain values; reserved names get a suffix."""
     return {
         (f"{name} (of the file)" if name in _OURS else name): plain(value)
         for name, value in properties.items()
@@ -127,5 +127,5 @@ def kept(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a TDMS property as a number, a text or a truth; time stamps as ISO text in UTC."""
-    return str(value) if isinstance(value, TimeStamp | Unread | complex) else value
+    """Return a TDMS property as a number, a text or a boolean; time stamps as ISO text in UTC."""
+    return str(value) if isinstance(value, TimeStamp | UnknownValue | complex) else value

@@ -1,4 +1,4 @@
-"""``NI_Scale[...]`` properties of a TDMS channel: what its raw values mean.
+"""``NI_Scale[...]`` properties of a TDMS channel: the scale of its raw values.
 
 Scale ``i`` takes its input from other scales or from the raw data; the last one gives the channel's
 values. Only what leads from there back to the raw data counts. Chains of Linear, Polynomial and
@@ -26,14 +26,14 @@ Raws = Mapping[int | None, NDArray[Any]]
 Step = dict[str, Any]
 
 RAW_DATA = 0xFFFFFFFF
-MOST_SCALES = 100  # that feed one channel
+MAX_SCALES = 100  # that feed one channel
 _SLICE = 1 << 16  # samples that are computed at a time
 _TYPE = re.compile(r"NI_Scale\[(\d+)\]_Scale_Type")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Node:
-    """One scale: its inputs, and what it makes of them: a step, nothing, or a computation."""
+    """One scale: its inputs, and its result: a step, nothing, or a computation."""
 
     kind: str
     inputs: tuple[int, ...]
@@ -43,7 +43,7 @@ class _Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """What makes values of raw ones. Two are equal if they stand for the same properties.
+    """The scaling of raw values. Two are equal if their properties are.
 
     Attributes
     ----------
@@ -61,14 +61,14 @@ class Scaling:
 
     @property
     def steps(self) -> list[Step] | None:
-        """Steps of the store; None where these cannot say it."""
+        """Steps of the store; None if these cannot express it."""
         if any(n.compute or len(n.inputs) > 1 for n in self.nodes.values()):
             return None
         return [n.step for n in self.nodes.values() if n.step is not None]
 
     @property
     def raws(self) -> set[int | None]:
-        """Which raw values it needs: of DAQmx scalers by their numbers, None for the channel's."""
+        """The raw values it needs: numbers of DAQmx scalers, None for the channel's own."""
         if not self.nodes:
             return {None}
         inputs = {i for n in self.nodes.values() for i in n.inputs}
@@ -129,7 +129,7 @@ UNSCALED = Scaling(nodes={}, source={})
 
 
 def scale_of(channel: str, *levels: Properties) -> Scaling:
-    """Return what makes values of a channel's raw ones.
+    """Return the scaling of a channel's raw values.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def scale_of(channel: str, *levels: Properties) -> Scaling:
     Raises
     ------
     ScaleError
-        A scale that is not known, lacks its numbers, or makes no sense.
+        A scale is unknown, incomplete or invalid.
     """
     for properties in levels:
         count = _count(channel, properties)
@@ -154,7 +154,7 @@ def scale_of(channel: str, *levels: Properties) -> Scaling:
 
 
 def is_scale_property(name: str) -> bool:
-    """Say whether a property is told by the scale steps."""
+    """Return whether the scale steps express a property."""
     return name.startswith("NI_Scale[")
 
 
@@ -170,15 +170,15 @@ def _count(channel: str, properties: Properties) -> int:
 
 
 def _nodes(channel: str, p: Properties, last: int) -> Iterator[tuple[int, _Node]]:
-    """Yield the scales that lead to the last one, each behind those that feed it."""
+    """Yield the scales that lead to the last one, each after its inputs."""
     nodes: dict[int, _Node] = {}
     done: set[int] = set()
     path: list[int] = [last]
     while path:
         number = path[-1]
         if number not in nodes:
-            if len(nodes) == MOST_SCALES:
-                raise ScaleError(f"channel {channel} has more than {MOST_SCALES} scales")
+            if len(nodes) == MAX_SCALES:
+                raise ScaleError(f"channel {channel} has more than {MAX_SCALES} scales")
             nodes[number] = _node(channel, p, number)
         wanted = [i for i in nodes[number].inputs if i != RAW_DATA and i not in done]
         if not wanted:
@@ -226,7 +226,7 @@ class _Numbers:
             return default
         if name not in self._p:
             raise ScaleError(
-                f"channel {self.channel}: its scale lacks the property {name!r}; "
+                f"channel {self.channel}: its scale has no property {name!r}; "
                 "write the file again, or remove its NI_Scale properties"
             )
         number = stated_number(self._p[name])
@@ -248,7 +248,7 @@ class _Numbers:
         return RAW_DATA if number == -1 else int(number)  # as a signed number, too
 
     def all(self) -> dict[str, Any]:
-        """Return the properties of the scale under the names that they have in the file."""
+        """Return the properties of the scale under their names in the file."""
         names = [n for n in self._p if n.startswith(self._prefix)]
         return {n: self.number(n.removeprefix(self._prefix)) for n in names}
 
@@ -274,14 +274,14 @@ def _table(p: _Numbers) -> Step:
         x, y = x[::-1], y[::-1]
     if n_x != n_y or not x or any(b <= a for a, b in pairwise(x)):
         raise ScaleError(
-            f"channel {p.channel}: the {n_x} and {n_y} values of its scale table are no table; "
+            f"channel {p.channel}: the {n_x} and {n_y} values of its scale table do not match; "
             "they need one length, and x rising or falling: correct the NI_Scale properties"
         )
     return {"kind": "table", "x": x, "y": y}
 
 
 def _nothing(p: _Numbers) -> None:
-    """Return no step: an AdvancedAPI scale hands its input on."""
+    """Return no step: an AdvancedAPI scale passes its input on."""
 
 
 _STEPS: dict[str, Callable[[_Numbers], Step | None]] = {
@@ -313,4 +313,4 @@ def _complex(x: NDArray[Any], step: Step) -> NDArray[Any]:
         return np.asarray(x * step["slope"] + step["intercept"])
     if step["kind"] == "polynomial":
         return np.asarray(np.polynomial.polynomial.polyval(x, step["coefficients"]))
-    raise ScaleError("a table has no complex values")
+    raise ScaleError("a table cannot scale complex values")

@@ -20,7 +20,7 @@ Compute = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def sensor(channel: str, kind: str, properties: dict[str, Any]) -> Compute:
-    """Return what makes physical values of a sensor's raw ones.
+    """Return the function from raw to physical values of a sensor.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def sensor(channel: str, kind: str, properties: dict[str, Any]) -> Compute:
     Raises
     ------
     ScaleError
-        The scale lacks a number, or has one that makes no sense.
+        A number of the scale is missing or invalid.
     """
     from nptdms import scaling
 
@@ -56,9 +56,7 @@ def sensor(channel: str, kind: str, properties: dict[str, Any]) -> Compute:
         with np.errstate(all="ignore"):
             compute(np.array([0.0, 1.0]))
     except KeyError as error:
-        raise ScaleError(
-            f"channel {channel}: its {kind} scale lacks or does not know {error}"
-        ) from error
+        raise ScaleError(f"channel {channel}: its {kind} scale has no valid {error}") from error
     except Exception as error:  # npTDMS raises bare exceptions, too
         raise ScaleError(f"channel {channel}: its {kind} scale cannot be used: {error}") from error
     return compute

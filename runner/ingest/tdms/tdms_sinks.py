@@ -1,4 +1,4 @@
-"""Where the values of a TDMS channel go: into the store as they are, computed, or as texts."""
+"""Store the values of a TDMS channel: raw, computed, or as texts."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _FURTHEST_S = np.iinfo(np.int64).max // 10**9 - 1  # from 1970, that a number of
 
 
 class Sink:
-    """Takes the blocks of one channel to where they are stored."""
+    """Stores the blocks of one channel."""
 
     def __init__(self, channel: Channel, note: Note) -> None:
         self.channel, self.note = channel, note
 
     def take(self, block: Block) -> None:
-        """Take the next values."""
+        """Store the next values."""
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Say what is known when all values have been seen."""
+        """Note what is known only after the last value."""
 
 
 class TextSink(Sink):
-    """Keeps the texts of a channel as a property, if they are not too long."""
+    """Stores the texts of a channel as a property, if they are not too long."""
 
     def __init__(self, channel: Channel, context: Context, note: Note) -> None:
         super().__init__(channel, note)
@@ -49,7 +49,7 @@ class TextSink(Sink):
         self._damaged = False
 
     def take(self, block: Block) -> None:
-        """Take the next texts."""
+        """Add the next texts."""
         if block.values is None:
             self._damaged = True
         elif isinstance(block.values, int):
@@ -60,10 +60,10 @@ class TextSink(Sink):
                 self._texts += block.values
 
     def finish(self) -> None:
-        """Keep the texts, or say why not."""
+        """Store the texts, or note why not."""
         stored = self.channel.stored
         if self._damaged:
-            self.note(stored, "its texts do not lie where the file says: they are not stored")
+            self.note(stored, "its texts are not at the stated positions: they are not stored")
         elif self._n_characters > LONGEST_TEXTS:
             self._context.note(
                 f"{stored} holds {self._n_characters} characters of text, which are not stored"
@@ -75,7 +75,7 @@ class TextSink(Sink):
 
 
 class _Places:
-    """Gives the places of one value after the other, where these are irregular."""
+    """Yields the places of consecutive values of an irregular channel."""
 
     def __init__(self, channel: Channel, base: TimeBase, bases: TimeBases) -> None:
         self._base, self._n = base, 0
@@ -85,7 +85,7 @@ class _Places:
         self._rest = np.empty(0)
 
     def next(self, n: int) -> NDArray[np.float64] | None:
-        """Return the places of the next values; None where they are even."""
+        """Return the places of the next values; None if they are regular."""
         if not self._base.irregular:
             return None
         self._n += n
@@ -141,9 +141,12 @@ class NumberSink(Sink):
             self._begin(None, "", dtype.get(channel.kind, channel.data_type.dtype))
 
     def _own_properties(self) -> dict[str, Any]:
-        told = not (self._computed or self._values.problem)  # by the scale steps
+        # the scale steps express the scale properties
+        is_redundant = not (self._computed or self._values.problem)
         own = {
-            k: v for k, v in self.channel.properties.items() if not (told and is_scale_property(k))
+            k: v
+            for k, v in self.channel.properties.items()
+            if not (is_redundant and is_scale_property(k))
         }
         ours: dict[str, Any] = {"time_base": self._base.name}
         if self.channel.kind == "timestamp":
@@ -188,7 +191,7 @@ class NumberSink(Sink):
         self._needs = {raw for m in self._values.meanings for raw in m.scaling.raws}
 
     def _begin_scalers(self) -> None:
-        """Begin a channel for the scaler that the scale starts at, others beside it unscaled."""
+        """Begin a channel for the first scaler of the scale, and unscaled ones for the others."""
         scalers = self.channel.scalers
         chosen = next((r for r in self._values.scaling.raws if r is not None), min(scalers))
         for number, data_type in sorted(scalers.items()):
@@ -205,7 +208,7 @@ class NumberSink(Sink):
             self._writers[None] = self._writers[chosen]
 
     def take(self, block: Block) -> None:
-        """Take the next values."""
+        """Store the next values."""
         values = block.values
         if values.dtype.names:
             values = self._nanoseconds(values)
@@ -225,7 +228,7 @@ class NumberSink(Sink):
         writer.append(values, at, owned=True)
 
     def _compute(self, key: int | None, values: NDArray[Any]) -> None:
-        """Compute as soon as there are values of all scalers that are needed."""
+        """Compute once all scalers that are needed have values."""
         own = self.channel.scalers and len(self.channel.scalers) == 1
         keys = {key, None, *self.channel.scalers} if own else {key}
         for k in keys & (self._needs or {None}):
@@ -245,7 +248,7 @@ class NumberSink(Sink):
         self._store(None, out)
 
     def _scaled(self, raws: dict[int | None, NDArray[Any]], n: int) -> NDArray[Any]:
-        """Return the next values in the unit of the channel, each by what it means."""
+        """Return the next values in the unit of the channel, each by its scaling."""
         meanings = self._values.meanings
         parts = []
         for m, after in zip(meanings, [*meanings[1:], None], strict=True):
@@ -267,14 +270,14 @@ class NumberSink(Sink):
         return np.where(good, found, NO_TIME)
 
     def finish(self) -> None:
-        """Say which values have become none, and of what their times are no clock."""
+        """Note the number of values that became NaN or have no valid time."""
         if n := self._base.steps_back:
             self.note(self.channel.stored, f"its times ({self._base.name}) step back {n} times")
         if self._n_outside:
             self.note(
                 self.channel.stored,
-                f"{self._n_outside} of its values lie outside of what its scale "
-                f"({self._values.scaling.kinds}) tells: they are NaN",
+                f"{self._n_outside} of its values are outside the range of its scale "
+                f"({self._values.scaling.kinds}): they are NaN",
             )
         if self._n_no_time:
             self.note(

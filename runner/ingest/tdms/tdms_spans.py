@@ -1,6 +1,6 @@
-"""What holds from which value of a TDMS channel on, where properties change between segments.
+"""Spans of a TDMS channel with constant properties, which may change between segments.
 
-A value that is stated anew counts for the segments from there on: the start of the next waveform,
+A property stated again applies from that segment on: the start of the next waveform,
 another rate, unit or scale. One that is stated after the last values corrects what was said before.
 A property that is first stated late holds for all values.
 """
@@ -34,7 +34,7 @@ class Span:
 
 
 class Spans:
-    """The spans of every channel, of which most have one."""
+    """The spans of every channel; most have one."""
 
     def __init__(self, metadata: TdmsMetadata, objects: Objects) -> None:
         self._objects = metadata.objects
@@ -58,7 +58,7 @@ class Spans:
                         self._last[path] = max(segment.number, self._last.get(path, 0))
 
     def _walk(self, metadata: TdmsMetadata) -> None:
-        """Find at which values of each channel something changes."""
+        """Find the values of each channel where properties change."""
         events = sorted(
             (segment, path) for path, o in metadata.objects.items() for segment, _, _ in o.changes
         )

@@ -1,8 +1,8 @@
-"""When the samples of a TDMS channel were taken, as its properties say: start, step, pieces.
+"""The times of a TDMS channel by its properties: start, step, pieces.
 
 ``wf_increment``, ``wf_start_offset`` and ``wf_start_time`` of the channel, in ``wf_xunit_string``;
 else ``SampleTime`` and ``Tstart``, or ``sampling`` in Hz, of the channel or its group. Numbers may
-be text. A waveform whose segments begin anew, or change their rate, is a channel of several pieces.
+be text. A waveform whose segments restart or change their rate is a channel of several pieces.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ STAMP_ERROR_S = 2e-6  # some programs keep time stamps to the µs
 
 @dataclass(frozen=True, kw_only=True)
 class Stated(Step):
-    """What properties say of a waveform; ``moment`` is its absolute start."""
+    """The properties of a waveform; ``moment`` is its absolute start."""
 
     moment: int | None = None
 
     @property
     def start(self) -> tuple[int | None, float, float | None]:
-        """What says where it begins."""
+        """The property that states its start."""
         return self.moment, self.offset, self.t_start
 
     def seconds_after(self, other: Stated) -> float | None:
-        """Return how much later it begins; None if that is not said."""
+        """Return how much later it begins; None if unknown."""
         if (self.moment is None) != (other.moment is None):
             return None
         if self.moment is None or other.moment is None:
@@ -60,7 +60,7 @@ class Run:
 
 
 def runs_of(spans: Iterable[Span], read_moment: Moment, warn: Warn) -> list[Run]:
-    """Return the pieces that the properties of a channel tell of; none if they tell no times."""
+    """Return the pieces of a channel by its properties; none if these state no times."""
     runs: list[Run] = []
     last: Stated | None = None  # what was stated last: what is stated again begins nothing
     for span in spans:
@@ -73,19 +73,19 @@ def runs_of(spans: Iterable[Span], read_moment: Moment, warn: Warn) -> list[Run]
             runs.append(Run(first=span.first, stated=said))
         else:
             if said is None or (said.base, said.x_unit) != (last.base, last.x_unit):
-                warn(f"its times are said in another way from value {span.first} on")
+                warn(f"its times are stated differently from value {span.first} on")
                 return []
             if (run := _next(runs[-1], last, said, span.first, warn)) is not None:
                 runs.append(run)
             if said.start != last.start and said.seconds_after(runs[0].stated) is None:
-                warn(f"its wf_start_time is known of some values only, not at {span.first}")
+                warn(f"its wf_start_time is missing at value {span.first}")
                 return []
         last = said
     return runs
 
 
 def _next(run: Run, last: Stated, said: Stated, first: int, warn: Warn) -> Run | None:
-    """Return the piece that begins at value ``first``; None if the one before goes on."""
+    """Return the piece that begins at value ``first``; None if the previous one continues."""
     if said.start == last.start:
         return None if said.dt == run.stated.dt else Run(first=first, stated=said, follows=True)
     after = said.seconds_after(run.stated)
@@ -108,7 +108,7 @@ def _next(run: Run, last: Stated, said: Stated, first: int, warn: Warn) -> Run |
 def stated(
     own: Mapping[str, Any], group: Mapping[str, Any], read_moment: Moment, warn: Warn
 ) -> Stated | None:
-    """Return what the properties of a channel, or else of its group, say of its times."""
+    """Return the times stated by the properties of a channel, or else of its group."""
     moment = _moment(own.get("wf_start_time"), read_moment, warn)
     step = stated_step(_plain(own), _plain(group), warn)
     if step is None:
@@ -138,5 +138,5 @@ def _moment(value: Any, read_moment: Moment, warn: Warn) -> int | None:
         return ticks
     if isinstance(value, TimeStamp) and str(value)[:4] in ("1903", "1904"):  # "not set"
         return None
-    warn(f"its wf_start_time {shown(plain(value))} is no date: it is not used")
+    warn(f"its wf_start_time {shown(plain(value))} is not a date: it is ignored")
     return None

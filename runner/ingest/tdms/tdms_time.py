@@ -1,4 +1,4 @@
-"""Where the samples of a TDMS channel lie: evenly, in pieces, or as a channel of times says."""
+"""The places of samples of a TDMS channel: regular, in pieces, or by a channel of times."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Piece:
     step: float
 
     def end(self, n: int) -> float:
-        """Return where it ends if value ``n`` begins the next one."""
+        """Return its end if value ``n`` begins the next one."""
         return self.start + (n - self.first) * self.step
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeBase:
-    """Where the samples of a channel lie: evenly, in pieces, or as another channel says."""
+    """The places of samples of a channel: regular, in pieces, or by another channel."""
 
     name: str
     t0: float = 0.0
@@ -47,11 +47,11 @@ class TimeBase:
 
     @property
     def irregular(self) -> bool:
-        """Whether each sample has a place of its own."""
+        """Whether each sample has its own place."""
         return self.dt is None
 
     def places(self, first: int, n: int) -> NDArray[np.float64]:
-        """Return where values ``first … first + n`` of a channel in pieces lie."""
+        """Return the places of values ``first … first + n`` of a channel in pieces."""
         out = np.empty(n)
         begins = np.array([p.first for p in self.pieces])
         k = int(np.searchsorted(begins, first, side="right")) - 1
@@ -115,7 +115,7 @@ class Clocks:
         return iter(self._short[time.path])
 
     def facts(self, time: Channel) -> Facts:
-        """Read a channel of times once, to know whether it can be one."""
+        """Read a channel of times once, to check that it can be one."""
         if time.path in self._facts:
             return self._facts[time.path]
         facts = Facts()

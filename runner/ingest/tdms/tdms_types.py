@@ -1,4 +1,4 @@
-"""Data types of TDMS files, and how values of them lie in the file.
+"""Data types of TDMS files, and their binary format.
 
 Format: National Instruments, *TDMS File Format Internal Structure*.
 """
@@ -22,7 +22,7 @@ FIXED_POINT = 0x4F
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataType:
-    """What a value is: ``dtype`` little-endian; None for texts, nothing and what is not known."""
+    """A type of values: ``dtype`` little-endian; None for texts, void and unknown types."""
 
     code: int
     name: str
@@ -31,11 +31,11 @@ class DataType:
 
     @property
     def size(self) -> int | None:
-        """Bytes of a value in the file."""
+        """Size of a value in the file, bytes."""
         return self.dtype.itemsize if self.dtype is not None else None
 
     def in_file(self, order: Order) -> np.dtype[Any]:
-        """Return how a value lies in the file; a time stamp is turned round as a whole."""
+        """Return the dtype in the file; a time stamp is reversed as a whole."""
         assert self.dtype is not None
         if self.dtype.names and order == ">":
             return np.dtype([("seconds", ">i8"), ("fraction", ">u8")])
@@ -81,7 +81,7 @@ SCALER_TYPES = {code: TYPES[t] for code, t in enumerate((5, 1, 6, 2, 7, 3, 8, 4,
 
 
 def type_of(code: int) -> DataType:
-    """Return the type of a number in the file; of kind ``unknown`` if it is not known."""
+    """Return the type with a number in the file; of kind ``unknown`` for others."""
     name = _UNKNOWN.get(code, f"type 0x{code:X}")
     return TYPES.get(code) or DataType(code=code, name=name, kind="unknown")
 
@@ -105,7 +105,7 @@ class TimeStamp(NamedTuple):
 
 
 def moment_of(ticks: int) -> dt.datetime | None:
-    """Return a moment in 2^-64 s since 1904 as UTC, to the µs; None where there is no such year."""
+    """Return a moment in 2^-64 s since 1904 as UTC, to the µs; None for an impossible year."""
     micros = (ticks * 1_000_000 + PER_SECOND // 2) // PER_SECOND
     try:
         return _1904 + dt.timedelta(microseconds=micros)
@@ -119,13 +119,13 @@ def ticks_of(moment: dt.datetime) -> int:
 
 
 def is_set(ticks: int) -> bool:
-    """Say whether a moment can be one of a measurement: LabVIEW's "not set" is 1904."""
+    """Return whether a moment is set: LabVIEW's "not set" is 1904."""
     moment = moment_of(ticks)
     return moment is not None and 1904 < moment.year < 2262
 
 
 def decoded(data: bytes) -> str:
-    """Return a text: UTF-8, as TDMS asks for, else the code page of LabVIEW on Windows."""
+    """Return a text: UTF-8, as TDMS requires, else the code page of LabVIEW on Windows."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -150,14 +150,14 @@ _STRUCTS = {
 }
 
 
-class Unread(str):
-    """What stands for a property whose value is of a kind that is not read: no number, no date."""
+class UnknownValue(str):
+    """A placeholder for a property value of an unsupported type: neither number nor date."""
 
     __slots__ = ()
 
 
 def possible_sizes(code: int) -> tuple[int, ...]:
-    """Return how many bytes a value of a kind that is not known may take."""
+    """Return the possible sizes of a value of unknown type, bytes."""
     if type_of(code).kind == "nothing":
         return (0, 1)
     return (
@@ -166,7 +166,7 @@ def possible_sizes(code: int) -> tuple[int, ...]:
 
 
 def value_size(code: int) -> int | None:
-    """Return how many bytes a property of a type takes; None for texts and what is not known."""
+    """Return the size of a property of a type, bytes; None for texts and unknown types."""
     return type_of(code).size
 
 

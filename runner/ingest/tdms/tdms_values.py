@@ -1,4 +1,4 @@
-"""What the raw values of a TDMS channel mean, and in which unit: all of them, or piece by piece."""
+"""The scaling and unit of the raw values of a TDMS channel, for all or by span."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_UNIT = 200  # characters
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """From value ``first`` on, scaled values times ``factor`` are in the unit of the channel."""
+    """From value ``first`` on, scaled values × ``factor`` are in the unit of the channel."""
 
     first: int
     scaling: Scaling
@@ -26,7 +26,7 @@ class Meaning:
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """What the values of a channel are; where there is a ``problem``, raw ones without a unit."""
+    """The values of a channel; with a ``problem``, raw ones without a unit."""
 
     unit: str
     meanings: tuple[Meaning, ...]
@@ -34,11 +34,11 @@ class Values:
 
     @property
     def scaling(self) -> Scaling:
-        """What makes its first values of raw ones."""
+        """The scaling of its first values."""
         return self.meanings[0].scaling
 
     def computed(self, channel: Channel) -> bool:
-        """Whether steps of the store do not tell what raw values mean, so that none are kept."""
+        """Whether the store's steps cannot express the scaling, so that values are computed."""
         if len(self.meanings) > 1:
             return True
         if channel.kind == "complex":
@@ -47,7 +47,7 @@ class Values:
 
 
 def values_of(channel: Channel, spans: Iterable[Span]) -> Values:
-    """Return what the raw values of a channel mean."""
+    """Return the scaling of a channel's raw values."""
     if channel.kind == "timestamp":  # scales of a group or a file are none of theirs
         return Values(unit="ns", meanings=(Meaning(first=0, scaling=UNSCALED),))
     meanings: list[Meaning] = []
@@ -74,7 +74,7 @@ def values_of(channel: Channel, spans: Iterable[Span]) -> Values:
 
 
 def _want_scale(channel: Channel, scaling: Scaling, unit: str, span: Span) -> None:
-    """Raise `ScaleError` for counts of a card that bear a unit, with nothing to make it of them."""
+    """Raise `ScaleError` for counts of a card with a unit but without a scale."""
     scaled = span.channel.get("NI_Scaling_Status") == "scaled"
     if channel.data_type.kind == "scalers" and unit and not scaling.nodes and not scaled:
         raise ScaleError(f"channel {channel.stored} holds raw DAQmx values in {unit!r}, unscaled")
@@ -101,7 +101,7 @@ def _factor(channel: Channel, unit: str, first: str) -> float:
 
 
 def _check(channel: Channel, scaling: Scaling) -> None:
-    """Raise `ScaleError` if the scales want what the channel does not have."""
+    """Raise `ScaleError` if the channel has no values for an input of its scales."""
     scalers = channel.scalers
     have: set[int | None] = set(scalers)
     if len(scalers) < 2:
