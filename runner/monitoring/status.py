@@ -24,8 +24,8 @@ import psutil
 
 from ishtar.workspace import Workspace
 from runner.attempts import Trouble
-from runner.ingest.intake import WaitingFile
-from runner.ingest.quarantine import Held, held
+from runner.ingest.raw_files.intake import WaitingFile
+from runner.ingest.raw_files.quarantine import QuarantinedFile, quarantined_files
 from runner.monitoring.progress import Progress, clear_progress, read_progress, write_transient
 from runner.templates.template import read_templates
 
@@ -126,7 +126,7 @@ class Status:
     holder: Holder | None = None
     running: tuple[Report, ...] = ()
     last_shot: int | None = None
-    quarantine: tuple[Held, ...] = ()
+    quarantine: tuple[QuarantinedFile, ...] = ()
     templates: Mapping[str, str] = field(default_factory=dict)
     disk_free: int = 0
 
@@ -272,7 +272,7 @@ def read_status(workspace: Workspace) -> Status:
         holder=holder,
         running=tuple(_running(workspace, holder if state in ("working", "silent") else None)),
         last_shot=_last_shot(workspace),
-        quarantine=tuple(held(workspace.quarantine)),
+        quarantine=tuple(quarantined_files(workspace.quarantine)),
         templates=read_templates(workspace.templates).problems,
         disk_free=shutil.disk_usage(workspace.root).free,
     )

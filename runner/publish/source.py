@@ -18,7 +18,7 @@ from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
-from runner.ingest.quarantine import held
+from runner.ingest.raw_files.quarantine import quarantined_files
 from runner.monitoring.status import service_troubles
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
@@ -186,7 +186,7 @@ class WorkspaceSource:
         """Return invalid templates, troubles of the service, and quarantined files."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
         found += service_troubles(self.workspace)
-        for file in held(self.workspace.quarantine):
+        for file in quarantined_files(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 

@@ -17,7 +17,7 @@ from ishtar.lineage.record import subject_of
 from ishtar.shots.testbed import Testbed, is_stored, shot_folders
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.workspace import Workspace
-from runner.ingest import follow_shots, remove_leftovers
+from runner.ingest import rematch_shots, remove_leftovers
 from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection
 from runner.receipts import Receipt, Subject
 from runner.scheduling.catalogue_rows import note_report, note_shot
@@ -143,7 +143,7 @@ class Coordinator:
         """
         before = {n: self.catalogue.attributes(n) or {} for n in numbers}
         days = {n: _day(attributes.get("date")) for n, attributes in before.items()}
-        found = follow_shots(self.workspace, self.settings.ingest, days)
+        found = rematch_shots(self.workspace, self.settings.ingest, days)
         for note in found.notes:
             logger.info("%s", note)
         return [n for n in found.shots if n not in days]

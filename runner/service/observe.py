@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ishtar.workspace import Workspace
 from runner.attempts import Trouble
 from runner.ingest.ingest_outcome import Outcome
-from runner.ingest.intake import WaitingFile
-from runner.ingest.quarantine import held
+from runner.ingest.raw_files.intake import WaitingFile
+from runner.ingest.raw_files.quarantine import quarantined_files
 from runner.monitoring.progress import Progress, kind_of, read_progress, write_transient
 from runner.monitoring.status import LastFile, StatusWriter
 from runner.service.external_changes import Change
@@ -50,7 +50,7 @@ class ServiceObserver:
     def __enter__(self) -> ServiceObserver:
         """Begin to write the status and serve the metrics, if their address is free."""
         self.metrics.put("ishtar_start_time_seconds", self.status_writer.holder.since)
-        self._quarantined = len(held(self._workspace.quarantine))
+        self._quarantined = len(quarantined_files(self._workspace.quarantine))
         where = ""
         if self._where == METRICS_FILE:
             where = str(self._workspace.root / "data" / "metrics.prom")
@@ -91,7 +91,7 @@ class ServiceObserver:
         if outcome.status == "stored":
             self.metrics.observe("ishtar_ingest_duration_seconds", outcome.seconds)
         if outcome.status == "quarantined":
-            self._quarantined = len(held(self._workspace.quarantine))
+            self._quarantined = len(quarantined_files(self._workspace.quarantine))
         last = LastFile(
             name=outcome.name, status=outcome.status, shots=tuple(outcome.shots), when=now
         )

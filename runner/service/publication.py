@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from functools import partial
 
 from runner.attempts import Attempts, Trouble, affects_all
-from runner.ingest.intake import WaitingFile
+from runner.ingest.raw_files.intake import WaitingFile
 from runner.monitoring.status import lasting_troubles
 from runner.publish import publish_workspace
 from runner.receipts import Subject

@@ -158,8 +158,8 @@ class Poison:
 
 
 def test_good_shots_do_not_wait_for_bad_files_that_crash_or_hang(watched, raw, monkeypatch):
-    monkeypatch.setattr("runner.ingest.intake.STALLED_S", 0.5)
-    monkeypatch.setattr("runner.ingest.intake.GRACE_S", 0.5)
+    monkeypatch.setattr("runner.ingest.raw_files.intake.STALLED_S", 0.5)
+    monkeypatch.setattr("runner.ingest.raw_files.intake.GRACE_S", 0.5)
     (watched.root / "poison.py").write_text(POISON)
     set_in(watched, "[ingest]", "[ingest]\nconverters = ['poison:Poison']\ntimeout_s = 6000")
     workspace = Workspace.at(watched.root)
