@@ -16,9 +16,9 @@ from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import run_one
 from runner.templates.fork import fork as make_fork
-from runner.templates.parameters import parse_assignments
+from runner.templates.parameters import SCOPE_PARAMETERS, parse_assignments
 from runner.templates.ranges import range_of
-from runner.templates.template import SCOPE_PARAMETERS, Template
+from runner.templates.template import Template
 
 parameters_option = click.option(
     "-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a parameter."

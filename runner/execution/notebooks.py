@@ -12,9 +12,9 @@ from typing import Any
 
 from runner.execution.outcome import outcome
 from runner.receipts import Scrap, State
-from runner.templates.notebook_file import INJECTED, read_notebook
+from runner.templates.notebook_file import INJECTED, declares_parameters
 from runner.templates.parameters import injected_cell
-from runner.templates.template import Template, declares_parameters, is_from_run
+from runner.templates.template import Template
 
 SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
 LONGEST_NAME = 200  # of a scrap
@@ -30,8 +30,7 @@ def prepare(template: Template, values: Mapping[str, Any]) -> Any:
     from nbformat import from_dict
     from nbformat.v4 import new_code_cell
 
-    notebook = from_dict(read_notebook(template.path))
-    notebook.cells = [cell for cell in notebook.cells if not is_from_run(cell)]
+    notebook = from_dict(template.notebook)
     position = next(k for k, cell in enumerate(notebook.cells) if declares_parameters(cell))
     injected = new_code_cell(injected_cell(values), id=INJECTED)
     injected.metadata["tags"] = [INJECTED]

@@ -16,8 +16,9 @@ from pathlib import Path
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
 from runner.templates.installs import as_python, called, installs
-from runner.templates.notebook_file import read_notebook
-from runner.templates.template import SCOPE_PARAMETERS, Template, declares_parameters, is_from_run
+from runner.templates.notebook_file import declares_parameters, is_from_run, read_notebook
+from runner.templates.parameters import SCOPE_PARAMETERS
+from runner.templates.template import Template
 
 _AUTOMAGIC = re.compile(  # commands that IPython accepts without a prefix
     r"^\s*(?:pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|pwd|run|time|timeit|matplotlib|env"
@@ -89,8 +90,7 @@ def _cells_of_runs(template: Template) -> Iterator[str]:
 
 def _number_of_parameters(template: Template) -> int:
     """Return the number of the code cell that declares a template's parameters, from 1."""
-    cells = read_notebook(template.path)["cells"]
-    code = [c for c in cells if c["cell_type"] == "code" and not is_from_run(c)]
+    code = [cell for cell in template.notebook["cells"] if cell["cell_type"] == "code"]
     return next(k for k, cell in enumerate(code, start=1) if declares_parameters(cell))
 
 

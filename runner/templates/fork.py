@@ -12,8 +12,8 @@ from typing import Any
 from ishtar.lineage.record import digest
 from ishtar.workspace import VARIABLE, Workspace
 from runner.receipts import Subject
-from runner.templates.notebook_file import read_notebook
-from runner.templates.template import Template, declares_parameters, is_from_run
+from runner.templates.notebook_file import declares_parameters
+from runner.templates.template import Template
 
 
 def fill_in(source: str, values: Mapping[str, Any]) -> str:
@@ -85,8 +85,7 @@ def fork(
     from nbformat import from_dict
     from nbformat.v4 import new_code_cell
 
-    notebook = from_dict(read_notebook(template.path))
-    notebook.cells = [cell for cell in notebook.cells if not is_from_run(cell)]
+    notebook = from_dict(template.notebook)
     for cell in notebook.cells:
         if declares_parameters(cell):
             cell.source = fill_in(cell.source, values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ FORMAT = 4
 MINOR = 5  # the first in which cells have ids
 CELL_TYPES = ("code", "markdown", "raw")
 INJECTED = "injected-parameters"  # tag and id of the cell that sets a report's parameters
+TAGS_OF_RUNS = {INJECTED, "papermill-error-cell-tag"}  # tags of cells inserted by runs
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TABLES = ("kernelspec", "language_info", "papermill", "widgets")  # in a notebook's metadata
 _LONGEST_NAME = 100  # bytes; a page's name and a temporary one are longer
@@ -64,6 +65,37 @@ def read_notebook(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         why = "it is too deep" if isinstance(error, RecursionError) else str(error)
         raise TemplateError(f"{path.name}: not a notebook ({why}): save it in Jupyter") from error
+
+
+def declares_parameters(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell declares the parameters."""
+    return cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
+
+
+def is_from_run(cell: Mapping[str, Any]) -> bool:
+    """Return whether a run inserted a cell: the template was saved from a report's notebook.
+
+    Such a cell could overwrite our parameters with those of that report's shot.
+    """
+    return bool(TAGS_OF_RUNS & set(cell["metadata"].get("tags", ())))
+
+
+def title_and_description(cells: Iterable[Mapping[str, Any]], name: str) -> tuple[str, str]:
+    """Return the first heading, or ``name`` without any, and the first paragraph after it."""
+    title, paragraph = "", []
+    for cell in cells:
+        if cell["cell_type"] != "markdown":
+            continue
+        for line in cell["source"].splitlines():
+            if not title and line.startswith("#"):
+                title = line.lstrip("# ").strip()
+            elif title and line.strip() and not line.startswith("#"):
+                paragraph.append(line.strip())
+            elif paragraph:
+                return title, " ".join(paragraph)
+        if paragraph:
+            break
+    return title or name, " ".join(paragraph)
 
 
 def _no_number(text: str) -> None:

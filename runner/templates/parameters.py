@@ -23,6 +23,13 @@ from typing import Any
 
 from ishtar.errors import did_you_mean
 from runner.errors import ParameterError, TemplateError
+from runner.receipts import Scope
+
+SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
+    "shot": ("shot",),
+    "day": ("day",),
+    "range": ("first", "last"),
+}
 
 RANGE = re.compile(
     r"(?P<lo>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*\.\.\s*(?P<hi>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$"
@@ -97,6 +104,33 @@ class Parameter:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return text  # `problem` reports it
         return float(value) if type(value) is int and "int" not in self.kinds else value
+
+
+def read_parameters(
+    declaring: Sequence[str], scope: Scope, file: str
+) -> tuple[tuple[Parameter, ...], list[str]]:
+    """Return the parameters of a template, and the problems of their declaration.
+
+    Parameters
+    ----------
+    declaring : sequence of str
+        The sources of the code cells that are tagged `parameters`.
+    scope : {"shot", "day", "range"}
+        What reports of the template are about.
+    file : str
+        Name of the template's file, for the problems.
+    """
+    if len(declaring) != 1:
+        return (), [f"{file}: {len(declaring)} code cells are tagged `parameters`; tag exactly one"]
+    try:
+        parameters = parse_parameters(declaring[0])
+    except TemplateError as error:
+        return (), [f"{file}: {error}"]
+    missing = [n for n in SCOPE_PARAMETERS[scope] if n not in {p.name for p in parameters}]
+    if missing:
+        needed = " and ".join(missing)
+        return (), [f"{file}: scope {scope!r} needs the parameter {needed}: add it"]
+    return parameters, []
 
 
 def parse_parameters(source: str) -> tuple[Parameter, ...]:

@@ -14,23 +14,23 @@ from ishtar.lineage.normal_form import normal_form
 from ishtar.lineage.record import digest
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.receipts import Scope, Subject
-from runner.templates.notebook_file import INJECTED, name_problem, read_notebook
-from runner.templates.parameters import Parameter, parse_parameters, resolve
+from runner.templates.notebook_file import (
+    declares_parameters,
+    is_from_run,
+    name_problem,
+    read_notebook,
+    title_and_description,
+)
+from runner.templates.parameters import Parameter, read_parameters, resolve
 from runner.templates.results import ResultRecord, read_results
 from runner.templates.sidecar import read_sidecar
-
-SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
-    "shot": ("shot",),
-    "day": ("day",),
-    "range": ("first", "last"),
-}
-TAGS_OF_RUNS = {INJECTED, "papermill-error-cell-tag"}  # tags of cells inserted by runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """A template notebook with its sidecar.
 
+    ``notebook`` is what `read_notebook` returns, without cells of runs; copy it to change it.
     ``code_digest`` changes with the code (without comments), ``prose_digest`` with anything shown.
     Only `ishtar template test` runs a ``draft``.
     """
@@ -41,6 +41,7 @@ class Template:
     description: str
     scope: Scope
     parameters: tuple[Parameter, ...]
+    notebook: Mapping[str, Any] = field(repr=False, compare=False)
     code: tuple[str, ...]
     code_digest: str
     prose_digest: str
@@ -74,7 +75,8 @@ class Template:
 
 def read_template(path: Path) -> Template:
     """Read a template with its sidecar; `TemplateError` lists its problems."""
-    return _read(path, file_stamp(path), file_stamp(path.with_suffix(".toml")))
+    stamps = file_stamp(path), file_stamp(path.with_suffix(".toml"))
+    return _read(path, *stamps)
 
 
 def file_stamp(path: Path) -> tuple[int, ...] | None:
@@ -89,13 +91,15 @@ def file_stamp(path: Path) -> tuple[int, ...] | None:
 @lru_cache(maxsize=512)
 def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
     """Read a template; the cache, keyed by the files' stamps, serves the frequent requests."""
-    cells = _cells(path)
+    notebook = read_notebook(path)
+    notebook["cells"] = cells = [cell for cell in notebook["cells"] if not is_from_run(cell)]
+    title, description = title_and_description(cells, path.stem)
     sidecar, problems = read_sidecar(path.with_suffix(".toml"))
-    parameters, more = _parameters(path, cells, sidecar.get("scope", "shot"))
+    scope = cast(Scope, sidecar.get("scope", "shot"))
+    declaring = [cell["source"] for cell in cells if declares_parameters(cell)]
+    parameters, more = read_parameters(declaring, scope, path.name)
     if problems or more:
         raise TemplateError(*more, *problems)
-    title, description = _title(cells, path.stem)
-    scope = cast(Scope, sidecar.get("scope", "shot"))
     code = [c["source"] for c in cells if c["cell_type"] == "code"]
     return Template(
         name=path.stem,
@@ -104,6 +108,7 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
         description=description,
         scope=scope,
         parameters=parameters,
+        notebook=notebook,
         code=tuple(code),
         code_digest=digest([_normalised(source) for source in code]),
         prose_digest=digest([[c["cell_type"], c["source"]] for c in cells]),
@@ -119,61 +124,6 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
         draft=sidecar.get("draft", False),
         results=read_results(sidecar.get("results", {}), path.with_suffix(".toml").name),
     )
-
-
-def _parameters(
-    path: Path, cells: list[dict[str, Any]], scope: Scope
-) -> tuple[tuple[Parameter, ...], list[str]]:
-    """Return the parameters declared in the notebook, and their problems."""
-    tagged = [c["source"] for c in cells if declares_parameters(c)]
-    if len(tagged) != 1:
-        invalid = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
-        return (), [f"{path.name}: {invalid}"]
-    try:
-        parameters = parse_parameters(tagged[0])
-    except TemplateError as error:
-        return (), [f"{path.name}: {error}"]
-    missing = [n for n in SCOPE_PARAMETERS[scope] if n not in {p.name for p in parameters}]
-    if missing:
-        needed = " and ".join(missing)
-        return (), [f"{path.name}: scope {scope!r} needs the parameter {needed}: add it"]
-    return parameters, []
-
-
-def _cells(path: Path) -> list[dict[str, Any]]:
-    """Return the cells of a notebook without those inserted by runs."""
-    return [cell for cell in read_notebook(path)["cells"] if not is_from_run(cell)]
-
-
-def declares_parameters(cell: Mapping[str, Any]) -> bool:
-    """Return whether a cell declares the parameters."""
-    return cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
-
-
-def is_from_run(cell: Mapping[str, Any]) -> bool:
-    """Return whether a run inserted a cell: the template was saved from a report's notebook.
-
-    Such a cell could overwrite our parameters with those of that report's shot.
-    """
-    return bool(TAGS_OF_RUNS & set(cell["metadata"].get("tags", ())))
-
-
-def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
-    """Return the first heading and the first paragraph after it."""
-    title, paragraph = "", []
-    for cell in cells:
-        if cell["cell_type"] != "markdown":
-            continue
-        for line in cell["source"].splitlines():
-            if not title and line.startswith("#"):
-                title = line.lstrip("# ").strip()
-            elif title and line.strip() and not line.startswith("#"):
-                paragraph.append(line.strip())
-            elif paragraph:
-                return title, " ".join(paragraph)
-        if paragraph:
-            break
-    return title or name, " ".join(paragraph)
 
 
 @lru_cache(maxsize=1024)  # templates are read often and change rarely

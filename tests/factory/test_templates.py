@@ -200,6 +200,15 @@ def test_a_notebook_of_a_report_is_a_template_without_the_cells_of_its_run(facto
     assert problem.startswith("cell 3 is left over from a run")
 
 
+def test_what_runs_is_what_the_digest_describes_though_the_file_has_changed(factory):
+    """The file was read once for its digests and again to run it: a receipt could lie."""
+    template = read_template(factory.template("power", "x = 1"))
+    factory.template("power", "x = 2")
+    for _ in range(2):  # a prepared notebook is a copy
+        prepared = prepare(template, {"shot": 9})
+        assert [c.source for c in prepared.cells if c.cell_type == "code"][2] == "x = 1"
+
+
 def test_drafts_are_tried_and_not_made(factory, coordinator):
     factory.template("good", "1")
     factory.template("rough", "1", sidecar="draft = true")
