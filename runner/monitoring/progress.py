@@ -76,6 +76,11 @@ class ProgressWriter:
             replace(self._progress, phase="cells", cell=number, cells=of, cell_since=time.time())
         )
 
+    def close(self) -> None:
+        """Remove the file: the report is no longer in progress."""
+        with contextlib.suppress(OSError):  # never written, or on an unmounted share
+            self._path.unlink()
+
     def _write(self, progress: Progress) -> None:
         self._progress = progress
         if not self._writable:
@@ -119,13 +124,12 @@ def track_progress(workspace: Workspace, job: Job) -> Iterator[ProgressWriter]:
         cell_since=now,
     )
     name = "~".join(part for part in (job.subject.key, job.template, kind) if part)
-    path = folder(workspace) / f"{name}.json"
+    writer = ProgressWriter(folder(workspace) / f"{name}.json", progress)
     with logs.bound(**logs.about(job.subject, job.template)):
         try:
-            yield ProgressWriter(path, progress)
+            yield writer
         finally:
-            with contextlib.suppress(OSError):  # never written, or on an unmounted share
-                path.unlink()
+            writer.close()
 
 
 def folder(workspace: Workspace) -> Path:

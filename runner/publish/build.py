@@ -101,13 +101,12 @@ def publish_workspace(
     workspace = coordinator.workspace
     source = WorkspaceSource(workspace, coordinator.catalogue)
     source.mark_changed()
-    theme = workspace.theme if workspace.theme.is_dir() else None
     workers = 1 if only is not None else coordinator.settings.run.processes
     published = publish(
         source,
         workspace.site,
         only=only,
-        theme=theme,
+        theme=workspace.theme,
         workers=workers,
         opener=partial(open_source, workspace.root),
         settings=coordinator.settings.publish,

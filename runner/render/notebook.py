@@ -75,7 +75,7 @@ def render_report(
     folder
         Folder of the report.
     theme
-        A workspace's own theme, searched before the packaged one.
+        A workspace's own theme, searched before the packaged one if it exists.
     thumbnail
         Draws a thumbnail; `runner.render.prefetch` has drawn it already.
     write

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.errors import WorkersLost
-from runner.execution.execute import execute, library_environment, rerender
+from runner.execution.environment import library_environment
+from runner.execution.execute import execute, rerender
 from runner.jobs import Done, Job
 from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt
 from runner.scheduling.coordinator import Coordinator

@@ -20,7 +20,8 @@ from distributed import LocalCluster
 
 from ishtar.workspace import Workspace
 from runner.errors import ClusterError, MissingExtra, SettingsError, WorkersLost
-from runner.execution.execute import execute, place
+from runner.execution.execute import execute
+from runner.execution.placing import place
 from runner.jobs import Job
 from runner.receipts import RECEIPT, Receipt, Subject
 from runner.scheduling.batch import run_batch

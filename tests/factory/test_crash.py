@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ishtar.workspace import Workspace
-from runner.execution.execute import MOST_KILLS, RERUN_PREFIX, execute
+from runner.execution.execute import MOST_KILLS, execute
 from runner.execution.outcome import was_killed
-from runner.jobs import Done, Event, Job
+from runner.jobs import RERUN_PREFIX, Done, Event, Job
 from runner.kernel.warm.folders import private_folder, remove_abandoned
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import job_of, submit

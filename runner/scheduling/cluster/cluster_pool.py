@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import ClusterError, WorkersLost
-from runner.execution.execute import place
+from runner.execution.placing import place
 from runner.jobs import Done, Job
 from runner.scheduling.cluster.cluster_worker import WorkspaceLocation, work
 from runner.scheduling.cluster.connection import Connection
