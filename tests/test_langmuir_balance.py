@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.balance import balance
-from ishtar.langmuir.inputs import probe_of
 from ishtar.langmuir.limits import ion_uncertainty
 from ishtar.langmuir.model import HOLD, LN_NE, LN_R, LN_TE, VP
 from tests.probe_fakes import KNOWN, NE, TE, TIP

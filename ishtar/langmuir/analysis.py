@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.gases import Gas
+from ishtar.langmuir.arguments import limits_of, pair, probe_of, window
 from ishtar.langmuir.background import Background, background_of, capacitance_of_ramps
 from ishtar.langmuir.hot import fitted_current, seen_by_ions
-from ishtar.langmuir.inputs import limits_of, pair, probe_of, window
 from ishtar.langmuir.model import Probe, ions
 from ishtar.langmuir.record_analysis import analyse_record
 from ishtar.langmuir.record_pickup import Line

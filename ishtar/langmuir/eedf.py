@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.langmuir.analysis import SweepResult
-from ishtar.langmuir.inputs import pair
+from ishtar.langmuir.arguments import pair
 from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE
 from ishtar.measured import Measured
 

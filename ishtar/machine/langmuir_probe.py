@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.langmuir.analysis import SweepResult, dataset_of, entries
-from ishtar.langmuir.inputs import probe_of
+from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.model import Probe
 from ishtar.langmuir.record_analysis import analyse_record
 from ishtar.langmuir.record_pickup import Line

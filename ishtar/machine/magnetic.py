@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Coils(Protocol):
-    """A set of coils: `ishtar.machine.coils.Coils`."""
+    """A set of coils: `ishtar.machine.coil_sets.Coils`."""
 
     @property
     def name(self) -> str:

@@ -32,9 +32,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.bins import resolution
 from ishtar.langmuir.engine import analyse_scaled
-from ishtar.langmuir.inputs import probe_of
 from ishtar.langmuir.table import Table
 from ishtar.machine.readings import Floats
 from ishtar.measured import Measured

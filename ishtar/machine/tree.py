@@ -13,7 +13,7 @@ from ishtar.lineage.record import record
 from ishtar.machine import magnetic
 from ishtar.machine.component import Component, ComponentError, shown
 from ishtar.machine.diff import Changes
-from ishtar.machine.plasma import plasma
+from ishtar.machine.plasma_parameters import plasma
 from ishtar.machine.readings import Time
 from ishtar.measured import Measured
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ishtar.gases import Gas
-    from ishtar.machine.coils import Coils
+    from ishtar.machine.coil_sets import Coils
     from ishtar.signals.shot_protocol import Shot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
@@ -37,7 +37,7 @@ def class_of(kind: str) -> type[Component]:
 
             return RFLine
         case "coils":
-            from ishtar.machine.coils import Coils
+            from ishtar.machine.coil_sets import Coils
 
             return Coils
         case "gas":
@@ -222,7 +222,7 @@ class Machine:
         return magnetic.field_map(self._coils(), t, z, r)
 
     def _coils(self) -> list[Coils]:
-        from ishtar.machine.coils import Coils
+        from ishtar.machine.coil_sets import Coils
 
         found = [c for c in self.of_kind("coils") if isinstance(c, Coils)]
         if not found:
