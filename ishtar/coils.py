@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError, NotFoundError, did_you_mean
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,7 @@ import warnings
 from typing import Any, NoReturn
 
 from ishtar.errors import IshtarError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 
 class GlueError(IshtarError, TypeError):

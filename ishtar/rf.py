@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError, TimeBaseError
-from ishtar.means import mean_of
-from ishtar.measured import Measured
 from ishtar.plasma.propagate import propagate
+from ishtar.quantity import Measured, mean_of
 
 __all__ = [
     "BadPower",

@@ -29,7 +29,7 @@ from ishtar.coils import (
     on_axis_measured,
     tesla_per_ampere,
 )
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 MU0 = 4e-7 * math.pi
 BIG = CoilSet(

@@ -16,7 +16,7 @@ from ishtar.detection import (
     plasma_spans,
     reflected_share,
 )
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from runner.simulate.campaign import Campaign, setup_of
 from runner.simulate.discharge import MODES, discharge
 

@@ -17,8 +17,8 @@ from ishtar.machine import KINDS, ComponentError, Machine
 from ishtar.machine.component import Component
 from ishtar.machine.gas import chosen
 from ishtar.machine.tree import class_of
-from ishtar.measured import Measured
 from ishtar.plasma import neutral_density, summary
+from ishtar.quantity import Measured
 from ishtar.shots.testbed import Testbed
 from ishtar.units import parse_unit
 from tests.machine_fakes import (

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ishtar.errors import UnitError
-from ishtar.measured import Measured
 from ishtar.plasma import (
     BadMode,
     BadPlasma,
@@ -50,6 +49,7 @@ from ishtar.plasma import (
     thermal_speed_e,
     thermal_speed_i,
 )
+from ishtar.quantity import Measured
 
 NE, TE, B = 1e17, 5.0, 0.05  # 1/m³, eV, T
 N_CM, GAUSS = NE * 1e-6, B * 1e4

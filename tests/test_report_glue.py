@@ -18,7 +18,7 @@ from IPython.utils.capture import RichOutput, capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from ishtar.errors import UnitError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.report import GlueError, ReportSkipped, glue, skip
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.rf import (
     BadPower,
     coupling,

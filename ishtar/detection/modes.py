@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ishtar.detection.antennas import UNLOADED
 from ishtar.detection.time_spans import Floats, Span, arrays, between, step_of
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 MODE_BOUNDS: dict[str, tuple[float, float]] = {
     "E": (0.19, UNLOADED),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ishtar.detection.time_spans import UNIFORM, DetectionError, Span, arrays, runs, step_of
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 
 def find_probed(

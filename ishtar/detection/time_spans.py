@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -20,7 +20,7 @@ from ishtar.langmuir.record_analysis import analyse_record
 from ishtar.langmuir.record_pickup import Line
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
 from ishtar.langmuir.table import KEYS, Table
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr

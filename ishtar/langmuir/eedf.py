@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ishtar.langmuir.analysis import SweepResult
 from ishtar.langmuir.arguments import pair
 from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 __all__ = ["EnergyDistribution", "TwoTemperatures", "energy_distribution", "two_temperatures"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from ishtar.machine import magnetic
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.readings import Time, reading
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -17,7 +17,7 @@ from ishtar.errors import (
     did_you_mean,
     nearest,
 )
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.units import parse_quantity
 
 if TYPE_CHECKING:

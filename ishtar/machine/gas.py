@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.readings import Time, reading
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas

@@ -28,7 +28,7 @@ from ishtar.machine.systematic import (
     common_sigmas,
     response_of_record,
 )
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.signals.windows import bounds, seconds
 from ishtar.units import factor
 

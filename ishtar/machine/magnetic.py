@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ishtar.machine.readings import Floats, Time
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,7 +10,7 @@ import numpy as np
 from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.readings import Time, stretch
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.units import factor
 
 

@@ -8,7 +8,7 @@ from ishtar.errors import NoSuchComponent
 from ishtar.machine.gas import GasSupply, species
 from ishtar.machine.readings import Time
 from ishtar.machine.rf_line import RFLine
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.signals.signal import Signal
 from ishtar.signals.windows import bounds, seconds
 from ishtar.units import factor

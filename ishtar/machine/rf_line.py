@@ -9,7 +9,7 @@ import numpy as np
 from ishtar.errors import TimeBaseError
 from ishtar.machine.component import Component
 from ishtar.machine.readings import Floats, Time, stretch
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.units import factor
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from ishtar.langmuir.bins import resolution
 from ishtar.langmuir.engine import analyse_scaled
 from ishtar.langmuir.table import Table
 from ishtar.machine.readings import Floats
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas

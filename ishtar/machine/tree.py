@@ -15,7 +15,7 @@ from ishtar.machine.component import Component, ComponentError, shown
 from ishtar.machine.diff import Changes
 from ishtar.machine.plasma_parameters import plasma
 from ishtar.machine.readings import Time
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr

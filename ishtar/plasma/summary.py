@@ -10,12 +10,12 @@ from ishtar.errors import IshtarError
 from ishtar.gases import Gas
 from ishtar.gases import gas as _gas
 from ishtar.langmuir.theory import ELECTRON_MASS
-from ishtar.measured import Measured
 from ishtar.plasma import collisions as c
 from ishtar.plasma import formulary as f
 from ishtar.plasma.cross_sections import has_cross_sections, relative_sigma
 from ishtar.plasma.helicon import helicon_density, helicon_wavelength
 from ishtar.plasma.propagate import propagate
+from ishtar.quantity import Measured
 
 __all__ = ["BadPlasma", "summary"]
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.spectral.measured_lines import measure_lines
 from ishtar.spectral.welch import BadSpectrum
 
