@@ -7,8 +7,8 @@ ratio ρ of probe radius to electron Debye length. Currents are sums of
 * attracted electrons above ``Vp``, Laframboise's cylinder (:func:`electron_factor`);
 * attracted cold ions below ``Vp``, Laframboise's cylinder (:func:`ion_factor`).
 
-Collisions, drifts, secondary electrons, negative ions and the field lines' shadow are left out;
-what a magnetic field does to the electrons is one number, ``reduction``.
+Collisions, drifts, secondary electrons, negative ions and shadowing along field lines are
+neglected; the effect of a magnetic field on the electrons is one number, ``reduction``.
 
 References
 ----------
@@ -49,7 +49,7 @@ VACUUM_PERMITTIVITY = 8.8541878128e-12  # F/m
 Floats = NDArray[np.float64]
 
 # Attracted electrons: Laframboise's table for a cylinder, Ti = Te, 1 ≤ ρ ≤ 100, (V − Vp)/Te ≤ 25,
-# fitted by us: at most 2.4 % off, 0.9 % rms. The power 6 joins the two branches.
+# fitted by us: error at most 2.4 %, 0.9 % rms. The power 6 joins the two branches.
 _JOIN = 6
 _S0, _S1, _S2 = 1.484, 2.377, 1.443
 _B0, _B1 = 0.457, 9.97
@@ -72,26 +72,50 @@ def debye_length(ne: ArrayLike, te: ArrayLike) -> Floats:
         Electron density, 1/m³.
     te : array_like
         Electron temperature, eV.
+
+    Returns
+    -------
+    float64, shape of the broadcast, m
     """
     ne, te = np.asarray(ne, float), np.asarray(te, float)
     return np.asarray(np.sqrt(VACUUM_PERMITTIVITY * te / (ELEMENTARY_CHARGE * ne)))
 
 
 def bohm_speed(te: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the Bohm speed √(e Te / mᵢ) of cold ions, m/s, for ``te`` in eV."""
+    """Return the Bohm speed √(e Te / mᵢ) of cold ions.
+
+    Parameters
+    ----------
+    te : array_like
+        Electron temperature, eV.
+    gas : str or Gas
+        Working gas.
+
+    Returns
+    -------
+    float64, shape of ``te``, m/s
+    """
     return np.asarray(np.sqrt(ELEMENTARY_CHARGE * np.asarray(te, float) / _gas(gas).ion_mass))
 
 
 def probe_area(radius: float, length: float, *, end: bool = True) -> float:
-    """Return the collecting area of a cylindrical tip, m²: its side and, with ``end``, one end."""
+    """Return the collecting area of a cylindrical tip, m².
+
+    Parameters
+    ----------
+    radius, length : float
+        Of the tip, m.
+    end : bool
+        Whether the free end πr² adds to the side 2πrl.
+    """
     return 2.0 * math.pi * radius * length + (math.pi * radius**2 if end else 0.0)
 
 
 def electron_factor(x: ArrayLike, rho: ArrayLike) -> Floats:
     """Return the electron current in units of the thermal flux.
 
-    Below the plasma potential ``exp(x)``. Above it Laframboise's cylinder [1]_, as a fit to his
-    table: the orbital-motion limit ``u`` [5]_ cut off by a slow power law ``v``::
+    ``exp(x)`` below the plasma potential. Above it, a fit to Laframboise's table for a cylinder
+    [1]_: the orbital-motion limit ``u`` [5]_ cut off by a slow power law ``v``::
 
         F  = ((1 + s⁻⁶) / (u⁻⁶ + v⁻⁶))^(1/6) · (1 + c x/(1 + 3x)²)
         u² = 1 + x (4/π + (2 − 4/π)/(1 + 3.3 x))          ≈ (2√(x/π) + exp(x) erfc(√x))²
@@ -157,7 +181,7 @@ def _electron_branches(x: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
     drho = log1p
     drho *= w
     drho -= part * dlns
-    # F = F₀ (1 + c h), h = x/(1 + 3 x)², c what the slope of F₀ at 0 lacks to one
+    # F = F₀ (1 + c h), h = x/(1 + 3 x)², c = 1 − slope of F₀ at 0
     c = part * (1.0 - b)
     dc = -6.0 * part * (1.0 - part) * dlns * (1.0 - b) - part * db
     t = 1.0 / (1.0 + 3.0 * up)
@@ -186,9 +210,9 @@ def ion_coefficients(rho: ArrayLike) -> tuple[Floats, Floats]:
         a = 1.18 − 0.00080 ρ^1.35        b = 0.0684 + (0.722 + 0.928 ρ)^−0.729
 
     and for ρ ≤ 1 the orbital-motion limit a = 2/√π, b = 1/2 [5]_. In between we join them
-    smoothly (the two differ by less than 4 %). Beyond 50 a is kept and b falls as ρ^−0.45, which
-    follows Chen's fit to the same curves [6]_, relative to 50, within 2 % up to 100, where the
-    curves end.
+    smoothly (the two differ by less than 4 %). Beyond 50, a is constant and b falls as ρ^−0.45,
+    which agrees with Chen's fit to the same curves [6]_, relative to 50, within 2 % up to 100,
+    where the curves end.
     """
     a, _, b, _ = _ion_coefficients(np.asarray(rho, float))
     return a, b
@@ -218,9 +242,9 @@ def ion_factor(eta: ArrayLike, rho: ArrayLike) -> Floats:
     """Return the cold ions' current in units of e ne A √(e Te / 2π mᵢ).
 
     Laframboise's cylinder [1]_ for Ti ≪ Te in the power-law form ``a η^b`` of [2]_, [3]_, from
-    the orbital-motion limit (ρ small) to a thin sheath (ρ ≈ 50). It is meant for η > 1; towards
-    the plasma potential we let it vanish smoothly by η → ½ ln(1 + exp 2η), where the electron
-    current is a hundred times larger and hides it.
+    the orbital-motion limit (ρ small) to a thin sheath (ρ ≈ 50). It is valid for η > 1; towards the
+    plasma potential, where the electron current is a hundred times larger, we let it vanish
+    smoothly by η → ½ ln(1 + exp 2η).
 
     Parameters
     ----------
@@ -238,7 +262,7 @@ def _ion(eta: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _ion_of(soft: Floats, dsoft: Floats, rho: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the same of what `_softened` returns."""
+    """Return the same for the results of `_softened`."""
     a, da, b, db = _ion_coefficients(rho)
     soft = np.maximum(soft, 1e-200)  # far above Vp: no ions, and no log of zero
     log = np.log(soft)
@@ -304,20 +328,19 @@ def probe_current(
     radius, length : float
         Of the tip, m.
     end : bool
-        Whether the tip's end collects, too.
+        Whether the free end of the tip collects as well.
     reduction : array_like
-        R, 0 < R ≤ 1: what a magnetic field leaves of the electron current. Once the electrons' gyro
-        radius is below the probe's, their flux tube is refilled only by transport across
-        the field and the whole electron branch shrinks by R = 1/(1 + ψ), ψ = resistance of the
-        tube over that of the sheath (Hutchinson [4]_, sec. 3.3). The unmagnetised ions stay.
+        R, 0 < R ≤ 1, factor of a magnetic field on the electron current. If the electrons'
+        gyroradius is smaller than the probe's, only transport across the field refills their flux
+        tube, and the whole electron branch is reduced by R = 1/(1 + ψ), ψ = resistance of the tube
+        over that of the sheath (Hutchinson [4]_, sec. 3.3). The ions are unmagnetised.
     rf_rms : array_like
         Sinusoidal voltage across the sheath, V rms, too fast to be resolved: the current is
-        averaged over it. The slope of the logarithm stays, V_f falls, the knee turns round.
+        averaged over it. The logarithmic slope is unchanged, Vf falls, the knee becomes rounder.
 
     Returns
     -------
-    numpy.ndarray
-        float64, shape of the broadcast.
+    float64, shape of the broadcast, A
     """
     bias, vp = np.asarray(bias, float), np.asarray(vp, float)
     ne, te = np.asarray(ne, float), np.asarray(te, float)
@@ -352,8 +375,17 @@ def floating_potential(
 ) -> Floats:
     """Return the bias at which :func:`probe_current` is zero, V.
 
-    Solves ``ln R − η − ½ ln(mₑ/mᵢ) = ln G(η, ρ)`` for η = (Vp − Vf)/Te by Newton's method; the area
-    drops out. Parameters as there.
+    Solves ``ln R − η − ½ ln(mₑ/mᵢ) = ln G(η, ρ)`` for η = (Vp − Vf)/Te by Newton's method; the
+    result does not depend on the area.
+
+    Parameters
+    ----------
+    ne, te, vp, gas, radius, reduction
+        As in :func:`probe_current`.
+
+    Returns
+    -------
+    float64, shape of the broadcast, V
     """
     ne, te, vp = np.asarray(ne, float), np.asarray(te, float), np.asarray(vp, float)
     rho = radius / debye_length(ne, te)
@@ -363,7 +395,7 @@ def floating_potential(
     eta = np.broadcast_to(start, np.broadcast_shapes(start.shape, rho.shape)).copy()
     for _ in range(30):
         g, dg, _ = _ion(eta, rho)
-        # d/dη of ln G + η − start: always above 1, so that the step cannot run away
+        # the derivative of ln G + η − start is always above 1, so the step cannot diverge
         step = (np.log(g) + eta - start) / (dg / g + 1.0)
         eta = eta - step
         if np.all(np.abs(step) < 1e-12 * (1.0 + np.abs(eta))):
@@ -383,8 +415,17 @@ def ion_saturation_current(
 ) -> Floats:
     """Return the ion current at the floating potential, A, positive.
 
-    A cylinder's ion current never saturates; the floating potential is a place that every sweep
-    contains and at which no extrapolation is needed. Parameters as in :func:`probe_current`.
+    The ion current of a cylinder never saturates; every sweep includes the floating potential, so
+    that no extrapolation is needed.
+
+    Parameters
+    ----------
+    ne, te, gas, radius, length, end, reduction
+        As in :func:`probe_current`.
+
+    Returns
+    -------
+    float64, shape of the broadcast, A
     """
     ne, te = np.asarray(ne, float), np.asarray(te, float)
     vf = floating_potential(ne=ne, te=te, vp=0.0, gas=gas, radius=radius, reduction=reduction)
