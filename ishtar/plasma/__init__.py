@@ -1,4 +1,4 @@
-"""What a plasma of given density, temperature, field and pressure does: a formulary with errors.
+"""Plasma parameters from density, temperature, field and pressure: a formulary with errors.
 
 >>> from ishtar.quantity import Measured
 >>> from ishtar.plasma import summary

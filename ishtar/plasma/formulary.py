@@ -1,8 +1,8 @@
 """Frequencies, lengths and speeds of a magnetised plasma: SI units, temperatures in eV.
 
 Every function is vectorised and broadcasts its arguments; ions are singly charged. Frequencies
-``omega_*`` are angular, rad/s: divide by 2π for what a spectrum shows. A field of zero gives
-infinite Larmor radii, its sign does not matter.
+``omega_*`` are angular, rad/s: divide by 2π for the frequency in a spectrum. Without a field the
+Larmor radii are infinite; the sign of the field does not matter.
 
 The Debye length and the Bohm speed are those of :mod:`ishtar.langmuir`.
 
@@ -82,7 +82,7 @@ def omega_ci(b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
 def omega_lh(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     """Return the lower hybrid frequency, rad/s.
 
-    ``1/ω² = 1/(ωci² + ωpi²) + 1/(ωce ωci)`` [2]_: √(ωce ωci) in a dense plasma, ωpi in a thin one.
+    ``1/ω² = 1/(ωci² + ωpi²) + 1/(ωce ωci)`` [2]_: √(ωce ωci) at high density, ωpi at low density.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def omega_lh(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
 
 
 def thermal_speed_e(te: ArrayLike) -> Floats:
-    """Return √(e Te/mₑ), m/s, for ``te`` in eV: the formulary's thermal speed [1]_."""
+    """Return the electron thermal speed √(e Te/mₑ), m/s, for ``te`` in eV [1]_."""
     return _thermal(te, ELECTRON_MASS)
 
 
 def thermal_speed_i(ti: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return √(e Ti/mᵢ), m/s, for ``ti`` in eV [1]_."""
+    """Return the ion thermal speed √(e Ti/mᵢ), m/s, for ``ti`` in eV [1]_."""
     return _thermal(ti, _gas(gas).ion_mass)
 
 
@@ -126,18 +126,18 @@ def sound_speed(te: ArrayLike, ti: ArrayLike = 0.0, gas: str | Gas = "Ar") -> Fl
 
 
 def alfven_speed(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return |B|/√(μ₀ ne mᵢ), m/s, for ``ne`` in 1/m³, ``b`` in T [1]_."""
+    """Return the Alfvén speed |B|/√(μ₀ ne mᵢ), m/s, for ``ne`` in 1/m³, ``b`` in T [1]_."""
     density = np.asarray(ne, float) * _gas(gas).ion_mass
     return np.asarray(np.abs(np.asarray(b, float)) / np.sqrt(VACUUM_PERMEABILITY * density))
 
 
 def larmor_radius_e(te: ArrayLike, b: ArrayLike) -> Floats:
-    """Return the electrons' √(e Te/mₑ)/ωce, m, for ``te`` in eV, ``b`` in T [1]_."""
+    """Return the electron Larmor radius √(e Te/mₑ)/ωce, m, for ``te`` in eV, ``b`` in T [1]_."""
     return _over(thermal_speed_e(te), omega_ce(b))
 
 
 def larmor_radius_i(ti: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the ions' √(e Ti/mᵢ)/ωci, m, for ``ti`` in eV, ``b`` in T [1]_."""
+    """Return the ion Larmor radius √(e Ti/mᵢ)/ωci, m, for ``ti`` in eV, ``b`` in T [1]_."""
     return _over(thermal_speed_i(ti, gas), omega_ci(b, gas))
 
 
@@ -147,13 +147,13 @@ def skin_depth(ne: ArrayLike) -> Floats:
 
 
 def beta(ne: ArrayLike, te: ArrayLike, b: ArrayLike, ti: ArrayLike = 0.0) -> Floats:
-    """Return the plasma's pressure over the field's, e ne (Te + Ti)/(B²/2μ₀) [1]_."""
+    """Return plasma over magnetic pressure, e ne (Te + Ti)/(B²/2μ₀) [1]_; 1/m³, eV, T."""
     temperature = np.asarray(te, float) + np.asarray(ti, float)
     pressure = ELEMENTARY_CHARGE * np.asarray(ne, float) * temperature
     return _over(pressure * 2.0 * VACUUM_PERMEABILITY, np.asarray(b, float) ** 2)
 
 
 def _over(a: ArrayLike, b: ArrayLike) -> Floats:
-    """Return a/b, infinite where b is 0: without a field there is no Larmor circle."""
+    """Return a/b, infinite if b is 0, as the Larmor radius without a field."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.asarray(a, float) / np.asarray(b, float))
