@@ -22,7 +22,7 @@ class Measured:
     Parameters
     ----------
     value : float
-        NaN where there is none.
+        NaN for a missing value.
     sigma : float
         One standard deviation, in the same unit; NaN if unknown.
     unit : str

@@ -231,7 +231,7 @@ class TestTheFloor:
 
     @pytest.mark.parametrize("correlation", [1.01, -1.5])
     def test_more_than_whole_does_not(self, correlation):
-        with pytest.raises(BadPower, match="correlation is -?1"):
+        with pytest.raises(BadPower, match=r"correlation is -?1"):
             coupling(*powers(), correlation=correlation)
 
     def test_less_than_a_watt_is_on(self):

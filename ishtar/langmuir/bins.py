@@ -190,7 +190,7 @@ def with_scatter(bins: Bins, samples: SortedSamples, residual: Floats) -> Bins:
 
 
 def resolution(values: Floats) -> float:
-    """Return the quantisation step of a record in the unit of ``values``, 0 if there is none."""
+    """Return the quantisation step of a record in the unit of ``values``, 0 if not quantised."""
     flat = values[np.isfinite(values)].ravel()
     if flat.size > 20_000:
         flat = flat[: 20_000 * (flat.size // 20_000) : flat.size // 20_000]

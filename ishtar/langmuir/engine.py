@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins, bin_samples, with_scatter
-from ishtar.langmuir.fallback_fit import FallbackFit, fit_with_model_error, hopeless_chi2
+from ishtar.langmuir.fallback_fit import FallbackFit, abandon_chi2, fit_with_model_error
 from ishtar.langmuir.first_fit import FirstFit, first_fits_of, first_guess, with_shape
 from ishtar.langmuir.hot import TWO, hot_electrons
 from ishtar.langmuir.model import BLUR, LN_TE, N_SHAPED, Probe
@@ -91,8 +91,8 @@ def _fit_block(first: FirstFit, step: float, reduction: float | None) -> None:
     )
     # The shape is always free within the error of the theory. If only a visible misfit freed it,
     # noise that hides the misfit would make the density precise but wrong.
-    hopeless = hopeless_chi2(bins)
-    best = fit.solve(with_shape(theta), points, hopeless=hopeless)
+    abandon_above = abandon_chi2(bins)
+    best = fit.solve(with_shape(theta), points, abandon_above=abandon_above)
     # again if the density differs from that assumed for the knee
     moved = np.zeros(rows.size, bool)
     if probe.radius:
@@ -101,7 +101,7 @@ def _fit_block(first: FirstFit, step: float, reduction: float | None) -> None:
     knee = np.where(moved[:, None], best.theta[:, : theta.shape[1]], theta)
     points = replace(points, probe=probe.held(knee))
     if moved.any():
-        again = fit.solve(best.theta[moved], points.rows(moved), hopeless=hopeless)
+        again = fit.solve(best.theta[moved], points.rows(moved), abandon_above=abandon_above)
         best = best.replaced(moved, again)
     best = _refit(best, first_guess(bins, points.probe), points)
     one = fit_with_model_error(best, points)

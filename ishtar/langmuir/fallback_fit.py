@@ -21,7 +21,7 @@ _MIN_INFLATION = 0.3
 N_FREE = 3  # parameters without a prior: those with one add to χ² as well
 
 
-def hopeless_chi2(bins: Bins) -> float:
+def abandon_chi2(bins: Bins) -> float:
     """Return a χ² far above the threshold from which `fit_with_model_error` fits again."""
     return float(4.0 * bins.bias.shape[1])
 
@@ -40,7 +40,7 @@ class FallbackFit:
     stretch : (n,) float64
         Factor on the variances for correlated residuals.
     model_error : (n,) float64
-        Relative misfit beyond the noise; 0 if there is none.
+        Relative misfit beyond the noise; 0 if χ² is good.
     """
 
     solution: fit.Solution

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins, SortedSamples, bin_edges, bin_samples, sort_by_bias
+from ishtar.langmuir.current_factors import ion_branch
 from ishtar.langmuir.model import N_SHAPED, Probe, model
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
 from ishtar.langmuir.outliers import without_outliers
 from ishtar.langmuir.table import Table, empty_table
-from ishtar.langmuir.theory import _ion
 from ishtar.langmuir.validity import Verdicts, refuse_unusable
 
 Floats = NDArray[np.float64]
@@ -179,7 +179,9 @@ def first_guess(bins: Bins, probe: Probe) -> Floats:
     ion = np.maximum(ion, 1e-3 * top)
     ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * 2.0))
     for _ in range(4):
-        factor = _ion(eta, probe.rho(ln_ne, ln_te))[0] if probe.radius else 1.5 * (1 + 0.03 * eta)
+        factor = (
+            ion_branch(eta, probe.rho(ln_ne, ln_te))[0] if probe.radius else 1.5 * (1 + 0.03 * eta)
+        )
         ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * factor))
     ln_r = np.log(top / (probe.electron_scale * np.sqrt(te))) - ln_ne
     theta = np.stack([ln_ne, ln_te, vp, np.clip(ln_r, -4.0, 1.0)], axis=1)

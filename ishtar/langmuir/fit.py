@@ -65,7 +65,7 @@ _EXCESS_R_WEIGHT = 1.0 / 0.15**2  # weight of R = 1 for an R above it
 _BLUR_RANGE = (-0.5, 4.0)
 _FIXED = 1e8  # weight of a known parameter
 _REVIEW_EVERY, _MIN_PROGRESS = 5, 0.1  # iterations, and the decrease of χ² required in them
-_HOPELESS_ITERATIONS = 12
+_ABANDON_AFTER = 12
 
 _BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
 
@@ -164,7 +164,7 @@ def solve(
     sharp: Flags | None = None,
     tolerance: float = 3e-3,
     max_iterations: int | None = None,
-    hopeless: float = np.inf,
+    abandon_above: float = np.inf,
     form: Form = SINGLE,
 ) -> Solution:
     """Fit all sweeps by weighted least squares.
@@ -208,7 +208,7 @@ def solve(
             prior_weight[part],
             tolerance,
             max_iterations or form.max_iterations,
-            hopeless,
+            abandon_above,
             form,
         )
     return Solution(
@@ -244,7 +244,7 @@ def _solve_block(
     prior_weight: Floats,
     tolerance: float,
     max_iterations: int,
-    hopeless: float,
+    abandon_above: float,
     form: Form,
 ) -> tuple[Floats, Floats, Floats, Floats, Flags]:
     n, p = theta.shape
@@ -321,8 +321,8 @@ def _solve_block(
         damping = np.where(better, damping * 0.1, damping * 8.0)
         keep = ~finished & (damping < 1e6)
         cost = np.where(better, t_cost, cost)
-        if iteration >= _HOPELESS_ITERATIONS:
-            keep &= cost < hopeless
+        if iteration >= _ABANDON_AFTER:
+            keep &= cost < abandon_above
         cost = cost[keep]
         grad = np.where(better[:, None], t_grad, grad)[keep]
         hess = np.where(better[:, None, None], t_hess, hess)[keep]

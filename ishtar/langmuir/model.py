@@ -15,14 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.gases import Gas
-from ishtar.langmuir.theory import (
-    ELECTRON_MASS,
-    ELEMENTARY_CHARGE,
-    VACUUM_PERMITTIVITY,
-    _electron,
-    _ion_of,
-    _softened,
-)
+from ishtar.langmuir.current_factors import electron_branch, ion_branch_of, softened
+from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE, VACUUM_PERMITTIVITY
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -161,7 +155,7 @@ def branches(
         out.f_r = out.f_power = out.f_hold = out.g_slope = none
     if electrons:
         held = probe.rho_electrons
-        out.f, out.f_x, out.f_rho = _electron(x, rho if held is None else held[:, None])
+        out.f, out.f_x, out.f_rho = electron_branch(x, rho if held is None else held[:, None])
         if held is not None or not probe.radius:
             out.f_rho = np.zeros_like(x)
         if shaped:
@@ -169,9 +163,9 @@ def branches(
             _hold(out, x, np.exp(theta[:, LN_R, None]), theta[:, HOLD, None])
     if not ions:
         return out
-    soft, dsoft = _softened(-x)
+    soft, dsoft = softened(-x)
     if probe.radius:
-        out.g, out.g_eta, out.g_rho = _ion_of(soft, dsoft, rho)
+        out.g, out.g_eta, out.g_rho = ion_branch_of(soft, dsoft, rho)
     else:
         # Bohm's flux, reached within about one Te below Vp
         gate = soft / (soft + 0.5)

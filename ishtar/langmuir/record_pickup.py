@@ -281,8 +281,8 @@ def _frequency(
                 continue
             k = int(hit[np.argmax(power[hit])])
             # a line is isolated; the wing of a harmonic of the sweeps is not
-            beside = np.concatenate([power[max(k - 14, 0) : k - 3], power[k + 4 : k + 15]])
-            if power[k] < limit[k] * np.median(beside):
+            neighbours = np.concatenate([power[max(k - 14, 0) : k - 3], power[k + 4 : k + 15]])
+            if power[k] < limit[k] * np.median(neighbours):
                 continue
             size_of = float(power[k]) / size**2
             if size_of > best:

@@ -196,9 +196,9 @@ def judge(
             chi2,
         )
         ne = value["ne"]
-        unsure = (sigma["Te"] > _MAX_SIGMA_TE * te) | (sigma["ne"] > _MAX_SIGMA_LN_NE * ne)
+        imprecise = (sigma["Te"] > _MAX_SIGMA_TE * te) | (sigma["ne"] > _MAX_SIGMA_LN_NE * ne)
         verdicts.refuse(
-            unsure & (model_error > 0.0),
+            imprecise & (model_error > 0.0),
             "not the curve of one Maxwellian: it differs by {:.0%}, Te {:.2g} ± {:.2g} eV",
             model_error,
             te,

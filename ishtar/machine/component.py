@@ -148,7 +148,7 @@ class Component:
         NoSuchComponent
             No such parameter.
         UnitError
-            It is no quantity, or its unit does not convert.
+            It is not a quantity, or its unit does not convert.
         """
         return self._number(name, self.parameter(name), unit)
 
@@ -164,7 +164,7 @@ class Component:
         Raises
         ------
         UnitError
-            It is negative, no quantity, or its unit does not convert.
+            It is negative, not a quantity, or its unit does not convert.
         """
         if not self.has(name + SIGMA):
             return 0.0
@@ -186,7 +186,7 @@ class Component:
         Raises
         ------
         UnitError
-            It is no finite number.
+            It is not a finite number.
         """
         written = self.parameter(name)
         if isinstance(written, bool) or not isinstance(written, int | float):

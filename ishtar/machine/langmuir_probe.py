@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.langmuir.analysis import SweepResult, dataset_of, entries
@@ -15,12 +14,19 @@ from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.model import Probe
 from ishtar.langmuir.record_analysis import analyse_record
 from ishtar.langmuir.record_pickup import Line
-from ishtar.langmuir.sweeps import Sweeps, find_sweeps
 from ishtar.langmuir.table import Table
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.gas import recorded_gas, working_gas
 from ishtar.machine.manipulator import Manipulator, Position
-from ishtar.machine.readings import Time, gain_and_offset
+from ishtar.machine.probe_records import (
+    MARGIN_S,
+    Quiet,
+    background_from,
+    longest,
+    ramps_at,
+    recorder_limits,
+)
+from ishtar.machine.readings import Time, gain_and_offset, interval
 from ishtar.machine.systematic import (
     Record,
     SharedUncertainty,
@@ -29,22 +35,16 @@ from ishtar.machine.systematic import (
     response_of_record,
 )
 from ishtar.quantity import Measured
-from ishtar.signals.windows import bounds, seconds
+from ishtar.signals.windows import seconds
 from ishtar.units import factor
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ishtar.gases import Gas
-    from ishtar.langmuir import Background
-    from ishtar.signals.signal import Signal
 
-Quiet = tuple[float, float] | Literal["before"] | None
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
-MARGIN_S = 0.05  # read on both sides of a time, so that its first and last ramps are complete
-MAX_RAMP_S = 5.0  # longest ramp searched for
 NEIGHBOURS = 64  # ramps on either side of one: pick-up and scatter show only in many
-MIN_QUIET_S = 0.05  # of record before the trigger, to determine the background from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,12 +146,12 @@ class LangmuirProbe(Component):
             The bias is not swept at that time, or no gas is given or recorded.
         """
         working, t = self._gas(gas), seconds(t, f"t={t!r}")
-        ramps = _ramps(self.signal("bias"), (t, t), factor(self.signal("bias").unit, "V"))[1]
-        near = _longest(ramps) * NEIGHBOURS if len(ramps) else MARGIN_S
+        ramps = ramps_at(self.signal("bias"), (t, t), factor(self.signal("bias").unit, "V"))[1]
+        near = longest(ramps) * NEIGHBOURS if len(ramps) else MARGIN_S
         record, uncertain = self._read((t - near, t + near), quiet)
         all_ramps = record.sweeps
         k = int(np.argmin(np.abs(all_ramps.time - t))) if len(all_ramps) else 0
-        if not len(all_ramps) or abs(all_ramps.time[k] - t) > 2.0 * _longest(all_ramps):
+        if not len(all_ramps) or abs(all_ramps.time[k] - t) > 2.0 * longest(all_ramps):
             hint = f", the nearest sweep is at {all_ramps.time[k]:.4g} s" if len(all_ramps) else ""
             raise ComponentError(
                 f"{self.text('bias')} is not swept at {t:g} s{hint}: choose another time",
@@ -204,7 +204,7 @@ class LangmuirProbe(Component):
             Bias and current have different time bases, or no sample in that time.
         """
         working = self._gas(gas)
-        return self._table(*self._read(None if t is None else _window(t), quiet), working)
+        return self._table(*self._read(None if t is None else interval(t), quiet), working)
 
     def _table(self, record: Record, uncertain: SharedUncertainty, gas: Gas) -> xr.Dataset:
         """Return the analysis of a record's ramps, with the sigmas that they share."""
@@ -306,7 +306,7 @@ class LangmuirProbe(Component):
                 "them and call ishtar.langmuir.analyse_sweeps"
             )
         to_volts = factor(bias.unit, "V")
-        part, ramps = _ramps(bias, t, to_volts)
+        part, ramps = ramps_at(bias, t, to_volts)
         bias_part, current_part = bias[part], current[part]
         volts, amperes = bias_part.values(), current_part.values()
         to_amperes = factor(current.unit, "A")
@@ -317,8 +317,8 @@ class LangmuirProbe(Component):
             t0=bias_part.t0,
             dt=bias.dt,
             sweeps=ramps,
-            background=_background(bias, current, quiet),
-            limits=_limits(current_part, amperes * to_amperes),
+            background=background_from(bias, current, quiet),
+            limits=recorder_limits(current_part, amperes * to_amperes),
         )
         uncertain = SharedUncertainty(
             tip=self.tip,
@@ -327,89 +327,3 @@ class LangmuirProbe(Component):
             current_gain=gain_and_offset(current_part, amperes)[0],
         )
         return record, uncertain
-
-
-def _ramps(bias: Signal, t: tuple[float, float] | None, to_volts: float) -> tuple[slice, Sweeps]:
-    """Return the slice to read around a time, and its ramps whose middles are in that time.
-
-    For a single time, all ramps of the slice.
-    """
-    dt, margin = bias.dt or math.nan, MARGIN_S
-    while True:
-        part = slice(None) if t is None else slice(t[0] - margin, t[1] + margin)
-        near = bias[part]
-        if not near.n:
-            when = "any time" if t is None else f"{t[0]:g} s"
-            raise TimeBaseError(
-                f"{bias.name} has no sample at {when}: its record runs from {bias.t0:.4g} to "
-                f"{bias.t0 + dt * bias.n:.4g} s, choose a time in it"
-            )
-        ramps = find_sweeps(near.values() * to_volts, dt, t0=near.t0)
-        # a ramp may be cut at either end; a margin of two ramps keeps the wanted ones complete
-        complete = len(ramps) and 2.0 * _longest(ramps) <= margin
-        if complete or near.n == bias.n or margin > MAX_RAMP_S:
-            break
-        margin *= 4.0
-    if t is None or t[0] == t[1]:
-        return part, ramps
-    start, stop = t
-    return part, _selected(ramps, (ramps.time >= start) & (ramps.time < stop))
-
-
-def _background(bias: Signal, current: Signal, quiet: Quiet) -> Background:
-    """Return offset, leakage and capacitance in V and A from a time without plasma."""
-    from ishtar.langmuir import Background, SweepError
-    from ishtar.langmuir.background import background_of
-
-    if quiet == "before":
-        quiet = (bias.t0, 0.0) if bias.t0 <= -MIN_QUIET_S else None
-    if quiet is None:
-        return Background()
-    if isinstance(quiet, str):
-        raise SweepError(f"quiet={quiet!r} is invalid: give (from, until) in s, 'before' or None")
-    volts, amperes = (s[float(quiet[0]) : float(quiet[1])].values() for s in (bias, current))
-    scaled = volts * factor(bias.unit, "V"), amperes * factor(current.unit, "A")
-    return background_of(*scaled, dt=bias.dt or math.nan)
-
-
-def _limits(current: Signal, amperes: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return the lowest and highest current of the recorder, A, if the record reaches either.
-
-    These are the limits of the recorded integers, such as 16 bits. A recorder that stores fewer
-    bits in such integers never reaches them, and its limits are unknown.
-    """
-    counts = np.asarray(current.raw().values)
-    if counts.dtype.kind not in "iu" or not counts.size:
-        return None
-    info = np.iinfo(counts.dtype)
-    touched = amperes[(counts == info.min) | (counts == info.max)]
-    if not touched.size:
-        return None
-    inside = float(np.median(amperes))
-    low, high = touched[touched < inside], touched[touched >= inside]
-    return (
-        float(low.max()) if low.size else -math.inf,
-        float(high.min()) if high.size else math.inf,
-    )
-
-
-def _window(t: tuple[float, float]) -> tuple[float, float]:
-    start, stop = (math.nan if bound is None else bound for bound in bounds(t))
-    if not start < stop:
-        raise TimeBaseError(f"from {start:g} until {stop:g} s is empty: give t=(2.0, 3.0)")
-    return start, stop
-
-
-def _selected(ramps: Sweeps, mask: NDArray[np.bool_]) -> Sweeps:
-    return Sweeps(
-        start=ramps.start[mask],
-        stop=ramps.stop[mask],
-        direction=ramps.direction[mask],
-        t0=ramps.t0,
-        dt=ramps.dt,
-    )
-
-
-def _longest(ramps: Sweeps) -> float:
-    """Return the duration of the longest ramp, s."""
-    return float((ramps.stop - ramps.start).max()) * ramps.dt

@@ -65,7 +65,7 @@ class Manipulator(Component):
         return Position(stated.value, stated.sigma, "m", f"declared at {self.where}; {found}")
 
     def _measured(self, t: Time | None) -> Position | str:
-        """Return the position by the signal, or why there is none."""
+        """Return the position by the signal, or the reason why it cannot be used."""
         if not self.has("signal"):
             return "no signal is declared"
         try:

@@ -38,9 +38,7 @@ def window_at(signal: Signal, t: Time | None) -> Signal:
     if t is None:
         part, when = signal, "any time"
     elif isinstance(t, tuple):
-        start, stop = (math.nan if bound is None else bound for bound in bounds(t))
-        if not start < stop:
-            raise TimeBaseError(f"from {start:g} until {stop:g} s is empty: give t=(2.0, 3.0)")
+        start, stop = interval(t)
         part, when = signal[start:stop], f"{start:g} … {stop:g} s"
     else:
         part, when = _window_around(signal, seconds(t, f"t={t!r}")), f"{t:g} s"
@@ -51,6 +49,14 @@ def window_at(signal: Signal, t: Time | None) -> Signal:
             f"{last:.4g} s, choose a time in it"
         )
     return part
+
+
+def interval(t: tuple[float, float]) -> tuple[float, float]:
+    """Return from and until, s; TimeBaseError unless from is before until."""
+    start, stop = (math.nan if bound is None else bound for bound in bounds(t))
+    if not start < stop:
+        raise TimeBaseError(f"from {start:g} until {stop:g} s is empty: give t=(2.0, 3.0)")
+    return start, stop
 
 
 def reading(signal: Signal, t: Time | None, unit: str) -> Measured:

@@ -1,4 +1,4 @@
-"""Lines of a spectrum: detect above the noise floor, fit jointly, merge what is not resolved."""
+"""Lines of a spectrum: detect above the noise floor, fit jointly, merge the unresolved."""
 
 from __future__ import annotations
 
