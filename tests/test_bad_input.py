@@ -163,7 +163,9 @@ class TestMachine:
         for ask in (gas.pressure, probe.sweep if not isinstance(t, tuple) else probe.sweeps):
             if t is None and ask == gas.pressure:
                 continue  # all of the record
-            with pytest.raises(TimeBaseError, match=r"is no (time|stretch of time)|s is empty") as caught:
+            with pytest.raises(
+                TimeBaseError, match=r"is no (time|stretch of time)|s is empty"
+            ) as caught:
                 ask(t)
             assert isinstance(caught.value, IshtarError)
 
