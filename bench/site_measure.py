@@ -25,7 +25,7 @@ PHASES = {  # function called by `publish` → its purpose
     "_mentioning": "look",
     "write_subject": "shots and days",
     "write_across": "across shots",
-    "write_beside": "templates, signals, devices, weeks, months, feeds",
+    "write_reference_pages": "templates, signals, devices, weeks, months, feeds",
     "home_page": "home, latest, days",
     "days_page": "home, latest, days",
     "latest_page": "home, latest, days",

@@ -253,8 +253,12 @@ def flux(
 
     Parameters
     ----------
-    coils, currents, r, z
-        As in :func:`field`.
+    coils : sequence of CoilSet
+        All sets.
+    currents : mapping of str to float
+        Current through the conductor of every set, A, by name.
+    r, z : array_like
+        Distance from the axis and position along it, m; broadcast against each other.
 
     Returns
     -------
@@ -325,8 +329,10 @@ def magpylib_sources(coils: Sequence[CoilSet], currents: Mapping[str, float]) ->
 
     Parameters
     ----------
-    coils, currents
-        As in :func:`field`.
+    coils : sequence of CoilSet
+        All sets.
+    currents : mapping of str to float
+        Current through the conductor of every set, A, by name.
     """
     import magpylib
 

@@ -106,7 +106,17 @@ class TimeBaseError(IshtarError, ValueError):
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Return the known names most like ``name``, best first; letter case does not count."""
+    """Return the known names most like ``name``, best first; letter case does not count.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+        What there is.
+    n : int, optional
+        At most this many.
+    """
     by_folded: dict[str, list[str]] = {}
     for k in known:
         by_folded.setdefault(k.casefold(), []).append(k)
@@ -115,6 +125,14 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'Lang_I'?"`` or, where nothing is near, an empty string."""
+    """Return ``"; did you mean 'Lang_I'?"`` or, where nothing is near, an empty string.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+        What there is.
+    """
     hits = nearest(name, known)
     return f"; did you mean {' or '.join(repr(h) for h in hits)}?" if hits else ""

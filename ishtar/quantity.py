@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+    Floats = NDArray[np.float64]
 
 PARTS = 16  # a window is split into; the scatter of their means is the error of the whole
 BLOCK = 1 << 20  # samples in memory at a time
@@ -85,6 +87,8 @@ def mean_of(
     -------
     Mean
     """
+    import numpy as np  # late, as templates import `Measured` for a single number
+
     n = stop - start
     m = min(PARTS, n)
     edges = start + (np.arange(m + 1) * n) // m

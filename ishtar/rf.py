@@ -69,7 +69,15 @@ def reflection(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) 
 
 
 def reflected_share(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) -> Floats:
-    """Return the reflected share of the power, |Γ|² = P_r/P_f; arguments as in `reflection`."""
+    """Return the reflected share of the power, |Γ|² = P_r/P_f; the result as in `reflection`.
+
+    Parameters
+    ----------
+    forward, reflected : array_like
+        Powers, W; broadcast against each other.
+    floor : float
+        The result is NaN up to this forward power, W.
+    """
     return np.asarray(reflection(forward, reflected, floor=floor) ** 2)
 
 
@@ -87,12 +95,26 @@ def return_loss(gamma: ArrayLike) -> Floats:
 
 
 def injected_power(forward: ArrayLike, reflected: ArrayLike) -> Floats:
-    """Return the injected power P_f − P_r, W."""
+    """Return the injected power P_f − P_r, W.
+
+    Parameters
+    ----------
+    forward, reflected : array_like
+        Powers, W; broadcast against each other.
+    """
     return np.asarray(np.asarray(forward, float) - np.asarray(reflected, float))
 
 
 def loading_resistance(gamma: ArrayLike, line_impedance: float = 50.0) -> Floats:
-    """Return the loading resistance Z₀ (1 − |Γ|)/(1 + |Γ|), ohm; its validity is in the module."""
+    """Return the loading resistance Z₀ (1 − |Γ|)/(1 + |Γ|), ohm; its validity is in the module.
+
+    Parameters
+    ----------
+    gamma : array_like
+        Magnitude of the reflection coefficient, |Γ|.
+    line_impedance : float
+        Z₀ of the line, ohm.
+    """
     gamma = np.asarray(gamma, float)
     return np.asarray(line_impedance * (1.0 - gamma) / (1.0 + gamma))
 

@@ -126,7 +126,15 @@ def factor(source: str, target: str) -> float:
 
 
 def parse_quantity(text: str | float | int, unit: str) -> float:
-    """Return a quantity such as ``"5 mm"`` as a number in ``unit``; bare numbers are refused."""
+    """Return a quantity such as ``"5 mm"`` as a number in ``unit``; bare numbers are refused.
+
+    Parameters
+    ----------
+    text : str or number
+        A quantity; a number counts only where ``unit`` is 1.
+    unit : str
+        Unit of the result.
+    """
     if not isinstance(text, str):
         raise UnitError(f'{text!r} has no unit: write it as text, e.g. "{text} {unit}"')
     number, _, name = text.strip().partition(" ")

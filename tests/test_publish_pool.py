@@ -71,8 +71,8 @@ if __name__ == "__main__":
     work = PoolSettings(
         open=partial(FakeSource, out), out=out, shared=None, theme=None, settings=PublishSettings()
     )
-    with start_pool(1, work) as crew:
-        print(crew.pool.submit(os.getpid).result(), flush=True)
+    with start_pool(1, work) as workers:
+        print(workers.pool.submit(os.getpid).result(), flush=True)
         time.sleep(600)
 """
 

@@ -15,7 +15,7 @@ from runner.publish import publish
 from runner.publish.data.index import spans
 from runner.publish.writer import json_bytes, script_bytes
 from runner.receipts import Scrap, Subject
-from runner.service.deferred_work import due
+from runner.service.deferred_work import shots_over_age
 from runner.settings.publishing import PublishSettings
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, YearsAhead, _shot, campaign, receipt
@@ -245,9 +245,9 @@ def test_what_is_due_to_be_let_go_is_found_by_its_age(tmp_path, monkeypatch):
     monkeypatch.setattr("runner.publish.retention.datetime", YearsAhead)
     settings = PublishSettings(keep_figures_days=30)
     dates = {FIRST: source.shot(FIRST).date, FIRST + 1: None}
-    assert list(due(out, dates, settings)) == [FIRST]
+    assert list(shots_over_age(out, dates, settings)) == [FIRST]
     publish(source, out, only=[Subject.shot(FIRST)], settings=settings)
-    assert list(due(out, dates, settings)) == []
+    assert list(shots_over_age(out, dates, settings)) == []
 
 
 @pytest.mark.parametrize("wrong", [{"tile_samples": -1}, {"keep_tiles_days": -1}])

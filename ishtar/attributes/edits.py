@@ -135,6 +135,13 @@ def from_text(name: str, text: str) -> Any:
 
     An empty text takes the value away. An attribute that is not `KNOWN` is a number where it reads
     as one.
+
+    Parameters
+    ----------
+    name : str
+        Name of the attribute.
+    text : str
+        What was typed.
     """
     if text == "":
         return None
@@ -244,7 +251,15 @@ def _edit(data: Mapping[str, Any]) -> Edit:
 
 
 def current(source_attributes: Mapping[str, Any], edits: Iterable[Edit]) -> dict[str, Any]:
-    """Return the attributes as they are now: what the sources state, then each edit in order."""
+    """Return the attributes as they are now: what the sources state, then each edit in order.
+
+    Parameters
+    ----------
+    source_attributes : mapping
+        What the sources state.
+    edits : iterable of Edit
+        Corrections, oldest first.
+    """
     found = dict(source_attributes)
     for edit in edits:
         found |= {name: change.after for name, change in edit.changes.items()}
@@ -321,7 +336,23 @@ def edit_many(
     when: datetime | None = None,
     new: bool = False,
 ) -> dict[Path, Edit | None]:
-    """Record the same changes for many shots; all are checked before the first is written."""
+    """Record the same changes for many shots; all are checked before the first is written.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Folders of the shots.
+    changes : mapping
+        New values by name; None removes one.
+    who : str
+        Who corrects.
+    why : str, optional
+        The reason.
+    when : datetime, optional
+        Now by default.
+    new : bool, optional
+        Allow names that the shots do not have yet.
+    """
     chosen = [Path(folder) for folder in folders]
     sources: dict[Path, dict[str, Any]] = {}
     for folder in chosen:

@@ -20,6 +20,7 @@ def reflected_share(
     Parameters
     ----------
     forward, reflected : (n_t,) array_like, W
+        Forward and reflected power.
     min_power : float, W
         At or below this forward power the generator counts as off.
 

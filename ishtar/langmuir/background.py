@@ -38,6 +38,7 @@ class Background:
         Parameters
         ----------
         bias : (n_t,) float64, V
+            Bias of the probe.
         dt : float
             Sampling interval, s.
 

@@ -67,7 +67,7 @@ def line_responses(
 
     Parameters
     ----------
-    looks : sequence of Look
+    first_fits : sequence of FirstFit
     tracks : sequence of Track
     sweeps : Sweeps
     steady : bool

@@ -31,7 +31,7 @@ def floating_potential_of(
 
     Parameters
     ----------
-    samples : Sorted
+    samples : SortedSamples
     reach : (n,) float64, V
         Half width in which the curve is nearly a parabola: a fraction of Te.
     step : float

@@ -37,7 +37,7 @@ class FallbackFit:
         Errors of the bins in the fit.
     chi2 : (n,) float64
         Per degree of freedom, with noise alone.
-    stretch : (n,) float64
+    inflation : (n,) float64
         Factor on the variances for correlated residuals.
     model_error : (n,) float64
         Relative misfit beyond the noise; 0 if χ² is good.

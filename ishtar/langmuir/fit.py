@@ -140,7 +140,7 @@ class Solution:
 
         Parameters
         ----------
-        stretch : (n,) float64
+        inflation : (n,) float64
             Factor on the variances of the data.
         """
         p = self.theta.shape[1]
@@ -180,7 +180,7 @@ def solve(
         Expected further decrease of χ² at convergence: 0.003 is 5 % of a standard deviation.
     max_iterations : int, optional
         By default that of the form.
-    hopeless : float
+    abandon_above : float
         χ² from which a sweep is abandoned early, as the caller fits it with other errors: if the
         model cannot follow the data, steps may oscillate for long.
     form : Form

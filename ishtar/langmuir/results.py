@@ -71,7 +71,7 @@ def fill(
     table : Table
     rows : (n,) int
         Rows of the table.
-    samples : Sorted
+    samples : SortedSamples
         Of these sweeps.
     theta : (n, p) float64
     covariance : ((n, p, p), (n, p, p)) float64

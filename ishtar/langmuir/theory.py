@@ -71,7 +71,7 @@ def bohm_speed(te: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     te : array_like
         Electron temperature, eV.
     gas : str or Gas
-        Working gas.
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
 
     Returns
     -------
@@ -185,8 +185,18 @@ def floating_potential(
 
     Parameters
     ----------
-    ne, te, vp, gas, radius, reduction
-        As in :func:`probe_current`.
+    ne : array_like
+        Electron density, 1/m³.
+    te : array_like
+        Electron temperature, eV.
+    vp : array_like
+        Plasma potential, V.
+    gas : str or Gas
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    radius : float
+        Of the tip, m.
+    reduction : array_like
+        R, 0 < R ≤ 1, factor of a magnetic field on the electron current; 1 without a field.
 
     Returns
     -------
@@ -225,8 +235,18 @@ def ion_saturation_current(
 
     Parameters
     ----------
-    ne, te, gas, radius, length, end, reduction
-        As in :func:`probe_current`.
+    ne : array_like
+        Electron density, 1/m³.
+    te : array_like
+        Electron temperature, eV.
+    gas : str or Gas
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    radius, length : float
+        Of the tip, m.
+    end : bool
+        Whether the free end of the tip collects as well.
+    reduction : array_like
+        R, 0 < R ≤ 1, factor of a magnetic field on the electron current; 1 without a field.
 
     Returns
     -------

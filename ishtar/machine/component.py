@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ishtar.machine.readings import Time
-    from ishtar.signals.shot_protocol import Shot
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedShot, RecordedSignal
 
 
 class ComponentError(IshtarError, ValueError):
@@ -43,7 +42,7 @@ class Machine(Protocol):
     number: int
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals the components read."""
 
     def __getitem__(self, name: str, /) -> Component:
@@ -105,7 +104,7 @@ class Component:
         return self.machine.parts_of(self.name)
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals this component reads."""
         return self.machine.shot
 
@@ -153,13 +152,28 @@ class Component:
         return self._number(name, self.parameter(name), unit)
 
     def values(self, name: str, unit: str) -> tuple[float, ...]:
-        """Return a list of quantities, ``["-0.3 m", "0.3 m"]``, as numbers; errors as `value`."""
+        """Return a list of quantities, ``["-0.3 m", "0.3 m"]``, as numbers; errors as `value`.
+
+        Parameters
+        ----------
+        name : str
+            Parameter, ``"positions"``.
+        unit : str
+            Unit of the returned numbers, in pint's notation.
+        """
         written = self.parameter(name)
         rows = written if isinstance(written, list) else [written]
         return tuple(self._number(name, row, unit) for row in rows)
 
     def sigma(self, name: str, unit: str) -> float:
         """Return the declared ``NAME_sigma`` of a parameter; 0 (exact) if it has none.
+
+        Parameters
+        ----------
+        name : str
+            Parameter, ``"tip_radius"``.
+        unit : str
+            Unit of the returned number, in pint's notation.
 
         Raises
         ------
@@ -177,7 +191,15 @@ class Component:
         return sigma
 
     def quantity(self, name: str, unit: str) -> Measured:
-        """Return a parameter with its sigma; errors as `value` and `sigma`."""
+        """Return a parameter with its sigma; errors as `value` and `sigma`.
+
+        Parameters
+        ----------
+        name : str
+            Parameter, ``"tip_radius"``.
+        unit : str
+            Unit of the result, in pint's notation.
+        """
         return Measured(self.value(name, unit), self.sigma(name, unit), unit)
 
     def count(self, name: str) -> float:
@@ -205,7 +227,7 @@ class Component:
             raise UnitError(f"{self.where}, {self.name}.{name}: {written!r} is not text: quote it")
         return written
 
-    def signal(self, role: str) -> Signal:
+    def signal(self, role: str) -> RecordedSignal:
         """Return the signal that a parameter names.
 
         Parameters

@@ -11,7 +11,7 @@ from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import RecordedShot
 
 
 class GasSupply(Component):
@@ -61,7 +61,7 @@ class GasSupply(Component):
         return Measured(n, abs(n) * math.hypot(*shares), "1/m^3")
 
 
-def working_gas(shot: Shot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
+def working_gas(shot: RecordedShot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
     """Return the working gas for an analysis and a sentence about its origin.
 
     Parameters
@@ -112,7 +112,7 @@ def working_gas(shot: Shot, stated: str | Gas | None = None) -> tuple[Gas | None
     return used, f"gas: {used.symbol}, as stated and as recorded for the shot"
 
 
-def recorded_gas(shot: Shot) -> Gas:
+def recorded_gas(shot: RecordedShot) -> Gas:
     """Return the working gas recorded for a shot.
 
     Raises

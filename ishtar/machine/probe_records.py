@@ -14,7 +14,7 @@ from ishtar.units import factor
 
 if TYPE_CHECKING:
     from ishtar.langmuir import Background
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedSignal
 
 Quiet = tuple[float, float] | Literal["before"] | None
 MARGIN_S = 0.05  # read on both sides of a time, so that its first and last ramps are complete
@@ -22,7 +22,9 @@ MAX_RAMP_S = 5.0  # longest ramp searched for
 MIN_QUIET_S = 0.05  # of record before the trigger, to determine the background from
 
 
-def ramps_at(bias: Signal, t: tuple[float, float] | None, to_volts: float) -> tuple[slice, Sweeps]:
+def ramps_at(
+    bias: RecordedSignal, t: tuple[float, float] | None, to_volts: float
+) -> tuple[slice, Sweeps]:
     """Return the slice to read around a time, and its ramps whose middles are in that time.
 
     For a single time, all ramps of the slice.
@@ -49,7 +51,7 @@ def ramps_at(bias: Signal, t: tuple[float, float] | None, to_volts: float) -> tu
     return part, _selected(ramps, (ramps.time >= start) & (ramps.time < stop))
 
 
-def background_from(bias: Signal, current: Signal, quiet: Quiet) -> Background:
+def background_from(bias: RecordedSignal, current: RecordedSignal, quiet: Quiet) -> Background:
     """Return offset, leakage and capacitance in V and A from a time without plasma."""
     from ishtar.langmuir import Background, SweepError
     from ishtar.langmuir.background import background_of
@@ -65,7 +67,9 @@ def background_from(bias: Signal, current: Signal, quiet: Quiet) -> Background:
     return background_of(*scaled, dt=bias.dt or math.nan)
 
 
-def recorder_limits(current: Signal, amperes: NDArray[np.float64]) -> tuple[float, float] | None:
+def recorder_limits(
+    current: RecordedSignal, amperes: NDArray[np.float64]
+) -> tuple[float, float] | None:
     """Return the lowest and highest current of the recorder, A, if the record reaches either.
 
     These are the limits of the recorded integers, such as 16 bits. A recorder that stores fewer

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError
 from ishtar.quantity import Measured
-from ishtar.signals.signal import Signal
+from ishtar.signals.protocols import RecordedSignal
 from ishtar.signals.windows import bounds, seconds
 from ishtar.units import factor
 
@@ -20,7 +20,7 @@ HALF_WINDOW_S = 5e-3  # on both sides of a single time
 MIN_SAMPLES = 5  # of a slow channel
 
 
-def window_at(signal: Signal, t: Time | None) -> Signal:
+def window_at(signal: RecordedSignal, t: Time | None) -> RecordedSignal:
     """Return the part of a signal at a time, at least one sample.
 
     Parameters
@@ -59,7 +59,7 @@ def interval(t: tuple[float, float]) -> tuple[float, float]:
     return start, stop
 
 
-def reading(signal: Signal, t: Time | None, unit: str) -> Measured:
+def reading(signal: RecordedSignal, t: Time | None, unit: str) -> Measured:
     """Return the mean of a signal at a time, in ``unit``: see :meth:`ishtar.Signal.mean`.
 
     Sigma combines the scatter with the calibration's, which does not average down.
@@ -68,7 +68,7 @@ def reading(signal: Signal, t: Time | None, unit: str) -> Measured:
     return Measured(mean.value * scale, mean.sigma * scale, unit)
 
 
-def gain_and_offset(part: Signal, values: Floats) -> tuple[float, float]:
+def gain_and_offset(part: RecordedSignal, values: Floats) -> tuple[float, float]:
     """Return a calibration's sigma split into gain (relative) and offset (in the signal's unit).
 
     σ² = offset² + (gain · x)², from the samples of smallest and largest magnitude in ``values``,
@@ -86,7 +86,7 @@ def gain_and_offset(part: Signal, values: Floats) -> tuple[float, float]:
     return math.sqrt(gain2), math.sqrt(max(s0**2 - gain2 * x0**2, 0.0))
 
 
-def _window_around(signal: Signal, t: float) -> Signal:
+def _window_around(signal: RecordedSignal, t: float) -> RecordedSignal:
     part = signal[t - HALF_WINDOW_S : t + HALF_WINDOW_S]
     if part.n >= MIN_SAMPLES or not signal.n:
         return part
@@ -98,5 +98,5 @@ def _window_around(signal: Signal, t: float) -> Signal:
     return signal[start : start + MIN_SAMPLES]
 
 
-def _ends(signal: Signal) -> tuple[float, float]:
+def _ends(signal: RecordedSignal) -> tuple[float, float]:
     return signal.t0, signal[signal.n - 1 : signal.n].t0

@@ -14,7 +14,7 @@ from ishtar.units import factor
 
 if TYPE_CHECKING:
     from ishtar.rf import Coupling
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedSignal
 
 
 class RFLine(Component):
@@ -89,7 +89,7 @@ class RFLine(Component):
         )
 
 
-def _relative_sigma(part: Signal, values: Floats) -> float:
+def _relative_sigma(part: RecordedSignal, values: Floats) -> float:
     """Return the relative calibration sigma of a power, at its highest sample."""
     if not np.isfinite(values).any():
         return 0.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ishtar.gases import Gas
     from ishtar.machine.coil_sets import Coils
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import RecordedShot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
 """Kinds with physics; any other is a plain `Component`."""
@@ -68,14 +68,14 @@ class Machine:
     """All components at one shot. Every look-up is recorded as an input, also of missing ones."""
 
     def __init__(
-        self, declarations: Declarations, number: int, *, shot: Shot | None = None
+        self, declarations: Declarations, number: int, *, shot: RecordedShot | None = None
     ) -> None:
         self._declarations = declarations
         self.number = number
         self._shot = shot
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals the components read; ComponentError without one."""
         if self._shot is None:
             raise ComponentError(
@@ -168,7 +168,7 @@ class Machine:
 
         return Tree("\n".join(lines("", "")) or f"shot {self.number}: no component is declared")
 
-    def diff(self, other: Shot | Machine) -> Changes:
+    def diff(self, other: RecordedShot | Machine) -> Changes:
         """Return the changes of hardware, wiring and calibration from ``other`` to this shot.
 
         Compares all declarations: components, wiring, and the calibrations of all devices, wired or
@@ -235,7 +235,7 @@ class Machine:
         z : float
             Position on the axis, m.
         t : float or (float, float)
-            As in `field`.
+            Time, s, or from and until, over which the currents are averaged.
         """
         return magnetic.axial_field(self._coils(), z, t)
 
@@ -251,7 +251,7 @@ class Machine:
         Parameters
         ----------
         t : float or (float, float)
-            As in `field`.
+            Time, s, or from and until, over which the currents are averaged.
         z : (n_z,) array_like, optional
             m; by default every 5 cm, one radius beyond the outermost coils.
         r : (n_r,) array_like, optional

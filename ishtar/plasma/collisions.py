@@ -64,8 +64,10 @@ def ionisation_degree(ne: ArrayLike, nn: ArrayLike) -> Floats:
 
     Parameters
     ----------
-    ne, nn : array_like
-        Density of electrons and of neutrals, 1/m³.
+    ne : array_like
+        Electron density, 1/m³.
+    nn : array_like
+        Density of the neutrals, 1/m³.
     """
     ne, nn = np.asarray(ne, float), np.asarray(nn, float)
     return np.asarray(ne / (ne + nn))
@@ -194,7 +196,12 @@ def nu_in(
 def mean_free_path_ei(ne: ArrayLike, te: ArrayLike) -> Floats:
     """Return the electrons' mean free path between Coulomb collisions, m: mean speed over ν_ei.
 
-    Parameters as in :func:`nu_ei`.
+    Parameters
+    ----------
+    ne : array_like
+        Electron density, 1/m³.
+    te : array_like
+        Electron temperature, eV.
     """
     return np.asarray(mean_speed(te, ELECTRON_MASS) / nu_ei(ne, te))
 
@@ -202,7 +209,14 @@ def mean_free_path_ei(ne: ArrayLike, te: ArrayLike) -> Floats:
 def mean_free_path_en(nn: ArrayLike, te: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     """Return the electrons' mean free path between atoms, m: mean speed over ν_en.
 
-    Parameters as in :func:`nu_en`.
+    Parameters
+    ----------
+    nn : array_like
+        Density of the neutrals, 1/m³.
+    te : array_like
+        Electron temperature, eV.
+    gas : str or Gas
+        ``"Ar"`` or ``"He"``.
     """
     return np.asarray(mean_speed(te, ELECTRON_MASS) / nu_en(nn, te, gas))
 
@@ -212,7 +226,17 @@ def mean_free_path_in(
 ) -> Floats:
     """Return the thermal ions' mean free path between charge exchanges, m: mean speed over ν_in.
 
-    For an ion much faster than the gas, as in a presheath, it is 1/(nn σ_cx(ε)). Parameters as in
-    :func:`nu_in`.
+    For an ion much faster than the gas, as in a presheath, it is 1/(nn σ_cx(ε)).
+
+    Parameters
+    ----------
+    nn : array_like
+        Density of the neutrals, 1/m³.
+    ti : array_like
+        Ion temperature, eV.
+    t_gas : array_like
+        Gas temperature, K.
+    gas : str or Gas
+        ``"Ar"`` or ``"He"``.
     """
     return np.asarray(mean_speed(ti, _gas(gas).ion_mass) / nu_in(nn, ti, t_gas, gas))

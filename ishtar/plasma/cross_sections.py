@@ -177,7 +177,18 @@ def charge_exchange_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> F
 
     Charge exchange reverses the ion's velocity in the centre of mass, which is a loss of twice its
     momentum there. In Phelps' model a collision is backward or isotropic, and half of the isotropic
-    ones exchange charge as well: Q_cx = Q_back + Q_iso/2 = Q_m/2. Parameters as in
-    :func:`ion_momentum_cross_section`.
+    ones exchange charge as well: Q_cx = Q_back + Q_iso/2 = Q_m/2.
+
+    Parameters
+    ----------
+    energy : array_like
+        ε of the ion relative to an atom at rest, eV (twice that in the centre of mass).
+    gas : str or Gas
+        ``"Ar"`` or ``"He"``.
+
+    Raises
+    ------
+    NoCrossSection
+        Any other gas.
     """
     return np.asarray(0.5 * ion_momentum_cross_section(energy, gas))

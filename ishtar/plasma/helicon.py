@@ -93,8 +93,26 @@ def helicon_density(
 ) -> Floats:
     """Return the electron density, 1/m³, at which the wave has a wavelength along the field.
 
-    The inverse of :func:`helicon_wavelength`; ``wavelength`` in m, other parameters as there. An
-    antenna of length L best excites waves of about 2L.
+    The inverse of :func:`helicon_wavelength`. An antenna of length L best excites waves of about
+    2L.
+
+    Parameters
+    ----------
+    wavelength : array_like
+        Along the field, m.
+    b : array_like
+        Axial field, T; its sign does not matter.
+    frequency : float
+        Of the generator, Hz.
+    radius : float
+        Of the plasma column, m.
+    m : int
+        Azimuthal mode number, −1, 0 or 1.
+
+    Raises
+    ------
+    BadMode
+        Any other ``m``.
     """
     k_par = 2.0 * math.pi * radius / np.asarray(wavelength, float)
     k_tot = np.hypot(k_par, helicon_radial_root(k_par, m))
@@ -104,7 +122,15 @@ def helicon_density(
 
 
 def helicon_radial_root(k_par_a: ArrayLike, m: int = 1) -> Floats:
-    """Return x = k_perp a of the first radial mode [1]_ for ``k_par_a`` = k_par a; no units."""
+    """Return x = k_perp a of the first radial mode [1]_ for ``k_par_a`` = k_par a; no units.
+
+    Parameters
+    ----------
+    k_par_a : array_like, 1
+        k_par a.
+    m : int, optional
+        Azimuthal mode number.
+    """
     k_par_a = np.asarray(k_par_a, float)
     if m == 0:
         return np.full(k_par_a.shape, _THIN)

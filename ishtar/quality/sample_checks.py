@@ -69,7 +69,19 @@ def clipped(
 
 
 def dead(where: str, low: float, high: float, n: int) -> Finding | None:
-    """Tell whether all samples are equal; ``low`` and ``high`` are the extremes."""
+    """Tell whether all samples are equal; ``low`` and ``high`` are the extremes.
+
+    Parameters
+    ----------
+    where : str
+        Name of the channel, for the finding.
+    low : float
+        Smallest raw value.
+    high : float
+        Largest raw value.
+    n : int
+        Number of samples.
+    """
     if n < 2 or low != high:
         return None
     text = f"never changes: all {n} samples are {low:g} as recorded; nothing was connected, or off"
@@ -208,6 +220,15 @@ def noise_of(quiet: Raw, low: float, high: float) -> Noise | None:
 
     From second differences, which a sweep or a drift does not enter; their median, which spikes
     and corners do not move. The noise of less than one count is that of rounding, 1/√12.
+
+    Parameters
+    ----------
+    quiet : (n,) array
+        Raw samples in which nothing happens.
+    low : float
+        Lower end of the range.
+    high : float
+        Upper end of the range.
     """
     if quiet.size < HELD:
         return None

@@ -119,6 +119,15 @@ def pulse_of(times: ArrayLike, values: ArrayLike, *, floor: float = 0.0) -> Puls
 
     Times between two samples are interpolated. A record that begins or ends above half has its
     edge at its first or last sample.
+
+    Parameters
+    ----------
+    times : (n_t,) array_like, s
+        Times of the samples.
+    values : (n_t,) array_like
+        Samples.
+    floor : float, optional
+        Height below which there is no pulse, in the unit of ``values``.
     """
     t, x = np.asarray(times, float), np.asarray(values, float)
     if t.ndim != 1 or t.shape != x.shape:

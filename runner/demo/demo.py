@@ -175,4 +175,4 @@ def _publish(coordinator: Coordinator, something_new: bool, show: Show) -> None:
         show.say("publishing the site")
         publish_workspace(coordinator)
     else:
-        show.say("every report is there and up to date")
+        show.say("every report exists and up to date")

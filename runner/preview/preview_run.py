@@ -29,7 +29,7 @@ from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import given_up, open_workers
+from runner.scheduling.dispatch import make_failed_report, open_workers
 from runner.templates.ranges import range_of
 from runner.templates.template import Template
 
@@ -162,7 +162,7 @@ def _run(
             try:
                 done = future.result()
             except WorkersLost as error:
-                done = given_up(job, error)
+                done = make_failed_report(job, error)
             except BrokenProcessPool as error:
                 raise IshtarError(
                     f"{job}: its worker died; look into the system's log for a lack of memory"
@@ -188,7 +188,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
     if before is None or published is None:
         scraps = compare_scraps((), after.scraps)
         return SubjectPreview(
-            subject=after.of, before=None, after=after, scraps=tuple(scraps), trouble=trouble
+            subject=after.about, before=None, after=after, scraps=tuple(scraps), trouble=trouble
         )
     notebooks = published / NOTEBOOK, folder / NOTEBOOK
     try:
@@ -198,7 +198,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
         figures, code = (), ()
         trouble = f"Figures and code are not compared. {error}"
     return SubjectPreview(
-        subject=after.of,
+        subject=after.about,
         before=before,
         after=after,
         scraps=tuple(compare_scraps(before.scraps, after.scraps)),

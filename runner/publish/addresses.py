@@ -73,8 +73,8 @@ def report_stem(receipt: Receipt) -> str:
     """Return the path of a report without its suffix; the folder of its figures, too."""
     if receipt.rerun:
         name = safe_name(receipt.template)
-        return f"{subject_folder(receipt.of)}/reruns/{name}-{receipt.digest[:10]}"
-    return official_stem(receipt.of, receipt.template)
+        return f"{subject_folder(receipt.about)}/reruns/{name}-{receipt.digest[:10]}"
+    return official_stem(receipt.about, receipt.template)
 
 
 def official_stem(subject: Subject, template: str) -> str:

@@ -19,7 +19,7 @@ from runner.publish.records import (
     TemplateRecord,
     WiringSpan,
 )
-from runner.templates.results import ResultRecord, with_glued
+from runner.templates.results import ResultRecord, merge_glued
 from runner.templates.template import Template
 
 FOLDER = "calibrations/"
@@ -110,7 +110,7 @@ def template_record(template: Template, called: Sequence[Called] = ()) -> Templa
         needs=template.needs,
         after=template.after,
         schedule=template.schedule,
-        results=with_glued(template.results, glued),
+        results=merge_glued(template.results, glued),
         path=template.path,
     )
 

@@ -65,7 +65,7 @@ def provenance(report: ReportRecord) -> Provenance:
 def commands(report: ReportRecord) -> list[tuple[str, str]]:
     """Return the commands that fork and re-run a report, as (what it does, command line)."""
     receipt = report.receipt
-    subject = str(receipt.of.number) if receipt.scope == "shot" else receipt.subject
+    subject = str(receipt.about.number) if receipt.scope == "shot" else receipt.subject
     name = shlex.quote(receipt.template)
     free = [(k, v) for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS]
     given = "name=value"

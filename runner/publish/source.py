@@ -19,7 +19,7 @@ from ishtar.signals.time_base import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
 from runner.ingest.quarantine import held
-from runner.monitoring.status import lasting_troubles
+from runner.monitoring.status import service_troubles
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
     ComponentRecord,
@@ -186,7 +186,7 @@ class WorkspaceSource:
     def troubles(self) -> Sequence[str]:
         """Return templates out of order, what the service cannot do, and quarantined files."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
-        found += lasting_troubles(self.workspace)
+        found += service_troubles(self.workspace)
         for file in held(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found

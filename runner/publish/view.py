@@ -201,7 +201,7 @@ class View:
 
     def _drops_figures(self, report: ReportRecord) -> bool:
         """Whether a report is so old that the site keeps its figures no longer."""
-        subject = report.receipt.of
+        subject = report.receipt.about
         if not self.keep_figures_days or subject.scope == "range":
             return False
         if subject.scope == "day":

@@ -1,4 +1,4 @@
-"""Template notebooks: read, checked, put in order."""
+"""Read template notebooks and order them by their dependencies."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
     "day": ("day",),
     "range": ("first", "last"),
 }
-LEFT_OVER = {INJECTED, "papermill-error-cell-tag"}  # tags of cells that runs put in
+TAGS_OF_RUNS = {INJECTED, "papermill-error-cell-tag"}  # tags of cells inserted by runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """A template notebook with what its sidecar says.
+    """A template notebook with its sidecar.
 
-    ``code_digest`` changes with what is computed (comments do not count), ``prose_digest`` with
-    anything that is shown. A ``draft`` is made by `ishtar template test` alone.
+    ``code_digest`` changes with the code (without comments), ``prose_digest`` with anything shown.
+    Only `ishtar template test` runs a ``draft``.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Template:
     results: Mapping[str, ResultRecord] = field(default_factory=dict)
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
-        """Return the parameters that name the subject."""
+        """Return the parameters that identify the subject."""
         if subject.scope == "shot":
             return {"shot": subject.number}
         if subject.scope == "day":
@@ -73,12 +73,12 @@ class Template:
 
 
 def read_template(path: Path) -> Template:
-    """Read one template with its sidecar; `TemplateError` says what is wrong with it."""
+    """Read a template with its sidecar; `TemplateError` lists its problems."""
     return _read(path, file_stamp(path), file_stamp(path.with_suffix(".toml")))
 
 
 def file_stamp(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with a file; None where there is none."""
+    """Return a value that changes when a file changes; None if it does not exist."""
     try:
         stat = path.stat()
     except OSError:
@@ -88,7 +88,7 @@ def file_stamp(path: Path) -> tuple[int, ...] | None:
 
 @lru_cache(maxsize=512)
 def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
-    """Read a template anew where its files are not what they were: it is asked for all the time."""
+    """Read a template; the cache, keyed by the files' stamps, serves the frequent requests."""
     cells = _cells(path)
     sidecar, problems = read_sidecar(path.with_suffix(".toml"))
     parameters, more = _parameters(path, cells, sidecar.get("scope", "shot"))
@@ -124,11 +124,11 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
 def _parameters(
     path: Path, cells: list[dict[str, Any]], scope: Scope
 ) -> tuple[tuple[Parameter, ...], list[str]]:
-    """Return the parameters that the notebook declares, and what is wrong with them."""
-    tagged = [c["source"] for c in cells if holds_parameters(c)]
+    """Return the parameters declared in the notebook, and their problems."""
+    tagged = [c["source"] for c in cells if declares_parameters(c)]
     if len(tagged) != 1:
-        wrong = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
-        return (), [f"{path.name}: {wrong}"]
+        invalid = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
+        return (), [f"{path.name}: {invalid}"]
     try:
         parameters = parse_parameters(tagged[0])
     except TemplateError as error:
@@ -141,21 +141,21 @@ def _parameters(
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
-    """Return what counts of a notebook's cells; `TemplateError` where it is none."""
-    return [cell for cell in read_notebook(path)["cells"] if not is_left_over(cell)]
+    """Return the cells of a notebook without those inserted by runs."""
+    return [cell for cell in read_notebook(path)["cells"] if not is_from_run(cell)]
 
 
-def holds_parameters(cell: Mapping[str, Any]) -> bool:
-    """Say whether a cell is the one that declares the parameters."""
+def declares_parameters(cell: Mapping[str, Any]) -> bool:
+    """Return whether a cell declares the parameters."""
     return cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
 
 
-def is_left_over(cell: Mapping[str, Any]) -> bool:
-    """Say whether a cell is of a run, not of the template: the notebook was that of a report.
+def is_from_run(cell: Mapping[str, Any]) -> bool:
+    """Return whether a run inserted a cell: the template was saved from a report's notebook.
 
-    One that sets parameters would set those of that report's shot, after ours.
+    Such a cell could overwrite our parameters with those of that report's shot.
     """
-    return bool(LEFT_OVER & set(cell["metadata"].get("tags", ())))
+    return bool(TAGS_OF_RUNS & set(cell["metadata"].get("tags", ())))
 
 
 def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
@@ -176,9 +176,9 @@ def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
     return title or name, " ".join(paragraph)
 
 
-@lru_cache(maxsize=1024)  # templates are read again and again, and seldom change
+@lru_cache(maxsize=1024)  # templates are read often and change rarely
 def _normalised(source: str) -> str:
-    """Return code without comments and layout; as it stands where it is not plain Python."""
+    """Return code without comments and layout; unchanged if it is not plain Python."""
     try:
         return normal_form(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError):
@@ -190,23 +190,23 @@ class Templates(Mapping[str, Template]):
 
     Attributes
     ----------
-    wrong : dict of str to tuple of str
-        Those that cannot be used, and all that is wrong with each.
+    invalid : dict of str to tuple of str
+        The unusable ones, with all problems of each.
     problems : dict of str to str
-        The same in one text.
+        The same, as one text each.
     drafts : dict of str to Template
-        Those that are not made by themselves yet.
+        Those that only `ishtar template test` runs.
     """
 
     def __init__(
         self,
         found: Mapping[str, Template],
-        wrong: Mapping[str, tuple[str, ...]],
+        invalid: Mapping[str, tuple[str, ...]],
         drafts: Mapping[str, Template] | None = None,
     ) -> None:
         self._found = dict(found)
-        self.wrong = dict(wrong)
-        self.problems = {name: "; ".join(texts) for name, texts in wrong.items()}
+        self.invalid = dict(invalid)
+        self.problems = {name: "; ".join(texts) for name, texts in invalid.items()}
         self.drafts = dict(drafts or {})
 
     def __getitem__(self, name: str) -> Template:
@@ -216,7 +216,7 @@ class Templates(Mapping[str, Template]):
             if name in self.drafts:
                 raise TemplateError(
                     f"template {name} is a draft: try it with `ishtar template test {name}`, or "
-                    f"take `draft` off {name}.toml"
+                    f"remove `draft` from {name}.toml"
                 )
             raise NoSuchTemplate(
                 f"no template {name!r}{did_you_mean(name, self._found)} "
@@ -224,8 +224,8 @@ class Templates(Mapping[str, Template]):
             )
         return self._found[name]
 
-    def to_try(self, name: str) -> Template:
-        """Return a template, a draft, too."""
+    def get_or_draft(self, name: str) -> Template:
+        """Return a template or draft."""
         return self.drafts[name] if name in self.drafts else self[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -234,8 +234,8 @@ class Templates(Mapping[str, Template]):
     def __len__(self) -> int:
         return len(self._found)
 
-    def before(self, name: str) -> set[str]:
-        """Return the templates whose scraps one reads, or that lead to such."""
+    def upstream(self, name: str) -> set[str]:
+        """Return the templates whose scraps a template reads, directly or indirectly."""
         found: set[str] = set()
         todo = [name]
         while todo:
@@ -245,14 +245,14 @@ class Templates(Mapping[str, Template]):
             todo += new
         return found
 
-    def following(self, name: str) -> set[str]:
-        """Return the templates that read one's scraps, or those of such."""
-        return {other for other in self._found if name in self.before(other)}
+    def downstream(self, name: str) -> set[str]:
+        """Return the templates that read a template's scraps, directly or indirectly."""
+        return {other for other in self._found if name in self.upstream(other)}
 
     def phases(self) -> list[set[str]]:
-        """Return the templates in groups; each reads scraps of earlier groups, or of its own scope.
+        """Return groups of templates that read scraps of earlier groups or of their own scope.
 
-        So a report of a day that reads those of its shots comes when all of these are there.
+        So a report of a day is made when the reports of all its shots are.
         """
         phase: dict[str, int] = {}
         for template in (t for level in self.levels() for t in level):
@@ -264,7 +264,7 @@ class Templates(Mapping[str, Template]):
         return [{n for n, of in phase.items() if of == k} for k in range(last + 1)]
 
     def levels(self) -> list[list[Template]]:
-        """Return the templates in groups; each reads scraps of earlier groups only."""
+        """Return groups of templates that read scraps of earlier groups only."""
         done: set[str] = set()
         waiting = list(self._found.values())
         levels: list[list[Template]] = []
@@ -277,38 +277,35 @@ class Templates(Mapping[str, Template]):
 
 
 def read_templates(folder: Path) -> Templates:
-    """Read all templates of a folder; those that cannot be used are in ``problems`` by name.
-
-    Whatever is wrong with one, the others are read.
-    """
+    """Read all templates of a folder; ``problems`` has the unusable ones by name."""
     found: dict[str, Template] = {}
-    wrong: dict[str, tuple[str, ...]] = {}
+    invalid: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.ipynb")):
         if path.name.startswith("."):
             continue
         if problem := name_problem(path.stem):
-            # whoever lists it need not be able to write its name
+            # terminals and files that list it may not be able to encode its name
             shown = path.stem if path.stem.isprintable() else ascii(path.stem)[1:-1]
-            wrong[shown] = (f"{shown}.ipynb: {problem}",)
+            invalid[shown] = (f"{shown}.ipynb: {problem}",)
             continue
         try:
             found[path.stem] = read_template(path)
         except TemplateError as error:
-            wrong[path.stem] = error.problems
-        except Exception as error:  # it is somebody's file: no kind of damage may stop the others
-            wrong[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
+            invalid[path.stem] = error.problems
+        except Exception as error:  # no kind of damage to a user's file may affect the others
+            invalid[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
     drafts = {name: found.pop(name) for name in list(found) if found[name].draft}
     for template in list(found.values()):
         for other in template.after:
-            if other not in {*found, *wrong, *drafts}:
+            if other not in {*found, *invalid, *drafts}:
                 hint = did_you_mean(other, found)
-                wrong[template.name] = (f"after: no template {other!r}{hint}",)
+                invalid[template.name] = (f"after: no template {other!r}{hint}",)
     for name in _in_cycles(found):
-        wrong[name] = ("after: it waits for itself; break the cycle",)
+        invalid[name] = ("after: it depends on itself; break the cycle",)
     ordered = sorted(
-        (t for t in found.values() if t.name not in wrong), key=lambda t: (t.order, t.name)
+        (t for t in found.values() if t.name not in invalid), key=lambda t: (t.order, t.name)
     )
-    return Templates({t.name: t for t in ordered}, wrong, drafts)
+    return Templates({t.name: t for t in ordered}, invalid, drafts)
 
 
 def _in_cycles(found: Mapping[str, Template]) -> set[str]:

@@ -16,7 +16,7 @@ from runner.jobs import Selection
 from runner.monitoring.status import read_status
 from runner.scheduling.coordinator import Coordinator
 from runner.service.day_times import schedule
-from runner.service.seen import Seen
+from runner.service.processed_files import ProcessedFiles
 from runner.service.watch import watch
 from runner.settings.file import WatchSettings
 from runner.simulate import Campaign, simulate
@@ -282,16 +282,16 @@ def test_files_on_a_watched_share_are_read_once_and_stay(watched, raw, tmp_path)
     watch(workspace, once=True)
     assert (share / "00002_Data.tdms").exists()
     assert workspace.shot_folder(2).exists()
-    assert share / "00002_Data.tdms" in Seen(workspace.root / "data" / "watched.json")
+    assert share / "00002_Data.tdms" in ProcessedFiles(workspace.root / "data" / "watched.json")
 
 
 def test_a_file_seen_before_is_new_again_when_it_changes(tmp_path):
     path = tmp_path / "00001_Data.tdms"
     path.write_text("one")
-    seen = Seen(tmp_path / "watched.json")
+    seen = ProcessedFiles(tmp_path / "watched.json")
     assert path not in seen
     seen.add(path)
-    assert path in Seen(tmp_path / "watched.json")
+    assert path in ProcessedFiles(tmp_path / "watched.json")
     path.write_text("other content")
     assert path not in seen
 

@@ -154,7 +154,7 @@ def _downloads(view: View, subject: Subject) -> list[Link]:
 def report_page(view: View, report: ReportRecord) -> ReportPage:
     """Return the page of a report or of a re-run."""
     receipt = report.receipt
-    subject = receipt.of
+    subject = receipt.about
     stem = report_stem(receipt)
     fragment = view.fragment(report)
     mark = view.mark(report)
@@ -211,7 +211,7 @@ def _body(view: View, fragment: Fragment, stem: str) -> Markup:
 
 def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | None]:
     """Return the same report of the neighbours, or the neighbours where they have none."""
-    subject = report.receipt.of
+    subject = report.receipt.about
     if report.receipt.rerun or subject.scope == "range":
         return None, None
     around: Sequence[Subject | None]

@@ -1,4 +1,4 @@
-"""What people change beside a running service: calibrations, templates, shots, the catalogue."""
+"""External changes during a running service: calibrations, templates, shots, the catalogue."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Stamps = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What was changed from outside, and what that makes of the reports.
+    """An external change and its effect on reports.
 
     Attributes
     ----------
     when : when it was noticed, Unix time, s.
-    files : those that changed, seen from the workspace.
-    stale : how many reports do not hold any more.
-    missing : how many were never made.
-    reasons : why reports are stale, each with how many.
-    remade : whether the service makes them anew.
+    files : changed files, relative to the workspace.
+    stale : number of stale reports.
+    missing : number of reports that were never made.
+    reasons : why reports are stale, each with a count.
+    remade : whether the service makes them again.
     """
 
     when: float
@@ -48,38 +48,38 @@ class Change:
         then = ""
         if counts:
             then = (
-                "; the service makes them after all else"
+                "; the service makes them after everything else"
                 if self.remade
                 else "; `ishtar run` makes them"
             )
         return f"{files} changed: {found}{why}{then}"
 
 
-class Outside:
-    """Compares the files that reports depend on with what they were when it was last asked."""
+class ExternalChanges:
+    """Detect changes of the files that reports depend on."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._stamps = self._last = stamps(workspace)
 
-    def moved(self) -> bool:
-        """Tell whether something is other than when this was last asked, accepted or not."""
+    def changed_since_last_call(self) -> bool:
+        """Return whether any file changed since the last call, accepted or not."""
         before, self._last = self._last, stamps(self._workspace)
         return self._last != before
 
-    def look(self) -> tuple[tuple[str, ...], Stamps]:
-        """Return the files that changed, came or went, and all stamps, for `accept`."""
+    def compare(self) -> tuple[tuple[str, ...], Stamps]:
+        """Return the files changed, added or removed since `accept`, and the current stamps."""
         now = stamps(self._workspace)
         changed = [n for n in now.keys() | self._stamps.keys() if now.get(n) != self._stamps.get(n)]
         return tuple(sorted(changed)), now
 
     def accept(self, now: Stamps) -> None:
-        """Take what was found for known: all that it leads to is under way."""
+        """Mark the changes as handled: everything that follows from them is on its way."""
         self._stamps = now
 
 
 def stamps(workspace: Workspace) -> Stamps:
-    """Return what changes with each file that people write beside a running service."""
+    """Return the stamp of each file that users may edit during a running service."""
     found = {}
     for path in _files(workspace):
         found[path.relative_to(workspace.root).as_posix()] = file_stamp(path)
@@ -100,7 +100,7 @@ def _files(workspace: Workspace) -> Iterator[Path]:
 def change_of(
     files: Sequence[str], plan: Iterable[Planned], *, remade: bool, when: float
 ) -> Change:
-    """Return what a change means, as a plan says it."""
+    """Return a change with its effect on reports, taken from a plan."""
     plan = list(plan)
     stale = [p for p in plan if MISSING not in p.reasons]
     reasons = Counter(reason for p in stale for reason in p.reasons)

@@ -1,4 +1,4 @@
-"""Commands for whoever wants a report of their own: rerun, fork."""
+"""Commands for reports with parameters of one's own: rerun, fork."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from ishtar.query.shot_numbers import select
 from ishtar.workspace import Workspace
-from runner.cli.pages import bring_up_to_date
+from runner.cli.pages import publish_or_request
 from runner.errors import ParameterError
 from runner.jobs import Job
 from runner.receipts import Subject
@@ -26,14 +26,17 @@ parameters_option = click.option(
 
 
 def _subject(coordinator: Coordinator, template: Template, text: str) -> Subject:
-    """Return what a report is about: a shot, or the day or range that the template takes."""
+    """Return the subject of a report: a shot, day or range, by the template's scope."""
     if template.scope == "day":
         days = coordinator.catalogue.days()
         if text == "latest" and days:
             return Subject.day(days[-1])
         if text in days:
             return Subject.day(text)
-        raise ParameterError(f"{template.name} is made for a day, {text!r} is none with shots")
+        raise ParameterError(
+            f"{template.name} is made for a day, and {text!r} is not a day with shots: write it "
+            "as 2026-11-22"
+        )
     known = coordinator.catalogue.shots()
     if template.scope == "range":
         return range_of(text, known, template.name)
@@ -44,7 +47,7 @@ def _subject(coordinator: Coordinator, template: Template, text: str) -> Subject
 
 
 def _given(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Return the parameters that the command line sets, checked."""
+    """Return the parameters given on the command line, checked."""
     fixed = SCOPE_PARAMETERS[template.scope]
     return parse_assignments(template.parameters, assignments, f"template {template.name}", fixed)
 
@@ -54,7 +57,7 @@ def _given(template: Template, assignments: tuple[str, ...]) -> dict[str, Any]:
 @click.argument("template")
 @parameters_option
 def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
-    """Make a report of your own beside the official one, with other parameters.
+    """Make a report with other parameters, in addition to the official one.
 
     ishtar rerun 7 langmuir -p t_start=0.5
     """
@@ -77,7 +80,7 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
         done = run_one(coordinator, job)
         from runner.publish.addresses import report_stem
 
-        bring_up_to_date(coordinator, [subject])
+        publish_or_request(coordinator, [subject])
 
         receipt = done.receipt
         page = report_stem(receipt)
@@ -95,8 +98,8 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
 @click.argument("shot")
 @click.argument("template")
 @parameters_option
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def fork(
     shot: str, template: str, assignments: tuple[str, ...], output: Path | None, force: bool
 ) -> None:
@@ -120,7 +123,7 @@ def fork(
         )
     path = output or Path(f"{subject.key}_{chosen.name}.ipynb")
     if path.exists() and not force:
-        raise click.UsageError(f"{path} is there already: choose another name, or add --force")
+        raise click.UsageError(f"{path} exists already: choose another name, or add --force")
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
     click.echo(f"{path}: open it with `jupyter lab {path}`")

@@ -1,4 +1,4 @@
-"""Telling of a run while it goes on: a live table on a terminal, plain lines elsewhere."""
+"""Show the progress of a run: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from runner.receipts import Subject
 from runner.service.observe import RunObserver
 
 
-class Narrator:
-    """Tells of each report as it is done, and on a terminal of those that are being made.
+class RunProgress:
+    """Print each report when it is done, and on a terminal those in progress.
 
     Parameters
     ----------
     workspace : Workspace
         Where reports are made.
     holds : bool
-        Whether the run holds the workspace; its status tells of the run then.
+        Whether the run holds the workspace and writes its status.
     """
 
     def __init__(self, workspace: Workspace, *, holds: bool = True) -> None:
         self._observer = RunObserver(workspace, holds=holds)
         self._open = ExitStack()
 
-    def __enter__(self) -> Narrator:
+    def __enter__(self) -> RunProgress:
         self._open.enter_context(self._observer)
         if sys.stderr.isatty():
             self._open.enter_context(LiveLines(lambda: table(self._observer)))
@@ -40,7 +40,7 @@ class Narrator:
         self._open.__exit__(*exc)  # type: ignore[arg-type]
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Process an event."""
         self._observer(event)
         if event.done is None:
             return
@@ -54,11 +54,11 @@ class Narrator:
 
 
 def table(observer: RunObserver) -> list[str]:
-    """Return the lines of the live table: a line for each report at work, then the whole."""
+    """Return the lines of the live table: one for each report in progress, then the totals."""
     if not observer.total:
         return []
     now = time.time()
-    at_work = observer.at_work()
+    in_progress = observer.in_progress()
     rows = [
         (
             f"{Subject.parse(a.subject)} {a.template}",
@@ -66,7 +66,7 @@ def table(observer: RunObserver) -> list[str]:
             seconds(now - a.cell_since),
             f"since {time.strftime('%H:%M:%S', time.localtime(a.since))}",
         )
-        for a in at_work
+        for a in in_progress
     ]
     widths = [max((len(row[k]) for row in rows), default=0) for k in range(4)]
     lines = [
@@ -74,18 +74,18 @@ def table(observer: RunObserver) -> list[str]:
         for row in rows
     ]
     counts = ", ".join(f"{n} {state}" for state, n in sorted(observer.finished.items()))
-    waiting = max(observer.total - observer.done - len(at_work), 0)
-    whole = f"  {observer.done} of {observer.total} reports done, {waiting} wait"
+    waiting = max(observer.total - observer.done - len(in_progress), 0)
+    totals = f"  {observer.done} of {observer.total} reports done, {waiting} waiting"
     if counts:
-        whole += f" ({counts} so far)"
+        totals += f" ({counts} so far)"
     left = observer.remaining_s()
     if left is not None and observer.done < observer.total:
-        whole += f"; about {seconds(left)} left"
-    return [*lines, whole]
+        totals += f"; about {seconds(left)} left"
+    return [*lines, totals]
 
 
 def seconds(s: float) -> str:
-    """Return a duration for people: ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``, ``3 d 4 h``."""
+    """Format a duration: ``3.2 s``, ``4 min 10 s``, ``2 h 5 min``, ``3 d 4 h``."""
     if s < 60:
         return f"{max(s, 0.0):.1f} s"
     minutes, rest = divmod(int(s), 60)

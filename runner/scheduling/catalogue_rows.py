@@ -1,4 +1,4 @@
-"""Writing shots and reports into a catalogue, from the files that are the truth."""
+"""Write shots and reports into a catalogue, from their files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def note_shot(catalogue: Catalogue, workspace: Workspace, number: int) -> None:
 
 
 def note_report(catalogue: Catalogue, folder: str, receipt: Receipt) -> None:
-    """Write a report into the catalogue; ``folder`` is seen from that of all reports."""
+    """Write a report into the catalogue; ``folder`` is relative to the folder of all reports."""
     r = receipt
     row = ReportRow(
         folder=folder,
@@ -52,7 +52,7 @@ def note_report(catalogue: Catalogue, folder: str, receipt: Receipt) -> None:
 
 
 def source_row(shot: int, source: SourceFile) -> SourceRow:
-    """Return what the catalogue keeps of a stored source."""
+    """Return the catalogue's row of a stored source."""
     o = source.origin
     return SourceRow(
         shot=shot,

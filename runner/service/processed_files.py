@@ -1,4 +1,4 @@
-"""Raw files that were dealt with and stay where they are."""
+"""Raw files that were processed and stay where they are."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from ishtar.store import write_atomic
 
 
-class Seen:
-    """Files that were dealt with and stay where they are, so that they are not read again.
+class ProcessedFiles:
+    """Remember processed files that stay where they are, so that they are not read again.
 
-    Kept in ``data/watched.json``; if that is deleted, they are read again and found to be known.
+    They are kept in ``data/watched.json``. Without it, files are read again and found known.
     """
 
     def __init__(self, path: Path) -> None:
@@ -21,18 +21,18 @@ class Seen:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
-            return  # they are read again
+            return  # the files are read again
         if isinstance(found, dict):
             self._known = found
 
     def __contains__(self, path: Path) -> bool:
         try:
             return self._known.get(str(path)) == self._identity(path)
-        except OSError:  # it went away, or cannot be looked at now: the next look tells
+        except OSError:  # removed, or inaccessible now: check again at the next poll
             return True
 
     def remember(self, path: Path) -> None:
-        """Remember a file as it is now, until `save`; one that is gone is forgotten."""
+        """Remember a file as it is now, until `save`; forget it if it no longer exists."""
         try:
             self._known[str(path)] = self._identity(path)
         except OSError:
@@ -40,12 +40,12 @@ class Seen:
         self.unsaved = True
 
     def save(self) -> None:
-        """Write down what is remembered."""
+        """Write the remembered files to the disk."""
         write_atomic(self._path, json.dumps(self._known, indent=0))
         self.unsaved = False
 
     def add(self, path: Path) -> None:
-        """Remember a file as it is now, and write it down."""
+        """Remember a file as it is now and save."""
         self.remember(path)
         self.save()
 
