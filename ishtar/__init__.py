@@ -17,8 +17,8 @@ from ishtar.version import __version__ as __version__
 if TYPE_CHECKING:
     from ishtar import langmuir
     from ishtar.errors import IshtarError
-    from ishtar.measured import Measured
     from ishtar.opening import open_testbed as open
+    from ishtar.quantity import Measured
     from ishtar.shots.shot import Shot
     from ishtar.shots.testbed import Testbed
     from ishtar.signals.signal import Signal
@@ -32,7 +32,7 @@ __all__ = ["IshtarError", "Measured", "Shot", "Signal", "Testbed", "langmuir", "
 
 _HOMES = {
     "IshtarError": "ishtar.errors",
-    "Measured": "ishtar.measured",
+    "Measured": "ishtar.quantity",
     "Shot": "ishtar.shots.shot",
     "Signal": "ishtar.signals.signal",
     "Testbed": "ishtar.shots.testbed",

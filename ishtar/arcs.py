@@ -1,8 +1,8 @@
-"""Arcs in a transmission line or at an antenna: power that suddenly comes back.
+"""Arcs in a transmission line or at an antenna, detected by sudden reflection.
 
-A match drifts over tens of milliseconds and jumps by a little when the plasma changes its mode. An
-arc shorts the line within microseconds: the share of the power that comes back jumps up by much,
-and stays up until the arc dies or the generator trips.
+A match drifts over tens of milliseconds and jumps slightly when the plasma changes its mode. An arc
+shorts the line within microseconds: the reflected share of the power rises steeply and stays high
+until the arc extinguishes or the generator trips.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ishtar.errors import TimeBaseError
 __all__ = ["Arc", "find_arcs"]
 
 Floats = NDArray[np.float64]
-_STEADY = 0.9  # of the forward power before: the supply does not drop because of an arc
+_STEADY = 0.9  # of the forward power before: an arc does not reduce it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +27,13 @@ class Arc:
     Parameters
     ----------
     time : float
-        When it begins, s; known to one averaged stretch.
+        Start, s, to within one averaging interval.
     duration : float
-        How long the share stays up, s; until the power is off where the generator trips.
+        Time with a high reflected share, s; until the power is off if the generator trips.
     before, during : float
-        Share of the forward power that comes back, P_r/P_f: median before, highest during it.
+        Reflected share P_r/P_f: median before, maximum during the arc.
     tripped : bool
-        Whether the forward power is off when it ends.
+        Whether the forward power is off at the end.
     """
 
     time: float
@@ -56,12 +56,11 @@ def find_arcs(
 ) -> tuple[Arc, ...]:
     """Return the arcs in the powers of a line, in the order of time.
 
-    The powers are averaged over ``average``; an arc begins where the share of the power that comes
-    back exceeds its median over the time ``before`` by ``jump``, and ends where it no longer does.
-    A plasma that goes out reflects as suddenly as an arc, but it goes out because the power falls:
-    only where the forward power is no less than 0.9 of its median before is there an arc.
-    The first milliseconds of a pulse cannot be told from an arc (a plasma that has not ignited
-    reflects most of the power): they are left out until half of ``before`` has passed with power.
+    The powers are averaged over ``average``; an arc lasts while the reflected share exceeds its
+    median over the time ``before`` by ``jump``. A plasma that extinguishes reflects as suddenly as
+    an arc, but because the power falls: an arc requires at least 0.9 of the median forward power
+    before. The first milliseconds of a pulse look like an arc (without ignition most of the power
+    is reflected): they are excluded until half of ``before`` has passed with power.
 
     Parameters
     ----------
@@ -74,14 +73,18 @@ def find_arcs(
     floor : float
         Forward power, W, below which the generator counts as off.
     jump : float
-        Share of the forward power, 0 … 1. A jump of the plasma's mode changes it by up to 0.2.
+        Rise of the reflected share, 0 … 1. A mode jump of the plasma changes it by up to 0.2.
     average, before : float
-        s.
+        Averaging interval and reference time, s.
+
+    Returns
+    -------
+    tuple of Arc
 
     Raises
     ------
     TimeBaseError
-        Powers of different length, or a sampling interval that is none.
+        The powers differ in length, or the sampling interval is not positive.
     """
     forward, reflected = np.asarray(forward, float), np.asarray(reflected, float)
     if forward.ndim != 1 or forward.shape != reflected.shape:
@@ -89,7 +92,7 @@ def find_arcs(
             f"forward power has shape {forward.shape}, reflected {reflected.shape}: align them"
         )
     if not dt > 0.0:
-        raise TimeBaseError(f"a sampling interval of {dt} s does not exist: give `dt` in s")
+        raise TimeBaseError(f"the sampling interval is {dt} s: give a positive `dt` in s")
     size = max(round(average / dt), 1)
     f, r = _averaged(forward, size), _averaged(reflected, size)
     step = size * dt
@@ -127,12 +130,12 @@ def _averaged(x: Floats, size: int) -> Floats:
 
 
 def _candidates(share: Floats, on: NDArray[np.bool_], width: int, jump: float) -> list[int]:
-    """Return where the share is above its lowest of late by the jump: the median is no lower."""
+    """Return the steps at ``jump`` above the recent minimum: necessary, as the median is higher."""
     from scipy.ndimage import minimum_filter1d
 
     if share.size == 0:
         return []
-    # of the `width` values before each one: shifted back by half the filter and one
+    # minimum of the `width` values before each: shifted back by half the filter plus one
     padded = np.concatenate([np.full(width, np.inf), np.where(on, share, np.inf)])
     lowest = minimum_filter1d(padded, width, mode="nearest", origin=(width - 1) // 2)
     lowest = lowest[width - 1 : width - 1 + share.size]
@@ -140,9 +143,9 @@ def _candidates(share: Floats, on: NDArray[np.bool_], width: int, jump: float) -
 
 
 def _past(on: NDArray[np.bool_], i: int, width: int) -> slice | None:
-    """Return the time before ``i`` in this pulse, None where it is too short to compare with."""
+    """Return the steps before ``i`` in this pulse; None if too few for a reference."""
     first = max(i - width, 0)
-    # a pulse begins after the last moment without power: what lies before it is another pulse
+    # the pulse begins after the last step without power
     pauses = np.flatnonzero(~on[first:i])
     first += int(pauses[-1]) + 1 if pauses.size else 0
     return slice(first, i) if 2 * (i - first) >= width else None

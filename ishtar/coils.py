@@ -1,10 +1,11 @@
 """The static magnetic field of sets of coaxial coils: on the axis, anywhere, and as a map.
 
-A coil is one circular filament, or with ``width_m`` and ``depth_m`` a grid of Gauss–Legendre
-filaments in place of the winding's rectangle (no good inside the winding itself). The axis of all
-coils is z; the field has no azimuthal part. No iron, no eddy currents in the vessel.
+A coil is one circular filament or, with ``width_m`` and ``depth_m``, a grid of Gauss–Legendre
+filaments over the cross section of the winding (invalid inside the winding itself). The axis of all
+coils is z; the field has no azimuthal component. Iron and eddy currents in the vessel are
+neglected.
 
-The field of a filament is magpylib's [1]_, which holds close to the axis and to the filament.
+The field of a filament is magpylib's [1]_, which is accurate close to the axis and to the filament.
 
 References
 ----------
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError, NotFoundError, did_you_mean
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,11 +48,11 @@ Floats = NDArray[np.float64]
 
 
 class BadCoils(IshtarError, ValueError):
-    """A set of coils that cannot be built."""
+    """A set of coils with an impossible geometry."""
 
 
 class NoSuchCoil(NotFoundError):
-    """A current for a set of coils that is not there, or a set without a current."""
+    """A current for an unknown set of coils, or a set without a current."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +66,9 @@ class CoilSet:
     radius_m : float
         Mean radius of the winding, m.
     positions_m : tuple of float
-        Where the centres of the coils are on the axis, m.
+        Centres of the coils on the axis, m.
     turns : float
-        Of each coil; negative for one wound the other way round.
+        Per coil; negative for one wound in the opposite direction.
     width_m, depth_m : float
         Cross section of the winding along the axis and along the radius, m; 0 for a filament.
     """
@@ -83,11 +84,13 @@ class CoilSet:
         object.__setattr__(self, "positions_m", tuple(float(z) for z in self.positions_m))
         numbers = (self.radius_m, self.turns, self.width_m, self.depth_m, *self.positions_m)
         if not self.positions_m or not all(math.isfinite(x) for x in numbers):
-            raise BadCoils(f"{self.name} has no finite position, radius or turns: give them in m")
+            raise BadCoils(
+                f"{self.name} needs finite positions and radius, in m, and turns: correct them"
+            )
         if self.width_m < 0.0 or not 0.0 <= self.depth_m < 2.0 * self.radius_m:
             raise BadCoils(
-                f"{self.name}: a radius of {self.radius_m} m does not carry a winding of "
-                f"{self.width_m} m x {self.depth_m} m: correct its geometry"
+                f"{self.name}: a winding of {self.width_m} m x {self.depth_m} m is impossible at a "
+                f"radius of {self.radius_m} m: correct the geometry"
             )
 
     def filaments(self) -> Iterator[tuple[float, float, float]]:
@@ -115,6 +118,10 @@ def tesla_per_ampere(coil: CoilSet, z: ArrayLike) -> Floats:
         One set.
     z : array_like
         Positions on the axis, m.
+
+    Returns
+    -------
+    float64, shape of ``z``, T/A
     """
     return on_axis_field([coil], {coil.name: 1.0}, z)
 
@@ -127,14 +134,20 @@ def on_axis_field(coils: Sequence[CoilSet], currents: Mapping[str, float], z: Ar
     coils : sequence of CoilSet
         All sets.
     currents : mapping of str to float
-        A through the conductor, for every set by its name.
+        Current through the conductor of every set, A, by name.
     z : array_like
         Positions on the axis, m.
+
+    Returns
+    -------
+    float64, shape of ``z``, T
 
     Raises
     ------
     NoSuchCoil
-        A set has no current, or a current no set.
+        A set has no current, or a current has no set.
+    BadCoils
+        Two sets share a name.
     """
     return field(coils, currents, 0.0, z)[1]
 
@@ -142,19 +155,26 @@ def on_axis_field(coils: Sequence[CoilSet], currents: Mapping[str, float], z: Ar
 def on_axis_measured(
     coils: Sequence[CoilSet], currents: Mapping[str, Measured], z: float
 ) -> Measured:
-    """Return the axial field at one place of the axis with the sigma that the currents give it.
-
-    Parameters as in :func:`on_axis_field`; currents as `Measured` in a unit of current,
-    independent of one another. What the geometry is uncertain by is not in it.
+    """Return the axial field at one position on the axis, with the sigma due to the currents.
 
     Parameters
     ----------
     coils : sequence of CoilSet
-        The sets.
+        All sets.
     currents : mapping of str to Measured
-        Current of each set in a unit of current, independent of one another.
-    z : float, m
-        Place on the axis.
+        Independent currents in any unit of current, by name of the set.
+    z : float
+        Position on the axis, m.
+
+    Returns
+    -------
+    Measured
+        T. Sigma does not include the geometry.
+
+    Raises
+    ------
+    NoSuchCoil
+        A set has no current, or a current has no set.
     """
     from ishtar.units import factor
 
@@ -167,15 +187,15 @@ def on_axis_measured(
 
 
 def _matched(coils: Sequence[CoilSet], currents: Mapping[str, Any]) -> list[tuple[CoilSet, Any]]:
-    """Return each set with its current; a silent zero would be a wrong field."""
+    """Return each set with its current; a missing one is an error, as zero would be wrong."""
     names = [c.name for c in coils]
     for name in names:
         if name not in currents:
-            raise NoSuchCoil(f"no current is given for {name!r}: give 0 if it is off", name=name)
+            raise NoSuchCoil(f"{name!r} has no current: give 0 if it is off", name=name)
     for name in currents:
         if name not in names:
             hint = did_you_mean(name, names) or f": there are {', '.join(names) or 'none'}"
-            raise NoSuchCoil(f"there is no set of coils {name!r}{hint}", name=name)
+            raise NoSuchCoil(f"no set of coils {name!r}{hint}", name=name)
     if len(set(names)) != len(names):
         raise BadCoils(f"two sets of coils share a name ({', '.join(names)}): rename one")
     return [(c, currents[c.name]) for c in coils]
@@ -205,7 +225,12 @@ def field(
     Returns
     -------
     b_r, b_z : numpy.ndarray
-        float64, shape of the broadcast. On a filament itself not finite.
+        float64, shape of the broadcast, T. Not finite on a filament.
+
+    Raises
+    ------
+    NoSuchCoil
+        A set has no current, or a current has no set.
     """
     r, z = np.broadcast_arrays(np.asarray(r, float), np.asarray(z, float))
     b_r, b_z = np.zeros(r.shape), np.zeros(r.shape)
@@ -221,21 +246,23 @@ def flux(
 ) -> Floats:
     """Return the flux function ψ = r A_φ, Wb/rad; its contours are the field lines.
 
-    The flux through the circle at (r, z) is 2π ψ. Of one loop, ψ(a, r, z) is homogeneous of the
-    first degree, so that ψ = a ∂ψ/∂a + r ∂ψ/∂r + z ∂ψ/∂z (Euler), with ∂ψ/∂r = r b_z and
-    ∂ψ/∂z = −r b_r; and two loops have one mutual inductance, whichever carries the current: a and r
-    can be exchanged, which makes ∂ψ/∂a the field of a loop of radius r at the distance a.
+    The flux through the circle at (r, z) is 2π ψ. For one loop, ψ(a, r, z) is homogeneous of degree
+    one, so that ψ = a ∂ψ/∂a + r ∂ψ/∂r + z ∂ψ/∂z (Euler), with ∂ψ/∂r = r b_z and ∂ψ/∂z = −r b_r. The
+    mutual inductance of two loops is symmetric, so a and r can be exchanged: ∂ψ/∂a follows from the
+    field of a loop of radius r at the distance a.
 
     Parameters
     ----------
     coils : sequence of CoilSet
-        The sets.
-    currents : mapping of str to float, A
-        Current of each set by name; every set needs one.
-    r : array_like, m
-        Distance from the axis.
-    z : array_like, m
-        Place along the axis.
+        All sets.
+    currents : mapping of str to float
+        Current through the conductor of every set, A, by name.
+    r, z : array_like
+        Distance from the axis and position along it, m; broadcast against each other.
+
+    Returns
+    -------
+    float64, shape of the broadcast, Wb/rad
     """
     r, z = np.broadcast_arrays(np.asarray(r, float), np.asarray(z, float))
     psi = np.zeros(r.shape)
@@ -253,7 +280,7 @@ def _loop(a: ArrayLike, r: ArrayLike, z: ArrayLike) -> tuple[Floats, Floats]:
 
     a, r, z = np.broadcast_arrays(a, r, z)
     b = np.full((3, *r.shape), np.nan)
-    off = (r / a - 1.0) ** 2 + (z / a) ** 2 > 1e-300  # on a loop itself magpylib does not end
+    off = (r / a - 1.0) ** 2 + (z / a) ** 2 > 1e-300  # on a loop, magpylib does not terminate
     b[:, off] = mu_0 * current_circle_Hfield(
         r0=a[off], r=r[off], z=z[off], i0=np.ones(np.count_nonzero(off))
     )
@@ -303,9 +330,9 @@ def magpylib_sources(coils: Sequence[CoilSet], currents: Mapping[str, float]) ->
     Parameters
     ----------
     coils : sequence of CoilSet
-        The sets.
-    currents : mapping of str to float, A
-        Current of each set by name; every set needs one.
+        All sets.
+    currents : mapping of str to float
+        Current through the conductor of every set, A, by name.
     """
     import magpylib
 

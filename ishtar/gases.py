@@ -1,4 +1,4 @@
-"""Working gases: what a probe, a collision rate or a spectrum has to know of them."""
+"""Working gases: their data for probes, collision rates and spectra."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ELECTRON_MASS = 9.1093837015e-31  # kg, CODATA 2018
 
 
 class UnknownGas(NotFoundError):
-    """No such working gas is known; ``name`` is what was asked for."""
+    """An unknown working gas; ``name`` is the one requested."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,7 +35,7 @@ class Gas:
     symbol : str
         Symbol of the neutral (``"Ar"``, ``"H2"``).
     atomic_weight : float
-        Mass of the particle that is ionised, u (IUPAC 2021 abridged atomic weights).
+        Mass of the ionised particle, u (IUPAC 2021 abridged atomic weights).
     ionisation_ev : float
         First ionisation energy of the neutral, eV (NIST Atomic Spectra Database and WebBook).
     """
@@ -52,7 +52,7 @@ class Gas:
 
 
 GASES: tuple[Gas, ...] = (
-    # The molecular ion is meant for molecules: at 0.1–1 Pa it is the usual charge carrier.
+    # For molecules the ion is the molecular one, the usual charge carrier at 0.1–1 Pa.
     Gas(name="hydrogen", symbol="H2", atomic_weight=2.016, ionisation_ev=15.426),
     Gas(name="deuterium", symbol="D2", atomic_weight=4.028, ionisation_ev=15.467),
     Gas(name="helium", symbol="He", atomic_weight=4.0026, ionisation_ev=24.587),
@@ -66,17 +66,17 @@ GASES: tuple[Gas, ...] = (
 
 
 def gas(name: str | Gas) -> Gas:
-    """Return a gas by its symbol or name; letter case does not count.
+    """Return a gas by its symbol or name, ignoring letter case.
 
     Parameters
     ----------
     name : str or Gas
-        ``"Ar"``, ``"argon"``; a :class:`Gas` is returned as it is.
+        ``"Ar"``, ``"argon"``; a :class:`Gas` is returned unchanged.
 
     Raises
     ------
     UnknownGas
-        With the nearest names.
+        The message names the nearest gases.
 
     Examples
     --------

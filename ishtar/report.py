@@ -1,6 +1,6 @@
-"""What template notebooks use to hand out results: `glue` a named value, `skip` the report.
+"""Results of template notebooks: `glue` a named value, `skip` the report.
 
-Both also work at a prompt: `glue` shows nothing there, `skip` ends the cell.
+Both also work interactively: `glue` displays nothing there, `skip` ends the cell.
 """
 
 from __future__ import annotations
@@ -12,23 +12,34 @@ import warnings
 from typing import Any, NoReturn
 
 from ishtar.errors import IshtarError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 
 class GlueError(IshtarError, TypeError):
-    """A value that makes no scrap."""
+    """A value that cannot be stored as a scrap."""
 
 
 class ReportSkipped(IshtarError):
-    """Ends a report that has nothing to say, with the reason."""
+    """Ends a report without results; the message is the reason."""
 
     def _render_traceback_(self) -> list[str]:
-        """Show one line instead of a traceback (IPython asks for this by name)."""
+        """Return one line instead of a traceback (IPython calls this by name)."""
         return [f"skipped: {self}"]
 
 
 def skip(reason: str) -> NoReturn:
-    """End the report as skipped; the reason is shown on its page."""
+    """End the report as skipped.
+
+    Parameters
+    ----------
+    reason : str
+        Shown on the page of the report.
+
+    Raises
+    ------
+    ReportSkipped
+        Always.
+    """
     raise ReportSkipped(" ".join(str(reason).split()) or "the template gave no reason")
 
 
@@ -46,41 +57,48 @@ def glue(
     Parameters
     ----------
     name : str
-        ``"Te"``; the unit belongs into ``unit``, not into the name, and the template's name is put
-        before it with a dot where that is needed.
+        ``"Te"``, without a dot; the unit belongs in ``unit``, not in the name. Where needed, the
+        name of the template is prefixed with a dot.
     value : number, text, bool, None or `Measured`
-        A `Measured` brings its sigma and unit; it is converted where a unit is given, too. NaN and
-        infinities are stored as None: there is no such result.
+        A `Measured` includes its sigma and unit, and is converted to ``unit`` if that is given. NaN
+        and infinities are stored as None, a missing result.
     sigma : float, optional
-        One standard deviation, in the same unit; of a number only. NaN where it is not known; where
-        it is infinite, as of a fit that found nothing, there is no such result.
+        One standard deviation of a number, in the same unit. NaN if unknown; if infinite, as for a
+        fit without a result, None is stored.
     unit : str
-        As pint writes it, ``"eV"``, ``"1/m^3"``.
+        In pint's notation, ``"eV"``, ``"1/m^3"``.
     label : str
-        What it is, in words: ``"electron temperature"``. Pages show it; nothing is computed from
-        it. What the template's sidecar says under ``[results]`` comes before it.
+        Description for the pages, ``"electron temperature"``; it has no effect on computations.
+        ``[results]`` in the template's sidecar takes precedence.
     symbol : str
-        ``"T_e"``; what stands behind ``_`` is shown as an index.
+        ``"T_e"``; the part after ``_`` is displayed as a subscript.
+
+    Raises
+    ------
+    GlueError
+        The name, the type of the value or the sigma is invalid.
+    UnitError
+        The unit is unknown or not compatible with that of a `Measured`.
     """
     from ishtar.units import check_unit, factor
 
     if not isinstance(name, str) or not name.strip() or "." in name:
-        raise GlueError(f"glue({name!r}): give the result a name without a dot, such as 'Te'")
+        raise GlueError(f"glue({name!r}): use a name without a dot, such as 'Te'")
     if isinstance(value, Measured):
         if sigma is not None:
             raise GlueError(f"glue({name!r}) got a second sigma: a Measured has its own")
-        measured = value
-        scale = factor(measured.unit, unit) if unit else 1.0
-        unit = unit or measured.unit
-        value, sigma = scale * measured.value, scale * measured.sigma
+        quantity = value
+        scale = factor(quantity.unit, unit) if unit else 1.0
+        unit = unit or quantity.unit
+        value, sigma = scale * quantity.value, scale * quantity.sigma
     check_unit(unit)
-    told = _told(name, label=label, symbol=symbol)
+    description = _description(name, label=label, symbol=symbol)
     plain, sigma = _plain(name, value), _sigma(name, sigma)
     if sigma is not None and (isinstance(plain, str | bool)):
         raise GlueError(f"glue({name!r}): only a number has a sigma, {plain!r} has none")
     if sigma == math.inf:
         warnings.warn(
-            f"glue({name!r}): its sigma is infinite: there is no such result", stacklevel=2
+            f"glue({name!r}): sigma is infinite; the result is stored as missing", stacklevel=2
         )
         plain = None
     if plain is None:
@@ -88,7 +106,7 @@ def glue(
     encoder = "text" if isinstance(plain, str) else "json"
     payload = {
         "name": name,
-        # scrapbook's schema knows no null
+        # scrapbook's schema does not allow null
         "data": {"value": None} if plain is None else plain,
         "encoder": encoder,
         "version": 1,
@@ -96,22 +114,22 @@ def glue(
     _show(
         {f"application/scrapbook.scrap.{encoder}+json": payload},
         name,
-        {"sigma": sigma, "unit": unit} | told,
+        {"sigma": sigma, "unit": unit} | description,
     )
 
 
-def _told(name: str, **given: str) -> dict[str, str]:
-    """Return label and symbol on one line each; what is empty is left out."""
-    for what, text in given.items():
+def _description(name: str, **fields: str) -> dict[str, str]:
+    """Return label and symbol, each on one line, unless empty."""
+    for key, text in fields.items():
         if not isinstance(text, str):
-            raise GlueError(f"glue({name!r}): {what} is {text!r}; it must be a text")
-    lines = {what: " ".join(text.split()) for what, text in given.items()}
-    return {what: text for what, text in lines.items() if text}
+            raise GlueError(f"glue({name!r}): {key} is {text!r}; it must be text")
+    lines = {key: " ".join(text.split()) for key, text in fields.items()}
+    return {key: text for key, text in lines.items() if text}
 
 
 def _show(data: dict[str, Any], name: str, extra: dict[str, Any]) -> None:
-    # What scrapbook.glue does, without importing it: pandas, pyarrow and papermill would come too,
-    # which is a second for every kernel. `scrapbook.read_notebook` reads it back (see the tests).
+    # Equivalent to scrapbook.glue without importing it: pandas, pyarrow and papermill would cost
+    # every kernel a second. `scrapbook.read_notebook` reads the result (see the tests).
     if "IPython" not in sys.modules:
         return
     from IPython import get_ipython
@@ -123,7 +141,7 @@ def _show(data: dict[str, Any], name: str, extra: dict[str, Any]) -> None:
     display(data, metadata=marks | {"ishtar": extra}, raw=True)
 
 
-LARGEST_INTEGER = 2**63 - 1  # what SQLite, JSON readers and float64 pages can be handed
+LARGEST_INTEGER = 2**63 - 1  # limit of SQLite and JSON readers
 
 
 def _plain(name: str, value: Any) -> float | int | str | bool | None:
@@ -138,28 +156,28 @@ def _plain(name: str, value: Any) -> float | int | str | bool | None:
     if isinstance(value, numbers.Integral):
         if abs(int(value)) > LARGEST_INTEGER:
             raise GlueError(
-                f"glue({name!r}): an integer of {int(value).bit_length()} bits is no result: "
-                "glue it as a float or a text"
+                f"glue({name!r}): an integer of {int(value).bit_length()} bits is too large: "
+                "glue it as a float or as text"
             )
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value) if math.isfinite(value) else None
     raise GlueError(
-        f"glue({name!r}) takes a number, a text or a bool, not {type(value).__name__}: "
+        f"glue({name!r}) takes a number, text or a bool, not {type(value).__name__}: "
         "glue its mean, or save an array as a figure"
     )
 
 
 def _is_masked(value: Any) -> bool:
-    """Tell whether a scalar is numpy's ``masked``, which would give 0.0 as its item."""
+    """Return whether a scalar is numpy's ``masked``, whose item is 0.0."""
     return bool(getattr(value, "mask", False))
 
 
 def _sigma(name: str, sigma: Any) -> float | None:
     plain = _plain(name, sigma)
     if plain is None:
-        finite = sigma is None or _is_masked(sigma) or not math.isinf(sigma)
-        plain = None if finite else float(sigma)
+        unknown = sigma is None or _is_masked(sigma) or not math.isinf(sigma)
+        plain = None if unknown else float(sigma)
     if plain is None:
         return None
     if isinstance(plain, str | bool):

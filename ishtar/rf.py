@@ -1,16 +1,16 @@
-"""How much of a generator's power goes into the plasma: reflection, VSWR, loading resistance.
+"""The share of a generator's power that reaches the plasma: reflection, VSWR, loading resistance.
 
-From the forward and the reflected power of a directional coupler, P_f and P_r, W:
+From the forward and reflected power of a directional coupler, P_f and P_r, W:
 
     |Γ| = √(P_r/P_f)      VSWR = (1 + |Γ|)/(1 − |Γ|)      return loss = −10 log₁₀(P_r/P_f) dB
     P_inj = P_f − P_r     R = Z₀ (1 − |Γ|)/(1 + |Γ|)
 
-*Reflection* is the coefficient |Γ| everywhere, its square P_r/P_f the *reflected share*.
+*Reflection* always means the coefficient |Γ|, and its square P_r/P_f is the *reflected share*.
 
-R, the loading resistance, is the resistance at the current's maxima on the line, 2 P_inj/I_max².
-It tells of the antenna only where the coupler sits between the antenna and the matching network: on
-the generator's side of a match Γ is 0 by intention and R is Z₀, whatever the plasma does. What the
-line and the network dissipate is counted as injected.
+R, the loading resistance, is the resistance at the current maxima on the line, 2 P_inj/I_max². It
+characterises the antenna only if the coupler is between antenna and matching network: on the
+generator side of a match Γ is 0 by design and R is Z₀, independent of the plasma. Losses in line
+and network count as injected power.
 
 Reference: D. M. Pozar, *Microwave Engineering*, 4th ed., Wiley (2012), sec. 2.3.
 """
@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError, TimeBaseError
-from ishtar.means import mean_of
-from ishtar.measured import Measured
 from ishtar.plasma.propagate import propagate
+from ishtar.quantity import Measured, mean_of
 
 __all__ = [
     "BadPower",
@@ -44,7 +43,7 @@ Floats = NDArray[np.float64]
 
 
 class BadPower(IshtarError, ValueError):
-    """Powers that cannot be used."""
+    """Powers or settings that allow no coupling."""
 
 
 def reflection(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) -> Floats:
@@ -55,13 +54,13 @@ def reflection(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) 
     forward, reflected : array_like
         Powers, W; broadcast against each other.
     floor : float
-        Forward power, W, up to which there is no power to speak of: NaN.
+        The result is NaN up to this forward power, W.
 
     Returns
     -------
     numpy.ndarray
-        float64. A reflected power below 0, an offset, counts as 0; one above the forward power is
-        kept (|Γ| > 1), for it shows a wrong calibration.
+        float64, shape of the broadcast. A negative reflected power, due to an offset, counts as 0;
+        one above the forward power is kept (|Γ| > 1), as it reveals a calibration error.
     """
     forward, reflected = np.asarray(forward, float), np.asarray(reflected, float)
     on = forward > max(floor, 0.0)
@@ -70,57 +69,51 @@ def reflection(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) 
 
 
 def reflected_share(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 0.0) -> Floats:
-    """Return the share of the power that comes back, |Γ|² = P_r/P_f.
-
-    Parameters and limits are those of `reflection`.
+    """Return the reflected share of the power, |Γ|² = P_r/P_f; the result as in `reflection`.
 
     Parameters
     ----------
-    forward : array_like, W
-        Forward power.
-    reflected : array_like, W
-        Reflected power, same shape.
-    floor : float, W, optional
-        Forward power below which the result is NaN.
+    forward, reflected : array_like
+        Powers, W; broadcast against each other.
+    floor : float
+        The result is NaN up to this forward power, W.
     """
     return np.asarray(reflection(forward, reflected, floor=floor) ** 2)
 
 
 def vswr(gamma: ArrayLike) -> Floats:
-    """Return the voltage standing wave ratio of |Γ|; infinite where all comes back (|Γ| ≥ 1)."""
+    """Return the voltage standing wave ratio of |Γ|; infinite for total reflection (|Γ| ≥ 1)."""
     gamma = np.asarray(gamma, float)
     below = np.where(gamma >= 1.0, 0.0, gamma)
     return np.asarray(np.where(gamma >= 1.0, np.inf, (1.0 + below) / (1.0 - below)))
 
 
 def return_loss(gamma: ArrayLike) -> Floats:
-    """Return −20 log₁₀|Γ|, dB; infinite where nothing comes back."""
+    """Return the return loss −20 log₁₀|Γ|, dB; infinite without reflection."""
     with np.errstate(divide="ignore"):
         return np.asarray(-20.0 * np.log10(np.asarray(gamma, float)))
 
 
 def injected_power(forward: ArrayLike, reflected: ArrayLike) -> Floats:
-    """Return P_f − P_r, W.
+    """Return the injected power P_f − P_r, W.
 
     Parameters
     ----------
-    forward : array_like, W
-        Forward power.
-    reflected : array_like, W
-        Reflected power, same shape.
+    forward, reflected : array_like
+        Powers, W; broadcast against each other.
     """
     return np.asarray(np.asarray(forward, float) - np.asarray(reflected, float))
 
 
 def loading_resistance(gamma: ArrayLike, line_impedance: float = 50.0) -> Floats:
-    """Return Z₀ (1 − |Γ|)/(1 + |Γ|), ohm: see the module for where it means something.
+    """Return the loading resistance Z₀ (1 − |Γ|)/(1 + |Γ|), ohm; its validity is in the module.
 
     Parameters
     ----------
-    gamma : array_like, 1
-        Reflection coefficient Γ; its magnitude counts.
-    line_impedance : float, ohm, optional
-        Z₀ of the line.
+    gamma : array_like
+        Magnitude of the reflection coefficient, |Γ|.
+    line_impedance : float
+        Z₀ of the line, ohm.
     """
     gamma = np.asarray(gamma, float)
     return np.asarray(line_impedance * (1.0 - gamma) / (1.0 + gamma))
@@ -128,7 +121,7 @@ def loading_resistance(gamma: ArrayLike, line_impedance: float = 50.0) -> Floats
 
 @dataclass(frozen=True, kw_only=True)
 class Coupling:
-    """The coupling over a time window; all from the mean powers.
+    """The coupling over a time window, from the mean powers.
 
     Parameters
     ----------
@@ -141,9 +134,9 @@ class Coupling:
     loading_resistance : Measured
         ohm.
     duty : float
-        Share of the window's samples with forward power above the floor, all that are averaged.
+        Share of the window's samples with forward power above the floor; only these are averaged.
     n : int
-        How many these are.
+        Number of averaged samples.
     """
 
     forward: Measured
@@ -171,8 +164,8 @@ def coupling(
 ) -> Coupling:
     """Return the coupling averaged over a time window.
 
-    Powers are averaged first and the ratios taken of the means: a mean of ratios would give
-    moments of little power the same weight.
+    Ratios are those of the mean powers: a mean of ratios would give times of low power the same
+    weight.
 
     Parameters
     ----------
@@ -181,29 +174,31 @@ def coupling(
     time : array_like, optional
         (n_t,), s; needed for ``window``.
     window : (float, float), optional
-        From, until, s; without it all samples.
+        From, until, s; by default all samples.
     floor : float
-        Forward power, W, a sample must exceed to be averaged.
+        Forward power, W, that a sample must exceed to be averaged.
     relative_sigma : float or (float, float)
-        One-sigma of the calibration of both powers, or of forward and reflected, as a share of the
-        power. It is common to all samples and does not average down. 0 is a stated choice: only
-        the scatter is then in the sigmas.
+        Relative calibration sigma of both powers, or of forward and reflected. It is common to all
+        samples and does not average down. 0 is a stated choice: the sigmas then contain only the
+        scatter.
     correlation : float
-        Of these two calibration errors, −1 … 1: what the detectors share cancels in Γ.
+        Of these two calibration errors, −1 … 1: errors common to both detectors cancel in Γ.
     line_impedance : Measured or float
         Z₀, ohm.
 
     Returns
     -------
     Coupling
-        Sigmas from the scatter of block means (so that slow drifts count) and the calibration,
-        propagated by a step of one sigma upwards, for the slope of the root in |Γ| has no
-        bounds at 0. With fewer than 2 samples the scatter is NaN.
+        Sigmas from the scatter of block means (which includes slow drifts) and the calibration,
+        propagated by finite steps of one sigma, as the slope of the square root in |Γ| diverges at
+        0. With fewer than 2 samples the scatter is NaN.
 
     Raises
     ------
     BadPower
-        Shapes that do not match, or no sample above the floor.
+        The shapes do not match, the correlation is out of range, or no sample is above the floor.
+    TimeBaseError
+        The window has no sample, or ``time`` is missing.
     """
     forward, reflected = np.asarray(forward, float), np.asarray(reflected, float)
     if forward.ndim != 1 or forward.shape != reflected.shape:
@@ -211,18 +206,18 @@ def coupling(
             f"forward power has shape {forward.shape}, reflected {reflected.shape}: align them"
         )
     if not -1.0 <= correlation <= 1.0:
-        raise BadPower(f"a correlation of {correlation} does not exist: use -1 … 1")
+        raise BadPower(f"correlation is {correlation}: use -1 … 1")
     if window is not None:
         forward, reflected = _cut(forward, reflected, time, window)
     on = (forward > max(floor, 0.0)) & np.isfinite(reflected)
     if not on.any():
         raise BadPower(
-            f"no forward power above {floor:g} W in the window: choose one in which it is on"
+            f"no forward power above {floor:g} W in the window: choose one with the generator on"
         )
     pair = relative_sigma if isinstance(relative_sigma, tuple) else (relative_sigma,) * 2
     share_f, share_r = pair
     p_f, p_r = float(forward[on].mean()), float(reflected[on].mean())
-    # Independent causes: the scatter of each power, the calibration that both share, the rest of it
+    # Independent causes: scatter of each power, common and separate parts of the calibration
     shared = math.sqrt(abs(correlation))
     alone = math.sqrt(1.0 - abs(correlation))
     sign = math.copysign(1.0, correlation)
@@ -276,7 +271,7 @@ def _cut(
 ) -> tuple[Floats, Floats]:
     t = np.asarray(time, float)
     if time is None or t.shape != forward.shape:
-        raise TimeBaseError("a window needs the time of every sample: give `time`")
+        raise TimeBaseError("a window needs the time of each sample: give `time`")
     inside = (t >= window[0]) & (t < window[1])
     if not inside.any():
         raise TimeBaseError(
@@ -286,5 +281,5 @@ def _cut(
 
 
 def _error_of_mean(x: Floats) -> float:
-    """Return the one-sigma of a mean; neighbours need not be independent."""
+    """Return the one-sigma of a mean of possibly correlated samples."""
     return mean_of(lambda i, j: (x[i:j], {}), 0, x.size).error if x.size > 1 else math.nan

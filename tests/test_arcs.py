@@ -79,5 +79,5 @@ def test_every_arc_is_counted_once(starts):
 def test_wrong_input_is_refused():
     with pytest.raises(TimeBaseError, match="align them"):
         find_arcs([1.0, 2.0], [1.0], DT, floor=1.0)
-    with pytest.raises(TimeBaseError, match="give `dt`"):
+    with pytest.raises(TimeBaseError, match="give a positive `dt`"):
         find_arcs([1.0, 2.0], [1.0, 1.0], 0.0, floor=1.0)

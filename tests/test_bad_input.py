@@ -134,7 +134,7 @@ def catalogued(workspace: Workspace) -> Testbed:
 
 class TestMachine:
     def test_a_component_is_a_name(self, machine):
-        with pytest.raises(TypeError, match="5 names no component"):
+        with pytest.raises(TypeError, match="5 is not the name of a component"):
             machine[5]
 
     def test_a_kind_that_nobody_has_heard_of_names_the_nearest(self, machine):
@@ -154,7 +154,7 @@ class TestMachine:
 
     def test_one_place_has_one_factor(self, machine):
         (coils, *_) = machine.of_kind("coils")
-        with pytest.raises(TypeError, match="give one place z"):
+        with pytest.raises(TypeError, match="give one z in m"):
             coils.tesla_per_ampere([0.0, 0.1])
 
     @pytest.mark.parametrize("t", ["a", None, (1, 2, 3), (0.4, 0.3), (None, 0.4), (0.3, "a")])
@@ -163,7 +163,9 @@ class TestMachine:
         for ask in (gas.pressure, probe.sweep if not isinstance(t, tuple) else probe.sweeps):
             if t is None and ask == gas.pressure:
                 continue  # all of the record
-            with pytest.raises(TimeBaseError, match=r"is no (time|stretch of time)") as caught:
+            with pytest.raises(
+                TimeBaseError, match=r"is no (time|stretch of time)|s is empty"
+            ) as caught:
                 ask(t)
             assert isinstance(caught.value, IshtarError)
 

@@ -151,7 +151,7 @@ def test_a_quiet_offset_is_read_once_whatever_is_asked_after():
 
 
 def test_a_long_quiet_time_is_walked(monkeypatch):
-    monkeypatch.setattr("ishtar.means.BLOCK", 7)
+    monkeypatch.setattr("ishtar.quantity.BLOCK", 7)
     channel = memory_channel(np.arange(100.0), dt=1e-3)
     samples = calibrated(QuietOffset(t_start_s=0.0, t_end_s=0.05), channel=channel)
     assert samples.read(60, 61).tolist() == [60 - 24.5]

@@ -16,7 +16,7 @@ from ishtar.detection import (
     plasma_spans,
     reflected_share,
 )
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from runner.simulate.campaign import Campaign, setup_of
 from runner.simulate.discharge import MODES, discharge
 
@@ -149,7 +149,7 @@ def test_a_dead_probe_sees_nothing():
 
 def test_without_a_quiet_time_the_probe_cannot_tell():
     low, high = probe(0.62, 4.2)
-    with pytest.raises(DetectionError, match="10 are needed"):
+    with pytest.raises(DetectionError, match="needs 10"):
         find_probed(T, low, high, quiet_until=-1.0)
 
 

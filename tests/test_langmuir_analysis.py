@@ -221,7 +221,7 @@ class TestWrongInput:
         ("geometry", "message"),
         [
             ({"area": 9.5}, "in m²"),
-            ({"radius": 0.3}, "not that of a cylinder"),
+            ({"radius": 0.3}, "does not match a cylinder"),
             ({"length": 5.0}, "in m"),
             ({"reduction": 1.5}, "reduction"),
         ],

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.balance import balance
-from ishtar.langmuir.inputs import probe_of
 from ishtar.langmuir.limits import ion_uncertainty
 from ishtar.langmuir.model import HOLD, LN_NE, LN_R, LN_TE, VP
 from tests.probe_fakes import KNOWN, NE, TE, TIP
@@ -83,14 +83,14 @@ class TestWithoutAField:
     def test_much_too_few_electrons_are_not_believed_to_be_all(self):
         b, theta = found(0.0, 0.2)
         assert b.theta[0, LN_NE] == pytest.approx(theta[0, LN_NE], abs=0.02)
-        assert b.doubt[0] > 0.15
+        assert b.ambiguity[0] > 0.15
 
 
 class TestWithAField:
     def test_a_strong_one_leaves_the_density_to_the_ions(self):
         b, theta = found(0.04, 0.25)
         assert b.theta[0, LN_NE] == pytest.approx(theta[0, LN_NE], abs=0.01)
-        assert b.doubt[0] == 0.0
+        assert b.ambiguity[0] == 0.0
         assert sigma(b, LN_NE)[0] == pytest.approx(SIGMA_IONS, rel=0.1)
 
     def test_a_weak_one_is_nearly_none(self):
@@ -112,12 +112,12 @@ class TestOfAFieldNobodyTells:
         assert 0.3 * math.log(0.75) > moved > 0.7 * math.log(0.75)
         # ions and electrons are both within one and a half of its errors
         assert sigma(b, LN_NE)[0] > abs(math.log(0.75)) / 3.0
-        assert b.doubt[0] > 0.1
+        assert b.ambiguity[0] > 0.1
 
     def test_far_below_there_is_one(self):
         b, theta = found(None, 0.3)
         assert b.theta[0, LN_NE] == pytest.approx(theta[0, LN_NE], abs=0.01)
-        assert b.doubt[0] == pytest.approx(0.2, abs=0.02)
+        assert b.ambiguity[0] == pytest.approx(0.2, abs=0.02)
 
     def test_a_share_beyond_all_reason_is_a_number(self):
         b, _ = found(None, 5.0, 1e-6)

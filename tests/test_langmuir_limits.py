@@ -14,7 +14,7 @@ from tests.probe_fakes import HIGH, KNOWN, LOW, NE, TE, TIP, VP, shot
 
 WIDE = (-60.0, 36.0)
 FIELD = {1.0: 0.0087, 5.0: 0.0437}  # T, of which ψ0 is 1 and 5 for this tip at 4 eV
-WHY = "times the electrons that the ions let expect"
+WHY = "times the electron current expected from the ions"
 
 
 def analysed(physics, *, ends=WIDE, noise=3e-4, **options):
@@ -69,7 +69,7 @@ class TestThickProbe:
         r, ne = self.at(130.0)
         assert r.valid, r.reason
         assert r.note.startswith("r/λ_D ")
-        assert "is beyond the tables, 100: ne is unsure by 2" in r.note
+        assert "is beyond the tables, 100: ne is uncertain by 2" in r.note
         assert r.ne.sigma > 0.15 * r.ne.value
         assert abs(r.ne.value - ne) < 3.0 * r.ne.sigma
 
@@ -96,7 +96,7 @@ class TestMagnetised:
         assert (pulls(found, "ne", NE) < 3.0).all()
         for note in found["note"].values:
             assert WHY in note
-            assert "held by a field, or ne is off; it is unsure by 20%" in note
+            assert "held by a field, or ne is off; ne is uncertain by 20%" in note
         assert (found["ne_sigma"] > 0.2 * found["ne"]).all()
         # common to all sweeps: it does not scatter
         assert (found["Te_sigma_theory"] > 0.9 * found["Te_sigma"]).mean() > 0.8
@@ -151,7 +151,7 @@ class TestSecondaries:
         assert (found["ne_sigma"] < 0.08 * found["ne"]).all()
         for note in found["note"].values:
             times = float(note.split()[0])
-            assert note.endswith("(a flow, secondaries); ne is the electrons'")
+            assert note.endswith("(a flow, secondaries); ne is that of the electrons")
             assert times == pytest.approx(1.3, abs=0.1)
         # what is recorded is the ions' current all the same
         ions = analysed(Physics(secondaries=0.3), ends=(LOW, HIGH))["Isat"]

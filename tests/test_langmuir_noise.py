@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ishtar.langmuir import analyse_sweeps
-from ishtar.langmuir.noise import dithered, noise_components
+from ishtar.langmuir.noise import noise_components, undithered_part
 from tests.probe_fakes import KNOWN, TE, shot, vf_of
 
 N, M, DOF = 400, 40, 10.0
@@ -51,9 +51,9 @@ def test_as_precise_as_the_scatter_lets_it_be():
 
 def test_half_a_step_of_noise_moves_a_current_over_the_steps():
     own = np.sqrt(1.0 / 12.0)
-    np.testing.assert_allclose(dithered(np.array([0.0, own]), 1.0), 1.0)
-    assert dithered(np.array([np.hypot(own, 0.5)]), 1.0)[0] < 0.01
-    assert (dithered(np.array([0.0, 1.0]), 0.0) == 0.0).all()
+    np.testing.assert_allclose(undithered_part(np.array([0.0, own]), 1.0), 1.0)
+    assert undithered_part(np.array([np.hypot(own, 0.5)]), 1.0)[0] < 0.01
+    assert (undithered_part(np.array([0.0, 1.0]), 0.0) == 0.0).all()
 
 
 def recorded(steps: float, noise: float = 1e-5):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ishtar.langmuir import analyse, analyse_sweeps
-from ishtar.langmuir.outliers import medians_beside, without_outliers
+from ishtar.langmuir.outliers import neighbour_medians, without_outliers
 from runner.simulate.probe.recorder import quantised
 from tests.probe_fakes import KNOWN, LOW, NE, SAMPLES, TE, shot
 
@@ -30,10 +30,10 @@ def missing(values: np.ndarray) -> list[list[int]]:
 
 def test_a_line_leads_through_the_medians_of_five_before_and_after():
     values = 3.0 + 0.5 * np.arange(20.0)[None, :]
-    np.testing.assert_allclose(np.mean(medians_beside(values), axis=0), values, rtol=1e-12)
+    np.testing.assert_allclose(np.mean(neighbour_medians(values), axis=0), values, rtol=1e-12)
     spiked = values.copy()
     spiked[0, [8, 9]] += 100.0
-    assert np.abs(np.mean(medians_beside(spiked), axis=0) - values).max() < 1.0
+    assert np.abs(np.mean(neighbour_medians(spiked), axis=0) - values).max() < 1.0
 
 
 class TestSpikes:

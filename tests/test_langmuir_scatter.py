@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ishtar.langmuir import analyse_sweeps
-from ishtar.langmuir.scatter import FEWEST, NEIGHBOURS, scatter_of
+from ishtar.langmuir.scatter import MIN_LINE, NEIGHBOURS, scatter_of
 from tests.probe_fakes import KNOWN, TE, shot
 
 TIME = 0.01 * np.arange(200)
@@ -86,9 +86,9 @@ def test_a_sweep_without_an_error_bar_has_no_part(bad):
 
 def test_fewer_than_a_line_needs_say_nothing():
     value = 0.3 * NOISE[3]
-    few = value[: FEWEST - 1]
+    few = value[: MIN_LINE - 1]
     assert np.isnan(seen(few, time=TIME[: few.size])).all()
-    enough = np.array([seen(0.3 * n[:FEWEST], time=TIME[:FEWEST]) for n in NOISE])
+    enough = np.array([seen(0.3 * n[:MIN_LINE], time=TIME[:MIN_LINE]) for n in NOISE])
     assert np.sqrt((enough**2).mean()) == pytest.approx(0.3, rel=0.1)
     assert scatter_of(TIME[:0], value[:0], value[:0]).size == 0
 

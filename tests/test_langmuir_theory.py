@@ -12,14 +12,14 @@ import pytest
 from ishtar.gases import GASES, UnknownGas, gas
 from ishtar.langmuir import (
     bohm_speed,
+    current_factors,
     debye_length,
     floating_potential,
     ion_saturation_current,
     probe_area,
     probe_current,
-    theory,
 )
-from ishtar.langmuir.theory import electron_factor, ion_coefficients, ion_factor
+from ishtar.langmuir.current_factors import electron_factor, ion_coefficients, ion_factor
 
 TIP = {"radius": 0.3e-3, "length": 5e-3}
 
@@ -146,7 +146,9 @@ def test_importing_the_package_stays_light():
 
 
 @pytest.mark.parametrize("rho", [0.3, 1.7, 2.5, 6.0, 20.0, 49.0, 80.0])
-@pytest.mark.parametrize("of", [theory._electron, theory._ion], ids=["electrons", "ions"])
+@pytest.mark.parametrize(
+    "of", [current_factors.electron_branch, current_factors.ion_branch], ids=["electrons", "ions"]
+)
 def test_derivatives_are_those_of_the_function(of, rho):
     x = np.array([-4.0, -0.7, 0.2, 1.0, 5.0, 30.0])
     at = np.full_like(x, rho)

@@ -57,5 +57,5 @@ def test_what_is_not_there_names_the_nearest_and_where_it_is(testbed, workspace)
     path.write_text(path.read_text().replace("until = 1250\n", "until = 1240\n"))
     shot = Testbed(workspace)[FIRST]
     assert "langmuir_1" not in shot.machine
-    with pytest.raises(NoSuchComponent, match="it is there at shots 1…1239, 1250…"):
+    with pytest.raises(NoSuchComponent, match="it exists at shots 1…1239, 1250…"):
         shot.machine["langmuir_1"]

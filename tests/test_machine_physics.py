@@ -15,10 +15,10 @@ from ishtar.langmuir import SweepError, analyse
 from ishtar.lineage.record import recording
 from ishtar.machine import KINDS, ComponentError, Machine
 from ishtar.machine.component import Component
-from ishtar.machine.gas import chosen
+from ishtar.machine.gas import working_gas
 from ishtar.machine.tree import class_of
-from ishtar.measured import Measured
 from ishtar.plasma import neutral_density, summary
+from ishtar.quantity import Measured
 from ishtar.shots.testbed import Testbed
 from ishtar.units import parse_unit
 from tests.machine_fakes import (
@@ -137,7 +137,7 @@ class TestLangmuirProbe:
         assert probe.sweeps((0.3, 0.34), quiet=None).attrs["offset_A"] == 0.0
         given = probe.sweeps((0.3, 0.34), quiet=(-0.1, 0.05)).attrs["offset_A"]
         assert given == pytest.approx(OFFSET_A, rel=0.05)
-        with pytest.raises(SweepError, match="quiet='after' is no time: give"):
+        with pytest.raises(SweepError, match="quiet='after' is invalid: give"):
             probe.sweeps((0.3, 0.34), quiet="after")
 
     def test_the_area_has_the_sigma_of_its_sides(self, machine):
@@ -150,18 +150,18 @@ class TestLangmuirProbe:
     def test_the_gas_comes_from_the_shot_or_is_asked_for(self, tb, machine):
         assert machine["tip_1"].sweeps((0.3, 0.34)).attrs["gas"] == "Ar"
         probe = tb[CHANGED].machine["tip_1"]
-        with pytest.raises(ComponentError, match='notes the gas of shot 11: give gas="Ar"'):
+        with pytest.raises(ComponentError, match='records the gas of shot 11: give gas="Ar"'):
             probe.sweep(t=0.5)
         assert probe.sweep(t=0.5, gas="He").valid
 
     def test_a_gas_that_contradicts_the_note_is_told_in_words(self, machine):
         probe = machine["tip_1"]
-        assert probe.working_gas() == (gas("Ar"), "gas: Ar, as noted for the shot")
+        assert probe.working_gas() == (gas("Ar"), "gas: Ar, as recorded for the shot")
         used, words = probe.working_gas("argon")
-        assert (used, words) == (gas("Ar"), "gas: Ar, as stated and as noted for the shot")
+        assert (used, words) == (gas("Ar"), "gas: Ar, as stated and as recorded for the shot")
         used, words = probe.working_gas("Xe")
         assert used == gas("Xe")
-        assert "Xe, as stated, but Ar is noted for shot" in words
+        assert "Xe, as stated, but Ar is recorded for shot" in words
         assert "One of them is wrong" in words
         with pytest.raises(UnknownGas, match="unknown gas 'Unobtainium'"):
             probe.working_gas("Unobtainium")
@@ -169,17 +169,17 @@ class TestLangmuirProbe:
     def test_without_a_noted_gas_the_stated_one_is_taken_and_none_is_said(self, tb):
         probe = tb[CHANGED].machine["tip_1"]
         assert probe.working_gas("He")[0] == gas("He")
-        assert "no source notes the gas" in probe.working_gas("He")[1]
+        assert "no source records the gas" in probe.working_gas("He")[1]
         used, words = probe.working_gas()
         assert used is None
         assert "ishtar edit 11 gas=Ar --new" in words
 
     def test_a_note_that_is_no_gas_is_told(self):
         shot = SimpleNamespace(number=4, attributes={"gas": "Argonn"})
-        used, words = chosen(shot)
+        used, words = working_gas(shot)
         assert used is None
-        assert "noted as the gas of shot 4 is none: unknown gas 'Argonn'" in words
-        used, words = chosen(shot, "Ar")
+        assert "the recorded gas of shot 4 is invalid: unknown gas 'Argonn'" in words
+        used, words = working_gas(shot, "Ar")
         assert used == gas("Ar")
         assert "Argonn" in words
 
@@ -195,7 +195,7 @@ class TestLangmuirProbe:
             NoSuchComponent, match=r"stray has no parameter 'bias'.*add it at machine/all\.toml:\d+"
         ):
             machine["stray"].sweep(t=0.5)
-        with pytest.raises(ComponentError, match="stray is part of no manipulator"):
+        with pytest.raises(ComponentError, match="stray is not part of a manipulator"):
             machine["stray"].position()
 
     def test_what_was_read_is_recorded(self, tb):
@@ -225,7 +225,7 @@ class TestManipulator:
         p = tb[CHANGED].machine["arm"].position()
         assert (p.value, p.sigma, p.unit) == (0.3, 0.02, "m")
         assert "declared at machine/all.toml" in p.source
-        assert "Place lies outside its calibration" in p.source
+        assert "Place is outside its calibration" in p.source
 
     def test_without_its_signal_it_falls_back_and_says_so(self, tb):
         p = tb[BARE].machine["tip_1"].position()
@@ -238,7 +238,9 @@ class TestManipulator:
         path.write_text(path.read_text().replace('signal = "Place", position = "30 cm", ', ""))
         text = path.read_text().replace('position_sigma = "2 cm"', 'travel = "50 cm"')
         path.write_text(text)
-        with pytest.raises(ComponentError, match=r"no signal is declared\): declare a position"):
+        with pytest.raises(
+            ComponentError, match=r"no signal is declared\): declare a fallback `position`"
+        ):
             Testbed(workspace)[WHOLE].machine["arm"].position()
 
 
@@ -298,7 +300,7 @@ class TestCoils:
     def test_a_time_outside_the_record_is_refused(self, machine):
         with pytest.raises(TimeBaseError, match=r"Big_I has no sample at 7 s: .* -0\.2 to 1 s"):
             machine.axial_field(t=7.0)
-        with pytest.raises(TimeBaseError, match=r"from 0\.8 until 0\.2 s is no time"):
+        with pytest.raises(TimeBaseError, match=r"from 0\.8 until 0\.2 s is empty"):
             machine.axial_field(t=(0.8, 0.2))
 
 
@@ -360,7 +362,7 @@ class TestGasAndPlasma:
         found = machine.plasma(1e17, 4.0, t=0.5, pressure=1.0, gas="He", t_gas=400.0)
         assert found["pressure"] == Measured(1.0, 0.0, "Pa")
         assert found["neutral_density"].value == pytest.approx(float(neutral_density(1.0, 400.0)))
-        with pytest.raises(ComponentError, match="notes the gas"):
+        with pytest.raises(ComponentError, match="records the gas"):
             tb[CHANGED].machine.plasma(1e17, 4.0, t=0.5)
 
     def test_a_machine_without_its_shot_has_no_signals(self, tb):

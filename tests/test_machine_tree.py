@@ -56,14 +56,16 @@ class TestTree:
         path.write_text(text)
         tb = Testbed(workspace)
         assert str(tb[FIRST].machine.tree()).startswith("langmuir_1 (langmuir probe)")
-        with pytest.raises(NoSuchComponent, match=r"no component 'vessel'; it is there at shots"):
+        with pytest.raises(NoSuchComponent, match=r"no component 'vessel'; it exists at shots"):
             _ = tb[FIRST].machine["langmuir_1"].parent
 
     def test_a_kind_without_physics_is_a_plain_component(self, tb):
         vessel = tb[WHOLE].machine["vessel"]
         assert type(vessel) is Component
         assert vessel.text("paint") == "blue"
-        with pytest.raises(UnitError, match=r"all\.toml:\d+.*, vessel\.paint: 'blue' is no bare"):
+        with pytest.raises(
+            UnitError, match=r"all\.toml:\d+.*, vessel\.paint: 'blue' is not a plain number"
+        ):
             vessel.count("paint")
 
     def test_lists_are_recorded_as_lists_and_their_members(self, tb):

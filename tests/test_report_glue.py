@@ -18,7 +18,7 @@ from IPython.utils.capture import RichOutput, capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from ishtar.errors import UnitError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.report import GlueError, ReportSkipped, glue, skip
 
 
@@ -101,7 +101,7 @@ def test_numbers_texts_and_bools_are_stored_as_they_are_meant(shell, value, expe
     ],
 )
 def test_anything_else_is_refused(shell, value):
-    with pytest.raises(GlueError, match=r"glue\('x'\) takes a number, a text or a bool, not"):
+    with pytest.raises(GlueError, match=r"glue\('x'\) takes a number, text or a bool, not"):
         glue("x", value)
 
 
@@ -117,7 +117,7 @@ def test_sigma_and_unit_lie_beside_the_value(shell):
 
 @pytest.mark.parametrize("sigma", [math.inf, np.float32("inf"), np.array(np.inf)])
 def test_a_result_of_infinite_sigma_is_none(shell, sigma):
-    with pytest.warns(UserWarning, match=r"glue\('Te'\): its sigma is infinite"):
+    with pytest.warns(UserWarning, match=r"glue\('Te'\): sigma is infinite"):
         assert value_and_marks("Te", 4.1, sigma=sigma, unit="eV") == (
             None,
             {"sigma": None, "unit": "eV"},
@@ -150,8 +150,8 @@ def test_a_measured_brings_its_own_and_is_converted_where_a_unit_is_given(shell)
         (("x", 1.0, {"sigma": np.zeros(2)}), GlueError, "not ndarray"),
         (("x", "H", {"sigma": 0.1}), GlueError, "only a number has a sigma"),
         (("x", True, {"sigma": 0.1}), GlueError, "only a number has a sigma"),
-        (("", 1.0, {}), GlueError, "give the result a name"),
-        ((3, 1.0, {}), GlueError, "give the result a name"),
+        (("", 1.0, {}), GlueError, "use a name without a dot"),
+        ((3, 1.0, {}), GlueError, "use a name without a dot"),
         (("langmuir.Te", 1.0, {}), GlueError, "a name without a dot"),
     ],
 )
@@ -233,5 +233,5 @@ def test_what_a_result_is_called_goes_with_it_and_only_where_it_is_said(shell):
 
 
 def test_a_label_that_is_no_text_is_refused():
-    with pytest.raises(GlueError, match="label is 3; it must be a text"):
+    with pytest.raises(GlueError, match="label is 3; it must be text"):
         glue("Te", 4.1, label=3)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from ishtar.calibration.transforms import (
     no_quiet,
 )
 from ishtar.errors import TimeBaseError
-from ishtar.means import mean_of
+from ishtar.quantity import mean_of
 from ishtar.shots.testbed import Testbed
 from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.signals.derived import DerivedSamples
@@ -235,7 +235,7 @@ def test_a_mean_is_walked_and_does_not_depend_on_the_walk(monkeypatch):
     x = RNG.normal(3, 1, 1003)
     samples = samples_of(memory_channel(x), Gain(gain=2.0, sigma=0.1))
     whole = mean_of(samples.sensitive, 5, 1000)
-    monkeypatch.setattr("ishtar.means.BLOCK", 37)
+    monkeypatch.setattr("ishtar.quantity.BLOCK", 37)
     parts = mean_of(samples.sensitive, 5, 1000)
     assert parts.value == pytest.approx(whole.value, rel=1e-12)
     assert parts.error == pytest.approx(whole.error, rel=1e-9)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ishtar.errors import UnitError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.units import PLAIN, check_unit, factor, parse_quantity, parse_unit, registry
 
 

@@ -1,19 +1,18 @@
-"""When there was plasma, in which mode, and when the generators were on: from powers and probe.
+"""Detect plasma, its modes, and generators that are on, from powers and probe currents.
 
-Two things tell of a plasma, and each can fail:
+A plasma is detected in two ways, each of which can fail:
 
-- **the antennas**: without a plasma nearly all of the power comes back; a plasma loads the antenna,
-  and the reflected share P_r/P_f falls within some ms. Nothing is told while a generator is off.
-- **a probe**: its current leaves the band that it fills in the quiet time before the shot. A swept
-  probe collects electrons during a part of each sweep only, so that it tells the time to about one
-  sweep; and an afterglow, which no power sustains, looks like a plasma to it.
+- **antennas**: without plasma nearly all power is reflected; a plasma loads the antenna, and the
+  reflected share P_r/P_f falls within some ms. This detects nothing while a generator is off.
+- **a probe**: its current leaves the range of the quiet time before the shot. A swept probe
+  collects electrons during a part of each sweep only, so its time resolution is about one sweep;
+  and it cannot distinguish an afterglow, which no power sustains, from a plasma.
 
-Times are taken from the antennas where they speak, from the probe elsewhere.
+Times come from the antennas where possible, otherwise from the probe.
 
-A helicon discharge takes up power from the antenna's voltage (E), from its current (H) or through
-waves in the plasma (W), each time with a smaller reflected share [1]_. The jumps between them are
-measured; their **names** are those of the bounds between which the share lies, a choice for one
-antenna with one match: another match moves them.
+A helicon discharge couples capacitively (E), inductively (H) or through waves in the plasma (W),
+each with a smaller reflected share [1]_. The jumps between them are measured; their **names**
+follow from bounds of the share, chosen for one antenna with one match: another match shifts them.
 
 References
 ----------

@@ -1,4 +1,4 @@
-"""Plasma by the power that antennas send back."""
+"""Plasma from the reflected power of antennas."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ UNLOADED = 0.6
 def reflected_share(
     forward: ArrayLike, reflected: ArrayLike, *, min_power: float = MIN_POWER_W
 ) -> Floats:
-    """Return P_r/P_f, (n_t,), NaN where the forward power is not above ``min_power``, W.
+    """Return the reflected share of the power, P_r/P_f.
 
     Parameters
     ----------
-    forward : array_like, W
-        Forward power.
-    reflected : array_like, W
-        Reflected power, same shape.
-    min_power : float, W, optional
-        Forward power at or below which the result is NaN.
+    forward, reflected : (n_t,) array_like, W
+        Forward and reflected power.
+    min_power : float, W
+        At or below this forward power the generator counts as off.
+
+    Returns
+    -------
+    (n_t,) float64
+        NaN while the generator is off.
     """
     return rf.reflected_share(forward, reflected, floor=min_power)
 
@@ -39,11 +42,11 @@ def find_loaded(
     min_length: float = 3e-3,
     max_gap: float = 5e-3,
 ) -> tuple[Span, ...]:
-    """Return when a plasma loaded an antenna: its reflected share below ``unloaded``.
+    """Return the times in which a plasma loads an antenna: reflected share below ``unloaded``.
 
-    A start lies between the last step at the share before and the crossing, an end likewise,
-    or between ten times ``min_power`` and ``min_power`` where the plasma went with the power: half
-    of that time is its sigma.
+    A start is between the last step at the unloaded share and the crossing, an end likewise; if the
+    plasma ends with the power, between ten times ``min_power`` and ``min_power``. Half of that
+    interval is the sigma.
 
     Parameters
     ----------
@@ -51,8 +54,19 @@ def find_loaded(
         Means over equal steps.
     unloaded : float
         Share that only an antenna without plasma reflects.
-    min_power, min_length, max_gap
-        Power below which a generator counts as off, W; the others as in `find_above`, s.
+    min_power : float, W
+        At or below this forward power the generator counts as off.
+    min_length, max_gap : float, s
+        As in `find_above`.
+
+    Returns
+    -------
+    tuple of Span
+
+    Raises
+    ------
+    DetectionError
+        The arrays differ in shape or have fewer than 3 steps.
     """
     t, p, r = arrays(time, forward, reflected)
     step = step_of(t)
@@ -70,7 +84,7 @@ def find_loaded(
 
 
 def _left_level(share: Floats, a: int) -> int:
-    """Return the last step before ``a`` at the share that the antenna had without plasma."""
+    """Return the last step before ``a`` at the unloaded share."""
     begin = a
     while begin > 0 and np.isfinite(share[begin - 1]):
         begin -= 1
@@ -82,11 +96,11 @@ def _left_level(share: Floats, a: int) -> int:
 
 
 def _leaves_level(share: Floats, forward: Floats, b: int, min_power: float) -> int:
-    """Return the last step up to ``b`` at which the plasma burned for sure."""
+    """Return the last step up to ``b`` that certainly has plasma."""
     if b + 1 < share.size and np.isfinite(share[b + 1]):  # the share rises while there is power
         level = float(np.nanmedian(share[max(b - 20, 0) : b + 1]))
-        sure = share[: b + 1] < 1.2 * level
+        plasma = share[: b + 1] < 1.2 * level
     else:
-        sure = forward[: b + 1] > 10.0 * min_power
-    last = np.flatnonzero(sure)
+        plasma = forward[: b + 1] > 10.0 * min_power
+    last = np.flatnonzero(plasma)
     return int(last[-1]) if last.size else b

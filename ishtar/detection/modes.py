@@ -1,4 +1,4 @@
-"""Modes of a helicon discharge, by the reflected share of its antenna."""
+"""Modes of a helicon discharge from the reflected share of its antenna."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import ArrayLike
 
 from ishtar.detection.antennas import UNLOADED
 from ishtar.detection.time_spans import Floats, Span, arrays, between, step_of
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 MODE_BOUNDS: dict[str, tuple[float, float]] = {
     "E": (0.19, UNLOADED),
     "H": (0.077, 0.19),
     "W": (0.0, 0.077),
 }
-"""Reflected share of each mode, from and to: geometric means of 0.85 (none), 0.30, 0.12 and 0.05,
-the shares of the reference testbed's antenna."""
+"""Lower and upper reflected share of each mode: geometric means of 0.85 (no plasma), 0.30, 0.12 and
+0.05, the shares of the reference testbed's antenna."""
 _HYSTERESIS = 1.1
-_MOVED = 0.08  # of a share, noise is some 1 %
+_CHANGED = 0.08  # of a share, whose noise is some 1 %
 
 
 @dataclass(frozen=True, kw_only=True)
 class Jump:
-    """A change of mode: when (s), from which to which, and the reflected share on both sides."""
+    """A change of mode: time (s), both modes, and the reflected share in each."""
 
     time: Measured
     before: str
@@ -43,19 +43,32 @@ def find_jumps(
     bounds: dict[str, tuple[float, float]] = MODE_BOUNDS,
     min_length: float = 4e-3,
 ) -> tuple[str, tuple[Jump, ...]]:
-    """Return the mode that a plasma begins in, and its jumps.
+    """Return the first mode of a plasma, and its jumps.
 
-    A mode counts when the share lies between its bounds for ``min_length``; leaving one takes 10 %
-    more than its bound.
+    A mode counts if the share is within its bounds for ``min_length``; it ends when the share is
+    10 % beyond a bound.
 
     Parameters
     ----------
     time, share : (n_t,) array_like, s and 1
-        From `reflected_share`; NaN where there is no power.
+        From `reflected_share`; NaN without power.
     span : Span
         The plasma.
     bounds : dict of str to (float, float)
-        Name of each mode and the shares between which it lies.
+        Lower and upper share of each mode by name.
+    min_length : float, s
+        Shorter modes are ignored.
+
+    Returns
+    -------
+    first : str
+        Empty if no mode is found.
+    jumps : tuple of Jump
+
+    Raises
+    ------
+    DetectionError
+        The arrays differ in shape or have fewer than 3 steps.
     """
     t, s = arrays(time, share)
     step = step_of(t)
@@ -72,8 +85,8 @@ def find_jumps(
     jumps = []
     for before, after in itertools.pairwise(_merged(runs)):
         share_before = float(np.median(s[before[1] : before[2] + 1]))
-        # the antenna follows within some ms: the jump lies where the share begins to move
-        near = np.abs(s[before[1] : before[2] + 1] / share_before - 1.0) < _MOVED
+        # the antenna follows within some ms: the jump is where the share begins to change
+        near = np.abs(s[before[1] : before[2] + 1] / share_before - 1.0) < _CHANGED
         begin = before[1] + int(np.flatnonzero(near)[-1]) if near.any() else before[2]
         jumps.append(
             Jump(
@@ -89,17 +102,17 @@ def find_jumps(
 
 def _named(share: Floats, bounds: dict[str, tuple[float, float]]) -> list[str]:
     names: list[str] = []
-    now = ""
+    current = ""
     for s in share.tolist():
-        low, high = bounds.get(now, (math.inf, -math.inf))
+        low, high = bounds.get(current, (math.inf, -math.inf))
         if not low / _HYSTERESIS <= s < high * _HYSTERESIS:
-            now = next((name for name, (lo, hi) in bounds.items() if lo <= s < hi), "")
-        names.append(now)
+            current = next((name for name, (lo, hi) in bounds.items() if lo <= s < hi), "")
+        names.append(current)
     return names
 
 
 def _merged(runs: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Join neighbours of one name, between which a short one was left out."""
+    """Join consecutive runs of the same mode, between which a short one was dropped."""
     found: list[tuple[str, int, int]] = []
     for name, a, b in runs:
         if found and found[-1][0] == name:

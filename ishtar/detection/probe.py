@@ -1,4 +1,4 @@
-"""Plasma by the current of a probe."""
+"""Plasma from the current of a probe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ishtar.detection.time_spans import UNIFORM, DetectionError, Span, arrays, runs, step_of
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 
 def find_probed(
@@ -18,30 +18,34 @@ def find_probed(
     factor: float = 3.0,
     max_gap: float = 0.03,
 ) -> tuple[Span, ...]:
-    """Return when a probe's current stood out of what it is in the quiet time.
+    """Return the times in which a probe's current exceeds its range in the quiet time.
 
     Parameters
     ----------
     time, low, high : (n_t,) array_like, s, A and A
-        Smallest and largest current in each step, as `Signal.envelope` gives them.
+        Smallest and largest current in each step, as from `Signal.envelope`.
     quiet_until : float, s
-        Before it there is no power and no plasma.
+        There is no power and no plasma before this time.
     factor : float
-        How many times as far from the middle of the quiet band as its edge.
+        Threshold in units of the half width of the quiet range.
     max_gap : float, s
-        Between sweeps; shorter pauses do not divide.
+        Shorter pauses, as between sweeps, do not split a span.
+
+    Returns
+    -------
+    tuple of Span
 
     Raises
     ------
     DetectionError
-        Fewer than 10 steps are quiet.
+        Fewer than 10 steps are quiet, or the arrays differ in shape.
     """
     t, lowest, highest = arrays(time, low, high)
     quiet = t < quiet_until
     if quiet.sum() < 10:
         raise DetectionError(
-            f"the record has {int(quiet.sum())} steps before {quiet_until:g} s, 10 are needed to "
-            "know the current without plasma: record earlier"
+            f"the record has {int(quiet.sum())} steps before {quiet_until:g} s, but the current "
+            "without plasma needs 10: start recording earlier"
         )
     middle = 0.5 * float(np.median(highest[quiet]) + np.median(lowest[quiet]))
     edge = max(float((highest[quiet] - middle).max()), float((middle - lowest[quiet]).max()))

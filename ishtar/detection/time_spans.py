@@ -1,4 +1,4 @@
-"""Spans of time with their errors: finding them in arrays, joining them."""
+"""Time spans with their errors: find them in arrays, join them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-UNIFORM = math.sqrt(12.0)  # width over standard deviation of what lies anywhere in an interval
+UNIFORM = math.sqrt(12.0)  # width over standard deviation of a uniform distribution
 
 
 class DetectionError(IshtarError, ValueError):
-    """Arrays that cannot be searched: of different lengths, or hardly any sample."""
+    """Arrays that cannot be searched: of different lengths, or too short."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A time from ``start`` to ``end``, both in s with the error of their detection."""
+    """A time span from ``start`` to ``end``, both in s with the error of their detection."""
 
     start: Measured
     end: Measured
 
     @property
     def duration(self) -> Measured:
-        """Its length, s."""
+        """Duration, s."""
         value = self.end.value - self.start.value
         return Measured(value, math.hypot(self.start.sigma, self.end.sigma), "s")
 
@@ -50,17 +50,26 @@ def find_above(
     min_length: float = 2e-3,
     max_gap: float = 5e-3,
 ) -> tuple[Span, ...]:
-    """Return when values were above a level: a power, say, so that its generator was on.
+    """Return the time spans in which values exceed a level, such as those of a generator's power.
 
     Parameters
     ----------
     time, values : (n_t,) array_like, s and the unit of ``level``
-        Means over equal steps; between a step below and one above lies the moment. NaN is below.
+        Means over equal steps; a span starts between a step below and one above. NaN is below.
     level : float
     min_length : float, s
-        Shorter spikes are not counted.
+        Shorter spikes are ignored.
     max_gap : float, s
-        Shorter pauses do not divide.
+        Shorter pauses do not split a span.
+
+    Returns
+    -------
+    tuple of Span
+
+    Raises
+    ------
+    DetectionError
+        The arrays differ in shape or have fewer than 3 steps.
     """
     t, v = arrays(time, values)
     step = step_of(t)
@@ -76,7 +85,12 @@ def find_above(
 
 
 def joined(*parts: Sequence[Span]) -> tuple[Span, ...]:
-    """Return spans as one sequence in time; those that overlap become one."""
+    """Return all spans in the order of time, with overlapping ones merged.
+
+    Parameters
+    ----------
+    *parts : sequence of Span
+    """
     spans = sorted((s for part in parts for s in part), key=lambda s: s.start.value)
     found: list[Span] = []
     for span in spans:
@@ -89,17 +103,19 @@ def joined(*parts: Sequence[Span]) -> tuple[Span, ...]:
 
 
 def plasma_spans(loaded: Sequence[Span], probed: Sequence[Span]) -> tuple[Span, ...]:
-    """Return the plasmas of a shot by antennas and probe together.
-
-    Times are the antennas', from `find_loaded`. Where the probe, by `find_probed`, sees a plasma
-    without them, or for longer by more than three sigma of both, they are the probe's.
+    """Return the plasmas of a shot from antennas and probe together.
 
     Parameters
     ----------
     loaded : sequence of Span
-        Plasmas by the antennas, from `find_loaded`.
+        By antennas, from `find_loaded`. Their times take precedence.
     probed : sequence of Span
-        Plasmas by the probe, from `find_probed`.
+        By a probe, from `find_probed`. Used for a plasma without loaded antenna, and for a start or
+        end that extends beyond that of the antennas by more than three sigma of both.
+
+    Returns
+    -------
+    tuple of Span
     """
     found = []
     antennas = joined(loaded)
@@ -125,13 +141,13 @@ def _apart(earlier: Measured, later: Measured) -> bool:
 
 
 def arrays(*values: ArrayLike) -> list[Floats]:
-    """Return what was given as arrays (n_t,) of one length; `DetectionError` if they are not."""
+    """Return the values as arrays (n_t,) of equal length; `DetectionError` if they differ."""
     arrays = [np.asarray(v, float) for v in values]
     shapes = {a.shape for a in arrays}
     if len(shapes) != 1 or arrays[0].ndim != 1 or arrays[0].size < 3:
         raise DetectionError(
-            f"arrays of shape {', '.join(map(str, shapes))}: give all on one time base, 3 steps "
-            "at least"
+            f"arrays of shape {', '.join(map(str, shapes))}: give all on one time base, with at "
+            "least 3 steps"
         )
     return arrays
 
@@ -142,7 +158,7 @@ def step_of(t: Floats) -> float:
 
 
 def runs(on: Flags, max_gap: int) -> Iterator[tuple[int, int]]:
-    """Yield first and last step of each stretch; pauses of up to ``max_gap`` do not divide."""
+    """Yield first and last step of each run; pauses of up to ``max_gap`` do not split it."""
     index = np.flatnonzero(on)
     if index.size:
         breaks = np.flatnonzero(np.diff(index) > max_gap + 1)
@@ -151,7 +167,7 @@ def runs(on: Flags, max_gap: int) -> Iterator[tuple[int, int]]:
 
 
 def between(t: Floats, first: int, last: int, step: float) -> Measured:
-    """Return the middle between two steps, with half the way as its sigma."""
+    """Return the middle between two steps, with half their distance as its sigma."""
     first, last = max(first, 0), min(last, t.size - 1)
     half = 0.5 * float(t[last] - t[first])
     return Measured(float(t[first]) + half, max(half, step / UNIFORM), "s")

@@ -1,4 +1,4 @@
-"""Langmuir probes: forward model, sweep detection, analysis with honest error bars.
+"""Langmuir probes: forward model, sweep detection, analysis with complete error bars.
 
 >>> from ishtar.langmuir import analyse, probe_area, probe_current
 >>> import numpy as np

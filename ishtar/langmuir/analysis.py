@@ -1,4 +1,4 @@
-"""The public analysis: one sweep, or all sweeps of a shot, by the same code."""
+"""The public analysis: one sweep, or all sweeps of a record, with the same code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.gases import Gas
+from ishtar.langmuir.arguments import limits_of, pair, probe_of, window
 from ishtar.langmuir.background import Background, background_of, capacitance_of_ramps
-from ishtar.langmuir.hot import fitted_current, seen_by_ions
-from ishtar.langmuir.inputs import limits_of, pair, probe_of, window
+from ishtar.langmuir.hot import fitted_current, theta_of_ions
 from ishtar.langmuir.model import Probe, ions
 from ishtar.langmuir.record_analysis import analyse_record
 from ishtar.langmuir.record_pickup import Line
 from ishtar.langmuir.sweeps import SweepError, Sweeps, find_sweeps
 from ishtar.langmuir.table import KEYS, Table
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -53,7 +53,7 @@ _LONG_NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SweepResult:
-    """What one sweep says of the plasma.
+    """Results of one sweep.
 
     Parameters
     ----------
@@ -66,26 +66,26 @@ class SweepResult:
     Isat : Measured
         Ion current at the floating potential, A, positive.
     reduction : Measured
-        R, the electron current over that of an unmagnetised probe.
+        R, the electron current relative to that of an unmagnetised probe.
     Te_hot, hot_fraction : Measured
-        Temperature, eV, of hot electrons and their share of the density; NaN where one temperature
-        explains the sweep. With them Te and ne are those of the cold ones.
+        Temperature, eV, of hot electrons and their share of the density; NaN if one temperature
+        explains the sweep. Otherwise Te and ne are those of the cold electrons.
     valid : bool
-        Whether to believe it; if not, all values are NaN.
+        Whether the result can be used; if not, all values are NaN.
     reason : str
-        Why not; empty where ``valid``.
+        Why the result is invalid; empty if ``valid``.
     note : str
-        What makes an error bar wider and is not the noise; empty if nothing does.
+        Causes other than noise that widen an error bar; empty if there are none.
     chi2 : float
-        χ² per degree of freedom of the fit against the noise seen in the data.
+        χ² per degree of freedom of the fit, with the noise estimated from the data.
     model_error : float
-        Relative misfit beyond the noise, 0 where χ² is good.
+        Relative misfit beyond the noise, 0 if χ² is good.
     noise : float
         Noise of a sample of the current, A.
     ripple : float
-        Voltage between probe and plasma that the record does not show, V rms.
+        Unrecorded voltage between probe and plasma, V rms.
     outliers : int
-        Single samples that were left out.
+        Single samples that were excluded.
     """
 
     Vf: Measured
@@ -108,7 +108,17 @@ class SweepResult:
     theta: tuple[float, ...] = hidden(repr=False)
 
     def current(self, bias: ArrayLike) -> Floats:
-        """Return the fitted current, A, at ``bias``, V; NaN if the fit is not valid."""
+        """Return the fitted current, A.
+
+        Parameters
+        ----------
+        bias : (n,) array_like, V
+
+        Returns
+        -------
+        (n,) float64, A
+            Electron current positive; NaN if the result is invalid.
+        """
         v = np.atleast_1d(np.asarray(bias, float))
         theta = np.array([self.theta])
         if not self.valid:
@@ -117,9 +127,19 @@ class SweepResult:
         return np.asarray(value.reshape(np.shape(bias)))
 
     def ion_current(self, bias: ArrayLike) -> Floats:
-        """Return the ions' part of the fitted current, A, positive, at ``bias``, V."""
+        """Return the ion part of the fitted current, A.
+
+        Parameters
+        ----------
+        bias : (n,) array_like, V
+
+        Returns
+        -------
+        (n,) float64, A
+            Positive; NaN if the sweep could not be fitted.
+        """
         v = np.atleast_1d(np.asarray(bias, float))
-        found = ions(seen_by_ions(np.array([self.theta])), v.reshape(1, -1), self.probe)
+        found = ions(theta_of_ions(np.array([self.theta])), v.reshape(1, -1), self.probe)
         return np.asarray(found.reshape(np.shape(bias)))
 
 
@@ -137,17 +157,17 @@ def analyse(
 ) -> SweepResult:
     """Analyse one sweep.
 
-    Fits the whole characteristic at once, by weighted least squares with the noise found in the
-    data: the electrons' exponential and knee, and the ions' branch. With ``radius``, the ion
-    current is Laframboise's for a cylinder of that radius over the Debye length, from the
-    orbital-motion limit to a thin sheath; without, Bohm's flux 0.61 ne c_s with a sheath that
-    widens at a fitted rate.
+    Fits the whole characteristic at once by weighted least squares, with the noise estimated from
+    the data: electron exponential, knee and ion branch. With ``radius``, the ion current is
+    Laframboise's for a cylinder of that radius over the Debye length, from the orbital-motion limit
+    to a thin sheath; without, it is Bohm's flux 0.61 ne c_s with a sheath that widens at a fitted
+    rate.
 
     Parameters
     ----------
     bias : (n,) array_like, V
-        In any order, up and down mixed; NaN is a missing sample. Order in time, where there is
-        one, lets narrow-band pick-up be found.
+        In any order, up and down mixed; NaN is a missing sample. Narrow-band pick-up is found only
+        in samples that are in the order of time.
     current : (n,) array_like, A
         Electron current positive.
     area : float
@@ -157,14 +177,14 @@ def analyse(
     radius, length : float, optional
         Of a cylindrical tip, m; checked against ``area``.
     reduction : float, optional
-        R, if it is known (1 without magnetic field); else it is fitted.
+        R, if known (1 without magnetic field); by default it is fitted.
     field : float, optional
-        Magnetic flux density at the tip, T; 0 for none. It says which share R of the electrons
-        arrives, so that they, beside the ions, say what the density is. Unknown, both a field and
-        too many ions may be why an R is below 1, and the density is as unsure.
+        Magnetic flux density at the tip, T; 0 for none. It determines the share R of the electrons
+        that arrives, so that both electrons and ions measure the density. If unknown, an R below 1
+        may be due to a field or to excess ions, which adds to the sigma of the density.
     limits : (float, float), optional
-        The least and the largest current that the recorder can show, A. Without, a sweep counts as
-        clipped where it stays on its extreme value and its curve would go on.
+        Lowest and highest current of the recorder, A. By default a sweep counts as clipped if it
+        stays at its extreme value while its curve would continue.
 
     Returns
     -------
@@ -173,9 +193,9 @@ def analyse(
     Raises
     ------
     SweepError
-        For arrays that do not fit together and impossible geometry.
+        The arrays do not match, or the geometry is impossible.
     UnitError
-        For data that carry another unit than V and A.
+        The data have a unit other than V and A.
 
     References
     ----------
@@ -185,14 +205,14 @@ def analyse(
     v, i = pair(bias, current)
     probe = probe_of(area, gas, radius, length, reduction, field)
     limits = limits_of(limits)
-    whole = Sweeps(
+    single = Sweeps(
         start=np.array([0]),
         stop=np.array([v.size]),
         direction=np.array([1], np.int8),
         t0=0.0,
         dt=1.0,
     )
-    table, _ = analyse_record(v, i, whole, probe, limits=limits, reduction=reduction)
+    table, _ = analyse_record(v, i, single, probe, limits=limits, reduction=reduction)
     return SweepResult(**entries(table, probe))
 
 
@@ -236,28 +256,29 @@ def analyse_sweeps(
     generators: Mapping[str, float] | None = None,
     limits: tuple[float, float] | None = None,
 ) -> xr.Dataset:
-    """Analyse all sweeps of a shot.
+    """Analyse all sweeps of a record.
 
     Parameters
     ----------
     bias, current : (n_t,) array_like, V and A
         Records on one time base; electron current positive.
     dt, t0 : float
-        Time between samples and of the first one, s.
+        Sampling interval and time of the first sample, s.
     area, gas, radius, length, reduction, field
         As in :func:`analyse`.
     sweeps : Sweeps, optional
-        The ramps; found in ``bias`` by :func:`find_sweeps` if not given.
+        The ramps; by default those that :func:`find_sweeps` finds in ``bias``.
     quiet : (float, float), optional
-        From and to, s: a time without plasma, from which offset, leak and capacitive current are
-        taken and then subtracted everywhere.
+        From and until, s, a time without plasma: offset, leakage and capacitive current are
+        determined there and subtracted everywhere.
     background : Background, optional
-        Known instead.
+        A known background, instead of ``quiet``.
     ramps : bool
-        Take the capacitance from the difference of up and down ramps; after any other background.
+        Determine the capacitance from the difference of up and down ramps, after any other
+        background is subtracted.
     generators : mapping of str to float, optional
-        Names and frequencies, Hz, of generators whose RF may be picked up. Lines are found without
-        it, too; where one is expected a weaker one is seen, and it is called by its name.
+        Names and frequencies, Hz, of generators whose RF may be picked up. Lines are also found
+        without it; where one is expected the threshold is lower, and the line is named after it.
     limits
         As in :func:`analyse`.
 
@@ -266,13 +287,21 @@ def analyse_sweeps(
     xarray.Dataset
         Dimension ``sweep``, coordinate ``time`` (middle of the sweep, s); ``Vf Vp Te ne Isat
         reduction`` each with ``_sigma``; ``valid``, ``reason``, ``direction``, ``chi2``,
-        ``model_error``, ``noise`` (A), ``ripple`` (V rms of the bias that the data betray),
-        ``outliers`` (samples left out) and ``note``. ``Te_sigma`` … is the larger of what the fit
-        of a sweep says, ``Te_sigma_fit``, and of what neighbouring sweeps scatter by,
-        ``Te_sigma_seen``; of both, ``Te_sigma_theory`` does not scatter. ``Te_hot`` and
-        ``hot_fraction`` are NaN but where two temperatures explain a sweep clearly better; ``Te``
-        and ``ne`` then are the cold one's. Values are NaN where not ``valid``. Units are in
-        ``attrs["units"]``, and what was taken out of the record in ``pickup``.
+        ``model_error``, ``noise`` (A), ``ripple`` (V rms between probe and plasma), ``outliers``
+        (excluded samples) and ``note``. ``Te_sigma`` … combines ``Te_sigma_theory``, which all
+        sweeps share, with the larger of the fit's noise and the scatter of neighbouring sweeps,
+        ``Te_sigma_seen``; ``Te_sigma_fit`` is sigma by the fit alone. ``Te_hot`` and
+        ``hot_fraction`` are NaN unless two temperatures explain a sweep clearly better; ``Te`` and
+        ``ne`` are then the cold ones. Values are NaN where not ``valid``. Units are in
+        ``attrs["units"]``, the lines removed from the record in ``attrs["pickup"]``.
+
+    Raises
+    ------
+    SweepError
+        The arrays do not match, the geometry is impossible, the sweeps or the quiet time are not
+        within the record.
+    UnitError
+        The data have a unit other than V and A.
     """
     v, i = pair(bias, current)
     probe = probe_of(area, gas, radius, length, reduction, field)
@@ -283,31 +312,31 @@ def analyse_sweeps(
         sweeps = find_sweeps(v, dt, t0=t0)
     elif len(sweeps) and int(sweeps.stop.max()) > v.size:
         raise SweepError(
-            f"sweeps reach sample {int(sweeps.stop.max())} of {v.size}; find them anew"
+            f"sweeps extend to sample {int(sweeps.stop.max())} of {v.size}; find them in this bias"
         )
     if quiet is not None:
         background = background_of(*window(v, i, t0, dt, quiet), dt=dt)
-    used = background or Background()
+    subtracted = background or Background()
     if ramps and len(sweeps) > 1:
-        extra = capacitance_of_ramps(v, i - used.current(v, dt), sweeps)
-        used = replace(used, capacitance=used.capacitance + extra)
+        extra = capacitance_of_ramps(v, i - subtracted.current(v, dt), sweeps)
+        subtracted = replace(subtracted, capacitance=subtracted.capacitance + extra)
     table, lines = analyse_record(
         v,
         i,
         sweeps,
         probe,
-        background=used if used != Background() else None,
+        background=subtracted if subtracted != Background() else None,
         limits=limits,
         generators=generators,
         reduction=reduction,
     )
-    return dataset_of(table, sweeps, probe, used, lines)
+    return dataset_of(table, sweeps, probe, subtracted, lines)
 
 
 def dataset_of(
     table: Table, sweeps: Sweeps, probe: Probe, background: Background, lines: Sequence[Line]
 ) -> xr.Dataset:
-    """Return what `analyse_sweeps` does for a table of its sweeps."""
+    """Return the dataset of `analyse_sweeps` for a table of results."""
     dataset = _dataset(table, sweeps)
     dataset.attrs.update(
         gas=probe.gas.symbol,
@@ -332,12 +361,12 @@ def _dataset(table: Table, sweeps: Sweeps) -> xr.Dataset:
     for q in KEYS:
         unit = {"units": UNITS[q]}
         data[q] = ("sweep", table.value[q], {**unit, "long_name": _LONG_NAMES[q]})
-        fitted, seen, theory = table.fit_sigma[q], table.seen_sigma[q], table.theory_sigma(q)
+        fit, scatter, theory = table.fit_sigma[q], table.scatter_sigma[q], table.theory_sigma(q)
         for name, values, meaning in (
             ("sigma", table.sigma[q], f"standard deviation of {q}"),
-            ("sigma_fit", fitted, f"standard deviation of {q} by the fit of its sweep"),
-            ("sigma_theory", theory, f"what theory leaves open of {q}, the same in all sweeps"),
-            ("sigma_seen", seen, f"scatter of {q} of neighbouring sweeps about a smooth curve"),
+            ("sigma_fit", fit, f"standard deviation of {q} by the fit of its sweep"),
+            ("sigma_theory", theory, f"uncertainty of {q} from theory, common to all sweeps"),
+            ("sigma_seen", scatter, f"scatter of {q} of neighbouring sweeps about a smooth curve"),
         ):
             data[f"{q}_{name}"] = ("sweep", values, {**unit, "long_name": meaning})
     data["valid"] = ("sweep", table.valid)
@@ -347,7 +376,7 @@ def _dataset(table: Table, sweeps: Sweeps) -> xr.Dataset:
     data["chi2"] = ("sweep", table.chi2, {"units": "1", "long_name": "χ² per degree of freedom"})
     data["model_error"] = ("sweep", table.model_error, {"units": "1"})
     data["noise"] = ("sweep", table.noise, {"units": "A", "long_name": "noise of a sample"})
-    data["outliers"] = ("sweep", table.outliers, {"long_name": "samples left out as spikes"})
+    data["outliers"] = ("sweep", table.outliers, {"long_name": "samples excluded as spikes"})
     data["ripple"] = ("sweep", table.ripple, {"units": "V", "long_name": "rms ripple of the bias"})
     time = ("sweep", sweeps.time, {"units": "s", "long_name": "middle of the sweep"})
     return xr.Dataset(data, coords={"time": time})

@@ -1,4 +1,4 @@
-"""Currents that do not come from the plasma: offset, leak, and the cable's capacitance."""
+"""Currents that do not come from the plasma: offset, leakage, and the cable's capacitance."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Background:
     Parameters
     ----------
     offset : float
-        Of the amplifier, A.
+        Offset of the amplifier, A.
     conductance : float
-        Leak from tip to ground, S.
+        Leakage from tip to ground, S.
     capacitance : float
-        Of cable and probe, F; its current changes sign between up and down ramps.
+        Capacitance of cable and probe, F; its current changes sign between up and down ramps.
     """
 
     offset: float = 0.0
@@ -33,14 +33,18 @@ class Background:
     capacitance: float = 0.0
 
     def current(self, bias: Floats, dt: float) -> Floats:
-        """Return the background at each sample of a record, (n_t,) A.
+        """Return the background at each sample of a record.
 
         Parameters
         ----------
         bias : (n_t,) float64, V
             Bias of the probe.
-        dt : float, s
-            Step of the samples.
+        dt : float
+            Sampling interval, s.
+
+        Returns
+        -------
+        (n_t,) float64, A
         """
         rate = bias_rate(bias, dt) if self.capacitance else 0.0
         return np.asarray(self.offset + self.conductance * bias + self.capacitance * rate)
@@ -52,20 +56,25 @@ def bias_rate(bias: Floats, dt: float, width: int = 9) -> Floats:
 
 
 def background_of(bias: Floats, current: Floats, *, dt: float) -> Background:
-    """Return the background fitted to a stretch of record without plasma.
+    """Fit the background to a part of a record without plasma.
 
-    Where the bias stands still there, only the offset is known and the rest is zero.
+    If the bias is constant there, only the offset is determined and the rest is zero.
 
     Parameters
     ----------
     bias, current : (n,) float64, V and A
     dt : float
-        Time between samples, s.
+        Sampling interval, s.
+
+    Raises
+    ------
+    SweepError
+        There are fewer than 20 samples.
     """
     good = np.isfinite(bias) & np.isfinite(current)
     if good.sum() < 20:
         raise SweepError(
-            f"only {int(good.sum())} samples without plasma; give a longer quiet time or none"
+            f"only {int(good.sum())} samples without plasma; give a longer quiet time, or none"
         )
     offset = float(np.mean(current[good]))
     if float(np.ptp(_smooth(bias[good], 9))) < 1.0:
@@ -78,16 +87,20 @@ def background_of(bias: Floats, current: Floats, *, dt: float) -> Background:
 
 
 def capacitance_of_ramps(bias: Floats, current: Floats, sweeps: Sweeps) -> float:
-    """Return the capacitance, F, from what up and down ramps differ by at the same bias.
+    """Return the capacitance, F, from the difference of up and down ramps at the same bias.
 
-    Each up ramp is compared with the down ramp next to it, over the lower half of the bias,
-    where the plasma current is small; the median over the pairs stands against a plasma that
-    changes.
+    Compares each up ramp with the adjacent down ramp over the lower half of the bias, where the
+    plasma current is small; the median over the pairs is robust against a changing plasma.
+
+    Parameters
+    ----------
+    bias, current : (n_t,) float64, V and A
+    sweeps : Sweeps
 
     Raises
     ------
     SweepError
-        If there is no up ramp beside a down ramp.
+        No up ramp is next to a down ramp.
     """
     v, i = sweeps.table(bias), sweeps.table(current)
     found = []
@@ -100,7 +113,7 @@ def capacitance_of_ramps(bias: Floats, current: Floats, sweeps: Sweeps) -> float
         mean, rate = [], []
         for row in (a, b):
             inside = (v[row] >= low) & (v[row] <= 0.5 * (low + high))
-            # a straight line through both takes out that the two see other parts of it
+            # a line through each ramp corrects for their different samples of the bias
             line = np.polyfit(v[row][inside] - low, i[row][inside], 1)
             mean.append(float(np.polyval(line, 0.25 * (high - low))))
             span = np.nanmax(v[row]) - np.nanmin(v[row])
@@ -108,5 +121,5 @@ def capacitance_of_ramps(bias: Floats, current: Floats, sweeps: Sweeps) -> float
             rate.append(float(sweeps.direction[row]) * span / duration)
         found.append((mean[0] - mean[1]) / (rate[0] - rate[1]))
     if not found:
-        raise SweepError("no up ramp beside a down ramp; give the capacitance or a quiet time")
+        raise SweepError("no up ramp next to a down ramp; give the capacitance or a quiet time")
     return float(np.median(found))

@@ -1,7 +1,7 @@
-"""Bin the samples of sweeps by bias and learn the noise from the scatter inside the bins.
+"""Bin the samples of sweeps by bias and estimate the noise from the scatter inside the bins.
 
-A bin is the mean of its samples in both bias and current. What the mean of a bent curve differs
-from the curve at the mean is left to the model, which knows the spread of the bias in each bin.
+A bin is the mean of its samples in both bias and current. The mean of a bent curve differs from the
+curve at the mean; the model corrects for that with the spread of the bias in each bin.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Bins:
 
     ``edges`` (n, m + 1) ranks; ``count`` (n, m); ``bias``, ``current``, ``spread`` (n, m) V, A, V²
     (variance of the bias in the bin); ``scatter`` (n, m) A², variance of the samples about a local
-    line, and ``dof`` (n, m), what it rests upon.
+    line, and ``dof`` (n, m), its degrees of freedom.
     """
 
     edges: Ints
@@ -48,10 +48,10 @@ class Bins:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sorted:
-    """Samples of each sweep in the order of their bias, the missing ones last and zero.
+class SortedSamples:
+    """Samples of each sweep in the order of their bias, missing ones last and zero.
 
-    ``bias``, ``current`` (n, k) V, A; ``order`` (n, k) where each stood; ``count`` (n,).
+    ``bias``, ``current`` (n, k) V, A; ``order`` (n, k) original index; ``count`` (n,).
     """
 
     bias: Floats
@@ -59,23 +59,23 @@ class Sorted:
     order: Ints
     count: Ints
 
-    def rows(self, which: Ints) -> Sorted:
+    def rows(self, which: Ints) -> SortedSamples:
         """Return a copy of some of the sweeps."""
         return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
-    def put(self, which: Ints, other: Sorted) -> None:
+    def put(self, which: Ints, other: SortedSamples) -> None:
         """Replace some of the sweeps, in place."""
         for f in fields(self):
             getattr(self, f.name)[which] = getattr(other, f.name)
 
     def in_time(self, values: Floats) -> Floats:
-        """Return values (n, k) of the sorted samples in the order of time, zero where missing."""
+        """Return values (n, k) of the sorted samples in the order of time, zero if missing."""
         out = np.zeros_like(values)
         np.put_along_axis(out, self.order, np.where(self.present, values, 0.0), 1)
         return out
 
-    def moved(self, bias: Floats, current: Floats) -> Sorted:
-        """Return the samples with ``bias`` and ``current`` (n, k), in time, added to theirs."""
+    def shifted(self, bias: Floats, current: Floats) -> SortedSamples:
+        """Return the samples with ``bias`` and ``current`` (n, k), in the order of time, added."""
         v = self.bias + np.take_along_axis(bias, self.order, 1)
         i = self.current + np.take_along_axis(current, self.order, 1)
         again = sort_by_bias(np.where(self.present, v, np.nan), i)
@@ -83,16 +83,16 @@ class Sorted:
 
     @property
     def present(self) -> Flags:
-        """Whether there is a sample, (n, k)."""
+        """Whether the sample exists, (n, k)."""
         return np.asarray(np.arange(self.bias.shape[1]) < self.count[:, None])
 
 
-def sort_by_bias(bias: Floats, current: Floats) -> Sorted:
+def sort_by_bias(bias: Floats, current: Floats) -> SortedSamples:
     """Sort padded sweeps (n, k) by bias; NaN in either is a missing sample."""
     bad = ~(np.isfinite(bias) & np.isfinite(current))
     order = np.argsort(np.where(bad, np.inf, bias), axis=1, kind="stable")
     clean_bias, clean_current = np.where(bad, 0.0, bias), np.where(bad, 0.0, current)
-    return Sorted(
+    return SortedSamples(
         bias=np.take_along_axis(clean_bias, order, 1),
         current=np.take_along_axis(clean_current, order, 1),
         order=order,
@@ -100,11 +100,11 @@ def sort_by_bias(bias: Floats, current: Floats) -> Sorted:
     )
 
 
-def bin_edges(samples: Sorted) -> Ints:
-    """Return ranks (n, m + 1) that cut each sweep into m bins.
+def bin_edges(samples: SortedSamples) -> Ints:
+    """Return ranks (n, m + 1) that split each sweep into m bins.
 
-    Half of them are shared out by the number of samples and half by the rise of the current:
-    the knee, which tells most, is cut finely.
+    Half of the bins are distributed by the number of samples and half by the rise of the current:
+    the knee, which carries most information, gets narrow bins.
     """
     count = samples.count
     n = count.size
@@ -115,7 +115,7 @@ def bin_edges(samples: Sorted) -> Ints:
     width = np.maximum(np.diff(coarse, axis=1), 1)
     mean = bin_sums(coarse, samples.current) / width
     rise = np.abs(np.diff(mean, axis=1))
-    # the rise between two means belongs half to each of their bins
+    # half of the rise between two means belongs to each of their bins
     each = np.pad(rise, ((0, 0), (0, 1))) + np.pad(rise, ((0, 0), (1, 0)))
     share = 0.5 / _COARSE + 0.5 * each / np.maximum(each.sum(1, keepdims=True), 1e-300)
     passed = np.concatenate([np.zeros((n, 1)), np.cumsum(share, axis=1)], axis=1)
@@ -123,7 +123,7 @@ def bin_edges(samples: Sorted) -> Ints:
     goal = np.linspace(0.0, 1.0, m + 1)
     place = np.array([np.interp(goal, row, parts) for row in passed]).reshape(n, m + 1)
     edges = np.rint(count[:, None] * place).astype(np.intp)
-    # no empty bins where there are samples enough
+    # no empty bins if there are enough samples
     step = np.arange(m + 1)
     edges = np.maximum.accumulate(edges - step, axis=1) + step
     top = count[:, None] - step[::-1]
@@ -131,7 +131,7 @@ def bin_edges(samples: Sorted) -> Ints:
 
 
 def bin_of_rank(edges: Ints, longest: int) -> Ints:
-    """Return the bin that each rank falls in, (n, longest); ranks past the end get the last."""
+    """Return the bin of each rank, (n, longest); ranks past the end get the last bin."""
     n, m = edges.shape[0], edges.shape[1] - 1
     width = np.diff(edges, axis=1)
     width[:, -1] += longest - edges[:, -1]
@@ -145,11 +145,11 @@ def bin_sums(edges: Ints, values: Floats) -> Floats:
     return np.asarray(np.diff(np.take_along_axis(total, edges, 1), axis=1))
 
 
-def bin_samples(samples: Sorted, edges: Ints) -> Bins:
-    """Average the samples in bins given by ``edges``."""
+def bin_samples(samples: SortedSamples, edges: Ints) -> Bins:
+    """Average the samples in the bins of ``edges``."""
     count = np.diff(edges, axis=1)
     n = np.maximum(count, 1).astype(float)
-    # centre each sweep, so that sums of squares do not cancel
+    # centre each sweep to avoid cancellation in the sums of squares
     k = np.maximum(samples.count, 1)[:, None]
     v0, i0 = samples.bias.sum(1)[:, None] / k, samples.current.sum(1)[:, None] / k
     v, i = samples.bias - v0, samples.current - i0
@@ -179,8 +179,8 @@ def _scatter(
     return mean_i, np.maximum(ii - explained, 0.0) * n / np.maximum(dof, 1.0), dof
 
 
-def with_scatter(bins: Bins, samples: Sorted, residual: Floats) -> Bins:
-    """Return the bins with the scatter of ``residual`` (n, k) A in place of the current's."""
+def with_scatter(bins: Bins, samples: SortedSamples, residual: Floats) -> Bins:
+    """Return the bins with the scatter of ``residual`` (n, k) A instead of the current's."""
     n = np.maximum(bins.count, 1).astype(float)
     k = np.maximum(samples.count, 1)[:, None]
     v0 = samples.bias.sum(1)[:, None] / k
@@ -190,7 +190,7 @@ def with_scatter(bins: Bins, samples: Sorted, residual: Floats) -> Bins:
 
 
 def resolution(values: Floats) -> float:
-    """Return the step of a quantised record, 0 where none is seen, in the unit of ``values``."""
+    """Return the quantisation step of a record in the unit of ``values``, 0 if not quantised."""
     flat = values[np.isfinite(values)].ravel()
     if flat.size > 20_000:
         flat = flat[: 20_000 * (flat.size // 20_000) : flat.size // 20_000]
@@ -198,5 +198,5 @@ def resolution(values: Floats) -> float:
     if levels.size < 3 or levels.size > 0.9 * flat.size:
         return 0.0
     steps = np.diff(levels)
-    # scaling to floats leaves steps that differ in the last bits
+    # after scaling to floats, equal steps differ in the last bits
     return float(np.median(steps[steps < 1.5 * steps[steps > 1e-9 * np.ptp(levels)].min()]))

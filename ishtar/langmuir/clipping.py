@@ -1,9 +1,9 @@
-"""Samples at the limits of recorder or amplifier, and what they hide.
+"""Samples clipped at the limits of recorder or amplifier.
 
-Where the limits are known, what lies on one is no measurement. Where they are not, the largest
-value of a sweep is not yet a limit: a quiet record of coarse steps stays on one value for long,
-too. It is one if the curve, fitted without those samples, goes on beyond it, or, where no curve can
-be fitted to the rest, if the current runs into it.
+A sample at a known limit is not a measurement. If the limits are unknown, the largest value of a
+sweep need not be one: a quiet record with coarse steps stays at one value for long as well. It is a
+limit if the curve fitted without those samples continues beyond it or, if the rest cannot be
+fitted, if the current rises steeply up to it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Limits = tuple[float, float]
 
 MIN_RAIL = 6
 _SHARE = 0.02  # of the samples of a sweep
-_ALL = 0.95  # of those beyond the edge of a limit lie on it
-_BEYOND = 0.1  # of the swing: a curve that goes on by less has lost nothing that counts
+_ALL = 0.95  # of the samples beyond the edge of a limit are at it
+_BEYOND = 0.1  # of the current: a curve that continues by less has lost nothing relevant
 
 
 def at_limits(raw: Floats, limits: Limits) -> Flags:
-    """Return which samples (n, k) lie on or beyond the recorder's limits, A."""
+    """Return which samples (n, k) are at or beyond the recorder's limits, A."""
     low, high = limits
     return np.asarray((raw <= low) | (raw >= high))
 
 
 def refuse_at_limits(table: Table, at: Flags, present: Flags) -> None:
-    """Refuse the sweeps of which more than single samples are at a limit."""
+    """Refuse the sweeps with more than a few samples at a limit."""
     count = (at & present).sum(1)
     for row in np.flatnonzero(count >= np.maximum(MIN_RAIL, _SHARE * present.sum(1))):
         _refuse(table, int(row), int(count[row]), "recorder's limit")
@@ -51,17 +51,17 @@ def refuse_clipped(
     step: float,
     reduction: float | None,
 ) -> None:
-    """Refuse the sweeps whose curve goes on beyond the value that they stay on.
+    """Refuse the sweeps whose curve continues beyond the value that they stay at.
 
     Parameters
     ----------
     table : Table
-        Of these sweeps, analysed.
+        Results of these sweeps.
     bias, current : (n, k) float64, V and A
     raw : (n, k) float64, A
-        The current as it was recorded: what is taken off makes a limit bend.
+        Current as recorded: subtracting a background bends a limit.
     probe, step, reduction
-        As they were analysed.
+        As in the analysis.
     """
     for upper in (False, True) if raw.size else ():
         flat = flat_end(bias, raw, upper=upper)
@@ -72,15 +72,15 @@ def refuse_clipped(
         again = analyse_padded(bias[rows], part, probe.rows(rows), step=step, reduction=reduction)
         beyond = _beyond(again, bias[rows], current[rows], flat[rows], probe.rows(rows), upper)
         for k, row in enumerate(rows):
-            much = 4.0 * max(step, _noise(again.noise[k]))
+            threshold = 4.0 * max(step, _noise(again.noise[k]))
             if step == 0.0:
-                # nothing that is measured without steps is the same twice
+                # without quantisation no two samples are equal
                 clipped = True
             elif again.valid[k]:
-                clipped = beyond[k] > much
+                clipped = beyond[k] > threshold
             else:
-                runs_in = _rise_beside(bias[row], current[row], flat[row], upper)
-                clipped = runs_in > much or not table.valid[row]
+                rise = _rise_to_rail(bias[row], current[row], flat[row], upper)
+                clipped = rise > threshold or not table.valid[row]
             level = float(np.median(raw[row, flat[row]]))
             if clipped and not upper and step and abs(level) < 0.75 * step:
                 table.refuse(
@@ -93,16 +93,16 @@ def refuse_clipped(
                 _refuse(table, int(row), int(flat[row].sum()), where)
 
 
-def _rise_beside(bias: Floats, current: Floats, flat: Flags, upper: bool) -> float:
-    """Return by how much the current rises or falls, A, on the last part of its way to a rail."""
-    there = bias[flat]
-    edge = there.min() if upper else there.max()
-    wide = np.ptp(there) / 8.0
-    inside = edge - bias if upper else bias - edge
-    beside = (inside > 0.0) & (inside < wide) & np.isfinite(current)
-    if beside.sum() < 2:
+def _rise_to_rail(bias: Floats, current: Floats, flat: Flags, upper: bool) -> float:
+    """Return the change of the current just before it reaches a rail, A."""
+    at_rail = bias[flat]
+    edge = at_rail.min() if upper else at_rail.max()
+    width = np.ptp(at_rail) / 8.0
+    distance = edge - bias if upper else bias - edge
+    near = (distance > 0.0) & (distance < width) & np.isfinite(current)
+    if near.sum() < 2:
         return 0.0
-    return float(np.ptp(np.append(current[beside], np.median(current[flat]))))
+    return float(np.ptp(np.append(current[near], np.median(current[flat]))))
 
 
 def _noise(value: float) -> float:
@@ -110,7 +110,7 @@ def _noise(value: float) -> float:
 
 
 def flat_end(bias: Floats, raw: Floats, *, upper: bool) -> Flags:
-    """Return the samples (n, k) at one end of each sweep that all have its extreme value."""
+    """Return the samples (n, k) at one end of each sweep that equal its extreme value."""
     present = np.isfinite(bias) & np.isfinite(raw)
     fill = -np.inf if upper else np.inf
     values = np.where(present, raw, fill)
@@ -123,8 +123,7 @@ def flat_end(bias: Floats, raw: Floats, *, upper: bool) -> Flags:
     enough = count >= np.maximum(MIN_RAIL, _SHARE * present.sum(1))
     out = np.zeros_like(at)
     for row in np.flatnonzero(enough & (np.ptp(swing, axis=1) > 0.0)):
-        there = bias[row, at[row]]
-        edge = float(np.median(there))
+        edge = float(np.median(bias[row, at[row]]))
         beyond = present[row] & (bias[row] >= edge if upper else bias[row] <= edge)
         if at[row][beyond].mean() >= _ALL:
             out[row] = at[row]
@@ -134,17 +133,17 @@ def flat_end(bias: Floats, raw: Floats, *, upper: bool) -> Flags:
 def _beyond(
     again: Table, bias: Floats, current: Floats, flat: Flags, probe: Probe, upper: bool
 ) -> Floats:
-    """Return how far the fitted curve goes on beyond the flat end, (n,) A; 0 if unknown."""
+    """Return how far the fitted curve continues beyond the flat end, (n,) A; 0 if unknown."""
     out = np.zeros(bias.shape[0])
     rows = np.flatnonzero(again.valid)
-    # with the knee that was fitted: another would go on otherwise
+    # with the fitted knee, which determines how the curve continues
     tip = replace(probe.rows(rows), rho_electrons=again.knee[rows] if probe.radius else None)
     value = fitted_current(again.theta[rows], np.nan_to_num(bias[rows]), tip)
     for row, fitted in zip(rows, value, strict=True):
-        there = flat[row]
-        off = float(np.mean(fitted[there] - current[row, there]))
+        at_rail = flat[row]
+        off = float(np.mean(fitted[at_rail] - current[row, at_rail]))
         size = off if upper else -off
-        out[row] = size if size > _BEYOND * abs(float(np.mean(fitted[there]))) else 0.0
+        out[row] = size if size > _BEYOND * abs(float(np.mean(fitted[at_rail]))) else 0.0
     return out
 
 

@@ -1,4 +1,4 @@
-"""The floating potential: where the measured current changes its sign. It needs no theory."""
+"""The floating potential: the zero of the measured current, which needs no theory."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.langmuir.bins import Sorted
+from ishtar.langmuir.bins import SortedSamples
 from ishtar.langmuir.noise import stuck_variance
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_FEWEST = 12  # samples that a parabola is laid through
-_SURE = 6.0  # how many of its errors the slope must be
+_MIN_SAMPLES = 12  # for a parabola
+_SIGNIFICANT = 6.0  # standard deviations that the slope must exceed
 _WIDER = 1.6
 _ROUNDS = 7
 
 
 def floating_potential_of(
-    samples: Sorted, reach: Floats, step: float, fitted: Callable[[Ints, Floats], Floats]
+    samples: SortedSamples, reach: Floats, step: float, fitted: Callable[[Ints, Floats], Floats]
 ) -> tuple[Floats, Floats]:
     """Return the floating potential of each sweep and its standard deviation, (n,) V.
 
-    A parabola is laid through the samples around the change of sign, no farther than the curve
-    bends, and farther only where noise or the recorder's steps hide the slope. Sigma is from the
-    scatter about it. Theory has a part only in what a parabola is wrong by that reaches far.
+    Fits a parabola to the samples around the change of sign, over the range in which the curve is
+    nearly one, and over more only if noise or quantisation hide the slope. Sigma comes from the
+    scatter about it. Theory enters only as a correction of such a wide parabola.
 
     Parameters
     ----------
-    samples : Sorted
+    samples : SortedSamples
     reach : (n,) float64, V
-        How far the curve is nearly a parabola: some part of Te.
+        Half width in which the curve is nearly a parabola: a fraction of Te.
     step : float
         Resolution of the recorded current, A.
     fitted : callable
-        The fitted current, A, of some sweeps (m,) at biases (m, k): where a parabola has to reach
-        so far that the curve is none, it is taken off what it would make of the fit.
+        The fitted current, A, of some sweeps (m,) at biases (m, k). It corrects a parabola that is
+        wider than ``reach`` by the error that the same parabola makes on the fitted curve.
 
     Returns
     -------
     vf, sigma : (n,) float64, V
-        NaN where the current has no sign to change.
+        NaN if the current does not change its sign.
     """
     n = samples.count.size
     vf, sigma = np.full(n, np.nan), np.full(n, np.nan)
@@ -54,8 +54,8 @@ def floating_potential_of(
         if not rows.size:
             break
         part = samples.rows(rows)
-        at, error, sure = _parabola(part, start[rows], wide[rows], step)
-        done = sure | (round_ == _ROUNDS - 1)
+        at, error, significant = _parabola(part, start[rows], wide[rows], step)
+        done = significant | (round_ == _ROUNDS - 1)
         if round_ and done.any():
             far = rows[done]
             curve = replace(part.rows(np.flatnonzero(done)), current=fitted(far, part.bias[done]))
@@ -70,7 +70,7 @@ def floating_potential_of(
 def _zero(
     fitted: Callable[[Ints, Floats], Floats], rows: Ints, centre: Floats, reach: Floats
 ) -> Floats:
-    """Return where fitted curves are zero, V, within two reaches of a place."""
+    """Return the zeros of fitted curves, V, within two reaches of ``centre``."""
     low, high = centre - 2.0 * reach, centre + 2.0 * reach
     for _ in range(22):
         middle = 0.5 * (low + high)
@@ -79,8 +79,8 @@ def _zero(
     return np.asarray(0.5 * (low + high))
 
 
-def _change_of_sign(samples: Sorted) -> Floats:
-    """Return the bias that parts negative from positive currents best, (n,) V; NaN for none."""
+def _change_of_sign(samples: SortedSamples) -> Floats:
+    """Return the bias that best separates negative from positive currents, (n,) V, or NaN."""
     current = np.where(samples.present, samples.current, 0.0)
     total = np.cumsum(current, axis=1)
     k = np.argmin(total, axis=1)
@@ -92,18 +92,18 @@ def _change_of_sign(samples: Sorted) -> Floats:
 
 
 def _parabola(
-    samples: Sorted, centre: Floats, reach: Floats, step: float
+    samples: SortedSamples, centre: Floats, reach: Floats, step: float
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return the zero, V, its sigma, and whether the slope there is sure."""
+    """Return the zero, V, its sigma, and whether the slope there is significant."""
     n, k = samples.bias.shape
     rows = np.arange(n)
     at = centre
     for again in (True, False):
         x = samples.bias - at[:, None]
         inside = (np.abs(x) < reach[:, None]) & samples.present
-        # never fewer than are needed
+        # at least the minimum number of samples
         rank = np.where(samples.present, np.abs(x), np.inf)
-        nearest = np.partition(rank, min(_FEWEST, k - 1), axis=1)[:, min(_FEWEST, k - 1)]
+        nearest = np.partition(rank, min(_MIN_SAMPLES, k - 1), axis=1)[:, min(_MIN_SAMPLES, k - 1)]
         far = np.maximum(np.where(np.isfinite(nearest), nearest, reach), reach)
         inside |= (np.abs(x) <= far[:, None]) & samples.present
         u = np.where(inside, x / far[:, None], 0.0)
@@ -123,18 +123,18 @@ def _parabola(
     value2 = np.einsum("np,npq,nq->n", here, cov, here)
     slope = a[:, 1] + 2.0 * a[:, 2] * root
     tilt = np.stack([np.zeros(n), np.ones(n), 2.0 * root], axis=1)
-    # the recorder's steps do not average where nothing moves the current over them
+    # quantisation does not average out unless the current moves over the steps
     slope_error = np.sqrt(np.einsum("np,npq,nq->n", tilt, cov, tilt))
     risen = np.abs(slope) * 2.0 > 3.0 * step
-    sure = (slope > _SURE * slope_error) & risen & (np.abs(root) < 1.0)
+    significant = (slope > _SIGNIFICANT * slope_error) & risen & (np.abs(root) < 1.0)
     still = stuck_variance(noise2, slope * slope / 3.0, step)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(value2 + still) / np.maximum(slope, 1e-300)
-    return at + root[rows] * far, error * far, sure
+    return at + root[rows] * far, error * far, significant
 
 
 def _root(a: Floats) -> Floats:
-    """Return the zero of a + b u + c u² that is next to 0, where it rises; (n,)."""
+    """Return the rising zero of a + b u + c u² nearest to 0, (n,)."""
     c0, c1, c2 = a.T
     disc = np.maximum(c1 * c1 - 4.0 * c0 * c2, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,6 +1,6 @@
 """Beyond one temperature: the electron energy distribution, and two Maxwellians.
 
-Both ask more of the data than a temperature does, and both say when the data do not have it.
+Both need better data than a temperature, and both state when the data do not suffice.
 
 References
 ----------
@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.langmuir.analysis import SweepResult
-from ishtar.langmuir.inputs import pair
+from ishtar.langmuir.arguments import pair
 from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 __all__ = ["EnergyDistribution", "TwoTemperatures", "energy_distribution", "two_temperatures"]
 
 Floats = NDArray[np.float64]
 
 _WIDTH = 0.9  # half width of the local cubic, Te
-_NEAREST = 0.5  # lowest energy, Te
-_SMALLEST_REDUCTION = 0.5
-_LEAST_DECADES = 1.0
+_MIN_ENERGY = 0.5  # Te
+_MIN_REDUCTION = 0.5
+_MIN_DECADES = 1.0
 _NAN = math.nan
 
 
@@ -41,16 +41,16 @@ class EnergyDistribution:
     energy : (n,) float64
         Vp − V, eV.
     probability : (n,) float64
-        The energy probability function f(ε)/√ε, eV^−3/2 m^−3; a Maxwellian is a straight line of
-        slope −1/Te in its logarithm.
+        Energy probability function f(ε)/√ε, eV^−3/2 m^−3; the logarithm of a Maxwellian is a
+        straight line of slope −1/Te.
     sigma : (n,) float64
-        Its standard deviation.
+        Standard deviation of ``probability``.
     density : Measured
         ∫ f dε, 1/m³.
     effective_te : Measured
         Two thirds of the mean energy, eV.
     valid, reason
-        As in :class:`~ishtar.langmuir.SweepResult`; arrays are empty where not valid.
+        As in :class:`~ishtar.langmuir.SweepResult`; the arrays are empty if invalid.
     """
 
     energy: Floats = field(repr=False)
@@ -69,11 +69,11 @@ class TwoTemperatures:
     Parameters
     ----------
     cold, hot : Measured
-        Their temperatures, eV.
+        Temperatures, eV.
     hot_fraction : Measured
-        Density of the hot ones over that of all.
+        Density of the hot electrons over the total.
     ne : Measured
-        Density of all, 1/m³.
+        Total electron density, 1/m³.
     valid, reason
         As in :class:`~ishtar.langmuir.SweepResult`.
     """
@@ -92,18 +92,31 @@ def energy_distribution(
     """Return the electron energy distribution of one sweep.
 
     Druyvesteyn [1]_: with ε = Vp − V in eV, ``f(ε) = 2 √(2 mₑ e ε) / (e² A) · d²I_e/dV²``, for
-    isotropic electrons and any convex probe that a magnetic field does not starve. The second
-    derivative is that of a cubic fitted locally, over ± 0.9 Te at most; the ions' part is that
-    of the fitted curve.
+    isotropic electrons and any convex probe that is not depleted along a magnetic field. The second
+    derivative is that of a local cubic over at most ± 0.9 Te; the ion part is that of the fitted
+    curve.
 
     Parameters
     ----------
     bias, current : (n,) array_like, V and A
-        The sweep that gave ``result``.
+        The sweep that was analysed.
     result : SweepResult
-        Of :func:`~ishtar.langmuir.analyse`.
+        Its result from :func:`~ishtar.langmuir.analyse`.
     points : int
-        Energies at which it is wanted.
+        Number of energies.
+
+    Returns
+    -------
+    EnergyDistribution
+        Up to the energy at which the noise exceeds a third of the value. ``reason`` says why a
+        result is invalid.
+
+    Raises
+    ------
+    SweepError
+        The arrays do not match.
+    UnitError
+        The data have a unit other than V and A.
     """
 
     def refuse(reason: str) -> EnergyDistribution:
@@ -121,10 +134,10 @@ def energy_distribution(
     if not result.valid:
         return refuse(result.reason)
     r = result.reduction
-    if r.value + 2.0 * r.sigma < _SMALLEST_REDUCTION:
+    if r.value + 2.0 * r.sigma < _MIN_REDUCTION:
         return refuse(
             f"the electron current is {r.value:.2g} of its unmagnetised value: "
-            "Druyvesteyn's formula does not hold for a probe starved along the field"
+            "Druyvesteyn's formula is not valid for a probe depleted along the field"
         )
     v, i = pair(bias, current)
     good = np.isfinite(v) & np.isfinite(i)
@@ -135,11 +148,11 @@ def energy_distribution(
     lowest = max(float(v.min()) + half, vp - 12.0 * te)
     if vp - lowest < 2.0 * te:
         return refuse(f"only {vp - lowest:.2g} V of sweep below the plasma potential")
-    energy = np.linspace(_NEAREST * te, vp - lowest, points)
+    energy = np.linspace(_MIN_ENERGY * te, vp - lowest, points)
     widths = np.minimum(half, energy)  # not over the knee
     at = vp - energy
     second, sigma = _second_derivative(v, electrons, at, widths, np.full(points, te))
-    # once more, now that it is known how steep it is where
+    # again with the local slope
     falling = np.gradient(np.log(np.maximum(second, 3.0 * sigma)), energy)
     local = np.clip(-1.0 / np.minimum(falling, -0.1 / te), 0.5 * te, 4.0 * te)
     local = np.convolve(np.pad(local, 3, mode="edge"), np.ones(7) / 7.0, mode="valid")
@@ -149,13 +162,13 @@ def energy_distribution(
     unit = 2.0 * math.sqrt(2.0 * ELECTRON_MASS * ELEMENTARY_CHARGE)
     unit /= ELEMENTARY_CHARGE**2 * result.probe.area
     probability, sigma = unit * second, unit * sigma
-    # as far as it stands out of its noise
+    # up to where it exceeds its noise
     clear = probability > 3.0 * sigma
     end = int(np.argmin(clear)) if not clear.all() else points
     decades = math.log10(probability[:end].max() / sigma[:end].min()) if end > 4 else 0.0
-    if end < 8 or energy[end - 1] < 2.0 * te or decades < _LEAST_DECADES:
+    if end < 8 or energy[end - 1] < 2.0 * te or decades < _MIN_DECADES:
         return refuse(
-            "noise too high for a second derivative: it is lost "
+            "noise too high for a second derivative: it is lost in noise "
             f"{energy[max(end - 1, 0)]:.2g} eV from the plasma potential, Te {te:.2g} eV"
         )
     energy, probability, sigma = energy[:end], probability[:end], sigma[:end]
@@ -175,7 +188,7 @@ def _second_derivative(
 ) -> tuple[Floats, Floats]:
     """Return d²I/dV² and its error at each of ``at`` from cubics over ± ``widths``.
 
-    What the cubic makes of an exponential of ``te`` (one for each) is known, and divided out.
+    Corrected for the response of the cubic to an exponential of ``te``, one per energy.
     """
     second, sigma = np.full(at.size, np.nan), np.full(at.size, np.nan)
     for k, (centre, half, local) in enumerate(zip(at, widths, te, strict=True)):
@@ -197,7 +210,7 @@ def _second_derivative(
 
 
 def _moment(energy: Floats, g: Floats, sigma: Floats, te: float, power: int) -> Measured:
-    """Return ∫ g √ε ε^power dε; where g is not known well it goes on as an exponential."""
+    """Return ∫ g √ε ε^power dε, with g continued as an exponential where it is noisy."""
     sure = g > 8.0 * sigma
     end = int(np.argmin(sure)) if not sure.all() else g.size
     end = max(end, 6)
@@ -230,17 +243,23 @@ def _effective(energy: Floats, g: Floats, sigma: Floats, te: float) -> Measured:
 
 
 def two_temperatures(bias: ArrayLike, current: ArrayLike, result: SweepResult) -> TwoTemperatures:
-    """Return the cold and the hot Maxwellian of one sweep, if it shows them.
+    """Return the cold and the hot Maxwellian of one sweep, if it has two.
 
-    They are those of the analysis itself, which looks for hot electrons in every sweep
-    (:func:`ishtar.langmuir.analyse`): the electron current is the sum of both, the ions see the
-    harmonic mean of the temperatures, weighted by density, which is that in Bohm's criterion [2]_.
+    They come from the analysis, which tests every sweep for hot electrons
+    (:func:`ishtar.langmuir.analyse`): the electron current is the sum of both; the ions see the
+    density-weighted harmonic mean of the temperatures, as in Bohm's criterion [2]_.
 
     Parameters
     ----------
     bias, current : (n,) array_like, V and A
-        The sweep that gave ``result``.
+        The sweep that was analysed.
     result : SweepResult
+        Its result from :func:`~ishtar.langmuir.analyse`.
+
+    Returns
+    -------
+    TwoTemperatures
+        Invalid, with a reason, if one temperature explains the sweep.
     """
     pair(bias, current)
     reason = result.reason

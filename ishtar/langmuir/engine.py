@@ -1,6 +1,6 @@
-"""The analysis of a table of sweeps: guess, fit, learn the noise, fit again, judge.
+"""The analysis of a table of sweeps: guess, fit, estimate the noise, fit again, check.
 
-All arrays have the sweeps as their first axis; one sweep is a table of one row.
+All arrays have the sweeps as their first axis; one sweep is a table with one row.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
 from ishtar.langmuir.bins import Bins, bin_samples, with_scatter
-from ishtar.langmuir.fallback_fit import Mended, hopeless_chi2, mend
-from ishtar.langmuir.first_fit import Look, first_guess, looks_of, with_shape
+from ishtar.langmuir.fallback_fit import FallbackFit, abandon_chi2, fit_with_model_error
+from ishtar.langmuir.first_fit import FirstFit, first_fits_of, first_guess, with_shape
 from ishtar.langmuir.hot import TWO, hot_electrons
 from ishtar.langmuir.model import BLUR, LN_TE, N_SHAPED, Probe
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
 from ishtar.langmuir.pickup import find_pickup
 from ishtar.langmuir.results import fill
-from ishtar.langmuir.table import Table, joined
+from ishtar.langmuir.table import Table, concatenated
 from ishtar.langmuir.validity import judge
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 _SAME_KNEE = 0.05  # of ln ρ
-_ASTRAY = 1.2  # of ln Te
-_NO_BETTER = 0.5  # of χ²
+_FAR_FROM_GUESS = 1.2  # of ln Te
+_SAME_CHI2 = 0.5
 
 
 def analyse_scaled(
@@ -36,12 +36,12 @@ def analyse_scaled(
 ) -> list[Table]:
     """Analyse the same sweeps once for each factor on ρ, all in one batch.
 
-    A batch of three costs little more than one sweep alone. Parameters as in `analyse_padded`.
+    A batch of three costs little more than one sweep. Parameters as in `analyse_padded`.
     """
     n = bias.shape[0]
-    every = replace(probe, rho_factor=np.repeat(np.array(factors), n), rho_electrons=None)
+    scaled = replace(probe, rho_factor=np.repeat(np.array(factors), n), rho_electrons=None)
     times = len(factors), 1
-    table = analyse_padded(np.tile(bias, times), np.tile(current, times), every, step=step)
+    table = analyse_padded(np.tile(bias, times), np.tile(current, times), scaled, step=step)
     return [table.rows(slice(k * n, (k + 1) * n)) for k in range(len(factors))]
 
 
@@ -53,30 +53,32 @@ def analyse_padded(
     step: float = 0.0,
     reduction: float | None = None,
 ) -> Table:
-    """Analyse sweeps given as rows of a padded table; parameters as in `looks_of`."""
-    looks = looks_of(bias, current, probe, step=step, reduction=reduction)
-    return analyse_looks(looks, step=step, reduction=reduction)
+    """Analyse sweeps that are rows of a padded table; parameters as in `first_fits_of`."""
+    first_fits = first_fits_of(bias, current, probe, step=step, reduction=reduction)
+    return analyse_first_fits(first_fits, step=step, reduction=reduction)
 
 
-def analyse_looks(looks: Sequence[Look], *, step: float, reduction: float | None = None) -> Table:
-    """Analyse sweeps after the first look at them; a look serves once.
+def analyse_first_fits(
+    first_fits: Sequence[FirstFit], *, step: float, reduction: float | None = None
+) -> Table:
+    """Analyse sweeps after their first fit, which is modified in place.
 
     Parameters as in `analyse_padded`.
     """
-    for look in looks:
-        if look.good.size:
-            _fit_block(look, step, reduction)
-        look.table.valid[:] = look.verdicts.ok
-        look.table.reason[:] = look.verdicts.reason
-        look.table.forget(~look.verdicts.ok)
-    return joined([look.table for look in looks])
+    for first in first_fits:
+        if first.good.size:
+            _fit_block(first, step, reduction)
+        first.table.valid[:] = first.verdicts.ok
+        first.table.reason[:] = first.verdicts.reason
+        first.table.clear(~first.verdicts.ok)
+    return concatenated([first.table for first in first_fits])
 
 
-def _fit_block(look: Look, step: float, reduction: float | None) -> None:
-    samples, bins, probe, theta = look.samples, look.bins, look.probe, look.theta
-    rows, table, verdicts = look.good, look.table, look.verdicts
-    # What the first fit leaves over shows pick-up, and, without it, the noise.
-    rest, slope, line2 = without_pickup(look, step, reduction)
+def _fit_block(first: FirstFit, step: float, reduction: float | None) -> None:
+    samples, bins, probe, theta = first.samples, first.bins, first.probe, first.theta
+    rows, table, verdicts = first.good, first.table, first.verdicts
+    # The residual of the first fit shows pick-up and, after its removal, the noise.
+    rest, slope, line2 = without_pickup(first, step, reduction)
     noise2, ripple2 = noise_components(rest.scatter, rest.dof, slope)
     sigma = bin_sigma(bins, noise2, ripple2, slope, step)
     points = fit.Points(
@@ -87,11 +89,11 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
         probe=probe.held(theta),
         reduction=reduction,
     )
-    # The shape is always free, as far as theory may be wrong: to free it only where the misfit is
-    # seen would let noise, which hides a misfit, make the density sure and wrong.
-    hopeless = hopeless_chi2(bins)
-    best = fit.solve(with_shape(theta), points, hopeless=hopeless)
-    # again where the density has become another than the knee was taken for
+    # The shape is always free within the error of the theory. If only a visible misfit freed it,
+    # noise that hides the misfit would make the density precise but wrong.
+    abandon_above = abandon_chi2(bins)
+    best = fit.solve(with_shape(theta), points, abandon_above=abandon_above)
+    # again if the density differs from that assumed for the knee
     moved = np.zeros(rows.size, bool)
     if probe.radius:
         change = np.log(probe.rho(*best.theta.T[:2]) / probe.rho(*theta.T[:2]))
@@ -99,14 +101,14 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
     knee = np.where(moved[:, None], best.theta[:, : theta.shape[1]], theta)
     points = replace(points, probe=probe.held(knee))
     if moved.any():
-        again = fit.solve(best.theta[moved], points.rows(moved), hopeless=hopeless)
+        again = fit.solve(best.theta[moved], points.rows(moved), abandon_above=abandon_above)
         best = best.replaced(moved, again)
-    best = _again(best, first_guess(bins, points.probe), points)
-    one = mend(best, points)
+    best = _refit(best, first_guess(bins, points.probe), points)
+    one = fit_with_model_error(best, points)
     hot = hot_electrons(one.solution, replace(points, sigma=one.sigma))
     ripple2 = ripple2 + line2
 
-    def write(which: Ints, tip: Probe, fitted: Mended, shift: Floats | float) -> None:
+    def write(which: Ints, tip: Probe, fitted: FallbackFit, shift: Floats | float) -> None:
         here, theta = rows[which], fitted.solution.theta
         if tip.rho_electrons is not None:
             table.knee[here] = tip.rho_electrons
@@ -115,12 +117,12 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
         blur2 = np.maximum(theta[:, BLUR], 0.0) * np.exp(2.0 * theta[:, LN_TE])
         table.noise[here] = np.sqrt(noise2[which])
         table.ripple[here] = np.sqrt(ripple2[which] + blur2)
-        total, noise = fitted.solution.covariance(fitted.stretch)
+        total, noise = fitted.solution.covariance(fitted.inflation)
         fill(table, here, samples.rows(which), theta, (total + shift, noise), tip, step)
         judge(table, here, bins.rows(which), fitted.solution.converged, verdicts, step)
 
     single = np.setdiff1d(np.arange(rows.size), hot.rows)
-    # what a second temperature that may be there would change
+    # the change that a possible second temperature would make
     shift = hot.shift[single]
     if single.size:
         write(
@@ -133,35 +135,37 @@ def _fit_block(look: Look, step: float, reduction: float | None) -> None:
         some = points.rows(hot.rows)
         some = replace(some, probe=some.probe.held(hot.theta[:, :N_SHAPED]))
         two = fit.solve(hot.theta, some, form=TWO)
-        write(hot.rows, some.probe, mend(two, some, TWO), 0.0)
+        write(hot.rows, some.probe, fit_with_model_error(two, some, TWO), 0.0)
 
 
-def _again(best: fit.Solution, guess: Floats, points: fit.Points) -> fit.Solution:
-    """Fit again what did not converge, and what ran far away from the first guess (n, p)."""
+def _refit(best: fit.Solution, guess: Floats, points: fit.Points) -> fit.Solution:
+    """Fit again the sweeps that did not converge or ended far from the first guess (n, p)."""
     guess = with_shape(guess)
     for k in range(3):
         which = ~best.converged
         start = best.theta
         if k == 0:
-            which = np.abs(best.theta[:, LN_TE] - guess[:, LN_TE]) > _ASTRAY
+            which = np.abs(best.theta[:, LN_TE] - guess[:, LN_TE]) > _FAR_FROM_GUESS
             start = guess
         rows = np.flatnonzero(which)
         if not rows.size:
             continue
         again = fit.solve(start[rows], points.rows(rows))
-        # what a second start from there makes no better is at its end
+        # a fit that a restart does not improve has converged
         worth = np.maximum(again.chi2 / points.bias.shape[1], 1.0)
-        ended = np.abs(best.chi2[rows] - again.chi2) < _NO_BETTER * worth
+        ended = np.abs(best.chi2[rows] - again.chi2) < _SAME_CHI2 * worth
         again = replace(again, converged=again.converged | ended)
         better = (again.chi2 < best.chi2[rows]) | (again.converged & ~best.converged[rows])
         best = best.replaced(rows[better], again.rows(better))
     return best
 
 
-def without_pickup(look: Look, step: float, reduction: float | None) -> tuple[Bins, Floats, Floats]:
-    """Take sinusoidal pick-up out of samples, bins and theta, in place, as far as it is seen.
+def without_pickup(
+    first: FirstFit, step: float, reduction: float | None
+) -> tuple[Bins, Floats, Floats]:
+    """Remove detectable sinusoidal pick-up from samples, bins and theta, in place.
 
-    Twice: what is left of the pick-up disturbs the fit that shows it.
+    In two passes, as pick-up disturbs the fit that reveals it.
 
     Returns
     -------
@@ -169,10 +173,10 @@ def without_pickup(look: Look, step: float, reduction: float | None) -> tuple[Bi
         With the scatter about the fit.
     slope : (n, m) float64, A/V
     ripple2 : (n,) float64, V²
-        Variance of the bias that was taken out.
+        Variance of the removed voltage.
     """
-    samples, bins, probe, theta = look.samples, look.bins, look.probe, look.theta
-    _, rest, slope_of_sample, slope = look.left()
+    samples, bins, probe, theta = first.samples, first.bins, first.probe, first.theta
+    _, rest, slope_of_sample, slope = first.residuals()
     ripple2 = np.zeros(theta.shape[0])
     rows = np.arange(theta.shape[0])
     for _ in range(2):
@@ -181,7 +185,7 @@ def without_pickup(look: Look, step: float, reduction: float | None) -> tuple[Bi
         if found is None:
             break
         some, rows = some.rows(found.rows), rows[found.rows]
-        some = some.moved(found.bias, -found.current)
+        some = some.shifted(found.bias, -found.current)
         part = bin_samples(some, bins.edges[rows])
         samples.put(rows, some)
         bins.put(rows, part)

@@ -1,4 +1,4 @@
-"""What to do where the theory does not fit: an honest error of the model."""
+"""The fallback for sweeps that the theory does not fit: errors that include the misfit."""
 
 from __future__ import annotations
 
@@ -14,88 +14,90 @@ from ishtar.langmuir.model import BLUR, N_SHAPED, ions
 
 Floats = NDArray[np.float64]
 
-# χ² scales the covariance downwards, too: what is left of pick-up inside the bins averages out
-# better than noise of that size would. Not by more than this, for the sake of short sweeps.
-_LEAST_STRETCH = 0.3
+# χ² may also scale the covariance down: residual pick-up inside the bins averages out better than
+# noise of that size. The limit protects short sweeps.
+_MIN_INFLATION = 0.3
 
-N_CERTAIN = 3  # parameters of which nothing is known before: the others add to χ², too
+N_FREE = 3  # parameters without a prior: those with one add to χ² as well
 
 
-def hopeless_chi2(bins: Bins) -> float:
-    """Return a χ² far above that from which `mend` fits a sweep again, under wider errors."""
+def abandon_chi2(bins: Bins) -> float:
+    """Return a χ² far above the threshold from which `fit_with_model_error` fits again."""
     return float(4.0 * bins.bias.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mended:
-    """Fits with an honest error of the model, one row a sweep.
+class FallbackFit:
+    """Fits whose errors include the misfit of the model, one row per sweep.
 
     Parameters
     ----------
     solution : fit.Solution
     sigma : (n, m) float64, A
-        Under which errors of the bins it was found.
+        Errors of the bins in the fit.
     chi2 : (n,) float64
-        Per degree of freedom, against noise alone.
-    stretch : (n,) float64
-        By how much the variances are larger for what hangs together.
+        Per degree of freedom, with noise alone.
+    inflation : (n,) float64
+        Factor on the variances for correlated residuals.
     model_error : (n,) float64
-        Relative misfit beyond the noise; 0 where there is none.
+        Relative misfit beyond the noise; 0 if χ² is good.
     """
 
     solution: fit.Solution
     sigma: Floats
     chi2: Floats
-    stretch: Floats
+    inflation: Floats
     model_error: Floats
 
-    def rows(self, which: NDArray[np.intp]) -> Mended:
-        """Return some of the sweeps."""
-        return Mended(
+    def rows(self, which: NDArray[np.intp]) -> FallbackFit:
+        """Return the fits of some of the sweeps."""
+        return FallbackFit(
             solution=self.solution.rows(which),
             sigma=self.sigma[which],
             chi2=self.chi2[which],
-            stretch=self.stretch[which],
+            inflation=self.inflation[which],
             model_error=self.model_error[which],
         )
 
 
-def mend(best: fit.Solution, points: fit.Points, form: fit.Form = fit.SINGLE) -> Mended:
-    """Return fits with errors that hold what the theory does not explain.
+def fit_with_model_error(
+    best: fit.Solution, points: fit.Points, form: fit.Form = fit.SINGLE
+) -> FallbackFit:
+    """Return fits whose errors include the misfit of the theory.
 
-    A curve that the theory does not fit, its shape being free as far as theory may be wrong, gets
-    an error in proportion to its current, over the length along which the misfit hangs together.
-    The covariance is inflated by what χ² then is above one.
+    A curve that the theory does not fit, even with its shape free within the error of the theory,
+    gets an error in proportion to its current, over the correlation length of the misfit. The
+    covariance is inflated by χ² above one.
     """
     m = points.bias.shape[1]
-    free = m - N_CERTAIN
+    free = m - N_FREE
     chi2 = best.chi2 / free
     solution, wide = best, points.sigma.copy()
-    stretch, model_error = np.maximum(chi2, _LEAST_STRETCH), np.zeros(chi2.size)
+    inflation, model_error = np.maximum(chi2, _MIN_INFLATION), np.zeros(chi2.size)
     worse = np.flatnonzero(chi2 > 1.0 + 4.0 * math.sqrt(2.0 / m))
     bad = points.rows(worse)
     for _ in range(3):
         if not worse.size:
             break
         theta = solution.theta[worse]
-        misfit = bad.left_by(form, theta)
+        misfit = bad.residual(form, theta)
         ion = ions(theta[:, :N_SHAPED], bad.bias, bad.probe)
         size = np.abs(bad.current - misfit) + 2.0 * ion
         model_error[worse] = relative_misfit(misfit, bad.sigma, size)
         under = replace(bad, sigma=np.hypot(bad.sigma, model_error[worse][:, None] * size))
-        # A negative blur is noise about zero in a good fit, and nonsense in one that is not.
+        # A negative blur is noise about zero in a good fit, but meaningless in a bad one.
         again = fit.solve(theta, under, sharp=theta[:, BLUR] < 0.0, form=form)
         solution = solution.replaced(worse, again)
         wide[worse] = under.sigma
-        z = under.left_by(form, again.theta) / under.sigma
-        stretch[worse] = np.maximum(again.chi2 / free, 1.0) * correlation_length(z)
-    return Mended(
-        solution=solution, sigma=wide, chi2=chi2, stretch=stretch, model_error=model_error
+        z = under.residual(form, again.theta) / under.sigma
+        inflation[worse] = np.maximum(again.chi2 / free, 1.0) * correlation_length(z)
+    return FallbackFit(
+        solution=solution, sigma=wide, chi2=chi2, inflation=inflation, model_error=model_error
     )
 
 
 def relative_misfit(residual: Floats, sigma: Floats, size: Floats) -> Floats:
-    """Return f (n,) so that errors √(σ² + f² size²) make χ² per bin one."""
+    """Return f (n,) for which errors √(σ² + f² size²) make χ² per bin one."""
     lo, hi = np.zeros(residual.shape[0]), np.full(residual.shape[0], 3.0)
     r2, s2, z2 = residual**2, sigma**2, size**2
     for _ in range(30):
@@ -106,7 +108,7 @@ def relative_misfit(residual: Floats, sigma: Floats, size: Floats) -> Floats:
 
 
 def correlation_length(z: Floats) -> Floats:
-    """Return over how many bins residuals (n, m) hang together, 1 for independent ones."""
+    """Return the correlation length of residuals (n, m) in bins, 1 for independent ones."""
     m = z.shape[1]
     power = np.maximum((z * z).sum(1), 1e-300)
     total = np.ones(z.shape[0])

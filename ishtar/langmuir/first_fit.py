@@ -1,4 +1,4 @@
-"""A first look at sweeps: sorted, in bins, the unusable refused, and fitted once."""
+"""The first fit of sweeps: sort, bin, refuse the unusable, fit once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.langmuir import fit
-from ishtar.langmuir.bins import Bins, Sorted, bin_edges, bin_samples, sort_by_bias
+from ishtar.langmuir.bins import Bins, SortedSamples, bin_edges, bin_samples, sort_by_bias
+from ishtar.langmuir.current_factors import ion_branch
 from ishtar.langmuir.model import N_SHAPED, Probe, model
 from ishtar.langmuir.noise import bin_sigma, noise_components, residual_of
 from ishtar.langmuir.outliers import without_outliers
 from ishtar.langmuir.table import Table, empty_table
-from ishtar.langmuir.theory import _ion
 from ishtar.langmuir.validity import Verdicts, refuse_unusable
 
 Floats = NDArray[np.float64]
@@ -21,96 +21,100 @@ Ints = NDArray[np.intp]
 
 _BLOCK_SAMPLES = 250_000  # at a time: work arrays of a megabyte each
 
-Left = tuple[Floats, Floats, Floats, Floats]
+Residuals = tuple[Floats, Floats, Floats, Floats]
 
 
 @dataclass(kw_only=True)
-class Look:
-    """Some sweeps of a table, with the fit of those that one can be made of.
+class FirstFit:
+    """A block of sweeps with a first fit of the usable ones.
 
-    ``rows`` (n,) which of the table can be fitted; ``samples``, ``bins``, ``probe`` and ``theta``
-    (n, p) are theirs; ``verdicts`` and ``table`` are of all from ``start`` on.
+    ``rows`` (n,) are the usable sweeps of the table; ``samples``, ``bins``, ``probe`` and ``theta``
+    (n, p) belong to them; ``verdicts`` and ``table`` cover all sweeps from ``start`` on.
     """
 
     start: int
     verdicts: Verdicts
     table: Table
     good: Ints
-    samples: Sorted
+    samples: SortedSamples
     bins: Bins
     probe: Probe
     sigma: Floats
     variance: Floats
     theta: Floats
-    _left: Left | None = field(default=None, init=False, repr=False)
+    _residuals: Residuals | None = field(default=None, init=False, repr=False)
 
     @property
     def rows(self) -> Ints:
-        """Which sweeps of the whole table, (n,)."""
+        """Rows in the whole table, (n,)."""
         return self.good + self.start
 
-    def left(self) -> Left:
-        """Return what the fit leaves over.
+    def residuals(self) -> Residuals:
+        """Return the residuals of the fit.
 
         Returns
         -------
         jacobian : (n, p, m) float64, A
             Of each bin.
         rest, steep : (n, k) float64, A and A/V
-            Of each sample in the order of bias, and the slope there.
+            Residual and slope of each sample, in the order of bias.
         slope : (n, m) float64, A/V
+            Of each bin.
         """
-        if self._left is None:
+        if self._residuals is None:
             held = self.probe.held(self.theta)
             _, jacobian, _ = model(self.theta, self.bins.bias, self.variance, held)
-            self._left = jacobian, *residual_of(self.samples, self.bins, self.theta, self.probe)
-        return self._left
+            self._residuals = (
+                jacobian,
+                *residual_of(self.samples, self.bins, self.theta, self.probe),
+            )
+        return self._residuals
 
 
-def looks_of(
+def first_fits_of(
     bias: Floats, current: Floats, probe: Probe, *, step: float, reduction: float | None = None
-) -> list[Look]:
-    """Return first looks at the rows of a padded table, block by block.
+) -> list[FirstFit]:
+    """Fit the rows of a padded table for the first time, block by block.
 
     Parameters
     ----------
     bias, current : (n, k) float64, V and A
-        In the order of time; NaN where there is no sample.
+        In the order of time; NaN is a missing sample.
     probe : Probe
     step : float
         Resolution of the recorded current, A.
     reduction : float, optional
-        R, if it is known.
+        R, if known.
     """
     n, k = bias.shape
     rows = max(1, _BLOCK_SAMPLES // max(k, 1))
     parts = (slice(i, min(i + rows, n)) for i in range(0, n, rows))
     return [
-        _look(part.start, bias[part], current[part], probe.rows(part), step, reduction)
+        _fit_rows(part.start, bias[part], current[part], probe.rows(part), step, reduction)
         for part in parts
     ]
 
 
-def _look(
+def _fit_rows(
     start: int,
     bias: Floats,
     current: Floats,
     probe: Probe,
     step: float,
     reduction: float | None,
-) -> Look:
+) -> FirstFit:
     verdicts, table = Verdicts(bias.shape[0]), empty_table(bias.shape[0])
     bias, current, table.outliers[:] = without_outliers(bias, current, step)
     samples = sort_by_bias(bias, current)
     bins = refuse_unusable(samples, step, verdicts)
     good = np.flatnonzero(verdicts.ok)
     chosen, tip = samples.rows(good), probe.rows(good)
-    # without bins there is no sweep of samples enough
+    # without bins no sweep has enough samples
     kept = bin_samples(chosen, bin_edges(chosen)) if bins is None else bins.rows(good)
     theta = sigma = variance = np.empty((0, 0))
     if good.size:
         theta, sigma, variance = _first_fit(kept, tip, step, reduction)
-    return Look(
+    return FirstFit(
         start=start,
         verdicts=verdicts,
         table=table,
@@ -148,12 +152,12 @@ def _first_fit(
 
 
 def first_guess(bins: Bins, probe: Probe) -> Floats:
-    """Return a first theta (n, p)."""
+    """Return a first guess of theta (n, p)."""
     v, i = bins.bias, bins.current
     n, m = v.shape
     rows = np.arange(n)
     cross = np.clip(np.argmin(np.cumsum(i, axis=1), axis=1), 1, m - 2)
-    # steepest place above the floating potential, over a few bins against noise
+    # steepest point above the floating potential, over a few bins to suppress noise
     h = 2
     dv = v[:, 2 * h :] - v[:, : -2 * h]
     di = i[:, 2 * h :] - i[:, : -2 * h]
@@ -175,7 +179,9 @@ def first_guess(bins: Bins, probe: Probe) -> Floats:
     ion = np.maximum(ion, 1e-3 * top)
     ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * 2.0))
     for _ in range(4):
-        factor = _ion(eta, probe.rho(ln_ne, ln_te))[0] if probe.radius else 1.5 * (1 + 0.03 * eta)
+        factor = (
+            ion_branch(eta, probe.rho(ln_ne, ln_te))[0] if probe.radius else 1.5 * (1 + 0.03 * eta)
+        )
         ln_ne = np.log(ion / (probe.ion_scale * np.sqrt(te) * factor))
     ln_r = np.log(top / (probe.electron_scale * np.sqrt(te))) - ln_ne
     theta = np.stack([ln_ne, ln_te, vp, np.clip(ln_r, -4.0, 1.0)], axis=1)
@@ -183,6 +189,6 @@ def first_guess(bins: Bins, probe: Probe) -> Floats:
 
 
 def with_shape(theta: Floats) -> Floats:
-    """Return theta (n, 8): with the columns that it has not got, zero."""
+    """Return theta (n, 8), its missing columns zero."""
     missing = N_SHAPED - theta.shape[1]
     return np.concatenate([theta, np.zeros((theta.shape[0], missing))], axis=1)

@@ -30,7 +30,7 @@ from ishtar.langmuir.model import (
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """A curve that can be fitted, and what is known of its parameters before.
+    """A curve to fit, with the priors of its parameters.
 
     Parameters
     ----------
@@ -38,50 +38,49 @@ class Form:
         As :func:`~ishtar.langmuir.model.model`.
     mean, sigma : (p,) float64
         Prior of each parameter; an infinite sigma for none.
-    longest : (p,) float64
-        Longest step of each in one round.
-    rounds : int
-        Most of them.
+    max_step : (p,) float64
+        Largest step of each parameter per iteration.
+    max_iterations : int
     """
 
     curve: Callable[[Floats, Floats, Floats, Probe], tuple[Floats, Floats, Floats]]
     mean: Floats
     sigma: Floats
-    longest: Floats
-    rounds: int = 60
+    max_step: Floats
+    max_iterations: int = 60
 
 
-# Prior of ln R: without a knee in the sweep, R and Vp cannot be told apart; "one, within a factor
-# e" then widens the error bar of Vp instead of letting it run away. With a knee it does not matter.
-# Blur is below some Te, and the shape near the theory's.
+# Prior of ln R: without a knee in the sweep, R and Vp are degenerate; "one, within a factor e" then
+# widens the error bar of Vp instead of letting it diverge. With a knee the prior is irrelevant.
+# Blur is less than some Te, and the shape near that of the theory.
 SINGLE = Form(
     curve=model,
     mean=np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.8]),
     sigma=np.array([np.inf, np.inf, np.inf, 1.0, 0.5, 0.1, 0.2, 0.5]),
-    longest=np.array([1.0, 0.7, np.inf, 1.0, 0.3, 0.1, 0.2, 0.5]),
+    max_step=np.array([1.0, 0.7, np.inf, 1.0, 0.3, 0.1, 0.2, 0.5]),
 )
-# how the ions' growth per Te may be off: always, by a sheath as long as the tip, by a wide end
-_LEAST_SLOPE, _SHEATH, _ENDS = 0.005, 0.4, 0.05
-_NOT_MORE = 1.0 / 0.15**2  # weight of R = 1 for an R above it
+# error of the ion growth per Te: minimum, by a sheath as long as the tip, by a wide end
+_MIN_SLOPE_SIGMA, _SHEATH, _ENDS = 0.005, 0.4, 0.05
+_EXCESS_R_WEIGHT = 1.0 / 0.15**2  # weight of R = 1 for an R above it
 _BLUR_RANGE = (-0.5, 4.0)
-_PINNED = 1e8  # weight of what is known
-_REVIEW, _CREEPS = 5, 0.1  # steps, and by how much χ² must fall in them
-_PATIENCE = 12  # steps for what is hopeless
+_FIXED = 1e8  # weight of a known parameter
+_REVIEW_EVERY, _MIN_PROGRESS = 5, 0.1  # iterations, and the decrease of χ² required in them
+_ABANDON_AFTER = 12
 
 _BLOCK = 256  # sweeps at a time: the work arrays stay in the processor's cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """What a curve is fitted to: the bins of some sweeps, and what is known of them.
+    """The bins of some sweeps that a curve is fitted to.
 
     Parameters
     ----------
     bias, current, sigma, variance : (n, m) float64
-        V, A, A, V². An infinite ``sigma`` leaves a bin out.
+        V, A, A, V². An infinite ``sigma`` excludes a bin.
     probe : Probe
     reduction : float or None
-        R, if it is known; else it is fitted.
+        R, if known; otherwise it is fitted.
     """
 
     bias: Floats
@@ -102,18 +101,18 @@ class Points:
             reduction=self.reduction,
         )
 
-    def left_by(self, form: Form, theta: Floats) -> Floats:
-        """Return what a curve leaves over of the current, (n, m) A."""
+    def residual(self, form: Form, theta: Floats) -> Floats:
+        """Return the current minus that of a curve, (n, m) A."""
         return self.current - form.curve(theta, self.bias, self.variance, self.probe)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """Result of :func:`solve`, one row a sweep.
+    """Result of :func:`solve`, one row per sweep.
 
-    ``theta`` (n, p), ``chi2`` (n,), what is known before as part of it, ``converged`` (n,);
-    ``hessian`` (n, p, p), half the second derivatives of χ², of which ``prior`` (n, p) is the part,
-    on the diagonal, of what is known before; ``gradient`` (n, p), what is left of its slope.
+    ``theta`` (n, p); ``chi2`` (n,), including the priors; ``converged`` (n,); ``hessian``
+    (n, p, p), half the second derivatives of χ²; ``prior`` (n, p), the part of its diagonal due to
+    the priors; ``gradient`` (n, p), the remaining half gradient.
     """
 
     theta: Floats
@@ -134,25 +133,25 @@ class Solution:
             values[which] = getattr(other, name)
         return Solution(**columns)
 
-    def covariance(self, stretch: Floats) -> tuple[Floats, Floats]:
-        """Return the covariance, (n, p, p), and the part of it that the data's noise makes.
+    def covariance(self, inflation: Floats) -> tuple[Floats, Floats]:
+        """Return the covariance, (n, p, p), and the part of it due to the noise of the data.
 
-        The rest is what is not known of the theory: all sweeps of a plasma have it in common.
+        The rest is the uncertainty of the theory, which all sweeps of a plasma share.
 
         Parameters
         ----------
-        stretch : (n,) float64
-            By how much the variances of the data are larger than they were taken.
+        inflation : (n,) float64
+            Factor on the variances of the data.
         """
         p = self.theta.shape[1]
         noise = self.hessian.copy()
         noise[:, range(p), range(p)] -= self.prior
-        noise /= stretch[:, None, None]
+        noise /= inflation[:, None, None]
         curvature = noise.copy()
         curvature[:, range(p), range(p)] += self.prior
         size = np.sqrt(np.maximum(np.einsum("npp->np", curvature), 1e-200))
         scaled = curvature / (size[:, :, None] * size[:, None, :])
-        # a direction that the data do not know gets a huge error, not an exception
+        # an undetermined direction gets a huge error, not an exception
         scaled[:, range(p), range(p)] += 1e-12
         total = np.linalg.inv(scaled) / (size[:, :, None] * size[:, None, :])
         return total, np.matmul(np.matmul(total, noise), total)
@@ -165,7 +164,7 @@ def solve(
     sharp: Flags | None = None,
     tolerance: float = 3e-3,
     max_iterations: int | None = None,
-    hopeless: float = np.inf,
+    abandon_above: float = np.inf,
     form: Form = SINGLE,
 ) -> Solution:
     """Fit all sweeps by weighted least squares.
@@ -178,12 +177,14 @@ def solve(
     sharp : (n,) bool, optional
         Sweeps to fit without blur.
     tolerance : float
-        What χ² may still fall by at the end: 0.003 is 5 % of a standard deviation.
-    hopeless : float
-        χ² from which a sweep is given up soon, as the caller then fits it in another way: where the
-        model cannot be bent to the data, steps may go to and fro for long.
+        Expected further decrease of χ² at convergence: 0.003 is 5 % of a standard deviation.
+    max_iterations : int, optional
+        By default that of the form.
+    abandon_above : float
+        χ² from which a sweep is abandoned early, as the caller fits it with other errors: if the
+        model cannot follow the data, steps may oscillate for long.
     form : Form
-        The curve; one Maxwellian without it.
+        The curve; by default one Maxwellian.
     """
     n, p = start.shape
     theta = start.copy()
@@ -193,10 +194,10 @@ def solve(
     prior_mean = np.tile(form.mean[:p], (n, 1))
     prior_weight = prior_weights(start, points.probe, form)
     if points.reduction is not None:
-        prior_mean[:, LN_R], prior_weight[:, LN_R] = math.log(points.reduction), _PINNED
+        prior_mean[:, LN_R], prior_weight[:, LN_R] = math.log(points.reduction), _FIXED
         theta[:, LN_R] = math.log(points.reduction)
     if sharp is not None and p > BLUR:
-        prior_weight[sharp, BLUR] = _PINNED
+        prior_weight[sharp, BLUR] = _FIXED
         theta[sharp, BLUR] = 0.0
     for lo in range(0, n, _BLOCK):
         part = slice(lo, min(lo + _BLOCK, n))
@@ -206,8 +207,8 @@ def solve(
             prior_mean[part],
             prior_weight[part],
             tolerance,
-            max_iterations or form.rounds,
-            hopeless,
+            max_iterations or form.max_iterations,
+            abandon_above,
             form,
         )
     return Solution(
@@ -221,16 +222,16 @@ def solve(
 
 
 def prior_weights(theta: Floats, probe: Probe, form: Form = SINGLE) -> Floats:
-    """Return how well each parameter is known before, (n, p), as one over its variance.
+    """Return the weight of each parameter's prior, (n, p), one over its variance.
 
-    A long thin tip draws the ions of a cylinder; where its ends, or a sheath as thick as the tip is
-    long, are not small, their current grows otherwise.
+    A long thin tip collects ions as a cylinder does. If its ends are not small, or the sheath is as
+    thick as the tip is long, the ion current grows differently.
     """
     n, p = theta.shape
     weight = np.tile(1.0 / form.sigma[:p] ** 2, (n, 1))
     if p >= N_SHAPED and probe.radius and probe.length:
         debye = probe.radius / probe.rho(theta[:, LN_NE], theta[:, LN_TE])
-        slope = np.hypot(_LEAST_SLOPE, _SHEATH * debye / probe.length)
+        slope = np.hypot(_MIN_SLOPE_SIGMA, _SHEATH * debye / probe.length)
         slope = np.hypot(slope, _ENDS * probe.radius / probe.length)
         weight[:, ION_SLOPE] = 1.0 / np.minimum(slope, form.sigma[ION_SLOPE]) ** 2
     return weight
@@ -243,7 +244,7 @@ def _solve_block(
     prior_weight: Floats,
     tolerance: float,
     max_iterations: int,
-    hopeless: float,
+    abandon_above: float,
     form: Form,
 ) -> tuple[Floats, Floats, Floats, Floats, Flags]:
     n, p = theta.shape
@@ -255,7 +256,7 @@ def _solve_block(
     converged = np.zeros(n, bool)
 
     def undamped_gain(grad: Floats, hess: Floats) -> Floats:
-        """Return by how much χ² could still fall if it were a parabola."""
+        """Return the decrease of χ² to the minimum of its quadratic approximation."""
         size = np.sqrt(np.maximum(np.einsum("npp->np", hess), 1e-300))
         scaled = hess / (size[:, :, None] * size[:, None, :])
         scaled[:, range(p), range(p)] += 1e-9
@@ -268,9 +269,9 @@ def _solve_block(
         residual = (current[rows] - m) * w
         jac *= w[:, None, :]
         off, stiff = prior_mean[rows] - t, prior_weight[rows].copy()
-        # a field takes electrons away, and nothing brings more than the theory's
+        # a field reduces the electron current; nothing raises it above the theory
         stiff[:, LN_R] = np.where(
-            off[:, LN_R] < 0.0, np.maximum(stiff[:, LN_R], _NOT_MORE), stiff[:, LN_R]
+            off[:, LN_R] < 0.0, np.maximum(stiff[:, LN_R], _EXCESS_R_WEIGHT), stiff[:, LN_R]
         )
         cost = np.einsum("nm,nm->n", residual, residual) + (off * off * stiff).sum(1)
         grad = np.matmul(jac, residual[:, :, None])[:, :, 0] + off * stiff
@@ -283,8 +284,8 @@ def _solve_block(
     out_cost[:], out_h[:], out_grad = cost, hess, grad.copy()
     damping = np.full(n, 1e-3)
     earlier = out_cost.copy()
-    # Steps are taken in ln ne and ln(ne R): the electrons' current hangs on the second alone, and
-    # is known a hundred times better than either.
+    # Steps are taken in ln ne and ln(ne R): the electron current depends on the second alone, which
+    # is determined a hundred times better than either factor.
     turn = np.eye(p)
     turn[LN_R, LN_NE] = -1.0
     for iteration in range(max_iterations):
@@ -294,11 +295,11 @@ def _solve_block(
         scaled = turned / (scale[:, :, None] * scale[:, None, :])
         scaled[:, range(p), range(p)] = 1.0 + damping[:, None]
         step = np.linalg.solve(scaled, (slope / scale)[:, :, None])[:, :, 0]
-        gain = (step * (slope / scale)).sum(1)  # how much the cost can still fall
+        gain = (step * (slope / scale)).sum(1)  # expected decrease of the cost
         step = np.matmul(step / scale, turn.T)
-        longest = np.abs(step) / form.longest[:p]
-        longest[:, VP] = np.abs(step[:, VP]) / (3.0 * np.exp(best[rows, LN_TE]))
-        step /= np.maximum(1.0, longest.max(1))[:, None]
+        excess = np.abs(step) / form.max_step[:p]
+        excess[:, VP] = np.abs(step[:, VP]) / (3.0 * np.exp(best[rows, LN_TE]))
+        step /= np.maximum(1.0, excess.max(1))[:, None]
         trial = best[rows] + step
         if p > BLUR:
             trial[:, BLUR] = np.clip(trial[:, BLUR], *_BLUR_RANGE)
@@ -307,29 +308,29 @@ def _solve_block(
         best[rows[better]] = trial[better]
         out_cost[rows[better]], out_h[rows[better]] = t_cost[better], t_hess[better]
         out_grad[rows[better]] = t_grad[better]
-        # what noise does not explain is not worth more care than noise would be
+        # a misfit beyond the noise does not need a tighter tolerance than noise
         worth = np.maximum(cost / bias.shape[1], 1.0)
         finished = better & (gain < tolerance * worth) & (damping < 1.0)
         finished |= gain < 1e-6 * tolerance
-        if iteration % _REVIEW == _REVIEW - 1:
-            # it creeps along a valley that the data hardly know
-            creeps = earlier[rows] - out_cost[rows] < _CREEPS * worth
-            finished |= creeps & (iteration > _REVIEW)
+        if iteration % _REVIEW_EVERY == _REVIEW_EVERY - 1:
+            # slow progress along a valley that the data hardly determine
+            slow = earlier[rows] - out_cost[rows] < _MIN_PROGRESS * worth
+            finished |= slow & (iteration > _REVIEW_EVERY)
             earlier[rows] = out_cost[rows]
         converged[rows[finished]] = True
         damping = np.where(better, damping * 0.1, damping * 8.0)
         keep = ~finished & (damping < 1e6)
         cost = np.where(better, t_cost, cost)
-        if iteration >= _PATIENCE:
-            keep &= cost < hopeless
+        if iteration >= _ABANDON_AFTER:
+            keep &= cost < abandon_above
         cost = cost[keep]
         grad = np.where(better[:, None], t_grad, grad)[keep]
         hess = np.where(better[:, None, None], t_hess, hess)[keep]
         damping, rows = np.maximum(damping[keep], 1e-8), rows[keep]
         if not rows.size:
             break
-    # The knee is bent so differently on its sides that steps may go to and fro about the minimum;
-    # half a standard deviation from it, that is no reason to refuse a sweep.
+    # The curvature differs so much on both sides of the knee that steps may oscillate about the
+    # minimum; within half a standard deviation that is no reason to refuse a sweep.
     late = np.flatnonzero(~converged)
     worth = np.maximum(out_cost[late] / bias.shape[1], 1.0)
     converged[late] = undamped_gain(out_grad[late], out_h[late]) < 0.5 * worth

@@ -1,7 +1,7 @@
-"""A second, hotter Maxwellian: found where one alone does not explain a sweep.
+"""A second, hotter Maxwellian, for sweeps that one alone does not explain.
 
-A few hot electrons carry most of the current around the floating potential. Fitted as one
-Maxwellian such a sweep looks well and says wrong things: their current is taken off the ions'.
+A few hot electrons carry most of the current around the floating potential. One Maxwellian fits
+such a sweep well but with wrong results: the hot electrons' current is subtracted from the ions'.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from ishtar.langmuir.model import BLUR, LN_NE, LN_TE, N_SHAPED, Probe, model
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-# Columns of theta beside those of one Maxwellian, whose density and temperature are the cold one's:
-# ln of hot over cold density, and of hot over cold temperature.
+# Columns of theta after those of one Maxwellian, which are the cold one's: ln of hot over cold
+# density, and ln of hot over cold temperature.
 LN_SHARE, LN_RATIO = N_SHAPED, N_SHAPED + 1
 N_HOT = N_SHAPED + 2
 
 _START = 0.04, 3.0  # share and ratio
-_LEAST_GAIN = 11.0  # twice that of ln likelihood, for two parameters
+_MIN_GAIN = 11.0  # twice that of ln likelihood, for two parameters
 _POSSIBLE_GAIN = 2.0
-_ODDS = 0.1  # of hot electrons that are many enough to be seen, before anything is measured
-_LEAST_RATIO = 1.5
-MOST_SHARE = 0.6  # of hot over cold: more of them are not a few hot ones beside the others
-_SUSPECT = 8.0  # gain to first order, from which the fit is made
+_ODDS = 0.1  # prior odds of enough hot electrons to be detected
+_MIN_RATIO = 1.5
+MAX_SHARE = 0.6  # of hot over cold: a larger share is not a small hot population
+_SUSPECT = 8.0  # first-order gain from which two temperatures are fitted
 
 
-def seen_by_ions(theta: Floats) -> Floats:
-    """Return the theta (n, 8) that the ions see, of one Maxwellian or of two (n, 10)."""
+def theta_of_ions(theta: Floats) -> Floats:
+    """Return theta (n, 8) for the ion current, of one Maxwellian (n, 8) or two (n, 10)."""
     ions = theta[:, :N_SHAPED].copy()
     if theta.shape[1] > N_SHAPED:
         share, ratio = np.exp(theta[:, LN_SHARE]), np.exp(theta[:, LN_RATIO])
-        there = np.isfinite(share)
-        share, ratio = np.where(there, share, 0.0), np.where(there, ratio, 1.0)
+        two = np.isfinite(share)
+        share, ratio = np.where(two, share, 0.0), np.where(two, ratio, 1.0)
         mean = (1.0 + share / ratio) / (1.0 + share)  # of 1/Te, in units of the cold one's
         ions[:, LN_NE] += np.log1p(share)
         ions[:, LN_TE] -= np.log(mean)
@@ -51,13 +51,13 @@ def curve(
 ) -> tuple[Floats, Floats, Floats]:
     """Return current, derivatives and slope of two Maxwellians, as `model` does for one.
 
-    The ions see the density of all electrons and the harmonic mean of their temperatures, weighted
-    by density, which is that of Bohm's criterion.
+    The ion current follows from the total electron density and the density-weighted harmonic mean
+    of the temperatures, as in Bohm's criterion.
     """
     n = theta.shape[0]
     share, ratio = np.exp(theta[:, LN_SHARE]), np.exp(theta[:, LN_RATIO])
     single = theta[:, :N_SHAPED]
-    hot, ions = single.copy(), seen_by_ions(theta)
+    hot, ions = single.copy(), theta_of_ions(theta)
     hot[:, LN_NE] += theta[:, LN_SHARE]
     hot[:, LN_TE] += theta[:, LN_RATIO]
     hot[:, BLUR] /= ratio * ratio
@@ -88,7 +88,7 @@ def curve(
 
 
 def fitted_current(theta: Floats, bias: Floats, probe: Probe) -> Floats:
-    """Return the current of fits (n, 8), or (n, 10) with NaN for no second one, at bias (n, k)."""
+    """Return the current at bias (n, k) of fits (n, 8), or (n, 10) with NaN if not hot."""
     two = np.zeros(theta.shape[0], bool)
     if theta.shape[1] > N_SHAPED:
         two = np.isfinite(theta[:, LN_SHARE])
@@ -104,17 +104,17 @@ TWO = fit.Form(
     curve=curve,
     mean=np.concatenate([fit.SINGLE.mean, [math.log(0.05), math.log(3.0)]]),
     sigma=np.concatenate([fit.SINGLE.sigma, [1.5, 0.5]]),
-    longest=np.concatenate([fit.SINGLE.longest, [1.0, 0.3]]),
-    rounds=150,
+    max_step=np.concatenate([fit.SINGLE.max_step, [1.0, 0.3]]),
+    max_iterations=150,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hot:
-    """Sweeps with a second temperature, and those that may have one.
+class HotElectrons:
+    """Sweeps with a second temperature, and the effect of a possible one on the others.
 
-    ``rows`` and ``theta`` (k, 10): which have, and their fit; ``shift`` (n, 8): by how much theta
-    would be another, times the root of how likely that is.
+    ``rows`` (k,) and ``theta`` (k, 10) of the sweeps that have one; ``shift`` (n, 8), the change of
+    theta if there is one, times the square root of its probability.
     """
 
     rows: Ints
@@ -122,55 +122,55 @@ class Hot:
     shift: Floats
 
 
-def hot_electrons(best: fit.Solution, points: fit.Points) -> Hot:
+def hot_electrons(best: fit.Solution, points: fit.Points) -> HotElectrons:
     """Return the sweeps that two temperatures explain better than one.
 
     Parameters
     ----------
     best : fit.Solution
-        Of one temperature.
+        Fit with one temperature.
     points : fit.Points
-        As it was fitted to.
+        Data of that fit.
     """
     score, shift = _score(best, points)
     known = np.isfinite(best.chi2) & np.isfinite(score)
     shift *= _weight(np.where(known, score, 0.0))
     rows = np.flatnonzero(known & (score > _SUSPECT))
     if not rows.size:
-        return Hot(rows=rows, theta=np.empty((0, N_HOT)), shift=shift)
+        return HotElectrons(rows=rows, theta=np.empty((0, N_HOT)), shift=shift)
     some = points.rows(rows)
     start = np.concatenate([best.theta[rows], np.tile(np.log(_START), (rows.size, 1))], axis=1)
     start[:, LN_TE] -= 0.1
     found = fit.solve(start, some, form=TWO, tolerance=0.03)
-    # As if the noise were not known: where even two do not explain a sweep, what is left hangs
-    # together, and counts as fewer values than there are.
-    left = some.left_by(TWO, found.theta) / some.sigma
+    # As for unknown noise: if even two temperatures do not explain a sweep, the residuals are
+    # correlated and count as fewer independent values.
+    left = some.residual(TWO, found.theta) / some.sigma
     independent = (left.shape[1] - N_SHAPED) / correlation_length(left)
     gain = independent * np.log(best.chi2[rows] / np.maximum(found.chi2, 1e-300))
     gain = np.minimum(gain, best.chi2[rows] - found.chi2)
     ratio = np.exp(found.theta[:, LN_RATIO])
-    apart = (ratio > _LEAST_RATIO) & (found.theta[:, LN_SHARE] < math.log(MOST_SHARE))
-    clear = (gain > _LEAST_GAIN) & apart & found.converged
+    apart = (ratio > _MIN_RATIO) & (found.theta[:, LN_SHARE] < math.log(MAX_SHARE))
+    clear = (gain > _MIN_GAIN) & apart & found.converged
     moved = (found.theta[:, :N_SHAPED] - best.theta[rows]) * _weight(gain)
     shift[rows] = moved
-    return Hot(rows=rows[clear], theta=found.theta[clear], shift=shift)
+    return HotElectrons(rows=rows[clear], theta=found.theta[clear], shift=shift)
 
 
 def _weight(gain: Floats) -> Floats:
-    """Return the root of how likely a second temperature is, (n, 1), for a gain of χ²."""
+    """Return the square root of the probability of hot electrons, (n, 1), for a gain in χ²."""
     odds = _ODDS * np.exp(0.5 * np.minimum(gain, 100.0))
     return np.asarray(np.sqrt(np.where(gain > _POSSIBLE_GAIN, odds / (1.0 + odds), 0.0))[:, None])
 
 
 def _score(best: fit.Solution, points: fit.Points) -> tuple[Floats, Floats]:
-    """Return what a few hot electrons would do, to first order.
+    """Return the first-order effect of a few hot electrons.
 
     Returns
     -------
     gain : (n,) float64
-        By how much χ² would fall.
+        Decrease of χ².
     shift : (n, p) float64
-        By how much theta would change.
+        Change of theta.
     """
     p = best.theta.shape[1]
     bias, variance, probe = points.bias, points.variance, points.probe
@@ -190,7 +190,7 @@ def _score(best: fit.Solution, points: fit.Points) -> tuple[Floats, Floats]:
         column = model(hot, bias, variance, probe, shares=(ones, none))[0] * weight
         both = np.matmul(jac, column[:, :, None])[:, :, 0] / size
         others = np.matmul(inverse, both[:, :, None])[:, :, 0]
-        # what the other parameters cannot do, and could still do
+        # the part that the other parameters cannot explain, and their own remaining step
         all_ = (column * column).sum(1)
         own = np.maximum(all_ - (both * others).sum(1), 1e-9 * all_ + 1e-300)
         could = (others * best.gradient / size).sum(1)

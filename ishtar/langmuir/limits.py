@@ -1,4 +1,4 @@
-"""Where the theory of the probe ends, and how far it may be wrong before."""
+"""Range of validity of the probe theory, and its uncertainty within."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["RHO_OF_TABLES", "THIN_SHEATH", "diffusion_parameter", "ion_uncertain
 
 Floats = NDArray[np.float64]
 
-_THIN = 25.0  # from which on it matters what a sheath is taken for
-THIN_SHEATH = 20.0  # from which on that of a plane bends the curve at Vp, too
-RHO_OF_TABLES = 100.0  # radius over Debye length up to which there are tables
+_THIN = 25.0  # above it results depend on the model of the sheath
+THIN_SHEATH = 20.0  # above it a plane sheath also bends the curve at Vp
+RHO_OF_TABLES = 100.0  # radius over Debye length at which the tables end
 
 
 def ion_uncertainty(rho: ArrayLike) -> Floats:
-    """Return by how much the theory of the ion current may be wrong, relative, for ρ.
+    """Return the relative uncertainty of the ion current theory at ρ.
 
-    Published fits to the same curves differ by some 3 % rms, for orbital motion by 1 %; towards a
-    thin sheath the curves of a collisionless cylinder and Bohm's flux 0.61 n c_s part, to 15 and
-    more per cent at ρ = 100, where the tables end.
+    Published fits to the same curves differ by some 3 % rms, for orbital motion by 1 %. Towards a
+    thin sheath the curves of a collisionless cylinder and Bohm's flux 0.61 n c_s diverge, by 15 %
+    and more at ρ = 100, where the tables end.
     """
     rho = np.asarray(rho, float)
     fits = 0.01 + 0.02 * np.minimum(rho / 2.0, 1.0)
@@ -32,12 +32,13 @@ def ion_uncertainty(rho: ArrayLike) -> Floats:
 
 
 def diffusion_parameter(te: ArrayLike, *, field: float, radius: float, length: float) -> Floats:
-    """Return ψ0, what a magnetic field holds electrons of the energy Te back from a cylinder by.
+    """Return the diffusion parameter ψ0 of a cylinder in a magnetic field at the energy Te.
 
-    Their flux tube is refilled by diffusion across the field; ψ0 is its resistance over that of the
-    sheath. For a tip across the field ψ0 = r ln(π L/4 r)/(γ R_L), R_L the gyroradius at the energy
-    Te, γ between 0.71 and 4/3; we take 1. Without scattering off fluctuations it is larger, along
-    the field π L/(4 γ R_L): a measure, good to a factor two. From about 1 on it moves Te and Vp.
+    Diffusion across the field refills the flux tube of the electrons; ψ0 is its resistance over
+    that of the sheath. For a tip across the field ψ0 = r ln(π L/4 r)/(γ R_L), R_L the gyroradius at
+    the energy Te, γ between 0.71 and 4/3; we use 1. Without scattering by fluctuations it is
+    larger; along the field it is π L/(4 γ R_L). It is accurate to a factor of two. Above about 1 it
+    changes Te and Vp.
 
     Parameters
     ----------
@@ -47,6 +48,11 @@ def diffusion_parameter(te: ArrayLike, *, field: float, radius: float, length: f
         Magnetic flux density, T; 0 for none.
     radius, length : float
         Of the tip, m.
+
+    Returns
+    -------
+    float64, shape of ``te``
+        Dimensionless.
 
     References
     ----------

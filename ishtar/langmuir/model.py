@@ -1,9 +1,9 @@
-"""The current of a sweep as the fit has it, with its derivatives, for many sweeps at once.
+"""The fitted current and its derivatives, for many sweeps at once.
 
 The model is that of :mod:`ishtar.langmuir.theory`, averaged over the spread of the bias inside a
-bin and over unresolved RF, with what theory does not know well as parameters of their own: how the
-ion current grows, how the electron current saturates, and how what a magnetic field takes of the
-electrons depends on their energy.
+bin and over unresolved RF. Additional parameters cover uncertain parts of the theory: the growth of
+the ion current, the saturation of the electron current, and the energy dependence of the electron
+loss in a magnetic field.
 """
 
 from __future__ import annotations
@@ -15,14 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.gases import Gas
-from ishtar.langmuir.theory import (
-    ELECTRON_MASS,
-    ELEMENTARY_CHARGE,
-    VACUUM_PERMITTIVITY,
-    _electron,
-    _ion_of,
-    _softened,
-)
+from ishtar.langmuir.current_factors import electron_branch, ion_branch_of, softened
+from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE, VACUUM_PERMITTIVITY
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -35,32 +29,32 @@ N_CORE, N_SHAPED = 4, 8
 
 FULL_HOLD = 1.2
 _WIDE = 0.1  # Te²
-THIN = 50.0  # radius over Debye length where the radius is not known
+THIN = 50.0  # radius over Debye length if the radius is unknown
 _BOHM = math.exp(-0.5) * math.sqrt(2.0 * math.pi)  # 0.61 n c_s in units of n √(e Te / 2π mᵢ)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What the model must know of the probe and the gas.
+    """The probe and the gas.
 
     Parameters
     ----------
     area : float
         Collecting area, m².
     radius : float or None
-        Of the cylinder, m; None: a sheath thin against the probe, whatever its shape.
+        Of the cylinder, m; None for a sheath that is thin compared with a probe of any shape.
     gas : Gas
         Working gas.
     length : float or None
         Of the cylinder, m.
     rho_factor : float or (n,) float64
-        What ρ is multiplied by; with several, one for each sweep of a table: the same samples
-        as another tip would have given them.
+        Factor on ρ; an array has one per sweep of a table, to analyse the same samples as if of
+        another tip.
     rho_electrons : (n,) float64, optional
-        ρ with which the attracted electrons' branch is taken, one for each sweep. It is held while
-        a sweep is fitted: else the shape of the knee would decide on the density.
+        ρ of the attracted electrons' branch, one per sweep. It is constant during a fit: otherwise
+        the shape of the knee would determine the density.
     field : float, optional
-        Magnetic flux density at the tip, T, where it is known.
+        Magnetic flux density at the tip, T, if known.
     """
 
     area: float
@@ -81,7 +75,7 @@ class Probe:
         )
 
     def held(self, theta: Floats) -> Probe:
-        """Return the probe with the electrons' ρ that a fit (n, p) gives."""
+        """Return the probe with the electrons' ρ of a fit (n, p)."""
         return replace(self, rho_electrons=self.rho(theta[:, LN_NE], theta[:, LN_TE]))
 
     @property
@@ -91,7 +85,7 @@ class Probe:
 
     @property
     def ion_scale(self) -> float:
-        """The same for the ions, A."""
+        """Thermal ion current for ni = 1/m³ and Te = 1 eV, A."""
         return self._scale(self.gas.ion_mass)
 
     def _scale(self, mass: float) -> float:
@@ -99,7 +93,7 @@ class Probe:
         return ELEMENTARY_CHARGE * self.area * speed
 
     def rho(self, ln_ne: Floats, ln_te: Floats) -> Floats:
-        """Return radius over Debye length; `THIN` where the radius is not known.
+        """Return radius over Debye length; `THIN` if the radius is unknown.
 
         Both arguments have the sweeps as their first axis.
         """
@@ -114,11 +108,11 @@ class Probe:
 
 @dataclass(kw_only=True)
 class Branches:
-    """The two branches at x = (V − Vp)/Te, and what they change by; all of the shape of x.
+    """The two branches at x = (V − Vp)/Te and their derivatives, all of the shape of x.
 
     ``f`` electrons in units of R times the thermal flux, ``g`` ions in units of n√(e Te/2π mᵢ).
-    ``f_x``, ``g_eta`` by x and by η = −x; ``f_rho``, ``g_rho`` by ln ρ. Where theta has the shape's
-    columns also ``f_r`` by ln R, ``f_power``, ``f_hold`` and ``g_slope`` by those.
+    ``f_x``, ``g_eta`` by x and by η = −x; ``f_rho``, ``g_rho`` by ln ρ. If theta has the columns of
+    the shape, also ``f_r`` by ln R, and ``f_power``, ``f_hold``, ``g_slope`` by those columns.
     """
 
     f: Floats
@@ -142,12 +136,12 @@ def branches(
     electrons: bool = True,
     ions: bool = True,
 ) -> Branches:
-    """Return electrons and ions at x (n, m) for ρ (n, 1) and theta (n, p); zero if not asked for.
+    """Return electrons and ions at x (n, m) for ρ (n, 1) and theta (n, p); zero if not requested.
 
-    Where ``theta`` has the shape's columns, the electrons are multiplied by (1 + x)^power above Vp,
-    the ions by (1 + slope η) below, and the resistance 1/R − 1 that the field is at Vp falls below
-    it as (1 + η)^−hold: the fast ones are held less. Hold is `FULL_HOLD` for diffusion across the
-    field, and 0 for electrons that are fewer by the same factor everywhere.
+    If ``theta`` has the columns of the shape, the electrons are multiplied by (1 + x)^power above
+    Vp, the ions by (1 + slope η) below, and the resistance 1/R − 1 of the field at Vp decreases
+    below it as (1 + η)^−hold: fast electrons are held back less. Hold is `FULL_HOLD` for diffusion
+    across the field, and 0 if all electrons are reduced by the same factor.
 
     References
     ----------
@@ -161,7 +155,7 @@ def branches(
         out.f_r = out.f_power = out.f_hold = out.g_slope = none
     if electrons:
         held = probe.rho_electrons
-        out.f, out.f_x, out.f_rho = _electron(x, rho if held is None else held[:, None])
+        out.f, out.f_x, out.f_rho = electron_branch(x, rho if held is None else held[:, None])
         if held is not None or not probe.radius:
             out.f_rho = np.zeros_like(x)
         if shaped:
@@ -169,11 +163,11 @@ def branches(
             _hold(out, x, np.exp(theta[:, LN_R, None]), theta[:, HOLD, None])
     if not ions:
         return out
-    soft, dsoft = _softened(-x)
+    soft, dsoft = softened(-x)
     if probe.radius:
-        out.g, out.g_eta, out.g_rho = _ion_of(soft, dsoft, rho)
+        out.g, out.g_eta, out.g_rho = ion_branch_of(soft, dsoft, rho)
     else:
-        # Bohm's flux; it sets in within about one Te below Vp
+        # Bohm's flux, reached within about one Te below Vp
         gate = soft / (soft + 0.5)
         out.g, out.g_eta = _BOHM * gate, _BOHM * dsoft * 0.5 / (soft + 0.5) ** 2
         out.g_rho = np.zeros_like(x)
@@ -183,7 +177,7 @@ def branches(
 
 
 def _grow(out: Branches, x: Floats, power: Floats) -> None:
-    """Let the electrons above Vp grow by a power more."""
+    """Multiply the electrons above Vp by (1 + x)^power."""
     out.f_power = np.zeros_like(x)
     some = np.flatnonzero((x > 0.0).any(0))
     over = x[:, some]
@@ -199,7 +193,7 @@ def _grow(out: Branches, x: Floats, power: Floats) -> None:
 
 
 def _expand(out: Branches, soft: Floats, dsoft: Floats, slope: Floats) -> None:
-    """Let the ions grow by some part more with each Te."""
+    """Multiply the ions by 1 + slope η."""
     expand = np.maximum(1.0 + slope * soft, 0.05)
     out.g_slope = out.g * soft
     out.g_eta *= expand
@@ -209,13 +203,13 @@ def _expand(out: Branches, soft: Floats, dsoft: Floats, slope: Floats) -> None:
 
 
 def _hold(out: Branches, x: Floats, r: Floats, hold: Floats) -> None:
-    """Let the field hold back the fast electrons less than those at Vp, and a wide sheath little.
+    """Reduce the electrons by the field: fast ones less than those at Vp, a wide sheath little.
 
-    Both branches are what the sheath lets in, in series with what diffusion brings. Of the
-    published integral over all energies y = (1 + η)^−1.2 gives the current to 1 %.
+    In both branches the flux through the sheath is in series with diffusion. With
+    y = (1 + η)^−1.2 the current agrees with the published integral over all energies to 1 %.
     """
     out.f_r, out.f_hold = np.zeros_like(x), np.zeros_like(x)
-    free = 1.0 - np.minimum(r, 1.0)  # what is held back at Vp
+    free = 1.0 - np.minimum(r, 1.0)  # share held back at Vp
     if not free.any():
         return
     by_r = np.where(r < 1.0, -r, 0.0)  # d free / d ln R
@@ -272,12 +266,12 @@ def model(
         slope, power, hold.
     bias : (n, m) float64, V
     variance : (n, m) float64, V²
-        Spread of the true voltage about ``bias``, to which the blur adds. The mean over it is
-        taken at the two points ± its root (Gauss' rule), or three where it is wide. A blur below
-        zero, which noise can make of none, is continued by 2 I(V) − mean: no edge to the fit.
+        Variance of the true voltage about ``bias``, to which the blur adds. The current is averaged
+        over two points at ± its root (Gauss' rule), or three if it is wide. A negative blur, which
+        noise may cause, is continued by 2 I(V) − mean, so that the fit has no boundary at zero.
     probe : Probe
     shares : ((n,), (n,)) float64, optional
-        What each sweep has of the electrons and of the ions; all of both.
+        Factors on the electrons and on the ions of each sweep; 1 by default.
 
     Returns
     -------
@@ -299,7 +293,7 @@ def model(
         spread = spread + theta[:, BLUR, None]
     half = np.sqrt(np.maximum(np.abs(spread), 1e-6))
     below = spread < 0.0
-    # two points are exact to third order; a wide sinusoid wants three, exact to fifth
+    # two points are exact to third order; a wide sinusoid needs three, exact to fifth
     wide = theta[:, BLUR, None] > _WIDE if blurred else np.zeros((n, 1), bool)
     any_wide = bool(wide.any())
     half = np.where(wide, half * math.sqrt(1.5), half)
@@ -351,7 +345,7 @@ def model(
 def _scales(
     theta: Floats, probe: Probe, shares: tuple[Floats, Floats] | None
 ) -> tuple[Floats, Floats]:
-    """Return what f and g are multiplied by, (n, 1) A."""
+    """Return the factors on f and g, (n, 1) A."""
     thermal = np.exp(theta[:, LN_NE] + 0.5 * theta[:, LN_TE])
     ce, ci = probe.electron_scale * thermal * np.exp(theta[:, LN_R]), probe.ion_scale * thermal
     if shares is not None:
@@ -360,7 +354,7 @@ def _scales(
 
 
 def ions(theta: Floats, bias: Floats, probe: Probe) -> Floats:
-    """Return the ions' part of the current, A, positive, at ``bias`` (n, m) V."""
+    """Return the ion current at ``bias`` (n, m) V, A, positive."""
     x = (bias - theta[:, VP, None]) / np.exp(theta[:, LN_TE, None])
     rho = probe.rho(theta[:, LN_NE, None], theta[:, LN_TE, None])
     return np.asarray(

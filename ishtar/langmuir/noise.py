@@ -1,4 +1,4 @@
-"""The noise of a sweep, learnt from its own scatter, and what it makes of the bins' errors."""
+"""The noise of a sweep, estimated from its own scatter, and the resulting errors of the bins."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.langmuir.bins import Bins, Sorted, bin_of_rank
+from ishtar.langmuir.bins import Bins, SortedSamples, bin_of_rank
 from ishtar.langmuir.model import LN_TE, Probe, model
-from ishtar.langmuir.outliers import filled, medians_beside
+from ishtar.langmuir.outliers import filled, neighbour_medians
 
 Floats = NDArray[np.float64]
 
 _ODD = 4.0  # standard deviations of a bin's variance
-_FEWEST = 5  # degrees of freedom with which a variance says anything of a bin alone
+_MIN_DOF = 5  # degrees of freedom for a single bin's variance to be meaningful
 
 
 def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Floats, Floats]:
-    """Split the scatter of each sweep in current noise and voltage noise.
+    """Split the scatter of each sweep into current noise and voltage noise.
 
     Fits ``scatter = σ_I² + slope² σ_V²`` with both parts ≥ 0: noise of the amplifier, and ripple
-    between probe and plasma, which matters where the characteristic is steep. A bin
-    that scatters far more than that and than those beside it has no say; where all scatter more, as
-    where the density fluctuates, that is noise.
+    between probe and plasma, which matters where the characteristic is steep. A bin that scatters
+    far more than this and than its neighbours is ignored; if all of them scatter more, as from
+    density fluctuations, that is noise.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
     """
     s2 = slope * slope
     known = dof > 0
-    # the deviation of a variance, relative, is √(2/dof)
+    # the relative standard deviation of a variance is √(2/dof)
     odd = 1.0 + _ODD * np.sqrt(2.0 / np.maximum(dof, 1.0))
-    alone = _stands_out(scatter, known, odd) & (dof >= _FEWEST)
+    alone = _stands_out(scatter, known, odd) & (dof >= _MIN_DOF)
     mean = (scatter * dof).sum(1) / np.maximum(dof.sum(1), 1.0)
     total = np.maximum(mean, 1e-100)
     expected = np.broadcast_to(total[:, None], scatter.shape)
@@ -52,9 +52,9 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
         m_s, m_y = (w * s).sum(1), (w * scatter).sum(1)
         m_ss, m_sy = (w * s * s).sum(1), (w * s * scatter).sum(1)
         det = m_ss - m_s * m_s
-        apart = det > 1e-3 * m_ss  # else a single bin has all the weight: no slope to be seen
+        apart = det > 1e-3 * m_ss  # otherwise one bin has all the weight and there is no slope
         slope_part = np.where(apart, (m_sy - m_s * m_y) / np.where(apart, det, 1.0), 0.0)
-        # a ripple that is not sure is none: it would only take weight from the steep part
+        # ignore insignificant ripple: it would only reduce the weight of the steep part
         error = np.sqrt(2.0 / np.maximum(weight * np.where(apart, det, 1.0), 1e-300))
         slope_part = np.where(slope_part > 2.0 * error, slope_part, 0.0)
         flat = m_y - slope_part * m_s
@@ -68,17 +68,17 @@ def noise_components(scatter: Floats, dof: Floats, slope: Floats) -> tuple[Float
 
 
 def _stands_out(scatter: Floats, known: NDArray[np.bool_], factor: Floats) -> NDArray[np.bool_]:
-    """Return which bins, (n, m), scatter so many times as much as those on either side of them."""
+    """Return which bins, (n, m), scatter more than ``factor`` times as much as both neighbours."""
     log = filled(np.log(np.maximum(scatter, 1e-300)), known)
-    above = log - np.maximum(*medians_beside(log))
+    above = log - np.maximum(*neighbour_medians(log))
     return np.asarray(above > np.log(factor))
 
 
 def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: float) -> Floats:
     """Return the standard deviation of each bin's mean, A; infinite for an empty bin.
 
-    Noise averages down; the rounding of the recorder does so only where noise or slope move the
-    current over its steps, and otherwise leaves up to step/√12.
+    Noise averages down. Rounding by the recorder averages down only if noise or slope move the
+    current over its steps; otherwise up to step/√12 remains.
     """
     sample = noise2[:, None] + slope * slope * ripple2[:, None]
     stuck = stuck_variance(sample, slope * slope * bins.spread, step)
@@ -92,8 +92,9 @@ def bin_sigma(bins: Bins, noise2: Floats, ripple2: Floats, slope: Floats, step: 
 def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
     """Return the variance that rounding to ``step`` leaves in a mean over many samples, A².
 
-    Noise (``sample``, A², the rounding's own step²/12 in it) and the run of the curve (``moved``,
-    A²) act as dither: the error falls as exp(−2π² σ²/step²), from step/√12 when nothing moves.
+    Noise (``sample``, A², including step²/12 from rounding) and the variance of the curve
+    (``moved``, A²) act as dither: the error is step/√12 without them and falls as
+    exp(−2π² σ²/step²).
     """
     if step <= 0.0:
         return np.zeros_like(sample)
@@ -101,10 +102,10 @@ def stuck_variance(sample: Floats, moved: Floats, step: float) -> Floats:
     return np.asarray(q2 * _stuck(np.maximum(sample - q2, 0.0) + moved, step))
 
 
-def dithered(noise: Floats, step: float) -> Floats:
-    """Return which part of a rounding error no averaging takes away, for a noise (its own in it).
+def undithered_part(noise: Floats, step: float) -> Floats:
+    """Return the part of the rounding error that averaging does not remove, for a given noise.
 
-    1 without noise, next to nothing from half a step of it on.
+    The noise includes that of rounding. 1 without noise, near 0 from half a step of noise on.
     """
     if step <= 0.0:
         return np.zeros_like(noise)
@@ -116,11 +117,11 @@ def _stuck(dither: Floats, step: float) -> Floats:
 
 
 def residual_of(
-    samples: Sorted, bins: Bins, theta: Floats, probe: Probe
+    samples: SortedSamples, bins: Bins, theta: Floats, probe: Probe
 ) -> tuple[Floats, Floats, Floats]:
-    """Return what the fit leaves over of each sample, and its slope there and in each bin.
+    """Return the residual and slope of the fit at each sample, and the slope in each bin.
 
-    Inside a bin the curve is taken as a parabola: the model need not be had at every sample.
+    Inside a bin the curve is approximated by a parabola, to evaluate the model once per bin.
 
     Returns
     -------
@@ -129,7 +130,7 @@ def residual_of(
     slope : (n, m) float64, A/V
     """
     value, _, slope = model(theta, bins.bias, bins.spread, probe)
-    # bent no more than the exponential is, also where two bins lie at the same bias
+    # limit the curvature to that of the exponential, also if two bins have the same bias
     most = slope * np.exp(-theta[:, LN_TE, None])
     bend = np.gradient(slope, axis=1) / np.maximum(np.gradient(bins.bias, axis=1), 1e-9)
     bend = np.clip(bend, -most, most)

@@ -1,8 +1,8 @@
 """Single samples that cannot belong to the curve: a spike, a lost bit, a switching transient.
 
-One spiked sample of some hundred says nothing of the plasma, and moves every mean that it is in.
-It is told by its neighbours, whose medians do not mind it; they are those in bias for the current
-and those in time for the bias.
+One spike among some hundred samples shifts every mean that includes it. It is detected by the
+medians of its neighbours, which are robust against it: neighbours in bias for the current, and in
+time for the bias.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-MOST = 0.02  # share of the samples of a sweep; more of them are no outliers but what there is
-_FAR = 7.0  # in standard deviations of what surrounds it
+MAX_SHARE = 0.02  # of the samples of a sweep; more of them are not outliers but the signal
+_FAR = 7.0  # standard deviations of the surrounding samples
 _SIDE = 5  # neighbours on either side
-_AROUND, _FEWEST = 32, 15  # samples over which the scatter is learnt
-_FINEST = 2e-4  # of the range: what a record without noise cannot be blamed for
+_BLOCK, _MIN_BLOCK = 32, 15  # samples to estimate the scatter from
+_MIN_DEVIATION = 2e-4  # of the range, for records without noise
 
 
 def without_outliers(bias: Floats, current: Floats, step: float) -> tuple[Floats, Floats, Floats]:
-    """Return bias and current with NaN for outliers, and how many there are.
+    """Return bias and current with NaN for outliers, and their number.
 
     Parameters
     ----------
     bias, current : (n, k) float64, V and A
-        In the order of time; NaN where there is no sample.
+        In the order of time; NaN is a missing sample.
     step : float
         Resolution of the recorded current, A.
 
     Returns
     -------
     bias, current : (n, k) float64
-        A sample is missing in both, or in none.
+        An outlier is NaN in both.
     count : (n,) int
-        0 where there would be more than `MOST` of them, which then are left in.
+        0 if a sweep has a larger share than `MAX_SHARE`; they are then kept.
     """
     present = np.isfinite(bias) & np.isfinite(current)
     order = np.argsort(np.where(present, bias, np.inf), axis=1, kind="stable")
@@ -50,7 +50,7 @@ def without_outliers(bias: Floats, current: Floats, step: float) -> tuple[Floats
     far |= _far(bias, present, 0.0)
     far &= present
     count = far.sum(1)
-    kept = (count <= np.maximum(MOST * present.sum(1), 1.0)) & some
+    kept = (count <= np.maximum(MAX_SHARE * present.sum(1), 1.0)) & some
     far &= kept[:, None]
     if not far.any():
         return bias, current, np.zeros(count.size, int)
@@ -62,60 +62,62 @@ def without_outliers(bias: Floats, current: Floats, step: float) -> tuple[Floats
 
 
 def _far(values: Floats, present: Flags, step: float) -> Flags:
-    """Return which samples are far from where those before and after them lead."""
+    """Return which samples are far from the extrapolation of their neighbours."""
     n, k = values.shape
-    around = min(_AROUND, k // 2)
-    if around < _FEWEST:
+    around = min(_BLOCK, k // 2)
+    if around < _MIN_BLOCK:
         return np.zeros((n, k), bool)
     values = filled(values, present)
-    before, after = medians_beside(values)
+    before, after = neighbour_medians(values)
     size = np.where(present, np.abs(values - 0.5 * (before + after)), 0.0)
-    # a jump, or a slope, is on one side of what was and on the other of what comes
+    # at a jump or a slope the sample lies between the values before and after it
     up, down = values - np.maximum(before, after), np.minimum(before, after) - values
     alone = np.maximum(up, down)
     blocks = max(k // around, 1)
     inside = size[:, : blocks * around].reshape(n, blocks, around)
     scatter = np.median(inside, axis=2) / 0.6745
-    # noise may grow along the curve: the larger of a block and of those beside it
+    # noise may grow along the curve: the largest of a block and its neighbours
     padded = np.pad(scatter, ((0, 0), (1, 1)), mode="edge")
     wide = np.maximum(np.maximum(padded[:, :-2], padded[:, 2:]), scatter)
     each = np.repeat(wide, around, axis=1)
     each = np.pad(each, ((0, 0), (0, k - each.shape[1])), mode="edge")
     span = np.ptp(values, axis=1)
-    floor = np.maximum(_FINEST * span, 0.5 * step)
+    floor = np.maximum(_MIN_DEVIATION * span, 0.5 * step)
     limit = _FAR * np.maximum(each, floor[:, None] / 2.0)
     return np.asarray((size > limit) & (alone > 0.5 * limit))
 
 
 def filled(values: Floats, present: Flags) -> Floats:
-    """Return values with what is missing replaced by a neighbour, and past the end turned about."""
+    """Return values with gaps replaced by a neighbour, reflected past the end of a sweep."""
     k = values.shape[1]
     place = np.arange(k)
     last = np.maximum.accumulate(np.where(present, place, -1), axis=1)
     first = np.argmax(present, axis=1)[:, None]
     whole = np.take_along_axis(values, np.where(last < 0, first, last), 1)
     whole = np.where(np.asarray(present.any(1))[:, None], whole, 0.0)
-    # a shorter sweep goes on as `_turned` does it
+    # continue a shorter sweep as `_reflected` does
     end = np.maximum(last[:, -1:] - 1, 0)
     mirror = np.clip(2 * end - place, 0, k - 1)
     beyond = 2.0 * np.take_along_axis(whole, end, 1) - np.take_along_axis(whole, mirror, 1)
     return np.where(place > end + 1, beyond, whole)
 
 
-def medians_beside(values: Floats) -> tuple[Floats, Floats]:
-    """Return the median of five samples before each and of five after, (n, k) both.
+def neighbour_medians(values: Floats) -> tuple[Floats, Floats]:
+    """Return the medians of the five samples before and of the five after each, (n, k) both.
 
-    A straight line leads through their mean, and two wrong samples of five do not move it. Beyond
-    the ends the curve is turned about its second sample, or that before the last.
+    Their mean is exact for a straight line, and two outliers among five do not affect it. Beyond
+    the ends the curve is reflected about its second sample, or its second to last.
     """
     k = values.shape[1]
-    ahead = np.concatenate([_turned(values), values, _turned(values[:, ::-1])[:, ::-1]], axis=1)
-    lanes = [ahead[:, i : i + k] for i in range(2 * _SIDE + 1)]
+    padded = np.concatenate(
+        [_reflected(values), values, _reflected(values[:, ::-1])[:, ::-1]], axis=1
+    )
+    lanes = [padded[:, i : i + k] for i in range(2 * _SIDE + 1)]
     return _median5(*lanes[:_SIDE]), _median5(*lanes[_SIDE + 1 :])
 
 
-def _turned(values: Floats) -> Floats:
-    """Return the samples that come before, (n, 5), by turning the first ones about the second."""
+def _reflected(values: Floats) -> Floats:
+    """Return five samples before the first, (n, 5), by reflection about the second."""
     middle = _median3(values[:, 0], values[:, 1], values[:, 2])
     return 2.0 * middle[:, None] - values[:, 3 : 3 + _SIDE][:, ::-1]
 

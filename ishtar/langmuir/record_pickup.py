@@ -1,11 +1,11 @@
-"""Narrow-band pick-up found over a whole record, also where it is slower than a sweep.
+"""Narrow-band pick-up in a whole record, also if it is slower than a sweep.
 
-RF of a generator that is sampled far below its frequency appears as a line anywhere. One of two
-periods a sweep looks, within a single sweep, like another temperature; over a hundred sweeps its
-phase runs through the sweeps and betrays it. So the lines are sought in the whole record of the
-bias, less the part of it that repeats with the sweeps.
+RF of a generator, sampled far below its frequency, appears as a line at any frequency. Within a
+single sweep, a line of two periods looks like a different temperature; over a hundred sweeps its
+phase advances relative to them. So lines are searched for in the whole record of the bias, minus
+the part that is periodic with the sweeps.
 
-A line that keeps step with the sweeps cannot be told from them and stays.
+A line that is synchronous with the sweeps cannot be distinguished from them and remains.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Flags = NDArray[np.bool_]
 
-FEWEST_SWEEPS = 16  # with fewer, a line cannot be told from sweeps that change
-MOST_LINES = 12
-_CRYSTAL = 1e-4  # share by which a generator's frequency may be off its declared one
-_THRESHOLD, _EXPECTED = 40.0, 25.0  # times the median power around; where a generator is expected
-_BESIDE = 6  # bins
-_NEAR, _FAR = 4, 40  # of the neighbours that a line is compared with, in bins
-_LONGEST = 2**19  # samples that are looked at in one piece
-_LEAST = 1e-4  # of the bias's range: a weaker line changes nothing
-_SAME = 3.0  # of 1/duration: lines that are one whose amplitude changes
-_PERIODS = 4.0  # over which a line is followed at least
-_TRACK = 16  # sweeps over which the amplitude of a line is followed
+MIN_SWEEPS = 16  # with fewer, a line cannot be distinguished from changing sweeps
+MAX_LINES = 12
+_CRYSTAL = 1e-4  # relative tolerance of a generator's declared frequency
+_THRESHOLD, _EXPECTED = 40.0, 25.0  # times the median power nearby; where a line is expected
+_SIDE_LOBES = 6  # bins
+_NEAR, _FAR = 4, 40  # distance of the neighbours for comparison, in bins
+_MAX_SAMPLES = 2**19  # samples per spectrum
+_MIN_AMPLITUDE = 1e-4  # of the range of the bias: a weaker line is irrelevant
+_SAME = 3.0  # in 1/duration: closer lines are one line of varying amplitude
+_PERIODS = 4.0  # over which a line is tracked, at least
+_TRACK = 16  # sweeps over which the amplitude of a line is averaged
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line of pick-up that was taken out of a record.
+    """A line of pick-up that was removed from a record.
 
     Parameters
     ----------
     frequency : float
-        As it is in the record, Hz: that of the generator, aliased.
+        In the record, Hz: that of the generator, aliased.
     bias, current : float
         Largest amplitude (peak) on bias, V, and on the current, A.
     source : str
-        The generator whose frequency it may be; empty if none.
+        The generator that it may come from; empty if none.
     """
 
     frequency: float
@@ -66,7 +66,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """A line with its slowly changing amplitude, one complex value a sweep.
+    """A line with a slowly varying amplitude, one complex value per sweep.
 
     It is ``Re(amplitude(t) exp(2πi frequency t))``, t in s from the record's first sample.
     """
@@ -76,7 +76,7 @@ class Track:
     amplitude: Complex
 
     def wave(self, n: int, dt: float) -> Floats:
-        """Return the line at ``n`` samples of step ``dt``, s."""
+        """Return the line at ``n`` samples with interval ``dt``, s."""
         return self.phasor(np.asarray(np.arange(n) * dt, float)).real
 
     def phasor(self, t: Floats) -> Complex:
@@ -97,36 +97,36 @@ def lines_of_bias(
     clock: tuple[float, float],
     generators: Mapping[str, float] | None = None,
 ) -> list[Track]:
-    """Return the lines in a bias less its periodic part, the strongest first.
+    """Return the lines in a bias minus its periodic part, strongest first.
 
     Parameters
     ----------
     bias : (n_t,) float64, V
     sweeps : Sweeps
-        Its ramps.
+        Ramps of the bias.
     clock : (float, float)
-        That of `period_of`.
+        From `period_of`.
     generators : mapping of str to float, optional
-        Frequencies, Hz, of what may be picked up.
+        Frequencies, Hz, of generators that may be picked up.
     """
     rest = np.where(np.isfinite(bias), bias, 0.0)
     inside = inside_sweeps(sweeps, bias.size) & np.isfinite(bias)
-    clock = tuned(rest, inside, clock)
+    clock = refined(rest, inside, clock)
     tracks: list[Track] = []
     span = float(np.ptp(rest[inside]))
     harmonic = 1.0 / (clock[1] * sweeps.dt)
-    for _ in range(MOST_LINES):
+    for _ in range(MAX_LINES):
         left = np.where(inside, rest - periodic_part(rest, inside, clock), 0.0)
         track = strongest_line(left, inside, sweeps, harmonic, generators)
-        if track is None or track.size < _LEAST * span:
+        if track is None or track.size < _MIN_AMPLITUDE * span:
             break
-        _add(tracks, track, 1.0 / (sweeps.middles[-1] - sweeps.middles[0]))
+        _merge(tracks, track, 1.0 / (sweeps.middles[-1] - sweeps.middles[0]))
         rest = rest - track.wave(bias.size, sweeps.dt)
     return tracks
 
 
-def _add(tracks: list[Track], track: Track, resolution: float) -> None:
-    """Add a line; what is no farther from another than the record can tell is a part of that."""
+def _merge(tracks: list[Track], track: Track, resolution: float) -> None:
+    """Add a line; merge it with one that the record cannot resolve from it."""
     for k, other in enumerate(tracks):
         away = track.frequency - other.frequency
         if abs(away) < _SAME * resolution:
@@ -137,7 +137,7 @@ def _add(tracks: list[Track], track: Track, resolution: float) -> None:
 
 
 def inside_sweeps(sweeps: Sweeps, n: int) -> Flags:
-    """Return which of n samples lie in a ramp."""
+    """Return which of n samples are in a ramp."""
     edge = np.zeros(n + 1, int)
     np.add.at(edge, sweeps.start, 1)
     np.add.at(edge, np.minimum(sweeps.stop, n), -1)
@@ -145,17 +145,17 @@ def inside_sweeps(sweeps: Sweeps, n: int) -> Flags:
 
 
 def period_of(bias: Floats, sweeps: Sweeps) -> tuple[float, float] | None:
-    """Return when a ramp is at its middle and the period, in samples; None if there is none."""
+    """Return the time of a ramp's middle and the period, in samples; None if not periodic."""
     wanted = 1 if (sweeps.direction > 0).sum() >= (sweeps.direction < 0).sum() else -1
     middle = 0.5 * (np.nanmax(bias) + np.nanmin(bias))
     at = []
     for part, direction in zip(sweeps, sweeps.direction, strict=True):
         if direction == wanted:
             every = max((part.stop - part.start) // 200, 1)
-            at.append(every * _passes(bias[part][::every], middle) + part.start)
+            at.append(every * _crossing(bias[part][::every], middle) + part.start)
     times = np.array(at)
     times = times[np.isfinite(times)]
-    if times.size < FEWEST_SWEEPS // 2:
+    if times.size < MIN_SWEEPS // 2:
         return None
     period = float(np.median(np.diff(times)))
     for _ in range(3):
@@ -165,8 +165,8 @@ def period_of(bias: Floats, sweeps: Sweeps) -> tuple[float, float] | None:
     return (start, period) if np.median(np.abs(off)) < 0.02 * period else None
 
 
-def _passes(ramp: Floats, level: float) -> float:
-    """Return where a ramp passes a level, in samples, by a line through its middle half."""
+def _crossing(ramp: Floats, level: float) -> float:
+    """Return where a ramp crosses a level, in samples, by a line through its middle half."""
     good = np.isfinite(ramp)
     if not good.any():
         return math.nan
@@ -183,9 +183,9 @@ def _passes(ramp: Floats, level: float) -> float:
 
 
 def periodic_part(values: Floats, inside: Flags, clock: tuple[float, float]) -> Floats:
-    """Return the part of a record that repeats with a clock: its mean at each phase."""
+    """Return the periodic part of a record: its mean at each phase of a clock."""
     phase, cell, grid, cells = _phases(values.size, clock)
-    return np.asarray(np.interp(phase, grid, _around(values, inside, cell, cells)[0]))
+    return np.asarray(np.interp(phase, grid, _phase_means(values, inside, cell, cells)[0]))
 
 
 def _phases(n: int, clock: tuple[float, float]) -> tuple[Floats, NDArray[np.intp], Floats, int]:
@@ -193,27 +193,27 @@ def _phases(n: int, clock: tuple[float, float]) -> tuple[Floats, NDArray[np.intp
     cells = int(np.clip(round(period), 8, 20_000))
     phase = np.mod((np.arange(n) - start) / period, 1.0) * cells
     cell = np.minimum(phase.astype(np.intp), cells - 1)
-    # the mean of a cell stands at its middle
+    # the mean of a cell belongs to its middle
     return phase, cell, np.asarray(np.arange(-1, cells + 1) + 0.5, float), cells
 
 
-def _around(
+def _phase_means(
     values: Floats, inside: Flags, cell: NDArray[np.intp], cells: int
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the mean in each cell, one more at either end, and how many samples each has."""
+    """Return the mean in each cell, wrapped by one at either end, and the number of samples."""
     count = np.bincount(cell, weights=inside, minlength=cells)
     total = np.bincount(cell, weights=values * inside, minlength=cells)
     mean = np.where(count > 0, total / np.maximum(count, 1), 0.0)
     return np.concatenate([mean[-1:], mean, mean[:1]]), count
 
 
-def tuned(values: Floats, inside: Flags, clock: tuple[float, float]) -> tuple[float, float]:
-    """Return a clock to better than its ramps tell it: by what grows along the record."""
+def refined(values: Floats, inside: Flags, clock: tuple[float, float]) -> tuple[float, float]:
+    """Refine a clock by the residual of the periodic part, which grows along the record."""
     every = max(values.size // 200_000, 1)
     for _ in range(2):
         start, period = clock
         phase, cell, grid, cells = _phases(values.size, clock)
-        around, count = _around(values, inside, cell, cells)
+        around, count = _phase_means(values, inside, cell, cells)
         full = count > 0
         full &= np.roll(full, 1) & np.roll(full, -1)
         index = np.flatnonzero(inside[::every] & full[cell[::every]]) * every
@@ -222,10 +222,10 @@ def tuned(values: Floats, inside: Flags, clock: tuple[float, float]) -> tuple[fl
         away = (index - middle) / period
         left = values[index] - np.interp(phase[index], grid, around)
         basis = np.stack([steep, steep * away])
-        shift, stretch = np.linalg.solve(basis @ basis.T + 1e-12 * np.eye(2), basis @ left)
-        # later by `shift` cells in the middle, and by `stretch` more with each period
+        shift, inflation = np.linalg.solve(basis @ basis.T + 1e-12 * np.eye(2), basis @ left)
+        # later by `shift` cells in the middle, and by `inflation` more with each period
         turns = (middle - start) / period
-        period /= 1.0 + stretch / cells
+        period /= 1.0 + inflation / cells
         clock = middle - (turns + shift / cells) * period, period
     return clock
 
@@ -237,28 +237,26 @@ def strongest_line(
     harmonic: float,
     generators: Mapping[str, float] | None,
 ) -> Track | None:
-    """Return the strongest narrow line of what is left of a record; None if there is none."""
+    """Return the strongest narrow line in the residual of a record; None if there is none."""
     first, last = int(sweeps.start[0]), int(sweeps.stop[-1])
     some = left[first:last]
-    # of a long record not what is fast: that is found in each sweep
-    every = -(-some.size // _LONGEST)
+    # average a long record: fast lines are found within each sweep
+    every = -(-some.size // _MAX_SAMPLES)
     whole = some.size // every * every
     fewer = some[:whole].reshape(-1, every).mean(1) if every > 1 else some
     frequency = _frequency(fewer, every * sweeps.dt, harmonic, generators)
     if frequency is None:
         return None
-    return follow(left, inside, sweeps, frequency)
+    return tracked(left, inside, sweeps, frequency)
 
 
 def _frequency(
     left: Floats, dt: float, harmonic: float, generators: Mapping[str, float] | None
 ) -> float | None:
-    length = _quick_length(left.size)
+    length = _fast_length(left.size)
     best, found = 0.0, None
-    for size in (
-        length,
-        _quick_length(length // 3),
-    ):  # what is there in a part of a shot only is seen in a part
+    # the shorter spectra detect lines that exist in a part of the shot only
+    for size in (length, _fast_length(length // 3)):
         if size < 256:
             continue
         window = np.hanning(size)
@@ -276,15 +274,15 @@ def _frequency(
             top = np.zeros(power.size, bool)
             top[1:-1] = (power[1:-1] >= power[:-2]) & (power[1:-1] >= power[2:])
             hit = np.flatnonzero((over > limit) & top)
-            # nor is a line what another one leaves beside it, seen or hidden by the sweeps
-            highest = [power[max(k - _BESIDE, 0) : k + _BESIDE + 1].max() for k in hit]
+            # discard side lobes of a stronger line, itself detected or hidden by the sweeps
+            highest = [power[max(k - _SIDE_LOBES, 0) : k + _SIDE_LOBES + 1].max() for k in hit]
             hit = hit[power[hit] >= np.array(highest)]
             if not hit.size:
                 continue
             k = int(hit[np.argmax(power[hit])])
-            # a line stands alone; the foot of a harmonic of the sweeps does not
-            beside = np.concatenate([power[max(k - 14, 0) : k - 3], power[k + 4 : k + 15]])
-            if power[k] < limit[k] * np.median(beside):
+            # a line is isolated; the wing of a harmonic of the sweeps is not
+            neighbours = np.concatenate([power[max(k - 14, 0) : k - 3], power[k + 4 : k + 15]])
+            if power[k] < limit[k] * np.median(neighbours):
                 continue
             size_of = float(power[k]) / size**2
             if size_of > best:
@@ -295,8 +293,8 @@ def _frequency(
     return found
 
 
-def _quick_length(n: int) -> int:
-    """Return a length near n, not above, whose Fourier transform is quick."""
+def _fast_length(n: int) -> int:
+    """Return a length of at most n whose Fourier transform is fast."""
     if n < 16:
         return n
     step = 2 ** max(n.bit_length() - 6, 0)
@@ -304,7 +302,7 @@ def _quick_length(n: int) -> int:
 
 
 def _floor(power: Floats) -> Floats:
-    """Return the median power beside each frequency: the skirts of a sweep's harmonics are none."""
+    """Return the median power near each frequency, excluding the harmonics of the sweeps."""
     n = power.size
     width = 2 * _FAR
     cells = n // width
@@ -315,19 +313,19 @@ def _floor(power: Floats) -> Floats:
         return np.full(n, np.inf)
     median = cut[good, count[good] // 2]
     level = np.interp(np.arange(n), (np.flatnonzero(good) + 0.5) * width, median)
-    # the larger of a cell and its neighbours, where the spectrum is steep
+    # the largest of a cell and its neighbours, for steep spectra
     return np.asarray(np.maximum.reduce([np.roll(level, s) for s in (-_FAR, 0, _FAR)]))
 
 
 def _expected(frequency: Floats, dt: float, generators: Mapping[str, float] | None) -> Flags:
-    """Return at which frequencies a generator may appear, its crystal somewhat off."""
+    """Return at which frequencies a generator may appear, within the tolerance of its crystal."""
     out = np.zeros(frequency.size, bool)
     for nominal in (generators or {}).values():
-        out |= _may_be(frequency, nominal, dt)
+        out |= _matches(frequency, nominal, dt)
     return out
 
 
-def _may_be(line: Floats, nominal: float, dt: float) -> Flags:
+def _matches(line: Floats, nominal: float, dt: float) -> Flags:
     rate = 1.0 / dt
     out = np.zeros(line.shape, bool)
     for side in (line, -line):
@@ -337,17 +335,17 @@ def _may_be(line: Floats, nominal: float, dt: float) -> Flags:
 
 
 def source_of(line: float, generators: Mapping[str, float] | None, dt: float) -> str:
-    """Return the generator that a line at ``line`` Hz in the record may come from."""
+    """Return the names of generators whose alias may be at ``line`` Hz, joined by "or"."""
     here = np.array([line])
-    may = [name for name, f in (generators or {}).items() if _may_be(here, f, dt)[0]]
+    may = [name for name, f in (generators or {}).items() if _matches(here, f, dt)[0]]
     return " or ".join(may)
 
 
-def follow(left: Floats, inside: Flags, sweeps: Sweeps, frequency: float) -> Track:
-    """Return the amplitude of a line along the record, a value a sweep.
+def tracked(left: Floats, inside: Flags, sweeps: Sweeps, frequency: float) -> Track:
+    """Return the amplitude of a line along the record, one value per sweep.
 
-    Cosine and sine are fitted together over neighbouring sweeps that hold some periods at least: a
-    slow one is far from orthogonal to itself turned by a quarter.
+    Cosine and sine are fitted together over neighbouring sweeps that span at least some periods:
+    over less they are far from orthogonal.
     """
     first, last = int(sweeps.start[0]), int(sweeps.stop[-1])
     turn = 2.0 * math.pi * np.mod(frequency * sweeps.dt * np.arange(first, last), 1.0)

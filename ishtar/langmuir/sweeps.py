@@ -17,7 +17,7 @@ Ints = NDArray[np.intp]
 
 
 class SweepError(IshtarError, ValueError):
-    """Bias or current that cannot be a sweep: wrong shape, wrong unit, impossible geometry."""
+    """Bias, current or geometry that the analysis cannot use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,9 @@ class Sweeps:
     start, stop : (n,) int
         Sample indices; ``stop`` is the first sample after the ramp.
     direction : (n,) int8
-        +1 where the bias rises, −1 where it falls.
+        +1 if the bias rises, −1 if it falls.
     t0, dt : float
-        Time of the record's first sample and between samples, s.
+        Time of the record's first sample and sampling interval, s.
     """
 
     start: Ints
@@ -49,7 +49,7 @@ class Sweeps:
 
     @property
     def middles(self) -> Floats:
-        """Middle of each ramp from the record's first sample on, (n,) s."""
+        """Middle of each ramp relative to the record's first sample, (n,) s."""
         return np.asarray(self.dt * 0.5 * (self.start + self.stop - 1), float)
 
     @property
@@ -58,7 +58,7 @@ class Sweeps:
         return self.t0 + self.middles
 
     def table(self, values: ArrayLike) -> Floats:
-        """Return a record cut in ramps, (n, longest) float64, NaN where a ramp has ended."""
+        """Return a record split into ramps, (n, longest) float64, NaN past the end of a ramp."""
         values = np.asarray(values, float)
         if not len(self):
             return np.empty((0, 0))
@@ -79,29 +79,34 @@ def find_sweeps(
 ) -> Sweeps:
     """Return the start, stop and direction of each ramp of a periodic bias.
 
-    Triangle, sawtooth, sine, with pauses and noise. A ramp is a passage from below a quarter to
-    above three quarters of the bias's range, or back; it is taken from where the bias leaves one
-    end to where it reaches the other. Flybacks, pauses and passages much faster than the others
-    are left out.
+    Works for triangle, sawtooth and sine, with pauses and noise. A ramp is a passage from below a
+    quarter to above three quarters of the bias range, or back; it extends from where the bias
+    leaves one end to where it reaches the other. Flybacks, pauses and passages much faster than the
+    others are excluded.
 
     Parameters
     ----------
     bias : (n_t,) array_like, V
     dt : float
-        Time between samples, s.
+        Sampling interval, s.
     t0 : float
         Time of the first sample, s.
     min_span : float
-        A bias that moves less than this, V, is not swept.
+        A bias with a smaller range, V, is not swept.
     min_samples : int
-        Shorter ramps are left out.
+        Shorter ramps are excluded.
     trim : float
-        Fraction of the ramp left out at each end, where a real bias turns round.
+        Fraction of the range excluded at each end, where a real bias turns round.
+
+    Returns
+    -------
+    Sweeps
+        Empty if the bias is not swept.
 
     Raises
     ------
     SweepError
-        If ``bias`` is not one-dimensional or ``dt`` not positive.
+        ``bias`` is not one-dimensional, or ``dt`` is not positive.
     """
     values = np.asarray(bias, float)
     if values.ndim != 1:
@@ -115,8 +120,8 @@ def find_sweeps(
     filled = _fill_gaps(values)
     if filled is None or filled.size < min_samples:
         return nothing
-    # Twice: the first pass, on the raw record, gives the period; the second, smoothed over a
-    # small part of it, the turning points.
+    # Two passes: the raw record for the period; then, smoothed over a small part of the period, for
+    # the turning points.
     rough = _passages(filled, min_span)
     if not rough:
         return nothing
@@ -152,7 +157,7 @@ def find_sweeps(
 
 
 def _fill_gaps(values: Floats) -> Floats | None:
-    """Return the record with missing samples interpolated; None if nothing is there."""
+    """Return the record with missing samples interpolated; None if all are missing."""
     good = np.isfinite(values)
     if good.all():
         return values
@@ -163,7 +168,7 @@ def _fill_gaps(values: Floats) -> Floats | None:
 
 
 def _smooth(values: Floats, width: int) -> Floats:
-    """Return a centred moving mean over ``width`` samples, its ends over fewer."""
+    """Return a centred moving mean over ``width`` samples, over fewer at the ends."""
     half = width // 2
     if half < 1:
         return values
@@ -188,7 +193,7 @@ def _range(smooth: Floats) -> tuple[float, float]:
 
 
 def _passages(smooth: Floats, min_span: float) -> list[tuple[int, int, int]]:
-    """Return (last sample in the outer quarter left, first in the other, direction)."""
+    """Return last sample in one outer quarter, first in the other, and direction, per passage."""
     low, high = _range(smooth)
     if high - low < min_span:
         return []
@@ -210,13 +215,13 @@ def _extend(
     span: float,
     trim: float,
 ) -> tuple[int, int]:
-    """Return the whole ramp around the passage from ``a`` to ``b``: (start, stop)."""
+    """Return start and stop of the ramp around the passage from ``a`` to ``b``."""
     left = sign * smooth[before : a + 1]
     right = sign * smooth[b : after + 1]
-    # last sample still at the end that the ramp leaves, first at the end that it reaches
+    # last sample at the end that the ramp leaves, first at the end that it reaches
     start = a - int((left[::-1] <= left.min() + trim * span).argmax())
     stop = b + int((right >= right.max() - trim * span).argmax())
-    # where the record begins or ends with a ramp, the bias does not turn round there
+    # if the record begins or ends within a ramp, the bias does not turn round there
     short = 3.0 * trim * (stop - start)
     if start < short:
         start = 0

@@ -1,4 +1,4 @@
-"""What the analysis finds of many sweeps, one entry a sweep."""
+"""Results of the analysis of many sweeps, one entry per sweep."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ KEYS = (*QUANTITIES, "reduction", "Te_hot", "hot_fraction")
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Results of many sweeps, each array with one entry a sweep.
+    """Results of many sweeps, each array with one entry per sweep.
 
-    ``value`` and ``sigma`` have the keys of :data:`KEYS`, and so have ``fit_sigma``, what each
-    sweep's fit says, ``noise_sigma``, the part of it that differs from sweep to sweep, and
-    ``seen_sigma``, the scatter of neighbouring sweeps; ``sigma`` holds the larger of these two.
-    ``knee`` is the radius over the Debye length that the attracted electrons were taken with, and
-    ``theta`` (n, 10) is the fit, its last two NaN where one temperature is enough, ``chi2`` per
-    degree of freedom, ``model_error`` the relative misfit beyond noise, ``outliers`` how many
-    samples were left out, ``note`` what widens an error bar and is not the noise.
+    ``value`` and all sigmas have the keys of :data:`KEYS`: ``fit_sigma`` by the fit of the sweep,
+    ``noise_sigma`` the part of it that varies from sweep to sweep, ``scatter_sigma`` the scatter of
+    neighbouring sweeps; ``sigma`` includes the larger of these two. ``knee`` is the radius over the
+    Debye length for the attracted electrons; ``theta`` (n, 10) is the fit, its last two columns NaN
+    with one temperature; ``chi2`` per degree of freedom; ``model_error`` the relative misfit beyond
+    noise; ``outliers`` the number of excluded samples; ``note`` causes other than noise that widen
+    an error bar.
     """
 
     value: dict[str, Floats]
     sigma: dict[str, Floats]
     noise_sigma: dict[str, Floats]
     fit_sigma: dict[str, Floats]
-    seen_sigma: dict[str, Floats]
+    scatter_sigma: dict[str, Floats]
     valid: Flags
     reason: list[str]
     note: list[str]
@@ -48,7 +48,7 @@ class Table:
     theta: Floats = field(repr=False)
 
     def theory_sigma(self, quantity: str) -> Floats:
-        """Return the part of sigma, (n,), that all sweeps share: what theory leaves open."""
+        """Return the part of sigma, (n,), that all sweeps share: the uncertainty of the theory."""
         own, fitted = self.noise_sigma[quantity], self.fit_sigma[quantity]
         return np.sqrt(np.maximum(fitted**2 - own**2, 0.0))
 
@@ -60,12 +60,12 @@ class Table:
         )
 
     def refuse(self, row: int, reason: str) -> None:
-        """Refuse a sweep, whatever was found of it."""
+        """Mark a sweep as invalid and clear its values."""
         self.valid[row], self.reason[row] = False, reason
-        self.forget(np.array([row]))
+        self.clear(np.array([row]))
 
-    def forget(self, rows: NDArray[np.intp] | Flags) -> None:
-        """Take away the values of some sweeps."""
+    def clear(self, rows: NDArray[np.intp] | Flags) -> None:
+        """Clear values and notes of some sweeps."""
         for of in _KEYED:
             for values in getattr(self, of).values():
                 values[rows] = np.nan
@@ -73,7 +73,7 @@ class Table:
             self.note[i] = ""
 
 
-_KEYED = ("value", "sigma", "noise_sigma", "fit_sigma", "seen_sigma")
+_KEYED = ("value", "sigma", "noise_sigma", "fit_sigma", "scatter_sigma")
 _COLUMNS = (
     "valid",
     "reason",
@@ -89,7 +89,7 @@ _COLUMNS = (
 
 
 def empty_table(n: int) -> Table:
-    """Return a table of n sweeps of which nothing is known."""
+    """Return a table of n sweeps without results."""
 
     def nan() -> Floats:
         return np.full(n, np.nan)
@@ -109,8 +109,8 @@ def empty_table(n: int) -> Table:
     )
 
 
-def joined(parts: Sequence[Table]) -> Table:
-    """Return tables one after the other."""
+def concatenated(parts: Sequence[Table]) -> Table:
+    """Return the tables concatenated."""
     if not parts:
         return empty_table(0)
 

@@ -1,4 +1,4 @@
-"""When a result is valid: checks of the samples before the fit, of the result after it."""
+"""Validity: checks of the samples before the fit, and of the result after it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.langmuir.bins import Bins, Sorted, bin_edges, bin_samples
+from ishtar.langmuir.bins import Bins, SortedSamples, bin_edges, bin_samples
 from ishtar.langmuir.model import BLUR
 from ishtar.langmuir.table import Table
 
@@ -18,19 +18,19 @@ Flags = NDArray[np.bool_]
 MIN_SAMPLES = 40
 MIN_RISING = 6
 
-# What a fit may not exceed and still be believed.
+# Limits for a valid fit.
 _MAX_MODEL_ERROR = 0.25
 _MAX_SIGMA_TE = 0.35
 _MAX_SIGMA_LN_NE = 0.7
 _MOST_HOT = 0.4
 _MOST_BLUR = 0.8  # Te²: a sinusoid of 1.3 Te of amplitude
-# Steps of the recorder that the ion current at Vf must be, and the noise from which on fewer do.
-_LEAST_STEPS, _DITHERED = 0.65, 0.45
+# Minimum ion current at Vf in steps of the recorder, and the noise above which it may be less.
+_MIN_STEPS, _DITHERED = 0.65, 0.45
 
 
 @dataclass
 class Verdicts:
-    """First reason found against each sweep."""
+    """The first reason to refuse each sweep."""
 
     n: int
     reason: list[str] = field(default_factory=list)
@@ -39,15 +39,15 @@ class Verdicts:
         self.reason = [""] * self.n
         self.ok = np.ones(self.n, bool)
 
-    def refuse(self, where: Flags, text: str, *facts: NDArray[Any]) -> None:
-        """Note ``text``, its braces filled with each sweep's ``facts``, where nothing is yet."""
+    def refuse(self, where: Flags, text: str, *values: NDArray[Any]) -> None:
+        """Refuse sweeps that are still ok with ``text``, formatted with each sweep's ``values``."""
         for i in np.flatnonzero(where & self.ok):
-            self.reason[i] = text.format(*(f[i] for f in facts))
+            self.reason[i] = text.format(*(v[i] for v in values))
         self.ok &= ~where
 
 
-def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | None:
-    """Refuse sweeps that no fit can mend: empty, unswept, dead, clipped, of the wrong sign.
+def refuse_unusable(samples: SortedSamples, step: float, verdicts: Verdicts) -> Bins | None:
+    """Refuse sweeps that cannot be fitted: empty, unswept, dead, of the wrong sign.
 
     Returns the samples in bins; None if every sweep has too few.
     """
@@ -63,7 +63,7 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
     bins = bin_samples(samples, bin_edges(samples))
     m = bins.current.shape[1]
     tail = max(2, m // 20)
-    # the noise of either end by itself: ripple of the bias makes the steep part noisier
+    # the noise at each end separately: ripple of the bias makes the steep part noisier
     noise, noise_high = (
         np.sqrt(
             (bins.scatter[:, end] * bins.dof[:, end]).sum(1)
@@ -109,9 +109,9 @@ def refuse_unusable(samples: Sorted, step: float, verdicts: Verdicts) -> Bins | 
 
 
 def _ions_seen(bins: Bins, noise: Floats, step: float) -> Floats:
-    """Return how many of its errors the negative current at low bias is.
+    """Return the significance of the negative current at low bias, in standard deviations.
 
-    Of the means over the lowest bins, few or many, that which is surest.
+    The maximum over means of different numbers of the lowest bins.
     """
     m = bins.current.shape[1]
     best = np.full(noise.size, -np.inf)
@@ -132,7 +132,7 @@ def judge(
     verdicts: Verdicts,
     step: float,
 ) -> None:
-    """Refuse fits that must not be believed, saying why; step, A, is the recorder's."""
+    """Refuse invalid fits with a reason; ``step``, A, is that of the recorder."""
     n = len(verdicts.reason)
     value, sigma = table.value, table.sigma
     model_error, chi2 = table.model_error, table.chi2
@@ -166,7 +166,7 @@ def judge(
         )
         verdicts.refuse(
             (te < 0.05) | (te > (highest - lowest) / 3.0),
-            "Te {:.2g} eV cannot be told from a sweep of {:.3g} V",
+            "Te {:.2g} eV cannot be determined from a sweep of {:.3g} V",
             te,
             highest - lowest,
         )
@@ -175,10 +175,10 @@ def judge(
             "not the curve of one Maxwellian and a few hot electrons: {:.0%} would be hot",
             value["hot_fraction"],
         )
-        # without noise to dither it, a current of less than a step is none over many volts
+        # without noise as dither, a current below one step reads zero over many volts
         still = table.noise < _DITHERED * step
         verdicts.refuse(
-            still & (np.abs(value["Isat"]) < _LEAST_STEPS * step),
+            still & (np.abs(value["Isat"]) < _MIN_STEPS * step),
             "the ion current is lost in the recorder's steps: one is {:.2g} times it",
             step / np.abs(value["Isat"]),
         )
@@ -196,9 +196,9 @@ def judge(
             chi2,
         )
         ne = value["ne"]
-        unsure = (sigma["Te"] > _MAX_SIGMA_TE * te) | (sigma["ne"] > _MAX_SIGMA_LN_NE * ne)
+        imprecise = (sigma["Te"] > _MAX_SIGMA_TE * te) | (sigma["ne"] > _MAX_SIGMA_LN_NE * ne)
         verdicts.refuse(
-            unsure & (model_error > 0.0),
+            imprecise & (model_error > 0.0),
             "not the curve of one Maxwellian: it differs by {:.0%}, Te {:.2g} ± {:.2g} eV",
             model_error,
             te,
@@ -217,4 +217,4 @@ def judge(
             sigma["ne"],
         )
         bad = ~np.isfinite(te + vp + vf + ne)
-        verdicts.refuse(bad & (spread(converged, 0.0) > 0), "the fit ended in no number")
+        verdicts.refuse(bad & (spread(converged, 0.0) > 0), "the fit result is not finite")

@@ -1,4 +1,4 @@
-"""The machine as it was at a shot: a tree of components, each with the physics of its kind.
+"""The machine at a shot: a tree of components, each with the physics of its kind.
 
 >>> import ishtar
 >>> machine = ishtar.open()[7].machine

@@ -1,4 +1,4 @@
-"""A component of the machine: its parameters in units, its place in the tree, its signals."""
+"""A component of the machine: its parameters with units, its place in the tree, its signals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ishtar.errors import (
     did_you_mean,
     nearest,
 )
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.units import parse_quantity
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ComponentError(IshtarError, ValueError):
-    """A question that a component cannot answer; ``component`` says which."""
+    """A component cannot return a quantity; ``component`` is its name."""
 
     def __init__(self, message: str, *, component: str = "") -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class ComponentError(IshtarError, ValueError):
 
 
 class Machine(Protocol):
-    """What a component sees of the machine that it is of: `ishtar.machine.Machine`."""
+    """The part of `ishtar.machine.Machine` that a component uses."""
 
     number: int
 
@@ -46,74 +46,80 @@ class Machine(Protocol):
         """The shot whose signals the components read."""
 
     def __getitem__(self, name: str, /) -> Component:
-        """Return a component by its name."""
+        """Return a component by name."""
 
     def parts_of(self, name: str, /) -> list[Component]:
-        """Return the components that are part of one."""
+        """Return the direct parts of a component."""
 
     def of_kind(self, kind: str, /) -> list[Component]:
         """Return the components of a kind."""
 
     def field(self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time) -> xr.Dataset:
-        """Return the static field of all sets of coils."""
+        """Return the static field of all coils."""
 
     def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
-        """Return the field of all sets of coils on the axis, T."""
+        """Return the field of all coils on the axis, T."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """A component of the machine at one shot. Kinds with physics of their own are subclasses."""
+    """A component of the machine at one shot. Kinds with physics are subclasses."""
 
     declared: ComponentDeclaration
     machine: Machine = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        """Its name, ``langmuir_1``."""
+        """Name, such as ``langmuir_1``."""
         return self.declared.name
 
     @property
     def kind(self) -> str:
-        """What it is, ``langmuir_probe``."""
+        """Kind, such as ``langmuir_probe``."""
         return self.declared.kind
 
     @property
     def description(self) -> str:
-        """What it is, in words."""
+        """Description from the declaration."""
         return self.declared.description
 
     @property
     def where(self) -> str:
-        """Where it is declared, file and line."""
+        """File and line of the declaration."""
         return self.declared.where
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Its parameters as they are written, quantities as text with a unit."""
+        """Parameters as declared, quantities as text with a unit."""
         return self.declared.parameters
 
     @property
     def parent(self) -> Component | None:
-        """What it is part of; None at a root of the tree."""
+        """The component that this is part of; None at a root of the tree."""
         return self.machine[self.declared.part_of] if self.declared.part_of else None
 
     @property
     def children(self) -> list[Component]:
-        """What is part of it, by name."""
+        """Direct parts, sorted by name."""
         return self.machine.parts_of(self.name)
 
     @property
     def shot(self) -> RecordedShot:
-        """The shot whose signals it reads."""
+        """The shot whose signals this component reads."""
         return self.machine.shot
 
     def has(self, parameter: str) -> bool:
-        """Tell whether a parameter is declared."""
+        """Return whether a parameter is declared."""
         return parameter in self.parameters
 
     def parameter(self, name: str) -> Any:
-        """Return a parameter as it is written; an error names the nearest and the line."""
+        """Return a parameter as declared.
+
+        Raises
+        ------
+        NoSuchComponent
+            No such parameter; the message names the nearest and the line of the declaration.
+        """
         if name not in self.parameters:
             known = [p for p in self.parameters if not p.endswith(SIGMA)]
             has = f"; it has {', '.join(known)}; " if known else "; "
@@ -127,69 +133,87 @@ class Component:
         return self.parameters[name]
 
     def value(self, name: str, unit: str) -> float:
-        """Return a parameter as a number in ``unit``.
+        """Return a parameter as a number.
 
         Parameters
         ----------
         name : str
-            Name of the parameter in `machine.toml`.
+            Parameter, ``"tip_radius"``.
         unit : str
-            Unit of the result.
+            Unit of the returned number, in pint's notation.
+
+        Raises
+        ------
+        NoSuchComponent
+            No such parameter.
+        UnitError
+            It is not a quantity, or its unit does not convert.
         """
         return self._number(name, self.parameter(name), unit)
 
     def values(self, name: str, unit: str) -> tuple[float, ...]:
-        """Return a parameter that lists quantities, ``["-0.3 m", "0.3 m"]``, in ``unit``.
+        """Return a list of quantities, ``["-0.3 m", "0.3 m"]``, as numbers; errors as `value`.
 
         Parameters
         ----------
         name : str
-            Name of the parameter in `machine.toml`.
+            Parameter, ``"positions"``.
         unit : str
-            Unit of the result.
+            Unit of the returned numbers, in pint's notation.
         """
         written = self.parameter(name)
         rows = written if isinstance(written, list) else [written]
         return tuple(self._number(name, row, unit) for row in rows)
 
     def sigma(self, name: str, unit: str) -> float:
-        """Return the one-sigma that a parameter states in ``NAME_sigma``; 0, exact, without it.
+        """Return the declared ``NAME_sigma`` of a parameter; 0 (exact) if it has none.
 
         Parameters
         ----------
         name : str
-            Name of the parameter in `machine.toml`.
+            Parameter, ``"tip_radius"``.
         unit : str
-            Unit of the result.
+            Unit of the returned number, in pint's notation.
+
+        Raises
+        ------
+        UnitError
+            It is negative, not a quantity, or its unit does not convert.
         """
         if not self.has(name + SIGMA):
             return 0.0
         sigma = self.value(name + SIGMA, unit)
         if sigma < 0.0:
             raise UnitError(
-                f"{self.where}, {self.name}.{name}{SIGMA}: {sigma:g} {unit} is no sigma: "
-                "give 0 or more"
+                f"{self.where}, {self.name}.{name}{SIGMA}: sigma is {sigma:g} {unit}: give 0 or "
+                "more"
             )
         return sigma
 
     def quantity(self, name: str, unit: str) -> Measured:
-        """Return a parameter with its one-sigma, in ``unit``; without one it counts as exact.
+        """Return a parameter with its sigma; errors as `value` and `sigma`.
 
         Parameters
         ----------
         name : str
-            Name of the parameter in `machine.toml`.
+            Parameter, ``"tip_radius"``.
         unit : str
-            Unit of the result.
+            Unit of the result, in pint's notation.
         """
         return Measured(self.value(name, unit), self.sigma(name, unit), unit)
 
     def count(self, name: str) -> float:
-        """Return a parameter that is a bare number, ``turns = 91``."""
+        """Return a parameter that is a number without a unit, ``turns = 91``.
+
+        Raises
+        ------
+        UnitError
+            It is not a finite number.
+        """
         written = self.parameter(name)
         if isinstance(written, bool) or not isinstance(written, int | float):
             raise UnitError(
-                f"{self.where}, {self.name}.{name}: {written!r} is no bare number: "
+                f"{self.where}, {self.name}.{name}: {written!r} is not a plain number: "
                 f"write {name} = 10"
             )
         if not math.isfinite(written):
@@ -197,14 +221,27 @@ class Component:
         return float(written)
 
     def text(self, name: str) -> str:
-        """Return a parameter that is a name or words."""
+        """Return a parameter that is text; UnitError if it is not."""
         written = self.parameter(name)
         if not isinstance(written, str):
-            raise UnitError(f"{self.where}, {self.name}.{name}: {written!r} is no text: quote it")
+            raise UnitError(f"{self.where}, {self.name}.{name}: {written!r} is not text: quote it")
         return written
 
     def signal(self, role: str) -> RecordedSignal:
-        """Return the signal that a parameter names: ``probe.signal("bias")`` is ``Lang_U``."""
+        """Return the signal that a parameter names.
+
+        Parameters
+        ----------
+        role : str
+            Parameter: ``probe.signal("bias")`` is ``Lang_U``.
+
+        Raises
+        ------
+        NoSuchComponent
+            No such parameter.
+        NotFoundError
+            The shot has no such signal.
+        """
         name = self.text(role)
         try:
             return self.shot[name]
@@ -222,10 +259,10 @@ class Component:
             raise UnitError(f"{self.where}, {self.name}.{name}: {error}") from error
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{k} {shown(v)}" for k, v in self.parameters.items())
+        values = ", ".join(f"{k} {parameter_text(v)}" for k, v in self.parameters.items())
         return f"<{self.kind} {self.name}{': ' if values else ''}{values}>"
 
 
-def shown(value: Any) -> str:
-    """Return a parameter for people: a list without brackets and quotes."""
+def parameter_text(value: Any) -> str:
+    """Return a parameter as readable text: a list without brackets and quotes."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""The gas: its kind, its pressure, its density."""
+"""The working gas: species, pressure, density."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.readings import Time, reading
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
@@ -17,31 +17,42 @@ if TYPE_CHECKING:
 class GasSupply(Component):
     """The neutral gas and its gauge.
 
-    Parameters in the text: ``pressure`` (a signal), ``temperature`` and ``temperature_sigma``.
+    Declared parameters: ``pressure`` (a signal), ``temperature`` and ``temperature_sigma``.
     """
 
     @property
     def species(self) -> Gas:
-        """The working gas that is noted for the shot."""
-        return species(self.shot)
+        """Working gas recorded for the shot."""
+        return recorded_gas(self.shot)
 
     @property
     def temperature(self) -> Measured:
-        """Temperature of the gas, K."""
+        """Gas temperature, K."""
         return self.quantity("temperature", "K")
 
     def pressure(self, t: Time) -> Measured:
-        """Return the pressure at a time, Pa."""
+        """Return the pressure, Pa.
+
+        Parameters
+        ----------
+        t : float or (float, float)
+            s: a time, averaged over ± 5 ms, or from and until.
+
+        Raises
+        ------
+        ComponentError
+            The signal has no finite value at that time.
+        """
         found = reading(self.signal("pressure"), t, "Pa")
         if not math.isfinite(found.value):
             raise ComponentError(
-                f"{self.text('pressure')} holds no number at {t} s: choose another time",
+                f"{self.text('pressure')} has no finite value at {t} s: choose another time",
                 component=self.name,
             )
         return found
 
     def density(self, t: Time) -> Measured:
-        """Return the density of the neutral gas at a time, 1/m³: p/kT."""
+        """Return the density of the neutral gas, p/kT, 1/m³; ``t`` and errors as `pressure`."""
         from ishtar.plasma import neutral_density
 
         p, temperature = self.pressure(t), self.temperature
@@ -50,72 +61,73 @@ class GasSupply(Component):
         return Measured(n, abs(n) * math.hypot(*shares), "1/m^3")
 
 
-def chosen(shot: RecordedShot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
-    """Return the working gas to reckon with and, in words, where it comes from.
+def working_gas(shot: RecordedShot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
+    """Return the working gas for an analysis and a sentence about its origin.
 
     Parameters
     ----------
     shot : Shot
-        Its attribute ``gas`` is what is noted.
+        Its attribute ``gas`` is the recorded gas.
     stated : str or Gas, optional
-        A gas that someone states for this shot; it goes before what is noted.
+        Takes precedence over the recorded gas.
 
     Returns
     -------
-    (Gas or None, str)
-        None where none is stated and none noted, or what is noted is no gas. The words name a
-        contradiction: a density follows from the ion's mass, and holds for one gas alone.
+    gas : Gas or None
+        None if no gas is stated and none, or an unknown one, is recorded.
+    origin : str
+        Names a contradiction: a density follows from the ion mass and is valid for one gas only.
 
     Raises
     ------
     UnknownGas
-        The stated gas is none.
+        The stated gas is unknown.
     """
     from ishtar.gases import UnknownGas, gas
 
-    number, noted = shot.number, shot.attributes.get("gas")
+    number, attribute = shot.number, shot.attributes.get("gas")
     used = None if stated is None else gas(stated)
     try:
-        known = None if noted is None else gas(noted)
-    except UnknownGas as unknown:
-        words = f"what is noted as the gas of shot {number} is none: {unknown}"
+        recorded = None if attribute is None else gas(attribute)
+    except UnknownGas as error:
+        problem = f"the recorded gas of shot {number} is invalid: {error}"
         if used is not None:
-            return used, f"gas: {used.symbol}, as stated; {words}"
-        return None, f"{words}; correct it with `ishtar edit {number} gas=…`"
+            return used, f"gas: {used.symbol}, as stated; {problem}"
+        return None, f"{problem}; correct it with `ishtar edit {number} gas=…`"
     if used is None:
-        if known is None:
+        if recorded is None:
             return None, (
-                f"no source notes the gas of shot {number}: state it, or note it with "
+                f"no source records the gas of shot {number}: state it, or record it with "
                 f"`ishtar edit {number} gas=Ar --new`"
             )
-        return known, f"gas: {known.symbol}, as noted for the shot"
-    if known is None:
-        return used, f"gas: {used.symbol}, as stated; no source notes the gas of shot {number}"
-    if known != used:
+        return recorded, f"gas: {recorded.symbol}, as recorded for the shot"
+    if recorded is None:
+        return used, f"gas: {used.symbol}, as stated; no source records the gas of shot {number}"
+    if recorded != used:
         return used, (
-            f"gas: {used.symbol}, as stated, but {known.symbol} is noted for shot {number}. "
-            f"One of them is wrong, and densities hold for {used.symbol} alone: leave `gas` out or "
-            f"correct the note with `ishtar edit {number} gas={used.symbol}`"
+            f"gas: {used.symbol}, as stated, but {recorded.symbol} is recorded for shot {number}. "
+            f"One of them is wrong, and densities are valid for {used.symbol} only: omit `gas` or "
+            f"correct the record with `ishtar edit {number} gas={used.symbol}`"
         )
-    return used, f"gas: {used.symbol}, as stated and as noted for the shot"
+    return used, f"gas: {used.symbol}, as stated and as recorded for the shot"
 
 
-def species(shot: RecordedShot) -> Gas:
-    """Return the working gas that is noted for a shot.
+def recorded_gas(shot: RecordedShot) -> Gas:
+    """Return the working gas recorded for a shot.
 
     Raises
     ------
     ComponentError
-        None is noted.
+        None is recorded.
     UnknownGas
-        What is noted is no gas.
+        The recorded gas is unknown.
     """
     from ishtar.gases import gas
 
-    noted = shot.attributes.get("gas")
-    if noted is None:
+    recorded = shot.attributes.get("gas")
+    if recorded is None:
         raise ComponentError(
-            f'no source notes the gas of shot {shot.number}: give gas="Ar", or note it with '
+            f'no source records the gas of shot {shot.number}: give gas="Ar", or record it with '
             f"`ishtar edit {shot.number} gas=Ar --new`"
         )
-    return gas(noted)
+    return gas(recorded)

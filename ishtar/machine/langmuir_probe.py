@@ -1,82 +1,82 @@
-"""Swept Langmuir probes: from the declared tip and signals to sweeps with all their errors."""
+"""Swept Langmuir probes: sweeps analysed with the uncertainty of tip and calibration."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.langmuir.analysis import SweepResult, dataset_of, entries
-from ishtar.langmuir.inputs import probe_of
+from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.model import Probe
 from ishtar.langmuir.record_analysis import analyse_record
 from ishtar.langmuir.record_pickup import Line
-from ishtar.langmuir.sweeps import Sweeps, find_sweeps
 from ishtar.langmuir.table import Table
 from ishtar.machine.component import Component, ComponentError
-from ishtar.machine.gas import chosen, species
+from ishtar.machine.gas import recorded_gas, working_gas
 from ishtar.machine.manipulator import Manipulator, Position
-from ishtar.machine.readings import Time, gain_and_offset
+from ishtar.machine.probe_records import (
+    MARGIN_S,
+    Quiet,
+    background_from,
+    longest,
+    ramps_at,
+    recorder_limits,
+)
+from ishtar.machine.readings import Time, gain_and_offset, interval
 from ishtar.machine.systematic import (
     Record,
+    SharedUncertainty,
     Tip,
-    Uncertain,
     common_sigmas,
     response_of_record,
 )
-from ishtar.measured import Measured
-from ishtar.signals.windows import bounds, seconds
+from ishtar.quantity import Measured
+from ishtar.signals.windows import seconds
 from ishtar.units import factor
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from ishtar.gases import Gas
-    from ishtar.langmuir import Background
-    from ishtar.signals.protocols import RecordedSignal
 
-Quiet = tuple[float, float] | Literal["before"] | None
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
-MARGIN_S = 0.05  # read on both sides of a time, so that its first and last ramps are whole
-LONGEST_S = 5.0  # no ramp is looked for that is longer
 NEIGHBOURS = 64  # ramps on either side of one: pick-up and scatter show only in many
-QUIET_S = 0.05  # of record before the trigger, that a background can be taken from it
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSweep(SweepResult):
-    """One sweep of a probe: as `SweepResult`, its sigmas with calibration and geometry in them.
+    """One sweep of a probe: a `SweepResult` whose sigmas include calibration and geometry.
 
     Parameters
     ----------
     time : float
         Middle of the sweep, s.
     common : dict of str to float
-        The part of each sigma that all sweeps share.
+        The part of each sigma that all sweeps share, in the unit of the quantity.
     """
 
     time: float
     common: dict[str, float] = field(repr=False)
 
     def __str__(self) -> str:
-        said = ", ".join(f"{q} = {getattr(self, q)}" for q in QUANTITIES)
-        return f"sweep at {self.time:.4g} s: {said if self.valid else self.reason}"
+        values = ", ".join(f"{q} = {getattr(self, q)}" for q in QUANTITIES)
+        return f"sweep at {self.time:.4g} s: {values if self.valid else self.reason}"
 
 
 class LangmuirProbe(Component):
     """A swept probe with a cylindrical tip.
 
-    Parameters in the text: ``tip_radius``, ``tip_length``, each with its ``_sigma``, ``bias`` and
+    Declared parameters: ``tip_radius`` and ``tip_length``, each with its ``_sigma``, ``bias`` and
     ``current`` (signals; electron current positive).
     """
 
     @property
     def tip(self) -> Tip:
-        """Its tip."""
+        """Tip with the sigmas of its lengths."""
         radius, length = (self.quantity(f"tip_{side}", "m") for side in ("radius", "length"))
         return Tip(radius=radius, length=length)
 
@@ -92,18 +92,34 @@ class LangmuirProbe(Component):
 
     @property
     def area(self) -> float:
-        """Collecting area of the tip, m²; with its sigma it is ``tip.area``."""
+        """Collecting area of the tip, m²; ``tip.area`` has its sigma."""
         return self.tip.area.value
 
     def position(self, t: Time | None = None) -> Position:
-        """Return where its tip is, m: the position of the manipulator that it is part of."""
-        above = self.parent
-        while above is not None:
-            if isinstance(above, Manipulator):
-                return above.position(t)
-            above = above.parent
+        """Return the position of the tip, m: that of the manipulator that the probe is part of.
+
+        Parameters
+        ----------
+        t : float or (float, float), optional
+            Time, s, or from and until; by default the whole record.
+
+        Returns
+        -------
+        Position
+            As :meth:`ishtar.machine.manipulator.Manipulator.position`.
+
+        Raises
+        ------
+        ComponentError
+            The probe is on no manipulator, or the manipulator has no position.
+        """
+        parent = self.parent
+        while parent is not None:
+            if isinstance(parent, Manipulator):
+                return parent.position(t)
+            parent = parent.parent
         raise ComponentError(
-            f"{self.name} is part of no manipulator: say which with part_of at {self.where}",
+            f"{self.name} is not part of a manipulator: add part_of at {self.where}",
             component=self.name,
         )
 
@@ -115,7 +131,7 @@ class LangmuirProbe(Component):
         Parameters
         ----------
         t : float
-            s.
+            Time, s.
         gas, quiet
             As in `sweeps`.
 
@@ -127,18 +143,18 @@ class LangmuirProbe(Component):
         Raises
         ------
         ComponentError
-            The bias is not swept at that time, or the gas is not known.
+            The bias is not swept at that time, or no gas is given or recorded.
         """
         working, t = self._gas(gas), seconds(t, f"t={t!r}")
-        ramps = _ramps(self.signal("bias"), (t, t), factor(self.signal("bias").unit, "V"))[1]
-        near = _longest(ramps) * NEIGHBOURS if len(ramps) else MARGIN_S
+        ramps = ramps_at(self.signal("bias"), (t, t), factor(self.signal("bias").unit, "V"))[1]
+        near = longest(ramps) * NEIGHBOURS if len(ramps) else MARGIN_S
         record, uncertain = self._read((t - near, t + near), quiet)
         all_ramps = record.sweeps
         k = int(np.argmin(np.abs(all_ramps.time - t))) if len(all_ramps) else 0
-        if not len(all_ramps) or abs(all_ramps.time[k] - t) > 2.0 * _longest(all_ramps):
-            away = f", the nearest sweep is at {all_ramps.time[k]:.4g} s" if len(all_ramps) else ""
+        if not len(all_ramps) or abs(all_ramps.time[k] - t) > 2.0 * longest(all_ramps):
+            hint = f", the nearest sweep is at {all_ramps.time[k]:.4g} s" if len(all_ramps) else ""
             raise ComponentError(
-                f"{self.text('bias')} is not swept at {t:g} s{away}: choose another time",
+                f"{self.text('bias')} is not swept at {t:g} s{hint}: choose another time",
                 component=self.name,
             )
         table, probe, _ = self._analyse(record, uncertain, working)
@@ -146,12 +162,12 @@ class LangmuirProbe(Component):
         change = response_of_record(record, table.valid, working, uncertain)
         shared = common_sigmas(value, table.valid, change, uncertain)
         common = {q: float(sigma[k]) for q, sigma in shared.items()}
-        known = entries(table.rows(slice(k, k + 1)), probe)
+        results = entries(table.rows(slice(k, k + 1)), probe)
         for q in QUANTITIES:
-            m = known[q]
-            known[q] = Measured(m.value, math.hypot(m.sigma, common[q]), m.unit)
+            m = results[q]
+            results[q] = Measured(m.value, math.hypot(m.sigma, common[q]), m.unit)
             common[q] = math.hypot(common[q], float(table.theory_sigma(q)[k]))
-        return ProbeSweep(**known, time=float(all_ramps.time[k]), common=common)
+        return ProbeSweep(**results, time=float(all_ramps.time[k]), common=common)
 
     def sweeps(
         self,
@@ -165,25 +181,33 @@ class LangmuirProbe(Component):
         Parameters
         ----------
         t : (float, float), optional
-            From and until, s, of the middles of the sweeps; the whole record without it.
+            From and until, s, for the middles of the sweeps; by default the whole record.
         gas : str or Gas, optional
-            Working gas; as noted for the shot.
+            Working gas; by default the one recorded for the shot.
         quiet : (float, float) or "before" or None
-            Time without plasma, s, from which offset, leak and capacitive current are taken and
-            then subtracted everywhere; all before the trigger, if 50 ms are recorded; nothing.
+            From and until, s, a time without plasma: offset, leakage and capacitive current are
+            determined there and subtracted everywhere. ``"before"`` is all before the trigger, if
+            at least 50 ms are recorded. None subtracts nothing.
 
         Returns
         -------
         xarray.Dataset
-            That of :func:`ishtar.langmuir.analyse_sweeps`. ``Te_sigma`` … is what differs from
-            sweep to sweep and averages down; ``Te_sigma_common`` … is what calibration, geometry
-            and theory are uncertain by, which all sweeps share: add it once, to a mean.
+            As :func:`ishtar.langmuir.analyse_sweeps`. ``Te_sigma`` … varies from sweep to sweep and
+            averages down. ``Te_sigma_common`` … comes from calibration, geometry and theory, and
+            all sweeps share it: add it once, to a mean.
+
+        Raises
+        ------
+        ComponentError
+            No gas is given or recorded.
+        TimeBaseError
+            Bias and current have different time bases, or no sample in that time.
         """
         working = self._gas(gas)
-        return self._table(*self._read(None if t is None else _window(t), quiet), working)
+        return self._table(*self._read(None if t is None else interval(t), quiet), working)
 
-    def _table(self, record: Record, uncertain: Uncertain, gas: Gas) -> xr.Dataset:
-        """Return the analysis of a record's ramps, with what they share of their sigmas."""
+    def _table(self, record: Record, uncertain: SharedUncertainty, gas: Gas) -> xr.Dataset:
+        """Return the analysis of a record's ramps, with the sigmas that they share."""
         table, probe, lines = self._analyse(record, uncertain, gas)
         found = dataset_of(table, record.sweeps, probe, record.background, lines)
         value = {q: found[q].values for q in QUANTITIES}
@@ -196,7 +220,7 @@ class LangmuirProbe(Component):
             }
             theory = found[f"{q}_sigma_theory"].values
             found[f"{q}_sigma_common"] = ("sweep", np.hypot(common, theory), attrs)
-            # all but that averages down
+            # the rest averages down
             own = np.sqrt(np.maximum(found[f"{q}_sigma"].values ** 2 - theory**2, 0.0))
             found[f"{q}_sigma"] = ("sweep", own, found[f"{q}_sigma"].attrs)
         found.attrs |= {
@@ -210,9 +234,9 @@ class LangmuirProbe(Component):
         return found
 
     def _analyse(
-        self, record: Record, uncertain: Uncertain, gas: Gas
+        self, record: Record, uncertain: SharedUncertainty, gas: Gas
     ) -> tuple[Table, Probe, tuple[Line, ...]]:
-        """Return the analysis of a record's ramps, with what the machine knows of them."""
+        """Analyse a record's ramps with the machine's field and generators."""
         field = self._field(record.middle)
         probe = probe_of(gas=gas, reduction=None, field=field, **uncertain.tip.arguments())
         table, lines = analyse_record(
@@ -227,9 +251,9 @@ class LangmuirProbe(Component):
         return table, probe, lines
 
     def _field(self, t: float) -> float | None:
-        """Return the static field at the tip, T; None where no coils or no currents are known.
+        """Return the static field at the tip, T; None without coils or currents.
 
-        On the axis, in the middle of the vessel: what it is used for needs no more than its size.
+        Taken on the axis in the middle of the vessel: the analysis needs only its order.
         """
         if not self.machine.of_kind("coils"):
             return None
@@ -239,135 +263,67 @@ class LangmuirProbe(Component):
             return None
 
     def _generators(self) -> dict[str, float]:
-        """Return names and frequencies, Hz, of the generators of the machine."""
+        """Return the frequency, Hz, of each generator by name."""
         found = self.machine.of_kind("generator")
         return {g.name: g.value("frequency", "Hz") for g in found if g.has("frequency")}
 
     def working_gas(self, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
-        """Return the gas to reckon with and, in words, where it comes from: see `gas.chosen`."""
-        return chosen(self.shot, stated)
+        """Return the working gas for an analysis and a sentence about its origin.
+
+        Parameters
+        ----------
+        stated : str or Gas, optional
+            Takes precedence over the gas recorded for the shot.
+
+        Returns
+        -------
+        gas : Gas or None
+            None if no gas is stated and none, or an unknown one, is recorded.
+        origin : str
+            Names a contradiction between the stated and the recorded gas.
+
+        Raises
+        ------
+        UnknownGas
+            The stated gas is unknown.
+        """
+        return working_gas(self.shot, stated)
 
     def _gas(self, gas: str | Gas | None) -> Gas:
         from ishtar.gases import gas as named
 
-        return species(self.shot) if gas is None else named(gas)
+        return recorded_gas(self.shot) if gas is None else named(gas)
 
-    def _read(self, t: tuple[float, float] | None, quiet: Quiet) -> tuple[Record, Uncertain]:
-        """Read bias and current around a time, with the ramps that have their middles in it."""
+    def _read(
+        self, t: tuple[float, float] | None, quiet: Quiet
+    ) -> tuple[Record, SharedUncertainty]:
+        """Read bias and current around a time, with the ramps whose middles are in it."""
         bias, current = self.signal("bias"), self.signal("current")
-        current.time_base  # noqa: B018  refuses what has no seconds, as bias.dt does
+        current.time_base  # noqa: B018  raises without a time base, as bias.dt does
         if bias.dt is None or not bias.samples.base.same_as(current.samples.base):
             raise TimeBaseError(
                 f"{self.name}: {bias.name} and {current.name} are on different time bases; align "
                 "them and call ishtar.langmuir.analyse_sweeps"
             )
         to_volts = factor(bias.unit, "V")
-        part, ramps = _ramps(bias, t, to_volts)
-        near, same = bias[part], current[part]
-        volts, amperes = near.values(), same.values()
+        part, ramps = ramps_at(bias, t, to_volts)
+        bias_part, current_part = bias[part], current[part]
+        volts, amperes = bias_part.values(), current_part.values()
         to_amperes = factor(current.unit, "A")
-        gain, offset = gain_and_offset(near, volts)
+        gain, offset = gain_and_offset(bias_part, volts)
         record = Record(
             bias=volts * to_volts,
             current=amperes * to_amperes,
-            t0=near.t0,
+            t0=bias_part.t0,
             dt=bias.dt,
             sweeps=ramps,
-            background=_background(bias, current, quiet),
-            limits=_limits(same, amperes * to_amperes),
+            background=background_from(bias, current, quiet),
+            limits=recorder_limits(current_part, amperes * to_amperes),
         )
-        uncertain = Uncertain(
+        uncertain = SharedUncertainty(
             tip=self.tip,
             bias_gain=gain,
             bias_offset=offset * to_volts,
-            current_gain=gain_and_offset(same, amperes)[0],
+            current_gain=gain_and_offset(current_part, amperes)[0],
         )
         return record, uncertain
-
-
-def _ramps(
-    bias: RecordedSignal, t: tuple[float, float] | None, to_volts: float
-) -> tuple[slice, Sweeps]:
-    """Return the stretch to read around a time and its ramps: those with their middle in the time.
-
-    All of the stretch's where the time has no length.
-    """
-    dt, margin = bias.dt or math.nan, MARGIN_S
-    while True:
-        part = slice(None) if t is None else slice(t[0] - margin, t[1] + margin)
-        near = bias[part]
-        if not near.n:
-            when = "any time" if t is None else f"{t[0]:g} s"
-            raise TimeBaseError(
-                f"{bias.name} has no sample at {when}: it is recorded from {bias.t0:.4g} to "
-                f"{bias.t0 + dt * bias.n:.4g} s, choose a time in it"
-            )
-        ramps = find_sweeps(near.values() * to_volts, dt, t0=near.t0)
-        # at both ends of the stretch a ramp may be cut; with two to spare none that counts is
-        whole = len(ramps) and 2.0 * _longest(ramps) <= margin
-        if whole or near.n == bias.n or margin > LONGEST_S:
-            break
-        margin *= 4.0
-    if t is None or t[0] == t[1]:
-        return part, ramps
-    start, stop = t
-    return part, _chosen(ramps, (ramps.time >= start) & (ramps.time < stop))
-
-
-def _background(bias: RecordedSignal, current: RecordedSignal, quiet: Quiet) -> Background:
-    """Return offset, leak and capacitance in V and A from a time without plasma."""
-    from ishtar.langmuir import Background, SweepError
-    from ishtar.langmuir.background import background_of
-
-    if quiet == "before":
-        quiet = (bias.t0, 0.0) if bias.t0 <= -QUIET_S else None
-    if quiet is None:
-        return Background()
-    if isinstance(quiet, str):
-        raise SweepError(f"quiet={quiet!r} is no time: give (from, until) in s, 'before' or None")
-    volts, amperes = (s[float(quiet[0]) : float(quiet[1])].values() for s in (bias, current))
-    scaled = volts * factor(bias.unit, "V"), amperes * factor(current.unit, "A")
-    return background_of(*scaled, dt=bias.dt or math.nan)
-
-
-def _limits(current: RecordedSignal, amperes: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return the least and the largest current of the recorder, A, if the record touches one.
-
-    They are those of the integers that a sample is recorded as: 16 bits and the like. A recorder of
-    fewer bits in such integers never touches them, and its limits are not known.
-    """
-    counts = np.asarray(current.raw().values)
-    if counts.dtype.kind not in "iu" or not counts.size:
-        return None
-    info = np.iinfo(counts.dtype)
-    touched = amperes[(counts == info.min) | (counts == info.max)]
-    if not touched.size:
-        return None
-    inside = float(np.median(amperes))
-    low, high = touched[touched < inside], touched[touched >= inside]
-    return (
-        float(low.max()) if low.size else -math.inf,
-        float(high.min()) if high.size else math.inf,
-    )
-
-
-def _window(t: tuple[float, float]) -> tuple[float, float]:
-    start, stop = (math.nan if bound is None else bound for bound in bounds(t))
-    if not start < stop:
-        raise TimeBaseError(f"from {start:g} until {stop:g} s is no time: give t=(2.0, 3.0)")
-    return start, stop
-
-
-def _chosen(ramps: Sweeps, which: NDArray[np.bool_]) -> Sweeps:
-    return Sweeps(
-        start=ramps.start[which],
-        stop=ramps.stop[which],
-        direction=ramps.direction[which],
-        t0=ramps.t0,
-        dt=ramps.dt,
-    )
-
-
-def _longest(ramps: Sweeps) -> float:
-    """Return the duration of the longest ramp, s."""
-    return float((ramps.stop - ramps.start).max()) * ramps.dt

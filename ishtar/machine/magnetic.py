@@ -1,4 +1,4 @@
-"""The field of several sets of coils with the currents of a time, and what it is uncertain by."""
+"""The field of several sets of coils with their currents at a time, and its uncertainty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ishtar.machine.readings import Floats, Time
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 
 class Coils(Protocol):
-    """A set of coils: `ishtar.machine.coils.Coils`."""
+    """The part of `ishtar.machine.coil_sets.Coils` that the field needs."""
 
     @property
     def name(self) -> str:
-        """Its name in the machine."""
+        """Name in the machine."""
 
     @property
     def coil_set(self) -> CoilSet:
-        """Its geometry."""
+        """Geometry."""
 
     def current(self, t: Time, /) -> Measured:
-        """Return its current at a time, A."""
+        """Return the current at a time, A."""
 
     def tesla_per_ampere(self, z: float, /) -> Measured:
-        """Return its field on the axis for 1 A, T/A."""
+        """Return the field on the axis for 1 A, T/A."""
 
-    def displaced(self) -> Iterable[tuple[CoilSet, CoilSet]]:
-        """Yield its geometry with each length a sigma less and more."""
+    def perturbed(self) -> Iterable[tuple[CoilSet, CoilSet]]:
+        """Yield the geometry as declared and with one length a sigma longer."""
 
 
 def axial_field(sets: Sequence[Coils], z: float, t: Time) -> Measured:
-    """Return the field on the axis at ``z``, m, in T: Σ c_j(z) I_j; sigmas in quadrature."""
+    """Return the field on the axis at ``z``, m, in T: Σ c_j(z) I_j; sigmas add in quadrature."""
     value = variance = 0.0
     for one in sets:
         slope, current = one.tesla_per_ampere(z), one.current(t)
@@ -50,7 +50,7 @@ def axial_field(sets: Sequence[Coils], z: float, t: Time) -> Measured:
 
 
 def field(sets: Sequence[Coils], z: ArrayLike, r: ArrayLike, t: Time) -> xr.Dataset:
-    """Return ``b_r b_z b`` with sigmas, T, and ``psi``; scalars of ``z`` and ``r`` are no axes."""
+    """Return ``b_r b_z b`` with sigmas, T, and ``psi``, Wb/rad; a scalar z or r makes no axis."""
     from ishtar import coils
 
     currents = {one.name: one.current(t) for one in sets}
@@ -69,7 +69,7 @@ def field(sets: Sequence[Coils], z: ArrayLike, r: ArrayLike, t: Time) -> xr.Data
     for one, whole in zip(sets, geometry, strict=True):
         current = currents[one.name]
         steps = [alone(whole, current.sigma)] if current.sigma else []
-        for before, after in one.displaced():
+        for before, after in one.perturbed():
             (r0, z0), (r1, z1) = alone(before, current.value), alone(after, current.value)
             steps.append((r1 - r0, z1 - z0))
         for step_r, step_z in steps:
@@ -91,7 +91,7 @@ def field_map(
     z: ArrayLike | None,
     r: ArrayLike | None,
 ) -> xr.Dataset:
-    """Return the field on a grid; without one 5 cm apart, all between the coils, both sides."""
+    """Return the field on a grid; by default 5 cm apart, between the coils, on both sides."""
     geometry = [one.coil_set for one in sets]
     if z is None:
         low = min(min(c.positions_m) - c.radius_m for c in geometry)
@@ -99,7 +99,7 @@ def field_map(
         z = np.linspace(low, high, math.ceil((high - low) / _STEP_M) + 1)
     if r is None:
         inner = min(c.radius_m - 0.5 * c.depth_m for c in geometry)
-        # never in a winding, where the field of filaments is no good
+        # stay out of the winding, where the field of filaments is not that of the coil
         half = np.linspace(0.0, 0.95 * inner, math.ceil(inner / _STEP_M) + 1)
         r = np.concatenate([-half[:0:-1], half])
     return field(sets, np.atleast_1d(z), np.atleast_1d(r), t)

@@ -1,4 +1,4 @@
-"""Manipulators: where the tip of a probe is, measured, or as declared where it is not."""
+"""Manipulators: the position of a probe's tip, measured or, failing that, declared."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
 from ishtar.machine.component import Component, ComponentError
-from ishtar.machine.readings import Time, stretch
-from ishtar.measured import Measured
+from ishtar.machine.readings import Time, window_at
+from ishtar.quantity import Measured
 from ishtar.units import factor
 
 
 @dataclass(frozen=True)
 class Position(Measured):
-    """A position in m; ``source`` says where it comes from: a signal, or the text and why."""
+    """A position, m; ``source`` is the signal, or the declaration and why no signal is used."""
 
     source: str = ""
 
@@ -27,45 +27,45 @@ class Position(Measured):
 class Manipulator(Component):
     """Moves a probe.
 
-    Parameters in the text: ``signal`` (position of the tip along its way, in a length),
-    ``position`` and ``position_sigma``, to fall back on where the signal is missing.
+    Declared parameters: ``signal`` (position of the tip along its path, a length), ``position``
+    and ``position_sigma``, the fallback for a missing signal.
     """
 
     def position(self, t: Time | None = None) -> Position:
-        """Return the position of the tip along the manipulator's way, m.
+        """Return the position of the tip along the manipulator's path, m.
 
         Parameters
         ----------
         t : float or (float, float), optional
-            When, s; the whole record without it.
+            Time, s, or from and until; by default the whole record.
 
         Returns
         -------
         Position
-            Mean of the signal; its sigma holds the calibration's and the full spread of the
-            samples, within which the tip may have moved. Where the signal is missing, half of it
-            lies outside the calibration's table, or it has no time base and ``t`` is asked for, the
-            declared position; ``source`` says so.
+            Mean of the signal. Sigma includes the calibration's and the full spread of the samples,
+            as the tip may have moved. The declared position if the signal is missing, if half of it
+            is outside the calibration table, or if ``t`` is given and it has no time base;
+            ``source`` says so.
 
         Raises
         ------
         ComponentError
-            Neither signal nor a declared position.
+            There is neither a signal nor a declared position.
         """
         found = self._measured(t)
         if isinstance(found, Position):
             return found
         if not self.has("position"):
             raise ComponentError(
-                f"{self.name} does not know where it is ({found.rstrip('.')}): declare a "
-                f"position to fall back on at {self.where}",
+                f"{self.name} has no position ({found.rstrip('.')}): declare a fallback "
+                f"`position` at {self.where}",
                 component=self.name,
             )
         stated = self.quantity("position", "m")
         return Position(stated.value, stated.sigma, "m", f"declared at {self.where}; {found}")
 
     def _measured(self, t: Time | None) -> Position | str:
-        """Return where its signal says that the tip is, or why it does not."""
+        """Return the position by the signal, or the reason why it cannot be used."""
         if not self.has("signal"):
             return "no signal is declared"
         try:
@@ -73,13 +73,13 @@ class Manipulator(Component):
             signal.check()
         except (NotFoundError, MissingCalibration, TimeBaseError) as error:
             return str(error)
-        if t is not None and (lack := signal.lack_of_time):  # where it went, and not when
-            return lack
-        part = stretch(signal, t)
+        if t is not None and (problem := signal.lack_of_time):
+            return problem
+        part = window_at(signal, t)
         values = part.values()
         good = np.isfinite(values)
         if 2 * good.sum() < values.size:
-            return f"{signal.name} lies outside its calibration"
+            return f"{signal.name} is outside its calibration"
         scale = factor(signal.unit, "m")
         spread = float(values[good].std()) * scale
         common = float(part.sigma().values[good].mean()) * scale

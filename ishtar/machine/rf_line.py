@@ -1,4 +1,4 @@
-"""Antennas and generators: how much of the power goes into the plasma."""
+"""Antennas and generators: the share of the power that reaches the plasma."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from ishtar.errors import TimeBaseError
 from ishtar.machine.component import Component
-from ishtar.machine.readings import Floats, Time, stretch
-from ishtar.measured import Measured
+from ishtar.machine.readings import Floats, Time, window_at
+from ishtar.quantity import Measured
 from ishtar.units import factor
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class RFLine(Component):
     """An antenna or a generator with a directional coupler in its line.
 
-    Parameters in the text: ``forward`` and ``reflected`` (signals), ``frequency``, ``max_power``;
-    for the coupling also ``power_floor`` (below it there is no power to speak of),
-    ``power_correlation`` (of the two calibration errors) and ``line_impedance``.
+    Declared parameters: ``forward`` and ``reflected`` (signals), ``frequency``, ``max_power``; for
+    the coupling also ``power_floor`` (below it the generator counts as off), ``power_correlation``
+    (of the two calibration errors) and ``line_impedance``.
     """
 
     @property
     def frequency(self) -> Measured:
-        """Its frequency, Hz."""
+        """Frequency, Hz."""
         return self.quantity("frequency", "Hz")
 
     def coupling(
@@ -42,21 +42,28 @@ class RFLine(Component):
         Parameters
         ----------
         t : float or (float, float)
-            When, s: within 5 ms of a time, or from and until.
+            s: a time, averaged over ± 5 ms, or from and until.
         relative_sigma : float or (float, float), optional
-            One-sigma of the calibration of both powers, as a share; those that the calibrations
-            state.
+            Relative calibration sigma of both powers, or of forward and reflected; by default from
+            the calibrations.
         correlation : float, optional
-            Of the two, −1 … 1; the declared ``power_correlation``, or 0.
+            Of the two calibration errors, −1 … 1; by default ``power_correlation``, or 0.
 
         Returns
         -------
         ishtar.rf.Coupling
+
+        Raises
+        ------
+        TimeBaseError
+            The two powers have different time bases.
+        ishtar.rf.BadPower
+            The forward power is below the floor at that time.
         """
         from ishtar.rf import coupling
 
         lines = [self.signal(role) for role in ("forward", "reflected")]
-        forward, reflected = (stretch(signal, t) for signal in lines)
+        forward, reflected = (window_at(signal, t) for signal in lines)
         if not lines[0].samples.base.same_as(lines[1].samples.base):
             raise TimeBaseError(
                 f"{self.name}: {forward.name} and {reflected.name} are on different time bases; "
@@ -64,7 +71,10 @@ class RFLine(Component):
             )
         powers = forward.values(), reflected.values()
         if relative_sigma is None:
-            relative_sigma = _share(forward, powers[0]), _share(reflected, powers[1])
+            relative_sigma = (
+                _relative_sigma(forward, powers[0]),
+                _relative_sigma(reflected, powers[1]),
+            )
         if correlation is None:
             declared = self.has("power_correlation")
             correlation = self.count("power_correlation") if declared else 0.0
@@ -79,8 +89,8 @@ class RFLine(Component):
         )
 
 
-def _share(part: RecordedSignal, values: Floats) -> float:
-    """Return the calibration's sigma as a share of the power, where there is most of it."""
+def _relative_sigma(part: RecordedSignal, values: Floats) -> float:
+    """Return the relative calibration sigma of a power, at its highest sample."""
     if not np.isfinite(values).any():
         return 0.0
     k = int(np.nanargmax(values))

@@ -1,26 +1,26 @@
-"""What calibration and geometry make a probe's results uncertain by, in all sweeps alike.
+"""Systematic uncertainty of a probe's results, from calibration and geometry.
 
-A gain that is off by a share ε is off in every sweep of a shot, and no mean over sweeps makes it
-smaller. To first order in ε, and with V for either potential, it changes the results by
+A relative gain error ε is the same in every sweep of a shot, and no mean over sweeps reduces it. To
+first order in ε, with V for either potential, it changes the results by
 
     δ ln q = D ε                  q one of Te, ne, Isat
-    δV     = (V + c Te) ε         for the bias, whose scale is that of V; without V for the others
+    δV     = (V + c Te) ε         for the bias, which scales V; without V for the others
 
-so that each sweep's own sigma follows from its own values.
+so that each sweep's sigma follows from its own values.
 
-All causes act in one way. The fitted current is area × ne × √Te × a function of (U − Vp)/Te and of
-ρ, the tip's radius r over the Debye length, ρ ~ r √(ne/Te). A change of scale of bias, current or
-tip therefore changes the results by a known power, and the rest as a change of κ = r/√area would,
-which at the same area is a factor on ρ alone:
+All causes act alike. The fitted current is area × ne × √Te × a function of (U − Vp)/Te and of ρ,
+the tip's radius r over the Debye length, ρ ~ r √(ne/Te). Scaling bias, current or tip therefore
+changes the results by a known power; the rest is equivalent to a change of κ = r/√area, which at
+constant area is a factor on ρ alone:
 
     bias × f        Te × f, ne × f^−1/2, V × f      κ × f^−3/4
     current × f     ne × f, Isat × f                κ × f^1/2
     area × f        ne × 1/f                        κ × f^−1/2
-    radius × f      that of the area it makes       κ × f, too
+    radius × f      as the area that follows        κ × f as well
 
-How the results follow κ is found by analysing some sweeps again with ρ 2 % higher and lower; of
-these the median is taken. For a probe in the orbital-motion limit they hardly do: D is near 1 for
-Te on the bias, near 1 for ne on the current and −1 on the length of the tip.
+The response to κ is the median over some sweeps, analysed again with ρ 2 % higher and lower. It is
+weak for a probe in the orbital-motion limit: D is near 1 for Te on the bias, near 1 for ne on the
+current and −1 on the length of the tip.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
+from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.bins import resolution
 from ishtar.langmuir.engine import analyse_scaled
-from ishtar.langmuir.inputs import probe_of
 from ishtar.langmuir.table import Table
 from ishtar.machine.readings import Floats
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
     from ishtar.langmuir import Background, Sweeps
 
-STEP = 0.02  # far above the noise of a fit, and its curvature still far below
+STEP = 0.02  # far above the noise of a fit, with negligible curvature
 FACTORS = 1.0 + STEP, 1.0 / (1.0 + STEP)  # on ρ
-SAMPLE = 12  # sweeps that are analysed again
-MARGIN = 8  # samples beside a sweep over which the rate of its bias is smoothed, and more
+SAMPLE = 12  # sweeps analysed again
+MARGIN = 8  # samples on both sides of a sweep, more than dU/dt is smoothed over
 SCALED, POTENTIALS = ("Te", "ne", "Isat"), ("Vf", "Vp")
 
 
-class Shape(TypedDict):
-    """What the analysis takes of a tip: m², m, m."""
+class TipArguments(TypedDict):
+    """Arguments of the analysis that describe a tip: m², m, m."""
 
     area: float
     radius: float
@@ -60,7 +60,7 @@ class Shape(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Tip:
-    """A cylindrical tip; lengths in m with their one-sigmas."""
+    """A cylindrical tip; lengths in m with their sigmas."""
 
     radius: Measured
     length: Measured
@@ -73,20 +73,20 @@ class Tip:
         by_r = 2.0 * math.pi * (length.value + r.value) * r.sigma
         return Measured(value, math.hypot(by_r, 2.0 * math.pi * r.value * length.sigma), "m^2")
 
-    def arguments(self) -> Shape:
-        """Return what the analysis takes."""
+    def arguments(self) -> TipArguments:
+        """Return the tip as arguments of the analysis."""
         area, r, length = self.area.value, self.radius.value, self.length.value
         return {"area": area, "radius": r, "length": length}
 
     def powers(self) -> tuple[float, float]:
-        """Return d ln area by d ln radius and by d ln length."""
+        """Return d ln area/d ln radius and d ln area/d ln length."""
         side = 2.0 * math.pi * self.radius.value * self.length.value / self.area.value
         return 2.0 - side, side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Uncertain:
-    """One-sigmas that all sweeps share: gains as shares, the bias's offset in V; and the tip."""
+class SharedUncertainty:
+    """Sigmas that all sweeps share: relative gains, the offset of the bias in V, and the tip's."""
 
     tip: Tip
     bias_gain: float
@@ -94,7 +94,7 @@ class Uncertain:
     current_gain: float
 
     def causes(self) -> Iterator[tuple[str, float]]:
-        """Yield each cause with its sigma as a share, those that are not 0."""
+        """Yield each cause with its relative sigma, if not 0."""
         tip = self.tip
         shares = {
             "bias": self.bias_gain,
@@ -107,7 +107,7 @@ class Uncertain:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A stretch of bias, V, and current, A, the background still in it, and its ramps."""
+    """A record of bias, V, and current, A, including the background, and its ramps."""
 
     bias: Floats
     current: Floats
@@ -119,14 +119,14 @@ class Record:
 
     @property
     def middle(self) -> float:
-        """Of its ramps, s."""
+        """Middle of the ramps, s."""
         ramps = self.sweeps.time
         if not ramps.size:
             return self.t0 + 0.5 * self.dt * self.bias.size
         return float(0.5 * (ramps[0] + ramps[-1]))
 
-    def clean(self, cut: slice) -> Floats:
-        """Return the current in a stretch, A, the background taken off."""
+    def without_background(self, cut: slice) -> Floats:
+        """Return the current of a slice without the background, A."""
         start = max(cut.start - MARGIN, 0)
         background = self.background.current(self.bias[start : cut.stop + MARGIN], self.dt)
         return self.current[cut] - background[cut.start - start : cut.stop - start]
@@ -136,30 +136,30 @@ def common_sigmas(
     value: Mapping[str, Floats],
     valid: np.ndarray,
     change: Mapping[str, float],
-    uncertain: Uncertain,
+    uncertain: SharedUncertainty,
 ) -> dict[str, Floats]:
-    """Return the sigma of Vf, Vp, Te, ne and Isat of every sweep that all sweeps share.
+    """Return the systematic sigma of Vf, Vp, Te, ne and Isat of every sweep.
 
     Parameters
     ----------
     value : dict of str to (n_sweeps,) float64
-        What the analysis found.
+        Results of the analysis.
     valid : (n_sweeps,) bool
     change : dict of str to float
-        How the results follow κ: that of `response`.
-    uncertain
-        How well it is known what the sweeps were measured with.
+        `response` of the results to κ.
+    uncertain : SharedUncertainty
+        Sigmas of calibration and tip.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        (n_sweeps,); NaN where a sweep is not valid, and where no sweep could be analysed again.
+        (n_sweeps,); NaN for an invalid sweep, and if no sweep could be analysed again.
     """
     variance = {q: np.where(valid, 0.0, np.nan) for q in (*SCALED, *POTENTIALS)}
     for cause, share in uncertain.causes():
-        power, known = _scales(uncertain.tip, cause)
+        power, powers = _powers(uncertain.tip, cause)
         for q in SCALED:
-            variance[q] += ((known.get(q, 0.0) + power * change[q]) * value[q] * share) ** 2
+            variance[q] += ((powers.get(q, 0.0) + power * change[q]) * value[q] * share) ** 2
         for q in POTENTIALS:
             own = value[q] if cause == "bias" else 0.0
             variance[q] += ((own + power * change[q] * value["Te"]) * share) ** 2
@@ -169,7 +169,7 @@ def common_sigmas(
 
 
 def response(up: Table, down: Table) -> dict[str, float]:
-    """Return d ln q/d ln κ of Te, ne and Isat, and of either potential dV/d ln κ over Te.
+    """Return d ln q/d ln κ of Te, ne and Isat, and (dV/d ln κ)/Te of both potentials.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def response(up: Table, down: Table) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Medians over the sweeps; NaN where no sweep bears the change.
+        Medians over the sweeps; NaN if no sweep is valid in both.
     """
     both = up.valid & down.valid
     if not both.any():
@@ -201,29 +201,29 @@ def response(up: Table, down: Table) -> dict[str, float]:
 
 
 def response_of_record(
-    record: Record, valid: np.ndarray, gas: Gas, uncertain: Uncertain
+    record: Record, valid: np.ndarray, gas: Gas, uncertain: SharedUncertainty
 ) -> dict[str, float]:
     """Return the `response` of up to `SAMPLE` of a record's valid sweeps."""
     good = np.flatnonzero(valid)
     if not good.size:
         return dict.fromkeys((*SCALED, *POTENTIALS), math.nan)
-    chosen = good[np.unique(np.linspace(0, good.size - 1, SAMPLE).astype(int))]
-    start, stop = record.sweeps.start[chosen], record.sweeps.stop[chosen]
-    bias, current = (np.full((chosen.size, int((stop - start).max())), np.nan) for _ in "UI")
+    sample = good[np.unique(np.linspace(0, good.size - 1, SAMPLE).astype(int))]
+    start, stop = record.sweeps.start[sample], record.sweeps.stop[sample]
+    bias, current = (np.full((sample.size, int((stop - start).max())), np.nan) for _ in "UI")
     for row, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
         bias[row, : b - a] = record.bias[a:b]
-        current[row, : b - a] = record.clean(slice(a, b))
+        current[row, : b - a] = record.without_background(slice(a, b))
     probe = probe_of(gas=gas, reduction=None, **uncertain.tip.arguments())
     return response(*analyse_scaled(bias, current, probe, FACTORS, step=resolution(current)))
 
 
-def _scales(tip: Tip, cause: str) -> tuple[float, dict[str, float]]:
-    """Return the powers of f in κ and in the results: the table of the module."""
+def _powers(tip: Tip, cause: str) -> tuple[float, dict[str, float]]:
+    """Return the powers of f in κ and in the results: the table in the module docstring."""
     by_radius, by_length = tip.powers()
-    scales = {
+    powers = {
         "bias": (-0.75, {"Te": 1.0, "ne": -0.5}),
         "current": (0.5, {"ne": 1.0, "Isat": 1.0}),
         "radius": (1.0 - 0.5 * by_radius, {"ne": -by_radius}),
         "length": (-0.5 * by_length, {"ne": -by_length}),
     }
-    return scales[cause]
+    return powers[cause]

@@ -1,4 +1,4 @@
-"""All components at one shot: by name, by kind, as a tree; and what they answer together."""
+"""All components at one shot: by name, by kind, as a tree; and their combined physics."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from ishtar.errors import NoSuchComponent, did_you_mean, nearest
 from ishtar.inputs import identity
 from ishtar.lineage.record import record
 from ishtar.machine import magnetic
-from ishtar.machine.component import Component, ComponentError, shown
+from ishtar.machine.component import Component, ComponentError, parameter_text
 from ishtar.machine.diff import Changes
-from ishtar.machine.plasma import plasma
+from ishtar.machine.plasma_parameters import plasma
 from ishtar.machine.readings import Time
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
     from ishtar.gases import Gas
-    from ishtar.machine.coils import Coils
+    from ishtar.machine.coil_sets import Coils
     from ishtar.signals.protocols import RecordedShot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
-"""The kinds with physics of their own; any other is a plain `Component`."""
+"""Kinds with physics; any other is a plain `Component`."""
 
 
 def class_of(kind: str) -> type[Component]:
-    """Return the class of a kind, imported when it is met: some bring much with them."""
+    """Return the class of a kind, imported on first use: some load large packages."""
     match kind:
         case "antenna" | "generator":
             from ishtar.machine.rf_line import RFLine
 
             return RFLine
         case "coils":
-            from ishtar.machine.coils import Coils
+            from ishtar.machine.coil_sets import Coils
 
             return Coils
         case "gas":
@@ -56,7 +56,7 @@ def class_of(kind: str) -> type[Component]:
 
 
 class Tree(str):
-    """The tree as text, shown as it is."""
+    """The tree as text, displayed without quotes."""
 
     __slots__ = ()
 
@@ -65,7 +65,7 @@ class Tree(str):
 
 
 class Machine:
-    """All components at one shot. What is looked at is recorded, and what is not there as well."""
+    """All components at one shot. Every look-up is recorded as an input, also of missing ones."""
 
     def __init__(
         self, declarations: Declarations, number: int, *, shot: RecordedShot | None = None
@@ -76,7 +76,7 @@ class Machine:
 
     @property
     def shot(self) -> RecordedShot:
-        """The shot whose signals the components read."""
+        """The shot whose signals the components read; ComponentError without one."""
         if self._shot is None:
             raise ComponentError(
                 f"this machine of shot {self.number} has no signals: take it from a shot, "
@@ -85,7 +85,7 @@ class Machine:
         return self._shot
 
     def names(self) -> list[str]:
-        """Return the names of the components that are there at this shot."""
+        """Return the names of the components present at this shot, sorted."""
         return sorted(
             name
             for name in self._declarations.components
@@ -94,13 +94,13 @@ class Machine:
 
     def __getitem__(self, name: str) -> Component:
         if not isinstance(name, str):
-            raise TypeError(f"{name!r} names no component: write 'langmuir_1'")
+            raise TypeError(f"{name!r} is not the name of a component: write 'langmuir_1'")
         record(identity.component_input(self._declarations, name, self.number))
         row = identity.component_at(self._declarations, name, self.number)
         if row is None:
             rows = self._declarations.components.get(name, ())
-            there = ", ".join(str(r.span) for r in rows)
-            hint = f"; it is there at shots {there}" if there else did_you_mean(name, self.names())
+            spans = ", ".join(str(r.span) for r in rows)
+            hint = f"; it exists at shots {spans}" if spans else did_you_mean(name, self.names())
             raise NoSuchComponent(
                 f"shot {self.number} has no component {name!r}"
                 f"{hint or '; shot.machine.names() lists them'}",
@@ -116,33 +116,38 @@ class Machine:
         return identity.component_at(self._declarations, name, self.number) is not None
 
     def __iter__(self) -> Iterator[Component]:
-        return iter(self._listed(identity.ALL))
+        return iter(self._select(identity.ALL))
 
     def of_kind(self, kind: str) -> list[Component]:
-        """Return the components of a kind, by name; none where this shot has none of it.
+        """Return the components of a kind, sorted by name; empty if this shot has none.
+
+        Parameters
+        ----------
+        kind : str
+            One of `KINDS`, or any kind declared for some shot.
 
         Raises
         ------
         NoSuchComponent
-            Nobody has heard of such a kind: it is not in `KINDS`, and no shot has one.
+            The kind is not in `KINDS`, and no shot has a component of it.
         """
         rows = self._declarations.components.values()
-        known = {*KINDS, *(row.kind for spans in rows for row in spans)}
-        found = self._listed(f"{identity.OF_KIND}{kind}")
-        if kind not in known:
-            hint = did_you_mean(str(kind), known) or f"; there are {', '.join(sorted(known))}"
+        kinds = {*KINDS, *(row.kind for spans in rows for row in spans)}
+        found = self._select(f"{identity.OF_KIND}{kind}")
+        if kind not in kinds:
+            hint = did_you_mean(str(kind), kinds) or f"; there are {', '.join(sorted(kinds))}"
             raise NoSuchComponent(
                 f"no kind of component {kind!r}{hint}",
                 name=str(kind),
-                nearest=nearest(str(kind), known),
+                nearest=nearest(str(kind), kinds),
             )
         return found
 
     def parts_of(self, name: str) -> list[Component]:
-        """Return the components that are part of another, by name."""
-        return self._listed(identity.PART_OF + name)
+        """Return the direct parts of the component ``name``, sorted by name."""
+        return self._select(identity.PART_OF + name)
 
-    def _listed(self, which: str) -> list[Component]:
+    def _select(self, which: str) -> list[Component]:
         record(identity.component_input(self._declarations, which, self.number))
         return [self[n] for n in identity.components_listed(self._declarations, which, self.number)]
 
@@ -151,32 +156,42 @@ class Machine:
         parts: dict[str, list[Component]] = {}
         names = set(self.names())
         for component in self:
-            # what it is part of may be away at this shot
-            above = component.declared.part_of
-            parts.setdefault(above if above in names else "", []).append(component)
+            # the parent may be absent at this shot
+            parent = component.declared.part_of
+            parts.setdefault(parent if parent in names else "", []).append(component)
 
-        def lines(above: str, indent: str) -> Iterator[str]:
-            for c in parts.get(above, []):
-                values = ", ".join(f"{k} {shown(v)}" for k, v in c.parameters.items())
+        def lines(parent: str, indent: str) -> Iterator[str]:
+            for c in parts.get(parent, []):
+                values = ", ".join(f"{k} {parameter_text(v)}" for k, v in c.parameters.items())
                 yield f"{indent}{c.name} ({c.kind.replace('_', ' ')})" + f"  {values}".rstrip()
                 yield from lines(c.name, indent + "    ")
 
         return Tree("\n".join(lines("", "")) or f"shot {self.number}: no component is declared")
 
     def diff(self, other: RecordedShot | Machine) -> Changes:
-        """Return what changed of hardware, wiring and calibration from ``other`` to this shot.
+        """Return the changes of hardware, wiring and calibration from ``other`` to this shot.
 
-        Compared are all that the texts declare: components, wiring, and the calibrations of all
-        devices, wired or not. What no number depends on (versions, references, comments) does not
-        count. What is recorded is the list of changes: a report that shows it is stale when the
-        list changes. Of machines with different texts (another workspace, a pinned version), the
-        state of this one is recorded entry by entry, that of the other is not: an input belongs
-        to the workspace of the report.
+        Compares all declarations: components, wiring, and the calibrations of all devices, wired or
+        not. Versions, references and comments do not count, as no number depends on them. The list
+        of changes is recorded as the input: a report that shows it becomes stale when the list
+        changes. For machines with different declarations (another workspace, a pinned version),
+        only the state of this one is recorded, entry by entry: an input belongs to the workspace of
+        the report.
 
         Parameters
         ----------
         other : Shot or Machine
-            The one before.
+            The earlier one.
+
+        Returns
+        -------
+        Changes
+            One `Change` per changed entry.
+
+        Raises
+        ------
+        TypeError
+            ``other`` is a number, or anything else that has no machine.
         """
         before = other if isinstance(other, Machine) else getattr(other, "machine", None)
         if not isinstance(before, Machine):
@@ -190,32 +205,37 @@ class Machine:
         return Changes(changes(theirs, before.number, ours, self.number))
 
     def field(self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time) -> xr.Dataset:
-        """Return the static field of all sets of coils with the currents of a time.
+        """Return the static field of all sets of coils with their currents at a time.
 
         Parameters
         ----------
         z, r : float or array_like
-            Place along the axis and distance from it, m; lists span a grid.
+            Position along the axis and distance from it, m; arrays span a grid.
         t : float or (float, float)
-            When, s: a time, or from and until, over which currents are averaged.
+            Time, s, or from and until, over which the currents are averaged.
 
         Returns
         -------
         xarray.Dataset
             ``b_r``, ``b_z``, ``b`` (magnitude), T, each with ``_sigma`` (currents and geometry),
-            and ``psi``, Wb/rad, over those of ``z`` and ``r`` that are lists.
+            and ``psi``, Wb/rad. A scalar ``z`` or ``r`` makes no dimension.
+
+        Raises
+        ------
+        NoSuchComponent
+            The shot has no coils.
         """
         return magnetic.field(self._coils(), z, r, t)
 
     def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
-        """Return the field on the axis at ``z``, m, in T, of all sets of coils.
+        """Return the field of all sets of coils on the axis, T.
 
         Parameters
         ----------
-        z : float, m, optional
-            Place on the axis.
-        t : float or (float, float), s
-            Time, or a window to average over.
+        z : float
+            Position on the axis, m.
+        t : float or (float, float)
+            Time, s, or from and until, over which the currents are averaged.
         """
         return magnetic.axial_field(self._coils(), z, t)
 
@@ -226,27 +246,27 @@ class Machine:
         z: ArrayLike | None = None,
         r: ArrayLike | None = None,
     ) -> xr.Dataset:
-        """Return the field on a grid, by default all between the coils; as `field`.
+        """Return the field on a grid; result and errors as `field`.
 
         Parameters
         ----------
-        t : float or (float, float), s
-            Time, or a window to average over.
-        z : (n_z,) array_like, m, optional
-            Places along the axis; between the coils by default.
-        r : (n_r,) array_like, m, optional
-            Distances from the axis; up to the coils by default.
+        t : float or (float, float)
+            Time, s, or from and until, over which the currents are averaged.
+        z : (n_z,) array_like, optional
+            m; by default every 5 cm, one radius beyond the outermost coils.
+        r : (n_r,) array_like, optional
+            m, negative for the other side of the axis; by default up to the winding on both sides.
         """
         return magnetic.field_map(self._coils(), t, z, r)
 
     def _coils(self) -> list[Coils]:
-        from ishtar.machine.coils import Coils
+        from ishtar.machine.coil_sets import Coils
 
         found = [c for c in self.of_kind("coils") if isinstance(c, Coils)]
         if not found:
             raise NoSuchComponent(
-                f"shot {self.number} has no component of kind 'coils', so no field: add them to "
-                "calibrations/machine/"
+                f"shot {self.number} has no component of kind 'coils', so there is no field: add "
+                "them to calibrations/machine/"
             )
         return found
 
@@ -262,30 +282,37 @@ class Machine:
         pressure: Measured | float | None = None,
         **assumed: Any,
     ) -> dict[str, Measured]:
-        """Return frequencies, lengths, speeds, collision rates, helicon wave at a place and time.
+        """Return frequencies, lengths, speeds, collision rates and helicon wave at a place.
 
         Parameters
         ----------
         ne, te : Measured or float
-            Electron density, 1/m³, and temperature, eV: of a sweep, ``s.ne, s.Te``.
+            Electron density, 1/m³, and temperature, eV; of a sweep: ``s.ne, s.Te``.
         t : float or (float, float)
-            When field and pressure are read, s.
+            Time, s, or from and until, for field and pressure.
         z, r : float
-            Where, m.
+            Position along the axis and distance from it, m.
         gas : str or Gas, optional
-            Working gas; as noted for the shot.
+            Working gas; by default the one recorded for the shot.
         pressure : Measured or float, optional
-            Pa; the reading of the gauge of the component of kind ``gas``.
+            Pa; by default the gauge of the component of kind ``gas``.
         **assumed
             ``ti``, ``t_gas``, ``radius``, ``helicon_frequency``, ``antenna_length`` of
-            :func:`ishtar.plasma.summary`, instead of what the machine declares.
+            :func:`ishtar.plasma.summary`, overriding what the machine declares.
 
         Returns
         -------
         dict of str to Measured
-            As :func:`ishtar.plasma.summary`, and ``b``, T, and ``pressure``, Pa, that were used.
+            As :func:`ishtar.plasma.summary`, plus the ``b``, T, and ``pressure``, Pa, used.
+
+        Raises
+        ------
+        NoSuchComponent
+            The shot has no coils, or no gas supply and ``pressure`` is not given.
+        ComponentError
+            No gas is given or recorded.
         """
         return plasma(self, ne, te, t, (z, r), gas, pressure, assumed)
 
     def __repr__(self) -> str:
-        return f"<machine of shot {self.number}: {', '.join(self.names()) or 'nothing declared'}>"
+        return f"<machine of shot {self.number}: {', '.join(self.names()) or 'no components'}>"

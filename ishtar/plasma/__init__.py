@@ -1,6 +1,6 @@
-"""What a plasma of given density, temperature, field and pressure does: a formulary with errors.
+"""Plasma parameters from density, temperature, field and pressure: a formulary with errors.
 
->>> from ishtar.measured import Measured
+>>> from ishtar.quantity import Measured
 >>> from ishtar.plasma import summary
 >>> p = summary(Measured(1e17, 5e15, "1/m^3"), Measured(5.0, 0.2, "eV"), 0.05, 0.3, "Ar")
 >>> print(p["f_pe"])

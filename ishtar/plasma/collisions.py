@@ -1,6 +1,6 @@
 """Collision rates and mean free paths: Coulomb collisions, electrons and ions with the gas.
 
-SI units, temperatures in eV, the gas temperature in K; everything broadcasts.
+SI units, temperatures in eV, the gas temperature in K; all arguments broadcast.
 
 References
 ----------
@@ -44,23 +44,30 @@ Floats = NDArray[np.float64]
 
 
 def neutral_density(pressure: ArrayLike, t_gas: ArrayLike = 300.0) -> Floats:
-    """Return the density p/(k T) of the gas, 1/m³, for ``pressure`` in Pa, ``t_gas`` in K.
+    """Return the density p/(k T) of the gas, 1/m³.
 
-    A gauge that is read before the discharge tells of a gas that is cold and has not been pumped
-    out by the plasma yet: the density in the plasma may be several times less.
+    A gauge reading before the discharge is that of cold gas that the plasma has not depleted: the
+    density in the plasma may be several times lower.
+
+    Parameters
+    ----------
+    pressure : array_like
+        Pa.
+    t_gas : array_like
+        Gas temperature, K.
     """
     return np.asarray(np.asarray(pressure, float) / (BOLTZMANN * np.asarray(t_gas, float)))
 
 
 def ionisation_degree(ne: ArrayLike, nn: ArrayLike) -> Floats:
-    """Return ne/(ne + nn) for densities of electrons and of neutrals in 1/m³ [2]_.
+    """Return the ionisation degree ne/(ne + nn) [2]_.
 
     Parameters
     ----------
-    ne : array_like, 1/m³
-        Electron density.
-    nn : array_like, 1/m³
-        Density of neutral atoms.
+    ne : array_like
+        Electron density, 1/m³.
+    nn : array_like
+        Density of the neutrals, 1/m³.
     """
     ne, nn = np.asarray(ne, float), np.asarray(nn, float)
     return np.asarray(ne / (ne + nn))
@@ -69,9 +76,9 @@ def ionisation_degree(ne: ArrayLike, nn: ArrayLike) -> Floats:
 def coulomb_logarithm(ne: ArrayLike, te: ArrayLike) -> Floats:
     """Return the Coulomb logarithm of electrons and singly charged ions.
 
-    ``min(23 − ln(n^½ T^-3/2), 24 − ln(n^½ T^-1))``, n in 1/cm³ [1]_. The formulary changes from
-    the first to the second at 10 eV with a step of 0.15; we change where they meet, at e² = 7.4 eV,
-    because a step has no derivative. Not below 1, where the theory has ended.
+    ``min(23 − ln(n^½ T^-3/2), 24 − ln(n^½ T^-1))``, n in 1/cm³ [1]_. The formulary switches from
+    the first to the second at 10 eV with a step of 0.15; we switch where they are equal, at
+    e² = 7.4 eV, because a step has no derivative. At least 1, below which the theory is not valid.
 
     Parameters
     ----------
@@ -106,15 +113,15 @@ def nu_ei(ne: ArrayLike, te: ArrayLike) -> Floats:
 def nu_ee(ne: ArrayLike, te: ArrayLike) -> Floats:
     """Return the electrons' rate of collisions with one another, 1/s: ν_ei/√2.
 
-    The formulary's rate of like particles (its ν_i with the electrons' mass and temperature) [1]_;
-    it is the rate at which a distribution becomes Maxwellian, no momentum is lost by it.
+    The formulary's rate for like particles (its ν_i with the electrons' mass and temperature) [1]_:
+    the rate at which a distribution becomes Maxwellian, without loss of momentum.
 
     Parameters
     ----------
-    ne : array_like, 1/m³
-        Electron density.
-    te : array_like, eV
-        Electron temperature.
+    ne : array_like
+        Electron density, 1/m³.
+    te : array_like
+        Electron temperature, eV.
     """
     return np.asarray(nu_ei(ne, te) / math.sqrt(2.0))
 
@@ -128,7 +135,7 @@ def electron_neutral_rate(te: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     Parameters
     ----------
     te : array_like
-        Electron temperature, eV; the tables carry it from 0.05 to 100 eV.
+        Electron temperature, eV; the tables are sufficient from 0.05 to 100 eV.
     gas : str or Gas
         ``"Ar"`` or ``"He"``.
     """
@@ -167,7 +174,7 @@ def nu_in(
 ) -> Floats:
     """Return the ions' rate of charge exchange with the atoms of their gas, 1/s.
 
-    ``nn σ_cx √(8 e (Ti + Tg)/π m)``: the mean relative speed of two Maxwellians, and the cross
+    ``nn σ_cx √(8 e (Ti + Tg)/π m)``: the mean relative speed of two Maxwellians, with the cross
     section at their mean energy, ε = 3/2 (Ti + Tg).
 
     Parameters
@@ -191,10 +198,10 @@ def mean_free_path_ei(ne: ArrayLike, te: ArrayLike) -> Floats:
 
     Parameters
     ----------
-    ne : array_like, 1/m³
-        Electron density.
-    te : array_like, eV
-        Electron temperature.
+    ne : array_like
+        Electron density, 1/m³.
+    te : array_like
+        Electron temperature, eV.
     """
     return np.asarray(mean_speed(te, ELECTRON_MASS) / nu_ei(ne, te))
 
@@ -204,12 +211,12 @@ def mean_free_path_en(nn: ArrayLike, te: ArrayLike, gas: str | Gas = "Ar") -> Fl
 
     Parameters
     ----------
-    nn : array_like, 1/m³
-        Density of neutral atoms.
-    te : array_like, eV
-        Electron temperature.
-    gas : str or Gas, optional
-        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    nn : array_like
+        Density of the neutrals, 1/m³.
+    te : array_like
+        Electron temperature, eV.
+    gas : str or Gas
+        ``"Ar"`` or ``"He"``.
     """
     return np.asarray(mean_speed(te, ELECTRON_MASS) / nu_en(nn, te, gas))
 
@@ -219,17 +226,17 @@ def mean_free_path_in(
 ) -> Floats:
     """Return the thermal ions' mean free path between charge exchanges, m: mean speed over ν_in.
 
-    An ion much faster than the gas, in a presheath say, goes 1/(nn σ_cx(ε)).
+    For an ion much faster than the gas, as in a presheath, it is 1/(nn σ_cx(ε)).
 
     Parameters
     ----------
-    nn : array_like, 1/m³
-        Density of neutral atoms.
-    ti : array_like, eV, optional
-        Ion temperature.
-    t_gas : array_like, K, optional
-        Gas temperature.
-    gas : str or Gas, optional
-        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    nn : array_like
+        Density of the neutrals, 1/m³.
+    ti : array_like
+        Ion temperature, eV.
+    t_gas : array_like
+        Gas temperature, K.
+    gas : str or Gas
+        ``"Ar"`` or ``"He"``.
     """
     return np.asarray(mean_speed(ti, _gas(gas).ion_mass) / nu_in(nn, ti, t_gas, gas))

@@ -1,8 +1,8 @@
-"""How electrons and ions hit the atoms of the gas: cross sections, m², for argon and helium.
+"""Cross sections of electrons and ions with the atoms of the gas, m², for argon and helium.
 
 Electrons: elastic momentum transfer, tabulated. Ions in their own gas: momentum transfer and
-charge exchange, in closed form. The relative one-sigma that we grant each is beside it; the sources
-give accuracies of this order for swarm data, and none for what is made of them.
+charge exchange, in closed form. Each has our estimate of its relative one-sigma; the sources state
+accuracies of this order for swarm data, and none for the derived cross sections.
 
 References
 ----------
@@ -39,19 +39,19 @@ Floats = NDArray[np.float64]
 
 
 class NoCrossSection(IshtarError, LookupError):
-    """No cross sections are held for this gas; ``gas`` is its symbol."""
+    """There are no cross sections of this gas; ``gas`` is its symbol."""
 
     def __init__(self, gas: str) -> None:
         self.gas = gas
         super().__init__(
-            f"no cross sections of {gas}: there are those of {', '.join(_TABLES)}; "
-            "add a table with its source to ishtar/plasma/cross_sections.py"
+            f"no cross sections of {gas}, only of {', '.join(_TABLES)}: add a table with its "
+            "source to ishtar/plasma/cross_sections.py"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Table:
-    """What is known of one gas: electrons' energies (eV), cross sections (1e-20 m²), ions' law."""
+    """Data of one gas: electron energies (eV) and cross sections (1e-20 m²), ion formula."""
 
     energy: tuple[float, ...]
     electron: tuple[float, ...]
@@ -66,7 +66,7 @@ def _argon_ion(energy: Floats) -> Floats:
 
 
 def _helium_ion(energy: Floats) -> Floats:
-    # The compilation has them over the energy in the centre of mass: half of the ion's
+    # The compilation uses the energy in the centre of mass: half of the ion's
     e = 0.5 * energy
     isotropic = 7.63e-20 * e**-0.5
     backward = 1e-19 * (e / 1e3) ** -0.15 * (1.0 + e / 1e3) ** -0.25 * (1.0 + 5.0 / e) ** -0.15
@@ -123,7 +123,7 @@ def has_cross_sections(gas: str | Gas) -> bool:
 
 
 def relative_sigma(gas: str | Gas, particle: str) -> float:
-    """Return the relative one-sigma granted to the cross section of ``"electron"`` or ``"ion"``."""
+    """Return the relative one-sigma of the cross section of an ``"electron"`` or ``"ion"``."""
     table = _table(gas)
     return {"electron": table.electron_sigma, "ion": table.ion_sigma}[particle]
 
@@ -131,7 +131,7 @@ def relative_sigma(gas: str | Gas, particle: str) -> float:
 def electron_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     """Return the elastic momentum-transfer cross section of electrons on atoms, m².
 
-    Interpolated in the logarithms of both; beyond the table (1 meV … 1 keV) its ends are kept.
+    Log-log interpolation; constant beyond the table (1 meV … 1 keV).
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def electron_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     Raises
     ------
     NoCrossSection
-        For any other gas.
+        Any other gas.
     """
     table = _table(gas)
     e = np.maximum(np.asarray(energy, float), table.energy[0])
@@ -160,9 +160,14 @@ def ion_momentum_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> Floa
     Parameters
     ----------
     energy : array_like
-        ε of the ion that meets an atom at rest, eV (twice that in the centre of mass).
+        ε of the ion relative to an atom at rest, eV (twice that in the centre of mass).
     gas : str or Gas
         ``"Ar"`` or ``"He"``.
+
+    Raises
+    ------
+    NoCrossSection
+        Any other gas.
     """
     return _table(gas).ion_momentum(np.asarray(energy, float))
 
@@ -170,15 +175,20 @@ def ion_momentum_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> Floa
 def charge_exchange_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     """Return the resonant charge-exchange cross section, Q_m/2, m².
 
-    An ion that takes its partner's electron turns round in the centre of mass and loses twice its
+    Charge exchange reverses the ion's velocity in the centre of mass, which is a loss of twice its
     momentum there. In Phelps' model a collision is backward or isotropic, and half of the isotropic
-    ones exchange charge, too: Q_cx = Q_back + Q_iso/2 = Q_m/2.
+    ones exchange charge as well: Q_cx = Q_back + Q_iso/2 = Q_m/2.
 
     Parameters
     ----------
-    energy : array_like, eV
-        Energy of the ion in the laboratory frame, the atom at rest.
-    gas : str or Gas, optional
-        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    energy : array_like
+        ε of the ion relative to an atom at rest, eV (twice that in the centre of mass).
+    gas : str or Gas
+        ``"Ar"`` or ``"He"``.
+
+    Raises
+    ------
+    NoCrossSection
+        Any other gas.
     """
     return np.asarray(0.5 * ion_momentum_cross_section(energy, gas))

@@ -1,8 +1,8 @@
 """Frequencies, lengths and speeds of a magnetised plasma: SI units, temperatures in eV.
 
 Every function is vectorised and broadcasts its arguments; ions are singly charged. Frequencies
-``omega_*`` are angular, rad/s: divide by 2π for what a spectrum shows. A field of zero gives
-infinite Larmor radii, its sign does not matter.
+``omega_*`` are angular, rad/s: divide by 2π for the frequency in a spectrum. Without a field the
+Larmor radii are infinite; the sign of the field does not matter.
 
 The Debye length and the Bohm speed are those of :mod:`ishtar.langmuir`.
 
@@ -88,7 +88,7 @@ def omega_ci(b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     Parameters
     ----------
     b : array_like, T
-        Magnetic field; its sign does not count.
+        Magnetic field; its sign does not matter.
     gas : str or Gas, optional
         Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
     """
@@ -98,7 +98,7 @@ def omega_ci(b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
 def omega_lh(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
     """Return the lower hybrid frequency, rad/s.
 
-    ``1/ω² = 1/(ωci² + ωpi²) + 1/(ωce ωci)`` [2]_: √(ωce ωci) in a dense plasma, ωpi in a thin one.
+    ``1/ω² = 1/(ωci² + ωpi²) + 1/(ωce ωci)`` [2]_: √(ωce ωci) at high density, ωpi at low density.
 
     Parameters
     ----------
@@ -115,12 +115,12 @@ def omega_lh(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
 
 
 def thermal_speed_e(te: ArrayLike) -> Floats:
-    """Return √(e Te/mₑ), m/s, for ``te`` in eV: the formulary's thermal speed [1]_."""
+    """Return the electron thermal speed √(e Te/mₑ), m/s, for ``te`` in eV [1]_."""
     return _thermal(te, ELECTRON_MASS)
 
 
 def thermal_speed_i(ti: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return √(e Ti/mᵢ), m/s, for ``ti`` in eV [1]_.
+    """Return the ion thermal speed √(e Ti/mᵢ), m/s, for ``ti`` in eV [1]_.
 
     Parameters
     ----------
@@ -167,14 +167,14 @@ def sound_speed(te: ArrayLike, ti: ArrayLike = 0.0, gas: str | Gas = "Ar") -> Fl
 
 
 def alfven_speed(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return |B|/√(μ₀ ne mᵢ), m/s, for ``ne`` in 1/m³, ``b`` in T [1]_.
+    """Return the Alfvén speed |B|/√(μ₀ ne mᵢ), m/s, for ``ne`` in 1/m³, ``b`` in T [1]_.
 
     Parameters
     ----------
     ne : array_like, 1/m³
         Electron density.
     b : array_like, T
-        Magnetic field; its sign does not count.
+        Magnetic field; its sign does not matter.
     gas : str or Gas, optional
         Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
     """
@@ -183,19 +183,19 @@ def alfven_speed(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
 
 
 def larmor_radius_e(te: ArrayLike, b: ArrayLike) -> Floats:
-    """Return the electrons' √(e Te/mₑ)/ωce, m, for ``te`` in eV, ``b`` in T [1]_."""
+    """Return the electron Larmor radius √(e Te/mₑ)/ωce, m, for ``te`` in eV, ``b`` in T [1]_."""
     return _over(thermal_speed_e(te), omega_ce(b))
 
 
 def larmor_radius_i(ti: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the ions' √(e Ti/mᵢ)/ωci, m, for ``ti`` in eV, ``b`` in T [1]_.
+    """Return the ion Larmor radius √(e Ti/mᵢ)/ωci, m, for ``ti`` in eV, ``b`` in T [1]_.
 
     Parameters
     ----------
     ti : array_like, eV
         Ion temperature.
     b : array_like, T
-        Magnetic field; its sign does not count.
+        Magnetic field; its sign does not matter.
     gas : str or Gas, optional
         Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
     """
@@ -208,7 +208,7 @@ def skin_depth(ne: ArrayLike) -> Floats:
 
 
 def beta(ne: ArrayLike, te: ArrayLike, b: ArrayLike, ti: ArrayLike = 0.0) -> Floats:
-    """Return the plasma's pressure over the field's, e ne (Te + Ti)/(B²/2μ₀) [1]_.
+    """Return plasma over magnetic pressure, e ne (Te + Ti)/(B²/2μ₀) [1]_.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def beta(ne: ArrayLike, te: ArrayLike, b: ArrayLike, ti: ArrayLike = 0.0) -> Flo
     te : array_like, eV
         Electron temperature.
     b : array_like, T
-        Magnetic field; its sign does not count.
+        Magnetic field; its sign does not matter.
     ti : array_like, eV, optional
         Ion temperature.
     """
@@ -227,6 +227,6 @@ def beta(ne: ArrayLike, te: ArrayLike, b: ArrayLike, ti: ArrayLike = 0.0) -> Flo
 
 
 def _over(a: ArrayLike, b: ArrayLike) -> Floats:
-    """Return a/b, infinite where b is 0: without a field there is no Larmor circle."""
+    """Return a/b, infinite if b is 0, as the Larmor radius without a field."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.asarray(a, float) / np.asarray(b, float))

@@ -1,6 +1,6 @@
-"""Helicon waves in a uniform cylinder of plasma: wavelength for a density, and back.
+"""Helicon waves in a uniform plasma cylinder: wavelength from density, and density from wavelength.
 
-For ω_LH ≪ ω ≪ ω_ce and without the electrons' inertia and collisions the wave obeys
+For ω_LH ≪ ω ≪ ω_ce, neglecting electron inertia and collisions, the wave obeys
 
     k_tot k_par = ω μ₀ e ne / B,    k_tot² = k_par² + k_perp²
 
@@ -9,8 +9,8 @@ and the radial component of its field vanishes at the wall r = a, conducting or 
     m k_tot J_m(x) + k_par x J_m'(x) = 0,    x = k_perp a
 
 Hence x = 3.83 for m = 0; for m = +1 it falls from 3.83 (a thin column, k_par ≪ k_perp) to 2.40, for
-m = −1 it rises to 5.14. A real column is not uniform, and peaked profiles carry longer waves: take
-densities found in this way to be right within a factor of two.
+m = −1 it rises to 5.14. A real column is not uniform, and waves are longer for peaked profiles:
+densities from a wavelength are accurate within a factor of two.
 
 References
 ----------
@@ -40,11 +40,11 @@ _WIDE = {1: 2.404825557695773, -1: 5.135622301840683, 0: _THIN}
 
 
 class BadMode(IshtarError, ValueError):
-    """An azimuthal mode number that is not known here; ``m`` is what was asked for."""
+    """An azimuthal mode number that is not supported; ``m`` is the one requested."""
 
     def __init__(self, m: int) -> None:
         self.m = m
-        super().__init__(f"no helicon mode m = {m} here: use -1, 0 or 1")
+        super().__init__(f"helicon mode m = {m} is not supported: use -1, 0 or 1")
 
 
 def helicon_wavelength(
@@ -68,14 +68,19 @@ def helicon_wavelength(
     Returns
     -------
     numpy.ndarray
-        float64, shape of the broadcast.
+        float64, shape of the broadcast, m.
+
+    Raises
+    ------
+    BadMode
+        Any other ``m``.
     """
     omega = 2.0 * math.pi * frequency
     flux = ELEMENTARY_CHARGE * VACUUM_PERMEABILITY * omega * np.asarray(ne, float)
     product = flux / np.abs(np.asarray(b, float)) * radius**2  # k_tot k_par a²
     if m == 0:
         half = 0.5 * _THIN**2
-        # k_par² = −k_perp²/2 + √(k_perp⁴/4 + K²), in the form that does not cancel
+        # k_par² = −k_perp²/2 + √(k_perp⁴/4 + K²), in the form without cancellation
         k_par = product / np.sqrt(half + np.hypot(half, product))
     else:
         x, slant = _solve(product, lambda x, slant: x**2 * slant / _cos2(slant), m)
@@ -86,23 +91,28 @@ def helicon_wavelength(
 def helicon_density(
     wavelength: ArrayLike, b: ArrayLike, frequency: float, *, radius: float, m: int = 1
 ) -> Floats:
-    """Return the density, 1/m³, that carries a wave of this length along the field.
+    """Return the electron density, 1/m³, at which the wave has a wavelength along the field.
 
-    The inverse of :func:`helicon_wavelength`. An antenna
-    of length L drives waves of about 2L best.
+    The inverse of :func:`helicon_wavelength`. An antenna of length L best excites waves of about
+    2L.
 
     Parameters
     ----------
-    wavelength : array_like, m
-        Wavelength along the field.
-    b : array_like, T
-        Magnetic field; its sign does not count.
-    frequency : float, Hz
-        Frequency of the wave.
-    radius : float, m
-        Radius of the plasma column.
-    m : int, optional
-        Azimuthal mode number.
+    wavelength : array_like
+        Along the field, m.
+    b : array_like
+        Axial field, T; its sign does not matter.
+    frequency : float
+        Of the generator, Hz.
+    radius : float
+        Of the plasma column, m.
+    m : int
+        Azimuthal mode number, −1, 0 or 1.
+
+    Raises
+    ------
+    BadMode
+        Any other ``m``.
     """
     k_par = 2.0 * math.pi * radius / np.asarray(wavelength, float)
     k_tot = np.hypot(k_par, helicon_radial_root(k_par, m))
@@ -128,17 +138,17 @@ def helicon_radial_root(k_par_a: ArrayLike, m: int = 1) -> Floats:
 
 
 def _cos2(slant: Floats) -> Floats:
-    """Return 1 − (k_par/k_tot)², at least a little: rounding must not turn it negative."""
+    """Return 1 − (k_par/k_tot)², limited to positive values against rounding."""
     return np.maximum((1.0 - slant) * (1.0 + slant), 1e-30)
 
 
 def _solve(
     target: Floats, rises: Callable[[Floats, Floats], Floats], m: int
 ) -> tuple[Floats, Floats]:
-    """Return x and k_par/k_tot where ``rises(x, k_par/k_tot)`` is ``target``.
+    """Return x and k_par/k_tot at which the increasing ``rises(x, k_par/k_tot)`` is ``target``.
 
     Along the boundary condition the slant k_par/k_tot = −m J_m/(x J_m') goes from 0 to 1 while x
-    goes from the thin to the wide column's root, so that x alone is bisected.
+    goes from the root of a thin column to that of a wide one, so it suffices to bisect x.
     """
     from scipy.special import jv, jvp
 

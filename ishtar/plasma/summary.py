@@ -1,4 +1,4 @@
-"""All parameters of a plasma at once, each with its uncertainty and unit."""
+"""All plasma parameters at once, each with its uncertainty and unit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ishtar.errors import IshtarError
 from ishtar.gases import Gas
 from ishtar.gases import gas as _gas
 from ishtar.langmuir.theory import ELECTRON_MASS
-from ishtar.measured import Measured
 from ishtar.plasma import collisions as c
 from ishtar.plasma import formulary as f
 from ishtar.plasma.cross_sections import has_cross_sections, relative_sigma
 from ishtar.plasma.helicon import helicon_density, helicon_wavelength
 from ishtar.plasma.propagate import propagate
+from ishtar.quantity import Measured
 
 __all__ = ["BadPlasma", "summary"]
 
@@ -66,12 +66,12 @@ _UNITS = {
 
 
 class BadPlasma(IshtarError, ValueError):
-    """An input from which no plasma can be computed; ``name`` says which."""
+    """An input that is not physical; ``name`` is its name."""
 
     def __init__(self, name: str, value: object) -> None:
         self.name, self.value = name, value
         super().__init__(
-            f"{name} = {value} {_INPUT_UNITS[name]} makes no plasma: give a finite, positive number"
+            f"{name} = {value} {_INPUT_UNITS[name]} is not physical: give a finite, positive number"
         )
 
 
@@ -90,14 +90,14 @@ def summary(
 ) -> dict[str, Measured]:
     """Return frequencies, lengths, speeds, collision rates and the helicon wave of a plasma.
 
-    Sigmas are propagated to first order from independent inputs; a bare number is taken as exact
-    (a stated choice, as for ``ti`` and ``t_gas`` here). The uncertainties of the cross sections are
-    added to what depends on them.
+    Sigmas are propagated to first order from independent inputs; a plain number counts as exact (a
+    stated choice, as for the defaults of ``ti`` and ``t_gas``). The uncertainties of the cross
+    sections are included.
 
     Parameters
     ----------
     ne, te : Measured or float
-        Electron density, 1/m³, and temperature, eV. A `Measured` may have any unit that fits.
+        Electron density, 1/m³, and temperature, eV. A `Measured` may have any compatible unit.
     b : Measured or float
         Magnetic field, T; 0 for none.
     pressure : Measured or float
@@ -109,22 +109,26 @@ def summary(
     t_gas : Measured or float
         Gas temperature, K.
     radius : Measured or float, optional
-        Of the plasma column, m: together with ``helicon_frequency``, Hz, it adds
-        ``helicon_wavelength`` (m = +1), and with ``antenna_length``, m, ``helicon_density``, that
-        at which the wavelength is twice the antenna's length.
+        Of the plasma column, m. With ``helicon_frequency`` it adds ``helicon_wavelength``
+        (m = +1), and with ``antenna_length`` also ``helicon_density``, at which the wavelength is
+        twice the antenna length.
+    helicon_frequency : Measured or float, optional
+        Of the generator, Hz.
+    antenna_length : Measured or float, optional
+        m.
 
     Returns
     -------
     dict of str to Measured
-        Frequencies ``f_*`` in Hz; ``hall_e`` and ``hall_i`` are ω_c over all collisions of that
-        particle with momentum loss. What needs cross sections is NaN for gases that have none here.
+        Frequencies ``f_*`` in Hz; ``hall_e`` and ``hall_i`` are ω_c over the total rate of momentum
+        loss of that particle. Results that need cross sections are NaN for gases without them.
 
     Raises
     ------
     BadPlasma
         An input is not finite or not positive (``b``: not finite).
     UnitError
-        A unit that does not fit.
+        A unit is not compatible.
     """
     gas = _gas(gas)
     values, sigmas = {}, {}
@@ -153,7 +157,7 @@ def summary(
 
 
 def _number(name: str, quantity: Measured | float) -> tuple[float, float]:
-    """Return an input and its sigma in the unit that the formulas take."""
+    """Return an input and its sigma in the unit of the formulas."""
     if not isinstance(quantity, Measured):
         value, sigma = float(quantity), 0.0
     else:
@@ -214,8 +218,8 @@ def _parameters(gas: Gas) -> Callable[..., dict[str, Any]]:
             "mean_free_path_en": f.mean_speed(te, ELECTRON_MASS) / en,
             "mean_free_path_in": f.mean_speed(ti, gas.ion_mass) / cx,
             "hall_e": f.omega_ce(b) / (ei + en),
-            # an exchange of charge costs an ion twice its momentum in the centre of mass, which
-            # is half of that in the room: the rate of momentum loss is that of the exchange
+            # charge exchange costs an ion twice its momentum in the centre of mass, which is half
+            # of that in the laboratory: the rate of momentum loss is that of charge exchange
             "hall_i": f.omega_ci(b, gas) / cx,
         }
         if radius is not None and helicon_frequency is not None:

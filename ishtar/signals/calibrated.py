@@ -23,7 +23,7 @@ from ishtar.calibration import Calibration
 from ishtar.calibration.steps import Filter, Quiet, Transform, changes, derivative
 from ishtar.calibration.transforms import QuietOffset
 from ishtar.errors import MissingCalibration, TimeBaseError, UnitError
-from ishtar.means import Mean, mean_of
+from ishtar.quantity import Mean, mean_of
 from ishtar.signals.flags import Flags, Mask, flags
 from ishtar.signals.min_max import NOWHERE, Curve, Edges, channel_blocks, even_edges, image, walk
 from ishtar.signals.samples import Changes, ChannelSamples, OfFiles, clipped_walk

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.inputs.attributes import Attributes
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.signals.provenance import Story
 from ishtar.signals.samples import Sampled
 from ishtar.signals.time_base import TimeBase

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.means import mean_of, root_sum_square
-from ishtar.measured import Measured
+from ishtar.quantity import Measured, mean_of, root_sum_square
 from ishtar.signals.align import Method
 from ishtar.signals.align import resample as resampled
 from ishtar.signals.arrays import array_over, envelope_over

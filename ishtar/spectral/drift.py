@@ -1,4 +1,4 @@
-"""A line whose frequency runs evenly during the record, which looks like several that stand."""
+"""A line whose frequency drifts linearly during the record, which looks like several lines."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 __all__ = ["Drift", "fit_drift"]
 
 Floats = NDArray[np.float64]
-_SAMPLES, _FINE = 1024, 16  # of the window; points of a bin
-_MOMENTS = 32  # of the record, over which segments are averaged
+_SAMPLES, _FINE = 1024, 16  # of the window; points per bin
+_SHIFTS = 32  # positions of segments along the drift
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """Where the middle is (bins), how far it runs (bins), the power of a peak, Σ (misfit/σ)²."""
+    """Mean place (bins), drift over the record (bins), power of a peak, Σ (misfit/σ)²."""
 
     place: float
     run: float
@@ -27,7 +27,7 @@ class Drift:
 def fit_drift(
     index: NDArray[np.int64], above: Floats, sigma: Floats, window: str, segments: float
 ) -> Drift:
-    """Return the drifting line that fits best.
+    """Return the best fit of a drifting line.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def fit_drift(
 
 
 def _shape(x: Floats, run: float, taper: Floats, segments: float) -> Floats:
-    """Return the mean density of a line that runs over ``run`` bins, x bins from its middle."""
+    """Return the mean density of a line that drifts by ``run`` bins, x bins from its middle."""
     n = taper.size
     t = (np.arange(n) - 0.5 * n) / n
     wave = taper * np.exp(1j * np.pi * run / segments * t**2)
@@ -73,5 +73,5 @@ def _shape(x: Floats, run: float, taper: Floats, segments: float) -> Floats:
     if segments <= 1.0:
         return np.asarray(np.interp(x, at, power))
     far = 0.5 * run * (1.0 - 1.0 / segments)
-    moved = np.linspace(-far, far, _MOMENTS)
-    return np.asarray(np.mean([np.interp(x - d, at, power) for d in moved], axis=0))
+    shifts = np.linspace(-far, far, _SHIFTS)
+    return np.asarray(np.mean([np.interp(x - d, at, power) for d in shifts], axis=0))

@@ -1,12 +1,12 @@
-"""What lines of a spectrum, with their interference, make of its bins.
+"""The model of several lines in the bins of a spectrum, including their interference.
 
-The mean density of sines of powers P_a, ν_a bins from 0, seen through a window of shape W, is
+The mean density of sines of powers P_a, ν_a bins from 0, through a window of transform W, is
 
     Σ_a P_a W(i − ν_a)² + 2 Σ_a<b c_ab √(P_a P_b) W(i − ν_a) W(i − ν_b)
 
-where c_ab, −1 … 1, is the cosine of their phases' difference in the middle of a segment, averaged
-over the segments. A sine interferes with its own image beyond 0 or the Nyquist frequency in the
-same way. All but the ν are linear and solved for at each step (variable projection); a c has a
+where c_ab, −1 … 1, is the cosine of their phase difference in the middle of a segment, averaged
+over the segments. A sine interferes in the same way with its own image beyond 0 or the Nyquist
+frequency. All unknowns but ν are linear and solved for at each step (variable projection); c has a
 prior of ±1.
 """
 
@@ -25,30 +25,30 @@ __all__ = ["Bins", "Columns", "Outsider", "above", "bin_sigma", "columns_of", "s
 
 Floats = NDArray[np.float64]
 
-_LEAST_COLUMN = 1e-9  # of the largest
-_SHAPE = 1e-6  # how well the lobe is known, as a share
+_MIN_COLUMN = 1e-9  # of the largest
+_SHAPE = 1e-6  # relative accuracy of the lobe
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bins:
-    """What is fitted: densities of neighbouring bins, and what is known of them.
+    """The neighbouring bins of a fit.
 
     Parameters
     ----------
     index : numpy.ndarray
         (n,), of the bins in the spectrum.
     psd, floor : numpy.ndarray
-        (n,), the density and the noise's share in it.
+        (n,), density, and its part due to noise.
     averages : float
         Independent segments.
     share : (float, float)
-        Variance of an amplitude and of a frequency over that of one segment.
+        Variance of an amplitude and of a frequency relative to that of one segment.
     nyquist : float
         In bins.
     threshold : float
-        Density of a bin over the floor above which noise alone would be a surprise.
+        Density over the floor that noise alone hardly ever exceeds.
     shape : float
-        How well the lobe is known, as a share of the peak's amplitude.
+        Accuracy of the lobe relative to the amplitude of the peak.
     """
 
     index: NDArray[np.int64]
@@ -63,7 +63,7 @@ class Bins:
 
 @dataclass(frozen=True, kw_only=True)
 class Outsider:
-    """A line further away, whose wings reach into the bins: place (bins) and power."""
+    """A distant line whose wings extend into the bins: place (bins) and power."""
 
     place: float
     power: float
@@ -71,7 +71,7 @@ class Outsider:
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """The linear part at given places: columns, their slopes in the places, priors."""
+    """The linear part at given places: columns, their derivatives by the places, priors."""
 
     pairs: list[tuple[int, int]]
     values: Floats
@@ -87,14 +87,14 @@ def columns_of(
     powers: Floats,
     only: list[tuple[int, int]] | None = None,
 ) -> Columns:
-    """Return what each unknown adds to the density, or those that are named.
+    """Return the contribution of each unknown to the density, or of those in ``only``.
 
     A pair (a, a) is a line, (a, b) with a < b the interference of two, (b, a) that with the images,
     (a, −1) that with its own image, (a, −2 − k) that with outsider k.
     """
     i = bins.index[:, None].astype(float)
     w, slope = lobe.at(i - nu), -lobe.slope_at(i - nu)
-    # of the two images the nearer one counts; the mean that was taken away is one at 0, too
+    # only the nearer of the two images matters; subtracting the mean adds one at 0 as well
     low = nu < 0.5 * bins.nyquist
     image = np.where(low, i + nu, i + nu - 2.0 * bins.nyquist)
     v = lobe.at(image)
@@ -143,7 +143,7 @@ def columns_of(
 
 
 def bin_sigma(bins: Bins, signal: Floats) -> Floats:
-    """Return one sigma of each bin under a density of lines."""
+    """Return one sigma of each bin for a density ``signal`` of the lines."""
     top = float(signal.max())
     known = bins.shape * np.sqrt(top * signal) + 1e-13 * top
     variance = 2.0 * bins.floor * signal * bins.share[0] + bins.floor**2 / bins.averages
@@ -151,7 +151,7 @@ def bin_sigma(bins: Bins, signal: Floats) -> Floats:
 
 
 def above(bins: Bins, lobe: Lobe, outsiders: tuple[Outsider, ...]) -> Floats:
-    """Return the densities above the floor, and above the wings of lines further away."""
+    """Return the densities above the floor and the wings of distant lines."""
     wings = np.zeros(bins.psd.size)
     for other in outsiders:
         wings += other.power * lobe.at(bins.index - other.place) ** 2
@@ -159,14 +159,14 @@ def above(bins: Bins, lobe: Lobe, outsiders: tuple[Outsider, ...]) -> Floats:
 
 
 def column_scale(rows: Floats, places: int = 0) -> Floats:
-    """Return what to divide columns by, so that they weigh the same: their norms.
+    """Return the norms of the columns, to scale them to equal weight.
 
-    A line whose lobe hardly reaches the bins that are fitted has next to no column: blown up to the
-    norm of the others it would get any power that there is. It is left as small as it is. The first
-    ``places`` columns are slopes, in another unit.
+    The column of a line whose lobe hardly extends into the bins is nearly zero: scaled to the norm
+    of the others, it could get any power. So the norms have a lower limit. The first ``places``
+    columns are derivatives, in another unit.
     """
     norm = np.linalg.norm(rows, axis=0) + 1e-300
-    norm[places:] = np.maximum(norm[places:], _LEAST_COLUMN * float(norm[places:].max()))
+    norm[places:] = np.maximum(norm[places:], _MIN_COLUMN * float(norm[places:].max()))
     return np.asarray(norm)
 
 

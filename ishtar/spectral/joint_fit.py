@@ -1,8 +1,8 @@
-"""Neighbouring lines in a spectrum, fitted together.
+"""Joint fit of neighbouring lines in a spectrum.
 
-Places and powers of the lines that `interference` describes, by Levenberg's and Marquardt's method.
-Lines are added until what is left is noise. Sigmas come from the covariance of the bins: noise
-times line, with the correlation that the window brings between bins, and noise times noise.
+Fits places and powers of the lines in the model of `interference` by the Levenberg–Marquardt
+method, and adds lines until the residual is noise. Sigmas come from the covariance of the bins:
+noise times line, with the correlation between bins due to the window, and noise times noise.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from ishtar.spectral.lobe import Lobe
 __all__ = ["Fit", "density", "fit_lines"]
 
 Floats = NDArray[np.float64]
-_MOST = 6  # lines that are fitted together
-_NEAR = 16  # bins at which wings tell a leaky window from others
+_MAX_LINES = 6  # fitted together
+_NEAR = 16  # bins, the distance at which leakage is compared
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Lines that were fitted together.
+    """Result of a joint fit.
 
     Parameters
     ----------
@@ -45,11 +45,13 @@ class Fit:
     covariance : numpy.ndarray
         (2m, 2m), of places, then powers.
     excess : float
-        Largest misfit of a bin over what noise does; above 1 the lines are not all there is.
+        Largest misfit of a bin relative to the limit for noise; above 1, lines are missing.
     misfit : float
         χ² over the degrees of freedom.
-    sound : bool
-        Whether these can be sines: positive powers that interfere no more than fully.
+    cost : float
+        χ² including priors.
+    physical : bool
+        Whether these can be sines: positive powers, interference at most complete.
     """
 
     places: Floats
@@ -58,28 +60,28 @@ class Fit:
     excess: float
     misfit: float
     cost: float
-    sound: bool
+    physical: bool
     model: Floats = field(repr=False)
     coefficients: Mapping[tuple[int, int], float] = field(repr=False)
 
 
 def fit_lines(bins: Bins, lobe: Lobe, places: Floats, outsiders: tuple[Outsider, ...] = ()) -> Fit:
-    """Return the lines of some bins: those at ``places`` and what else the bins call for.
+    """Fit the lines of some bins: those at ``places`` and others that the bins require.
 
-    Lines are added, each where it helps most, until what is left is noise.
+    Lines are added, each where it improves the fit most, until the residual is noise.
     """
-    at = _descend(bins, lobe, _between(bins, np.asarray(places, float)), outsiders)
-    fit = _shaken(bins, lobe, _weighed(bins, lobe, at, outsiders), outsiders)
-    while fit.excess > 1.0 and fit.places.size < _MOST:
+    at = _descend(bins, lobe, _off_bins(bins, np.asarray(places, float)), outsiders)
+    fit = _from_perturbed(bins, lobe, _evaluated(bins, lobe, at, outsiders), outsiders)
+    while fit.excess > 1.0 and fit.places.size < _MAX_LINES:
         more = _with_another(bins, lobe, fit, outsiders)
         if more is None:
             break
-        fit = _shaken(bins, lobe, more, outsiders)
+        fit = _from_perturbed(bins, lobe, more, outsiders)
     return fit
 
 
-def _shaken(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> Fit:
-    """Return the best fit from places moved a little: a narrow lobe has more than one minimum."""
+def _from_perturbed(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> Fit:
+    """Return the best fit from perturbed places: with a narrow lobe there are several minima."""
     m = fit.places.size
     leaky = lobe.leakage[_NEAR] > 1e-5
     if m > 3 or not ((leaky and m > 1) or fit.misfit > 2.0 or fit.excess > 1.0):
@@ -92,14 +94,14 @@ def _shaken(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -
     costs = [solve(columns_of(bins, lobe, x, outsiders, powers), y, sigma)[2] for x in starts]
     for k in np.argsort(costs)[:4]:
         at = _descend(bins, lobe, starts[k], outsiders)
-        found = _weighed(bins, lobe, at, outsiders)
-        if found.sound >= fit.sound and found.cost < fit.cost:
+        found = _evaluated(bins, lobe, at, outsiders)
+        if found.physical >= fit.physical and found.cost < fit.cost:
             fit = found
     return fit
 
 
-def _between(bins: Bins, places: Floats) -> Floats:
-    """Return places off the bins: exactly on one, the slope of a lobe is 0 in all bins."""
+def _off_bins(bins: Bins, places: Floats) -> Floats:
+    """Return places moved off the bins: exactly on one, the slope of a lobe is 0 in all bins."""
     wave = np.sqrt(bins.psd)
     found = places.copy()
     for k, place in enumerate(places):
@@ -113,7 +115,7 @@ def _between(bins: Bins, places: Floats) -> Floats:
 def density(
     fit: Fit, bins: Bins, lobe: Lobe, outsiders: tuple[Outsider, ...], index: NDArray[np.int64]
 ) -> Floats:
-    """Return what the lines of a fit, with their interference, make of any bins."""
+    """Return the density of the lines of a fit, with their interference, in any bins."""
     wide = replace(bins, index=index)
     pairs = list(fit.coefficients)
     powers = np.maximum(fit.powers, 1e-300)
@@ -122,9 +124,9 @@ def density(
     return np.asarray(columns.values @ g)
 
 
-def _powers_of(columns: Columns, g: Floats, m: int, least: float) -> Floats:
+def _powers_of(columns: Columns, g: Floats, m: int, minimum: float) -> Floats:
     powers = np.array([g[columns.pairs.index((a, a))] for a in range(m)])
-    return np.asarray(np.maximum(powers, least))
+    return np.asarray(np.maximum(powers, minimum))
 
 
 def _descend(
@@ -134,14 +136,14 @@ def _descend(
     outsiders: tuple[Outsider, ...],
     rounds: int = 3,
 ) -> Floats:
-    """Return the places that fit best, from a start; Levenberg and Marquardt's way."""
+    """Return the places of the best fit from a start, by the Levenberg–Marquardt method."""
     nu = start.copy()
     y = above(bins, lobe, outsiders)
     signal = np.maximum(y, 0.0)
     powers = _near(bins, signal, nu)
-    least = 1e-9 * float(signal.max()) + 1e-300
+    minimum = 1e-9 * float(signal.max()) + 1e-300
     low, high = float(bins.index[0]), float(bins.index[-1])
-    for _ in range(rounds):  # the weights follow from what is fitted
+    for _ in range(rounds):  # the weights follow from the fit
         sigma = bin_sigma(bins, signal)
         damping = 1e-3
         columns = columns_of(bins, lobe, nu, outsiders, powers)
@@ -162,9 +164,9 @@ def _descend(
                 damping *= 8.0
                 if damping > 1e6:
                     break
-        powers = _powers_of(columns, g, nu.size, least)
+        powers = _powers_of(columns, g, nu.size, minimum)
         signal = np.maximum(columns.values @ g, 0.0)
-        signal = np.maximum(signal, least)
+        signal = np.maximum(signal, minimum)
     return nu
 
 
@@ -197,33 +199,33 @@ def _step(
     return np.asarray(found[:m])
 
 
-def _weighed(bins: Bins, lobe: Lobe, nu: Floats, outsiders: tuple[Outsider, ...]) -> Fit:
-    """Return the fit at places that were found, with its covariance and what it leaves."""
+def _evaluated(bins: Bins, lobe: Lobe, nu: Floats, outsiders: tuple[Outsider, ...]) -> Fit:
+    """Return the fit at given places, with its covariance and misfit."""
     m = nu.size
     y = above(bins, lobe, outsiders)
     signal = np.maximum(y, 0.0)
     powers = _near(bins, signal, nu)
-    least = 1e-9 * float(signal.max()) + 1e-300
+    minimum = 1e-9 * float(signal.max()) + 1e-300
     for _ in range(3):
         sigma = bin_sigma(bins, signal)
         columns = columns_of(bins, lobe, nu, outsiders, powers)
         g, residual, cost = solve(columns, y, sigma)
-        powers = _powers_of(columns, g, m, least)
-        signal = np.maximum(columns.values @ g, least)
+        powers = _powers_of(columns, g, m, minimum)
+        signal = np.maximum(columns.values @ g, minimum)
     covariance = _covariance(bins, lobe, columns, g, nu, signal, sigma)
     noise_like = (bins.threshold - 1.0) * bins.floor
     limit = noise_like + 6.0 * np.sqrt(np.maximum(sigma**2 - bins.floor**2 / bins.averages, 0.0))
-    inner = slice(2, -2)  # what is next door begins at the ends
+    inner = slice(2, -2)  # neighbouring lines begin at the ends
     index = [m + columns.pairs.index((a, a)) for a in range(m)]
     keep = np.r_[np.arange(m), index]
     raw = g[[k - m for k in index]]
     spread = np.sqrt(np.maximum(np.diag(covariance)[index], 0.0))
-    sound = bool(np.all(raw > 3.0 * spread))
+    physical = bool(np.all(raw > 3.0 * spread))
     for k, (a, b) in enumerate(columns.pairs):
-        if a < b and sound:
+        if a < b and physical:
             most = math.sqrt(raw[a] * raw[b])
-            sound = abs(g[k]) < 1.1 * most + 3.0 * math.sqrt(covariance[m + k, m + k])
-    # noise alone is no sum of many causes: its large squares do not count
+            physical = abs(g[k]) < 1.1 * most + 3.0 * math.sqrt(covariance[m + k, m + k])
+    # bins of noise alone are not Gaussian: exclude their large squares
     seen = 2.0 * signal * bins.share[0] > 10.0 * bins.floor / bins.averages
     freedom = max(int(seen.sum()) - m - len(columns.pairs), 1)
     misfit = float(np.sum((residual / sigma)[seen] ** 2)) / freedom
@@ -234,7 +236,7 @@ def _weighed(bins: Bins, lobe: Lobe, nu: Floats, outsiders: tuple[Outsider, ...]
         excess=float(np.max((np.abs(residual) / limit)[inner])),
         misfit=misfit,
         cost=cost,
-        sound=sound,
+        physical=physical,
         model=columns.values @ g,
         coefficients=dict(zip(columns.pairs, g.tolist(), strict=True)),
     )
@@ -269,7 +271,7 @@ def _covariance(
 
 
 def _products(bins: Bins, w: Floats, columns: Columns, g: Floats, m: int) -> Floats:
-    """Return the mean product of the lines' waves, (n_bins, m), in every two bins."""
+    """Return the mean product of the lines' amplitudes, (n_bins, m), for all pairs of bins."""
     powers = _powers_of(columns, g, m, 0.0)
     strength = np.diag(powers)
     for k, (a, b) in enumerate(columns.pairs):
@@ -280,8 +282,8 @@ def _products(bins: Bins, w: Floats, columns: Columns, g: Floats, m: int) -> Flo
 
 
 def _with_another(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> Fit | None:
-    """Return the fit with one more line where it helps most, or two; None where none helps."""
-    most = _most_left(bins, lobe, fit, outsiders)
+    """Return the fit with one or two more lines where they help most; None if none helps."""
+    most = _largest_residual(bins, lobe, fit, outsiders)
     worst = int(np.argmin(np.abs(fit.places - most)))
     spacing = lobe.resolves / 3.0
     starts = []
@@ -297,7 +299,7 @@ def _with_another(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, .
         split[worst] -= apart
         starts.append(split)
     found = _best_of(bins, lobe, fit, starts, outsiders)
-    if found is None:  # two side bands, each of which looks like nothing without the other
+    if found is None:  # two side bands, neither of which helps without the other
         sides = spacing * np.arange(2, 13, dtype=float)
         middle = fit.places[worst]
         pairs = [np.append(fit.places, (middle - a, middle + a)) for a in sides]
@@ -305,8 +307,8 @@ def _with_another(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, .
     return found
 
 
-def _most_left(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> int:
-    """Return the bin in which a fit leaves most."""
+def _largest_residual(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]) -> int:
+    """Return the bin with the largest residual of a fit."""
     left = np.abs(above(bins, lobe, outsiders) - fit.model)
     return int(bins.index[int(np.argmax(left))])
 
@@ -314,7 +316,7 @@ def _most_left(bins: Bins, lobe: Lobe, fit: Fit, outsiders: tuple[Outsider, ...]
 def _best_of(
     bins: Bins, lobe: Lobe, fit: Fit, starts: list[Floats], outsiders: tuple[Outsider, ...]
 ) -> Fit | None:
-    """Return the best fit from several starts if it is sound and much better than ``fit``."""
+    """Return the best fit from several starts if physical and significantly better than ``fit``."""
     y = above(bins, lobe, outsiders)
     sigma = bin_sigma(bins, np.maximum(fit.model, 0.0))
     signal = np.maximum(y, 0.0)
@@ -322,32 +324,32 @@ def _best_of(
     for start in starts:
         columns = columns_of(bins, lobe, start, outsiders, _near(bins, signal, start))
         costs.append(solve(columns, y, sigma)[2])
-    sound: list[Fit] = []
+    physical: list[Fit] = []
     for k in np.argsort(costs)[:5]:
         at = _descend(bins, lobe, starts[k], outsiders)
-        found = _weighed(bins, lobe, at, outsiders)
-        if found.sound:
-            sound.append(found)
-    if not sound:
+        found = _evaluated(bins, lobe, at, outsiders)
+        if found.physical:
+            physical.append(found)
+    if not physical:
         return None
-    best = min(sound, key=lambda found: found.cost)
-    best = _with_rivals(best, sound)
+    best = min(physical, key=lambda found: found.cost)
+    best = _with_other_minima(best, physical)
     sigma = bin_sigma(bins, np.maximum(best.model, 0.0))
     before = float(np.sum(((y - fit.model) / sigma) ** 2))
     after = float(np.sum(((y - best.model) / sigma) ** 2))
     return best if before - after > 25.0 else None
 
 
-def _with_rivals(best: Fit, sound: list[Fit]) -> Fit:
-    """Return a fit whose sigmas hold other minima that noise could as well have made the lowest."""
+def _with_other_minima(best: Fit, physical: list[Fit]) -> Fit:
+    """Return a fit whose sigmas include other minima that may be the true one, given the noise."""
     m, order = best.places.size, np.argsort(best.places)
     covariance = best.covariance.copy()
-    for other in sound:
+    for other in physical:
         if other.places.size == m and other.cost < best.cost + 9.0:
-            theirs = np.argsort(other.places)
-            for mine, its in zip(order, theirs, strict=True):
-                place = other.places[its] - best.places[mine]
-                power = other.powers[its] - best.powers[mine]
-                covariance[mine, mine] = max(covariance[mine, mine], place**2)
-                covariance[m + mine, m + mine] = max(covariance[m + mine, m + mine], power**2)
+            other_order = np.argsort(other.places)
+            for k, j in zip(order, other_order, strict=True):
+                place = other.places[j] - best.places[k]
+                power = other.powers[j] - best.powers[k]
+                covariance[k, k] = max(covariance[k, k], place**2)
+                covariance[m + k, m + k] = max(covariance[m + k, m + k], power**2)
     return replace(best, covariance=covariance)

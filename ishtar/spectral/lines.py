@@ -1,9 +1,9 @@
-"""Lines in a spectrum: where, how strong, and which generator, harmonic or beat each one is.
+"""Lines in a spectrum: frequency, amplitude, and the generator, harmonic or beat each one is.
 
-A line is what stands out of the local noise floor (a running median) by more than chance allows.
-Neighbours are fitted together, with their interference: two sines 2 to 12 bins apart (3 to 12 with
-Blackman and Harris's window, 4 to 12 with the flat top) get their own amplitudes and frequencies,
-down to 1:0.01. What cannot be told apart, drifts, or comes and goes is one line that is not
+A line is a peak that exceeds the local noise floor (a running median) significantly. Neighbours are
+fitted together, with their interference: two sines 2 to 12 bins apart (3 to 12 with a
+Blackman–Harris window, 4 to 12 with the flat top) get their own amplitudes and frequencies, down to
+1:0.01. Lines that cannot be separated, drift or are intermittent become one line that is not
 `resolved`, with wide sigmas.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 from ishtar.spectral.measured_lines import measure_lines
 from ishtar.spectral.welch import BadSpectrum
 
@@ -27,7 +27,7 @@ __all__ = ["ExpectedLine", "Line", "expected_lines", "find_lines"]
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedLine:
-    """Where a harmonic or a beat should be.
+    """The expected frequency of a harmonic or beat.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class ExpectedLine:
     terms : mapping of str to int
         Multiples of the fundamentals, ``{"helicon": 1, "ICRF": -1}``.
     frequency_hz : float
-        Where it shows in the spectrum.
+        Frequency in the spectrum.
     folded : bool
-        Whether it shows as an alias: it is above half the sampling rate.
+        Whether it is an alias, from above half the sampling rate.
     """
 
     label: str
@@ -54,25 +54,25 @@ class ExpectedLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line that was found.
+    """A line of a spectrum.
 
     Parameters
     ----------
     label : str
-        What it is, as in `ExpectedLine`; empty if nothing known fits.
+        Label of the `ExpectedLine`; empty if none matches.
     frequency : Measured
-        Hz, as it shows in the spectrum.
+        Hz, in the spectrum.
     amplitude : Measured
         Of the sine, in the signal's unit (its root mean square over the time, times √2).
     excess_db : float
         Peak of the density over the noise floor.
     resolved : bool
-        False where there is more than one line, or one that is no sine of one frequency, and
-        neither can be told: frequency and amplitude are those of all the power, the sigmas wide.
+        False for several lines that cannot be separated, or one that is not a sine of constant
+        frequency: frequency and amplitude are those of the total power, with wide sigmas.
     expected : ExpectedLine or None
-        What it was identified with.
+        The expected line that matches best.
     also : tuple of str
-        Labels that fit at this resolution as well, likeliest first.
+        Labels of other matches at this resolution, most likely first.
     """
 
     label: str
@@ -102,11 +102,20 @@ def expected_lines(
     beats : int
         Highest n + m of a beat, n, m ≥ 1; below 2 there are none.
     sample_rate_hz : float, optional
-        Where given, frequencies above half of it are folded to where they show.
+        If given, frequencies above half of it are folded to their aliases.
+
+    Returns
+    -------
+    tuple of ExpectedLine
+
+    Raises
+    ------
+    BadSpectrum
+        A fundamental is not finite and positive.
     """
     for name, f in fundamentals.items():
         if not (math.isfinite(f) and f > 0.0):
-            raise BadSpectrum(f"a fundamental of {f} Hz for {name!r} does not exist: correct it")
+            raise BadSpectrum(f"fundamental {name!r} is {f} Hz: give a positive frequency")
     lines = [{name: n} for name in fundamentals for n in range(1, harmonics + 1)]
     for a, b in itertools.combinations(fundamentals, 2):
         for n, m in itertools.product(range(1, max(beats, 1)), repeat=2):
@@ -122,7 +131,7 @@ def _expected(
     f = sum(n * fundamentals[name] for name, n in terms.items())
     if f < 0.0:
         terms, f = {name: -n for name, n in terms.items()}, -f
-    parts = sorted(terms.items(), key=lambda item: -item[1])  # what is taken away comes last
+    parts = sorted(terms.items(), key=lambda item: -item[1])  # subtracted terms last
     label = ""
     for name, n in parts:
         sign = ("" if n > 0 else "−") if not label else (" + " if n > 0 else " − ")
@@ -146,49 +155,54 @@ def find_lines(
     false_alarm: float = 1e-3,
     max_lines: int = 100,
 ) -> tuple[Line, ...]:
-    """Return the lines of a spectrum, by frequency, with what each one is.
+    """Return the lines of a spectrum, by frequency, with their labels.
 
-    First the fundamentals are looked for, and where they are found their measured frequencies
-    predict harmonics and beats: a generator that is 50 ppm off carries its harmonics with it.
+    Fundamentals are identified first; their measured frequencies then predict harmonics and beats:
+    if a generator is off by 50 ppm, so are its harmonics.
 
     Parameters
     ----------
     spectrum : xarray.Dataset
         From :func:`~ishtar.spectral.spectrum`.
     fundamentals : mapping of str to float, optional
-        Nominal frequencies by name, Hz. Those above half the sampling rate are looked for where
-        they are folded to; then state a ``tolerance`` that is small against the rate.
+        Nominal frequencies by name, Hz. Those above half the sampling rate are searched for at
+        their aliases; then give a ``tolerance`` that is small compared with the rate.
     harmonics, beats : int
         As in :func:`expected_lines`.
     tolerance : float or mapping of str to float
-        How far a generator may be from its nominal frequency, as a share of it; of all, or of each
-        by its name: one that is tuned, and one that a crystal holds.
+        Relative deviation of a generator from its nominal frequency: one for all, or one per name,
+        as for a tuned generator and one with a crystal.
     false_alarm : float
-        Chance that Gaussian noise alone brings a line into a whole spectrum.
+        Probability that Gaussian noise alone adds a line to a whole spectrum.
     max_lines : int
-        The strongest ones are kept.
+        Only the strongest are returned.
 
     Returns
     -------
     tuple of Line
-        Sigmas hold the noise around the line, how well it is told from its neighbours, and the
-        noise's own power in the lobe. They do not hold the error of the recorder's clock. Lines
-        closer than the window resolves (1.5 bins of a Hann window), a line that drifts, comes and
-        goes or wobbles are one line that is not ``resolved``.
+        Sigmas include the noise around the line and in its lobe, and the separation from its
+        neighbours, but not the error of the recorder's clock. Lines closer than the resolution of
+        the window (1.5 bins of a Hann window), and a line that drifts, is intermittent or
+        modulated, are one line that is not ``resolved``.
+
+    Raises
+    ------
+    BadSpectrum
+        The spectrum has too few bins, or fundamentals and tolerances do not match.
     """
-    facts = spectrum.attrs
+    attrs = spectrum.attrs
     found = [
         Line(
             label="",
             frequency=Measured(x.frequency, x.frequency_sigma, "Hz"),
-            amplitude=Measured(x.amplitude, x.amplitude_sigma, facts["unit"]),
+            amplitude=Measured(x.amplitude, x.amplitude_sigma, attrs["unit"]),
             excess_db=x.excess_db,
             resolved=x.resolved,
         )
         for x in measure_lines(spectrum, false_alarm, max_lines)
     ]
     nominal = dict(fundamentals or {})
-    return _identify(found, nominal, facts, harmonics, beats, _of_each(tolerance, nominal))
+    return _identify(found, nominal, attrs, harmonics, beats, _of_each(tolerance, nominal))
 
 
 def _of_each(
@@ -198,8 +212,8 @@ def _of_each(
         return dict.fromkeys(nominal, tolerance)
     if tolerance.keys() != nominal.keys():
         raise BadSpectrum(
-            f"tolerances for {', '.join(tolerance) or 'nothing'}, fundamentals "
-            f"{', '.join(nominal) or 'none'}: give one for each of these"
+            f"tolerances are given for {', '.join(tolerance) or 'none'}, fundamentals are "
+            f"{', '.join(nominal) or 'none'}: give one tolerance for each fundamental"
         )
     return dict(tolerance)
 
@@ -207,19 +221,19 @@ def _of_each(
 def _identify(
     found: Sequence[Line],
     fundamentals: dict[str, float],
-    facts: Mapping[str, float],
+    attrs: Mapping[str, float],
     harmonics: int,
     beats: int,
     tolerance: Mapping[str, float],
 ) -> tuple[Line, ...]:
-    """Give names to lines: the likeliest, where a high order needs a better fit than a low one."""
-    rate, spacing = facts["sample_rate_hz"], facts["spacing_hz"]
+    """Label the lines with the most likely match; a high order needs a better match than a low."""
+    rate, spacing = attrs["sample_rate_hz"], attrs["spacing_hz"]
     reach = {name: tolerance[name] * nominal + spacing for name, nominal in fundamentals.items()}
     shown = {name: _fold(nominal, rate) for name, nominal in fundamentals.items()}
     width = {name: tolerance[name] * nominal for name, nominal in fundamentals.items()}
     for name, line in _fundamentals(found, shown, reach).items():
         nominal = fundamentals[name]
-        # an odd fold runs backwards: there a higher frequency shows as a lower one
+        # an odd fold is inverted: there a higher frequency has a lower alias
         way = 1.0 if nominal >= rate * round(nominal / rate) else -1.0
         fundamentals[name] = nominal + way * (line.frequency.value - shown[name])
         width[name] = line.frequency.sigma
@@ -236,7 +250,7 @@ def _identify(
         fits.sort(key=lambda fit: fit[0])
         if fits:
             best, labels = fits[0][1], [e.label for _, e in fits]
-            # which of two lines is which generator may have been a guess
+            # the assignment of two lines to two generators may be ambiguous
             labels += [n for n in reach if abs(line.frequency.value - shown[n]) <= reach[n]]
             also = tuple(dict.fromkeys(label for label in labels if label != best.label))
             line = replace(line, label=best.label, expected=best, also=also)
@@ -247,7 +261,7 @@ def _identify(
 def _fundamentals(
     found: Sequence[Line], shown: Mapping[str, float], reach: Mapping[str, float]
 ) -> dict[str, Line]:
-    """Return the line of each fundamental that has one: strong, near, and no line for two."""
+    """Return the line of each fundamental, if any: strong and near, no line for two of them."""
     choices: list[list[Line | None]] = []
     for name in shown:
         near = [x for x in found if abs(x.frequency.value - shown[name]) <= reach[name]]
@@ -259,7 +273,7 @@ def _fundamentals(
         lines = {name: x for name, x in zip(shown, taken, strict=True) if x is not None}
         if len({id(x) for x in lines.values()}) < len(lines):
             continue
-        # a missing fundamental costs more than any that is there
+        # a missing fundamental costs more than any assignment
         score = -1e3 * (len(shown) - len(lines))
         for name, x in lines.items():
             score += math.log(x.amplitude.value)

@@ -1,4 +1,4 @@
-"""What a window makes of a sine: the shape of its line in the bins of a spectrum."""
+"""The lobe of a window: the shape of a sine's line in the bins of a spectrum."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 __all__ = ["FAR", "Lobe", "lobe_of"]
 
 Floats = NDArray[np.float64]
-_FINE = 64  # points of a bin
-FAR = 1024  # bins, as far as the shape is tabulated
-_LONGEST = 1 << 15  # samples; a longer window has the same shape to 1e-8
+_FINE = 64  # points per bin
+FAR = 1024  # bins, range of the table
+_MAX_SAMPLES = 1 << 15  # a longer window has the same shape to 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lobe:
-    """A window's transform, in bins; all but the last digits do not depend on its length.
+    """The transform of a window, in bins; its length affects the last digits only.
 
     Parameters
     ----------
     shape, slope, mean : CubicSpline
-        Transform of the window about its middle, of real values, 1 at 0, against the distance in
-        bins; its derivative; the same for no window: what a segment's mean holds of a sine.
+        Transform of the window about its middle, real, 1 at 0, over the distance in bins; its
+        derivative; the transform of a boxcar, which is the contribution of a sine to the mean.
     noise : CubicSpline
-        Correlation of the noise of two bins against their distance.
+        Correlation of the noise of two bins over their distance.
     leakage : numpy.ndarray
-        What shows up k bins away, at most, as a share of the peak's density.
+        Maximum density k bins away or further, relative to the peak.
     half : int
-        Of the main lobe, bins: nearly all power is within, 8 at most.
+        Half width of the main lobe, bins: it contains nearly all power, 8 at most.
     resolves : float
-        Lines that are closer, bins, are one: three quarters of the way to the first zero.
+        Resolution, bins: three quarters of the distance to the first zero.
     fourth, bend : float
         Of one segment: ``line_hz`` and ``line_hz3`` over the spacing of bins and its cube.
     """
@@ -53,12 +53,12 @@ class Lobe:
     bend: float
 
     def at(self, x: NDArray[Any]) -> Floats:
-        """Return the shape x bins from the line, 0 far away."""
+        """Return the shape x bins from the line, 0 beyond `FAR`."""
         away = np.abs(x)
         return np.where(away < FAR, self.shape(np.minimum(away, FAR)), 0.0)
 
     def mean_at(self, x: Floats) -> Floats:
-        """Return what the mean of a segment holds of a sine x bins from 0."""
+        """Return the contribution of a sine x bins from 0 to the mean of a segment."""
         away = np.abs(x)
         return np.where(away < FAR, self.mean(np.minimum(away, FAR)), 0.0)
 
@@ -71,19 +71,19 @@ class Lobe:
 
 def lobe_of(window: str, segment: int) -> Lobe:
     """Return the lobe of a window, as scipy names it, of ``segment`` samples."""
-    return _made(window, min(segment, _LONGEST))
+    return _tabulated(window, min(segment, _MAX_SAMPLES))
 
 
 @lru_cache(maxsize=16)
-def _made(window: str, n: int) -> Lobe:
+def _tabulated(window: str, n: int) -> Lobe:
     from scipy.signal import get_window
 
     taper = np.asarray(get_window(window, n), float)
     shape = _transform(taper)
     x = np.arange(shape.size) / _FINE
     power = shape**2
-    beyond = np.maximum.accumulate(power[::-1])[::-1]  # of all that is at least this far away
-    # a peak sits within half a bin of its line, and that half makes the line's own peak lower
+    beyond = np.maximum.accumulate(power[::-1])[::-1]  # maximum at this distance or further
+    # a peak is within half a bin of its line, which lowers the peak
     k = np.maximum(np.arange(shape.size // _FINE) * _FINE - _FINE // 2, 0)
     inside = np.cumsum(power) * 2.0 - power[0]
     enough = np.flatnonzero(inside >= 0.9999 * inside[-1])
@@ -106,7 +106,7 @@ def _made(window: str, n: int) -> Lobe:
 
 
 def _transform(taper: Floats) -> Floats:
-    """Return the transform about the middle, which is real, up to `FAR` bins."""
+    """Return the transform about the middle of the window, which is real, up to `FAR` bins."""
     n = taper.size
     found = np.fft.rfft(taper, n * _FINE)[: min(FAR, n // 2) * _FINE + 1]
     middle = float(np.dot(taper, np.arange(n)) / taper.sum())

@@ -1,4 +1,4 @@
-"""Lines of a spectrum: seen above the noise floor, fitted with their neighbours, or told as one."""
+"""Lines of a spectrum: detect above the noise floor, fit jointly, merge the unresolved."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from ishtar.spectral.welch import BadSpectrum
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Found", "measure_lines"]
+__all__ = ["FoundLine", "measure_lines"]
 
 Floats = NDArray[np.float64]
-_MEDIAN_BINS = 101  # of the noise floor, at least
-_REACH = 16  # bins at which a line's wings are still fitted, at most
-_WIDE = 120  # bins over which wings are taken out of the noise floor
+_MEDIAN_BINS = 101  # for the noise floor, at least
+_REACH = 16  # bins, largest distance at which the wings of a line are fitted
+_WIDE = 120  # bins over which wings are removed from the noise floor
 _ROUNDS = 5  # of fits and floors
-_DRIFTS = 5.0  # bins between lines that may be one that drifts
-_HIDDEN = 100.0  # times the noise far away, of a window whose wings go far
-_MISFIT = 6.0  # χ² over the degrees of freedom above which lines are not what there is
+_DRIFTS = 5.0  # bins, largest distance of lines that may be one drifting line
+_HIDDEN = 100.0  # times the noise far away, for a leaky window
+_MISFIT = 6.0  # χ² over the degrees of freedom above which a sum of lines is rejected
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class FoundLine:
     """A line: frequency and its sigma, Hz; amplitude and its sigma; whether it is one sine."""
 
     frequency: float
@@ -43,67 +43,81 @@ class Found:
     resolved: bool
 
 
-def measure_lines(spectrum: xr.Dataset, false_alarm: float, max_lines: int) -> list[Found]:
-    """Return the strongest lines of a spectrum, by frequency."""
-    facts = spectrum.attrs
+def measure_lines(spectrum: xr.Dataset, false_alarm: float, max_lines: int) -> list[FoundLine]:
+    """Return the strongest lines of a spectrum, sorted by frequency.
+
+    Parameters
+    ----------
+    spectrum : xarray.Dataset
+        From :func:`~ishtar.spectral.spectrum`.
+    false_alarm : float
+        Probability that Gaussian noise alone adds a line to the whole spectrum.
+    max_lines : int
+
+    Raises
+    ------
+    BadSpectrum
+        The spectrum has too few bins.
+    """
+    attrs = spectrum.attrs
     psd = np.asarray(spectrum["psd"].values, float)
-    lobe = lobe_of(facts["window"], facts["segment"])
+    lobe = lobe_of(attrs["window"], attrs["segment"])
     if psd.size < 4 * lobe.half + 3:
-        raise BadSpectrum(f"{psd.size} bins are too few to find lines in: use longer segments")
-    seen = _Seen(psd, facts, lobe, false_alarm)
-    peaks = seen.peaks(psd)[:max_lines]
-    fits = _fit_groups(seen, peaks, [])
-    for _ in range(_ROUNDS if len(peaks) < 10 else 2):  # a comb of lines takes long
-        if not seen.lower_floor(fits):
+        raise BadSpectrum(f"{psd.size} bins are too few to find lines: use longer segments")
+    noisy = _NoisySpectrum(psd, attrs, lobe, false_alarm)
+    peaks = noisy.peaks(psd)[:max_lines]
+    fits = _fit_groups(noisy, peaks, [])
+    for _ in range(_ROUNDS if len(peaks) < 10 else 2):  # a comb of lines is slow
+        if not noisy.lower_floor(fits):
             break
-        # the median was one of wings
-        peaks = seen.peaks(psd)[:max_lines]
-        fits = _fit_groups(seen, peaks, fits)
-    found = _without_remnants(seen, [line for fit in fits for line in _told(seen, fit)])
+        # the median had included wings
+        peaks = noisy.peaks(psd)[:max_lines]
+        fits = _fit_groups(noisy, peaks, fits)
+    found = _without_remnants(noisy, [line for fit in fits for line in _lines_of(noisy, fit)])
     found.sort(key=lambda line: -line.amplitude)
     return sorted(found[:max_lines], key=lambda line: line.frequency)
 
 
-def _without_remnants(seen: _Seen, found: list[Found]) -> list[Found]:
-    """Leave out what is no sine and weaker than the wings of others: what these left over."""
+def _without_remnants(noisy: _NoisySpectrum, found: list[FoundLine]) -> list[FoundLine]:
+    """Drop unresolved lines that are weaker than the wings of others: residuals of their fits."""
     kept = []
     for line in found:
         wings = 0.0
         for other in found:
-            away = abs(other.frequency - line.frequency) / seen.facts["spacing_hz"]
-            if other is not line and other.resolved and away < seen.lobe.leakage.size - 1:
-                wings += other.amplitude * math.sqrt(seen.lobe.leakage[int(away)])
+            away = abs(other.frequency - line.frequency) / noisy.attrs["spacing_hz"]
+            if other is not line and other.resolved and away < noisy.lobe.leakage.size - 1:
+                wings += other.amplitude * math.sqrt(noisy.lobe.leakage[int(away)])
         if line.resolved or line.amplitude > 3.0 * math.sqrt(2 * _REACH) * wings:
             kept.append(line)
     return kept
 
 
-class _Seen:
+class _NoisySpectrum:
     """A spectrum with its noise floor."""
 
     def __init__(
-        self, psd: Floats, facts: Mapping[str, Any], lobe: Lobe, false_alarm: float
+        self, psd: Floats, attrs: Mapping[str, Any], lobe: Lobe, false_alarm: float
     ) -> None:
         from scipy.special import gammainccinv
 
-        self.psd, self.facts, self.lobe = psd, facts, lobe
-        self.averages = float(facts["averages"])
+        self.psd, self.attrs, self.lobe = psd, attrs, lobe
+        self.averages = float(attrs["averages"])
         self.floor = self._median(psd)
-        self.is_leaky = bool(lobe.leakage[_REACH] > 1e-5)  # its wings are far above the noise
+        self.is_leaky = bool(lobe.leakage[_REACH] > 1e-5)  # wings far above the noise
         threshold = float(gammainccinv(self.averages, false_alarm / psd.size)) / self.averages
-        # the floor scatters, too, and where it is low more of the noise stands out of it
+        # the floor scatters as well, and more noise exceeds it where it is low
         self.threshold = threshold * (1.0 + 2.4 / math.sqrt(_MEDIAN_BINS * self.averages))
-        spacing = facts["spacing_hz"]
-        r = facts["line_hz"] / (lobe.fourth * spacing)
-        r3 = facts["line_hz3"] / (lobe.bend * spacing**3) if lobe.bend > 0.01 else r
+        spacing = attrs["spacing_hz"]
+        r = attrs["line_hz"] / (lobe.fourth * spacing)
+        r3 = attrs["line_hz3"] / (lobe.bend * spacing**3) if lobe.bend > 0.01 else r
         self.share = (float(r), float(r3))
 
     def _median(self, psd: Floats) -> Floats:
-        """Return the noise floor: a running median, made into a mean of averaged squares."""
+        """Return the noise floor: a running median, scaled to the mean of averaged squares."""
         from scipy.ndimage import median_filter
 
         half = self.lobe.half
-        inner = psd[half:-half]  # without the ends: at 0 the mean was taken away
+        inner = psd[half:-half]  # without the ends: the mean was subtracted at 0
         width = min(max(_MEDIAN_BINS, 24 * half + 1), inner.size)
         # Wilson and Hilferty: median over mean of chi squared with 2 `averages` degrees of freedom
         ratio = (1.0 - 1.0 / (9.0 * self.averages)) ** 3
@@ -111,9 +125,9 @@ class _Seen:
         return np.asarray(np.pad(median / ratio, half, mode="edge"))
 
     def peaks(self, psd: Floats) -> list[int]:
-        """Return bins of lines, strongest first: those that no other one's lobe or wing makes."""
+        """Return the bins of lines, strongest first, without lobes and wings of other lines."""
         half, leakage = self.lobe.half, self.lobe.leakage
-        # what is near 0 is drift, not a line
+        # power near 0 is drift, not a line
         inner = np.arange(half + 1, psd.size - half - 1)
         top = (psd[inner] >= psd[inner - 1]) & (psd[inner] > psd[inner + 1])
         bins = inner[top & (psd[inner] > self.threshold * self.floor[inner])]
@@ -126,7 +140,7 @@ class _Seen:
         return kept
 
     def lower_floor(self, groups: Sequence[_Group]) -> bool:
-        """Take the wings of lines out of the floor; return whether that changed it much."""
+        """Remove the wings of lines from the floor; return whether it changed significantly."""
         wings, close = np.zeros(self.psd.size), np.zeros(self.psd.size, bool)
         for g in groups:
             first, last = int(g.fit.places.min()), int(g.fit.places.max())
@@ -143,21 +157,23 @@ class _Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """Lines that were fitted together, their bins, and lines further away that reach into them."""
+    """Lines fitted jointly, their bins, and distant lines whose wings extend into them."""
 
     bins: Bins
     outsiders: tuple[Outsider, ...]
     fit: Fit
 
 
-def _fit_groups(seen: _Seen, peaks: Sequence[int], before: Sequence[_Group]) -> list[_Group]:
+def _fit_groups(
+    noisy: _NoisySpectrum, peaks: Sequence[int], before: Sequence[_Group]
+) -> list[_Group]:
     groups: list[list[int]] = []
     for p in sorted(peaks):
-        if groups and p - groups[-1][-1] <= 3 * seen.lobe.half and len(groups[-1]) < 4:
+        if groups and p - groups[-1][-1] <= 3 * noisy.lobe.half and len(groups[-1]) < 4:
             groups[-1].append(p)
         else:
             groups.append([p])
-    powers = {p: float(seen.psd[p]) for p in peaks}
+    powers = {p: float(noisy.psd[p]) for p in peaks}
     places = {p: float(p) for p in peaks}
     for old in before:
         for place, power in zip(old.fit.places, old.fit.powers, strict=True):
@@ -165,34 +181,34 @@ def _fit_groups(seen: _Seen, peaks: Sequence[int], before: Sequence[_Group]) -> 
             if abs(near - place) < 1.0:
                 places[near], powers[near] = float(place), max(float(power), 0.0)
     made: list[_Group] = []
-    for group in sorted(groups, key=lambda g: -max(seen.psd[p] for p in g)):
+    for group in sorted(groups, key=lambda g: -max(noisy.psd[p] for p in g)):
         others = [p for p in peaks if p not in group]
-        bins = _bins_of(seen, group, others)
+        bins = _bins_of(noisy, group, others)
         outside = tuple(
             Outsider(place=places[p], power=powers[p])
             for p in others
-            if _reaches(seen, powers[p], bins, places[p])
+            if _overlaps(noisy, powers[p], bins, places[p])
         )
         start = np.array([places[p] for p in group])
-        fit = fit_lines(bins, seen.lobe, start, outside[:8])
+        fit = fit_lines(bins, noisy.lobe, start, outside[:8])
         made.append(_Group(bins=bins, outsiders=outside[:8], fit=fit))
-        for p in group:  # those that come later know this one better
+        for p in group:  # improved values for the groups that follow
             k = int(np.argmin(np.abs(fit.places - p)))
             places[p], powers[p] = float(fit.places[k]), max(float(fit.powers[k]), 0.0)
     return made
 
 
-def _reaches(seen: _Seen, power: float, bins: Bins, place: float) -> bool:
+def _overlaps(noisy: _NoisySpectrum, power: float, bins: Bins, place: float) -> bool:
     away = int(np.min(np.abs(bins.index - place)))
-    if away >= seen.lobe.leakage.size:
+    if away >= noisy.lobe.leakage.size:
         return False
-    leaked = power * float(seen.lobe.leakage[away])
-    # interference with what is there: twice the root of both
+    leaked = power * float(noisy.lobe.leakage[away])
+    # interference with the density: twice the square root of the product
     return 2.0 * math.sqrt(leaked * float(bins.psd.max())) > 0.05 * float(bins.floor.min())
 
 
-def _bins_of(seen: _Seen, group: Sequence[int], others: Sequence[int]) -> Bins:
-    psd, floor, lobe = seen.psd, seen.floor, seen.lobe
+def _bins_of(noisy: _NoisySpectrum, group: Sequence[int], others: Sequence[int]) -> Bins:
+    psd, floor, lobe = noisy.psd, noisy.floor, noisy.lobe
     taken = np.zeros(psd.size, bool)
     for p in group:
         above = psd[p] * lobe.leakage[: _REACH + 1] > 0.5 * floor[p]
@@ -204,7 +220,7 @@ def _bins_of(seen: _Seen, group: Sequence[int], others: Sequence[int]) -> Bins:
         own = np.min(np.abs(index[:, None] - np.array(group)), axis=1)
         theirs = np.min(np.abs(index[:, None] - np.array(others)), axis=1)
         index = index[(own <= lobe.half) | ((own < theirs) & (theirs > lobe.half))]
-    nyquist = 0.5 * seen.facts["segment"]
+    nyquist = 0.5 * noisy.attrs["segment"]
     image = 2.0 * min(index[0], nyquist - index[-1])
     shape = 1e-6
     if image >= FAR:
@@ -213,110 +229,112 @@ def _bins_of(seen: _Seen, group: Sequence[int], others: Sequence[int]) -> Bins:
         index=index,
         psd=psd[index],
         floor=np.maximum(floor[index], 1e-16 * float(psd[index].max())),
-        averages=seen.averages,
-        share=seen.share,
+        averages=noisy.averages,
+        share=noisy.share,
         nyquist=nyquist,
-        threshold=seen.threshold,
+        threshold=noisy.threshold,
         shape=shape,
     )
 
 
-def _told(seen: _Seen, group: _Group) -> list[Found]:
-    """Return the lines of a group, and as one those that are not told apart."""
+def _lines_of(noisy: _NoisySpectrum, group: _Group) -> list[FoundLine]:
+    """Return the lines of a group, merging those that are not resolved."""
     fit = group.fit
     order = np.argsort(fit.places)
-    # wings that are still taken for noise would hide that the places are wrong
-    far = _HIDDEN * float(np.quantile(seen.floor, 0.1))
-    hidden = seen.is_leaky and float(np.median(group.bins.floor)) > far
-    if not fit.sound or fit.excess > 1.0 or fit.misfit > _MISFIT or hidden:
-        return [_as_one(seen, group, order, whole=True)]
+    # wings that are still counted as noise would hide wrong places
+    far = _HIDDEN * float(np.quantile(noisy.floor, 0.1))
+    hidden = noisy.is_leaky and float(np.median(group.bins.floor)) > far
+    if not fit.physical or fit.excess > 1.0 or fit.misfit > _MISFIT or hidden:
+        return [_merged(noisy, group, order, whole=True)]
     found = []
-    for near in _chained(fit.places, order, _DRIFTS):
-        drift = _drifting(seen, group, near) if len(near) > 1 else None
+    for near in _clusters(fit.places, order, _DRIFTS):
+        drift = _drifting(noisy, group, near) if len(near) > 1 else None
         if drift is not None:
             found.append(drift)
             continue
-        for cluster in _chained(fit.places, near, seen.lobe.resolves):
+        for cluster in _clusters(fit.places, near, noisy.lobe.resolves):
             if len(cluster) > 1:
-                found.append(_as_one(seen, group, cluster, whole=False))
+                found.append(_merged(noisy, group, cluster, whole=False))
             else:
-                found.append(_single(seen, group, int(cluster[0])))
+                found.append(_single(noisy, group, int(cluster[0])))
     return found
 
 
-def _chained(places: Floats, order: NDArray[Any], apart: float) -> list[NDArray[Any]]:
-    """Return the lines in groups in which each is closer than ``apart`` to the next."""
+def _clusters(places: Floats, order: NDArray[Any], apart: float) -> list[NDArray[Any]]:
+    """Split the lines into groups in which each is closer than ``apart`` to the next."""
     return np.split(order, np.flatnonzero(np.diff(places[order]) >= apart) + 1)
 
 
-def _drifting(seen: _Seen, group: _Group, members: NDArray[Any]) -> Found | None:
-    """Return the one drifting line that explains several as well, with fewer unknowns."""
-    bins, fit, facts = group.bins, group.fit, seen.facts
+def _drifting(noisy: _NoisySpectrum, group: _Group, members: NDArray[Any]) -> FoundLine | None:
+    """Return the drifting line that explains several lines as well with fewer unknowns, if any."""
+    bins, fit, attrs = group.bins, group.fit, noisy.attrs
     low, high = fit.places[members].min(), fit.places[members].max()
-    part = (bins.index > low - seen.lobe.half - 1) & (bins.index < high + seen.lobe.half + 1)
+    part = (bins.index > low - noisy.lobe.half - 1) & (bins.index < high + noisy.lobe.half + 1)
     if np.any(np.delete(fit.powers, members) > 0.0) and members.size < fit.places.size:
         others = np.delete(fit.places, members)
-        clear = np.min(np.abs(bins.index[:, None] - others), axis=1) > seen.lobe.half
+        clear = np.min(np.abs(bins.index[:, None] - others), axis=1) > noisy.lobe.half
         part &= clear
     y = bins.psd - bins.floor
     sigma = bin_sigma(bins, np.maximum(fit.model, 0.0))
     several = float(np.sum(((y - fit.model) / sigma)[part] ** 2))
-    length = facts["segment"] + (facts["n_segments"] - 1) * facts["step"]
-    segments = length / facts["segment"]
-    drift = fit_drift(bins.index[part], y[part], sigma[part], facts["window"], segments)
+    length = attrs["segment"] + (attrs["n_segments"] - 1) * attrs["step"]
+    segments = length / attrs["segment"]
+    drift = fit_drift(bins.index[part], y[part], sigma[part], attrs["window"], segments)
     if drift.power <= 0.0 or drift.cost > 2.0 * several + 3.0 * int(part.sum()):
         return None
-    amplitude = math.sqrt(2.0 * drift.power * facts["resolution_hz"])
-    noise = math.sqrt(seen.share[0] * float(seen.floor[round(drift.place)]) / drift.power)
+    amplitude = math.sqrt(2.0 * drift.power * attrs["resolution_hz"])
+    noise = math.sqrt(noisy.share[0] * float(noisy.floor[round(drift.place)]) / drift.power)
     width = math.hypot(drift.run / math.sqrt(12.0), noise)
-    return Found(
-        frequency=drift.place * facts["spacing_hz"],
-        frequency_sigma=width * facts["spacing_hz"],
+    return FoundLine(
+        frequency=drift.place * attrs["spacing_hz"],
+        frequency_sigma=width * attrs["spacing_hz"],
         amplitude=amplitude,
         amplitude_sigma=amplitude * math.hypot(0.02, noise),
-        excess_db=_excess(seen, drift.power, drift.place),
+        excess_db=_excess(noisy, drift.power, drift.place),
         resolved=False,
     )
 
 
-def _single(seen: _Seen, group: _Group, k: int) -> Found:
-    fit, facts, m = group.fit, seen.facts, group.fit.places.size
-    spacing, width = facts["spacing_hz"], facts["resolution_hz"]
+def _single(noisy: _NoisySpectrum, group: _Group, k: int) -> FoundLine:
+    fit, attrs, m = group.fit, noisy.attrs, group.fit.places.size
+    spacing, width = attrs["spacing_hz"], attrs["resolution_hz"]
     power = float(fit.powers[k])
     amplitude = math.sqrt(2.0 * power * width)
-    grown = math.sqrt(max(fit.misfit, 1.0))  # what noise does not make counts as noise
-    ratio = math.sqrt(seen.share[1] / seen.share[0])
+    grown = math.sqrt(max(fit.misfit, 1.0))  # count the misfit as noise
+    ratio = math.sqrt(noisy.share[1] / noisy.share[0])
     sigma_p = math.sqrt(max(fit.covariance[m + k, m + k], 0.0)) * grown
     sigma_f = math.sqrt(max(fit.covariance[k, k], 0.0)) * grown * ratio
     hidden = 0.0
-    if seen.is_leaky:  # a line may hide in the wings, as strong as what stands out of the floor
+    if noisy.is_leaky:  # the wings may hide a line up to the detection threshold
         floor = float(np.median(group.bins.floor))
-        hidden = math.sqrt(min(seen.threshold * floor / power, 1.0))
-        # close to a bin its wings are nearly those of a line as far on the bin's other side
+        hidden = math.sqrt(min(noisy.threshold * floor / power, 1.0))
+        # close to a bin, the wings are nearly those of a line on the other side of the bin
         off = abs(float(fit.places[k]) - round(float(fit.places[k])))
         sigma_f = math.hypot(sigma_f, 2.0 * off if off < 0.05 else 0.0)
-    return Found(
+    return FoundLine(
         frequency=float(fit.places[k]) * spacing,
         frequency_sigma=math.hypot(sigma_f, 0.3 * hidden) * spacing,
         amplitude=amplitude,
         amplitude_sigma=amplitude * math.hypot(0.5 * sigma_p / power, 0.5 * hidden),
-        excess_db=_excess(seen, power, fit.places[k]),
+        excess_db=_excess(noisy, power, fit.places[k]),
         resolved=True,
     )
 
 
-def _excess(seen: _Seen, power: float, place: float) -> float:
-    noise = float(seen.floor[round(place)])
+def _excess(noisy: _NoisySpectrum, power: float, place: float) -> float:
+    noise = float(noisy.floor[round(place)])
     return 10.0 * math.log10((power + noise) / noise) if noise > 0.0 else math.inf
 
 
-def _as_one(seen: _Seen, group: _Group, members: NDArray[Any], *, whole: bool) -> Found:
-    """Return one line for several that are not told apart, or for what is no sine at all.
+def _merged(
+    noisy: _NoisySpectrum, group: _Group, members: NDArray[Any], *, whole: bool
+) -> FoundLine:
+    """Return one line for several that are not resolved, or for something other than a sine.
 
-    Its power is that of all. A share ρ of it that is not the strongest line's may hide, by
-    interference, lines that change its amplitude by some √ρ and move its frequency by √ρ of a lobe.
+    It has the total power. If the strongest line lacks a share ρ of it, interference may hide lines
+    that change the amplitude by some √ρ and the frequency by √ρ of a lobe.
     """
-    bins, facts, lobe, fit = group.bins, seen.facts, seen.lobe, group.fit
+    bins, attrs, lobe, fit = group.bins, noisy.attrs, noisy.lobe, group.fit
     places = fit.places[members]
     low, high = float(places.min()), float(places.max())
     near = (bins.index >= low - lobe.half) & (bins.index <= high + lobe.half)
@@ -328,14 +346,14 @@ def _as_one(seen: _Seen, group: _Group, members: NDArray[Any], *, whole: bool) -
     spread = math.sqrt(float(np.dot((bins.index - centre) ** 2, above)) / total)
     strongest = members[int(np.argmax(fit.powers[members]))]
     alone = fit.powers[strongest] * lobe.at(bins.index - fit.places[strongest]) ** 2
-    missed = float(np.sum(np.abs(above - alone)[near])) / total
-    share = min(3.0 * math.sqrt(missed), 0.7)
-    amplitude = math.sqrt(2.0 * total * facts["spacing_hz"])
-    return Found(
-        frequency=centre * facts["spacing_hz"],
-        frequency_sigma=share * max(spread, lobe.resolves) * facts["spacing_hz"],
+    missing = float(np.sum(np.abs(above - alone)[near])) / total
+    share = min(3.0 * math.sqrt(missing), 0.7)
+    amplitude = math.sqrt(2.0 * total * attrs["spacing_hz"])
+    return FoundLine(
+        frequency=centre * attrs["spacing_hz"],
+        frequency_sigma=share * max(spread, lobe.resolves) * attrs["spacing_hz"],
         amplitude=amplitude,
         amplitude_sigma=share * amplitude,
-        excess_db=_excess(seen, float(bins.psd[near].max()), centre),
+        excess_db=_excess(noisy, float(bins.psd[near].max()), centre),
         resolved=False,
     )

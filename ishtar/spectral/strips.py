@@ -1,8 +1,8 @@
-"""A spectrogram of a record of any length: in full where it is short, else from stretches of it.
+"""A spectrogram of a record of any length: of all samples, or of equidistant strips.
 
-A scope's record of several GB holds more than a figure can show and takes minutes to transform. Of
-such a record, stretches at equal distances are read, one for each column; the rest is left out, and
-the result says how much was looked at.
+An oscilloscope record of several GB has more samples than a figure can show and takes minutes to
+transform. Of such a record, one strip is read per column, at equal distances; the result states the
+share of the record that was read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IN_FULL = 1 << 22  # samples; 32 MB of float64
 
 
 class Samples(Protocol):
-    """What is needed of a signal: `ishtar.signals.signal.Signal` has it."""
+    """The part of `ishtar.signals.signal.Signal` that a spectrogram needs."""
 
     @property
     def n(self) -> int:
@@ -32,7 +32,7 @@ class Samples(Protocol):
 
     @property
     def dt(self) -> float | None:
-        """Sampling interval, s; None where sampling is irregular."""
+        """Sampling interval, s; None for irregular sampling."""
         ...
 
     @property
@@ -55,10 +55,22 @@ class Samples(Protocol):
 
 
 def even_stretches(n: int, *, length: int, count: int) -> tuple[tuple[int, int], ...]:
-    """Return at most ``count`` stretches of ``length`` samples, evenly over ``n``, without overlap.
+    """Return at most ``count`` equidistant, disjoint strips of ``length`` samples in a record.
 
-    The first begins at sample 0, the last ends at ``n``; a record that they would fill is cut into
-    as many as fit. One that is shorter than a stretch has none.
+    Parameters
+    ----------
+    n : int
+        Samples of the record.
+    length : int
+        Samples of a strip.
+    count : int
+        Number of strips; fewer if they do not fit.
+
+    Returns
+    -------
+    tuple of (int, int)
+        First sample of each strip and the first after it. The first strip begins at sample 0, the
+        last ends at ``n``. Empty if the record is shorter than a strip.
     """
     m = min(count, n // length)
     if m < 1:
@@ -81,37 +93,37 @@ def spectrogram_of(
     Parameters
     ----------
     signal : Signal
-        Regularly sampled, of any length; only what is needed is read.
+        Regularly sampled, of any length; only the required samples are read.
     segment : int
-        Samples of a Fourier transform; a shorter signal is refused.
+        Samples per Fourier transform; a shorter signal is refused.
     columns : int
-        At most so many times.
+        Maximum number of times.
     averages : int
-        Segments (half overlapping) that are averaged for a column of a long record: the stretch
-        that is read for it has ``segment · (averages + 1)/2`` samples.
+        Segments (half overlapping) averaged per column of a long record: a strip has
+        ``segment · (averages + 1)/2`` samples.
     in_full : int
-        Records of at most so many samples are transformed in full.
+        Records of at most this many samples are transformed in full.
     window : str
-        As scipy names it.
+        SciPy's name of the window.
 
     Returns
     -------
     xarray.Dataset
-        As :func:`~ishtar.spectral.spectrogram` gives it; the attribute ``covered`` is the share of
-        the record that was read.
+        As :func:`~ishtar.spectral.spectrogram`; the attribute ``covered`` is the share of the
+        record that was read.
 
     Raises
     ------
     BadSpectrum
-        Irregular sampling, too few samples, samples that are not finite.
+        Irregular sampling, too few samples, or samples that are not finite.
     """
     if signal.dt is None:
         raise BadSpectrum("a spectrum needs regular sampling: resample the signal first")
     if columns < 1 or averages < 1:
-        raise BadSpectrum(f"{columns} columns of {averages} averages make none: use 1 or more")
+        raise BadSpectrum(f"columns={columns}, averages={averages}: use 1 or more of both")
     length = segment + (averages - 1) * (segment - segment // 2)
-    pieces = even_stretches(signal.n, length=length, count=columns)
-    if signal.n <= in_full or not pieces:
+    strips = even_stretches(signal.n, length=length, count=columns)
+    if signal.n <= in_full or not strips:
         whole = spectrogram(
             signal.values(),
             signal.dt,
@@ -123,13 +135,13 @@ def spectrogram_of(
         )
         return whole.assign_attrs(covered=1.0)
     found = column_densities(
-        (signal[a:b].values() for a, b in pieces),
+        (signal[a:b].values() for a, b in strips),
         length,
         signal.dt,
         unit=signal.unit,
         segment=segment,
         window=window,
     )
-    time = signal.t0 + signal.dt * (np.array(pieces).sum(axis=1) - 1) / 2
+    time = signal.t0 + signal.dt * (np.array(strips).sum(axis=1) - 1) / 2
     found = found.rename(column="time").assign_coords(time=("time", time, {"units": "s"}))
-    return found.assign_attrs(covered=len(pieces) * length / signal.n)
+    return found.assign_attrs(covered=len(strips) * length / signal.n)

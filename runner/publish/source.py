@@ -9,7 +9,7 @@ from pathlib import Path
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import DamagedFile, IshtarError
 from ishtar.lineage.record import Input, digest, recording
-from ishtar.machine.component import shown
+from ishtar.machine.component import parameter_text
 from ishtar.shots.clocks import clock_differences
 from ishtar.shots.shot import Shot
 from ishtar.shots.testbed import Testbed
@@ -268,7 +268,9 @@ class WorkspaceSource:
             ComponentRecord(
                 name=c.name,
                 kind=c.kind.replace("_", " "),
-                parameters={k.replace("_", " "): shown(v) for k, v in c.parameters.items()},
+                parameters={
+                    k.replace("_", " "): parameter_text(v) for k, v in c.parameters.items()
+                },
                 span=str(c.declared.span),
             )
             for c in shot.machine

@@ -1,14 +1,14 @@
-"""What a plasma in this machine does: field from the coils, pressure from the gauge, gas noted."""
+"""Plasma parameters with this machine's field, gauge pressure and recorded gas."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ishtar.errors import NoSuchComponent
-from ishtar.machine.gas import GasSupply, species
+from ishtar.machine.gas import GasSupply, recorded_gas
 from ishtar.machine.readings import Time
 from ishtar.machine.rf_line import RFLine
-from ishtar.measured import Measured
+from ishtar.quantity import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
@@ -25,7 +25,7 @@ def plasma(
     pressure: Measured | float | None,
     assumed: dict[str, Any],
 ) -> dict[str, Measured]:
-    """Return all of :func:`ishtar.plasma.summary` for a place (z, r), m, and time, s."""
+    """Return :func:`ishtar.plasma.summary` for a place (z, r), m, and a time, s."""
     from ishtar.plasma import summary
 
     z, r = place
@@ -42,13 +42,13 @@ def plasma(
     declared = _helicon(machine)
     if supplies and supplies[0].has("temperature"):
         declared["t_gas"] = supplies[0].temperature
-    gas = gas if gas is not None else species(machine.shot)
+    gas = gas if gas is not None else recorded_gas(machine.shot)
     known = {"b": b, "pressure": _as_measured(pressure)}
     return known | summary(ne, te, b, pressure, gas, **{**declared, **assumed})
 
 
 def _helicon(machine: Machine) -> dict[str, Measured]:
-    """Return frequency, antenna length and column radius of the one helicon antenna, if any."""
+    """Return frequency, antenna length and column radius; empty unless one antenna is helicon."""
     found = [
         c
         for c in machine.of_kind("antenna")

@@ -1,4 +1,4 @@
-"""What the analysis is given: arrays and a probe, refused where they cannot be meant."""
+"""Check and convert the arguments of the analysis: arrays, probe, limits."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ _NAMES_OF_UNIT = {"V": {"V", "volt", "volts"}, "A": {"A", "ampere", "amperes", "
 def window(
     v: Floats, i: Floats, t0: float, dt: float, quiet: tuple[float, float]
 ) -> tuple[Floats, Floats]:
+    """Return bias and current in the quiet time, from and until in s."""
     a, b = (round((t - t0) / dt) for t in quiet)
     a, b = max(a, 0), min(b, v.size)
     if b - a < 20:
         raise SweepError(
-            f"the quiet time {quiet[0]:g}…{quiet[1]:g} s holds {max(b - a, 0)} samples of a record "
-            f"from {t0:g} to {t0 + dt * v.size:g} s; give one inside it"
+            f"the quiet time {quiet[0]:g}…{quiet[1]:g} s has {max(b - a, 0)} samples of a record "
+            f"from {t0:g} to {t0 + dt * v.size:g} s; give one within the record"
         )
     return v[a:b], i[a:b]
 
 
 def pair(bias: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
+    """Return bias, V, and current, A, as arrays of equal length."""
     v, i = _record("bias", bias, "V"), _record("current", current, "A")
     if v.shape != i.shape:
         raise SweepError(
@@ -42,7 +44,7 @@ def pair(bias: ArrayLike, current: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _record(name: str, data: Any, unit: str) -> Floats:
-    """Return data as (n,) float64, refusing another unit or shape."""
+    """Return data as (n,) float64; refuse another unit or shape."""
     stated = getattr(data, "attrs", {}).get("units", getattr(data, "attrs", {}).get("unit"))
     if stated is None and hasattr(data, "magnitude") and hasattr(data, "units"):
         stated, data = str(data.units), data.magnitude
@@ -50,7 +52,7 @@ def _record(name: str, data: Any, unit: str) -> Floats:
         raise UnitError(f"{name} is in {stated!r}; give it in {unit}")
     values = np.asarray(data)
     if values.dtype.kind not in "fiu":
-        raise SweepError(f"{name} holds {values.dtype}; give real numbers in {unit}")
+        raise SweepError(f"{name} has dtype {values.dtype}; give real numbers in {unit}")
     if values.ndim != 1:
         raise SweepError(f"{name} has shape {values.shape}; give one record, shape (n,)")
     return values.astype(float)
@@ -64,7 +66,7 @@ def probe_of(
     reduction: float | None,
     field: float | None = None,
 ) -> Probe:
-    """Return what the model must know; SweepError for an impossible geometry."""
+    """Return the probe of the model; SweepError for an impossible geometry."""
     if not 1e-9 < area < 0.1:
         raise SweepError(f"area is {area:g}; give the collecting area in m², 1e-9 … 0.1")
     for name, value in (("radius", radius), ("length", length)):
@@ -74,7 +76,7 @@ def probe_of(
         side, both = 2 * math.pi * radius * length, 2 * math.pi * radius * (length + radius)
         if not 0.8 * side < area < 1.2 * both:
             raise SweepError(
-                f"area {area:.3g} m² is not that of a cylinder of radius {radius:g} m and length "
+                f"area {area:.3g} m² does not match a cylinder of radius {radius:g} m and length "
                 f"{length:g} m, {side:.3g} … {both:.3g} m²; correct one of them"
             )
     if reduction is not None and not 0.0 < reduction <= 1.0:
@@ -85,9 +87,9 @@ def probe_of(
 
 
 def limits_of(limits: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Return a recorder's limits; SweepError for two that are none."""
+    """Return the recorder's limits, A; SweepError unless the first is the lower."""
     if limits is not None and not limits[0] < limits[1]:
         raise SweepError(
-            f"limits are {limits[0]:g} and {limits[1]:g} A; give the least and the largest current"
+            f"limits are {limits[0]:g} and {limits[1]:g} A; give the lowest and the highest current"
         )
     return limits
