@@ -120,7 +120,7 @@ class TestTestbed:
             open_testbed("ftp://example.org/x")
 
     def test_a_revision_is_a_text(self, workspace):
-        with pytest.raises(TypeError, match="calib=5 names no revision"):
+        with pytest.raises(TypeError, match="calib=5 is not a revision"):
             open_testbed(workspace.root, calib=5)
 
 

@@ -254,7 +254,7 @@ def wire(
         stored=stored,
         rewrite_history=rewrite,
     )
-    _finish(edit.told(_unheard_of(workspace, stored, first, channel)), dry_run)
+    _finish(edit.with_notes(_unheard_of(workspace, stored, first, channel)), dry_run)
 
 
 def _declared(workspace: Workspace, revision: str | None) -> Declarations:
@@ -292,7 +292,7 @@ def _step(text: str) -> dict[str, Any]:
         step: dict[str, Any] = tomllib.loads(f"step = {{ {text} }}")["step"]
     except (ValueError, RecursionError) as error:
         raise click.UsageError(
-            f"--transform {text!r} is no table: write 'kind = \"gain\", gain = 2.0'"
+            f"--transform {text!r} is not a table: write 'kind = \"gain\", gain = 2.0'"
         ) from error
     return step
 
