@@ -150,7 +150,9 @@ def test_a_response_that_does_not_fit_the_sampling_is_refused():
     with pytest.raises(CalibrationFileError, match=r"length_s = 8e-06 deviates by .*a longer one"):
         sharp.margin(DT)
     long = FrequencyResponse(frequency_hz=(1.0, 1e6), gain=(1.0, 1.0), phase_deg=(0.0, 0.0))
-    with pytest.raises(CalibrationFileError, match="samples of 1e-08 s, 1048576 at most"):
+    with pytest.raises(
+        CalibrationFileError, match="samples of 1e-08 s, more than the limit of 1048576"
+    ):
         long.margin(DT)
 
 

@@ -78,7 +78,7 @@ def test_a_damaged_note_is_named_until_it_is_made_anew(place):
     note.write_text("{")
     (told,) = wrong(place)["2026-11-22/shots/00003.json"]
     assert told.startswith("it is no note of a shot's time (JSONDecodeError")
-    assert told.endswith("`ishtar rebuild` makes it anew")
+    assert told.endswith("`ishtar rebuild` recreates it")
     index_days(place.layout)
     assert wrong(place) == {}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ishtar.store.h5_names import free_name
+from ishtar.store.h5_names import unique_name
 
 TAKEN = (  # what MATLAB keeps for itself, and we
     "break case catch classdef continue else elseif end for function global if otherwise parfor "
@@ -24,7 +24,7 @@ def identifiers(names: Sequence[str]) -> list[str]:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:56]
         if not plain[:1].isalpha() or plain in TAKEN.split():
             plain = f"x_{plain}"
-        found.append(free_name(plain, taken, "{}_{}"))
+        found.append(unique_name(plain, taken, "{}_{}"))
     return found
 
 

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ishtar.store.atomic import temporary_beside
+from ishtar.store.atomic import temporary_path
 from ishtar.workspace import Workspace
 from runner.monitoring import logs
 
@@ -157,7 +157,7 @@ def clear_progress(workspace: Workspace) -> None:
 
 def write_passing(path: Path, text: str) -> None:
     """Write a file that appears whole, but may be lost with the power: it says what is now."""
-    temporary = temporary_beside(path)
+    temporary = temporary_path(path)
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
