@@ -44,8 +44,8 @@ def stored(tmp_path_factory):
 def short_blocks(monkeypatch):
     """Everything is a long stretch of many small blocks."""
     monkeypatch.setattr(reader, "MIN_LENGTH", 1)
-    monkeypatch.setattr(blocks, "READ", 700)
-    monkeypatch.setattr(blocks, "BLOCK", 300)
+    monkeypatch.setattr(blocks, "READ_LENGTH", 700)
+    monkeypatch.setattr(blocks, "BLOCK_LENGTH", 300)
 
 
 bounds = st.none() | st.integers(-N - 10, N + 10)
