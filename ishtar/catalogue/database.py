@@ -199,7 +199,7 @@ class Catalogue(ListQueries):
                 "INSERT INTO channels VALUES (?, ?, ?, ?)",
                 [(shot, path, *found) for path, found in (channels or {}).items()],
             )
-            search_index.note_shot(self._db, shot, attributes)
+            search_index.index_shot(self._db, shot, attributes)
             dirty_marks.mark_shot_dirty(self._db, subject_of(shot))
             dirty_marks.mark_queries_dirty(self._db)
             if before != (day,):
@@ -298,7 +298,7 @@ class Catalogue(ListQueries):
             )
             put_names(self._db, report.template, report.started, result_names)
             self._choose_current(report.subject, report.template)
-            search_index.note_report(self._db, report.subject, report.template)
+            search_index.index_report(self._db, report.subject, report.template)
             dirty_marks.mark_scraps_dirty(self._db, report.subject)
             dirty_marks.mark_queries_dirty(self._db)
 
@@ -312,7 +312,7 @@ class Catalogue(ListQueries):
                 self._db.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
             for subject, template in found:
                 self._choose_current(subject, template)
-                search_index.note_report(self._db, subject, template)
+                search_index.index_report(self._db, subject, template)
                 dirty_marks.mark_scraps_dirty(self._db, subject)
                 dirty_marks.mark_queries_dirty(self._db)
 
