@@ -21,7 +21,7 @@ from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.attributes.validation import AttributeEditError, check
 from ishtar.errors import DamagedFile
 from ishtar.quality import Severity
-from ishtar.quality.dating import dating
+from ishtar.quality.dating import date_findings
 from ishtar.shots.clocks import ClockDifference, clock_differences, clock_of, row_step_s
 
 SECONDS, MILLI, MICRO = (
@@ -280,11 +280,11 @@ def test_what_whole_seconds_do_not_explain_is_suspect(tdms, severity, seconds, i
     (difference,) = clock_differences(this)
     assert difference.seconds == (None if seconds is None else pytest.approx(seconds))
     assert difference.is_rounding is is_rounding
-    (finding,) = dating(this)
+    (finding,) = date_findings(this)
     assert (finding.kind, finding.severity, finding.where) == ("clocks", severity, "x.tdms")
     assert finding.text == str(difference)
 
 
 def test_one_second_between_whole_seconds_is_no_rounding():
     this = shot(source("x.tdms", "2026-11-22T15:00:01"), plc("x.csv", SECONDS), log(0.0, 0.05))
-    assert [f.severity for f in dating(this)] == [Severity.SUSPECT]
+    assert [f.severity for f in date_findings(this)] == [Severity.SUSPECT]
