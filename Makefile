@@ -97,6 +97,13 @@ check: $(VENV)/ready vendor  ## format, lint, import direction, types (scripts i
 	@$(NODE) node_modules/typescript/bin/tsc
 	@$(PYTEST) -q tests/test_structure.py
 
+$(VENV)/docs: $(VENV)/ready requirements/docs.lock
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements/docs.lock
+	@touch $@
+
+reference: $(VENV)/docs  ## the API reference as pages, into docs/reference/
+	@$(BIN)/python docs/reference.py
+
 format: $(VENV)/ready  ## format the code and fix lint
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -145,6 +152,8 @@ lock: $(VENV)/ready  ## update the locked requirements (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  -c requirements/test.lock requirements/bench.in -o requirements/bench.lock
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  -c requirements/test.lock requirements/docs.in -o requirements/docs.lock
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	  requirements/node.in -o requirements/node.lock
 	@$(NPM) install --package-lock-only --silent
 
@@ -154,4 +163,4 @@ wheel: $(VENV)/ready vendor  ## build the wheel into dist/
 clean:  ## remove generated files (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-all test-browser check format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-all test-browser check reference format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean

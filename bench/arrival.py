@@ -27,7 +27,7 @@ from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.pool import open_pool
-from runner.service.deferred_work import Later, work_later
+from runner.service.deferred_work import DeferredWork, do_deferred_work
 from runner.simulate import Campaign, simulate
 from runner.workspaces.new_workspace import make_workspace
 
@@ -73,10 +73,10 @@ def measure(folder: Path, size_mb: float, workers: int) -> None:
                 coordinator, [Subject.shot(number)], traces=False
             ).without_traces
             times["publish"] = time.perf_counter()
-            later = Later(coordinator.settings.publish)
-            later.ask(without_traces)
-            while len(later):
-                work_later(coordinator, later)
+            deferred = DeferredWork(coordinator.settings.publish)
+            deferred.add(without_traces)
+            while len(deferred):
+                do_deferred_work(coordinator, deferred)
             traces_s = time.perf_counter() - times["publish"]
         truth_error(coordinator, raw, number)
     assert (workspace.site / f"shots/{number:05d}/langmuir.html").exists()

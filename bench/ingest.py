@@ -48,7 +48,7 @@ import json, re, resource, sys
 from pathlib import Path
 from runner.ingest import IngestSettings, Layout, ingest_file
 layout = Layout.of(Path(sys.argv[2]))
-outcome = ingest_file(Path(sys.argv[1]), layout=layout, settings=IngestSettings(), apart=False)
+outcome = ingest_file(Path(sys.argv[1]), layout=layout, settings=IngestSettings(), isolated=False)
 status = Path("/proc/self/status")
 if status.exists():
     peak_mb = int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) / 1000
@@ -144,16 +144,16 @@ def isolation(folder: Path, size_mb: float) -> None:
             os.sync()
             begin = time.perf_counter()
             outcome = ingest_file(
-                source, layout=layout, settings=IngestSettings(), apart=k % 2 == 0
+                source, layout=layout, settings=IngestSettings(), isolated=k % 2 == 0
             )
             seconds[k % 2 == 0].append(time.perf_counter() - begin)
             assert outcome.status == "stored", outcome.reason
             shutil.rmtree(folder / "ws")
         first = seconds[True].pop(0)
-        apart, here = (statistics.median(seconds[a]) for a in (True, False))
+        isolated, here = (statistics.median(seconds[a]) for a in (True, False))
         print(
-            f"{source.stat().st_size / 1e6:.3g} MB in a process of its own: {apart:.3f} s, in this "
-            f"one {here:.3f} s, difference {apart - here:+.3f} s (the first file {first:.3f} s)"
+            f"{source.stat().st_size / 1e6:.3g} MB in its own process: {isolated:.3f} s, in this "
+            f"one {here:.3f} s, difference {isolated - here:+.3f} s (the first file {first:.3f} s)"
         )
     shutil.rmtree(small.parent)
     shutil.rmtree(large.parent)
@@ -176,7 +176,7 @@ def many_channels(folder: Path) -> None:
                 layout = Layout.of(folder / "ws")
                 begin = processor_s()
                 settings = IngestSettings()
-                outcome = ingest_file(source, layout=layout, settings=settings, apart=False)
+                outcome = ingest_file(source, layout=layout, settings=settings, isolated=False)
                 ours.append(processor_s() - begin)
                 assert outcome.status == "stored", outcome.reason
                 if k == 0:

@@ -17,7 +17,7 @@ from site_archive import Archive
 from ishtar.catalogue import Catalogue
 from runner.publish import Published, publish
 from runner.publish import build as publisher
-from runner.publish.source import WorkspaceSource, opened
+from runner.publish.source import WorkspaceSource, open_source
 
 PHASES = {  # function called by `publish` → its purpose
     "_claim": "look",
@@ -25,7 +25,7 @@ PHASES = {  # function called by `publish` → its purpose
     "_mentioning": "look",
     "write_subject": "shots and days",
     "write_across": "across shots",
-    "write_beside": "templates, signals, devices, weeks, months, feeds",
+    "write_reference_pages": "templates, signals, devices, weeks, months, feeds",
     "home_page": "home, latest, days",
     "days_page": "home, latest, days",
     "latest_page": "home, latest, days",
@@ -54,7 +54,7 @@ def title(text: str) -> None:
 
 def build(archive: Archive, *, workers: int) -> None:
     """Build the whole site of an archive, and print how fast."""
-    opener = partial(opened, archive.workspace.root)
+    opener = partial(open_source, archive.workspace.root)
     run = _publish(archive, workers=workers, opener=opener)
     assert sum(p.endswith("/shot.json") for p in run.done.written) == archive.size
     print(
@@ -118,7 +118,7 @@ def _phases() -> Iterator[dict[str, float]]:
             )
         for owner, name, what in (
             (publisher.Theme, "load", "theme"),
-            (publisher.SiteData, "take", "data of the site"),
+            (publisher.SiteData, "add_shot", "data of the site"),
             (publisher.SiteData, "write", "data of the site"),
             (publisher.Writer, "switch", "switch"),
             (publisher.Writer, "remove_unmentioned", "remove"),

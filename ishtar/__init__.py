@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ishtar import langmuir
     from ishtar.errors import IshtarError
     from ishtar.measured import Measured
-    from ishtar.remote.opening import open_testbed as open
+    from ishtar.opening import open_testbed as open
     from ishtar.shots.shot import Shot
     from ishtar.shots.testbed import Testbed
     from ishtar.signals.signal import Signal
@@ -42,7 +42,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for, so that `import ishtar` costs nothing."""
     if name == "open":
-        return importlib.import_module("ishtar.remote.opening").open_testbed
+        return importlib.import_module("ishtar.opening").open_testbed
     if name == "langmuir":
         return importlib.import_module("ishtar.langmuir")
     if name in _HOMES:

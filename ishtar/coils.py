@@ -146,6 +146,15 @@ def on_axis_measured(
 
     Parameters as in :func:`on_axis_field`; currents as `Measured` in a unit of current,
     independent of one another. What the geometry is uncertain by is not in it.
+
+    Parameters
+    ----------
+    coils : sequence of CoilSet
+        The sets.
+    currents : mapping of str to Measured
+        Current of each set in a unit of current, independent of one another.
+    z : float, m
+        Place on the axis.
     """
     from ishtar.units import factor
 
@@ -217,7 +226,16 @@ def flux(
     ∂ψ/∂z = −r b_r; and two loops have one mutual inductance, whichever carries the current: a and r
     can be exchanged, which makes ∂ψ/∂a the field of a loop of radius r at the distance a.
 
-    Parameters as in :func:`field`.
+    Parameters
+    ----------
+    coils : sequence of CoilSet
+        The sets.
+    currents : mapping of str to float, A
+        Current of each set by name; every set needs one.
+    r : array_like, m
+        Distance from the axis.
+    z : array_like, m
+        Place along the axis.
     """
     r, z = np.broadcast_arrays(np.asarray(r, float), np.asarray(z, float))
     psi = np.zeros(r.shape)
@@ -280,7 +298,15 @@ def field_map(
 
 
 def magpylib_sources(coils: Sequence[CoilSet], currents: Mapping[str, float]) -> list[Any]:
-    """Return the filaments as `magpylib.current.Circle`, for its 3-D views. Parameters as above."""
+    """Return the filaments as `magpylib.current.Circle`, for its 3-D views.
+
+    Parameters
+    ----------
+    coils : sequence of CoilSet
+        The sets.
+    currents : mapping of str to float, A
+        Current of each set by name; every set needs one.
+    """
     import magpylib
 
     return [

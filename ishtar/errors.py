@@ -106,7 +106,17 @@ class TimeBaseError(IshtarError, ValueError):
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Return at most ``n`` known names similar to ``name``, best first, ignoring case."""
+    """Return at most ``n`` known names similar to ``name``, best first, ignoring case.
+
+    Parameters
+    ----------
+    name : str
+        The name that was requested.
+    known : iterable of str
+        The names that exist.
+    n : int
+        The largest number of names to return.
+    """
     by_folded: dict[str, list[str]] = {}
     for k in known:
         by_folded.setdefault(k.casefold(), []).append(k)
@@ -115,6 +125,14 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'Lang_I'?"``, or ``""`` if no known name is similar."""
+    """Return ``"; did you mean 'Lang_I'?"``, or ``""`` if no known name is similar.
+
+    Parameters
+    ----------
+    name : str
+        The name that was requested.
+    known : iterable of str
+        The names that exist.
+    """
     hits = nearest(name, known)
     return f"; did you mean {' or '.join(repr(h) for h in hits)}?" if hits else ""

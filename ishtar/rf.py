@@ -73,6 +73,15 @@ def reflected_share(forward: ArrayLike, reflected: ArrayLike, *, floor: float = 
     """Return the share of the power that comes back, |Γ|² = P_r/P_f.
 
     Parameters and limits are those of `reflection`.
+
+    Parameters
+    ----------
+    forward : array_like, W
+        Forward power.
+    reflected : array_like, W
+        Reflected power, same shape.
+    floor : float, W, optional
+        Forward power below which the result is NaN.
     """
     return np.asarray(reflection(forward, reflected, floor=floor) ** 2)
 
@@ -91,12 +100,28 @@ def return_loss(gamma: ArrayLike) -> Floats:
 
 
 def injected_power(forward: ArrayLike, reflected: ArrayLike) -> Floats:
-    """Return P_f − P_r, W."""
+    """Return P_f − P_r, W.
+
+    Parameters
+    ----------
+    forward : array_like, W
+        Forward power.
+    reflected : array_like, W
+        Reflected power, same shape.
+    """
     return np.asarray(np.asarray(forward, float) - np.asarray(reflected, float))
 
 
 def loading_resistance(gamma: ArrayLike, line_impedance: float = 50.0) -> Floats:
-    """Return Z₀ (1 − |Γ|)/(1 + |Γ|), ohm: see the module for where it means something."""
+    """Return Z₀ (1 − |Γ|)/(1 + |Γ|), ohm: see the module for where it means something.
+
+    Parameters
+    ----------
+    gamma : array_like, 1
+        Reflection coefficient Γ; its magnitude counts.
+    line_impedance : float, ohm, optional
+        Z₀ of the line.
+    """
     gamma = np.asarray(gamma, float)
     return np.asarray(line_impedance * (1.0 - gamma) / (1.0 + gamma))
 

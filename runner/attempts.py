@@ -1,7 +1,7 @@
-"""What is to be done and cannot be done now: it is tried again after a pause that grows.
+"""Retry failed tasks after growing pauses.
 
-Whoever has something to do keeps it, and lets go of it only when `Attempts.do` says that it is
-done. Until then its last error is told, in the log once and in the status all the time.
+The caller keeps a task until `Attempts.do` returns that it is done. Until then its last error is
+logged once and shown in the status.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ishtar.errors import IshtarError
 
 logger = logging.getLogger(__name__)
 
-# What is wrong with the machine: whatever is tried beside it fails as well.
-OF_THE_MACHINE = {
+# Problems of the machine: any other task would fail, too.
+MACHINE_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
 }
@@ -28,11 +28,11 @@ FIRST_S, LONGEST_S = 1.0, 600.0  # pause before the second try, and before any
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Something that could not be done yet; times are Unix times, s.
+    """A task that has failed so far; times are Unix times, s.
 
     Attributes
     ----------
-    what : what is to be done, in a few words.
+    what : the task, in a few words.
     error : why it failed last, in one line.
     since : when it failed first.
     tries : how often it was tried.
@@ -46,53 +46,53 @@ class Trouble:
     next_try: float
 
 
-def concerns_all(error: Exception | None) -> bool:
-    """Tell whether an error says nothing of the one thing that was tried, but of all."""
+def affects_all(error: Exception | None) -> bool:
+    """Return whether an error affects all tasks, not just the one that raised it."""
     if isinstance(error, CatalogueError):
         return True
-    return isinstance(error, OSError) and error.errno in OF_THE_MACHINE
+    return isinstance(error, OSError) and error.errno in MACHINE_ERRORS
 
 
 class Attempts:
-    """Tries things again that failed, and says which they are."""
+    """Retry failed tasks and list them."""
 
     def __init__(self) -> None:
         self._troubles: dict[str, Trouble] = {}
-        self._resting: dict[str, float] = {}  # until when, by the clock that nobody sets
+        self._paused: dict[str, float] = {}  # until when, by the monotonic clock
         self._errors: dict[str, Exception] = {}
         self.n_failed = 0  # of all attempts
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
-        """What could not be done yet, the oldest first."""
+        """The failed tasks, the oldest first."""
         return tuple(sorted(self._troubles.values(), key=lambda t: (t.since, t.what)))
 
     def ready(self, what: str) -> bool:
-        """Tell whether something may be tried now: it did not fail a short while ago."""
-        return what not in self._resting or time.monotonic() >= self._resting[what]
+        """Return whether a task may be tried now: it is not pausing after a failure."""
+        return what not in self._paused or time.monotonic() >= self._paused[what]
 
     def error(self, what: str) -> Exception | None:
-        """Return why something failed last; None where it did not."""
+        """Return the last error of a task, None if it has not failed."""
         return self._errors.get(what)
 
     def tries(self, what: str) -> int:
-        """Return how often something has failed."""
+        """Return how often a task has failed."""
         return self._troubles[what].tries if what in self._troubles else 0
 
     def do(self, what: str, work: Callable[[], object]) -> bool:
-        """Do something, unless it rests; say whether it is done."""
+        """Do a task, unless it is pausing; return whether it is done."""
         if not self.ready(what):
             return False
         try:
             work()
-        except Exception as error:  # whatever it is, what was to be done is still to be done
+        except Exception as error:  # whatever the error, the task remains to be done
             self.failed(what, error)
             return False
         self.succeeded(what)
         return True
 
     def failed(self, what: str, error: Exception) -> None:
-        """Note that something failed; it rests now, the longer the more often it did."""
+        """Note that a task failed; the pause grows with each failure."""
         before, now = self._troubles.get(what), time.time()
         tries = before.tries + 1 if before else 1
         pause = min(FIRST_S * 2.0 ** min(tries - 1, 30), LONGEST_S)
@@ -100,9 +100,7 @@ class Attempts:
         known = isinstance(error, IshtarError | OSError)
         text = text if known else f"{type(error).__name__}: {text}"
         if before is None or before.error != text:
-            logger.error(
-                "%s: %s; it is tried again", *(what, text), exc_info=None if known else error
-            )
+            logger.error("%s: %s; trying again", *(what, text), exc_info=None if known else error)
         self._troubles[what] = Trouble(
             what=what,
             error=text,
@@ -111,27 +109,27 @@ class Attempts:
             next_try=now + pause,
         )
         self._errors[what] = error
-        self._resting[what] = time.monotonic() + pause
+        self._paused[what] = time.monotonic() + pause
         self.n_failed += 1
 
     def succeeded(self, what: str) -> None:
-        """Note that something is done; what failed for the same reason may be tried at once."""
+        """Note that a task is done; those that failed for the same reason may be tried at once."""
         trouble = self._troubles.pop(what, None)
-        self._resting.pop(what, None)
+        self._paused.pop(what, None)
         self._errors.pop(what, None)
         if trouble is None:
             return
-        logger.info("%s: done, after %d attempts that failed", what, trouble.tries)
+        logger.info("%s: done, after %d failed attempts", what, trouble.tries)
         for other in self._troubles.values():
             if other.error == trouble.error:
-                self._resting.pop(other.what, None)
+                self._paused.pop(other.what, None)
 
-    def try_all_at_once(self) -> None:
-        """Let nothing rest any more: somebody has changed something, and may have mended it."""
-        self._resting.clear()
+    def end_pauses(self) -> None:
+        """End all pauses: somebody changed something and may have fixed the problem."""
+        self._paused.clear()
 
     def forget(self, what: str) -> None:
-        """Let go of something that is not to be done any more."""
+        """Forget a task that no longer has to be done."""
         self._troubles.pop(what, None)
-        self._resting.pop(what, None)
+        self._paused.pop(what, None)
         self._errors.pop(what, None)

@@ -1,4 +1,4 @@
-"""What can go wrong in the factory.
+"""Exceptions of the factory.
 
 ::
 
@@ -6,13 +6,13 @@
     ├── TemplateError (ValueError)       a template notebook or its sidecar cannot be used
     │   └── NoSuchTemplate (KeyError)
     ├── ParameterError (ValueError)      a parameter that the template does not take
-    ├── SettingsError (ValueError)       ishtar.toml says something that is not understood
+    ├── SettingsError (ValueError)       ishtar.toml has an invalid setting
     ├── Busy (RuntimeError)              another coordinator works on this workspace
     ├── ClusterError (ConnectionError)   the cluster that the settings name cannot be used
     ├── MissingExtra (ImportError)       an optional library that is not installed
     ├── ReportsNotMade (RuntimeError)    some reports of a run could not be made, all others were
     ├── WorkersLost (RuntimeError)       a job ended every worker that tried it
-    └── CoordinatorsLost (RuntimeError)  a job ended every service that had it made
+    └── CoordinatorsLost (RuntimeError)  a job ended every service that ran it
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ishtar.errors import IshtarError, WorkspaceError
 
 
 class TemplateError(IshtarError, ValueError):
-    """A template notebook or its sidecar that cannot be used.
+    """A template notebook or its sidecar cannot be used.
 
-    ``problems`` are all that is wrong, one text each.
+    ``problems`` lists everything that is wrong, one text each.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -36,11 +36,11 @@ class NoSuchTemplate(TemplateError, KeyError):
 
 
 class ParameterError(IshtarError, ValueError):
-    """Parameters that a template does not take; all of them in one text."""
+    """A template does not take some parameters; the message lists all of them."""
 
 
 class SettingsError(WorkspaceError):
-    """``ishtar.toml`` says something that is not understood."""
+    """``ishtar.toml`` has an invalid setting."""
 
 
 class Busy(IshtarError, RuntimeError):
@@ -48,7 +48,7 @@ class Busy(IshtarError, RuntimeError):
 
 
 class ClusterError(IshtarError, ConnectionError):
-    """The cluster cannot be used: it is not reached, was lost, or does not see the workspace."""
+    """The cluster is unreachable, was lost, or does not see the workspace."""
 
 
 class MissingExtra(IshtarError, ImportError):
@@ -60,16 +60,16 @@ class MissingExtra(IshtarError, ImportError):
 
 
 class ReportsNotMade(IshtarError, RuntimeError):
-    """Reports of a run that nothing is left of, not even a failed one; all others were made."""
+    """Some reports of a run could not be made, not even as failed; all others were."""
 
 
 class WorkersLost(IshtarError, RuntimeError):
-    """A job ended every worker that tried it; it is not tried again by itself."""
+    """A job ended every worker that tried it; it is not retried automatically."""
 
 
 class CoordinatorsLost(IshtarError, RuntimeError):
-    """A job ended every coordinator that had it made; it is not tried again by itself."""
+    """A job ended every coordinator that ran it; it is not retried automatically."""
 
 
 class KernelKilled(Exception):
-    """The kernel got a SIGKILL that was not ours."""
+    """The kernel was killed by a SIGKILL that we did not send."""

@@ -1,4 +1,4 @@
-"""Jobs as plain records: what is to be made, what was made, what happened on the way."""
+"""Plain records of jobs: selections, work orders, results and events."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, Protocol
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from runner.receipts import Receipt, Subject
 
-RERUN_PREFIX = f"{TEMPORARY_PREFIX}rerun-"  # of what a person makes, beside a service at work
+RERUN_PREFIX = f"{TEMPORARY_PREFIX}rerun-"  # reruns may run at the same time as a service
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which reports are asked for.
+    """Which reports to make.
 
     Attributes
     ----------
     shots : sequence of int, optional
-        Only these; all by default.
+        Only these shots; all by default.
     names : collection of str, optional
         Only these templates.
     ranges : sequence of Subject
-        Ranges of shots that reports are asked of; without, those are kept up to date that exist.
+        The ranges of shots to make reports of; without any, keep existing ones up to date.
     force : bool
-        Everything asked for, stale or not.
+        Whether to make reports that are up to date, too.
     scopes : collection of {"shot", "day", "range"}
         Only reports of these.
     """
@@ -36,8 +36,8 @@ class Selection:
     force: bool = False
     scopes: Collection[str] = ("shot", "day", "range")
 
-    def takes(self, template: str, scope: str) -> bool:
-        """Tell whether reports of a template, of its scope, are asked for."""
+    def includes(self, template: str, scope: str) -> bool:
+        """Return whether reports of a template with this scope are selected."""
         return scope in self.scopes and (self.names is None or template in self.names)
 
 
@@ -46,7 +46,7 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A work order: which template for what, with which limits. Everything in it is plain data."""
+    """A work order in plain data: a template, a subject, parameters and limits."""
 
     root: str
     subject: Subject
@@ -59,10 +59,10 @@ class Job:
     kernels: str = "warm"
     sandbox: str = "auto"
     reasons: tuple[str, ...] = ()
-    staged: bool = False  # leave it under its temporary name, for `place`
-    given_up: str = ""  # why it is not run any more; its report says so
-    patient: bool = False  # what is killed, or lacks disk, is no failed report: it comes again
-    reports: str = ""  # folder to put the report below; empty for that of the workspace
+    staged: bool = False  # leave the report under its temporary name, for `place`
+    given_up: str = ""  # why it is not run any more; becomes the reason of its failed report
+    may_retry: bool = False  # if killed or the disk is full: raise instead of a failed report
+    reports: str = ""  # folder for the report; empty for that of the workspace
 
     def __str__(self) -> str:
         return f"{self.subject} {self.template}"
@@ -70,7 +70,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What a worker hands back: where the report lies, and its receipt."""
+    """The result of a job: the folder of the report and its receipt."""
 
     folder: str
     receipt: Receipt
@@ -79,7 +79,7 @@ class Done:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened to a job, for whoever shows progress."""
+    """A change of a job's state, for progress displays."""
 
     kind: str  # planned, done
     job: Job
@@ -92,10 +92,10 @@ Listener = Callable[[Event], None]
 
 
 class Observer(Protocol):
-    """Counts for those who watch the service."""
+    """Count reports for the status and the metrics."""
 
-    def reported(self, done: Done) -> None:
+    def report_made(self, done: Done) -> None:
         """Note that a report is made."""
 
-    def gave_up(self, job: Job) -> None:
-        """Note that a report is not tried any more."""
+    def report_not_made(self, job: Job) -> None:
+        """Note that an attempt to make a report failed."""

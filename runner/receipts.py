@@ -1,4 +1,4 @@
-"""Receipts: the record of one execution, one JSON file beside the executed notebook.
+"""Receipts: the record of one execution, a JSON file next to the executed notebook.
 
 ``reports/<subject>/<template>/<digest>/receipt.json``, where the subject is a shot (``01234``), a
 day (``2026-11-22``) or a range of shots (``01200..01250``).
@@ -54,14 +54,14 @@ class Subject:
 
     @classmethod
     def parse(cls, key: str) -> Subject:
-        """Return the subject of a folder name; ValueError where it is none."""
+        """Return the subject of a folder name; ValueError if it is not one."""
         if re.fullmatch(r"\d{5,}", key):
             return cls("shot", key)
         if re.fullmatch(r"\d{4}-\d\d-\d\d", key):
             return cls("day", key)
         if re.fullmatch(r"\d{5,}\.\.\d{5,}", key):
             return cls("range", key)
-        raise ValueError(f"{key!r} names no shot, day or range")
+        raise ValueError(f"{key!r} is not the name of a shot, day or range")
 
     @property
     def number(self) -> int:
@@ -76,7 +76,7 @@ class Subject:
 class Scrap:
     """A named result of a report.
 
-    ``label`` and ``symbol`` are what the notebook calls it on pages; older receipts have neither.
+    ``label`` and ``symbol`` are its names on pages; older receipts have neither.
     """
 
     name: str
@@ -96,22 +96,22 @@ class Receipt:
     digest
         Identity of the report: template code, parameters and inputs.
     template_digest, prose_digest
-        Of the template's code cells, and of its prose.
+        Digests of the template's code cells and of its prose.
     reason
-        Why it was skipped, failed or ran out of time, in one line; empty when ok.
+        Why it was skipped, failed or ran out of time, in one line; empty if ok.
     phases
         Seconds spent in each phase of the run: ``prepare``, ``execute`` (of which ``cells``),
         ``scraps``, ``render``, ``record``. Nearly all of ``duration_s`` is in them.
     figures
         File names below ``figures/``.
     code
-        Modules of the library of which something ran, with the digest of that.
+        Digests of the library code that ran, by module.
     ran
-        What of them that is: functions by name, ``""`` for the module's own body.
+        Names of the functions that ran, by module; ``""`` for the module's own body.
     sandbox
-        What the notebook could change, where one ran.
+        What the notebook was allowed to change, if a sandbox was in use.
     rerun
-        Made by a person with parameters of their own; never the official report.
+        Whether a user made it with other parameters; such a report is never the official one.
     """
 
     scope: Scope
@@ -138,8 +138,8 @@ class Receipt:
     format: int = FORMAT
 
     @property
-    def of(self) -> Subject:
-        """The subject as an object."""
+    def about(self) -> Subject:
+        """The subject of the report, as an object."""
         return Subject(self.scope, self.subject)
 
     def to_json(self) -> str:
@@ -153,7 +153,7 @@ class Receipt:
         Raises
         ------
         FileNotFoundError
-            There is none.
+            There is no receipt.
         """
         path = folder / RECEIPT
         try:
@@ -197,7 +197,7 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 
 
 def _check_types(receipt: Receipt) -> None:
-    """Raise TypeError where a field holds something else than it says."""
+    """Raise TypeError if a field has a value of the wrong type."""
     records: list[Receipt | Input | Scrap] = [receipt, *receipt.inputs, *receipt.scraps]
     for record in records:
         for f in fields(record):
@@ -206,16 +206,16 @@ def _check_types(receipt: Receipt) -> None:
             if not isinstance(value, wanted):
                 raise TypeError(f"{f.name} is {value!r:.40}")
     if receipt.state not in _STATES:
-        raise TypeError(f"there is no state {receipt.state!r:.40}")
+        raise TypeError(f"state {receipt.state!r:.40} does not exist")
     if not all(isinstance(name, str) for name in receipt.figures):
-        raise TypeError("a figure has no name")
+        raise TypeError("a figure's name is not a text")
     if Subject.parse(receipt.subject).scope != receipt.scope:
-        raise TypeError(f"{receipt.subject} is no {receipt.scope}")
+        raise TypeError(f"{receipt.subject} is not a {receipt.scope}")
     datetime.fromisoformat(receipt.started)
 
 
 def identity(receipt: Receipt) -> str:
-    """Return the digest of what a report was made from; a re-run never meets the official one."""
+    """Return the digest of a report's template, parameters and inputs; reruns have their own."""
     read = [[i.kind, i.name, i.subject, i.digest] for i in receipt.inputs]
     values = dict(receipt.parameters)
     made_from = [receipt.template, receipt.template_digest, values, read]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,20 @@ def workspace(stored_workspace: Workspace, tmp_path: Path) -> Workspace:
 def testbed(stored_workspace: Workspace) -> Testbed:
     """Give the testbed of the workspace that nobody changes; it has no catalogue."""
     return Testbed(stored_workspace)
+
+
+@pytest.fixture(scope="session")
+def published(stored_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Publish a copy of the workspace; nobody changes it."""
+    from tests.remote_fakes import write_published  # which few tests need
+
+    return write_published(stored_workspace, tmp_path_factory.mktemp("published") / "ws")
+
+
+@pytest.fixture(scope="session")
+def site_address(published: Workspace) -> Iterator[str]:
+    """Serve what was published; give the address."""
+    from tests.remote_fakes import serving
+
+    with serving(published.root / "www") as address:
+        yield address

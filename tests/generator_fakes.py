@@ -10,9 +10,9 @@ import numpy as np
 
 from ishtar.store import Origin, SourceFile, SourceWriter
 from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
-from runner.ingest.days import follow_shot
-from runner.ingest.generatorlog import Pulse
-from runner.ingest.matching import Followed
+from runner.ingest.days.day_logs import rematch_shot
+from runner.ingest.days.matching import MatchResult
+from runner.ingest.generatorlog.generatorlog_converter import Pulse
 
 DAY = dt.date(2026, 11, 22)
 NAME = "GENERATOR_2026-11-22.txt"
@@ -61,7 +61,7 @@ class Place:
 
     def ingest(self, path: Path, **options: object) -> Outcome:
         """Let a file arrive."""
-        options = {"apart": False} | options
+        options = {"isolated": False} | options
         return ingest_file(path, layout=self.layout, settings=self.settings, **options)  # type: ignore[arg-type]
 
     def shot(self, number: int, time: str, day: str = "2026-11-22") -> Outcome:
@@ -102,12 +102,12 @@ class Place:
                 writer.attributes["date"] = date
         return path
 
-    def dated(self, shot: int, date: str, name: str = "Data.tdms", **facts: str) -> Followed:
+    def dated(self, shot: int, date: str, name: str = "Data.tdms", **facts: str) -> MatchResult:
         """Store a source that states a date, and let the logs follow it."""
         path = self.source(shot, date, name, **facts)
-        return follow_shot(self.layout, self.settings, shot, path)
+        return rematch_shot(self.layout, self.settings, shot, path)
 
-    def csv(self, shot: int, date: str, **facts: str) -> Followed:
+    def csv(self, shot: int, date: str, **facts: str) -> MatchResult:
         """Store the PLC's date file, and let the logs follow it."""
         return self.dated(shot, date, "Date.csv", converter="datecsv 1", **facts)
 

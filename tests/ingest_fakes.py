@@ -18,7 +18,7 @@ def ingest_into(
 
     That a file is converted in a process of its own is the subject of `test_ingest_isolation`.
     """
-    options = {"shot": 7, "apart": False} | options
+    options = {"shot": 7, "isolated": False} | options
     return ingest_file(path, layout=Layout.of(folder), settings=settings, **options)
 
 

@@ -198,11 +198,11 @@ SHOWN_KINDS: dict[str, Kind] = {
     ),
     "latex of a table": Kind(
         code("Latex(…)", shows({"text/latex": "\\begin{tabular}{l}4.1\\\\\\end{tabular}"})),
-        ("\\begin{tabular}", "LaTeX that is no formula is shown as its source."),
+        ("\\begin{tabular}", "LaTeX other than formulas is shown as source."),
     ),
     "latex of a command": Kind(
         raw("\\LaTeX\n% raw", "text/latex"),
-        ("\\LaTeX", "LaTeX that is no formula is shown as its source."),
+        ("\\LaTeX", "LaTeX other than formulas is shown as source."),
     ),
     "latex without delimiters": Kind(
         code("Latex(…)", shows({"text/latex": "\\frac{a}{b}"})), ("ab",), ("frac", "source")
@@ -220,7 +220,7 @@ SHOWN_KINDS: dict[str, Kind] = {
     ),
     "an unknown text": Kind(code("csv", shows({"text/csv": "t,Te\n0,4.1"})), ("t,Te\n0,4.1",)),
     "an output of no known kind": Kind(
-        code("?", {"output_type": "hologram"}), ("An output of an unknown kind is not shown here",)
+        code("?", {"output_type": "hologram"}), ("An output of unknown type is not shown here",)
     ),
     "printed": Kind(code("print()", prints("printed words")), ("printed words",)),
     "alert": Kind(words('<div class="alert alert-warning">Mind the gap</div>'), ("Mind the gap",)),

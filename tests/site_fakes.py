@@ -225,7 +225,7 @@ class FakeSource:
         self, receipt: Receipt, cells: Sequence[Mapping[str, Any]] | None
     ) -> ReportRecord:
         """Put a report on disk; ``cells=None`` for one that left no notebook."""
-        folder = report_folder(self.reports_dir, receipt.of, receipt.template, receipt.digest)
+        folder = report_folder(self.reports_dir, receipt.about, receipt.template, receipt.digest)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RECEIPT).write_text(receipt.to_json(), encoding="utf-8")
         if cells is not None:
@@ -233,17 +233,17 @@ class FakeSource:
         record = ReportRecord(receipt=receipt, folder=folder)
         others = [
             r
-            for r in self.all_reports.get(receipt.of, [])
+            for r in self.all_reports.get(receipt.about, [])
             if receipt.rerun or r.receipt.rerun or r.receipt.template != receipt.template
         ]
-        self.all_reports[receipt.of] = [*others, record]
+        self.all_reports[receipt.about] = [*others, record]
         return record
 
 
 def _summary(report: ReportRecord) -> ReportSummary:
     receipt = report.receipt
     return ReportSummary(
-        subject=receipt.of,
+        subject=receipt.about,
         template=receipt.template,
         state=receipt.state,
         reason=receipt.reason,
@@ -307,13 +307,13 @@ def _shot(number: int, date: datetime) -> ShotRecord:
         "useful": number % 5 != 0,
         "comment": "",
     }
-    marks: list[str] = []
+    problems: list[str] = []
     if number == FIRST + 8:
         attributes["comment"] = MARKUP
     if number == FIRST + 14:
         attributes["comment"] = "Second antenna strap back in; density jumps at 1.8 kW."
     if number == FIRST + 11:
-        marks = [
+        problems = [
             "Lang_I is clipped for 3.2 % of the samples",
             f"The channel {MARKUP} is missing from PXI M6251",
         ]
@@ -389,7 +389,7 @@ def _shot(number: int, date: datetime) -> ShotRecord:
         sources=sources,
         wiring=wiring,
         components=components,
-        marks=marks,
+        problems=problems,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from ishtar.errors import IshtarError, NoSuchComponent, TimeBaseError, WorkspaceError
 from ishtar.export.writing import ExportError
 from ishtar.machine import Machine
-from ishtar.remote.opening import open_testbed
+from ishtar.opening import open_testbed
 from ishtar.shots.testbed import Testbed
 from ishtar.signals.align import align
 from ishtar.signals.windows import bounds, seconds

@@ -33,11 +33,11 @@ from runner.ingest import (
     remove_leftovers,
     scan,
 )
-from runner.ingest.incoming import open_for_writing
-from runner.ingest.ingest_errors import stopped
-from runner.ingest.matching import Followed
-from runner.ingest.quarantine import held, reason_of
-from runner.ingest.source_hash import BLOCK, FollowingHash, sha256_of
+from runner.ingest.days.matching import MatchResult
+from runner.ingest.ingest_errors import ingest_stopped
+from runner.ingest.raw_files.quarantine import quarantined_files, reason_of
+from runner.ingest.raw_files.settling import open_for_writing
+from runner.ingest.raw_files.source_hash import BLOCK, FollowingHash, sha256_of
 
 pytestmark = pytest.mark.whole
 
@@ -170,8 +170,8 @@ def test_another_file_under_a_known_name_is_quarantined_and_the_first_stays(
     for seed, n in ((2, 2000), (3, 2001)):
         outcome = ws.ingest(ws.tdms("00001_Data.tdms", seed=seed, n=n))
         assert outcome.status == "quarantined"
-        assert "shot 1 has another 00001_Data.tdms already" in outcome.reason
-        assert "the first stays" in outcome.reason
+        assert "shot 1 already has a different 00001_Data.tdms" in outcome.reason
+        assert "which stays: rename" in outcome.reason
     assert SourceFile(first.stored[0]).channels["g/a"].digest == digest
     assert ws.quarantined == ["00001_Data-2.tdms", "00001_Data.tdms"]
 
@@ -197,7 +197,7 @@ def test_the_reason_lies_beside_the_file(ws: Workspace) -> None:
     facts = json.loads((ws.layout.quarantine / "00001_Data.bin.reason.json").read_text())
     assert facts["source"] == str(path)
     assert facts["reason"] == outcome.reason
-    assert "its format is not known" in outcome.reason
+    assert "its format is unknown" in outcome.reason
     assert facts["size"] == 3
     assert facts["sha256"] == hashlib.sha256(b"\x01\x02\x03").hexdigest()
     assert not path.exists()
@@ -220,7 +220,7 @@ def test_a_name_that_is_no_utf8_is_told_and_written_as_it_reads(
     (kept,) = ws.quarantined
     assert kept == ("00114.tdms" if b"/" in name else "00114_Größe.tdms")
     assert (ws.layout.quarantine / kept).read_bytes() == content
-    assert [h.name for h in held(ws.layout.quarantine)] == [kept]
+    assert [h.name for h in quarantined_files(ws.layout.quarantine)] == [kept]
     assert path.exists() != incoming
     json.dumps([outcome.name, outcome.reason], ensure_ascii=False).encode()
 
@@ -229,7 +229,7 @@ def test_what_is_no_ordinary_file_is_never_opened(ws: Workspace) -> None:
     os.mkfifo(ws.elsewhere / "00001.lvm")
     (ws.elsewhere / "00002.lvm").symlink_to("/dev/zero")
     for path in sorted(ws.elsewhere.iterdir()):
-        with pytest.raises(SourceMissing, match="is no ordinary file: leave it out"):
+        with pytest.raises(SourceMissing, match="is not a regular file: leave it out"):
             ws.ingest(path)
 
 
@@ -243,7 +243,7 @@ def test_the_same_bytes_do_not_pile_up(ws: Workspace) -> None:
     assert ws.files(ws.layout.incoming) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 5000], ids=["zero bytes", "nothing but zeros"])
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000], ids=["zero bytes", "only zeros"])
 def test_an_empty_file_waits_and_then_goes_to_quarantine(ws: Workspace, content: bytes) -> None:
     path = ws.file("00001_Data.tdms", content)
     assert ws.ingest(path, unchanged_for_s=10.0).status == "waiting"
@@ -292,8 +292,8 @@ def test_a_file_that_changes_while_it_is_read_waits(ws: Workspace, own: IngestSe
 
 def test_a_file_that_went_away_is_no_error_in_incoming(ws: Workspace) -> None:
     outcome = ws.ingest(ws.layout.incoming / "00001_Data.tdms")
-    assert (outcome.status, outcome.reason) == ("waiting", "it went away")
-    with pytest.raises(SourceMissing, match="there is no file"):
+    assert (outcome.status, outcome.reason) == ("waiting", "it disappeared")
+    with pytest.raises(SourceMissing, match="does not exist: check its name"):
         ws.ingest(ws.elsewhere / "00001_Data.tdms")
     with pytest.raises(SourceMissing, match="is a folder"):
         ws.ingest(ws.elsewhere)
@@ -346,7 +346,7 @@ def test_a_facility_adds_a_converter_beside_its_ishtar_toml(
     ("content", "reason"),
     [
         (b"HALF fail", "converter half cannot read it: ZeroDivisionError('midway')"),
-        (b"HALF date", "gives the date 'yesterday': it must be ISO text"),
+        (b"HALF date", "returned the date 'yesterday': correct it to ISO text"),
     ],
 )
 def test_a_converter_that_fails_leaves_nothing_behind(
@@ -404,7 +404,7 @@ def test_ingest_does_not_begin_what_will_not_fit(
     monkeypatch.setattr("runner.ingest.conversion.SPACE_TO_SPARE", 1 << 60)
     path = ws.tdms("00001_Data.tdms")
     with pytest.raises(IngestStopped, match=r"MB free on .* free some space, then start again"):
-        ws.ingest(path, apart=False)
+        ws.ingest(path, isolated=False)
     assert path.exists()
 
 
@@ -427,7 +427,7 @@ def test_a_data_folder_that_is_none_stops_ingest(ws: Workspace) -> None:
     ],
 )
 def test_an_error_of_the_disk_says_what_to_do(error: OSError, advice: str) -> None:
-    told = stopped("00001_Data.tdms", error)
+    told = ingest_stopped("00001_Data.tdms", error)
     assert advice in str(told)
     assert isinstance(told, OSError)
     assert told.source == "00001_Data.tdms"
@@ -461,7 +461,7 @@ def test_two_different_files_of_one_name_at_once_leave_one_stored(ws: Workspace)
 
 STAYS = """
 import threading
-from runner.ingest.tdms import Tdms
+from runner.ingest.tdms.tdms_converter import Tdms
 
 class Stays(Tdms):
     def convert(self, path, context):
@@ -515,13 +515,13 @@ def meanwhile(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
     """Give an ingest during which something happens when the copy is stored and compared."""
 
     def ingest(path: Path, act: Callable[[], Any]) -> Outcome:
-        def follow(*_: Any) -> Followed:
+        def follow(*_: Any) -> MatchResult:
             act()
-            return Followed()
+            return MatchResult()
 
         with monkeypatch.context() as patched:
-            patched.setattr("runner.ingest.conversion.follow_shot", follow)
-            return ws.ingest(path, apart=False)
+            patched.setattr("runner.ingest.conversion.rematch_shot", follow)
+            return ws.ingest(path, isolated=False)
 
     return ingest
 
@@ -587,7 +587,7 @@ def test_a_source_stays_when_the_disk_wrote_something_else(
 
     monkeypatch.setattr(os, "pwrite", forgetful)
     with pytest.raises(IngestStopped, match="differs from what was written"):
-        ws.ingest(path, apart=False)
+        ws.ingest(path, isolated=False)
     assert path.exists()
     assert not list(ws.layout.shots.rglob("*.h5"))
     monkeypatch.undo()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ingest.assignment import assign, within, without
-from runner.ingest.source_hash import sha256_of_beginnings
+from runner.ingest.days.assignment import assign, inside_rows, outside_rows
+from runner.ingest.raw_files.source_hash import sha256_of_prefixes
 from tests.generator_fakes import some_pulse
 
 
@@ -79,29 +79,29 @@ rows_taken = st.lists(
 )
 
 
-@given(first=st.integers(0, 30), n=st.integers(1, 15), taken=rows_taken)
-def test_what_is_taken_and_what_is_left_are_the_pulse_once_each(first, n, taken):
+@given(first=st.integers(0, 30), n=st.integers(1, 15), excluded=rows_taken)
+def test_what_is_taken_and_what_is_left_are_the_pulse_once_each(first, n, excluded):
     pulse = some_pulse("09:00:00", first_row=first, n=n)
-    every = {row for i, j in taken for row in range(i, j)}
+    every = {row for i, j in excluded for row in range(i, j)}
     whole = set(range(first, first + n))
 
-    left = list(without([pulse], taken))
+    left = list(outside_rows([pulse], excluded))
     assert [r for p in left for r in range(*p.rows)] == sorted(whole - every)
     for part in left:
         assert part.values["ForwardPower"].tolist() == list(range(*part.rows))
         assert (part.time == pulse.part(*part.rows).time).all()
 
-    inside = list(within([pulse], taken))
+    inside = list(inside_rows([pulse], excluded))
     assert {r for p in inside for r in range(*p.rows)} == whole & every
     assert all(p.rows[0] < p.rows[1] for p in (*left, *inside))
-    parts = [(max(first, i), min(first + n, j)) for i, j in sorted(taken)]
+    parts = [(max(first, i), min(first + n, j)) for i, j in sorted(excluded)]
     assert [p.rows for p in inside] == [(i, j) for i, j in parts if i < j]
 
 
 def test_the_parts_of_several_pulses_come_in_the_order_of_the_log():
     log = [some_pulse("09:00:00", first_row=0), some_pulse("09:01:00", first_row=10)]
-    assert [p.rows for p in within(log, [(11, 40), (1, 2)])] == [(1, 2), (11, 13)]
-    assert [p.rows for p in without(log, [(11, 40), (1, 2)])] == [(0, 1), (2, 3), (10, 11)]
+    assert [p.rows for p in inside_rows(log, [(11, 40), (1, 2)])] == [(1, 2), (11, 13)]
+    assert [p.rows for p in outside_rows(log, [(11, 40), (1, 2)])] == [(0, 1), (2, 3), (10, 11)]
 
 
 def test_the_beginnings_of_a_file_are_hashed_in_one_go(tmp_path):
@@ -110,4 +110,4 @@ def test_the_beginnings_of_a_file_are_hashed_in_one_go(tmp_path):
     path.write_bytes(content)
     sizes = [len(content), 0, 7, 4 << 20, 7, (4 << 20) + 1]
     expected = {size: sha256(content[:size]).hexdigest() for size in sizes}
-    assert sha256_of_beginnings(path, [*sizes, len(content) + 1]) == expected
+    assert sha256_of_prefixes(path, [*sizes, len(content) + 1]) == expected

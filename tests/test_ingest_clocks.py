@@ -14,8 +14,8 @@ import pytest
 
 from ishtar.attributes.edits import edit
 from ishtar.store import SourceFile, problems
-from runner.ingest import IngestSettings, follow_shots, match_day, match_days, shot_times
-from runner.ingest.day_index import note_time
+from runner.ingest import IngestSettings, match_day, match_days, rematch_shots, shot_times
+from runner.ingest.days.day_index import note_time
 from tests.generator_fakes import DAY, NAME, SETTINGS, Place, idle, powers, pulse
 
 pytestmark = pytest.mark.whole
@@ -119,7 +119,7 @@ def test_a_pulse_leaves_a_shot_though_no_other_one_gets_it(place):
     place.dated(3, "2026-11-22T09:10:00")
     place.log(ROWS)
     outcome = place.shot(3, "09:11:00.000")
-    assert f"{NAME}.h5 leaves shot 3: its pulses do not fit it by clock" in outcome.reason
+    assert f"{NAME}.h5 leaves shot 3: its pulses do not match its clock" in outcome.reason
     assert (outcome.status, outcome.shots, place.files(3)) == ("stored", [3], [])
     assert place.state()["unmatched"] == ["2026-11-22T09:10:37.700000"]
     assert place.csv(4, "2026-11-22T09:10:00").shots == [4]
@@ -130,7 +130,7 @@ def test_a_pulse_that_fits_two_by_a_better_clock_leaves_both(place):
     place.log(ROWS)
     found = place.csv(4, "2026-11-22T09:10:05")
     assert (found.shots, place.files(3), place.files(4)) == ([3], [], [])
-    assert any("fits shots 3 and 4 and is given to none" in note for note in found.notes)
+    assert any("matches shots 3 and 4, so none gets it" in note for note in found.notes)
     found = place.dated(4, "2026-11-22T09:30:00", "New.csv", converter="datecsv 1", arrived=LATER)
     assert (found.shots, place.files(3), place.files(4)) == ([3], [f"{NAME}.h5"], [])
 
@@ -141,7 +141,7 @@ def test_only_the_pulses_that_do_not_fit_any_more_leave_a_shot(place):
     place.log([*first, *second])
     assert place.forward(3) == powers(first + second)
     outcome = place.shot(3, "09:10:18.000")
-    assert f"{NAME}.h5 of shot 3 is made again: some pulses left it" in outcome.reason
+    assert f"{NAME}.h5 of shot 3 is replaced: some pulses left it" in outcome.reason
     assert place.forward(3) == powers(second)
     assert place.rows() == {3: [(20, 40)]}
 
@@ -157,7 +157,7 @@ def test_what_came_in_a_later_file_stays_there_when_the_first_goes(place):
     assert place.forward(3, 2) == powers(second)
     # and what comes back takes the first number that is free
     edit(place.layout.shots / "00003", {"date": "2026-11-22T09:10:05"}, who="Ada")
-    follow_shots(place.layout, place.settings, {3: []})
+    rematch_shots(place.layout, place.settings, {3: []})
     assert (place.forward(3), place.forward(3, 2)) == (powers(first), powers(second))
 
 
@@ -240,16 +240,16 @@ def test_a_person_s_correction_is_followed_and_so_is_taking_it_back(place):
     place.log(ROWS)
     folder = place.layout.shots / "00003"
     edit(folder, {"date": "2026-11-22T09:10:00.5"}, who="Ada")
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == [3]
     assert place.times(3)[0] == -0.2
     edit(folder, {"date": "2026-12-24T18:00:00"}, who="Ada")
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == [3]
     assert (place.files(3), place.notes()) == ([], {"2026-12-24": ["00003.json"]})
     edit(folder, {"date": None}, who="Ada")
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == []
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == []
     assert place.notes() == {}
     edit(folder, {"date": "2026-11-22T09:10:00"}, who="Ada")
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == [3]
     assert place.times(3)[0] == 0.3
 
 
@@ -273,7 +273,7 @@ def test_a_source_that_is_removed_is_no_clock_any_more(place):
     (place.layout.shots / "00003" / "00003_Date.csv.h5").unlink()
     former = DAY.replace(day=25)  # no file of the shot names it any more, but the catalogue does
     assert shot_times(place.layout, former) == {}
-    assert follow_shots(place.layout, place.settings, {3: [former]}).shots == [3]
+    assert rematch_shots(place.layout, place.settings, {3: [former]}).shots == [3]
     assert (place.times(3)[0], place.notes()) == (0.3, {"2026-11-22": ["00003.json"]})
 
 
@@ -299,8 +299,8 @@ def test_a_log_goes_on_with_the_settings_that_its_pulses_found_shots_with(place)
     outcome = place.log([*ROWS, *pulse("09:20:00")])
     assert place.rows() == {3: [(0, 20)], 4: [(20, 40)]}
     assert (
-        f"{NAME} goes on with generator_clock_offset_s = -37.4 (now 0), generator_tolerance_s = 10 "
-        f"(now 1): `ishtar ingest {place.kept}` if the new settings hold for this day, too"
+        f"{NAME} keeps generator_clock_offset_s = -37.4 (now 0), generator_tolerance_s = 10 "
+        f"(now 1): run `ishtar ingest {place.kept}` if the new settings apply to this day, too"
         in outcome.reason
     )
     assert place.state()["settings"]["generator_clock_offset_s"] == -37.4
@@ -314,7 +314,7 @@ def test_the_kept_log_is_ingested_again_to_apply_other_settings(place):
     place.settings = IngestSettings(generator_clock_offset_s=-AHEAD, generator_tolerance_s=10.0)
     outcome = place.ingest(place.kept)
     assert (outcome.status, outcome.shots, place.rows()) == ("stored", [3, 4], {4: [(0, 20)]})
-    assert "goes on with" not in outcome.reason
+    assert "keeps generator" not in outcome.reason
     assert place.kept.exists()
     place.settings = IngestSettings(generator_clock_offset_s=-AHEAD - 1, generator_tolerance_s=10.0)
     outcome = place.ingest(place.kept)
@@ -352,13 +352,13 @@ def test_a_day_can_be_matched_with_settings_of_one_s_own(place):
 def test_a_log_is_not_read_again_where_nothing_has_changed(place, monkeypatch):
     place.csv(3, "2026-11-22T09:10:00")
     place.log(ROWS)
-    monkeypatch.setattr("runner.ingest.days.match_log", fail)
+    monkeypatch.setattr("runner.ingest.days.day_logs.match_log", fail)
     place.dated(3, "2026-11-22T09:10:01")  # not the clock that counts
     place.dated(5, "2026-11-27T09:10:00")  # another day
     path = place.source(3, None, "scope.h5")
-    from runner.ingest.days import follow_shot
+    from runner.ingest.days.day_logs import rematch_shot
 
-    assert follow_shot(place.layout, place.settings, 3, path).shots == []
+    assert rematch_shot(place.layout, place.settings, 3, path).shots == []
     assert match_days(place.layout, place.settings).notes == []
 
 
@@ -403,7 +403,7 @@ def test_the_pulses_of_a_shot_that_moved_are_found_in_its_own_folder(place):
     # as it is where a match was interrupted before this was written
     state.write_text(json.dumps(json.loads(state.read_text()) | {"stored": []}))
     place.source(3, "2026-11-29T09:10:00", "Date.csv", converter="datecsv 1")
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == [3]
     assert place.rows() == {}
 
 
@@ -477,7 +477,7 @@ def test_wherever_it_is_interrupted_the_next_look_ends_the_same(tmp_path, after)
     whole = Place(tmp_path / "whole")
     whole.root.mkdir()
     for shot, _ in swapped(whole):
-        follow_shots(whole.layout, SETTINGS, {shot: []})
+        rematch_shots(whole.layout, SETTINGS, {shot: []})
     expected = content(whole)
     assert whole.rows() == {3: [(20, 40)], 4: [(0, 20)]}
 
@@ -491,7 +491,7 @@ def test_wherever_it_is_interrupted_the_next_look_ends_the_same(tmp_path, after)
         with pytest.MonkeyPatch.context() as patch:
             killed_at(k, patch, after=after)
             try:
-                follow_shots(place.layout, SETTINGS, {3: [], 4: []})
+                rematch_shots(place.layout, SETTINGS, {3: [], 4: []})
                 ended = True
             except Killed:
                 ended = False
@@ -499,7 +499,7 @@ def test_wherever_it_is_interrupted_the_next_look_ends_the_same(tmp_path, after)
         assert len(rows) == len(set(rows)), f"two shots hold a row after operation {k}"
         if ended:
             break
-        follow_shots(place.layout, SETTINGS, {3: [], 4: []})
+        rematch_shots(place.layout, SETTINGS, {3: [], 4: []})
         assert content(place) == expected
         shutil.rmtree(place.root)
     assert k > 8

@@ -63,27 +63,36 @@ def test_the_date_is_what_the_cells_say(tmp_path: Path, text: str, date: str) ->
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("Date;2026-11-22\nTime;quarter past\n", "Time is 'quarter past', which is no time of day"),
-        ("Date;2026-11-22\nTrigger;15:99\n", "Trigger is '15:99', which is no time of day"),
-        ("Date;2026-11-22 00:00\nTime;late\n", "Time is 'late', which is no time of day"),
-        ("Date;2026-11-22 25:00\n", "no date that can be read: Date '2026-11-22 25:00'"),
+        (
+            "Date;2026-11-22\nTime;quarter past\n",
+            "Time is 'quarter past', which is not a readable time of day",
+        ),
+        (
+            "Date;2026-11-22\nTrigger;15:99\n",
+            "Trigger is '15:99', which is not a readable time of day",
+        ),
+        (
+            "Date;2026-11-22 00:00\nTime;late\n",
+            "Time is 'late', which is not a readable time of day",
+        ),
+        ("Date;2026-11-22 25:00\n", "no readable date: Date '2026-11-22 25:00'"),
         ("Date;2026-11-22 15:30 or so\n", "Date '2026-11-22 15:30 or so'"),
-        ("Date;2026-11-22 10:00:0\x1e\n", "no date that can be read"),
-        ("Date;2026-11-22 10:00\x1e\n", "no date that can be read"),
+        ("Date;2026-11-22 10:00:0\x1e\n", "no readable date"),
+        ("Date;2026-11-22 10:00\x1e\n", "no readable date"),
         ("Date;05/06/2026 10:00\n", "Date '05/06/2026 10:00'"),
-        ("Date;1904-01-01 00:00:00\n", "no date that can be read"),
+        ("Date;1904-01-01 00:00:00\n", "no readable date"),
         ("Date;2026-11-22 10:00:00\nTime;15:00:00\n", "contradict each other"),
         ("Date;2026-11-22\nDatum;2026-11-23\nTime;10:00\n", "contradict each other"),
         ("Date;2026-11-22 10:00\ndate;2026-11-22 11:00\n", "it states date twice"),
         ("Gas;Ar\nGas;He\nDate;2026-11-22 10:00\n", "it states gas twice, 'Ar' and 'He'"),
-        ("Date;2026-11-22 10:00\nTimezone;Mars\n", "Timezone is 'Mars', which is no time zone"),
+        ("Date;2026-11-22 10:00\nTimezone;Mars\n", "Timezone is 'Mars', not a time zone"),
         ("Date,Gas,Comment\n2026-11-22 09:04:06,733,He,x\n", "a line of 4 cells below 3 names"),
-        ('Comment;"it never ends\nDate;2026-11-22 10:00\n', "a quote in it never ends"),
-        ('Comment;"He" x\nGas;"Ar\nDate;2026-11-22 10:00\n', "a quote in it never ends"),
+        ('Comment;"it never ends\nDate;2026-11-22 10:00\n', "a quote in it is not closed"),
+        ('Comment;"He" x\nGas;"Ar\nDate;2026-11-22 10:00\n', "a quote in it is not closed"),
         ("Date;2026-11-22 10:00\nComment;" + "x" * 200_000 + "\n", "field limit"),
         ("Date;2026-11-22 10:00\n" + "a;1\n" * 2000, "has 2001 entries"),
         ("Date;2026-11-22 10:00\n" + "x" * 5000 + "\0\n", "has a NUL at character 5022"),
-        ("Date;2026-11-22 10:00\nShot;²\n", "it says shot ²"),
+        ("Date;2026-11-22 10:00\nShot;²\n", "it states shot ²"),
         ("Date;2026-11-22 10:00\n" + " " * (1 << 20), "too large for the CSV of one shot"),
     ],
 )
@@ -114,7 +123,7 @@ def test_several_times_are_told(tmp_path: Path) -> None:
 def test_a_last_line_without_an_end_is_told(tmp_path: Path) -> None:
     outcome = ingest(tmp_path, "Date;2026-11-22 10:00\nGas;A")
     assert attributes(outcome)["gas"] == "A"
-    assert "has no end: check that Gas 'A' is whole" in outcome.reason
+    assert "has no line end: check that Gas 'A' is complete" in outcome.reason
 
 
 def test_comments_are_joined_and_odd_truths_left_out(tmp_path: Path) -> None:
@@ -140,7 +149,7 @@ def test_an_encoding_is_told_by_the_text(tmp_path: Path, encoding: str) -> None:
 def test_half_a_letter_is_refused(tmp_path: Path) -> None:
     outcome = ingest(tmp_path, "Date;2026-11-22 10:00\nGas;Ar\n".encode("utf-16")[:-1])
     assert outcome.status == "quarantined"
-    assert "is no whole text" in outcome.reason
+    assert "is not complete text" in outcome.reason
 
 
 def test_lines_may_end_with_a_carriage_return_alone(tmp_path: Path) -> None:
@@ -200,5 +209,5 @@ def test_a_table_of_lines_that_begin_alike_is_refused(tmp_path: Path, line: str)
 def test_many_names_that_are_not_known_are_told_and_kept(tmp_path: Path) -> None:
     lines = "".join(f"{k / 10} V;{k}\n" for k in range(60))
     outcome = ingest(tmp_path, "Date;2026-11-22 15:30\n" + lines)
-    assert "60 of its 61 entries have names that are not known" in outcome.reason
+    assert "60 of its 61 entries have unknown names" in outcome.reason
     assert source_of(outcome).properties["5.9 V"] == "59"

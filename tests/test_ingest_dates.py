@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.ingest.dates import LONGEST, find_date, iso, parse_date, parse_moment, parse_time
+from runner.ingest.parsing.dates import (
+    LONGEST,
+    find_date,
+    iso,
+    parse_date,
+    parse_moment,
+    parse_time,
+)
 
 HALF_PAST_THREE = dt.datetime(2026, 11, 22, 15, 30)
 TWELVE_LATER = dt.datetime(2026, 11, 22, 15, 30, 12)

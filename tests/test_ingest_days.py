@@ -18,16 +18,16 @@ from ishtar.store import SourceFile, problems
 from runner.ingest import (
     IngestSettings,
     Layout,
-    days,
-    follow_shots,
     index_days,
     ingest_file,
     match_day,
+    rematch_shots,
     shot_times,
-    text_table,
 )
-from runner.ingest.day_state import state_path
-from runner.ingest.generatorlog import DayLog, GeneratorLog
+from runner.ingest.days import day_logs
+from runner.ingest.days.day_state import state_path
+from runner.ingest.generatorlog.generatorlog_converter import DayLog, GeneratorLog
+from runner.ingest.parsing import text_table
 from runner.simulate import Campaign, simulate
 from tests.generator_fakes import (
     AHEAD_S,
@@ -73,7 +73,7 @@ def test_a_pulse_is_stored_for_its_shot_on_the_shot_s_clock(place: Place) -> Non
 def test_a_pulse_that_fits_no_shot_is_told_and_tried_again_when_a_shot_comes(place: Place) -> None:
     outcome = place.log(pulse("09:10:00.3"))
     assert (outcome.status, outcome.shots) == ("pending", [])
-    assert "1 fit no shot (09:10:37)" in outcome.reason
+    assert "1 match no shot (09:10:37)" in outcome.reason
     assert place.state()["unmatched"] == ["2026-11-22T09:10:37.700000"]
     assert place.shot(2, "09:00:00").stored[1:] == []
     followed = place.shot(3, "09:10:00")
@@ -88,7 +88,7 @@ def test_a_pulse_that_fits_two_shots_is_given_to_none(place: Place) -> None:
     place.shot(4, "09:10:12")
     outcome = place.log(pulse("09:10:05"))
     assert (outcome.status, outcome.stored) == ("pending", [])
-    assert "the pulse of 09:10:42 fits shots 3 and 4 and is given to none" in outcome.reason
+    assert "the pulse at 09:10:42 matches shots 3 and 4, so none gets it" in outcome.reason
     assert place.state()["ambiguous"] == [{"start": "2026-11-22T09:10:42.400000", "shots": [3, 4]}]
 
 
@@ -127,7 +127,7 @@ def test_another_log_is_refused_where_it_is_not_known_what_was_matched(place: Pl
     state_path(place.kept).unlink()
     outcome = place.log(pulse("09:10:00.3", power=100.0))
     assert outcome.status == "quarantined"
-    assert "does not continue it; the first stays" in outcome.reason
+    assert "does not continue it: rename" in outcome.reason
 
 
 def test_what_was_said_when_a_log_came_is_not_said_again(place: Place) -> None:
@@ -142,10 +142,10 @@ def test_a_day_without_a_folder_is_no_trouble(place: Place) -> None:
     place.log(pulse("09:10:00.3"))
     place.shot(3, "09:10:00")
     another = dt.date(2026, 1, 1)
-    assert follow_shots(place.layout, place.settings, {3: [another]}).problems == []
+    assert rematch_shots(place.layout, place.settings, {3: [another]}).problems == []
     (place.layout.days / str(another)).write_text("a file")
-    (problem,) = follow_shots(place.layout, place.settings, {3: [another]}).problems
-    assert "2026-01-01 is no folder" in problem
+    (problem,) = rematch_shots(place.layout, place.settings, {3: [another]}).problems
+    assert "2026-01-01 is not a folder" in problem
 
 
 def test_one_at_a_time_matches_the_logs_of_a_day(place: Place) -> None:
@@ -201,7 +201,7 @@ def test_another_log_under_a_known_name_goes_to_quarantine(place: Place) -> None
     place.log(rows)
     outcome = place.log(pulse("09:10:00.3", power=100.0))
     assert outcome.status == "quarantined"
-    assert "does not continue it; the first stays" in outcome.reason
+    assert "does not continue it: rename" in outcome.reason
     assert place.forward(3) == powers(rows)
 
 
@@ -244,13 +244,13 @@ def test_a_log_whose_copy_is_not_what_came_stays_in_incoming(place: Place, monke
     path = place.layout.incoming / NAME
     path.write_text("\n".join([HEADER, *pulse("09:10:00.3")]) + "\n")
     content = path.read_bytes()
-    matched = days.index_once
+    matched = day_logs.index_once
 
     def damage(layout: Layout) -> None:
         matched(layout)
         place.kept.write_bytes(content.replace(b"500.0", b"600.0", 1))
 
-    monkeypatch.setattr(days, "index_once", damage)
+    monkeypatch.setattr(day_logs, "index_once", damage)
     place.ingest(path, incoming=True)
     assert path.read_bytes() == content
 
@@ -294,7 +294,7 @@ def test_the_day_stands_in_the_name_or_above_the_columns(
     outcome = place.ingest(path)
     if day is None:
         assert outcome.status == "quarantined"
-        assert "does not say its day" in outcome.reason
+        assert "does not state its day" in outcome.reason
     else:
         assert outcome.shots == [3]
 
@@ -321,7 +321,7 @@ def test_logs_are_read_as_generators_write_them(
 def test_a_log_with_a_line_that_is_no_row_is_not_kept(place: Place) -> None:
     outcome = place.log([*pulse("09:10:00.3"), "09:11:00.000\tbroken\t1.0"])
     assert outcome.status == "quarantined"
-    assert "at row 21 below its header: 'broken' is no number" in outcome.reason
+    assert "at row 21 below its header: 'broken' is not a number" in outcome.reason
     assert not (place.layout.days / "2026-11-22" / NAME).exists()
 
 
@@ -375,9 +375,9 @@ def test_a_simulated_day_finds_every_pulse_its_shot(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("n", "said"),
     [
-        (1, "1 fit no shot (09:00:00)"),
-        (4, "4 fit no shot (09:00:00, 09:01:00, 09:02:00, 09:03:00)"),
-        (5, "5 fit no shot (09:00:00, 09:01:00, 09:02:00, …, 09:04:00)"),
+        (1, "1 match no shot (09:00:00)"),
+        (4, "4 match no shot (09:00:00, 09:01:00, 09:02:00, 09:03:00)"),
+        (5, "5 match no shot (09:00:00, 09:01:00, 09:02:00, …, 09:04:00)"),
     ],
 )
 def test_pulses_that_fit_no_shot_are_named_by_their_times(
@@ -403,6 +403,6 @@ def test_the_offset_of_the_clocks_is_taken_to_the_microsecond(tmp_path):
 def test_a_correction_of_something_else_leaves_the_clock_alone(place: Place) -> None:
     place.shot(3, "09:10:00")
     edit(place.layout.shots / "00003", {"gas": "He"}, who="Ada")
-    assert follow_shots(place.layout, place.settings, [3]).problems == []
+    assert rematch_shots(place.layout, place.settings, [3]).problems == []
     place.log(pulse("09:10:00.3"))
     assert place.times(3)[0] == 0.3

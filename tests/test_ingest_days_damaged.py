@@ -15,13 +15,13 @@ from ishtar.store import SourceFile, problems
 from runner.ingest import (
     IngestStopped,
     day_problems,
-    follow_shots,
     index_days,
     match_day,
     match_days,
-    placement,
+    rematch_shots,
     shot_times,
 )
+from runner.ingest.days import placement
 from tests.generator_fakes import DAY, HEADER, NAME, Place, idle, powers, pulse
 
 pytestmark = pytest.mark.whole
@@ -65,7 +65,7 @@ def test_a_damaged_note_stops_nobody_and_its_shot_is_read(place, content, caplog
     note.write_bytes(content)
     outcome = place.log([*ROWS, *pulse("09:20:00")])
     assert outcome.shots == [3, 4]
-    assert f"{note} is no note of a shot's time" in caplog.text
+    assert f"{note} is not a note of a shot's time" in caplog.text
     index_days(place.layout)
     assert json.loads(note.read_text())["date"] == "2026-11-22T09:10:00"
     assert wrong(place) == {}
@@ -77,8 +77,8 @@ def test_a_damaged_note_is_named_until_it_is_made_anew(place):
     note = place.layout.days / str(DAY) / "shots" / "00003.json"
     note.write_text("{")
     (told,) = wrong(place)["2026-11-22/shots/00003.json"]
-    assert told.startswith("it is no note of a shot's time (JSONDecodeError")
-    assert told.endswith("`ishtar rebuild` recreates it")
+    assert told.startswith("it is not a note of a shot's time (JSONDecodeError")
+    assert told.endswith("`ishtar rebuild` replaces it")
     index_days(place.layout)
     assert wrong(place) == {}
 
@@ -118,10 +118,10 @@ def test_a_damaged_state_of_a_log_is_made_anew(place, content, caplog):
     good = json.loads(state.read_text())
     state.write_bytes(content)
     assert wrong(place) == {
-        f"{DAY}/{NAME}": ["nothing says what it was matched with: `ishtar rebuild` puts it right"]
+        f"{DAY}/{NAME}": ["the record of its last match is missing: `ishtar rebuild` corrects it"]
     }
     assert match_days(place.layout, place.settings).problems == []
-    assert f"{state} is not what a log was matched with" in caplog.text
+    assert f"{state} is not the record of a match" in caplog.text
     assert json.loads(state.read_text()) == good
     assert wrong(place) == {}
 
@@ -131,7 +131,7 @@ def test_a_damaged_state_of_a_log_is_made_anew(place, content, caplog):
     [
         (b"", "has no line that names Time"),
         (b"\0" * 4096, "has no line that names Time"),
-        (f"{HEADER}\n09:10:37.7\tbroken\t1\n".encode(), "'broken' is no number"),
+        (f"{HEADER}\n09:10:37.7\tbroken\t1\n".encode(), "'broken' is not a number"),
     ],
 )
 def test_a_damaged_log_is_named_and_the_others_of_the_day_are_matched(
@@ -150,7 +150,7 @@ def test_a_damaged_log_is_named_and_the_others_of_the_day_are_matched(
     assert place.stored(3, name=OTHER).properties["trigger"].endswith("09:10:00.500")
     told = wrong(place)[f"{DAY}/{NAME}"]
     assert told[0] == (
-        "it is not the log that was matched: it was changed or replaced where it is kept"
+        "it was changed or replaced after it was matched: ingest the original log again"
     )
     assert reason in told[1]
     # the log comes once more: the damaged copy is set aside, and all is as it should be
@@ -169,7 +169,7 @@ def test_a_log_that_cannot_be_read_at_all_is_named(place, monkeypatch):
     def fail(path):
         raise OSError(5, "Input/output error", str(path))
 
-    monkeypatch.setattr("runner.ingest.generatorlog.DayLog.of", fail)
+    monkeypatch.setattr("runner.ingest.generatorlog.generatorlog_converter.DayLog.of", fail)
     found = place.csv(3, "2026-11-22T09:10:00.5")
     assert found.notes == found.problems
     (note,) = found.notes
@@ -183,7 +183,7 @@ def test_another_log_in_the_place_of_a_kept_one_moves_no_pulse(place):
     place.kept.write_text("\n".join([HEADER, *replaced]) + "\n")
     outcome = place.shot(3, "09:10:00.500")
     assert outcome.status == "stored"
-    why = f"{NAME} is not the log that {NAME}.h5 of shot 3 was cut from"
+    why = f"{NAME} is not the log that {NAME}.h5 of shot 3 was made from"
     assert why in outcome.reason
     assert place.forward(3) == powers(ROWS)
     assert place.times(3)[0] == 0.3
@@ -214,7 +214,7 @@ def test_a_log_that_is_gone_leaves_its_pulses_where_they_are(place):
     assert place.times(3)[0] == 0.3
     assert wrong(place) == {
         f"{DAY}/{NAME}.json": [
-            "the log that it is of is gone: pulses of it follow no clock any more"
+            "its log is missing: put the log back, so that its pulses follow clocks"
         ]
     }
 
@@ -229,7 +229,7 @@ def test_a_damaged_file_of_pulses_goes_to_quarantine_and_is_made_again(place):
     assert any("is damaged" in text for text in wrong(place)[f"{DAY}/{NAME}"])
     found = match_day(place.layout, place.settings, DAY)
     assert found.shots == [3]
-    assert f"{NAME} 2.h5 of shot 3 is damaged: it goes to quarantine" in found.notes
+    assert f"{NAME} 2.h5 of shot 3 is damaged and goes to quarantine" in found.notes
     assert (place.layout.quarantine / f"{NAME} 2.h5").read_bytes() == whole[:700]
     reason = (place.layout.quarantine / f"{NAME} 2.h5.reason.json").read_text()
     said = json.loads(reason)["reason"]
@@ -282,7 +282,7 @@ def test_a_shot_with_a_damaged_file_keeps_the_clock_that_it_had(place, caplog):
     whole = csv.read_bytes()
     csv.write_bytes(whole[:500])
     os.utime(csv.parent)
-    found = follow_shots(place.layout, place.settings, {3: []})
+    found = rematch_shots(place.layout, place.settings, {3: []})
     assert (found.shots, place.times(3)[0]) == ([], 0.3)
     assert str(csv) in caplog.text
     outcome = place.log([*ROWS, *pulse("09:20:00")])
@@ -318,7 +318,7 @@ def test_folders_that_are_no_days_are_named_and_passed_over(place):
         "lost+found",
     ]
     assert wrong(place)["20261122"] == [
-        "its name is no day, as 2026-11-22: nothing in it is matched to shots"
+        "its name is not a day: rename it like 2026-11-22, to match its logs"
     ]
 
 
@@ -329,7 +329,7 @@ def test_a_foreign_file_beside_the_logs_is_named_and_stops_nobody(place):
     found = place.csv(3, "2026-11-22T09:10:00")
     assert found.shots == [3]
     assert [p for p in found.problems if "Thumbs.db is not matched" in p] == found.problems
-    assert "nothing says what it was matched with" in wrong(place)[f"{DAY}/Thumbs.db"][0]
+    assert "the record of its last match is missing" in wrong(place)[f"{DAY}/Thumbs.db"][0]
 
 
 def test_a_log_in_the_folder_of_another_day_is_named(place):
@@ -339,7 +339,7 @@ def test_a_log_in_the_folder_of_another_day_is_named(place):
     folder.mkdir()
     shutil.move(place.kept, folder / NAME)
     assert (
-        "it is of 2026-11-22: ingest it again, and remove it here"
+        "it belongs to 2026-11-22: ingest it again, then remove it here"
         in wrong(place)[f"2026-11-24/{NAME}"]
     )
 
@@ -350,12 +350,12 @@ def test_what_a_match_would_do_is_told(place):
     assert wrong(place) == {}
     before = place.notes(), place.state()
     place.source(3, "2026-11-22T09:10:00.5", "Date.csv", converter="datecsv 1")
-    again = "`ishtar rebuild` puts it right"
+    again = "`ishtar rebuild` corrects it"
     (told,) = wrong(place)[f"{DAY}/{NAME}"]
     assert told.startswith(f"{NAME}.h5 of shot 3 follows the shot's clock: placed by")
     assert told.endswith(again)
     place.stored(3).path.unlink()
-    assert wrong(place) == {f"{DAY}/{NAME}": [f"shot 3 lacks 1 pulses of it: {again}"]}
+    assert wrong(place) == {f"{DAY}/{NAME}": [f"shot 3 is missing 1 of its pulses: {again}"]}
     assert (place.notes(), place.state()) == before
     assert not place.files(3)
 
@@ -366,7 +366,7 @@ def test_names_that_the_folder_of_a_day_needs_for_itself_are_refused(place, name
     path.write_text("Log of 22.11.2026\n" + "\n".join([HEADER, *ROWS]) + "\n")
     outcome = place.ingest(path)
     assert outcome.status == "quarantined"
-    assert outcome.reason == f"a log cannot be kept under the name {name}: give it another one"
+    assert outcome.reason == f"a log cannot be kept under the name {name}: rename it"
 
 
 def test_a_file_in_the_place_of_a_day_s_folder_does_not_stop_a_shot(place, caplog):
@@ -375,11 +375,11 @@ def test_a_file_in_the_place_of_a_day_s_folder_does_not_stop_a_shot(place, caplo
     place.kept.parent.write_text("no folder")
     outcome = place.shot(3, "09:10:00")
     assert outcome.status == "stored"
-    problem = f"{place.kept.parent} is no folder, so no log finds the shots of that day"
+    problem = f"{place.kept.parent} is not a folder, so no log finds the shots of that day"
     assert problem in outcome.reason
-    assert "the time of shot 3 is not noted" in caplog.text
+    assert "the time of shot 3 cannot be noted" in caplog.text
     index_days(place.layout)
-    assert wrong(place) == {str(DAY): ["it is no folder of a day: move it away"]}
+    assert wrong(place) == {str(DAY): ["it is not a folder of a day: move it away"]}
 
 
 def test_trouble_with_the_disk_is_one_line_that_says_what_to_do(place, monkeypatch):
@@ -398,9 +398,9 @@ def test_trouble_with_the_disk_is_one_line_that_says_what_to_do(place, monkeypat
         with pytest.raises(
             IngestStopped, match=r"No space left.*free some space, then start again"
         ):
-            follow_shots(place.layout, place.settings, {3: []})
+            rematch_shots(place.layout, place.settings, {3: []})
     assert place.times(3)[0] == 0.3
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == [3]
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == [3]
     assert place.times(3)[0] == -0.2
 
 
@@ -423,7 +423,7 @@ def test_the_index_is_made_once_and_a_shot_without_a_date_has_no_note(place, cap
 
 def test_nothing_is_followed_where_there_has_never_been_a_log(place):
     place.source(3, "2026-11-22T09:10:00")
-    assert follow_shots(place.layout, place.settings, {3: []}).shots == []
+    assert rematch_shots(place.layout, place.settings, {3: []}).shots == []
     assert place.notes() == {}
 
 

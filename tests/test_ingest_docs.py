@@ -35,7 +35,7 @@ def test_every_setting_is_described(field: str) -> None:
 
 def test_every_time_base_is_described() -> None:
     folder = Path(runner.ingest.__file__).parent
-    code = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     names = set(re.findall(r'TimeBase\(\s*name="([^"]+)"', code))
     names |= set(re.findall(r'base(?:: str )?="?\s*"(\w+)"', code))
     assert {"samples", "wf_increment", "SampleTime", "sampling"} <= names

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from ishtar.store import SourceFile
-from runner.ingest import IngestSettings, Outcome, text_table
-from runner.ingest.datecsv import DateCsv
+from runner.ingest import IngestSettings, Outcome
+from runner.ingest.datecsv.datecsv_converter import DateCsv
+from runner.ingest.parsing import text_table
 from runner.simulate import write_archive, write_lvm
 from tests.ingest_fakes import ingest_into, source_of
 
@@ -200,8 +201,8 @@ def test_every_cut_of_a_text_file_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (lvm(["0.0\tno number\t1.0"] * 3), "a row that is no numbers"),
-        (lvm(ROWS, delta="half\tone"), "'half' in a header is no number"),
+        (lvm(["0.0\tno number\t1.0"] * 3), "a row without numbers"),
+        (lvm(ROWS, delta="half\tone"), "'half' in a header is not a number"),
         (
             two_segments("09:00:02").replace("X_Value\ta\tb", "X_Value\tc\tb", 1),
             "different channels",
@@ -261,8 +262,8 @@ def test_the_csv_gives_the_shot_its_attributes(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("Shot;8\nDate;2026-11-22 09:00:00\n", "says shot 8, but it came for shot 7"),
-        ("Date;31.02.2026\nTime;2026-11-22 or so\n", "no date that can be read"),
+        ("Shot;8\nDate;2026-11-22 09:00:00\n", "states shot 8, but arrived for shot 7"),
+        ("Date;31.02.2026\nTime;2026-11-22 or so\n", "no readable date"),
         ("shot\tdate\tgas\n6\t2026-11-22\tAr\n5\t2026-11-22\tHe\n", "0 lines for shot 7"),
     ],
 )

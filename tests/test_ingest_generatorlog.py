@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.ingest import IngestSettings, Layout, Outcome, ingest_file, text_table
-from runner.ingest.generatorlog import DayLog, GeneratorLog
+from runner.ingest import IngestSettings, Layout, Outcome, ingest_file
+from runner.ingest.generatorlog.generatorlog_converter import DayLog, GeneratorLog
 from runner.ingest.ingest_errors import Rejected
+from runner.ingest.parsing import text_table
 
 NAME = "GENERATOR_2026-11-22.txt"
 HEADER = "Time\tForwardPower[W]\tReflectedPower[W]"
@@ -97,11 +98,11 @@ def test_midnight_is_passed_whatever_the_clock(tmp_path: Path, times: list[str])
         ("09:00:02 or so\t500.0\t5.0", "its time '09:00:02 or so' cannot be read"),
         ("\t500.0\t5.0", "its time '' cannot be read"),
         ("2026-11-22T09:00:02Z\t500.0\t5.0", "has a zone"),
-        ("09:00:02\t5_0\t5.0", "at row 3 below its header: '5_0' is no number"),
+        ("09:00:02\t5_0\t5.0", "at row 3 below its header: '5_0' is not a number"),
         ("09:00:02\t500.0\t5.0\t7", "at row 3 below its header: it has 4 cells for 3 columns"),
         ("09:00:02\r09:00:03\t500.0\t5.0", "cannot be read"),
-        ("09:00:02\t50\x000\t5.0", "is no number"),
-        ("09:00:02\t500.\x1e\t5.0", "is no number"),
+        ("09:00:02\t50\x000\t5.0", "is not a number"),
+        ("09:00:02\t500.\x1e\t5.0", "is not a number"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, row: str, reason: str) -> None:
@@ -122,7 +123,7 @@ def test_a_decimal_comma_between_commas_is_refused(tmp_path: Path) -> None:
 def test_numbers_with_a_comma_and_with_a_point_are_refused(tmp_path: Path) -> None:
     """1,500 may be one and a half, or a thousand and a half thousand."""
     path = log(tmp_path, [*powered(["09:00:00"]), "09:00:01\t1,500\t5.0"])
-    told = "at row 2 below its header: '1,500' stands among numbers with another sign"
+    told = "at row 2 below its header: '1,500' is among numbers with another decimal sign"
     with pytest.raises(Rejected, match=told):
         pulses(path)
     commas = [row.replace(".", ",") for row in powered(["09:00:00.5", "09:00:01.5"])]
@@ -134,7 +135,7 @@ def test_numbers_with_a_comma_and_with_a_point_are_refused(tmp_path: Path) -> No
 def test_signs_are_told_apart_over_the_whole_log(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(text_table, "BLOCK_BYTES", 64)
     rows = [*powered([f"09:00:{k:02d}" for k in range(9)]), "09:00:30\t1,500\t5,0"]
-    with pytest.raises(Rejected, match="at row 10 below its header: '1,500' stands among"):
+    with pytest.raises(Rejected, match="at row 10 below its header: '1,500' is among numbers with"):
         pulses(log(tmp_path, rows))
 
 
@@ -203,14 +204,14 @@ def test_the_threshold_is_in_watts_whatever_the_column(
 @pytest.mark.parametrize(
     ("header", "name", "reason"),
     [
-        ("Time\tForwardPower[dBm]", NAME, "its ForwardPower is in 'dBm', which is no multiple"),
+        ("Time\tForwardPower[dBm]", NAME, "its ForwardPower is in 'dBm', which is not a multiple"),
         ("Time\tForwardPower[bar]", NAME, "its ForwardPower is in 'bar'"),
-        ("Time\tForwardPower[W]\tForwardPower[W]", NAME, "names the column ForwardPower twice"),
+        ("Time\tForwardPower[W]\tForwardPower[W]", NAME, "it has two columns ForwardPower"),
         ("Time\tForwardPower[W]\t\tX", NAME, "its column 3 has no name"),
         ("Time\tForwardPower[W]\tX\0", NAME, "its column 3 has no name"),
-        ("Time\tForwardPower[W]" + "\tx" * 2000, NAME, "it names 2002 columns"),
-        (HEADER, "GENERATOR_05-06-2026.txt", "does not say its day"),
-        (HEADER, "GENERATOR_2026-11-21_2026-11-22.txt", "does not say its day"),
+        ("Time\tForwardPower[W]" + "\tx" * 2000, NAME, "it has 2002 columns"),
+        (HEADER, "GENERATOR_05-06-2026.txt", "does not state its day"),
+        (HEADER, "GENERATOR_2026-11-21_2026-11-22.txt", "does not state its day"),
         ("Time\tForwardPower[W]" + "x" * 70_000, NAME, "has no line that names Time"),
     ],
 )
@@ -226,7 +227,7 @@ def test_a_header_that_cannot_be_right_is_refused(
 
 def test_a_day_that_the_rows_contradict_is_refused(tmp_path: Path) -> None:
     path = log(tmp_path, powered(["2026-11-25 09:00:00"]))
-    with pytest.raises(Rejected, match="is of 2026-11-22, but its first row says 2026-11-25"):
+    with pytest.raises(Rejected, match="is from 2026-11-22, but its first row is at 2026-11-25"):
         DayLog.of(path)
 
 
@@ -248,8 +249,8 @@ def test_utf_16_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_log_of_one_endless_line_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.ingest.text_table.LONGEST_LINE", 1 << 20)
-    monkeypatch.setattr("runner.ingest.text_table.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("runner.ingest.parsing.text_table.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("runner.ingest.parsing.text_table.BLOCK_BYTES", 1 << 18)
     path = tmp_path / NAME
     path.write_bytes(f"{HEADER}\n".encode() + b"\0" * (3 << 20))
     with pytest.raises(Rejected, match="has a line of more than 1 MB"):
@@ -280,5 +281,5 @@ def test_the_times_of_all_rows_are_those_of_the_text(tmp_path: Path) -> None:
 def test_a_column_without_any_value_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "GENERATOR_2026-11-22.txt"
     path.write_text("Time\tForwardPower[W]\tPhase[deg]\tReflectedPower[W]\n10:00:00\t500\t5\n")
-    with pytest.raises(Rejected, match="ReflectedPower, of which no row has a value"):
+    with pytest.raises(Rejected, match=r"column ReflectedPower of .* has no values"):
         list(DayLog.of(path).pulses(threshold_w=10.0, gap_s=2.0))

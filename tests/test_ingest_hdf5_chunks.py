@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from h5py import h5d, h5p, h5s, h5t
 
-from runner.ingest import h5_packed, h5_storage
+from runner.ingest.hdf5 import h5_packed, h5_storage
 from tests.hdf5_fakes import GOOD, Written, filtered, good, ingest
 
 pytestmark = pytest.mark.whole
@@ -341,7 +341,7 @@ def test_many_datasets_cannot_claim_together_what_one_cannot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(h5_storage, "FREE_CLAIM", 100_000)
-    monkeypatch.setattr(h5_storage, "LARGEST_RATIO", 1)
+    monkeypatch.setattr(h5_storage, "MAX_RATIO", 1)
 
     def fill(f: h5py.File) -> None:
         for i in range(20):
@@ -405,7 +405,7 @@ def test_two_datasets_never_share_bytes(tmp_path: Path) -> None:
     move(written.path, "b", place + 8, path)
     outcome = ingest(path)
     assert outcome.status == "quarantined"
-    assert "two pieces of its values lie in the same place" in outcome.reason
+    assert "two pieces of its values overlap" in outcome.reason
 
 
 def test_compact_and_empty_datasets_are_stored(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from runner.ingest import h5_clock
+from runner.ingest.hdf5 import h5_clock
 from tests.hdf5_fakes import Written, good
 
 N = np.arange(5.0)
@@ -80,13 +80,13 @@ def test_a_rate_that_is_none_leaves_samples_counted(tmp_path: Path, sampling: An
     written = rated(tmp_path, sampling=sampling)
     assert facts(written["g/U"]) == COUNTED
     assert "g/U: sampling" in written.reason
-    assert "is no rate in Hz" in written.reason
+    assert "is not a rate in Hz" in written.reason
 
 
 def test_a_start_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     written = rated(tmp_path, sampling=10.0, Tstart="soon")
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "sampling")
-    assert "g/U: Tstart 'soon' is no number of seconds" in written.reason
+    assert "g/U: Tstart 'soon' is not a time in s" in written.reason
 
 
 @pytest.mark.parametrize("step", [-0.1, 0.0, 1e-320, 1e300, "1,000", "soon"])
@@ -105,7 +105,7 @@ def test_a_step_that_is_none_costs_no_other_channel(tmp_path: Path, step: Any) -
 def test_a_rate_that_contradicts_the_step_is_said(tmp_path: Path) -> None:
     written = rated(tmp_path, sampling=100.0, SampleTime=0.1)
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "SampleTime")
-    assert "SampleTime says 0.1 s but sampling 100 Hz, which is not used" in written.reason
+    assert "SampleTime is 0.1 s but sampling 100 Hz is ignored" in written.reason
     assert rated(tmp_path / "same", sampling="10 Hz", SampleTime=0.1).reason == ""
 
 
@@ -142,13 +142,13 @@ def waveform(tmp_path: Path, **attributes: Any) -> Written:
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
-        ({"wf_increment": 0.0}, "g/U: its wf_increment 0.0 is no step"),
-        ({"wf_increment": -1.0}, "g/U: its wf_increment -1.0 is no step"),
-        ({"wf_increment": 1e300}, "g/U: its wf_increment 1e+300 is no step"),
-        ({"wf_increment": "1,000"}, "g/U: its wf_increment '1,000' is no step"),
+        ({"wf_increment": 0.0}, "g/U: its wf_increment 0.0 is not a valid step"),
+        ({"wf_increment": -1.0}, "g/U: its wf_increment -1.0 is not a valid step"),
+        ({"wf_increment": 1e300}, "g/U: its wf_increment 1e+300 is not a valid step"),
+        ({"wf_increment": "1,000"}, "g/U: its wf_increment '1,000' is not a valid step"),
         (
             {"wf_increment": 0.1, "wf_xname": "Frequency"},
-            "g/U: it lies along 'Frequency', in no unit (wf_xunit_string)",
+            "g/U: its x axis 'Frequency' has no unit (wf_xunit_string)",
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_two_cards_keep_the_time_between_their_starts(tmp_path: Path, starts: An
 def test_a_start_that_is_no_date_is_told(tmp_path: Path, start: Any) -> None:
     written = waveform(tmp_path, wf_increment=0.1, wf_start_time=start)
     assert facts(written["g/U"]) == ("s", 0.0, 0.1, "wf_increment")
-    assert f"g/U: its wf_start_time {start!r} is no date: it is not used" in written.reason
+    assert f"g/U: its wf_start_time {start!r} is not a date: it is ignored" in written.reason
 
 
 def test_a_start_that_nobody_has_set_is_none(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_start_that_counts_from_a_date_is_a_moment(
 
     written = Written(tmp_path, fill)
     assert written["g/U"].t0 == 2.0
-    assert "is taken for" in written.reason
+    assert "is read as" in written.reason
 
 
 def test_what_says_nothing_is_counted(tmp_path: Path) -> None:
@@ -334,13 +334,13 @@ def test_the_generator_counts_minutes_and_the_plc_ms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("times", "attributes", "reason"),
     [
-        (N, {}, "g/Time does not say its unit"),
+        (N, {}, "g/Time does not state its unit"),
         (N[:4], {"unit": "s"}, "g/U has 5 values but g/Time 4"),
         ([0, 1, np.nan, 3, 4], {"unit": "s"}, "not all of its values are numbers"),
         ([0, 1, np.inf, 3, 4], {"unit": "s"}, "not all of its values are numbers"),
         ([0, 1, -9, 3, 4], {"unit": "s", "_FillValue": -9}, "not all of its values are numbers"),
         (np.zeros(5), {"unit": "s"}, "all of its values are the same"),
-        (N.astype(complex), {"unit": "s"}, "it holds no plain numbers"),
+        (N.astype(complex), {"unit": "s"}, "it has no plain numbers"),
     ],
 )
 def test_times_that_are_none_leave_samples_counted(
@@ -393,7 +393,7 @@ def test_what_counts_from_elsewhere_is_no_date(tmp_path: Path, first: float, uni
     written = timed(tmp_path, "Time", first + N, {"unit": unit})
     step = 86400.0 if unit == "d" else 1.0
     np.testing.assert_allclose(written["g/U"].time(), step * N, atol=1e-3)
-    assert "which is no date that is read" in written.reason
+    assert "which is not a known date" in written.reason
     assert "date" not in written.source.attributes
 
 
@@ -409,7 +409,7 @@ def test_times_of_no_value_cost_no_other_channel(tmp_path: Path) -> None:
 def test_large_times_that_are_no_date_count_from_their_first(tmp_path: Path) -> None:
     written = timed(tmp_path, "Time", 2e8 + N, {"unit": "s"})
     assert written["g/U"].time().tolist() == N.tolist()
-    assert "g/Time begins at 200000000 s, which is no date that is read" in written.reason
+    assert "g/Time begins at 200000000 s, which is not a known date" in written.reason
 
 
 def test_times_that_were_never_written_are_none(tmp_path: Path) -> None:
@@ -424,8 +424,8 @@ def test_times_that_were_never_written_are_none(tmp_path: Path) -> None:
     written = Written(tmp_path, fill)
     assert facts(written["g/U"]) == COUNTED
     assert facts(written["h/U"]) == COUNTED
-    assert "g/Time gives no times (its values were never written)" in written.reason
-    assert "h/Time gives no times (3 of its values were never written)" in written.reason
+    assert "g/Time has no times (its values were never written)" in written.reason
+    assert "h/Time has no times (3 of its values were never written)" in written.reason
 
 
 def test_times_may_be_packed_themselves(tmp_path: Path) -> None:
@@ -522,7 +522,7 @@ def test_a_scale_of_another_length_is_told(tmp_path: Path) -> None:
 def test_a_scale_without_a_unit_says_nothing(tmp_path: Path) -> None:
     written = Written(tmp_path, lambda f: scaled(f, "x", N))
     assert facts(written["v/U"]) == COUNTED
-    assert "x does not say its unit: v/U is stored by sample number" in written.reason
+    assert "x does not state its unit: v/U is stored by sample number" in written.reason
 
 
 def test_a_dimension_without_a_variable_is_no_channel(tmp_path: Path) -> None:
@@ -644,7 +644,7 @@ def test_a_reference_that_is_no_date_is_zero(tmp_path: Path, since: str) -> None
     written = Written(tmp_path, lambda f: scaled(f, "time", N + 3, units=f"seconds since {since}"))
     assert written.source.attributes == {}
     np.testing.assert_allclose(written["v/U"].time(), N + 3)
-    assert "which is no date: taken for 0" in written.reason
+    assert "which is not a date: 0 is assumed" in written.reason
 
 
 @pytest.mark.parametrize("first", [1e300, -1e12, 1e12])
@@ -690,7 +690,7 @@ def test_the_date_is_read_as_people_and_programs_write_it(
 ) -> None:
     written = dated(tmp_path, Date=date)
     assert written.source.attributes == {"date": stored}
-    assert ("is taken for" in written.reason) == (not isinstance(stated(date), str | bytes))
+    assert ("is read as" in written.reason) == (not isinstance(stated(date), str | bytes))
 
 
 def stated(date: Any) -> Any:

@@ -251,14 +251,14 @@ def test_a_scale_that_is_not_understood_leaves_raw_numbers_without_a_unit(
     written = packed(tmp_path, np.arange(3), units="V", **attributes)
     channel = written["U"]
     assert (channel.scale, channel.unit) == ([], "")
-    assert "which is not understood" in channel.properties["scale_missing"]
-    assert "which is not understood: stored raw, without a unit" in written.reason
+    assert "which is not supported" in channel.properties["scale_missing"]
+    assert "which is not supported: stored raw, without a unit" in written.reason
 
 
 def test_a_scale_of_complex_numbers_is_not_guessed(tmp_path: Path) -> None:
     written = packed(tmp_path, np.array([1 + 1j]), scale_factor=2.0, units="V")
     assert (written["U.re"].scale, written["U.re"].unit) == ([], "")
-    assert "which is not understood" in written.reason
+    assert "which is not supported" in written.reason
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runner.ingest import IngestSettings
-from runner.ingest.lvm import group_of
+from runner.ingest.lvm.lvm_converter import group_of
 from tests.ingest_fakes import ingest_into
 from tests.lvm_fakes import NO_X, ROWS, Lvm, Part, at, put, stored, times, values
 
@@ -81,7 +81,10 @@ def test_an_entry_may_be_missing_where_others_say_the_way(tmp_path: Path, way) -
 @pytest.mark.parametrize(
     ("samples", "reason"),
     [
-        ("3\t\t3\t", "cannot be told"),  # the first and the second, or the first and the third
+        (
+            "3\t\t3\t",
+            "cannot be determined",
+        ),  # the first and the second, or the first and the third
         ("3\t\t\t3\t\t\t\t3", "entries for other columns than its 3 channels"),
     ],
 )
@@ -165,7 +168,7 @@ def test_channels_may_change_their_order_from_segment_to_segment(tmp_path: Path)
 
 def test_rows_beyond_the_promised_samples_are_stored_and_told(tmp_path: Path) -> None:
     part = Part(rows=ROWS, entries={"Samples": "1\t1"})
-    source = stored(tmp_path, Lvm(segments=[part]), notes="segment 1 promises fewer Samples")
+    source = stored(tmp_path, Lvm(segments=[part]), notes="segment 1 states fewer Samples")
     assert values(source, "a") == [1.25, 1.5, 1.75]
     assert times(source, "b") == [0.0, 0.5, 1.0]
 
@@ -257,7 +260,7 @@ def test_separators_and_decimals_are_those_that_the_header_states(tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"Separator": "Comma", "Decimal_Separator": ","}, "both parted by commas"),
+        ({"Separator": "Comma", "Decimal_Separator": ","}, "both use commas"),
         ({"Separator": "Blank"}, "its Separator is 'Blank'"),
         ({"Decimal_Separator": "'"}, 'its Decimal_Separator is "\'"'),
         ({"X_Columns": "Two"}, "its X_Columns is 'Two'"),
@@ -335,7 +338,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, cell: str) -> None:
     refused(
         tmp_path,
         Lvm(segments=[Part(rows=rows)]),
-        f"a row that is no numbers, row 2 of segment 1: {cell!r} is no number",
+        f"a row without numbers, row 2 of segment 1: {cell!r} is not a number",
     )
 
 

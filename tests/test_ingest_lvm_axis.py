@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ishtar.store import SourceFile
-from runner.ingest.lvm import Lvm as Converter
+from runner.ingest.lvm.lvm_converter import Lvm as Converter
 from tests.lvm_fakes import NO_X, ROWS, Lvm, Part, at, convert, put, stored, times, values
 
 SINCE_1904 = (dt.datetime(2026, 11, 22, 10) - dt.datetime(1904, 1, 1)).total_seconds()
@@ -218,7 +218,7 @@ def test_without_a_step_the_x_column_counts(tmp_path: Path, delta: str | None) -
 @pytest.mark.parametrize("delta", ["half", "1_0", "0.5 s", "1,000", "0.\x1e"])
 def test_a_step_that_is_no_number_is_refused(tmp_path: Path, delta: str) -> None:
     lvm = Lvm(segments=[Part(rows=ROWS, entries=entries(Delta_X=delta))])
-    refused(tmp_path, lvm, f"{delta!r} in a header is no number")
+    refused(tmp_path, lvm, f"{delta!r} in a header is not a number")
 
 
 def test_a_step_may_have_a_comma_where_numbers_have(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_point_among_decimal_commas_is_refused(tmp_path: Path) -> None:
     """1.000 may be one or a thousand."""
     rows = ["0,0\t1,5\t2,0", "0,5\t1.000\t2,0"]
     lvm = Lvm(segments=[Part(rows=rows)], settings={"Decimal_Separator": ","})
-    refused(tmp_path, lvm, "'1.000' stands among numbers with another sign for decimals")
+    refused(tmp_path, lvm, "'1.000' is among numbers with another decimal sign")
 
 
 @pytest.mark.parametrize(
@@ -323,8 +323,8 @@ def test_an_irregular_x_in_ms_is_kept_in_seconds(tmp_path: Path) -> None:
     [
         ("Mood", None, "X_Dimension 'Mood' has no X_Unit_Label: x/a, x/b are stored by sample"),
         ("Frequency", "ms", "X_Dimension 'Frequency' and X_Unit_Label 'ms' contradict each other"),
-        ("Time", "moons of Io", "X_Unit_Label 'moons of Io' is no unit that is known"),
-        ("Time", "9**9**9**9", "is no unit that is known"),
+        ("Time", "moons of Io", "X_Unit_Label 'moons of Io' is not a known unit"),
+        ("Time", "9**9**9**9", "is not a known unit"),
         ("Time", "Samples", ""),
     ],
 )
@@ -347,7 +347,7 @@ def test_several_spectra_are_kept_and_told(tmp_path: Path) -> None:
 
 def test_segments_along_different_things_are_refused(tmp_path: Path) -> None:
     parts = [Part(rows=ROWS), Part(rows=ROWS, entries=entries(X_Dimension="Frequency"))]
-    refused(tmp_path, Lvm(segments=parts), "a lies along different things in its segments")
+    refused(tmp_path, Lvm(segments=parts), "a has different axes in its segments")
 
 
 # Files that are not whole
@@ -375,9 +375,9 @@ def test_a_cut_file_is_salvaged_up_to_its_last_whole_row(tmp_path: Path) -> None
         n += n > 0 and last in ROWS  # it has all its decimals
         assert isinstance(found, str), size
         if not n:
-            assert "has no whole row" in found
+            assert "has no complete row" in found
             continue
-        assert "`ishtar ingest --salvage FILE` takes the rows that are whole" in found
+        assert "`ishtar ingest --salvage FILE` stores its complete rows" in found
         salvaged = cut(tmp_path, data, True)
         assert isinstance(salvaged, SourceFile), (size, salvaged)
         assert salvaged.channels["x/a"].n == n
@@ -424,7 +424,7 @@ def test_a_segment_that_lost_rows_inside_is_noticed(tmp_path: Path) -> None:
 
 def test_an_x_column_that_stands_still_tells_no_times(tmp_path: Path) -> None:
     rows = ["0.0\t1.0\t2.0", "0.0\t2.0\t3.0", "0.0\t3.0\t4.0"]
-    told = "its x column stands still: x/a"
+    told = "its x column is constant: x/a"
     source = stored(tmp_path, Lvm(segments=[Part(rows=rows)] * 2), notes=told)
     channel = source.channels["x/a"]
     assert (channel.x_unit, channel.properties["time_base"]) == ("", "samples")

@@ -14,9 +14,10 @@ from nptdms import TdmsWriter as NpTdmsWriter
 from nptdms.types import String
 
 from ishtar.store import ScaleError, SourceFile
-from runner.ingest import Layout, ingest_file, tdms_blocks, tdms_time
-from runner.ingest.tdms_blocks import TdmsMetadata
-from runner.ingest.tdms_scale import scale_of
+from runner.ingest import Layout, ingest_file
+from runner.ingest.tdms import tdms_blocks, tdms_time
+from runner.ingest.tdms.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms.tdms_scale import scale_of
 from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, truncate, volts_properties
 from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import daqmx_index, ingested, noise, segment, tdms_object
@@ -194,7 +195,7 @@ def test_scales_are_kept_beside_raw_integers_and_applied_on_reading(
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({"NI_Scale[0]_Scale_Type": "Linear"}, "lacks the property"),
+        ({"NI_Scale[0]_Scale_Type": "Linear"}, "has no property"),
         (
             {
                 "NI_Scale[0]_Scale_Type": "Linear",
@@ -206,7 +207,7 @@ def test_scales_are_kept_beside_raw_integers_and_applied_on_reading(
         ),
         (
             SCALES["falling table"] | {"NI_Scale[0]_Table_Pre_Scaled_Values[1]": 9999.0},
-            "are no table",
+            "do not match",
         ),
     ],
 )
@@ -281,7 +282,7 @@ def test_the_slow_channels_share_the_time_channel_of_their_group(
     ("group", "unit", "n", "told"),
     [
         ("S7", "", 5, "has 6 values but S7/Time 5"),
-        ("other", "furlong", 6, "has the unit 'furlong', which is no time"),
+        ("other", "furlong", 6, "has the unit 'furlong', not a time"),
     ],
 )
 def test_a_clock_that_does_not_fit_is_told(
@@ -475,7 +476,7 @@ def test_every_cut_of_a_file_is_noticed(tmp_path: Path) -> None:
         if size in ends:
             continue  # a file that ends between two segments cannot be told from a whole one
         path.write_bytes(whole[:size])
-        outcome = ingest_file(path, layout=layout, settings=SETTINGS, incoming=True, apart=False)
+        outcome = ingest_file(path, layout=layout, settings=SETTINGS, incoming=True, isolated=False)
         assert outcome.status == ("waiting" if size >= 4 else "quarantined"), size
 
 
@@ -495,7 +496,7 @@ def test_garbage_after_the_magic_is_no_crash(tmp_path: Path) -> None:
             data[at] = int(rng.integers(0, 256))
         path = tmp_path / f"{k + 1:05d}_x.tdms"
         path.write_bytes(data)
-        outcome = ingest_file(path, layout=layout, settings=SETTINGS, apart=False)
+        outcome = ingest_file(path, layout=layout, settings=SETTINGS, isolated=False)
         assert outcome.status in ("stored", "quarantined")
 
 

@@ -15,8 +15,8 @@ from nptdms import TdmsFile
 from ishtar.store import Origin, SourceFile, SourceWriter
 from runner.ingest import NotWhole, Rejected
 from runner.ingest.context import Context
-from runner.ingest.tdms import Tdms
-from runner.ingest.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms.tdms_blocks import TdmsMetadata
+from runner.ingest.tdms.tdms_converter import Tdms
 from runner.simulate.tdms_files import ChannelBlock, TdmsWriter, truncate
 from tests.ingest_fakes import SETTINGS
 from tests.tdms_fakes import (
@@ -94,7 +94,7 @@ def test_whole_segments_and_rows_of_a_cut_file_are_salvaged(
     mark = source.properties["salvaged"]
     assert mark["of"] == left < size
     assert mark["segments"] == (3 if interleaved else 2)
-    assert "its last segment, number 3, was not written to the end" in mark["reason"]
+    assert "its last segment, number 3, is incomplete" in mark["reason"]
     assert source.properties["notes"][0].startswith(f"salvaged: {mark['bytes']} of {left} bytes")
     starts = [s.next_segment_pos for s in TdmsMetadata(path, salvage=True).segments]
     assert mark["bytes"] == (left if interleaved else starts[1])
@@ -193,7 +193,7 @@ def test_a_file_that_ends_in_zeros_may_still_be_copied(tmp_path: Path) -> None:
     path = recording(tmp_path / "x.tdms", interleaved=False)
     with path.open("ab") as f:
         f.write(bytes(1000))
-    with pytest.raises(NotWhole, match="nothing but zeros"):
+    with pytest.raises(NotWhole, match="only zeros"):
         TdmsMetadata(path)
 
 
@@ -208,12 +208,12 @@ def crafted() -> dict[str, tuple[bytes, str]]:
     text_index = struct.pack("<IIIQQ", 28, 0x20, 1, huge, 8)
     big_text = struct.pack("<I", 0xFFFFFFFF) + b"name"
     return {
-        "2^32 objects": (segment(TOC, [one], bytes(8), n_objects=2**32 - 1), "longer than it says"),
+        "2^32 objects": (segment(TOC, [one], bytes(8), n_objects=2**32 - 1), "longer than stated"),
         "2^32 properties": (
             segment(TOC, [tdms_object(A, plain_index(3, 2))[:-4] + b"\xff" * 4], bytes(8)),
-            "longer than it says",
+            "longer than stated",
         ),
-        "a name of 4 GB": (segment(TOC, [big_text], b""), "longer than it says"),
+        "a name of 4 GB": (segment(TOC, [big_text], b""), "longer than stated"),
         "2^40 values": (
             segment(TOC, [tdms_object(A, plain_index(3, huge))], bytes(8)),
             "do not make chunks of 4398046511104 bytes",
@@ -235,11 +235,11 @@ def crafted() -> dict[str, tuple[bytes, str]]:
                 [tdms_object(A, daqmx_index(2, [(3, 0, 0, 0)], 2)[:-8] + b"\xff" * 8)],
                 bytes(4),
             ),
-            "longer than it says",
+            "longer than stated",
         ),
         "no width": (
             segment(TOC, [tdms_object(A, daqmx_index(2, [(3, 0, 0, 0)], 0))], bytes(8)),
-            "no channel that they belong to",
+            "no channel for them",
         ),
         "rows shared a thousandfold": (
             segment(
@@ -255,18 +255,18 @@ def crafted() -> dict[str, tuple[bytes, str]]:
         "values before the metadata end": (segment(TOC, [one], bytes(8), raw=4), "longer than"),
         "values behind the end": (
             segment(TOC, [one], bytes(8), raw=10_000, following=60),
-            "its values begin behind its end",
+            "its values begin after its end",
         ),
-        "values that are not there": (segment(TOC_META | TOC_NEW, [one], bytes(8)), "has none"),
+        "values that are not there": (segment(TOC_META | TOC_NEW, [one], bytes(8)), "states none"),
         "values of nobody": (
             segment(TOC, [tdms_object(A, NO_DATA)], bytes(8)),
-            "no channel that they belong to",
+            "no channel for them",
         ),
         "as before, but nothing was": (
             segment(TOC, [tdms_object(A, AS_BEFORE)], bytes(8)),
-            "before",
+            "repeat the previous layout",
         ),
-        "no metadata at all": (segment(TOC_RAW, [], bytes(8)), "no channel that they belong to"),
+        "no metadata at all": (segment(TOC_RAW, [], bytes(8)), "no channel for them"),
         "listed twice": (segment(TOC, [one, one], bytes(16)), "lists /'g'/'a' twice"),
         "a lying index": (
             segment(TOC, [tdms_object(A, struct.pack("<IIIQ", 24, 3, 1, 2))], bytes(8)),
@@ -365,7 +365,7 @@ def test_texts_that_do_not_lie_where_they_say_are_left_out(
     source = ingested(path, tmp_path)
     assert source.channels["g/b"].raw().tolist() == [3, 4]
     assert "texts" not in source.properties
-    assert "g/a: its texts do not lie where the file says" in source.properties["notes"][0]
+    assert "g/a: its texts are not at the stated positions" in source.properties["notes"][0]
 
 
 @pytest.mark.parametrize("n", [1, 600_000], ids=["short", "too long to be kept"])

@@ -10,8 +10,8 @@ import pytest
 from nptdms import ChannelObject, GroupObject, RootObject, TdmsWriter
 
 from ishtar.store import SourceFile
-from runner.ingest import tdms_sinks
-from runner.ingest.stated_numbers import stated_number, stated_seconds, time_unit
+from runner.ingest.parsing.stated_numbers import stated_number, stated_seconds, time_unit
+from runner.ingest.tdms import tdms_sinks
 from tests.tdms_fakes import ingested, notes
 
 T0 = np.datetime64("2026-11-22T09:00:00", "us")
@@ -117,7 +117,7 @@ def test_an_offset_of_the_waveform_counts_before_tstart(tmp_path: Path) -> None:
     source = stored(tmp_path, [("PXI/a", FIVE, before)], groups={"PXI": {"Tstart": -0.5}})
     assert source.channels["PXI/a"].t0 == -0.25
     assert source.attributes["date"] == "2026-11-22T10:00:01"
-    assert "wf_start_offset is -0.25 s but Tstart -0.5 s, not used" in notes(source)
+    assert "wf_start_offset is -0.25 s but Tstart -0.5 s is ignored" in notes(source)
 
 
 def test_two_groups_that_contradict_each_other_are_told(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_start_that_is_no_date_is_told(tmp_path: Path) -> None:
     a = waveform() | {"wf_start_time": "soon"}
     source = stored(tmp_path, [("g/a", FIVE, a)])
     assert source.channels["g/a"].t0 == 0.0
-    assert "wf_start_time 'soon' is no date" in notes(source)
+    assert "wf_start_time 'soon' is not a date" in notes(source)
     assert "date" not in source.attributes
 
 
@@ -183,14 +183,14 @@ def test_a_clock_that_drifts_away_is_no_even_rate(tmp_path: Path) -> None:
 def test_segments_that_overlap_are_told(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/a", FIVE, waveform(1.0))], [("g/a", FIVE, waveform(1.2))])
     np.testing.assert_allclose(source.channels["g/a"].time()[5], 0.2)
-    assert "begins 0.3 s before the end of what it has, at value 5" in notes(source)
+    assert "begins 0.3 s before its previous end, at value 5" in notes(source)
 
 
 @pytest.mark.parametrize("block", [1 << 22, 48])
 def test_a_change_of_rate_is_kept(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.ingest import tdms_blocks
+    from runner.ingest.tdms import tdms_blocks
 
     monkeypatch.setattr(tdms_blocks, "BLOCK_BYTES", block)  # blocks that end within pieces
     slow = waveform(0.0, 1.0)
@@ -256,7 +256,7 @@ def test_times_that_are_said_in_two_ways_are_no_times(tmp_path: Path) -> None:
     )
     a = source.channels["g/a"]
     assert (a.x_unit, a.properties["time_base"]) == ("", "samples")
-    assert "said in another way from value 5 on: stored by sample number" in notes(source)
+    assert "stated differently from value 5 on: stored by sample number" in notes(source)
 
 
 def test_a_pause_of_many_segments_is_read_in_one_pass(tmp_path: Path) -> None:
@@ -328,7 +328,7 @@ def test_a_step_that_is_no_use_leaves_the_next_one(tmp_path: Path) -> None:
     own, group = {"wf_increment": float("nan")}, {"SampleTime": 0.25}
     source = stored(tmp_path, [("g/a", FIVE, own)], groups={"g": group})
     assert source.channels["g/a"].dt == 0.25
-    assert "wf_increment nan is no step" in notes(source)
+    assert "wf_increment nan is not a valid step" in notes(source)
 
 
 def test_a_start_without_digits_left_for_the_step_is_told(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_step_and_a_rate_that_disagree_are_told(tmp_path: Path) -> None:
         tmp_path, [("g/a", FIVE, {})], groups={"g": {"SampleTime": 0.1, "sampling": 1e5}}
     )
     assert source.channels["g/a"].dt == 0.1
-    assert "sampling 100000 Hz, which is not used" in notes(source)
+    assert "sampling 100000 Hz is ignored" in notes(source)
 
 
 @pytest.mark.parametrize(
@@ -405,13 +405,13 @@ def test_spectra_that_follow_each_other_begin_anew(tmp_path: Path) -> None:
     a = source.channels["g/a"]
     assert a.x_unit == "Hz"
     np.testing.assert_array_equal(a.time(), [*50 * FIVE, *50 * FIVE])
-    assert "begins anew along Hz at value 5" in notes(source)
+    assert "restarts along Hz at value 5" in notes(source)
 
 
 def test_an_axis_without_a_unit_is_none(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/a", FIVE, waveform(0.0, 50.0, wf_xname="Frequency"))])
     assert source.channels["g/a"].x_unit == ""
-    assert "lies along 'Frequency', in no unit" in notes(source)
+    assert "its x axis 'Frequency' has no unit" in notes(source)
 
 
 @pytest.mark.parametrize(
@@ -450,7 +450,7 @@ def test_a_channel_of_times_is_an_axis(
 def test_time_stamps_are_an_axis(
     tmp_path: Path, longest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.ingest import tdms_time
+    from runner.ingest.tdms import tdms_time
 
     monkeypatch.setattr(tdms_time, "LONGEST_CLOCK", longest)
     stamps = np.array([at(0.1 * k) for k in range(5)])
@@ -473,7 +473,7 @@ def test_time_stamps_count_from_the_zero_of_the_waveforms(tmp_path: Path) -> Non
         (np.array([0, 1, np.nan, 3, 4]), "s", "1 of the 5 values of g/time are no numbers"),
         (np.array([0, 1, np.inf, 3, 4]), "s", "1 of the 5 values of g/time are no numbers"),
         (np.arange(4.0), "s", "g/a has 5 values but g/time 4"),
-        (np.arange(5.0), "", "g/time has the unit '', which is no time"),
+        (np.arange(5.0), "", "g/time has the unit '', not a time"),
         (np.zeros(5), "s", "g/time stands still"),
         (
             np.array(["1904-01-01", *["2026-11-22"] * 4], "datetime64[us]"),
@@ -502,20 +502,21 @@ def test_a_clock_that_steps_back_is_told(tmp_path: Path) -> None:
 def test_texts_are_no_channel_of_times(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/Time", list("abcde"), {}), ("g/a", FIVE, {})])
     assert source.channels["g/a"].x_unit == ""
-    assert "g/Time holds no numbers and no time stamps (text)" in notes(source)
+    assert "g/Time has neither numbers nor time stamps (text)" in notes(source)
 
 
 def test_an_odd_date_is_told(tmp_path: Path) -> None:
     source = stored(tmp_path, [("g/a", FIVE, {})], DateTime="yesterday")
     assert "date" not in source.attributes
-    assert "the file's DateTime 'yesterday' is no date" in notes(source)
+    assert "the file's DateTime 'yesterday' is not a known date" in notes(source)
 
 
 def test_notes_of_many_channels_are_one(tmp_path: Path) -> None:
     source = stored(tmp_path, [(f"g/{k}", FIVE, {"wf_increment": -1.0}) for k in range(50)])
     told = source.properties["notes"]
     assert told == [
-        "g/0, g/1, g/2 and 47 more: its wf_increment -1.0 is no step: stored by sample number"
+        "g/0, g/1, g/2 and 47 more: its wf_increment -1.0 is not a valid step: "
+        "stored by sample number"
     ]
 
 
@@ -591,14 +592,14 @@ def test_a_start_that_counts_from_a_date_is_a_moment(tmp_path: Path, group: Any,
     source = stored(tmp_path, parts, groups={"g": group})
     channel = source.channels["g/U"]
     assert (channel.x_unit, channel.t0, channel.dt) == ("s", 0.5, 0.1)
-    assert "is taken for" in notes(source)
+    assert "is read as" in notes(source)
 
 
 def test_the_start_time_counts_before_a_start_that_says_the_date_again(tmp_path: Path) -> None:
     own = waveform(0.5) | {"wf_start_offset": NINE + 9}
     source = stored(tmp_path, [("g/U", FIVE, own), ("h/a", FIVE, waveform(0.0))])
     assert source.channels["g/U"].t0 == 0.5
-    assert "counts from a date: its wf_start_time counts" in notes(source)
+    assert "is a date: its wf_start_time is used instead" in notes(source)
 
 
 @pytest.mark.parametrize("unit", ["[ms]", "(ms)", "msec.", " ms "])

@@ -152,9 +152,7 @@ def test_values_outside_of_a_sensor_are_nan_and_counted(tmp_path: Path) -> None:
     raw = np.array([0.1, -5.0, np.nan, 0.1])
     source = ingested(written(tmp_path, [("a", raw, scales(RTD))]), tmp_path)
     assert np.isnan(source.channels["g/a"].raw()).tolist() == [False, True, True, False]
-    assert "1 of its values lie outside of what its scale (RTD) tells: they are NaN" in notes(
-        source
-    )
+    assert "1 of its values are outside the range of its scale (RTD): they are NaN" in notes(source)
 
 
 def test_many_sums_of_sums_are_computed_once_each(tmp_path: Path) -> None:
@@ -215,10 +213,10 @@ BAD = {
     "unknown type": (scales(scale("Magic")), "a scale of type 'Magic'; known are Add"),
     "no slope": (
         scales({"NI_Scale[0]_Scale_Type": "Linear"}),
-        "lacks the property 'NI_Scale[0]_Linear_Slope'",
+        "has no property 'NI_Scale[0]_Linear_Slope'",
     ),
-    "slope in words": (scales(linear(0, "steep", 0.0)), "is 'steep', which is no number"),  # type: ignore[arg-type]
-    "slope is NaN": (scales(linear(0, float("nan"), 0.0)), "which is no number"),
+    "slope in words": (scales(linear(0, "steep", 0.0)), "is 'steep', which is not a number"),  # type: ignore[arg-type]
+    "slope is NaN": (scales(linear(0, float("nan"), 0.0)), "which is not a number"),
     "feeds itself": (scales(linear(0, 1.0, 0.0, 0)), "feed each other"),
     "sums feed each other": (
         scales(
@@ -228,7 +226,7 @@ BAD = {
         "feed each other",
     ),
     "a scaler of no card": (scales({}, linear(1, 1.0, 0.0, 0)), "the DAQmx scaler 0, which it"),
-    "half a sensor": (scales(scale("RTD", A=1.0)), "its RTD scale lacks or does not know"),
+    "half a sensor": (scales(scale("RTD", A=1.0)), "its RTD scale has no valid"),
     "a strange bridge": (scales(scale("Strain", Configuration=1, **BRIDGE)), "cannot be used"),
     "no excitation": (
         scales(scale("Strain", Configuration=10183, **BRIDGE | {"Voltage_Excitation": 0.0})),
@@ -238,7 +236,7 @@ BAD = {
     "too many": ({"NI_Number_Of_Scales": 4_000_000_000.0}, "DAQmx scaler 3999999999"),
     "a long table": (
         scales(scale("Table", Pre_Scaled_Values_Size=2**31 - 1, Scaled_Values_Size=2**31 - 1)),
-        "lacks the property",
+        "has no property",
     ),
 }
 
@@ -288,7 +286,7 @@ def test_another_unit_of_the_same_kind_is_converted(tmp_path: Path) -> None:
 def test_another_scale_counts_from_where_it_is_stated(
     tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runner.ingest import tdms_blocks
+    from runner.ingest.tdms import tdms_blocks
 
     monkeypatch.setattr(tdms_blocks, "BLOCK_BYTES", block)
     path = written(
@@ -513,7 +511,7 @@ def test_counts_of_a_card_with_a_unit_but_no_scale_have_none(tmp_path: Path) -> 
     [
         (daqmx_index(3, [(3, 7, 0, 0)], 8), "its scaler 0 lies outside of the card's rows"),
         (daqmx_index(3, [(3, 2, 0, 5)], 8), "its scaler 0 lies outside of the card's rows"),
-        (daqmx_index(3, [(99, 2, 0, 0)], 8), "its scaler 0 has the type 99"),
+        (daqmx_index(3, [(99, 2, 0, 0)], 8), "its scaler 0 has the unknown type 99"),
         (daqmx_index(3, [(3, 0, 1, 0), (3, 2, 1, 0)], 8), "it has two scalers 1"),
         (daqmx_index(2, [(3, 2, 0, 0)], 8), "it has 2 values in a buffer of 3 rows"),
         (daqmx_index(3, [], 8), "it has no scalers"),

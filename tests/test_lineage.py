@@ -25,7 +25,7 @@ from ishtar.lineage.record import (
     record,
     recording,
 )
-from ishtar.remote.opening import open_testbed
+from ishtar.opening import open_testbed
 from ishtar.shots.testbed import Testbed
 from runner.staleness.current_state import CurrentState
 from tests.library_fakes import FIRST, LAMED, MOVED

@@ -133,8 +133,8 @@ def test_before_a_thick_probe_the_plasma_is_neutral():
     assert current == pytest.approx(2.0 / math.sqrt(math.pi) * edge, rel=0.02)
 
 
-def test_no_orbit_is_shut_out_around_a_wire():
-    with pytest.raises(ValueError, match="no orbit is shut out"):
+def test_no_orbit_is_blocked_around_a_wire():
+    with pytest.raises(ValueError, match="no orbit is blocked"):
         cold_cylinder(4.0)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from runner.publish.changes import MOST_SIGNALS, changes
+from runner.publish.changes import MAX_SIGNALS, changes
 from runner.publish.quantities import range_text
 from runner.publish.records import ShotRecord, WiringRow
-from runner.publish.view import alike
+from runner.publish.view import group_alike
 from runner.publish.view_models import Failure, Link, Mark
-from runner.publish.writer import MOST_WAITING, Writer
+from runner.publish.writer import MAX_PENDING, Writer
 from runner.render.format import range_ends
 from runner.render.sanitise import Document, clean_output
 
@@ -38,7 +38,7 @@ def record(shot: int, n_missing: int) -> ShotRecord:
 
 
 def test_failures_of_one_template_for_one_reason_are_one_entry_that_names_the_others():
-    first, other, third = alike(
+    first, other, third = group_alike(
         [failure(9), failure(8, reason="it took too long"), failure(7), failure(6, "langmuir")]
     )
     assert first.subject.text == "Shot 9"
@@ -55,7 +55,7 @@ def test_a_signal_that_came_back_is_one_change_and_not_one_for_each_thing_it_is_
 
 
 def test_many_signals_that_come_and_go_with_a_whole_file_are_one_change():
-    many = MOST_SIGNALS + 1
+    many = MAX_SIGNALS + 1
     (back,) = changes(record(7, many), record(8, 0))
     assert back.name.startswith(f"{many} signals: s0, s1")
     assert (back.before, back.after) == ("not available", "available")
@@ -95,7 +95,7 @@ def test_new_files_are_there_before_a_page_that_changed_leads_to_them(tmp_path):
     (tmp_path / "index.html").write_text("old")
     writer = Writer.plain(tmp_path)
     writer.bytes("index.html", b"new", rank=3)
-    for k in range(MOST_WAITING - 1):
+    for k in range(MAX_PENDING - 1):
         writer.bytes(f"shots/{k}.html", b"a")
     assert not (tmp_path / "shots" / "0.html").exists()
     writer.bytes("shots/last.html", b"a")

@@ -235,7 +235,7 @@ def test_code_that_no_parser_takes_is_shown_as_it_is(tmp_path):
 def test_elements_without_end_take_no_time(tag):
     clean = clean_output(f"<{tag}>" * 300_000, Document())
     assert clean.html == ""
-    assert "in the notebook only" in clean.note
+    assert "only in the notebook" in clean.note
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ LINKED = (
     ["g", "path"],
     (),
 )
-LINK, STYLES = ["pictures and parts that lie elsewhere"], ["some of its styles"]
+LINK, STYLES = ["external pictures and parts"], ["some of its styles"]
 LABELLED = (
     "<switch><foreignObject><p>T_e</p></foreignObject><text>T_e</text></switch>",
     ["switch", "text"],
@@ -299,11 +299,11 @@ LABELLED = (
         ("<filter id='f'><feGaussianBlur/></filter><rect filter='url(#f)'/>", 3, ()),
         ("<metadata>x</metadata><!-- y --><rect/>", ["rect"], ()),
         ("<foreignObject><p>T_e</p></foreignObject>", [], ["text boxes in HTML"]),
-        ("<script>draw()</script>", [], ["what a script draws"]),
-        ("<rect><animate attributeName='x'/></rect>", ["rect"], ["movement"]),
-        ("<hatch/>", [], ["parts of an unknown kind"]),
-        ("<image href='p.png'/>", ["image"], ["pictures and parts that lie elsewhere"]),
-        ("<use href='other.svg#x'/>", ["use"], ["pictures and parts that lie elsewhere"]),
+        ("<script>draw()</script>", [], ["drawings by scripts"]),
+        ("<rect><animate attributeName='x'/></rect>", ["rect"], ["animations"]),
+        ("<hatch/>", [], ["parts of unknown type"]),
+        ("<image href='p.png'/>", ["image"], ["external pictures and parts"]),
+        ("<use href='other.svg#x'/>", ["use"], ["external pictures and parts"]),
         ("<image href='data:image/gif;base64,R0'/>", ["image"], ()),
         ("<style onload='draw()' href='http://e.example/x'>a{}</style>", ["style"], LINK),
         ("<a onclick='draw()' style='fill:red;x:url(http://e.example)'><path/></a>", 2, STYLES),
@@ -381,7 +381,7 @@ def test_bars_are_shown_as_numbers(html, shown):
 
 @pytest.mark.parametrize("address", ["o.csv", "data:text/csv;base64,QQ==", "files/o.csv", "./o"])
 def test_a_link_to_a_file_beside_the_notebook_is_told(tmp_path, address):
-    told = "A link to a file beside the notebook, or in it, is not shown here"
+    told = "A link to a file next to the notebook, or in it, is not shown here"
     assert told in body_of([code("", shows({"text/html": f"<a href='{address}'>o</a>"}))], tmp_path)
     for good in ("https://x.example/", "mailto:a@x.example", "#end"):
         html = f"<a href='{good}'>o</a>"
@@ -390,4 +390,4 @@ def test_a_link_to_a_file_beside_the_notebook_is_told(tmp_path, address):
 
 def test_a_link_to_an_attachment_of_a_text_is_told(tmp_path):
     body = body_of([words("[data](attachment:x.csv)")], tmp_path)
-    assert "A link to a file beside the notebook, or in it, is not shown here" in body
+    assert "A link to a file next to the notebook, or in it, is not shown here" in body

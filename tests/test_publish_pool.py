@@ -31,7 +31,7 @@ def files(out: Path) -> dict[str, bytes]:
 def test_processes_that_share_a_build_write_what_one_writes(tmp_path, monkeypatch):
     source = campaign(tmp_path)
     alone = publish(source, tmp_path / "alone", traces=False)
-    monkeypatch.setattr(publisher, "FEW", 1)
+    monkeypatch.setattr(publisher, "MIN_SHOTS", 1)
     opener = partial(given, source)
     together = publish(source, tmp_path / "together", workers=2, opener=opener, traces=False)
     assert files(tmp_path / "alone") == files(tmp_path / "together")
@@ -54,7 +54,7 @@ def test_shots_are_shared_out_in_their_order_and_none_twice():
     numbers = list(range(1, 1008))
     shares = pool.WorkerPool(pool=None, processes=2)._shares(numbers)  # type: ignore[arg-type]
     assert [n for share in shares for n in share] == numbers
-    assert max(len(share) for share in shares) == pool.AT_ONCE
+    assert max(len(share) for share in shares) == pool.MAX_SHARE
     few = pool.WorkerPool(pool=None, processes=2)._shares(numbers[:20])  # type: ignore[arg-type]
     assert len(few) > 2
 
@@ -71,8 +71,8 @@ if __name__ == "__main__":
     work = PoolSettings(
         open=partial(FakeSource, out), out=out, shared=None, theme=None, settings=PublishSettings()
     )
-    with start_pool(1, work) as crew:
-        print(crew.pool.submit(os.getpid).result(), flush=True)
+    with start_pool(1, work) as workers:
+        print(workers.pool.submit(os.getpid).result(), flush=True)
         time.sleep(600)
 """
 

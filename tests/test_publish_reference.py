@@ -16,7 +16,7 @@ from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.pages.calendar_pages import heat, keys_of, period_name, week_of, years
 from runner.publish.pages.feeds import ATOM
 from runner.publish.records import Facility, TemplateRecord
-from runner.publish.subject_data import daily_path
+from runner.publish.subject_data import day_summary_path
 from runner.receipts import Scrap, Subject
 from runner.render.markdown import markdown_to_html
 from runner.render.sanitise import Document
@@ -300,4 +300,4 @@ def test_a_facility_takes_no_address_or_logo_of_another_kind():
 
 def test_a_day_in_numbers_is_published_for_its_week_and_month(built):
     _, out = built
-    assert (out / daily_path(DAYS[0])).is_file()
+    assert (out / day_summary_path(DAYS[0])).is_file()

@@ -21,7 +21,7 @@ from runner.publish.records import ShotRecord, WiringRow
 from runner.publish.shot_tables import shot_table
 from runner.publish.source import WorkspaceSource
 from runner.publish.view import View
-from runner.publish.view_models import Called, Mark, ShotRow
+from runner.publish.view_models import Mark, ResultName, ShotRow
 from runner.receipts import Scrap, Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.settings.publishing import PublishSettings
@@ -83,12 +83,12 @@ def test_a_setting_that_names_no_result_is_refused(name):
 @pytest.mark.parametrize(
     ("called", "short", "letters"),
     [
-        (Called(name="Te"), "Te", ("Te", "")),
-        (Called(name="Te", symbol="T_e"), "T_e", ("T", "e")),
-        (Called(name="P", symbol="P_{H,max}"), "P_H,max", ("P", "H,max")),
-        (Called(name="p", symbol="p", label="pressure"), "p", ("p", "")),
-        (Called(name="n", label="shots"), "shots", ("shots", "")),
-        (Called(name="x", symbol="_x"), "_x", ("_x", "")),
+        (ResultName(name="Te"), "Te", ("Te", "")),
+        (ResultName(name="Te", symbol="T_e"), "T_e", ("T", "e")),
+        (ResultName(name="P", symbol="P_{H,max}"), "P_H,max", ("P", "H,max")),
+        (ResultName(name="p", symbol="p", label="pressure"), "p", ("p", "")),
+        (ResultName(name="n", label="shots"), "shots", ("shots", "")),
+        (ResultName(name="x", symbol="_x"), "_x", ("_x", "")),
     ],
 )
 def test_a_result_is_called_by_its_symbol_else_its_label_else_its_name(called, short, letters):

@@ -492,7 +492,7 @@ def test_no_page_points_at_what_is_not_written_yet(site, monkeypatch):
 
 def test_an_error_on_the_way_leaves_the_site_as_it_was(site, monkeypatch):
     source, out = site
-    source.records[1244] = replace(source.records[1244], marks=["Something new is wrong"])
+    source.records[1244] = replace(source.records[1244], problems=["Something new is wrong"])
     before = snapshot(out)
 
     def fails() -> list[str]:

@@ -114,8 +114,8 @@ def test_a_receipt_that_is_not_there_is_no_damage(tmp_path):
         ({"format": 2}, "receipt format 2"),
         ({"format": 2, "new": 1}, "receipt format 2"),
         ({"new": 1}, "receipt format 1"),
-        ({"figures": ["a.png", 1]}, "a figure has no name"),
-        ({"scope": "day"}, "00007 is no day"),
+        ({"figures": ["a.png", 1]}, "a figure's name is not a text"),
+        ({"scope": "day"}, "00007 is not a day"),
     ],
 )
 def test_what_another_version_has_written_is_damage(change, told):
@@ -153,13 +153,13 @@ def test_a_subject_is_read_back_from_its_folder(subject, scope, key, text):
 
 @pytest.mark.parametrize("key", ["", "7", "0007", "..", "2026-1-2", "1..2", "00001..", ".tmp"])
 def test_what_is_no_subject_is_refused(key):
-    with pytest.raises(ValueError, match="names no shot, day or range"):
+    with pytest.raises(ValueError, match="is not the name of a shot, day or range"):
         Subject.parse(key)
 
 
 def test_a_receipt_says_what_it_is_about():
-    assert GOOD.of == Subject.shot(7)
-    assert replace(GOOD, scope="day", subject="2026-11-22").of == Subject.day("2026-11-22")
+    assert GOOD.about == Subject.shot(7)
+    assert replace(GOOD, scope="day", subject="2026-11-22").about == Subject.day("2026-11-22")
 
 
 # --- identity ----------------------------------------------------------------------------------

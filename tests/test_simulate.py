@@ -414,7 +414,7 @@ def test_a_truncated_shot_ends_early_and_npTDMS_says_so(tmp_path):
         ({"out_of_turn": {77: 5}}, "line 5 of the programme is for shot 77"),
         ({"probe": "independant"}, "did you mean 'independent'"),
         ({"probe": "xyz"}, "choose from analysis, independent"),
-        ({"magnetised": True}, "choose 'independent' with them"),
+        ({"magnetised": True}, "choose 'independent'"),
     ],
 )
 def test_a_campaign_that_cannot_be_is_refused_with_advice(wrong, says):

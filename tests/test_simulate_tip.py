@@ -236,7 +236,7 @@ def test_the_command_writes_what_the_campaign_has(tmp_path, capsys):
     ("wrong", "says"),
     [
         (("--probe", "independnt"), "did you mean 'independent'"),
-        (("--magnetised",), "choose 'independent' with them"),
+        (("--magnetised",), "choose 'independent'"),
     ],
 )
 def test_a_model_that_there_is_not_is_refused(tmp_path, capsys, command, wrong, says):
@@ -249,7 +249,7 @@ def test_a_model_that_there_is_not_is_refused(tmp_path, capsys, command, wrong, 
 def test_the_three_weeks_have_the_one_model(tmp_path, capsys):
     asked = ("--campaign", "--probe", "independent")
     code, _, errors = caller(capsys)("demo", tmp_path / "new", *asked)
-    assert (code, "leave them or --campaign out" in errors) == (2, True)
+    assert (code, "leave one or the other out" in errors) == (2, True)
 
 
 @pytest.mark.parametrize("noted", ["", "analysis\n"])

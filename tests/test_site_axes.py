@@ -23,7 +23,7 @@ from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
 from runner.publish import publish, publish_workspace
 from runner.publish.data.traces import is_current, traces_folder
-from runner.publish.data.traces_and_downloads import Coarse, _groups, depth_of
+from runner.publish.data.traces_and_downloads import CoarseSignal, _groups, depth_of
 from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
@@ -121,7 +121,7 @@ def test_tables_have_a_column_of_numbers_or_frequencies_for_what_has_no_times(wo
     assert after.index("Spectrum [V]") == after.index("frequency 4 [Hz]") + 1
     np.testing.assert_allclose(table["frequency 4 [Hz]"].dropna(), lines())
     assert table["sample"][0] == 1.5  # the middle of the first four
-    assert "samples that are only counted have their numbers, and no time" in text
+    assert "samples that are only counted have sample numbers instead of times" in text
     found = loadmat(path.with_suffix(".mat"), simplify_cells=True)
     assert "time" not in found["Probe_U"]
     assert found["Probe_U"]["x_unit"].size == 0  # an empty text
@@ -131,8 +131,8 @@ def test_tables_have_a_column_of_numbers_or_frequencies_for_what_has_no_times(wo
 
 def test_samples_and_seconds_that_are_the_same_numbers_have_a_column_each():
     one, other = (
-        Coarse(
-            name="a", unit="V", x_unit=unit, places=np.arange(3.0), low=np.zeros(3), high=None,
+        CoarseSignal(
+            name="a", unit="V", x_unit=unit, positions=np.arange(3.0), low=np.zeros(3), high=None,
             stride=1,
         )
         for unit in ("s", "")

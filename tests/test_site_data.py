@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from runner.publish import publish
-from runner.publish.data.index import spans
+from runner.publish.describe import number_spans
 from runner.publish.writer import json_bytes, script_bytes
 from runner.receipts import Scrap, Subject
-from runner.service.deferred_work import due
+from runner.service.deferred_work import shots_over_age
 from runner.settings.publishing import PublishSettings
 from tests.notebook_fakes import MARKUP
 from tests.site_fakes import FIRST, FakeSource, YearsAhead, _shot, campaign, receipt
@@ -82,7 +82,7 @@ def test_a_shard_says_of_each_shot_what_its_page_does(campaign_folder):
     i = shard["shot"].index(FIRST + 8)
     assert shard["comment"][i] == MARKUP  # as text; whoever shows it escapes it
     assert shard["attributes"]["useful"][:2] == [False, True]
-    assert shard["problems"][11] == list(source.shot(FIRST + 11).marks)
+    assert shard["problems"][11] == list(source.shot(FIRST + 11).problems)
     assert shard["states"]["rf_power"][11] == "failed"
     table = read(out, "data/scraps/langmuir/0006")
     for n, value in zip(table["shot"], table["columns"]["Te"]["value"], strict=True):
@@ -216,7 +216,7 @@ def test_without_pyarrow_the_site_goes_without(tmp_path, monkeypatch):
     ("numbers", "text"), [([], ""), ([7], "7"), ([1, 2, 3, 5, 8, 9], "1-3,5,8-9")]
 )
 def test_numbers_are_told_in_spans(numbers, text):
-    assert spans(numbers) == text
+    assert number_spans(numbers) == text
 
 
 def test_figures_of_old_reports_are_let_go_and_come_back(tmp_path, monkeypatch):
@@ -230,7 +230,7 @@ def test_figures_of_old_reports_are_let_go_and_come_back(tmp_path, monkeypatch):
     publish(source, out, settings=PublishSettings(keep_figures_days=30))
     kept = [p.name for p in report.iterdir() if p.suffix != ".css"]  # colours of tables are words
     assert kept == ["thumbnail.png"]
-    assert "the notebook has it" in report.with_suffix(".html").read_text()
+    assert "the notebook still has it" in report.with_suffix(".html").read_text()
     assert report.with_suffix(".ipynb").is_file()
     shot = read(out, f"shots/{FIRST:05d}/shot")
     assert all(r["figures"] == [] for r in shot["reports"])
@@ -245,9 +245,9 @@ def test_what_is_due_to_be_let_go_is_found_by_its_age(tmp_path, monkeypatch):
     monkeypatch.setattr("runner.publish.retention.datetime", YearsAhead)
     settings = PublishSettings(keep_figures_days=30)
     dates = {FIRST: source.shot(FIRST).date, FIRST + 1: None}
-    assert list(due(out, dates, settings)) == [FIRST]
+    assert list(shots_over_age(out, dates, settings)) == [FIRST]
     publish(source, out, only=[Subject.shot(FIRST)], settings=settings)
-    assert list(due(out, dates, settings)) == []
+    assert list(shots_over_age(out, dates, settings)) == []
 
 
 @pytest.mark.parametrize("wrong", [{"tile_samples": -1}, {"keep_tiles_days": -1}])

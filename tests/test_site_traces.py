@@ -21,7 +21,7 @@ from scipy.io import loadmat
 from ishtar.signals.time_base import Regular
 from ishtar.workspace import Workspace
 from runner.publish import publish
-from runner.publish.data.tiles import NO_VALUE, STEPS, TILE, cut, encode, levels_of
+from runner.publish.data.tiles import NO_VALUE, STEPS, TILE, cut_tiles, encode, levels_of
 from runner.publish.data.traces import read_index
 from runner.publish.retention import is_old, without_figures
 from runner.publish.source import WorkspaceSource
@@ -100,7 +100,7 @@ def test_a_record_without_samples_has_no_level():
 def test_every_stretch_of_every_level_has_the_extremes_of_its_samples(n, most):
     samples = Walk(n)
     levels = levels_of(n, most)
-    found = {(tile.level, tile.k): tile.rows for tile in cut(samples, levels)}
+    found = {(tile.level, tile.k): tile.rows for tile in cut_tiles(samples, levels)}
     assert samples.most <= 1 << 20
     for i, level in enumerate(levels):
         rows = np.concatenate([found.pop((i, k)) for k in range(level.tiles)])
@@ -326,8 +326,8 @@ def test_figures_that_were_let_go_are_told_where_they_were():
     found = without_figures(fragment)
     assert "figures/" not in found.body
     assert found.figures == ()
-    assert found.body.count("the notebook has it") == 2
-    assert "Figure: I > 0 & 'x'. It" in found.body
+    assert found.body.count("the notebook still has it") == 2
+    assert "Figure: I > 0 & 'x'. Removed" in found.body
     assert "data:image/png" in found.body
 
 

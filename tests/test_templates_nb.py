@@ -15,9 +15,9 @@ from ishtar.calibration import load_declarations
 from ishtar.units import parse_unit
 from runner.errors import ParameterError
 from runner.render.mathml import to_mathml
-from runner.templates.parameters import parse_parameters, resolve
+from runner.templates.parameters import SCOPE_PARAMETERS, parse_parameters, resolve
 from runner.templates.sidecar import KEYS
-from runner.templates.template import SCOPE_PARAMETERS, Template, read_template, read_templates
+from runner.templates.template import Template, read_template, read_templates
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "templates_nb"

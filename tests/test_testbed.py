@@ -14,8 +14,8 @@ from ishtar.attributes.edits import edit
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import NoSuchShot, NotFoundError, UnitError, WorkspaceError
 from ishtar.lineage.record import recording
+from ishtar.opening import open_testbed
 from ishtar.query.query_tree import QueryError
-from ishtar.remote.opening import open_testbed
 from ishtar.shots.testbed import Testbed, stored_shots
 from ishtar.store import Channel, SourceFile
 from tests.library_fakes import FIRST, LAMED, MOVED

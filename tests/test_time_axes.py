@@ -20,8 +20,8 @@ from ishtar.export.writing import ExportError
 from ishtar.lineage.record import recording
 from ishtar.quality import examine
 from ishtar.quality.channel_view import ChannelView
+from ishtar.shots.any_testbed import Shots
 from ishtar.shots.shot import Shot
-from ishtar.shots.testbed import Shots
 from ishtar.signals.align import align, resample
 from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.signals.derived import DerivedSamples

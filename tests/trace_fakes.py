@@ -148,6 +148,6 @@ def trace_source(folder: Path) -> TraceSource:
             sources=[],
             wiring=rows,
             components=[],
-            marks=[],
+            problems=[],
         )
     return source

@@ -127,7 +127,15 @@ def _edit(data: Mapping[str, Any]) -> Edit:
 
 
 def current(source_attributes: Mapping[str, Any], edits: Iterable[Edit]) -> dict[str, Any]:
-    """Return the current attributes: those of the sources with each edit applied in order."""
+    """Return the current attributes: those of the sources with each edit applied in order.
+
+    Parameters
+    ----------
+    source_attributes : mapping
+        The attributes that the sources state.
+    edits : iterable of Edit
+        The edits, oldest first.
+    """
     found = dict(source_attributes)
     for edit in edits:
         found |= {name: change.after for name, change in edit.changes.items()}
@@ -214,8 +222,14 @@ def edit_many(
     ----------
     folders : iterable of Path
         The folders of the shots.
-    changes, who, why, when, new
-        As for `edit`.
+    changes : mapping
+        Name → new value; None removes the value.
+    who, why : str
+        Who makes the changes, and the reason.
+    when : datetime, optional
+        The time of the edits; the default is now.
+    new : bool
+        Allow unknown names that the shots do not have yet.
 
     Returns
     -------

@@ -15,7 +15,17 @@ UNLOADED = 0.6
 def reflected_share(
     forward: ArrayLike, reflected: ArrayLike, *, min_power: float = MIN_POWER_W
 ) -> Floats:
-    """Return P_r/P_f, (n_t,), NaN where the forward power is not above ``min_power``, W."""
+    """Return P_r/P_f, (n_t,), NaN where the forward power is not above ``min_power``, W.
+
+    Parameters
+    ----------
+    forward : array_like, W
+        Forward power.
+    reflected : array_like, W
+        Reflected power, same shape.
+    min_power : float, W, optional
+        Forward power at or below which the result is NaN.
+    """
     return rf.reflected_share(forward, reflected, floor=min_power)
 
 

@@ -93,6 +93,13 @@ def plasma_spans(loaded: Sequence[Span], probed: Sequence[Span]) -> tuple[Span, 
 
     Times are the antennas', from `find_loaded`. Where the probe, by `find_probed`, sees a plasma
     without them, or for longer by more than three sigma of both, they are the probe's.
+
+    Parameters
+    ----------
+    loaded : sequence of Span
+        Plasmas by the antennas, from `find_loaded`.
+    probed : sequence of Span
+        Plasmas by the probe, from `find_probed`.
     """
     found = []
     antennas = joined(loaded)

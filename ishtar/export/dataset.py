@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from ishtar.errors import TimeBaseError
 from ishtar.export.writing import choose
-from ishtar.signals.signal import Signal
 from ishtar.signals.time_base import Along, Counted, step_text
 from ishtar.signals.windows import bounds
 
 if TYPE_CHECKING:
     import xarray
 
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import AnyShot, AnySignal
 
 
 def load_together(
-    shot: Shot,
+    shot: AnyShot,
     names: str | Sequence[str],
     t: tuple[float | None, float | None] | None = None,
 ) -> xarray.Dataset:
@@ -77,5 +76,5 @@ def load_together(
     return found.assign_attrs(left_out=left_out) if left_out else found
 
 
-def _clock(signal: Signal) -> str:
+def _clock(signal: AnySignal) -> str:
     return f"{signal.name} ({signal.n} samples, {step_text(signal.samples.base)})"

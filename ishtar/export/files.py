@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ishtar.errors import IshtarError
 from ishtar.export.matlab import ascii_symbols, fields, identifiers, set_class, struct
-from ishtar.signals.signal import Signal, Story
+from ishtar.signals.protocols import AnySignal
+from ishtar.signals.provenance import Story
 from ishtar.signals.time_base import COUNTED, SECONDS, Regular
 from ishtar.store import atomic_path
 
@@ -40,7 +41,7 @@ class ExportError(IshtarError, ValueError):
 class Series:
     """A signal to be written, with each ``every`` samples averaged into one value."""
 
-    signal: Signal
+    signal: AnySignal
     story: Story
     every: int = 1
 
@@ -101,13 +102,13 @@ class Series:
 
     def values(self) -> Iterator[Array]:
         """Yield the values block by block."""
-        return self._blocks(Signal.values)
+        return self._blocks(lambda signal: signal.values())
 
     def places(self) -> Iterator[Array]:
         """Yield the x of the values in the same blocks: times in s, sample numbers, frequencies."""
         step = self.dx
         if step is None:
-            yield from self._blocks(Signal.places)
+            yield from self._blocks(lambda signal: signal.places())
             return
         x0 = self.x0
         for i, j in self._sample_ranges():
@@ -118,7 +119,7 @@ class Series:
         end = self.n * self.every
         return ((i, min(i + step, end)) for i in range(0, end, step))
 
-    def _blocks(self, read: Callable[[Signal], Array]) -> Iterator[Array]:
+    def _blocks(self, read: Callable[[AnySignal], Array]) -> Iterator[Array]:
         for i, j in self._sample_ranges():
             if self.every <= BLOCK:
                 yield read(self.signal[i:j]).reshape(-1, self.every).mean(axis=1)

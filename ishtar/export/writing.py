@@ -16,7 +16,7 @@ two files, ``x.1.csv`` and ``x.2.csv``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -27,12 +27,13 @@ import numpy as np
 
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
 from ishtar.export.files import FORMATS, Export, ExportError, Format, Series, write_all
-from ishtar.signals.signal import Signal, Story
+from ishtar.signals.protocols import AnySignal, HasChannels
+from ishtar.signals.provenance import Story
 from ishtar.signals.windows import bounds
 from ishtar.version import __version__
 
 if TYPE_CHECKING:
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import AnyShot
 
 __all__ = ["ExportError", "Exported", "choose", "export"]
 
@@ -54,7 +55,7 @@ class Exported:
 
 
 def export(
-    shot: Shot,
+    shot: AnyShot,
     path: str | Path,
     names: Sequence[str],
     t: tuple[float | None, float | None] | None = None,
@@ -127,7 +128,7 @@ def export(
     return Exported(paths=paths, signals=tuple(held), left_out=left_out)
 
 
-def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, str]]:
+def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[str, str]]:
     """Return the signals and channels that match names and patterns, each once, in order.
 
     Parameters
@@ -153,8 +154,12 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
     """
     if isinstance(names, str) or not names:
         raise ExportError("no signals are given: give a list of names, e.g. ['Lang_*']")
-    readable, missing, channels = shot.signals(), shot.missing(), shot.channels()
-    found: dict[str, Signal] = {}
+    readable, missing = shot.signals(), shot.missing()
+    channels: list[str] = []
+    channel: Callable[[str], AnySignal] = shot.__getitem__
+    if isinstance(shot, HasChannels):
+        channels, channel = shot.channels(), shot.channel
+    found: dict[str, AnySignal] = {}
     left_out: dict[str, str] = {}
     for name in names:
         if not isinstance(name, str):
@@ -162,11 +167,11 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
                 f"{name!r} is not the name of a signal: give texts, ['Lang_*', 'IC_Pfwd']"
             )
         if name in channels and name not in readable:
-            found.setdefault(name, shot.channel(name))
+            found.setdefault(name, channel(name))
         elif not set(name) & set("*?[") or name in readable:
             found.setdefault(name, shot[name]).check()
         else:
-            known = channels if "/" in name else [*readable, *missing]
+            known = channels if "/" in name and channels else [*readable, *missing]
             matches = [k for k in known if fnmatchcase(k, name)]
             if not matches:
                 bare = name.strip("*?")
@@ -179,14 +184,16 @@ def choose(shot: Shot, names: Sequence[str]) -> tuple[list[Signal], dict[str, st
             left_out |= {k: missing[k] for k in matches if k in missing}
             for k in matches:
                 if k not in missing and k not in found:
-                    found[k] = shot.channel(k) if "/" in name else shot[k]
+                    found[k] = channel(k) if known is channels else shot[k]
     if not found:
         name, why = next(iter(left_out.items()))
         raise NoSuchSignal(f"nothing that {names!r} matches can be read: {name}: {why}", name=name)
     return list(found.values()), left_out
 
 
-def _series(signal: Signal, t: tuple[float | None, float | None] | None, n: int | None) -> Series:
+def _series(
+    signal: AnySignal, t: tuple[float | None, float | None] | None, n: int | None
+) -> Series:
     story = signal.explain()
     if t is not None:
         start, stop = bounds(t)
@@ -214,7 +221,7 @@ def _paths(path: Path, form: Format, n: int) -> tuple[Path, ...]:
 
 
 def _provenance(
-    shot: Shot,
+    shot: AnyShot,
     groups: Sequence[Sequence[Series]],
     t: tuple[float | None, float | None] | None,
     left_out: Mapping[str, str],

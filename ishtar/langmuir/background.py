@@ -33,7 +33,15 @@ class Background:
     capacitance: float = 0.0
 
     def current(self, bias: Floats, dt: float) -> Floats:
-        """Return the background at each sample of a record, (n_t,) A."""
+        """Return the background at each sample of a record, (n_t,) A.
+
+        Parameters
+        ----------
+        bias : (n_t,) float64, V
+            Bias of the probe.
+        dt : float, s
+            Step of the samples.
+        """
         rate = bias_rate(bias, dt) if self.capacitance else 0.0
         return np.asarray(self.offset + self.conductance * bias + self.capacitance * rate)
 

@@ -78,12 +78,30 @@ def debye_length(ne: ArrayLike, te: ArrayLike) -> Floats:
 
 
 def bohm_speed(te: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the Bohm speed √(e Te / mᵢ) of cold ions, m/s, for ``te`` in eV."""
+    """Return the Bohm speed √(e Te / mᵢ) of cold ions, m/s, for ``te`` in eV.
+
+    Parameters
+    ----------
+    te : array_like, eV
+        Electron temperature.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     return np.asarray(np.sqrt(ELEMENTARY_CHARGE * np.asarray(te, float) / _gas(gas).ion_mass))
 
 
 def probe_area(radius: float, length: float, *, end: bool = True) -> float:
-    """Return the collecting area of a cylindrical tip, m²: its side and, with ``end``, one end."""
+    """Return the collecting area of a cylindrical tip, m²: its side and, with ``end``, one end.
+
+    Parameters
+    ----------
+    radius : float, m
+        Radius of the tip.
+    length : float, m
+        Length of the tip.
+    end : bool, optional
+        Whether one end face collects, too.
+    """
     return 2.0 * math.pi * radius * length + (math.pi * radius**2 if end else 0.0)
 
 
@@ -353,7 +371,22 @@ def floating_potential(
     """Return the bias at which :func:`probe_current` is zero, V.
 
     Solves ``ln R − η − ½ ln(mₑ/mᵢ) = ln G(η, ρ)`` for η = (Vp − Vf)/Te by Newton's method; the area
-    drops out. Parameters as there.
+    drops out.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    te : array_like, eV
+        Electron temperature.
+    vp : array_like, V
+        Plasma potential.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    radius : float, m
+        Radius of the tip.
+    reduction : array_like, 1, optional
+        Share of the electrons that reach a magnetised probe, R; 1 without a field.
     """
     ne, te, vp = np.asarray(ne, float), np.asarray(te, float), np.asarray(vp, float)
     rho = radius / debye_length(ne, te)
@@ -384,7 +417,24 @@ def ion_saturation_current(
     """Return the ion current at the floating potential, A, positive.
 
     A cylinder's ion current never saturates; the floating potential is a place that every sweep
-    contains and at which no extrapolation is needed. Parameters as in :func:`probe_current`.
+    contains and at which no extrapolation is needed.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    te : array_like, eV
+        Electron temperature.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    radius : float, m
+        Radius of the tip.
+    length : float, m
+        Length of the tip.
+    end : bool, optional
+        Whether one end face collects, too.
+    reduction : array_like, 1, optional
+        Share of the electrons that reach a magnetised probe, R; 1 without a field.
     """
     ne, te = np.asarray(ne, float), np.asarray(te, float)
     vf = floating_potential(ne=ne, te=te, vp=0.0, gas=gas, radius=radius, reduction=reduction)

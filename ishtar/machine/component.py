@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ishtar.machine.readings import Time
-    from ishtar.signals.shot_protocol import Shot
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedShot, RecordedSignal
 
 
 class ComponentError(IshtarError, ValueError):
@@ -43,7 +42,7 @@ class Machine(Protocol):
     number: int
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals the components read."""
 
     def __getitem__(self, name: str, /) -> Component:
@@ -105,7 +104,7 @@ class Component:
         return self.machine.parts_of(self.name)
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals it reads."""
         return self.machine.shot
 
@@ -128,17 +127,41 @@ class Component:
         return self.parameters[name]
 
     def value(self, name: str, unit: str) -> float:
-        """Return a parameter as a number in ``unit``."""
+        """Return a parameter as a number in ``unit``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         return self._number(name, self.parameter(name), unit)
 
     def values(self, name: str, unit: str) -> tuple[float, ...]:
-        """Return a parameter that lists quantities, ``["-0.3 m", "0.3 m"]``, in ``unit``."""
+        """Return a parameter that lists quantities, ``["-0.3 m", "0.3 m"]``, in ``unit``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         written = self.parameter(name)
         rows = written if isinstance(written, list) else [written]
         return tuple(self._number(name, row, unit) for row in rows)
 
     def sigma(self, name: str, unit: str) -> float:
-        """Return the one-sigma that a parameter states in ``NAME_sigma``; 0, exact, without it."""
+        """Return the one-sigma that a parameter states in ``NAME_sigma``; 0, exact, without it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         if not self.has(name + SIGMA):
             return 0.0
         sigma = self.value(name + SIGMA, unit)
@@ -150,7 +173,15 @@ class Component:
         return sigma
 
     def quantity(self, name: str, unit: str) -> Measured:
-        """Return a parameter with its one-sigma, in ``unit``; without one it counts as exact."""
+        """Return a parameter with its one-sigma, in ``unit``; without one it counts as exact.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter in `machine.toml`.
+        unit : str
+            Unit of the result.
+        """
         return Measured(self.value(name, unit), self.sigma(name, unit), unit)
 
     def count(self, name: str) -> float:
@@ -172,7 +203,7 @@ class Component:
             raise UnitError(f"{self.where}, {self.name}.{name}: {written!r} is no text: quote it")
         return written
 
-    def signal(self, role: str) -> Signal:
+    def signal(self, role: str) -> RecordedSignal:
         """Return the signal that a parameter names: ``probe.signal("bias")`` is ``Lang_U``."""
         name = self.text(role)
         try:

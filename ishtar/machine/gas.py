@@ -11,7 +11,7 @@ from ishtar.measured import Measured
 
 if TYPE_CHECKING:
     from ishtar.gases import Gas
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import RecordedShot
 
 
 class GasSupply(Component):
@@ -50,7 +50,7 @@ class GasSupply(Component):
         return Measured(n, abs(n) * math.hypot(*shares), "1/m^3")
 
 
-def chosen(shot: Shot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
+def chosen(shot: RecordedShot, stated: str | Gas | None = None) -> tuple[Gas | None, str]:
     """Return the working gas to reckon with and, in words, where it comes from.
 
     Parameters
@@ -100,7 +100,7 @@ def chosen(shot: Shot, stated: str | Gas | None = None) -> tuple[Gas | None, str
     return used, f"gas: {used.symbol}, as stated and as noted for the shot"
 
 
-def species(shot: Shot) -> Gas:
+def species(shot: RecordedShot) -> Gas:
     """Return the working gas that is noted for a shot.
 
     Raises

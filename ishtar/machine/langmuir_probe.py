@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from ishtar.gases import Gas
     from ishtar.langmuir import Background
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedSignal
 
 Quiet = tuple[float, float] | Literal["before"] | None
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
@@ -285,7 +285,9 @@ class LangmuirProbe(Component):
         return record, uncertain
 
 
-def _ramps(bias: Signal, t: tuple[float, float] | None, to_volts: float) -> tuple[slice, Sweeps]:
+def _ramps(
+    bias: RecordedSignal, t: tuple[float, float] | None, to_volts: float
+) -> tuple[slice, Sweeps]:
     """Return the stretch to read around a time and its ramps: those with their middle in the time.
 
     All of the stretch's where the time has no length.
@@ -312,7 +314,7 @@ def _ramps(bias: Signal, t: tuple[float, float] | None, to_volts: float) -> tupl
     return part, _chosen(ramps, (ramps.time >= start) & (ramps.time < stop))
 
 
-def _background(bias: Signal, current: Signal, quiet: Quiet) -> Background:
+def _background(bias: RecordedSignal, current: RecordedSignal, quiet: Quiet) -> Background:
     """Return offset, leak and capacitance in V and A from a time without plasma."""
     from ishtar.langmuir import Background, SweepError
     from ishtar.langmuir.background import background_of
@@ -328,7 +330,7 @@ def _background(bias: Signal, current: Signal, quiet: Quiet) -> Background:
     return background_of(*scaled, dt=bias.dt or math.nan)
 
 
-def _limits(current: Signal, amperes: NDArray[np.float64]) -> tuple[float, float] | None:
+def _limits(current: RecordedSignal, amperes: NDArray[np.float64]) -> tuple[float, float] | None:
     """Return the least and the largest current of the recorder, A, if the record touches one.
 
     They are those of the integers that a sample is recorded as: 16 bits and the like. A recorder of

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError
 from ishtar.measured import Measured
-from ishtar.signals.signal import Signal
+from ishtar.signals.protocols import RecordedSignal
 from ishtar.signals.windows import bounds, seconds
 from ishtar.units import factor
 
@@ -20,7 +20,7 @@ AROUND_S = 5e-3  # to both sides of a single time
 AT_LEAST = 5  # samples of a slow channel
 
 
-def stretch(signal: Signal, t: Time | None) -> Signal:
+def stretch(signal: RecordedSignal, t: Time | None) -> RecordedSignal:
     """Return the part of a signal at a time, at least one sample.
 
     Parameters
@@ -53,7 +53,7 @@ def stretch(signal: Signal, t: Time | None) -> Signal:
     return part
 
 
-def reading(signal: Signal, t: Time | None, unit: str) -> Measured:
+def reading(signal: RecordedSignal, t: Time | None, unit: str) -> Measured:
     """Return the mean of a signal at a time, in ``unit``: see :meth:`ishtar.Signal.mean`.
 
     Its sigma holds the scatter and the calibration's, which does not average down.
@@ -62,7 +62,7 @@ def reading(signal: Signal, t: Time | None, unit: str) -> Measured:
     return Measured(mean.value * scale, mean.sigma * scale, unit)
 
 
-def gain_and_offset(part: Signal, values: Floats) -> tuple[float, float]:
+def gain_and_offset(part: RecordedSignal, values: Floats) -> tuple[float, float]:
     """Return a calibration's sigma as one of gain (a share) and one of offset (signal's unit).
 
     σ² = offset² + (gain · x)², from the samples of least and largest magnitude of ``values``, what
@@ -80,7 +80,7 @@ def gain_and_offset(part: Signal, values: Floats) -> tuple[float, float]:
     return math.sqrt(gain2), math.sqrt(max(s0**2 - gain2 * x0**2, 0.0))
 
 
-def _around(signal: Signal, t: float) -> Signal:
+def _around(signal: RecordedSignal, t: float) -> RecordedSignal:
     part = signal[t - AROUND_S : t + AROUND_S]
     if part.n >= AT_LEAST or not signal.n:
         return part
@@ -92,5 +92,5 @@ def _around(signal: Signal, t: float) -> Signal:
     return signal[start : start + AT_LEAST]
 
 
-def _ends(signal: Signal) -> tuple[float, float]:
+def _ends(signal: RecordedSignal) -> tuple[float, float]:
     return signal.t0, signal[signal.n - 1 : signal.n].t0

@@ -14,7 +14,7 @@ from ishtar.units import factor
 
 if TYPE_CHECKING:
     from ishtar.rf import Coupling
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.protocols import RecordedSignal
 
 
 class RFLine(Component):
@@ -79,7 +79,7 @@ class RFLine(Component):
         )
 
 
-def _share(part: Signal, values: Floats) -> float:
+def _share(part: RecordedSignal, values: Floats) -> float:
     """Return the calibration's sigma as a share of the power, where there is most of it."""
     if not np.isfinite(values).any():
         return 0.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ishtar.gases import Gas
     from ishtar.machine.coils import Coils
-    from ishtar.signals.shot_protocol import Shot
+    from ishtar.signals.protocols import RecordedShot
 
 KINDS = ("antenna", "coils", "gas", "generator", "langmuir_probe", "manipulator")
 """The kinds with physics of their own; any other is a plain `Component`."""
@@ -68,14 +68,14 @@ class Machine:
     """All components at one shot. What is looked at is recorded, and what is not there as well."""
 
     def __init__(
-        self, declarations: Declarations, number: int, *, shot: Shot | None = None
+        self, declarations: Declarations, number: int, *, shot: RecordedShot | None = None
     ) -> None:
         self._declarations = declarations
         self.number = number
         self._shot = shot
 
     @property
-    def shot(self) -> Shot:
+    def shot(self) -> RecordedShot:
         """The shot whose signals the components read."""
         if self._shot is None:
             raise ComponentError(
@@ -163,7 +163,7 @@ class Machine:
 
         return Tree("\n".join(lines("", "")) or f"shot {self.number}: no component is declared")
 
-    def diff(self, other: Shot | Machine) -> Changes:
+    def diff(self, other: RecordedShot | Machine) -> Changes:
         """Return what changed of hardware, wiring and calibration from ``other`` to this shot.
 
         Compared are all that the texts declare: components, wiring, and the calibrations of all
@@ -208,7 +208,15 @@ class Machine:
         return magnetic.field(self._coils(), z, r, t)
 
     def axial_field(self, z: float = 0.0, *, t: Time) -> Measured:
-        """Return the field on the axis at ``z``, m, in T, of all sets of coils."""
+        """Return the field on the axis at ``z``, m, in T, of all sets of coils.
+
+        Parameters
+        ----------
+        z : float, m, optional
+            Place on the axis.
+        t : float or (float, float), s
+            Time, or a window to average over.
+        """
         return magnetic.axial_field(self._coils(), z, t)
 
     def field_map(
@@ -218,7 +226,17 @@ class Machine:
         z: ArrayLike | None = None,
         r: ArrayLike | None = None,
     ) -> xr.Dataset:
-        """Return the field on a grid, by default all between the coils; as `field`."""
+        """Return the field on a grid, by default all between the coils; as `field`.
+
+        Parameters
+        ----------
+        t : float or (float, float), s
+            Time, or a window to average over.
+        z : (n_z,) array_like, m, optional
+            Places along the axis; between the coils by default.
+        r : (n_r,) array_like, m, optional
+            Distances from the axis; up to the coils by default.
+        """
         return magnetic.field_map(self._coils(), t, z, r)
 
     def _coils(self) -> list[Coils]:

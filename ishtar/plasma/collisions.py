@@ -53,7 +53,15 @@ def neutral_density(pressure: ArrayLike, t_gas: ArrayLike = 300.0) -> Floats:
 
 
 def ionisation_degree(ne: ArrayLike, nn: ArrayLike) -> Floats:
-    """Return ne/(ne + nn) for densities of electrons and of neutrals in 1/m³ [2]_."""
+    """Return ne/(ne + nn) for densities of electrons and of neutrals in 1/m³ [2]_.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    nn : array_like, 1/m³
+        Density of neutral atoms.
+    """
     ne, nn = np.asarray(ne, float), np.asarray(nn, float)
     return np.asarray(ne / (ne + nn))
 
@@ -100,6 +108,13 @@ def nu_ee(ne: ArrayLike, te: ArrayLike) -> Floats:
 
     The formulary's rate of like particles (its ν_i with the electrons' mass and temperature) [1]_;
     it is the rate at which a distribution becomes Maxwellian, no momentum is lost by it.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    te : array_like, eV
+        Electron temperature.
     """
     return np.asarray(nu_ei(ne, te) / math.sqrt(2.0))
 
@@ -172,12 +187,30 @@ def nu_in(
 
 
 def mean_free_path_ei(ne: ArrayLike, te: ArrayLike) -> Floats:
-    """Return the electrons' mean free path between Coulomb collisions, m: mean speed over ν_ei."""
+    """Return the electrons' mean free path between Coulomb collisions, m: mean speed over ν_ei.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    te : array_like, eV
+        Electron temperature.
+    """
     return np.asarray(mean_speed(te, ELECTRON_MASS) / nu_ei(ne, te))
 
 
 def mean_free_path_en(nn: ArrayLike, te: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the electrons' mean free path between atoms, m: mean speed over ν_en."""
+    """Return the electrons' mean free path between atoms, m: mean speed over ν_en.
+
+    Parameters
+    ----------
+    nn : array_like, 1/m³
+        Density of neutral atoms.
+    te : array_like, eV
+        Electron temperature.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     return np.asarray(mean_speed(te, ELECTRON_MASS) / nu_en(nn, te, gas))
 
 
@@ -187,5 +220,16 @@ def mean_free_path_in(
     """Return the thermal ions' mean free path between charge exchanges, m: mean speed over ν_in.
 
     An ion much faster than the gas, in a presheath say, goes 1/(nn σ_cx(ε)).
+
+    Parameters
+    ----------
+    nn : array_like, 1/m³
+        Density of neutral atoms.
+    ti : array_like, eV, optional
+        Ion temperature.
+    t_gas : array_like, K, optional
+        Gas temperature.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
     """
     return np.asarray(mean_speed(ti, _gas(gas).ion_mass) / nu_in(nn, ti, t_gas, gas))

@@ -172,7 +172,13 @@ def charge_exchange_cross_section(energy: ArrayLike, gas: str | Gas = "Ar") -> F
 
     An ion that takes its partner's electron turns round in the centre of mass and loses twice its
     momentum there. In Phelps' model a collision is backward or isotropic, and half of the isotropic
-    ones exchange charge, too: Q_cx = Q_back + Q_iso/2 = Q_m/2. Parameters as in
-    :func:`ion_momentum_cross_section`.
+    ones exchange charge, too: Q_cx = Q_back + Q_iso/2 = Q_m/2.
+
+    Parameters
+    ----------
+    energy : array_like, eV
+        Energy of the ion in the laboratory frame, the atom at rest.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
     """
     return np.asarray(0.5 * ion_momentum_cross_section(energy, gas))

@@ -63,7 +63,15 @@ def omega_pe(ne: ArrayLike) -> Floats:
 
 
 def omega_pi(ne: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the ion plasma frequency √(ne e²/ε₀ mᵢ), rad/s, for ``ne`` in 1/m³ [1]_."""
+    """Return the ion plasma frequency √(ne e²/ε₀ mᵢ), rad/s, for ``ne`` in 1/m³ [1]_.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     ne = np.asarray(ne, float)
     mass = _gas(gas).ion_mass
     return np.asarray(ELEMENTARY_CHARGE * np.sqrt(ne / (VACUUM_PERMITTIVITY * mass)))
@@ -75,7 +83,15 @@ def omega_ce(b: ArrayLike) -> Floats:
 
 
 def omega_ci(b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the ion cyclotron frequency e|B|/mᵢ, rad/s, for ``b`` in T [1]_."""
+    """Return the ion cyclotron frequency e|B|/mᵢ, rad/s, for ``b`` in T [1]_.
+
+    Parameters
+    ----------
+    b : array_like, T
+        Magnetic field; its sign does not count.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     return np.asarray(ELEMENTARY_CHARGE * np.abs(np.asarray(b, float)) / _gas(gas).ion_mass)
 
 
@@ -104,12 +120,28 @@ def thermal_speed_e(te: ArrayLike) -> Floats:
 
 
 def thermal_speed_i(ti: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return √(e Ti/mᵢ), m/s, for ``ti`` in eV [1]_."""
+    """Return √(e Ti/mᵢ), m/s, for ``ti`` in eV [1]_.
+
+    Parameters
+    ----------
+    ti : array_like, eV
+        Ion temperature.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     return _thermal(ti, _gas(gas).ion_mass)
 
 
 def mean_speed(temperature: ArrayLike, mass: float) -> Floats:
-    """Return a Maxwellian's mean speed √(8 e T/π m), m/s, for T in eV and a mass in kg [3]_."""
+    """Return a Maxwellian's mean speed √(8 e T/π m), m/s, for T in eV and a mass in kg [3]_.
+
+    Parameters
+    ----------
+    temperature : array_like, eV
+        Temperature.
+    mass : float, kg
+        Mass of a particle.
+    """
     return np.asarray(math.sqrt(8.0 / math.pi) * _thermal(temperature, mass))
 
 
@@ -121,12 +153,31 @@ def sound_speed(te: ArrayLike, ti: ArrayLike = 0.0, gas: str | Gas = "Ar") -> Fl
     """Return the ion sound speed √(e (Te + 3 Ti)/mᵢ), m/s, for temperatures in eV [2]_.
 
     Isothermal electrons, one-dimensional adiabatic ions; for cold ions it is the Bohm speed.
+
+    Parameters
+    ----------
+    te : array_like, eV
+        Electron temperature.
+    ti : array_like, eV, optional
+        Ion temperature.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
     """
     return bohm_speed(np.asarray(te, float) + 3.0 * np.asarray(ti, float), gas)
 
 
 def alfven_speed(ne: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return |B|/√(μ₀ ne mᵢ), m/s, for ``ne`` in 1/m³, ``b`` in T [1]_."""
+    """Return |B|/√(μ₀ ne mᵢ), m/s, for ``ne`` in 1/m³, ``b`` in T [1]_.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    b : array_like, T
+        Magnetic field; its sign does not count.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     density = np.asarray(ne, float) * _gas(gas).ion_mass
     return np.asarray(np.abs(np.asarray(b, float)) / np.sqrt(VACUUM_PERMEABILITY * density))
 
@@ -137,7 +188,17 @@ def larmor_radius_e(te: ArrayLike, b: ArrayLike) -> Floats:
 
 
 def larmor_radius_i(ti: ArrayLike, b: ArrayLike, gas: str | Gas = "Ar") -> Floats:
-    """Return the ions' √(e Ti/mᵢ)/ωci, m, for ``ti`` in eV, ``b`` in T [1]_."""
+    """Return the ions' √(e Ti/mᵢ)/ωci, m, for ``ti`` in eV, ``b`` in T [1]_.
+
+    Parameters
+    ----------
+    ti : array_like, eV
+        Ion temperature.
+    b : array_like, T
+        Magnetic field; its sign does not count.
+    gas : str or Gas, optional
+        Working gas: a name such as ``"Ar"``, or a `~ishtar.gases.Gas`.
+    """
     return _over(thermal_speed_i(ti, gas), omega_ci(b, gas))
 
 
@@ -147,7 +208,19 @@ def skin_depth(ne: ArrayLike) -> Floats:
 
 
 def beta(ne: ArrayLike, te: ArrayLike, b: ArrayLike, ti: ArrayLike = 0.0) -> Floats:
-    """Return the plasma's pressure over the field's, e ne (Te + Ti)/(B²/2μ₀) [1]_."""
+    """Return the plasma's pressure over the field's, e ne (Te + Ti)/(B²/2μ₀) [1]_.
+
+    Parameters
+    ----------
+    ne : array_like, 1/m³
+        Electron density.
+    te : array_like, eV
+        Electron temperature.
+    b : array_like, T
+        Magnetic field; its sign does not count.
+    ti : array_like, eV, optional
+        Ion temperature.
+    """
     temperature = np.asarray(te, float) + np.asarray(ti, float)
     pressure = ELEMENTARY_CHARGE * np.asarray(ne, float) * temperature
     return _over(pressure * 2.0 * VACUUM_PERMEABILITY, np.asarray(b, float) ** 2)

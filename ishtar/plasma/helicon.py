@@ -88,8 +88,21 @@ def helicon_density(
 ) -> Floats:
     """Return the density, 1/m³, that carries a wave of this length along the field.
 
-    The inverse of :func:`helicon_wavelength`, parameters as there, ``wavelength`` in m. An antenna
+    The inverse of :func:`helicon_wavelength`. An antenna
     of length L drives waves of about 2L best.
+
+    Parameters
+    ----------
+    wavelength : array_like, m
+        Wavelength along the field.
+    b : array_like, T
+        Magnetic field; its sign does not count.
+    frequency : float, Hz
+        Frequency of the wave.
+    radius : float, m
+        Radius of the plasma column.
+    m : int, optional
+        Azimuthal mode number.
     """
     k_par = 2.0 * math.pi * radius / np.asarray(wavelength, float)
     k_tot = np.hypot(k_par, helicon_radial_root(k_par, m))
@@ -99,7 +112,15 @@ def helicon_density(
 
 
 def helicon_radial_root(k_par_a: ArrayLike, m: int = 1) -> Floats:
-    """Return x = k_perp a of the first radial mode [1]_ for ``k_par_a`` = k_par a; no units."""
+    """Return x = k_perp a of the first radial mode [1]_ for ``k_par_a`` = k_par a; no units.
+
+    Parameters
+    ----------
+    k_par_a : array_like, 1
+        k_par a.
+    m : int, optional
+        Azimuthal mode number.
+    """
     k_par_a = np.asarray(k_par_a, float)
     if m == 0:
         return np.full(k_par_a.shape, _THIN)

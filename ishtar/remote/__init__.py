@@ -3,8 +3,8 @@
 ::
 
     fetch    files of a site over HTTP, few and small
+    not_kept what only a workspace has, told in one way
     samples  the samples of a signal, from its tiles
-    signal   a signal as its user sees it: what a site keeps, and no more
     shot     one shot
     mirror   attributes and scraps of all shots, as a catalogue to ask
     testbed  the whole

@@ -1,4 +1,4 @@
-"""Files of a site over HTTP, few and small: each once, compressed where the server can."""
+"""Files of a site, few and small: each once. Over HTTP, compressed where the server can."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +18,7 @@ from ishtar.errors import IshtarError
 TIMEOUT_S = 30.0
 TILES_KEPT = 512  # some 10 kB each
 INDEX = "data/index.json"
+GZIP = b"\x1f\x8b"  # how what was compressed on its way begins; JSON and scripts do not
 
 
 class RemoteError(IshtarError, OSError):
@@ -28,22 +30,26 @@ class NotThere(RemoteError):
 
 
 class Site:
-    """A published site, by the address of its folder or of its ``index.html``.
+    """A published site, by the address of its folder or of its ``index.html``, or by a path here.
 
     Attributes
     ----------
     address
         Of its folder.
     received
-        Bytes that came over the network, without the heads.
+        Bytes that were read; over a network without the heads.
     """
 
-    def __init__(self, address: str, timeout_s: float = TIMEOUT_S) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RemoteError(f"{address} is no address of a site: write it as https://host/path")
-        path = parts.path.removesuffix("index.html").rstrip("/")
-        self.address = f"{parts.scheme}://{parts.netloc}{path}/"
+    def __init__(self, where: str | Path, timeout_s: float = TIMEOUT_S) -> None:
+        parts = urlsplit(str(where))
+        self._folder = None if parts.scheme in ("http", "https") else Path(where)
+        if self._folder is not None:
+            self.address = f"{self._folder.resolve()}/"
+        elif parts.hostname:
+            path = parts.path.removesuffix("index.html").rstrip("/")
+            self.address = f"{parts.scheme}://{parts.netloc}{path}/"
+        else:
+            raise RemoteError(f"{where} is no address of a site: write it as https://host/path")
         self.received = 0
         self._timeout_s = timeout_s
         self._scripts: OrderedDict[str, Any] = OrderedDict()
@@ -87,12 +93,29 @@ class Site:
         return index
 
     def _get(self, path: str) -> bytes:
+        content = self._fetched(path) if self._folder is None else self._read(self._folder / path)
+        self.received += len(content)
+        try:
+            return gzip.decompress(content) if content.startswith(GZIP) else content
+        except (OSError, EOFError, zlib.error) as error:
+            raise self._wrong(path) from error
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise NotThere(f"{path} is not there: publish the site again") from error
+        except OSError as error:
+            why = error.strerror or error
+            raise RemoteError(f"{path} cannot be read ({why}): look at the disk") from error
+
+    def _fetched(self, path: str) -> bytes:
         url = self.address + quote(path)
         request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
                 content: bytes = answer.read()
-                zipped = answer.headers.get("Content-Encoding") == "gzip"
+                return content
         except urllib.error.HTTPError as error:
             error.close()
             if error.code in (404, 410):
@@ -106,11 +129,6 @@ class Site:
                 f"{self.address} does not answer ({why or type(error).__name__}): look at the "
                 "address and the network, then try again"
             ) from error
-        self.received += len(content)
-        try:
-            return gzip.decompress(content) if zipped else content
-        except (OSError, EOFError, zlib.error) as error:
-            raise self._wrong(path) from error
 
     def _understood(self, path: str, content: bytes) -> Any:
         try:

@@ -39,13 +39,8 @@ class Mirror:
         Catalogue(self.path, write=True).close()
         self._slugs = {s["template"]: s["slug"] for s in index["scraps"]}
 
-    def catalogue(self) -> Catalogue:
-        """Return the catalogue as far as it is filled."""
-        self._take([""])
-        return Catalogue(self.path)
-
-    def need(self, names: Iterable[str]) -> None:
-        """Fetch the scraps that some names may mean: ``Te``, ``langmuir.Te``, ``Te.sigma``."""
+    def catalogue(self, names: Iterable[str]) -> Catalogue:
+        """Return it with the scraps that names may mean: ``Te``, ``langmuir.Te``, ``Te.sigma``."""
         wanted = set()
         for name in names:
             base = name.removesuffix(".sigma")
@@ -56,6 +51,7 @@ class Mirror:
                 if s["name"] == base or (s["name"] == bare and s["template"] == template)
             }
         self._take(["", *sorted(wanted)])
+        return Catalogue(self.path)
 
     def _take(self, templates: Iterable[str]) -> None:
         """Take the scraps of some templates in; an empty one means the attributes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,30 +12,16 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.errors import IshtarError
 from ishtar.remote.fetch import RemoteError, Site
-from ishtar.signals.flags import Flags, Mask
+from ishtar.remote.not_kept import NotKept, not_kept
 from ishtar.signals.min_max import Edges
-from ishtar.signals.samples import Changes
-from ishtar.signals.time_base import (
-    COUNTED,
-    SECONDS,
-    Along,
-    Axis,
-    Counted,
-    Irregular,
-    Regular,
-    TimeBase,
-)
+from ishtar.signals.time_base import SECONDS, Axis, axis
 from ishtar.store.envelope import block_minmax
 
 Array = NDArray[np.float64]
 NO_VALUE = 65535
 STEPS = 65534
-
-
-class NotKept(IshtarError, ValueError):
-    """Something that a published site does not keep; the workspace has it."""
+PRECISION = "1/65534 of the range of the 2048 samples around"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +47,6 @@ class TileSamples:
     shot: int
 
     itemsize = 2
-    n_clipped = None
 
     @property
     def name(self) -> str:
@@ -83,14 +69,7 @@ class TileSamples:
     @cached_property
     def base(self) -> Axis:
         """What the samples lie along: time, if it is known."""
-        unit, n = self.x_unit, self.entry["n"]
-        if unit == COUNTED:
-            return Counted(n, self.name)
-        x0, dx = self._where
-        base: TimeBase = (
-            Irregular(self._places, n, x0, self.name) if dx is None else Regular(x0, dx, n)
-        )
-        return base if unit == SECONDS else Along(base, unit, self.name)
+        return axis(self.x_unit, self.entry["n"], *self._where, self._places, self.name)
 
     @property
     def x_unit(self) -> str:
@@ -101,7 +80,7 @@ class TileSamples:
     def _where(self) -> tuple[float, float | None]:
         """Start and step, in `x_unit`."""
         names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
-        return self.entry[names[0]], self.entry[names[1]]
+        return self.entry.get(names[0], math.nan), self.entry.get(names[1])
 
     def _places(self) -> Array:
         what = "times" if self.x_unit == SECONDS else "places"
@@ -167,33 +146,9 @@ class TileSamples:
             f"{self.stride} samples{length}, not {what}: take its envelope(), or open the workspace"
         )
 
-    # what only the raw files know ---------------------------------------------------------------
-
-    def _not_kept(self, what: str) -> NoReturn:
-        raise NotKept(
-            f"{self.name} of shot {self.shot}: a published site does not keep {what}: open the "
-            "workspace"
-        )
-
-    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
-        """A site knows no uncertainty of samples."""
-        self._not_kept("the uncertainty of its calibration")
-
-    def raw(self, start: int, stop: int) -> NDArray[Any]:
-        """A site has no raw samples."""
-        self._not_kept("samples as they were recorded")
-
-    def clipped(self, start: int, stop: int) -> Mask:
-        """A site does not know which samples are clipped."""
-        self._not_kept("which samples are clipped")
-
-    def flags(self, start: int, stop: int) -> Flags:
-        """A site does not know what is wrong with samples."""
-        self._not_kept("what is wrong with single samples")
-
-    def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """A site does not know which samples are clipped."""
-        self._not_kept("which samples are clipped")
+    def recorded(self, what: str, /) -> NoReturn:
+        """Raise `NotKept`: tiles are all there is."""
+        raise not_kept(f"{self.name} of shot {self.shot}", what)
 
 
 def _decoded(tile: Mapping[str, Any]) -> Array:

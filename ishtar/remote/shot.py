@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from ishtar.attributes.moments import moment_of
 from ishtar.catalogue import ScrapRow
@@ -14,19 +14,36 @@ from ishtar.inputs.attributes import Attributes
 from ishtar.lineage.record import subject_of
 from ishtar.query.shot_numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
+from ishtar.remote.not_kept import KeptInPart
 from ishtar.remote.numbers import number_of
-from ishtar.remote.samples import TileSamples
-from ishtar.remote.signal import RemoteSignal
+from ishtar.remote.samples import PRECISION, TileSamples
+from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
+from ishtar.signals.protocols import AnySignal
 from ishtar.signals.provenance import Story
+from ishtar.signals.signal import Signal
 from ishtar.signals.source_notes import time_base_missing
 from ishtar.signals.time_base import SECONDS
 
 
-class RemoteShot:
+def _nothing() -> None:
+    """Nobody plans by what was read of a site."""
+
+
+class RemoteShot(SeveralSignals, KeptInPart):
     """One shot as its page on a site tells it. Nothing is read before it is asked for."""
+
+    lacks: ClassVar = {
+        "machine": "the machine",
+        "channels": "channels as they were recorded",
+        "channel": "channels as they were recorded",
+        "find_channel": "channels as they were recorded",
+        "sources": "the files of its shots",
+        "edits": "who has corrected its attributes",
+    }
 
     def __init__(self, site: Site, number: int, known: Sequence[int]) -> None:
         self.number = number
+        self.whose = f"shot {number}"
         self._site = site
         self._known = known
         self._folder = f"shots/{subject_of(number)}"
@@ -101,22 +118,29 @@ class RemoteShot:
         """Return why a signal cannot be read, None where it can; ``in_time``: against time."""
         if name in self.signals():
             return self[name].lack_of_time if in_time else None
-        return self.missing().get(name) or f"there is no signal {name!r}"
+        return self.missing().get(name) or str(self._unknown(name))
+
+    def _unknown(self, name: str) -> NoSuchSignal:
+        """Return what to raise for a signal of which the site says nothing."""
+        entries = self._index[1]
+        if not entries:
+            why = "the site has no traces of it yet: try again in a while"
+            return NoSuchSignal(f"shot {self.number} has no signal {name!r}; {why}", name=name)
+        hint = did_you_mean(name, entries) or "; shot.signals() lists them"
+        return NoSuchSignal(f"no signal {name!r}{hint}", name=name, nearest=nearest(name, entries))
 
     def __contains__(self, name: object) -> bool:
+        """Say whether a signal can be read; `NoSuchSignal` of a name that is none anywhere."""
+        if isinstance(name, str) and name not in self._index[1]:
+            raise self._unknown(name)
         return isinstance(name, str) and name in self.signals()
 
-    def __getitem__(self, name: str) -> RemoteSignal:
+    def __getitem__(self, name: str) -> AnySignal:
         """Return a signal; no sample is read."""
+        check_name(self, name)
         tile, entries = self._index
         if name not in entries:
-            if not entries:
-                why = "the site has no traces of it yet: try again in a while"
-                raise NoSuchSignal(f"shot {self.number} has no signal {name!r}; {why}", name=name)
-            hint = did_you_mean(name, entries) or "; shot.signals() lists them"
-            raise NoSuchSignal(
-                f"no signal {name!r}{hint}", name=name, nearest=nearest(name, entries)
-            )
+            raise self._unknown(name)
         entry = entries[name]
         if not entry["levels"]:
             wired = name in {row["signal"] for row in self.facts["wiring"] if not row["problem"]}
@@ -124,8 +148,14 @@ class RemoteShot:
                 raise MissingCalibration(entry["problem"], signal=name, shot=self.number)
             raise NoSuchSignal(entry["problem"], name=name)
         samples = TileSamples(self._site, f"{self._folder}/traces", entry, tile, self.number)
-        story = Story(signal=name, shot=self.number, unit=entry["unit"], source=self._site.address)
-        return RemoteSignal(samples, story, tell=partial(self._story, name))
+        story = Story(
+            signal=name,
+            shot=self.number,
+            unit=entry["unit"],
+            source=self._site.address,
+            precision=PRECISION,
+        )
+        return Signal(samples, story, on_read=_nothing, tell=partial(self._story, name))
 
     def _story(self, name: str) -> Story:
         row = next(row for row in self.facts["wiring"] if row["signal"] == name)
@@ -145,15 +175,9 @@ class RemoteShot:
             # sites from before these were told do not have them
             time_base=time_base_missing(row.get("x_unit", SECONDS)),
             salvaged=row.get("salvaged", ""),
+            precision=PRECISION,
         )
 
     def __repr__(self) -> str:
-        known = self.attributes.plain()
-        head = f"<Shot {self.number}: {known.get('date', 'date unknown')}"
-        for name in ("gas", "program"):
-            if name in known:
-                head += f", {known[name]}"
         cut = [s["name"] for s in self.facts["sources"] if s.get("salvaged")]
-        if cut:
-            head += f"; salvaged: the recording was cut ({', '.join(cut)})"
-        return f"{head}; from {self._site.address}>"
+        return f"{head_of(self, cut)}; from {self._site.address}>"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date as Date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ishtar.attributes.edits import History, current, read_edits, stated
 from ishtar.attributes.moments import moment_of
@@ -16,18 +14,14 @@ from ishtar.inputs import identity
 from ishtar.inputs.attributes import Attributes
 from ishtar.lineage.record import is_recording, record
 from ishtar.machine import Machine
+from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
 from ishtar.signals.resolve import Resolver
 from ishtar.signals.signal import Signal
 from ishtar.signals.source_notes import salvaged_names
 from ishtar.store import Channel, SourceFile
 
-if TYPE_CHECKING:
-    import xarray
 
-    from ishtar.export.writing import Exported
-
-
-class Shot:
+class Shot(SeveralSignals):
     """One shot of a testbed. Nothing is read before it is asked for."""
 
     def __init__(self, number: int, folder: Path, declarations: Declarations) -> None:
@@ -99,6 +93,13 @@ class Shot:
         """Return why a signal cannot be read at this shot, None where it can.
 
         ``in_time``: also why it cannot be read against time, as its samples lie in none.
+
+        Parameters
+        ----------
+        name : str
+            Signal.
+        in_time : bool, optional
+            Also report a signal without times in seconds.
         """
         self._names.note(name)
         why = self._names.problem(name)
@@ -135,41 +136,11 @@ class Shot:
 
     def __getitem__(self, name: str) -> Signal:
         """Return a signal; one whose device has no calibration can be had, and read raw only."""
-        if not isinstance(name, str):
-            raise TypeError(
-                f"shot {self.number} gives one signal for one name, not for {name!r}: "
-                "shot.load([...]) gives several on one time base"
-            )
+        check_name(self, name)
         self._names.note(name)
         return self._names.signal(name)
 
-    def load(
-        self, names: str | Sequence[str], t: tuple[float | None, float | None] | None = None
-    ) -> xarray.Dataset:
-        """Read several signals that are on one time base: see `load_together`."""
-        from ishtar.export.dataset import load_together
-
-        return load_together(self, names, t)
-
-    def export(
-        self,
-        path: str | Path,
-        names: Sequence[str],
-        t: tuple[float | None, float | None] | None = None,
-        n: int | None = None,
-    ) -> Exported:
-        """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`."""
-        from ishtar.export.writing import export
-
-        return export(self, path, names, t, n)
-
     def __repr__(self) -> str:
-        known = self.attributes.plain()
-        head = f"<Shot {self.number}: {known.get('date', 'date unknown')}"
-        for name in ("gas", "program"):
-            if name in known:
-                head += f", {known[name]}"
-        if cut := salvaged_names(self.sources):
-            head += f"; salvaged: the recording was cut ({', '.join(cut)})"
+        head = head_of(self, salvaged_names(self.sources))
         missing = [n for n in self._declarations.signals if self._names.problem(n) is not None]
         return head + (f"; missing: {', '.join(missing)}>" if missing else ">")

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.signals.alignable import Alignable
+from ishtar.signals.protocols import AnySignal
 from ishtar.signals.time_base import step_text
 from ishtar.signals.windows import seconds
 
@@ -39,7 +39,7 @@ MOST = 1 << 28  # times of a result: 2 GB a signal
 
 
 def align(
-    signals: Sequence[Alignable],
+    signals: Sequence[AnySignal],
     *,
     dt: float | None = None,
     t: Any = None,
@@ -83,7 +83,7 @@ def align(
         signal.time_base  # noqa: B018  refuses what has no seconds
     times = _times(signals, dt, t)
     shots = sorted({s.story.shot for s in signals})
-    found: dict[str, dict[int, Alignable]] = {}
+    found: dict[str, dict[int, AnySignal]] = {}
     for signal in signals:
         of_shot = found.setdefault(signal.name, {})
         if signal.story.shot in of_shot:
@@ -114,7 +114,7 @@ def align(
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 
-def resample(signal: Alignable, dt: float, method: Method = "mean") -> xarray.DataArray:
+def resample(signal: AnySignal, dt: float, method: Method = "mean") -> xarray.DataArray:
     """Give a signal a new step; ``mean`` keeps fast changes from folding back.
 
     Parameters
@@ -151,7 +151,7 @@ def resample(signal: Alignable, dt: float, method: Method = "mean") -> xarray.Da
 # --- times ---------------------------------------------------------------------------------------
 
 
-def _times(signals: Sequence[Alignable], dt: float | None, t: Any) -> Array:
+def _times(signals: Sequence[AnySignal], dt: float | None, t: Any) -> Array:
     if (dt is None) == (t is None):
         steps = ", ".join(f"{s.name} {step_text(s.samples.base, '{:g} s')}" for s in signals)
         raise TimeBaseError(f"give either dt in s or the times t; the signals have: {steps}")
@@ -180,7 +180,7 @@ def _times(signals: Sequence[Alignable], dt: float | None, t: Any) -> Array:
     return step * np.arange(first, last + 1)
 
 
-def _extent(signal: Alignable) -> tuple[float, float]:
+def _extent(signal: AnySignal) -> tuple[float, float]:
     """Return the times of the first and last sample."""
     if signal.dt is not None:
         return signal.t0, signal.t0 + signal.dt * (signal.n - 1)
@@ -188,7 +188,7 @@ def _extent(signal: Alignable) -> tuple[float, float]:
     return float(times[0]), float(times[-1])
 
 
-def _irregular_times(signal: Alignable) -> Array:
+def _irregular_times(signal: AnySignal) -> Array:
     times = signal.times()
     back = ~(np.diff(times) >= 0)  # NaN too
     if back.any() or not np.isfinite(times[:1]).all():
@@ -202,7 +202,7 @@ def _irregular_times(signal: Alignable) -> Array:
 # --- values --------------------------------------------------------------------------------------
 
 
-def _onto(signal: Alignable, times: Array, dt: float | None, method: str) -> Array:
+def _onto(signal: AnySignal, times: Array, dt: float | None, method: str) -> Array:
     if method not in METHODS:
         raise TimeBaseError(f"no method {method!r}: write one of {', '.join(METHODS)}")
     if not signal.n:
@@ -223,7 +223,7 @@ class _Places:
     inside: NDArray[np.bool_]
 
 
-def _places(signal: Alignable, times: Array) -> _Places:
+def _places(signal: AnySignal, times: Array) -> _Places:
     last = signal.n - 1
     if signal.dt is not None:
         steps = (times - signal.t0) / signal.dt
@@ -242,7 +242,7 @@ def _places(signal: Alignable, times: Array) -> _Places:
     return _Places(before, np.clip(share, 0, 1), inside)
 
 
-def _points(signal: Alignable, times: Array, method: str) -> Array:
+def _points(signal: AnySignal, times: Array, method: str) -> Array:
     places = _places(signal, times)
     found = np.full(len(times), np.nan)
     a = 0
@@ -272,14 +272,14 @@ def _edges(times: Array, dt: float | None) -> Array:
     return np.concatenate([[2 * times[0] - middle[0]], middle, [2 * times[-1] - middle[-1]]])
 
 
-def _in_samples(signal: Alignable, edges: Array) -> Array:
+def _in_samples(signal: AnySignal, edges: Array) -> Array:
     """Return edges in samples of a regular signal; sample i is i … i + 1."""
     u = (edges - signal.t0) / (signal.dt or np.nan) + 0.5
     whole = np.round(u)
     return np.where(abs(u - whole) <= NEAR, whole, u)
 
 
-def _covered(signal: Alignable, edges: Array) -> NDArray[np.bool_]:
+def _covered(signal: AnySignal, edges: Array) -> NDArray[np.bool_]:
     """Tell which bins the record covers whole."""
     if signal.dt is None:
         first, last = _extent(signal)
@@ -288,7 +288,7 @@ def _covered(signal: Alignable, edges: Array) -> NDArray[np.bool_]:
     return (u[:-1] >= 0) & (u[1:] <= signal.n)
 
 
-def _means(signal: Alignable, edges: Array) -> Array:
+def _means(signal: AnySignal, edges: Array) -> Array:
     n, m = signal.n, len(edges) - 1
     u = _in_samples(signal, edges)
     width = np.diff(u)
@@ -320,7 +320,7 @@ def _integral(values: Array, edges: Array) -> Array:
     return np.asarray(np.interp(edges, np.arange(len(sums)), sums))
 
 
-def _means_of_irregular(signal: Alignable, edges: Array) -> Array:
+def _means_of_irregular(signal: AnySignal, edges: Array) -> Array:
     at, m = _irregular_times(signal), len(edges) - 1
     first, last = (int(i) for i in np.searchsorted(at, edges[[0, -1]], side="left"))
     bins = np.searchsorted(edges, at[first:last], side="right") - 1
@@ -338,7 +338,7 @@ def _is_signal(value: object) -> bool:
     return hasattr(type(value), "story")
 
 
-def _attributes(signals: Sequence[Alignable]) -> dict[str, Any]:
+def _attributes(signals: Sequence[AnySignal]) -> dict[str, Any]:
     """Return units and origin of a signal; of several shots, what differs as a list."""
     units = {s.unit for s in signals}
     if len(units) > 1:

@@ -26,7 +26,7 @@ from ishtar.errors import MissingCalibration, TimeBaseError, UnitError
 from ishtar.means import Mean, mean_of
 from ishtar.signals.flags import Flags, Mask, flags
 from ishtar.signals.min_max import NOWHERE, Curve, Edges, channel_blocks, even_edges, image, walk
-from ishtar.signals.samples import Changes, ChannelSamples, clipped_walk
+from ishtar.signals.samples import Changes, ChannelSamples, OfFiles, clipped_walk
 from ishtar.signals.time_base import Along, Counted, Regular, TimeBase, in_seconds
 from ishtar.store import Channel, apply_scale
 from ishtar.units import factor
@@ -45,7 +45,7 @@ class _Stretch:
     outside: Mask | None = None
 
 
-class CalibratedSamples:
+class CalibratedSamples(OfFiles):
     """A channel with the calibration of the device that it is wired to.
 
     A channel whose file states no unit is taken to be in the one that the calibration takes: that

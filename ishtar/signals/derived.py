@@ -14,14 +14,14 @@ from ishtar.calibration.expression import evaluate, propagate
 from ishtar.errors import TimeBaseError
 from ishtar.signals.flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
 from ishtar.signals.min_max import Edges, even_edges, walk
-from ishtar.signals.samples import Changes, Sampled, clipped_walk
+from ishtar.signals.samples import Changes, OfFiles, Recorded, clipped_walk
 from ishtar.signals.time_base import Along, Axis, Counted, step_text
 
 Array = NDArray[np.float64]
 
 
 @dataclass
-class DerivedSamples:
+class DerivedSamples(OfFiles):
     """A formula of other signals on the same time base, or of samples that are counted alike.
 
     ``scale`` takes the formula's own unit to that of the signal.
@@ -29,7 +29,7 @@ class DerivedSamples:
 
     name: str
     expression: str
-    parts: Mapping[str, Sampled]
+    parts: Mapping[str, Recorded]
     scale: float = 1.0
 
     def __post_init__(self) -> None:

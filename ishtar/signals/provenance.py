@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +12,7 @@ class Story:
 
     ``uncertainty`` says what of the calibration has a sigma; ``lack`` why there is no calibration.
     ``time_base`` says where there is none, ``scale_missing`` why the scale that the file states is
-    not applied, ``salvaged`` that the recording was cut.
+    not applied, ``salvaged`` that the recording was cut, ``precision`` how exact a copy of it is.
     """
 
     signal: str
@@ -33,12 +34,31 @@ class Story:
     time_base: str = ""
     scale_missing: str = ""
     salvaged: str = ""
+    precision: str = ""
 
     @property
     def shown_unit(self) -> str:
         """The unit for people: ``1`` where it is none, and said where nobody states one."""
-        states_none = not (self.unit or self.calibration or self.derived or self.lack)
+        stated = self.calibration or self.derived or self.lack or self.precision  # of signals alone
+        states_none = not (self.unit or stated)
         return "no unit stated" if states_none else self.unit or "1"
+
+    def attributes(self, stride: int) -> dict[str, Any]:
+        """Return what goes with arrays of its values, of which ``stride`` make a stretch."""
+        facts = {
+            "channel": self.channel,
+            "device": self.device,
+            "calibration": self.calibration,
+            "derived": self.derived,
+            "uncertainty": self.uncertainty,
+            "scale_missing": self.scale_missing,
+            "salvaged": self.salvaged,
+            "precision": self.precision,
+            "samples_per_stretch_kept": stride if self.precision else 0,
+        }
+        known = {name: value for name, value in facts.items() if value}
+        of = {"shot": self.shot, "long_name": self.description or self.signal, "units": self.unit}
+        return of | known
 
     def __str__(self) -> str:
         lines = [f"{self.signal} of shot {self.shot} [{self.shown_unit}]"]
@@ -58,6 +78,7 @@ class Story:
             "reference": self.reference,
             "source": self.source,
             "salvaged": self.salvaged,
+            "precision": self.precision,
         }
         lines += [f"  {name:<16}{value}" for name, value in facts.items() if value]
         for part in self.parts:

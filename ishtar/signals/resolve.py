@@ -347,7 +347,7 @@ class Resolver:
         samples = DerivedSamples(
             declared.name,
             declared.derived,
-            {k: p.samples for k, p in parts.items()},
+            {k: p.samples.recorded(k) for k, p in parts.items()},
             unit_factor(declared.derived, units, declared.unit),
         )
 

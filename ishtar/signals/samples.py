@@ -1,15 +1,15 @@
 """Where the samples of a signal come from: here a channel of a file; see also
 `ishtar.signals.calibrated` and `ishtar.signals.derived`.
 
-Each has the same members; `ishtar.signals.signal.Signal` adds what a user sees.
+Each has the same members; `ishtar.signals.signal.Signal` adds what a user sees. `Sampled` is what
+a copy of a record has as well (`ishtar.remote.samples`), `Recorded` what only its files have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,7 @@ from ishtar.signals.min_max import (
     scale_turns,
     walk,
 )
-from ishtar.signals.time_base import (
-    COUNTED,
-    SECONDS,
-    Along,
-    Axis,
-    Counted,
-    Irregular,
-    Regular,
-    TimeBase,
-)
+from ishtar.signals.time_base import Axis, axis
 from ishtar.store import Channel, apply_scale
 
 Array = NDArray[np.float64]
@@ -42,69 +33,76 @@ Changes = Mapping[str, Array]
 
 
 class Sampled(Protocol):
-    """A source of samples."""
+    """A source of samples: files of a shot, or a copy that keeps less of them."""
 
     @property
     def base(self) -> Axis:
         """What the samples lie along: time, if it is known."""
-        ...
 
     @property
     def itemsize(self) -> int:
         """Bytes of a sample as recorded."""
-        ...
+
+    @property
+    def stride(self) -> int:
+        """Samples in the shortest stretch that is kept; 1: single samples."""
+
+    def check(self) -> None:
+        """Raise what `read` would, for want of a calibration."""
+
+    def read(self, start: int, stop: int) -> Array:
+        """Return samples ``start … stop``, calibrated."""
+
+    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
+        """Return block edges (m + 1) and minimum and maximum (m, 2) of at most ``n`` blocks."""
+
+    def recorded(self, what: str, /) -> Recorded:
+        """Return itself, or raise that ``what`` is not kept where only a copy is at hand."""
+
+
+class Recorded(Sampled, Protocol):
+    """A source of samples with all that the files of a shot know of them."""
 
     @property
     def n_clipped(self) -> int | None:
         """How many of the whole record are at an end of the recorder's range; None: count them."""
-        ...
-
-    def check(self) -> None:
-        """Raise what `read` would, for want of a calibration."""
-        ...
-
-    def read(self, start: int, stop: int) -> Array:
-        """Return samples ``start … stop``, calibrated."""
-        ...
 
     def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
         """Return samples, and what one sigma of each source of uncertainty changes them by."""
-        ...
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
         """Return samples ``start … stop`` as recorded."""
-        ...
 
     def clipped(self, start: int, stop: int) -> Mask:
         """Tell which samples are at an end of the recorder's range."""
-        ...
 
     def flags(self, start: int, stop: int) -> Flags:
         """Return what is wrong with each sample."""
-        ...
-
-    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return block edges (m + 1) and minimum and maximum (m, 2) of at most ``n`` blocks."""
-        ...
 
     def clipped_in(self, edges: Edges, n: int) -> Mask:
         """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
-        ...
+
+
+R = TypeVar("R", bound=Recorded)
+
+
+class OfFiles:
+    """Samples whose files are at hand."""
+
+    stride = 1
+
+    def recorded(self: R, what: str, /) -> R:
+        """Return itself: nothing is lacking."""
+        return self
 
 
 def axis_of(channel: Channel) -> Axis:
     """Return what the samples of a stored channel lie along."""
-    if channel.x_unit == COUNTED:
-        return Counted(channel.n, channel.path)
-    base: TimeBase = (
-        Irregular(channel.time, channel.n, channel.t0, channel.path)
-        if channel.dt is None
-        else Regular(channel.t0, channel.dt, channel.n)
-    )
-    return base if channel.x_unit == SECONDS else Along(base, channel.x_unit, channel.path)
+    c = channel
+    return axis(c.x_unit, c.n, c.t0, c.dt, c.time, c.path)
 
 
-def clipped_walk(samples: Sampled, edges: Edges) -> Mask:
+def clipped_walk(samples: Recorded, edges: Edges) -> Mask:
     """Tell which blocks hold a clipped sample, looking at every one where there may be any."""
     if samples.n_clipped == 0 or len(edges) < 2:
         return np.zeros(len(edges) - 1, dtype=bool)
@@ -115,7 +113,7 @@ def clipped_walk(samples: Sampled, edges: Edges) -> Mask:
     return np.asarray(walk(clipped, edges)[:, 1] > 0)
 
 
-class ChannelSamples:
+class ChannelSamples(OfFiles):
     """A channel with the scale that its file states."""
 
     def __init__(self, channel: Channel) -> None:
@@ -168,60 +166,3 @@ class ChannelSamples:
         if not self.n_clipped or len(edges) < 2:
             return np.zeros(len(edges) - 1, dtype=bool)
         return clipped_blocks(self.channel, int(edges[0]), int(edges[-1]), n)
-
-
-@dataclass(frozen=True)
-class ScaledSamples:
-    """Samples in another unit: each ``factor`` times what it was."""
-
-    source: Sampled
-    factor: float
-
-    @property
-    def base(self) -> Axis:
-        """The same."""
-        return self.source.base
-
-    @property
-    def itemsize(self) -> int:
-        """The same."""
-        return self.source.itemsize
-
-    @property
-    def n_clipped(self) -> int | None:
-        """The same."""
-        return self.source.n_clipped
-
-    def check(self) -> None:
-        """Raise what `read` would."""
-        self.source.check()
-
-    def read(self, start: int, stop: int) -> Array:
-        """Return samples in the other unit."""
-        return self.source.read(start, stop) * self.factor
-
-    def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
-        """Return samples and changes in the other unit."""
-        x, changes = self.source.sensitive(start, stop)
-        return x * self.factor, {name: c * self.factor for name, c in changes.items()}
-
-    def raw(self, start: int, stop: int) -> NDArray[Any]:
-        """Return samples as recorded."""
-        return self.source.raw(start, stop)
-
-    def clipped(self, start: int, stop: int) -> Mask:
-        """The same."""
-        return self.source.clipped(start, stop)
-
-    def flags(self, start: int, stop: int) -> Flags:
-        """The same."""
-        return self.source.flags(start, stop)
-
-    def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return block edges and extremes in the other unit."""
-        edges, rows = self.source.minmax(start, stop, n)
-        return edges, rows * self.factor
-
-    def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """The same."""
-        return self.source.clipped_in(edges, n)

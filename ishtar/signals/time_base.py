@@ -249,6 +249,16 @@ class Along:
 Axis = TimeBase | Counted | Along
 
 
+def axis(
+    unit: str, n: int, x0: float, dx: float | None, places: Callable[[], Times], name: str
+) -> Axis:
+    """Return what ``n`` samples lie along; ``places`` reads each where they have no step."""
+    if unit == COUNTED:
+        return Counted(n, name)
+    base: TimeBase = Irregular(places, n, x0, name) if dx is None else Regular(x0, dx, n)
+    return base if unit == SECONDS else Along(base, unit, name)
+
+
 def dim_of(unit: str) -> str:
     """Return the name of what samples lie along, by its unit."""
     if unit.endswith("Hz"):

@@ -1,10 +1,13 @@
-"""What people write for a stretch of time: two bounds, each a number of seconds or open."""
+"""What people write for a stretch: two bounds, each seconds or open; samples in a slice."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ishtar.errors import TimeBaseError
+from ishtar.signals.time_base import Axis, in_seconds
 
 Window = tuple[float | None, float | None]
 
@@ -53,14 +56,31 @@ def seconds(value: Any, what: str) -> float:
     raise TimeBaseError(f"{what} is no time: give seconds as a number, 2.0")
 
 
-def slice_bound(bound: Any, name: str) -> float:
-    """Return a bound of ``s[2.0:2.1]``, s; ``name`` says in the error whose it is.
+def selected(key: Any, window: tuple[int, int], axis: Axis, name: str) -> tuple[int, int]:
+    """Return the samples of ``window`` that ``s[key]`` means; ``name`` says in errors whose.
 
-    Raises
-    ------
-    TypeError
-        It is no number.
+    Two whole numbers are samples, counted from the window's first. Anything else is a time.
     """
+    if not isinstance(key, slice):
+        raise TypeError(f"{name}[{key!r}]: select a stretch, s[2.0:2.1] or s[100:200]")
+    if key.step is not None:
+        raise TypeError(f"{name}: a slice has no step; load() and decimate")
+    start, stop = window
+    bounds = [b for b in (key.start, key.stop) if b is not None]
+    if all(isinstance(b, int | np.integer) for b in bounds):
+        first, last, _ = key.indices(max(stop - start, 0))
+        return start + first, start + max(first, last)
+    t = [None if b is None else _slice_bound(b, name) for b in (key.start, key.stop)]
+    clock = in_seconds(axis, name)
+    first, last = (
+        edge if bound is None else clock.index(bound)
+        for edge, bound in zip((start, stop), t, strict=True)
+    )
+    first = min(max(first, start), stop)
+    return first, max(first, min(last, stop))
+
+
+def _slice_bound(bound: Any, name: str) -> float:
     try:
         if not isinstance(bound, str):
             return float(bound)

@@ -1,6 +1,6 @@
-"""The command line: thin; everything it does can be done from Python.
+"""The command line, a thin layer: Python code can do everything that it does.
 
-Exit 0 done, 1 something failed, 2 wrong usage. Errors are one line and say what to do next.
+Exit codes: 0 done, 1 something failed, 2 invalid usage. Errors are one line that says what to do.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ COMMANDS: dict[str, str] = {
     "rebuild": "upkeep",
     "verify": "upkeep",
     "serve": "service",
-    "rerun": "people",
-    "fork": "people",
+    "rerun": "own_reports",
+    "fork": "own_reports",
     "template": "template_commands",
     "calib": "calib",
     "shots": "data",
@@ -54,14 +54,14 @@ USAGE = (
 
 
 class Commands(click.Group):
-    """Finds a command's module when it is called, so that ``--help`` stays fast."""
+    """Import a command's module when the command is called, so that ``--help`` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of the work."""
+        """Return the commands in the order of the workflow."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import and return a command; a misspelt one gets the nearest name."""
+        """Import and return a command; suggest the nearest name for a misspelt one."""
         if name not in COMMANDS:
             raise click.UsageError(
                 f"no command {name!r}{did_you_mean(name, COMMANDS) or ': see ishtar --help'}"
@@ -73,19 +73,19 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="ishtar %(version)s")
-@click.option("-v", "--verbose", is_flag=True, help="Tell more of what goes on.")
-@click.option("--log", type=click.Choice(FORMS), help="Log lines for people, or JSON objects.")
+@click.option("-v", "--verbose", is_flag=True, help="Show more log messages.")
+@click.option("--log", type=click.Choice(FORMS), help="Log as text lines or as JSON objects.")
 def ishtar(verbose: bool, log: Form | None) -> None:
-    """From the raw files of a plasma testbed's shots to calibrated, traceable, published reports.
+    """Turn the raw files of a plasma testbed's shots into calibrated, traceable, published reports.
 
-    Commands work on the workspace that this folder lies in, or on the one that ISHTAR_WORKSPACE
-    names. Shots are written 1234, 1200..1250 or latest.
+    Commands work on the workspace that contains the current folder, or on the one named by
+    ISHTAR_WORKSPACE. Shots are written 1234, 1200..1250 or latest.
     """
     configure(log or "text", logging.DEBUG if verbose else logging.WARNING)
 
 
 class Stopped(BaseException):
-    """SIGTERM arrived; everything is left as Ctrl-C would leave it."""
+    """SIGTERM was received; clean up as after Ctrl-C."""
 
 
 def _stop(number: int, frame: object) -> None:
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stop)
-    for stream in (sys.stdout, sys.stderr):  # the name of a file may hold what is no character
+    for stream in (sys.stdout, sys.stderr):  # file names may contain undecodable bytes
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -116,11 +116,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         status = 1
     except OSError as error:
-        what = f"{error}: look into it"
+        what = f"{error}: check the file system"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             what = "the disk is full: free some space"
         elif error.filename and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            what = f"{error.filename}: you may not write there: see docs/permissions.md"
+            what = f"{error.filename}: you have no write permission: see docs/permissions.md"
         click.echo(f"ishtar: {what}", err=True)
         status = 1
     except Stopped:

@@ -32,7 +32,7 @@ NOW = "now"
 SHOT = re.compile(r"latest|[0-9]{1,9}")
 
 calib_option = click.option(
-    "--calib", "revision", metavar="TAG", help="As it was known at a tag or commit."
+    "--calib", "revision", metavar="TAG", help="Use calibrations/ as of a tag or commit."
 )
 first_option = click.option(
     "--from",
@@ -40,30 +40,30 @@ first_option = click.option(
     required=True,
     type=click.IntRange(0, 10**9),
     metavar="SHOT",
-    help="The first shot that it is for.",
+    help="First shot that it applies to.",
 )
 history_option = click.option(
     "--rewrite-history",
     "rewrite",
     default="",
     metavar="REASON",
-    help="Change what stored shots say, for this reason; it is kept in the text.",
+    help="Allow changes for stored shots, for this reason; the file records it.",
 )
-dry_option = click.option("--dry-run", is_flag=True, help="Print the difference, write nothing.")
+dry_option = click.option("--dry-run", is_flag=True, help="Only print the difference.")
 
 
 @click.group()
 def calib() -> None:
-    """Read, check and change the calibrations, wiring and machine that calibrations/ declares."""
+    """Show, check and change the calibrations, wiring and machine declared in calibrations/."""
 
 
 @calib.command()
 @json_option
 def check(as_json: bool) -> int:
-    """Check every file of calibrations/ and the stored shots against them; all problems at once."""
+    """Check all files of calibrations/, and stored shots against them; list all problems."""
     workspace = Workspace.find()
     declared, findings = check_folder(workspace.calibrations, stored_shots(workspace))
-    wrong = [f for f in findings if f.sure]
+    problems = [f for f in findings if f.sure]
     if as_json:
         rows: list[dict[str, Any]] = [
             {
@@ -75,26 +75,26 @@ def check(as_json: bool) -> int:
             for f in findings
         ]
         print_json(rows)
-        return int(bool(wrong))
+        return int(bool(problems))
     for f in findings:
         click.echo(f"{'' if f.sure else 'warning: '}{FOLDER}{f}", err=True)
-    if not wrong:
+    if not problems:
         click.echo(
             f"{len(declared.signals)} signals, {len(declared.devices)} devices, "
             f"{len(declared.components)} components, no problem"
         )
-    return int(bool(wrong))
+    return int(bool(problems))
 
 
 @calib.command()
 @click.argument("name", required=False)
-@click.option("--shot", metavar="SHOT", help="Only what holds at this shot.")
+@click.option("--shot", metavar="SHOT", help="Only what applies to this shot.")
 @calib_option
 @json_option
 def show(name: str | None, shot: str | None, revision: str | None, as_json: bool) -> None:
-    """Tell all about a signal, a device (langmuir_1, langmuir_1.I) or a component.
+    """Show a signal, a device (langmuir_1, langmuir_1.I) or a component in full.
 
-    Without --shot over all shots; without NAME, all names.
+    Without --shot, show it for all shots; without NAME, list all names.
     """
     from ishtar.calibration.show import show as show_name
 
@@ -124,10 +124,10 @@ def show(name: str | None, shot: str | None, revision: str | None, as_json: bool
 @calib_option
 @json_option
 def diff(a: str, b: str, revision: str | None, as_json: bool) -> None:
-    """Tell what differs between shots A and B, or between revisions A and B (now, if left out).
+    """Show the differences between shots A and B, or revisions A and B (default: now).
 
-    Numbers are shots: ishtar calib diff 1200 1250. All else is a tag or commit: ishtar calib diff
-    v2026.1 now.
+    Numbers are shots: ishtar calib diff 1200 1250. Anything else is a tag or commit: ishtar calib
+    diff v2026.1 now.
     """
     workspace = Workspace.find()
     shots = [bool(SHOT.fullmatch(text)) for text in (a, b)]
@@ -140,7 +140,7 @@ def diff(a: str, b: str, revision: str | None, as_json: bool) -> None:
             f"{a} and {b} are a shot and a revision: give two shots, or two revisions"
         )
     elif revision is not None:
-        raise click.UsageError("--calib is for two shots: the revisions are given already")
+        raise click.UsageError("--calib needs two shots, not two revisions: leave it out")
     else:
         found = changes_of_texts(*(_declared(workspace, text) for text in (a, b)))
     if as_json:
@@ -149,23 +149,23 @@ def diff(a: str, b: str, revision: str | None, as_json: bool) -> None:
     for change in found:
         click.echo(str(change))
     if not found:
-        click.echo(f"nothing that a number depends on differs between {a} and {b}")
+        click.echo(f"no difference between {a} and {b} affects a number")
 
 
 @calib.command()
 @click.argument("device", metavar="DEVICE[.PORT]")
 @first_option
 @click.option("--file", "file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--gain", type=float, help="In place of the gain before; other steps stay.")
+@click.option("--gain", type=float, help="Replace the previous gain; keep the other steps.")
 @click.option("--sigma", type=click.FloatRange(min=0), help="Standard uncertainty of the gain.")
 @click.option(
     "--transform",
     "transforms",
     multiple=True,
     metavar="TOML",
-    help="A step, as in the text: 'kind = \"offset\", offset = 0.1'. Several in their order.",
+    help="A step, as in the file: 'kind = \"offset\", offset = 0.1'. Repeat for several steps.",
 )
-@click.option("--reference", required=True, help="Where the numbers come from.")
+@click.option("--reference", required=True, help="Source of the numbers.")
 @history_option
 @dry_option
 def certify(
@@ -179,18 +179,18 @@ def certify(
     rewrite: str,
     dry_run: bool,
 ) -> None:
-    """Add a calibration of DEVICE, and close the one before it.
+    """Add a calibration of DEVICE and end the previous one.
 
-    Its numbers come from --file (input, unit and transforms, as in the text), from --gain with
-    --sigma, or from --transform. Input and unit stay as before where they are not given.
+    Its numbers come from --file (input, unit and transforms, as in calibrations/), from --gain with
+    --sigma, or from --transform. Input and unit default to the previous ones.
     """
     from ishtar.calibration.certify import certify as certify_device
     from ishtar.calibration.certify import read_body, with_gain
 
     if (file is not None) + (gain is not None) + bool(transforms) != 1:
-        raise click.UsageError("give the numbers once: by --file, by --gain, or by --transform")
+        raise click.UsageError("give the numbers once: with --file, --gain or --transform")
     if (gain is None) != (sigma is None):
-        raise click.UsageError("--gain and --sigma go together: of how much is the gain uncertain?")
+        raise click.UsageError("--gain and --sigma go together: give the gain's uncertainty, too")
     workspace = Workspace.find()
     folder = workspace.calibrations
     if file is not None:
@@ -216,11 +216,11 @@ def certify(
 @calib.command()
 @click.argument("signal")
 @first_option
-@click.option("--channel", help="In the raw files: 'PXI M6251/Lang_I'.")
-@click.option("--device", help="That it goes through now.")
-@click.option("--port", help="Of the device.")
-@click.option("--comment", default="", help="For whoever reads the text.")
-@click.option("--unplugged", default="", metavar="WHY", help="It is wired nowhere from then on.")
+@click.option("--channel", help="Channel in the raw files: 'PXI M6251/Lang_I'.")
+@click.option("--device", help="Device that the signal passes through.")
+@click.option("--port", help="Port of the device.")
+@click.option("--comment", default="", help="Comment for the file.")
+@click.option("--unplugged", default="", metavar="WHY", help="Why it has no channel from then on.")
 @history_option
 @dry_option
 def wire(
@@ -234,9 +234,9 @@ def wire(
     rewrite: str,
     dry_run: bool,
 ) -> None:
-    """Wire SIGNAL to another channel or device, and close the wiring before it.
+    """Wire SIGNAL to another channel or device and end the previous wiring.
 
-    What is not given stays as it was.
+    Options left out keep their previous values.
     """
     from ishtar.calibration.rewire import rewire
 
@@ -254,7 +254,7 @@ def wire(
         stored=stored,
         rewrite_history=rewrite,
     )
-    _finish(edit.with_notes(_unheard_of(workspace, stored, first, channel)), dry_run)
+    _finish(edit.with_notes(_unknown_channel(workspace, stored, first, channel)), dry_run)
 
 
 def _declared(workspace: Workspace, revision: str | None) -> Declarations:
@@ -263,16 +263,16 @@ def _declared(workspace: Workspace, revision: str | None) -> Declarations:
     return declarations_at(workspace.calibrations, revision)
 
 
-def _unheard_of(
+def _unknown_channel(
     workspace: Workspace, stored: Sequence[int], first: int, channel: str | None
 ) -> list[str]:
-    """Return the doubt that the newest stored shot has no such channel: a slip of the pen."""
+    """Return a warning if the newest stored shot has no such channel: it may be a typo."""
     shots = [n for n in stored if n >= first]
     if channel is None or not shots:
         return []
     try:
         known = Testbed(workspace)[shots[-1]].channels()
-    except DamagedFile:  # no matter of the wiring: `ishtar verify` tells
+    except DamagedFile:  # unrelated to the wiring: `ishtar verify` reports it
         return []
     if channel in known:
         return []
@@ -281,9 +281,9 @@ def _unheard_of(
 
 
 def _shot(workspace: Workspace, text: str) -> int:
-    """Return a shot number; one that is not stored has its calibrations, too."""
+    """Return a shot number; the shot need not be stored to have calibrations."""
     if not SHOT.fullmatch(text):
-        raise click.UsageError(f"{text!r} is no shot: write 1234 or latest")
+        raise click.UsageError(f"{text!r} is not a shot: write 1234 or latest")
     return int(text) if text != "latest" else select(text, stored_shots(workspace))[0]
 
 
@@ -292,7 +292,7 @@ def _step(text: str) -> dict[str, Any]:
         step: dict[str, Any] = tomllib.loads(f"step = {{ {text} }}")["step"]
     except (ValueError, RecursionError) as error:
         raise click.UsageError(
-            f"--transform {text!r} is not a table: write 'kind = \"gain\", gain = 2.0'"
+            f"--transform {text!r} is not a TOML table: write 'kind = \"gain\", gain = 2.0'"
         ) from error
     return step
 

@@ -1,4 +1,4 @@
-"""What `ishtar calib` prints: for people, and as documents."""
+"""The output of `ishtar calib`, as text and as documents."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _device(shown: DeviceOverview) -> dict[str, Any]:
 
 
 def shown_document(shown: Overview) -> dict[str, Any]:
-    """Return what `ishtar calib show --json` prints."""
+    """Return the document of `ishtar calib show --json`."""
     return {
         "name": shown.name,
         "shot": shown.shot,
@@ -112,7 +112,7 @@ def change_document(change: Change) -> dict[str, Any]:
 
 
 def shown_lines(shown: Overview) -> Iterator[str]:
-    """Yield the lines that people read."""
+    """Yield the lines of `ishtar calib show`."""
     when = "" if shown.shot is None else f" at shot {shown.shot}"
     if shown.revision:
         when += f", as of {shown.revision}"
@@ -131,8 +131,8 @@ def shown_lines(shown: Overview) -> Iterator[str]:
 
 def _signal_lines(shown: SignalOverview, when: str) -> Iterator[str]:
     declared = shown.declared
-    told = f" — {declared.description}" if declared.description else ""
-    yield f"signal {declared.name}{when} [{declared.unit or '1'}]{told}"
+    description = f" — {declared.description}" if declared.description else ""
+    yield f"signal {declared.name}{when} [{declared.unit or '1'}]{description}"
     yield f"  declared     {FOLDER}{declared.where}"
     if declared.derived:
         yield f"  derived      {declared.derived}"
@@ -165,8 +165,8 @@ def _calibration_lines(row: Calibration, span: Span) -> Iterator[str]:
 
 def _device_lines(shown: DeviceOverview, when: str) -> Iterator[str]:
     d = shown.declared
-    facts = ", ".join(text for text in (d.kind, d.serial and f"serial {d.serial}") if text)
-    yield f"device {d.name}{when}" + (f": {facts}" if facts else "")
+    details = ", ".join(text for text in (d.kind, d.serial and f"serial {d.serial}") if text)
+    yield f"device {d.name}{when}" + (f": {details}" if details else "")
     if d.description:
         yield f"  {d.description}"
     yield f"  declared     {FOLDER}{d.where}"
@@ -185,5 +185,5 @@ def _device_lines(shown: DeviceOverview, when: str) -> Iterator[str]:
 
 
 def name_rows(names: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return all names with what they are: signal, device, component."""
+    """Return a row for each name with its kind: signal, device, component."""
     return [{"name": name, "is": kind} for kind, known in names.items() for name in known]

@@ -14,10 +14,12 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import NotFoundError, did_you_mean
 from ishtar.plain_files import printable, readable
 from ishtar.query.shot_numbers import select
-from ishtar.shots.testbed import Shots, Testbed
+from ishtar.shots.any_testbed import Shots
+from ishtar.shots.shot import Shot
+from ishtar.shots.testbed import Testbed
 from ishtar.signals.time_base import step_text
 from ishtar.workspace import Workspace
-from runner.cli.output import Progress, json_option, print_json, print_rows
+from runner.cli.output import ProgressBar, json_option, print_json, print_rows
 from runner.cli.selection import choose_shots
 from runner.cli.signal_names import name_rows
 from runner.scheduling.coordinator import Coordinator
@@ -27,7 +29,7 @@ from runner.scheduling.coordinator import Coordinator
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--shots", default=12, show_default=True, type=click.IntRange(1, 100))
 @click.option("--first", default=1, show_default=True, type=click.IntRange(1, 99999))
-@click.option("--size-mb", default=5.0, show_default=True, type=float, help="Of each shot's file.")
+@click.option("--size-mb", default=5.0, show_default=True, type=float, help="Size of each file.")
 @click.option("--interleaved", is_flag=True, help="Write interleaved TDMS segments.")
 @click.option("--seed", default=20261122, show_default=True, type=int)
 @click.option("--date", "day", default="2026-11-22", show_default=True, metavar="DAY")
@@ -36,7 +38,7 @@ from runner.scheduling.coordinator import Coordinator
     "flaws",
     multiple=True,
     metavar="SHOT=NAME",
-    help="Give a shot a flaw: probe_unplugged, current_saturated, no_plasma, truncated …",
+    help="Add a flaw to a shot: probe_unplugged, current_saturated, no_plasma, truncated …",
 )
 @click.option("--demo", is_flag=True, help="The demo's campaign: 15 shots, five with a flaw.")
 @click.option(
@@ -44,10 +46,12 @@ from runner.scheduling.coordinator import Coordinator
     default="analysis",
     show_default=True,
     metavar="MODEL",
-    help="Of the probe's current: analysis, or independent of it.",
+    help="Model of the probe's current: analysis, or independent of it.",
 )
 @click.option(
-    "--magnetised", is_flag=True, help="The field holds electrons back (with independent)."
+    "--magnetised",
+    is_flag=True,
+    help="The magnetic field reduces the electron current (with independent).",
 )
 def simulate(
     folder: Path,
@@ -64,7 +68,7 @@ def simulate(
 ) -> None:
     """Write raw files of a synthetic testbed into FOLDER, as LabVIEW would.
 
-    What went into them (T_e, n_e …) is in FOLDER/truth.
+    The true values (T_e, n_e …) are in FOLDER/truth.
     """
     from runner.simulate import Campaign, SimulationError, demo_campaign
     from runner.simulate import simulate as simulate_campaign
@@ -89,7 +93,7 @@ def simulate(
             )
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
-    with Progress(0, "B") as progress:
+    with ProgressBar(0, "B") as progress:
         written = simulate_campaign(campaign, folder, lambda done, total: progress.to(done))
     click.echo(f"{len(written)} files in {folder}")
 
@@ -98,13 +102,13 @@ def _date(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError as error:
-        raise click.UsageError(f"{text!r} is no day: write it as 2026-11-22") from error
+        raise click.UsageError(f"{text!r} is not a day: write it as 2026-11-22") from error
 
 
 def _flaw(text: str) -> tuple[int, str]:
     shot, equals, name = text.partition("=")
     if not equals or not shot.strip().isdigit():
-        raise click.UsageError(f"{text!r} names no flaw: write --flaw 5=probe_unplugged")
+        raise click.UsageError(f"{text!r} is not a flaw: write --flaw 5=probe_unplugged")
     return int(shot), name.strip()
 
 
@@ -115,7 +119,7 @@ def ingest_files(
     *,
     salvage: bool = False,
 ) -> list[Any]:
-    """Ingest files one after the other with progress; note the shots; return the outcomes."""
+    """Ingest files one by one, show the progress, note the shots and return the outcomes."""
     from runner.ingest import ingest_file
 
     outcomes = []
@@ -123,9 +127,9 @@ def ingest_files(
     for path in files:
         size = path.stat().st_size if path.exists() else 0
         name = readable(path.name)
-        with Progress(size, "B") as progress:
+        with ProgressBar(size, "B") as progress:
 
-            def show(done: int, total: int, bar: Progress = progress, name: str = name) -> None:
+            def show(done: int, total: int, bar: ProgressBar = progress, name: str = name) -> None:
                 bar.to(done, name)
 
             outcome = ingest_file(
@@ -149,22 +153,24 @@ def ingest_files(
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--shot", type=click.IntRange(1), help="The shot number, over that in the name.")
+@click.option("--shot", type=click.IntRange(1), help="Shot number in place of that in the name.")
 @click.option(
-    "--salvage", is_flag=True, help="Take the whole part of a recording that was cut, marked so."
+    "--salvage",
+    is_flag=True,
+    help="Store the intact part of a truncated recording, marked so.",
 )
 @json_option
 def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bool) -> int:
-    """Take raw FILES into data/shots; the files themselves stay where they are.
+    """Store raw FILES in data/shots; the files themselves stay where they are.
 
-    What cannot be taken goes to data/quarantine with its reason; what is taken from there moves
-    to data/quarantine/taken.
+    Copies of files that cannot be stored go to data/quarantine with the reason; files stored from
+    there move to data/quarantine/taken.
     """
     missing = [readable(str(f)) for f in files if not f.exists()]
     if missing:
-        raise click.UsageError(f"there is no {', '.join(missing)}: check the path")
+        raise click.UsageError(f"{', '.join(missing)} does not exist: check the path")
     if odd := [readable(str(f)) for f in files if not (f.is_file() or f.is_dir())]:
-        raise click.UsageError(f"{', '.join(odd)}: no ordinary file: leave it out")
+        raise click.UsageError(f"{', '.join(odd)}: not a regular file: leave it out")
     with Coordinator(Workspace.find()) as coordinator:
         coordinator.sync_shots()
         outcomes = ingest_files(coordinator, files, shot, salvage=salvage)
@@ -188,11 +194,14 @@ def ingest(files: tuple[Path, ...], shot: int | None, salvage: bool, as_json: bo
 @click.command()
 @click.argument("query", required=False)
 @click.option(
-    "-c", "--columns", metavar="NAMES", help="Show these attributes and scraps, with commas."
+    "-c",
+    "--columns",
+    metavar="NAMES",
+    help="Attributes and scraps to show, with commas.",
 )
 @json_option
 def shots(query: str | None, columns: str | None, as_json: bool) -> None:
-    """List shots: all, or 1200..1250, or latest, or those that a QUERY finds.
+    """List shots: all, 1200..1250, latest, or those that match a QUERY.
 
     A query is a condition (gas = Ar, Te > 3 eV, date = 2026-11, langmuir = failed), several joined
     by and, or, not, or words of the comment. The filter of the site takes the same.
@@ -229,7 +238,7 @@ def _check_known(name: str, known: Sequence[str]) -> None:
         raise NotFoundError(f"no attribute or scrap {base!r}{hint}", name=base)
 
 
-def _columns(chosen: Shots, names: Sequence[str], bare: bool) -> list[dict[str, Any]]:
+def _columns(chosen: Shots[Shot], names: Sequence[str], bare: bool) -> list[dict[str, Any]]:
     table = chosen.table(names)
     units = {} if bare else table.attrs["units"]
     titles = {n: f"{n} [{units[n]}]" if units.get(n) else n for n in names}
@@ -247,12 +256,14 @@ def _plain(value: Any) -> Any:
 @click.command()
 @click.argument("shot")
 @click.argument("name", required=False)
-@click.option("--at", nargs=2, type=float, metavar="T0 T1", help="Also the values, T0 to T1 in s.")
+@click.option(
+    "--at", nargs=2, type=float, metavar="T0 T1", help="Also print the values, T0 to T1 in s."
+)
 @json_option
 def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json: bool) -> None:
-    """Tell where a signal of a shot comes from; NAME may also be a channel, 'S7/Ngas_P'.
+    """Show the provenance of a signal of a shot; NAME may also be a channel, 'S7/Ngas_P'.
 
-    Without NAME, list the signals and channels of the shot, and the signals that it lacks.
+    Without NAME, list the signals and channels of the shot, and its missing signals.
     """
     workspace = Workspace.find()
     with Coordinator(workspace) as coordinator:
@@ -267,7 +278,7 @@ def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json:
         print_rows(list(name_rows(this)), as_json, none="the shot has no channel")
         return
     s = this.channel(name) if name in this.channels() else this[name]
-    story = s.explain()
+    provenance = s.explain()
     if at is not None and not at[0] < at[1]:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
     lack = s.lack_of_time
@@ -285,20 +296,20 @@ def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json:
             "x0": s.x0,
             "dx": s.dx,
             "n": s.n,
-            "channel": story.channel or None,
-            "device": story.device or None,
-            "calibration": story.calibration or None,
-            "span": story.span or None,
-            "source": story.source or None,
-            "derived": story.derived or None,
-            "scale_missing": story.scale_missing or None,
-            "salvaged": story.salvaged or None,
+            "channel": provenance.channel or None,
+            "device": provenance.device or None,
+            "calibration": provenance.calibration or None,
+            "span": provenance.span or None,
+            "source": provenance.source or None,
+            "derived": provenance.derived or None,
+            "scale_missing": provenance.scale_missing or None,
+            "salvaged": provenance.salvaged or None,
         }
         if part is not None:
             document |= {"times": part.times().tolist(), "values": part.values().tolist()}
         print_json(document)
         return
-    click.echo("\n".join(map(printable, str(story).split("\n"))))
+    click.echo("\n".join(map(printable, str(provenance).split("\n"))))
     where = f"first at {s.x0:g} {s.x_unit}, " if s.x0 is not None else ""
     click.echo(f"  {'samples':<16}{s.n}, {where}{step_text(s.samples.base)}")
     if part is not None:

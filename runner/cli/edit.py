@@ -1,4 +1,4 @@
-"""The command that corrects attributes of shots, and tells who did."""
+"""The command that corrects attributes of shots and records who did it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ishtar.attributes.edits import current, edit_many, read_edits, stated_in
 from ishtar.attributes.validation import AttributeEditError, check, from_text
 from ishtar.workspace import Workspace
 from runner.cli.output import json_option, print_rows
-from runner.cli.pages import bring_up_to_date
+from runner.cli.pages import publish_or_request
 from runner.cli.selection import choose_shots
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
@@ -25,10 +25,10 @@ ASSIGNMENT = re.compile(r"\w+=[^=]\S*")  # where SHOTS was forgotten; never a qu
 @click.command()
 @click.argument("selection", metavar="SHOTS")
 @click.argument("assignments", metavar="[NAME=VALUE]...", nargs=-1)
-@click.option("--who", help="Who says so; your login name by default.")
-@click.option("--why", default="", help="For what reason.")
-@click.option("--new", is_flag=True, help="Let a name in that the shot has not got yet.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--who", help="Who corrects it; your login name by default.")
+@click.option("--why", default="", help="Reason of the correction.")
+@click.option("--new", is_flag=True, help="Allow names that the shot does not have yet.")
+@click.option("--dry-run", is_flag=True, help="Show what would change without changing it.")
 @json_option
 def edit(
     selection: str,
@@ -41,8 +41,8 @@ def edit(
 ) -> None:
     """Correct attributes of SHOTS; without NAME=VALUE, show the corrections so far.
 
-    What the raw files state is kept. Each correction is recorded with who, when, why, before and
-    after. SHOTS may be a query. An empty VALUE takes an attribute away.
+    The values in the raw files are kept. Each correction is recorded with who, when, why, before
+    and after. SHOTS may be a query. An empty VALUE removes an attribute.
 
     ishtar edit 7 gas=He useful=no --why "wrong bottle"
     """
@@ -81,7 +81,7 @@ def edit(
         for n in changed
         for name, c in done[folders[n]].changes.items()  # type: ignore[union-attr]
     ]
-    print_rows(rows, as_json, none="nothing changed: everything is as you say already")
+    print_rows(rows, as_json, none="nothing changed: the attributes have these values already")
 
 
 def _changes(assignments: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise AttributeEditError(f"{text!r} is no NAME=VALUE: write gas=He")
+            raise AttributeEditError(f"{text!r} is not NAME=VALUE: write gas=He")
         changes[name.strip()] = from_text(name.strip(), value)
     return changes
 
@@ -121,4 +121,4 @@ def _preview(shot: int, folder: Path, changes: dict[str, Any], new: bool) -> lis
 
 def _publish(coordinator: Coordinator, shots: Sequence[int]) -> None:
     if shots:
-        bring_up_to_date(coordinator, [Subject.shot(n) for n in shots])
+        publish_or_request(coordinator, [Subject.shot(n) for n in shots])

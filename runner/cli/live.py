@@ -1,4 +1,4 @@
-"""A few lines at the bottom of a terminal that are written anew all the time."""
+"""A few lines at the bottom of a terminal that are updated continuously."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ CLEAR = "\x1b[J"  # from here to the end of the screen
 
 
 class LiveLines:
-    """Shows lines below everything else that is printed, until the block ends.
+    """Show lines below everything else that is printed, until the block ends.
 
-    What others print to standard error meanwhile (logs, warnings) appears above them. When the
-    block ends, whatever the reason, the lines are taken away; nothing else of the terminal was
-    touched.
+    Other output to standard error in the meantime (logs, warnings) appears above them. The end of
+    the block, for whatever reason, erases the lines; the rest of the terminal remains as it is.
 
     Parameters
     ----------
     lines : callable
-        Gives the lines as they are now; asked a few times a second, by a thread.
+        Returns the current lines; called by a thread several times a second.
     """
 
     def __init__(self, lines: Callable[[], Sequence[str]], *, every_s: float = EVERY_S) -> None:
@@ -35,7 +34,7 @@ class LiveLines:
 
     def __enter__(self) -> LiveLines:
         self._terminal: TextIO = sys.stderr
-        sys.stderr = _Above(self)
+        sys.stderr = _StderrAbove(self)
         self._thread.start()
         return self
 
@@ -44,12 +43,12 @@ class LiveLines:
         sys.stderr = self._terminal
         self._thread.join()
         with self._lock:
-            self._take_away()
+            self._erase()
 
     def write(self, text: str) -> None:
-        """Print above the lines; they come back with the next whole line."""
+        """Print above the lines, which reappear at the next update."""
         with self._lock:
-            self._take_away()
+            self._erase()
             self._terminal.write(text)
             self._terminal.flush()
 
@@ -60,16 +59,16 @@ class LiveLines:
     def _show(self) -> None:
         width, height = shutil.get_terminal_size()
         lines = list(self._lines())
-        if len(lines) > height - 1:  # the last says how much there is in all
+        if len(lines) > height - 1:  # always keep the last: it has the totals
             lines = [*lines[: height - 3], f"  … {len(lines) - height + 2} more", lines[-1]]
         with self._lock:
             if self._stop.is_set():
                 return
             text = "".join(f"{_cut(line, width - 1)}\n" for line in lines)
-            self._take_away(text)
+            self._erase(text)
             self._shown = len(lines)
 
-    def _take_away(self, instead: str = "") -> None:
+    def _erase(self, instead: str = "") -> None:
         up = f"\x1b[{self._shown}A\r" if self._shown else ""
         if up or instead:
             self._terminal.write(f"{up}{CLEAR if up else ''}{instead}")
@@ -77,8 +76,8 @@ class LiveLines:
         self._shown = 0
 
 
-class _Above:
-    """Standard error while lines are shown: prints above them, line by line."""
+class _StderrAbove:
+    """Replace standard error while lines are shown; print above them, line by line."""
 
     def __init__(self, live: LiveLines) -> None:
         self._live = live
@@ -92,7 +91,7 @@ class _Above:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept but a line that has not ended."""
+        """Do nothing: only an incomplete line is buffered."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._live._terminal, name)

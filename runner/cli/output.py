@@ -1,4 +1,4 @@
-"""What commands print: JSON documents, tables for people, progress."""
+"""The output of commands: JSON documents, tables and progress bars."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 def _clean(value: Any) -> Any:
-    """Replace what JSON cannot hold: NaN and infinities become null."""
+    """Replace NaN and infinities, which JSON does not have, with null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
@@ -32,7 +32,7 @@ def print_json(document: Any) -> None:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, *, none: str) -> None:
-    """Print rows as JSON, or as a table for people; ``none`` is said where there are none."""
+    """Print rows as JSON or as a table; print ``none`` instead of an empty table."""
     if as_json:
         print_json(list(rows))
         return
@@ -57,8 +57,8 @@ def _cell(value: Any) -> str:
     return printable(str(value))
 
 
-class Progress:
-    """A bar on a terminal, plain lines elsewhere; to standard error."""
+class ProgressBar:
+    """A progress bar on standard error, if that is a terminal."""
 
     def __init__(self, total: int, unit: str) -> None:
         self._total = total
@@ -79,18 +79,18 @@ class Progress:
         self._done = done
 
     def line(self, text: str) -> None:
-        """Say something of its own, above the bar."""
+        """Print a line above the bar."""
         if self._bar is not None:
             self._bar.write(printable(text), file=sys.stderr)
         else:
             click.echo(printable(text), err=True)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -1,4 +1,4 @@
-"""Pages of what a command has changed: the site has one writer at a time."""
+"""Publish the pages that a command has changed; the site has one writer at a time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from runner.scheduling.coordinator import Coordinator
 from runner.service.backfill import request_pages
 
 
-def bring_up_to_date(coordinator: Coordinator, subjects: Sequence[Subject]) -> None:
-    """Publish subjects, or have the service do it where one works on the workspace."""
+def publish_or_request(coordinator: Coordinator, subjects: Sequence[Subject]) -> None:
+    """Publish subjects, or request it from the service if one works on the workspace."""
     if service_works(coordinator.workspace):
         request_pages(coordinator.workspace, subjects)
         return

@@ -9,8 +9,8 @@ import click
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.lineage.record import subject_of
 from ishtar.workspace import Workspace
-from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_rows
+from runner.cli.run_progress import RunProgress
 from runner.cli.selection import choose_shots
 from runner.jobs import Selection
 from runner.receipts import Subject
@@ -19,21 +19,21 @@ from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock, held_by
 from runner.service.backfill import request_backfill
 from runner.staleness.plan import Planned
-from runner.templates.ranges import asked_ranges, subjects_about
+from runner.templates.ranges import related_subjects, requested_ranges
 
 shots_option = click.option("--shots", "shots", metavar="SHOTS", help="Only 7, 3..9, latest.")
 templates_option = click.option(
-    "--templates", "names", metavar="NAMES", help="Only these templates, with commas."
+    "--templates", "names", metavar="NAMES", help="Only these templates, separated by commas."
 )
 
 
 def chosen_shots(catalogue: Catalogue, text: str | None) -> list[int] | None:
-    """Return the shots that an option names, None for all."""
+    """Return the shots given by an option, None for all."""
     return None if text is None else choose_shots(catalogue, text)
 
 
 def chosen_templates(coordinator: Coordinator, text: str | None) -> list[str] | None:
-    """Return the templates that an option names, None for all; unknown ones are an error."""
+    """Return the templates given by an option, None for all; unknown ones are an error."""
     if text is None:
         return None
     templates = coordinator.templates()
@@ -43,11 +43,11 @@ def chosen_templates(coordinator: Coordinator, text: str | None) -> list[str] | 
 def _selected(
     coordinator: Coordinator, shots: str | None, names: str | None, force: bool
 ) -> Selection:
-    """Return what options ask for; reports of it that are damaged count as missing from now on."""
+    """Return the selection given by options; forget its damaged reports, so they are missing."""
     chosen = chosen_templates(coordinator, names)
     numbers = chosen_shots(coordinator.catalogue, shots)
     coordinator.forget_damaged(numbers)
-    ranges = asked_ranges(coordinator.templates(), chosen, shots, coordinator.catalogue)
+    ranges = requested_ranges(coordinator.templates(), chosen, shots, coordinator.catalogue)
     return Selection(shots=numbers, names=chosen, ranges=ranges, force=force)
 
 
@@ -63,8 +63,8 @@ def _row(planned: Planned) -> dict[str, Any]:
 @click.command()
 @shots_option
 @templates_option
-@click.option("--why", is_flag=True, help="Show the reasons of each report.")
-@click.option("--force", is_flag=True, help="Everything asked for, stale or not.")
+@click.option("--why", is_flag=True, help="Show why each report has to be made.")
+@click.option("--force", is_flag=True, help="Also reports that are up to date.")
 @json_option
 def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: bool) -> None:
     """Show which reports are missing or stale."""
@@ -79,47 +79,49 @@ def plan(shots: str | None, names: str | None, why: bool, force: bool, as_json: 
         rows = [{k: row[k] for k in ("subject", "template")} for row in rows]
     elif not as_json:
         rows = [{k: v for k, v in row.items() if k != "shot"} for row in rows]
-    print_rows(rows, as_json, none="nothing to do: every report is there and up to date")
+    print_rows(rows, as_json, none="nothing to do: every report exists and is up to date")
 
 
 @click.command()
 @shots_option
 @templates_option
-@click.option("--force", is_flag=True, help="Also what is up to date.")
-@click.option("--workers", type=click.IntRange(0), default=None, help="Processes; 0: in this one.")
+@click.option("--force", is_flag=True, help="Also reports that are up to date.")
 @click.option(
-    "--backfill", is_flag=True, help="While the service runs: leave it to the service, last of all."
+    "--workers", type=click.IntRange(0), default=None, help="Number of processes; 0: this one."
+)
+@click.option(
+    "--backfill", is_flag=True, help="If the service is running, let it make them when it is idle."
 )
 def run(
     shots: str | None, names: str | None, force: bool, workers: int | None, backfill: bool
 ) -> int:
     """Make every report that is missing or stale.
 
-    Reports over a range of shots are made when one asks for them, --templates profile --shots
-    1..12; from then on they are kept up to date.
+    A report over a range of shots is made on request, --templates profile --shots 1..12, and kept
+    up to date from then on.
 
-    It may be stopped at any time; the next one goes on with what is still missing.
+    You can stop it at any time; the next run makes the reports that are still missing.
 
-    Exits with 1 when a report failed or ran out of time; the others are made all the same.
+    Exits with 1 if a report failed or ran out of time; the others are made all the same.
     """
     workspace = Workspace.find()
     if backfill and (holder := held_by(workspace)):
         if names or force:
             raise click.UsageError(
-                f"{holder} works on this workspace and takes all reports that are missing or "
-                "stale: leave --templates and --force out"
+                f"{holder} works on this workspace and makes all missing and stale reports: leave "
+                "out --templates and --force"
             )
         with Coordinator(workspace) as coordinator:
             coordinator.sync_shots()
             request_backfill(workspace, chosen_shots(coordinator.catalogue, shots))
-        click.echo(f"left to {holder}: the service makes them when nothing else is to do")
+        click.echo(f"left to {holder}: the service makes them when it has nothing else to do")
         return 0
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.clear_leftovers()
         coordinator.sync_shots()
         selection = _selected(coordinator, shots, names, force)
-        with Narrator(workspace) as narrator:
-            finished = run_batch(coordinator, selection, workers=workers, listener=narrator)
+        with RunProgress(workspace) as run_progress:
+            finished = run_batch(coordinator, selection, workers=workers, listener=run_progress)
         problems = coordinator.templates().problems
     states = [done.receipt.state for done in finished]
     counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(sorted(states)))
@@ -137,12 +139,12 @@ def publish(shots: str | None) -> None:
     with coordinator_lock(workspace), Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
         numbers = chosen_shots(coordinator.catalogue, shots)
-        only = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
+        only = None if numbers is None else related_subjects(numbers, coordinator.catalogue)
         from runner.publish import publish_workspace
 
         published = publish_workspace(coordinator, only)
     click.echo(
-        f"{len(published.written)} files written, {published.unchanged} as they were, "
+        f"{len(published.written)} files written, {published.unchanged} unchanged, "
         f"in {published.seconds:.1f} s: {workspace.site / 'index.html'}"
     )
 
@@ -151,7 +153,7 @@ def publish(shots: str | None) -> None:
 @shots_option
 @json_option
 def reports(shots: str | None, as_json: bool) -> None:
-    """List reports with their state; stale and missing ones with the reasons."""
+    """List reports with their state, and the reasons of stale and missing ones."""
     workspace = Workspace.find()
     with Coordinator(workspace) as coordinator:
         coordinator.sync_shots()
@@ -159,7 +161,7 @@ def reports(shots: str | None, as_json: bool) -> None:
         planned = {
             (p.subject.key, p.template): p for p in coordinator.plan(Selection(shots=numbers))
         }
-        about = None if numbers is None else subjects_about(numbers, coordinator.catalogue)
+        about = None if numbers is None else related_subjects(numbers, coordinator.catalogue)
         keys = None if about is None else {subject.key for subject in about}
         rows = []
         for row in coordinator.catalogue.reports():
@@ -208,7 +210,7 @@ def reports(shots: str | None, as_json: bool) -> None:
 
 
 def _page(workspace: Workspace, row: ReportRow) -> str | None:
-    """Return the path of a report's page, None where it is not published yet."""
+    """Return the path of a report's page, None if it is not published yet."""
     from runner.publish.addresses import safe_name, subject_folder
 
     folder = workspace.site / subject_folder(Subject.parse(row.subject))

@@ -1,4 +1,4 @@
-"""Which shots a person means: numbers, ranges, the latest, or a query."""
+"""Select shots from a text: numbers, ranges, the latest, or a query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NUMBERS = re.compile(rf"\s*(latest|{NUMBER}|{PART}\.\.{PART})\s*")  # a range, w
 
 
 def choose_shots(catalogue: Catalogue, text: str) -> list[int]:
-    """Return the shots that a text names, ascending.
+    """Return the shots selected by a text, ascending.
 
     ``7``, ``3..9``, ``latest`` and lists of them are numbers, anything else is a query. Numbers
     must exist; a query may match nothing.

@@ -1,4 +1,4 @@
-"""Commands that stay, and the one that looks at them: watch, serve, status."""
+"""Commands that keep running, and their status: watch, serve, status."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from runner.settings.file import read_settings
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Take what is there, catch up, and end.")
+@click.option("--once", is_flag=True, help="Process all waiting files, catch up and exit.")
 @click.pass_context
 def watch(context: click.Context, once: bool) -> None:
     """Turn arriving files into published reports, until stopped (SIGTERM or Ctrl-C).
 
-    Watches data/incoming and the folders that ishtar.toml names, by polling, so that network
-    shares work. Catches up with whatever was left undone.
+    Polls data/incoming and the folders in ishtar.toml, so network shares work, too. Catches up with
+    everything that was left undone.
     """
     from runner.service.watch import watch as watch_workspace
 
@@ -40,7 +40,7 @@ def watch(context: click.Context, once: bool) -> None:
 @click.command()
 @json_option
 def status(as_json: bool) -> None:
-    """Show what the service, or a run, does now; from any machine that sees the workspace."""
+    """Show what the service or a run is doing, on any machine that sees the workspace."""
     found = read_status(Workspace.find())
     if as_json:
         print_json(status_text.document(found))
@@ -50,17 +50,17 @@ def status(as_json: bool) -> None:
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files and does not tell of each request."""
+    """Serve files without logging each request."""
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True)
 def serve(port: int, host: str) -> None:
-    """Show the site on this machine; any web server can serve site/public as it is."""
+    """Serve the site on this machine; any web server can serve site/public as it is."""
     site = Workspace.find().site
     if not (site / "index.html").exists():
         raise IshtarError("there is no site yet: `ishtar publish` builds it")

@@ -1,4 +1,4 @@
-"""What `ishtar signal SHOT` lists: the signals and channels of a shot, and what is missing."""
+"""The list of `ishtar signal SHOT`: signals and channels of a shot, and missing signals."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ishtar.shots.shot import Shot
 
 
 def name_rows(shot: Shot) -> Iterator[dict[str, Any]]:
-    """Yield a row for each name that a shot gives, and for each declared one that it lacks."""
+    """Yield a row for each signal and channel of a shot, and for each missing signal."""
     for name in shot.signals():
         signal = shot[name]
-        story = signal.explain()
-        origin = story.derived or story.channel
+        provenance = signal.explain()
+        origin = provenance.derived or provenance.channel
         yield _row(name, "signal", signal.unit or "1", signal.n, origin)
     for name, why in shot.missing().items():
         yield _row(name, "missing", None, None, why)

@@ -1,4 +1,4 @@
-"""The status of a workspace, as a document and as lines for people."""
+"""The status of a workspace, as a document and as text."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from runner.cli.narrator import seconds
+from runner.cli.run_progress import seconds
 from runner.monitoring.status import Holder, Report, Status
 from runner.receipts import Subject
-from runner.service.outside import Change
+from runner.service.external_changes import Change
 
 SHOWN = 5  # files in quarantine, by name
 PRIORITIES = ("live", "person", "backfill")
 
 
 def document(status: Status) -> dict[str, Any]:
-    """Return what ``ishtar status --json`` prints; times are UTC, durations in s."""
+    """Return the document of ``ishtar status --json``; times are UTC, durations in s."""
     holder = status.holder
     works = holder is not None and not status.other and status.state in ("working", "silent")
     last = holder.last_file if holder else None
@@ -42,7 +42,7 @@ def document(status: Status) -> dict[str, Any]:
         "disk_free_bytes": status.disk_free,
         "day_reports": [dict(d) for d in holder.day_reports] if holder and works else [],
         "last_look": _time(holder.last_look) if works and holder and holder.last_look else None,
-        "does_nothing_for_s": status.unmoved_s and round(status.unmoved_s, 1),
+        "does_nothing_for_s": status.stalled_s and round(status.stalled_s, 1),
         "troubles": [dict(t) for t in holder.troubles] if holder and works else [],
         "files_waiting": [dict(f) for f in holder.files] if holder and works else [],
         "change": holder.change if holder and works else None,
@@ -63,7 +63,7 @@ def _holder(holder: Holder, now: float) -> dict[str, Any]:
 
 
 def _report(report: Report, now: float) -> dict[str, Any]:
-    a = report.at_work
+    a = report.progress
     return {
         "subject": report.subject,
         "template": report.template,
@@ -85,12 +85,12 @@ def _time(unix: float) -> str:
 
 
 def lines(status: Status) -> Iterator[str]:
-    """Yield the status in words."""
-    told = document(status)
+    """Yield the lines of ``ishtar status``."""
+    data = document(status)
     yield _who(status)
-    for r in told["running"]:
+    for r in data["running"]:
         where = f"cell {r['cell']} of {r['cells']}" if r["phase"] == "cells" else r["phase"]
-        place = f", {where} for {seconds(r['cell_for_s'])}" if where else ", begins or is just done"
+        place = f", {where} for {seconds(r['cell_for_s'])}" if where else ", starting or just done"
         kind = "" if r["kind"] == "report" else f" ({r['kind']})"
         subject = Subject.parse(r["subject"])
         yield (
@@ -98,19 +98,19 @@ def lines(status: Status) -> Iterator[str]:
             "in all"
         )
     if status.state in ("working", "silent") and not status.other:
-        if not told["running"]:
-            yield "  no report is being made"
-        waiting = ", ".join(f"{n} {p}" for p, n in told["waiting"].items() if n)
-        more = f"; {told['shots_to_plan']} shots to look at" if told["shots_to_plan"] else ""
+        if not data["running"]:
+            yield "  no report is in progress"
+        waiting = ", ".join(f"{n} {p}" for p, n in data["waiting"].items() if n)
+        more = f"; {data['shots_to_plan']} shots to plan" if data["shots_to_plan"] else ""
         yield f"waiting      {waiting or 'none'}{more}"
-    if told["finished"]:
-        counts = ", ".join(f"{n} {state}" for state, n in sorted(told["finished"].items()))
+    if data["finished"]:
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(data["finished"].items()))
         yield f"finished     {counts}"
-    for due in told["day_reports"]:
+    for due in data["day_reports"]:
         yield f"due          {', '.join(due['templates'])} at {due['at'].replace('T', ' ')}"
-    yield from _trouble(status, told)
-    if told["metrics"]:
-        yield f"metrics      {told['metrics']}"
+    yield from _trouble(status, data)
+    if data["metrics"]:
+        yield f"metrics      {data['metrics']}"
     last = status.holder.last_file if status.holder else None
     if last:
         yield f"last file    {last.name}, {last.status}, {seconds(status.now - last.when)} ago"
@@ -125,23 +125,23 @@ def lines(status: Status) -> Iterator[str]:
     yield f"disk         {status.disk_free / 1e9:.1f} GB free"
 
 
-def _trouble(status: Status, told: dict[str, Any]) -> Iterator[str]:
-    """Yield what a service could not do yet, and what people changed beside it."""
+def _trouble(status: Status, data: dict[str, Any]) -> Iterator[str]:
+    """Yield the failed tasks of a service and the last external change."""
     holder = status.holder
     if holder is None or status.other or status.state not in ("working", "silent"):
         return
     if holder.last_look is not None:
         quiet = seconds(status.now - holder.last_look)
-        stuck = "; IT DOES NOTHING: see its log" if status.unmoved_s else ""
+        stuck = "; IT DOES NOTHING: see its log" if status.stalled_s else ""
         yield f"last look    {quiet} ago{stuck}"
-    for t in told["troubles"][:SHOWN]:
+    for t in data["troubles"][:SHOWN]:
         ago = seconds(status.now - t["since"])
         yield f"trouble      {t['what']}: {t['error']} (for {ago}, tried {t['tries']} times)"
-    if (n := len(told["troubles"])) > SHOWN:
+    if (n := len(data["troubles"])) > SHOWN:
         yield f"  … and {n - SHOWN} more"
-    for f in told["files_waiting"][:SHOWN]:
+    for f in data["files_waiting"][:SHOWN]:
         yield f"waits        {f['name']}: {f['reason']} (for {seconds(status.now - f['since'])})"
-    if (n := len(told["files_waiting"])) > SHOWN:
+    if (n := len(data["files_waiting"])) > SHOWN:
         yield f"  … and {n - SHOWN} more"
     if holder.change:
         change = Change(**{**holder.change, "files": tuple(holder.change["files"])})
@@ -151,16 +151,16 @@ def _trouble(status: Status, told: dict[str, Any]) -> Iterator[str]:
 def _who(status: Status) -> str:
     holder = status.holder
     if status.other:
-        return f"{status.other} works on this workspace and tells no more"
+        return f"{status.other} works on this workspace and writes no status"
     if holder is None:
-        return "nothing runs: `ishtar watch` starts the service"
+        return "nothing is running: `ishtar watch` starts the service"
     name = f"{holder.doing}, process {holder.process} on {holder.host}"
     if holder.ended:
         ago = seconds(status.now - holder.ended)
-        return f"nothing runs; {name}, ended {ago} ago"
+        return f"nothing is running; {name}, ended {ago} ago"
     quiet = seconds(status.now - holder.written)
     if status.state == "dead":
-        return f"nothing runs: {name}, was killed, last heard of {quiet} ago; start it again"
+        return f"nothing is running: {name}, was killed, last active {quiet} ago; start it again"
     if status.state == "silent":
-        return f"{name}, has not been heard of for {quiet}: look whether it still lives"
+        return f"{name}, has been silent for {quiet}: check whether it is still running"
     return f"{name}, for {seconds(status.now - holder.since)}"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ishtar.workspace import Workspace
-from runner.cli.narrator import Narrator
 from runner.cli.output import json_option, print_json, print_rows
+from runner.cli.run_progress import RunProgress
 from runner.scheduling.coordinator import Coordinator
 from runner.templates.template import read_templates
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def template() -> None:
-    """Make, check, list and try template notebooks."""
+    """Create, check, list and test template notebooks."""
 
 
 @template.command("list")
@@ -48,7 +48,7 @@ def list_(as_json: bool) -> None:
 @template.command()
 @click.argument("name", required=False)
 def check(name: str | None) -> int:
-    """Check every template and its sidecar, or the one of NAME; all problems at once."""
+    """Check all templates and their sidecars, or only NAME; list all problems."""
     from ishtar.calibration import read_declarations
     from runner.templates.check import problems_of
 
@@ -56,11 +56,11 @@ def check(name: str | None) -> int:
     templates = read_templates(workspace.templates)
     known = {**templates, **templates.drafts}
     if name is not None:
-        known = {} if name in templates.wrong else {name: templates.to_try(name)}
+        known = {} if name in templates.invalid else {name: templates.get_or_draft(name)}
     declared, _ = read_declarations(workspace.calibrations)
     lines = [
         f"{n}: {problem}"
-        for n, problems in templates.wrong.items()
+        for n, problems in templates.invalid.items()
         if name in (None, n)
         for problem in problems
     ]
@@ -80,18 +80,18 @@ def check(name: str | None) -> int:
 @template.command()
 @click.argument("name")
 def new(name: str) -> None:
-    """Write a first notebook NAME into templates_nb, to be filled in Jupyter.
+    """Write a starting notebook NAME into templates_nb, to edit in Jupyter.
 
-    It draws the first signal that the workspace declares, or the first channel of the shot.
+    It plots the first signal that the workspace declares, or the first channel of the shot.
     """
     from runner.templates.scaffold import write_scaffold
 
     if not name.isidentifier():
-        raise click.UsageError(f"{name!r}: a template's name is letters, digits and _")
+        raise click.UsageError(f"{name!r}: use only letters, digits and _ in a template's name")
     workspace = Workspace.find()
     path = workspace.templates / f"{name}.ipynb"
     if path.exists():
-        raise click.UsageError(f"{path} is there already: choose another name")
+        raise click.UsageError(f"{path} exists already: choose another name")
     write_scaffold(workspace, path)
     click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")
 
@@ -99,9 +99,9 @@ def new(name: str) -> None:
 @template.command()
 @click.argument("name")
 def add(name: str) -> None:
-    """Copy the standard template NAME, of the reference testbed, into templates_nb.
+    """Copy the standard template NAME of the reference testbed into templates_nb.
 
-    What it needs beside that, signals and other templates, is told.
+    List the signals and other templates that it needs and that are missing here.
     """
     from ishtar.calibration import read_declarations
     from runner.templates.check import problems_of
@@ -111,11 +111,11 @@ def add(name: str) -> None:
     path = add_template(workspace, name)
     templates = read_templates(workspace.templates)
     declared, _ = read_declarations(workspace.calibrations)
-    lacking = [f"{name}: {why}" for why in templates.wrong.get(name, ())]
-    if not lacking:
-        lacking = [f"{name}: {why}" for why in problems_of(templates.to_try(name), declared)]
+    problems = [f"{name}: {why}" for why in templates.invalid.get(name, ())]
+    if not problems:
+        problems = [f"{name}: {why}" for why in problems_of(templates.get_or_draft(name), declared)]
     click.echo(f"{path}\ntry it: ishtar template test {name} --shot latest")
-    for text in lacking:
+    for text in problems:
         click.echo(text, err=True)
 
 
@@ -126,22 +126,24 @@ def add(name: str) -> None:
     "--shot",
     "shots",
     metavar="SHOTS",
-    help="3,7,9 or latest; days or ranges where it is for those. Default: golden of its sidecar.",
+    help="3,7,9 or latest; or days or ranges, by its scope. Default: golden in its sidecar.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Copy the executed notebook here; for one shot.",
+    help="Copy the executed notebook of a single shot here.",
 )
 @click.option(
     "--fail-on-change",
     "limit",
     type=click.FloatRange(0.0),
     metavar="SIGMAS",
-    help="Exit with 1 when a result changed by more than so many sigmas, or in another way.",
+    help="Exit with 1 if a result changed by more than this number of sigmas, or in another way.",
 )
-@click.option("--workers", type=click.IntRange(0), default=None, help="Processes; 0: in this one.")
+@click.option(
+    "--workers", type=click.IntRange(0), default=None, help="Number of processes; 0: this one."
+)
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
 @json_option
 def test(
@@ -153,42 +155,48 @@ def test(
     show: bool,
     as_json: bool,
 ) -> int:
-    """Run a template on some shots and lay the results beside the published ones.
+    """Run a template on some shots and compare the results with the published ones.
 
-    Shows which results changed by how many sigmas and which figures differ, as a page in
-    trials/NAME/ of the workspace. Nothing is published, and no report is touched.
+    Writes a page in trials/NAME/ of the workspace, which shows by how many sigmas results changed
+    and which figures differ. Publishes nothing and leaves all reports as they are.
 
-    Exits with 1 when a preview failed; a change is none, unless --fail-on-change says so.
+    Exits with 1 if a preview failed; changes count only with --fail-on-change.
     """
-    from runner.preview.preview_run import golden_subjects, try_template
+    from runner.preview.preview_run import golden_subjects, preview_template
 
     workspace = Workspace.find()
     with (
         Coordinator(workspace) as coordinator,
-        Narrator(workspace, holds=False) as narrator,
+        RunProgress(workspace, holds=False) as progress,
     ):
         coordinator.sync_shots()
-        chosen = coordinator.templates().to_try(name)
+        chosen = coordinator.templates().get_or_draft(name)
         subjects = golden_subjects(coordinator.catalogue, chosen, shots)
         if output is not None and len(subjects) > 1:
-            raise click.UsageError(f"{len(subjects)} notebooks do not fit into {output}: give one")
-        preview = try_template(
-            coordinator, chosen, subjects, workers=workers, listener=None if as_json else narrator
+            raise click.UsageError(
+                f"-o {output} takes one notebook, and there are {len(subjects)}: give one shot"
+            )
+        preview = preview_template(
+            coordinator,
+            chosen,
+            subjects,
+            workers=workers,
+            listener=None if as_json else progress,
         )
     if output is not None:
         shutil.copyfile(preview.notebook(subjects[0]), output)
     if as_json:
         print_json(preview.to_dict())
     else:
-        _tell(preview)
+        _print_preview(preview)
     if show and not webbrowser.open(preview.page.as_uri()):
-        click.echo(f"no browser is found here: open {preview.page} in one", err=True)
+        click.echo(f"no browser found: open {preview.page} yourself", err=True)
     changed = limit is not None and any(s.exceeds(limit) for s in preview.subjects)
     return int(changed or preview.verdict == "failed")
 
 
-def _tell(preview: Preview) -> None:
-    """Print a preview: a line for each subject, one for each result that changed, the verdict."""
+def _print_preview(preview: Preview) -> None:
+    """Print a preview: a line for each subject, one for each changed result, the verdict."""
     from runner.preview.preview_result import VERDICTS, change_text
 
     for part in preview.subjects:

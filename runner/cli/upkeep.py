@@ -7,21 +7,21 @@ import click
 from ishtar.shots.testbed import stored_shots
 from ishtar.store import problems as store_problems
 from ishtar.workspace import Workspace
-from runner.cli.output import Progress, json_option, print_rows
+from runner.cli.output import ProgressBar, json_option, print_rows
 from runner.ingest import day_problems
 from runner.receipts import receipts
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock
 from runner.scheduling.rebuild import rebuild as rebuild_catalogue
-from runner.staleness.integrity import damage_within, damaged_still
+from runner.staleness.integrity import confirmed_damage, report_damage
 
 
 @click.command()
 def rebuild() -> int:
-    """Make the catalogue anew from the files.
+    """Rebuild the catalogue from the files.
 
-    Notes of when shots were are made anew too, and pulses of the generator that lie otherwise than
-    the clocks of shots say are brought to where they belong.
+    Also rebuild the index of days, and move pulses of the generator to the shots that they match by
+    clock.
     """
     workspace = Workspace.find()
     with coordinator_lock(workspace):
@@ -35,9 +35,9 @@ def rebuild() -> int:
 @click.command()
 @json_option
 def verify(as_json: bool) -> int:
-    """Read every stored file and report again and compare them with their digests.
+    """Read all stored files and reports and compare them with their digests.
 
-    A report that is damaged counts as missing from then on: `ishtar run` makes it again.
+    A damaged report counts as missing from then on: `ishtar run` makes it again.
     """
     workspace = Workspace.find()
     rows: list[dict[str, str]] = []
@@ -46,7 +46,7 @@ def verify(as_json: bool) -> int:
         for number in stored_shots(workspace)
         for path in sorted(workspace.shot_folder(number).glob("[!.]*.h5"))
     ]
-    with Progress(len(files), "file") as progress:
+    with ProgressBar(len(files), "file") as progress:
         for k, path in enumerate(files, start=1):
             name = str(path.relative_to(workspace.root))
             rows += [{"file": name, "problem": problem} for problem in store_problems(path)]
@@ -57,7 +57,7 @@ def verify(as_json: bool) -> int:
         noted = {row.folder for row in coordinator.catalogue.reports()}
         on_disk = receipts(workspace.reports)
         made = {path.parent.relative_to(workspace.reports).as_posix() for path in on_disk}
-        found = damaged_still(workspace.reports, sorted(noted | made), damage_within)
+        found = confirmed_damage(workspace.reports, sorted(noted | made), report_damage)
         for name, problem in found.items():
             folder = (workspace.reports / name).relative_to(workspace.root)
             rows.append({"file": str(folder), "problem": problem})
@@ -70,9 +70,9 @@ def verify(as_json: bool) -> int:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Look for what is wrong with the installation and the workspace.
+    """Check the installation and the workspace for problems.
 
-    What is not there yet, shots or a site, is no fault. Exits with 1 where something is wrong.
+    A workspace without shots or a site is fine. Exits with 1 if something is wrong.
     """
     from runner.workspaces.doctor import examine
 

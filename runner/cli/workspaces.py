@@ -1,4 +1,4 @@
-"""Commands that make workspaces: init, demo."""
+"""Commands that create workspaces: init, demo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from ishtar.workspace import MARKER, VARIABLE, Workspace
 from runner.cli.data import ingest_files
-from runner.cli.narrator import Narrator
+from runner.cli.run_progress import RunProgress
 from runner.demo.demo import Show, make_campaign_demo, make_demo
 from runner.workspaces.new_workspace import make_workspace
 
@@ -17,48 +17,50 @@ from runner.workspaces.new_workspace import make_workspace
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="", help="Name of the facility.")
-@click.option("--empty", is_flag=True, help="Without the reference testbed: no signals yet.")
+@click.option("--empty", is_flag=True, help="Without signals of the reference testbed.")
 def init(folder: Path, name: str, empty: bool) -> None:
-    """Make a workspace in FOLDER, with the reference templates and calibrations to start from.
+    """Create a workspace in FOLDER with the reference templates and calibrations.
 
-    With --empty it declares no signal and has one template, which shows the channels of any shot.
+    With --empty it declares no signals and has one template, which shows the channels of any shot.
     """
     if (folder / MARKER).exists():
-        raise click.UsageError(f"{folder} is a workspace already")
+        raise click.UsageError(f"{folder} is a workspace already: choose another folder")
     make_workspace(folder, facility=name or folder.resolve().name, empty=empty)
     click.echo(f"{folder}: put raw files into {folder / 'data' / 'incoming'} and `ishtar watch`")
     named = os.environ.get(VARIABLE)
     if named and Path(named).resolve() != folder.resolve():
-        click.echo(f"{VARIABLE} names {named}: unset it to work in this one", err=True)
+        click.echo(f"{VARIABLE} is set to {named}: unset it to work in {folder}", err=True)
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--campaign", is_flag=True, help="60 shots in three weeks, with faults in them.")
-@click.option("--workers", type=click.IntRange(0), default=None, help="Processes.")
+@click.option("--campaign", is_flag=True, help="60 shots in three weeks, some with faults.")
+@click.option("--workers", type=click.IntRange(0), default=None, help="Number of processes.")
 @click.option(
     "--probe",
     default=None,
     metavar="MODEL",
-    help="Of the simulated probe's current: analysis (by default), or independent of it.",
+    help="Model of the simulated probe's current: analysis (by default), or independent of it.",
 )
 @click.option(
-    "--magnetised", is_flag=True, help="The field holds electrons back (with independent)."
+    "--magnetised",
+    is_flag=True,
+    help="The magnetic field reduces the electron current (with independent).",
 )
 def demo(
     folder: Path, campaign: bool, workers: int | None, probe: str | None, magnetised: bool
 ) -> int:
-    """Make a workspace of 15 synthetic shots in FOLDER, with all reports and the site.
+    """Create a workspace in FOLDER with 15 synthetic shots, all their reports and the site.
 
-    A second call only does what is missing or stale.
+    A second call makes only what is missing or stale.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
-        raise click.UsageError(f"{folder} holds other files: name an empty or new folder")
+        raise click.UsageError(f"{folder} has other files in it: choose an empty or new folder")
     if campaign and (probe is not None or magnetised):
         raise click.UsageError(
-            "--probe and --magnetised are for the demo's day: leave them or --campaign out"
+            "--probe and --magnetised do not work with --campaign: leave one or the other out"
         )
-    show = Show(say=_tell, ingest=ingest_files, follow=Narrator)
+    show = Show(say=_print, ingest=ingest_files, follow=RunProgress)
     failed = False  # in a campaign reports are meant to fail
     if campaign:
         make_campaign_demo(folder, workers=workers, show=show)
@@ -76,5 +78,5 @@ def demo(
     return int(failed)
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     click.echo(text, err=True)

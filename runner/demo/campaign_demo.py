@@ -1,8 +1,8 @@
-"""The demo campaign: three weeks in which everything goes wrong that does at a testbed.
+"""The demo campaign: three weeks with all the faults of a real testbed.
 
-The raw files have flaws of their own (`runner.simulate.three_weeks`). Here is what people do: they
-exchange a detector, an antenna and a calibration, correct attributes, write a template that has a
-fault, lose a generator log, copy a file by halves, run reports with parameters of their own.
+The raw files have flaws (`runner.simulate.three_weeks`). This module adds the actions of users:
+they replace a detector, an antenna and a calibration, correct attributes, write a faulty template,
+lose a generator log, copy a file incompletely and re-run reports with other parameters.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ NEW_ANTENNA, NEW_DETECTOR, NEW_CALIBRATION = 1201, 1206, 1211  # first shots wit
 HALF_COPIED = 1241
 PROFILE = Subject.range(1181, 1190)
 RERUNS = ((1188, {"t_start": 1.0, "t_end": 2.0}), (1238, {"t_start": 2.5, "t_end": 3.5}))
-LATE = 1239  # its gas is corrected when its reports are made: they are out of date
+LATE = 1239  # its gas is corrected after its reports were made, which become stale
 TEMPLATE = "sound_speed"
 
-# (shot, comment): text is text, whatever is in it
+# (shot, comment): markup in comments must stay plain text
 COMMENTS = (
     (1186, "Prüfung der Kühlung: Rücklauf 24 °C – alles in Ordnung (Müller, Łukasz, Žižka)"),
     (1192, "<script>document.title='pwned'</script><b>bold</b> & \"quotes\" </table>"),
@@ -41,9 +41,9 @@ COMMENTS = (
 
 
 def change_testbed(workspace: Workspace) -> None:
-    """Exchange an antenna, a detector and a calibration between the weeks, in the text files."""
+    """Replace an antenna, a detector and a calibration between the weeks, in the text files."""
     folder = workspace.calibrations
-    _succeed(
+    _add_successor(
         folder / "machine" / "ishtar.toml",
         'name = "icrf_antenna"',
         NEW_ANTENNA,
@@ -64,7 +64,7 @@ reflected = "IC_Pref"
 power_floor = "20 W"
 """,
     )
-    _succeed(
+    _add_successor(
         folder / "wiring" / "pxi.toml",
         'signal = "Bdot_U"',
         NEW_DETECTOR,
@@ -92,7 +92,7 @@ sigma_db = 0.15 }}}}]
 """
         for port in ("fwd", "ref")
     )
-    _succeed(
+    _add_successor(
         devices / "logdet_ic.toml",
         "version = 1",
         NEW_CALIBRATION,
@@ -106,15 +106,15 @@ reference = "Power meter with a certificate, both detectors at 6.0 MHz (0.1 dB)"
     )
 
 
-def _succeed(path: Path, entry: str, first: int, text: str) -> None:
-    """End the span of an entry, and add another one to the file that begins there."""
+def _add_successor(path: Path, entry: str, first: int, text: str) -> None:
+    """End the span of an entry at a shot, and add its successor to the file."""
     before, _, rest = path.read_text(encoding="utf-8").partition(entry)
     rest = rest.replace("from = 1\n", f"from = 1\nuntil = {first}\n", 1)
     path.write_text(before + entry + rest + text.format(first=first), encoding="utf-8")
 
 
 def add_template(workspace: Workspace) -> None:
-    """Write the template of a student who forgot that there is helium."""
+    """Write a template that does not know helium."""
     cells = [
         (
             "markdown",
@@ -166,21 +166,21 @@ def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
     return cell
 
 
-def copy_by_halves(raw: Path, of: int) -> None:
-    """Leave a file whose copy broke off: it is no shot and goes to quarantine."""
+def copy_partly(raw: Path, of: int) -> None:
+    """Write an incomplete copy of a file, which goes to quarantine."""
     broken = raw / f"{HALF_COPIED:05d}_Data.tdms"
     shutil.copyfile(raw / f"{of:05d}_Data.tdms", broken)
     truncate(broken)
 
 
 def correct_attributes(coordinator: Coordinator, changes: Sequence[tuple[int, str]]) -> None:
-    """Write comments as people do, and note them."""
+    """Add comments to shots, and note the shots."""
     for number, comment in changes:
         _edit(coordinator, number, {"comment": comment}, "written down later")
 
 
 def correct_late(coordinator: Coordinator) -> None:
-    """Correct the gas of a shot whose reports are there."""
+    """Correct the gas of a shot after its reports were made."""
     _edit(coordinator, LATE, {"gas": "Ar"}, "the bottle was not helium")
 
 
@@ -191,8 +191,8 @@ def _edit(coordinator: Coordinator, number: int, values: dict[str, Any], why: st
     coordinator.note_shot(number)
 
 
-def run_again(coordinator: Coordinator) -> None:
-    """Make the reports that people ask for: a range, and two with parameters of their own."""
+def run_requested(coordinator: Coordinator) -> None:
+    """Make the requested reports: a range, and two re-runs with other parameters."""
     run_batch(coordinator, Selection(names={"profile"}, ranges=[PROFILE]))
     template = coordinator.templates()["langmuir"]
     for number, parameters in RERUNS:

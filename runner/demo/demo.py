@@ -35,13 +35,13 @@ def _ingest_quietly(coordinator: Coordinator, files: Iterable[Path]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Show:
-    """How a demo is shown to whoever waits for it; by default it says its steps alone.
+    """How a demo reports its progress; by default it prints its steps.
 
     Attributes
     ----------
-    say : gets a line for each step.
-    ingest : takes files in, and notes their shots.
-    follow : opens, for a workspace, a listener to the events of its reports.
+    say : prints a line for each step.
+    ingest : ingests files and notes their shots.
+    follow : opens a listener to the events of a workspace's reports.
     """
 
     say: Callable[[str], None] = print
@@ -59,24 +59,24 @@ def make_demo(
 ) -> bool:
     """Make the demo workspace, or bring it up to date; return whether a report failed.
 
-    Raw files are written to ``raw/``, as a LabVIEW share would hold them, and ingested from there.
+    Raw files are written to ``raw/``, as on a LabVIEW share, and ingested from there.
 
     Parameters
     ----------
     folder : Path
-        Of the workspace.
+        Folder of the workspace.
     workers : int, optional
-        Processes.
+        Number of processes.
     probe, magnetised
-        Model of the probe, as `runner.simulate.Campaign` has it; by default that of the analysis,
-        or whichever the shots that are there were simulated with.
+        Model of the probe, as in `runner.simulate.Campaign`; by default that of the existing shots,
+        else that of the analysis.
     show : Show
-        How it is shown.
+        How to report progress.
 
     Raises
     ------
     SimulationError
-        There is no such model, or the shots that are there were simulated with another.
+        The model is unknown, or existing shots were simulated with another one.
     """
     days = [demo_campaign(probe=probe or "analysis", magnetised=magnetised)]
     if probe is not None or magnetised:
@@ -91,7 +91,7 @@ def make_demo(
 
 
 def make_campaign_demo(folder: Path, *, workers: int | None = None, show: Show = Show()) -> None:
-    """Make a workspace of three weeks with faults in it, or bring it up to date."""
+    """Make a workspace of three weeks with faults, or bring it up to date."""
     days = three_weeks()
     fresh = not (folder / MARKER).exists()
     workspace = _workspace(folder, days, "Demo testbed")
@@ -102,12 +102,12 @@ def make_campaign_demo(folder: Path, *, workers: int | None = None, show: Show =
         raw = _simulate(workspace, days, show)
         (raw / f"GENERATOR_{NO_LOG}.txt").unlink(missing_ok=True)
         if not (raw / f"{campaign.HALF_COPIED:05d}_Data.tdms").exists():
-            campaign.copy_by_halves(raw, days[-1].first)
+            campaign.copy_partly(raw, days[-1].first)
         if _ingest(coordinator, raw, show):
             campaign.correct_attributes(coordinator, campaign.COMMENTS)
         made = _run(coordinator, workers, show)
         if made:
-            campaign.run_again(coordinator)
+            campaign.run_requested(coordinator)
             campaign.correct_late(coordinator)
         _publish(coordinator, bool(made), show)
 
@@ -133,11 +133,14 @@ def _simulate(workspace: Workspace, days: Sequence[Campaign], show: Show) -> Pat
 def _check_model(done: Path, day: Campaign) -> None:
     if not done.exists():
         return
-    there, asked = done.read_text().strip() or "analysis", _model_of(day)  # once nothing was noted
-    if there != asked:
+    present, requested = (
+        done.read_text().strip() or "analysis",
+        _model_of(day),
+    )  # early versions recorded no model
+    if present != requested:
         raise SimulationError(
-            f"the shots in {done.parent} were simulated with the probe model {there!r}, "
-            f"not {asked!r}: name a new folder, or leave --probe and --magnetised out"
+            f"the shots in {done.parent} were simulated with the probe model {present!r}, "
+            f"not {requested!r}: name a new folder, or omit --probe and --magnetised"
         )
 
 
@@ -175,4 +178,4 @@ def _publish(coordinator: Coordinator, something_new: bool, show: Show) -> None:
         show.say("publishing the site")
         publish_workspace(coordinator)
     else:
-        show.say("every report is there and up to date")
+        show.say("every report is up to date")

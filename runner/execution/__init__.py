@@ -1,1 +1,1 @@
-"""One job: a notebook run to a report folder, within limits, with its record."""
+"""Execute one job: run a notebook within limits into a report folder, with its receipt."""

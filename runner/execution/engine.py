@@ -131,13 +131,12 @@ class LimitedClient(PapermillNotebookClient):  # type: ignore[misc]
 
         A leased one that did its work ends while the report is rendered: the server sees to it.
         """
-        if not self._warm or self._stopped or self.km is None or self.kc is None:
-            await self._async_cleanup_kernel()
-            return
-        self.kc.stop_channels()
+        if (not self._warm or self._stopped) and await self.km.is_alive():
+            await self.km.shutdown_kernel(now=True)
         await self.km.cleanup_resources()
-        self.kc = None
-        self.km = None
+        if self.kc is not None:
+            self.kc.stop_channels()
+        self.kc = self.km = None
 
     _release = run_sync(_async_release)
 
@@ -160,7 +159,7 @@ class LimitedClient(PapermillNotebookClient):  # type: ignore[misc]
             self.kc.allow_stdin = False
             await self._answered(time.monotonic() + self.startup_timeout)
         except BaseException:
-            await self._async_cleanup_kernel()
+            await self._async_release()
             raise
         return self.kc
 
@@ -175,7 +174,8 @@ class LimitedClient(PapermillNotebookClient):  # type: ignore[misc]
                 reply = await self.kc.shell_channel.get_msg(timeout=5.0)
                 await self.kc.iopub_channel.get_msg(timeout=0.2)
             except Empty:
-                await self._async_check_alive()
+                if not await self.kc.is_alive():
+                    raise DeadKernelError("the kernel died before its first cell") from None
                 continue
             if reply["parent_header"].get("msg_id") in asked:
                 self.nb.metadata["language_info"] = reply["content"]["language_info"]

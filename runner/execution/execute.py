@@ -1,4 +1,4 @@
-"""Executing one job: a template for a subject, to a report folder that appears whole."""
+"""Execute one job: a template for a subject, into a report folder that appears atomically."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from ishtar.workspace import Workspace
 from runner.errors import KernelKilled
 from runner.execution.library_code import ALL, CHANGING, code_input, library
 from runner.execution.notebooks import prepare, run, scraps_in, write
-from runner.execution.outcome import is_passing, was_killed
-from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
+from runner.execution.outcome import is_transient, was_killed
+from runner.execution.working_folder import FolderTampered, WorkingFolder
 from runner.jobs import RERUN_PREFIX, Done, Job
 from runner.kernel import sandbox
 from runner.kernel.warm.processes import no_orphans
-from runner.monitoring.progress import Telling, following
+from runner.monitoring.progress import ProgressWriter, track_progress
 from runner.receipts import (
     NOTEBOOK,
     RECEIPT,
@@ -44,17 +44,17 @@ from runner.receipts import (
     report_folder,
 )
 from runner.render.notebook import render_report, write_plainly
-from runner.render.prefetch import Ahead
+from runner.render.prefetch import ThumbnailPrefetch
 from runner.templates.template import Template, file_stamp, read_template
 
 logger = logging.getLogger(__name__)
 
 LONGEST_REASON = 2000  # characters
-MOST_KILLS = 3  # of kernels, by somebody else, until their report has failed
+MOST_KILLS = 3  # of kernels, by something else than the engine, until their report fails
 
 
 class Phases:
-    """Seconds spent in each phase of a run; ``begins`` gets the name of each."""
+    """Measure the seconds spent in each phase of a run; ``begins`` is called with each name."""
 
     def __init__(self, begins: Callable[[str], object]) -> None:
         self.seconds: dict[str, float] = {}
@@ -62,7 +62,7 @@ class Phases:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time the block."""
+        """Measure the duration of the block."""
         self._begins(name)
         start = time.perf_counter()
         try:
@@ -73,68 +73,70 @@ class Phases:
 
 
 def execute(job: Job) -> Done:
-    """Run one job to its end, whatever that is; return where its report lies and its receipt.
+    """Run one job to its end; return the folder of its report and its receipt.
 
     The report is made in a temporary folder and renamed to ``reports/<subject>/<template>/
-    <digest>/`` when it is whole. A failing template is a report too, with state ``failed``. But a
-    kernel that somebody else has killed (the system for want of memory, a person, the end of the
-    server of kernels) says nothing of its report: that is made again, in another one.
+    <digest>/`` when it is complete. A failing template yields a report too, with state ``failed``.
+    If something else kills the kernel (the system when memory runs out, a user, the end of the
+    kernel server), that is not the report's fault: retry it in another kernel.
     """
     from nbclient.exceptions import DeadKernelError
 
     workspace = Workspace.at(Path(job.root))
-    with following(workspace, job) as telling, no_orphans():
+    with track_progress(workspace, job) as progress, no_orphans():
         for _ in range(1, MOST_KILLS):
             try:
-                return _execute(workspace, job, telling)
-            except FolderMeddledWith as error:
-                why = f"{error}: a report must leave that alone"
-                return _execute(workspace, replace(job, given_up=why), telling)
+                return _execute(workspace, job, progress)
+            except FolderTampered as error:
+                why = f"{error}: a report must leave its folder alone"
+                return _execute(workspace, replace(job, given_up=why), progress)
             except (KernelKilled, DeadKernelError):  # the latter before the first cell
                 logger.warning("%s: its kernel was killed; trying again", job)
-        # Whatever else a server of kernels may have ended it with, now it has one of its own.
+        # The kernel server itself may be the cause: now use a kernel of its own.
         alone = replace(job, kernels="cold")
         try:
-            return _execute(workspace, alone, telling, last=not job.patient)
+            return _execute(workspace, alone, progress, last=not job.may_retry)
         except (KernelKilled, DeadKernelError) as error:
-            if not job.patient:
+            if not job.may_retry:
                 raise
             raise KernelKilled(f"{MOST_KILLS} kernels were killed while they ran it") from error
 
 
-class PassingTrouble(Exception):
-    """The machine lacked something: the report is none, and is made later."""
+class TransientFailure(Exception):
+    """A temporary problem of the machine: discard the report and retry it later."""
 
 
-def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = False) -> Done:
+def _execute(
+    workspace: Workspace, job: Job, progress: ProgressWriter, *, last: bool = False
+) -> Done:
     template = read_template(workspace.templates / f"{job.template}.ipynb")
     values = template.values(job.subject, job.parameters)
-    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(telling.phase)
+    started, clock, phases = datetime.now(UTC), time.perf_counter(), Phases(progress.phase)
     reports = Path(job.reports) if job.reports else workspace.reports
     packages, sources = sandbox.installed(), library().stamps()
     folder = WorkingFolder(reports, RERUN_PREFIX if job.rerun else TEMPORARY_PREFIX)
     temporary = folder.path
-    ahead = Ahead()
+    ahead = ThumbnailPrefetch()
     try:
         scraps: tuple[Scrap, ...] = ()
         with phases.phase("prepare"):
             prepared = prepare(template, values)
             with recording() as recorder:
-                state, lacking = _lacking(workspace, template, job.subject)
+                state, missing = _missing_needs(workspace, template, job.subject)
         notebook = temporary / NOTEBOOK
-        if job.given_up or lacking:
+        if job.given_up or missing:
             write(prepared, notebook)
             state = "failed" if job.given_up else state
-            reason = job.given_up or lacking
+            reason = job.given_up or missing
         else:
             with phases.phase("execute"):
                 prepared, state, reason = _run(
-                    prepared, template, notebook, folder, job, phases, telling, ahead
+                    prepared, template, notebook, folder, job, phases, progress, ahead
                 )
             if was_killed(state, reason) and not last:
                 raise KernelKilled
-            if job.patient and is_passing(state, reason):
-                raise PassingTrouble(reason)
+            if job.may_retry and is_transient(state, reason):
+                raise TransientFailure(reason)
             with phases.phase("scraps"):
                 scraps = scraps_in(prepared.cells)
         with phases.phase("render"):
@@ -147,8 +149,8 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
             ).figures
         with phases.phase("record"):
             records = folder.take_records()
-            it_ran = not (job.given_up or lacking)
-            ran = library().counted(records) if it_ran else {ALL: [ALL]}
+            it_ran = not (job.given_up or missing)
+            ran = library().dependencies(records) if it_ran else {ALL: [ALL]}
             code, sources_now = library().digests(ran), library().stamps()
             code |= {m: CHANGING for m in code if sources.get(m) != sources_now.get(m)}
             read = {r for r in records if r.kind != RAN}
@@ -191,10 +193,10 @@ def _execute(workspace: Workspace, job: Job, telling: Telling, *, last: bool = F
         ahead.close()
 
 
-def _lacking(workspace: Workspace, template: Template, subject: Subject) -> tuple[State, str]:
-    """Return how it ends if the template cannot run for want of signals, and why; ok if it can.
+def _missing_needs(workspace: Workspace, template: Template, subject: Subject) -> tuple[State, str]:
+    """Return state and reason of a report if signals are missing; ok and empty if none are.
 
-    A shot that lacks a signal is passed over; a signal that is declared for no shot is a mistake.
+    A shot without a signal is skipped; a signal that is declared for no shot is an error.
     """
     if not template.needs or subject.scope != "shot":
         return "ok", ""
@@ -204,13 +206,13 @@ def _lacking(workspace: Workspace, template: Template, subject: Subject) -> tupl
     problems = {name: shot.problem(name) for name in template.needs}
     why = "; ".join(p for p in problems.values() if p)
     if problems.keys() - testbed.declarations.signals.keys():
-        return "failed", f"the template needs what is declared for no shot: {why}"
+        return "failed", f"the template needs a signal that is declared for no shot: {why}"
     return ("skipped" if why else "ok"), why
 
 
 @lru_cache(maxsize=4)
 def _declarations(folder: Path, files: object) -> Declarations:
-    """Return what is declared, as read when the files were those."""
+    """Return the declarations; the cache is keyed by the stamps of the files."""
     return load_declarations(folder)
 
 
@@ -225,10 +227,10 @@ def _run(
     folder: WorkingFolder,
     job: Job,
     phases: Phases,
-    telling: Telling,
-    ahead: Ahead,
+    progress: ProgressWriter,
+    ahead: ThumbnailPrefetch,
 ) -> tuple[Any, State, str]:
-    """Run the notebook and write what became of it; return how it ended."""
+    """Run the notebook and write it; return it with its state and reason."""
     executed, state, reason, cells_s = run(
         prepared,
         kernels=job.kernels,
@@ -236,7 +238,7 @@ def _run(
         output_mb=job.output_mb,
         memory_mb=job.memory_mb,
         folder=str(folder.work),
-        cell_begins=telling.cell,
+        cell_begins=progress.cell,
         cell_ends=ahead.cell,
         kernel_env={
             WORKSPACE: job.root,
@@ -247,14 +249,14 @@ def _run(
         },
     )
     phases.seconds["cells"] = round(cells_s, 4)
-    if (trouble := folder.settle()) and state == "ok":
-        state, reason = "failed", trouble
+    if (problem := folder.clean_up()) and state == "ok":
+        state, reason = "failed", problem
     write(executed, notebook)
     return executed, state, reason
 
 
 def library_environment(root: Path) -> dict[str, str]:
-    """Return what the libraries that reports use read when they are imported, for a workspace."""
+    """Return a workspace's environment variables that libraries read when they are imported."""
     return {"MPLCONFIGDIR": str(root / "data" / "cache" / "matplotlib")}
 
 
@@ -276,7 +278,7 @@ def _environment() -> Mapping[str, str]:
 
 
 def _finish(job: Job, reports: Path, temporary: Path, folder: Path, receipt: Receipt) -> Done:
-    """Make a whole report durable; place it, unless whoever asked for it does that."""
+    """Make a complete report durable; place it, unless the caller will."""
     fsync_files(path for path in temporary.rglob("*") if path.is_file())
     name = folder.relative_to(reports).as_posix()
     done = Done(folder=name, receipt=receipt, staged=temporary.name)
@@ -284,7 +286,7 @@ def _finish(job: Job, reports: Path, temporary: Path, folder: Path, receipt: Rec
 
 
 def place(reports: Path, done: Done) -> Done:
-    """Rename a whole report to where it belongs, over one of the same identity."""
+    """Rename a complete report to its final name, replacing one of the same identity."""
     temporary, folder = reports / done.staged, reports / done.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     replaced: list[Path] = []
@@ -297,16 +299,16 @@ def place(reports: Path, done: Done) -> Done:
                 raise
             replaced.append(temporary.with_name(f"{temporary.name}-old-{len(replaced)}"))
             os.rename(folder, replaced[-1])
-    for aside in replaced:  # when the report is there again, not before
+    for aside in replaced:  # only after the new report is in place
         shutil.rmtree(aside, ignore_errors=True)
     fsync_dir(folder.parent)
     return replace(done, staged="")
 
 
 def rerender(job: Job, folder: Path, receipt: Receipt) -> Done:
-    """Give an executed report its template's new words, without running anything.
+    """Update an executed report to its template's new prose, without running anything.
 
-    Only for a template whose code is what it was: outputs are carried over cell by cell.
+    Only for a template with unchanged code: outputs are copied cell by cell.
     """
     import nbformat
 

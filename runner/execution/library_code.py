@@ -1,13 +1,13 @@
-"""The library's own code as an input of reports: what of it ran, and the digest of that.
+"""The library's own code as an input of reports: which parts ran, and their digest.
 
-What ran is recorded while the notebook runs (`ishtar.lineage.executed`): functions, by name. With
-them count the bodies of their modules, which run when those are imported: constants, classes,
-tables. Names are followed only where nothing runs that could be recorded: a constant or a class
-that a function takes from another module brings in that module's body, and a function behind a
-cache counts where it is named, since what is in the cache is given without running it.
+The functions that run are recorded, by name, while the notebook runs (`ishtar.lineage.executed`). A
+report depends on them and on the bodies of their modules, which run at import: constants, classes,
+tables. Names are followed only where nothing runs that could be recorded: a function that uses a
+constant or a class of another module depends on that module's body, and one that names a cached
+function depends on it, since the cache may answer without running it.
 
-Of all this neither comments nor layout nor docstrings count: what cannot change a number makes
-nothing stale. The digests are the same on every version of Python.
+Comments, layout and docstrings do not count: what cannot change a number makes no report stale. The
+digests are the same on every version of Python.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from ishtar.lineage.executed import ACCESS, BODY
 from ishtar.lineage.record import ABSENT, RAN, Input, digest
 from runner.execution.source_units import Module
 
-ALL = "*"  # of a report that no notebook ran for: all of the library
-Ran = Mapping[str, Sequence[str]]  # module → its units that count
-CHANGING = "changed while the report ran"  # in place of a digest: nobody knows which ran
-_DEEPEST = 20  # modules that hand a name on
+ALL = "*"  # for a report without a run: the whole library
+Ran = Mapping[str, Sequence[str]]  # module → the units that a report depends on
+CHANGING = "changed while the report ran"  # instead of a digest: the version that ran is unknown
+_DEEPEST = 20  # modules in a chain of re-exports
 
 
 class Library:
-    """The modules of a package as they are when they are first asked for.
+    """The modules of a package, each read when it is first needed.
 
     Parameters
     ----------
     root : Path
-        Folder of the package, of its name.
+        Folder of the package; its name is the package's.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,7 +54,7 @@ class Library:
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
     def module(self, name: str) -> Module | None:
-        """Return a module; None where there is none of this name, or none that can be read."""
+        """Return a module, None if it does not exist or cannot be read."""
         if name not in self._modules:
             self._modules[name] = self._find(name)
         return self._modules[name]
@@ -63,7 +63,7 @@ class Library:
         if name != self.name and not name.startswith(f"{self.name}."):
             return None
         place = os.path.join(self._root.parent, *name.split("."))
-        for path in (os.path.join(place, "__init__.py"), f"{place}.py"):  # as Python looks
+        for path in (os.path.join(place, "__init__.py"), f"{place}.py"):  # in Python's order
             try:
                 stat = os.stat(path)
             except OSError:
@@ -71,18 +71,18 @@ class Library:
             return _read(name, path, stat.st_mtime_ns, stat.st_size)
         return None
 
-    def counted(self, records: Iterable[Input]) -> dict[str, list[str]]:
-        """Return what a report depends on: what ran or was taken, and the bodies that count too.
+    def dependencies(self, records: Iterable[Input]) -> dict[str, list[str]]:
+        """Return the units that a report depends on, by module.
 
         Parameters
         ----------
         records : iterable of Input
-            Of kind ``ran``.
+            The records of what ran; those of other kinds than ``ran`` are ignored.
         """
-        return _Count(self, records).counted()
+        return _Dependencies(self, records).dependencies()
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return what changes with each module's file, by the module's name."""
+        """Return modification time and size of each module's file, by the module's name."""
         found = {}
         for name, path in self._files():
             with contextlib.suppress(FileNotFoundError):
@@ -91,11 +91,13 @@ class Library:
         return found
 
     def digests(self, ran: Ran) -> dict[str, str]:
-        """Return the digest of what counts of each module now; ``absent`` where it is gone."""
+        """Return the current digests of units, by module; ``absent`` if it was removed."""
         if ALL in ran:
-            return {self.name: digest([m.whole() for m in map(self.module, self.names()) if m])}
+            return {
+                self.name: digest([m.identities() for m in map(self.module, self.names()) if m])
+            }
         modules = {name: self.module(name) for name in ran}
-        # a method of such a name may come to take the place of one that ran, or that they call
+        # a new method of such a name may override one that ran or that is called
         attributes = {unit.rpartition(".")[2] for units in ran.values() for unit in units}
         for name, module in modules.items():
             if module is not None:
@@ -110,15 +112,15 @@ class Library:
 
 @lru_cache(maxsize=1024)
 def _read(name: str, path: str, *_: int) -> Module | None:
-    """Read a module anew where its file is not what it was."""
+    """Read a module; the cache is keyed by the stamp of its file."""
     try:
         return Module.at(name, Path(path))
     except (OSError, ValueError, SyntaxError, RecursionError):
         return None
 
 
-class _Count:
-    """Follows what ran to the bodies that count with it."""
+class _Dependencies:
+    """Collect the units that a report depends on, from the records of what ran."""
 
     def __init__(self, library: Library, records: Iterable[Input]) -> None:
         self._library = library
@@ -130,13 +132,13 @@ class _Count:
             if item.kind == RAN and item.subject:
                 self._at_import[item.subject].add((module, unit))
             elif item.kind == RAN and unit.startswith(ACCESS):
-                self._take(module, unit.removeprefix(ACCESS))
+                self._add_symbol(module, unit.removeprefix(ACCESS))
             elif item.kind == RAN:
                 self._add(module, unit)
 
-    def counted(self) -> dict[str, list[str]]:
+    def dependencies(self) -> dict[str, list[str]]:
         if self._units:
-            self._everything_of(self._library.name)
+            self._add_all_of(self._library.name)
         while self._todo:
             name, unit = self._todo.pop()
             self._add(name, BODY)
@@ -148,13 +150,13 @@ class _Count:
                     if loaded != self._library.name and self._library.module(loaded) is not None:
                         self._add(loaded, BODY)
                 for used in module.unit(unit).names:
-                    self._name(module, used)
+                    self._follow_name(module, used)
                 for base, attribute in module.unit(unit).chains:
-                    self._chain(module, base, attribute)
+                    self._follow_attribute(module, base, attribute)
         return {name: sorted(units) for name, units in sorted(self._units.items())}
 
-    def _everything_of(self, name: str) -> None:
-        """Count a module whose functions are not marked: that of the package itself."""
+    def _add_all_of(self, name: str) -> None:
+        """Add all units of a module whose functions are not recorded: that of the package."""
         if (module := self._library.module(name)) is not None:
             for unit in module.units:
                 self._add(name, unit)
@@ -164,8 +166,8 @@ class _Count:
             self._units[module].add(unit)
             self._todo.append((module, unit))
 
-    def _name(self, module: Module, name: str, depth: int = 0) -> None:
-        """Count the body that binds a name which is no function, and a function with a cache."""
+    def _follow_name(self, module: Module, name: str, depth: int = 0) -> None:
+        """Add the body that binds a name other than a function's, and a cached function."""
         if name in module.assigned:
             self._add(module.name, BODY)
         if name in module.cached:
@@ -174,44 +176,44 @@ class _Count:
             source, symbol = module.imports[name]
             where = self._library.module(source)
             if where is not None and symbol:
-                self._name(where, symbol, depth + 1)
+                self._follow_name(where, symbol, depth + 1)
 
-    def _take(self, name: str, symbol: str) -> None:
-        """Count what a symbol of a module is, which is no function with a mark."""
+    def _add_symbol(self, name: str, symbol: str) -> None:
+        """Add a symbol of a module that is not a recorded function."""
         module = self._library.module(name)
         if module is None or symbol == "__dict__":
             self._add(name, BODY)
-        elif symbol in module.units:  # decorated: what it is now need not run it
+        elif symbol in module.units:  # decorated: its replacement need not run it
             self._add(name, symbol)
         else:
-            self._name(module, symbol)
+            self._follow_name(module, symbol)
 
-    def _chain(self, module: Module, base: str, attribute: str) -> None:
-        """Count the body that binds ``base.attribute``, where ``base`` is a module."""
+    def _follow_attribute(self, module: Module, base: str, attribute: str) -> None:
+        """Add the body that binds ``base.attribute``, if ``base`` is a module."""
         if base in module.imports:
             source, symbol = module.imports[base]
             where = self._library.module(f"{source}.{symbol}" if symbol else source)
             if where is not None:
-                self._name(where, attribute)
+                self._follow_name(where, attribute)
 
 
-def installed_at() -> Path:
-    """Return where the library's modules lie."""
+def library_folder() -> Path:
+    """Return the folder of the library's modules."""
     return Path(ishtar.__file__).parent
 
 
 def library() -> Library:
-    """Return the library as it is installed now."""
-    return Library(installed_at())
+    """Return the installed library."""
+    return Library(library_folder())
 
 
-def set_of(ran: Ran) -> str:
-    """Return the name of the input that stands for what ran: the same for reports that ran it."""
+def code_name(ran: Ran) -> str:
+    """Return the name of the input for a set of units: equal sets have equal names."""
     return f"{ishtar.__name__}:{digest({k: list(v) for k, v in ran.items()})}"
 
 
 def code_input(ran: Ran, code: Mapping[str, str]) -> Input:
-    """Return what `Library.counted` and `Library.digests` give as one input."""
+    """Return the units of `Library.dependencies` and their `Library.digests` as one input."""
     return Input(
-        kind="code", name=set_of(ran), version=ishtar.__version__, digest=digest(dict(code))
+        kind="code", name=code_name(ran), version=ishtar.__version__, digest=digest(dict(code))
     )

@@ -1,4 +1,4 @@
-"""A template's notebook: prepared with its parameters, run by papermill, read for its scraps."""
+"""Prepare a template's notebook with its parameters, run it by papermill, read its scraps."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from typing import Any
 
 from runner.execution.outcome import outcome
 from runner.receipts import Scrap, State
-from runner.templates.notebook_file import INJECTED, read_notebook
+from runner.templates.notebook_file import INJECTED, declares_parameters
 from runner.templates.parameters import injected_cell
-from runner.templates.template import Template, holds_parameters, is_left_over
+from runner.templates.template import Template
 
 SCRAP = "application/scrapbook.scrap"  # kinds of output that scrapbook glues values into
 LONGEST_NAME = 200  # of a scrap
-LONGEST_TEXT = 100_000  # of one that stands for a value of another kind
-LARGEST = 2**63  # whole numbers that catalogue and tables can hold are below
+LONGEST_TEXT = 100_000  # of a value of another type, stored as text
+LARGEST = 2**63  # integers in catalogue and tables must be below
 FLOAT_LARGEST = 10**308
 
 logger = logging.getLogger(__name__)
 
 
 def prepare(template: Template, values: Mapping[str, Any]) -> Any:
-    """Return the template as a notebook with the cell that sets its parameters."""
+    """Return the template as a notebook, with a cell that sets its parameters."""
     from nbformat import from_dict
     from nbformat.v4 import new_code_cell
 
-    notebook = from_dict(read_notebook(template.path))
-    notebook.cells = [cell for cell in notebook.cells if not is_left_over(cell)]
-    position = next(k for k, cell in enumerate(notebook.cells) if holds_parameters(cell))
+    notebook = from_dict(template.notebook)
+    position = next(k for k, cell in enumerate(notebook.cells) if declares_parameters(cell))
     injected = new_code_cell(injected_cell(values), id=INJECTED)
     injected.metadata["tags"] = [INJECTED]
     notebook.cells.insert(position + 1, injected)
@@ -41,34 +40,34 @@ def prepare(template: Template, values: Mapping[str, Any]) -> Any:
 
 
 def write(notebook: Any, path: Path) -> None:
-    """Write a notebook as Jupyter does; its outputs were checked one by one as they came."""
+    """Write a notebook as Jupyter does; its outputs were checked one by one on arrival."""
     from nbformat import v4
 
     path.write_text(f"{v4.writes_json(notebook)}\n", encoding="utf-8")
 
 
 def run(prepared: Any, **limits: Any) -> tuple[Any, State, str, float]:
-    """Run a notebook by papermill with our engine, all in memory.
+    """Run a notebook by papermill with our engine, in memory.
 
-    The engine is asked for by papermill's registry, beside `papermill.execute_notebook`: that one
-    would serialise the notebook three times and mark its errors in cells of its own.
+    Use papermill's registry of engines, not `papermill.execute_notebook`, which would serialise the
+    notebook three times and insert cells to mark errors.
 
     Parameters
     ----------
     prepared : NotebookNode
-        Is filled with what the cells put out.
+        Receives the outputs of the cells.
     limits
-        What `runner.execution.engine.IshtarEngine` takes: limits, folder, environment, kind of
+        Arguments of `runner.execution.engine.IshtarEngine`: limits, folder, environment, kind of
         kernel.
 
     Returns
     -------
     executed : NotebookNode
-        With what it had where it failed.
+        The notebook with its outputs, up to a failure.
     state, reason
-        How it ended.
+        The outcome.
     cells_s : float, s
-        Time that its cells took in all.
+        Total time of its cells.
     """
     from papermill.engines import papermill_engines
 
@@ -87,15 +86,15 @@ def run(prepared: Any, **limits: Any) -> tuple[Any, State, str, float]:
 
 
 def read_scraps(notebook: Path) -> tuple[Scrap, ...]:
-    """Return the scraps of an executed notebook; sigma and unit lie beside them."""
+    """Return the scraps of an executed notebook, with sigma and unit from their metadata."""
     return scraps_in(json.loads(notebook.read_bytes())["cells"])
 
 
 def scraps_in(cells: Sequence[Mapping[str, Any]]) -> tuple[Scrap, ...]:
     """Return the scraps of executed cells, in the order in which their names were first glued.
 
-    What scrapbook's reader does, without its schema, which it compiles anew for each value. A
-    picture is no value.
+    Like scrapbook's reader, but without its schema, which it compiles for each value. Ignore
+    pictures.
     """
     found: dict[str, Scrap] = {}
     for cell in cells:
@@ -128,13 +127,13 @@ def _is_finite(value: Any) -> bool:
 
 
 def _decoded(payload: Mapping[str, Any]) -> Any:
-    """Return the data of a scrap as it was before it was glued."""
+    """Return the data of a scrap, decoded."""
     data, encoder = payload.get("data"), payload.get("encoder")
     if encoder == "text":
         return data if isinstance(data, str) else str(data)
     if encoder == "json":
         if isinstance(data, str):
-            # a string that is only a string, or more brackets than anybody means
+            # not JSON, or nested too deeply
             with contextlib.suppress(ValueError, RecursionError):
                 return json.loads(data)
         return data
@@ -143,13 +142,13 @@ def _decoded(payload: Mapping[str, Any]) -> Any:
 
     try:
         return registry.decode(payload_to_scrap(payload)).data
-    except Exception as error:  # of whichever library the encoder belongs to
-        logger.warning("a scrap is kept as it was glued, as it cannot be decoded: %r", error)
+    except Exception as error:  # from any library that an encoder uses
+        logger.warning("a scrap cannot be decoded and is kept as it was glued: %r", error)
         return data
 
 
 def _plain(data: Any) -> float | int | str | bool | None:
-    """Return a scrap's value; what was glued without Ishtar may be anything, and becomes text."""
+    """Return a scrap's value; anything but a plain value, glued without Ishtar, becomes text."""
     if isinstance(data, Mapping) and data.keys() == {"value"}:
         data = data["value"]
     if isinstance(data, int) and abs(data) >= LARGEST:

@@ -1,4 +1,4 @@
-"""How a run ended: one place that classifies every outcome."""
+"""Classify the outcome of every run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.receipts import State
 
-# Names of the error outputs that end a report; the engine writes the limits, `skip` the other.
+# Names of the error outputs that end a report; the engine writes the limits, `skip` the first.
 SKIPPED = "ReportSkipped"
 TIME_LIMIT = "TimeLimit"
 OUTPUT_LIMIT = "OutputLimit"
@@ -17,7 +17,7 @@ DEAD_KERNEL = "DeadKernel"
 UNREADABLE = "UnreadableMessage"
 INJECTED = "injected-parameters"  # tag of the cell that sets the parameters
 LONGEST_REASON = 300
-PASSING = (
+TRANSIENT = (
     *(os.strerror(code).casefold() for code in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE)),
     "database or disk is full",
     "database is locked",
@@ -27,7 +27,7 @@ LONGEST_NAME = 100
 
 
 def outcome(notebook: Any) -> tuple[State, str]:
-    """Return the state of an executed notebook and the reason, in one line, where it is not ok."""
+    """Return the state of an executed notebook, and the reason in one line unless it is ok."""
     code_cells = 0
     for cell in notebook.cells:
         if cell.cell_type != "code":
@@ -40,23 +40,23 @@ def outcome(notebook: Any) -> tuple[State, str]:
 
 
 def is_injected(cell: Any) -> bool:
-    """Tell whether a cell was put in to set the parameters: its author does not count it."""
+    """Return whether a cell was injected to set the parameters, so that its author never saw it."""
     tags = cell.metadata.get("tags")
     return isinstance(tags, list) and INJECTED in tags
 
 
 def was_killed(state: State, reason: str) -> bool:
-    """Tell whether a report failed because its kernel got a SIGKILL that was not the engine's."""
+    """Return whether a report failed because something else than the engine killed its kernel."""
     return state == "failed" and reason.startswith(f"{DEAD_KERNEL}: ") and "(signal 9)" in reason
 
 
-def is_passing(state: State, reason: str) -> bool:
-    """Tell whether a report failed for want of what the machine should give it.
+def is_transient(state: State, reason: str) -> bool:
+    """Return whether a report failed because of a temporary problem of the machine.
 
-    A full disk, a catalogue that is locked or being made again: nothing that its template did.
+    Such as a full disk, or a catalogue that is locked or being rebuilt: not the template's fault.
     """
     text = reason.casefold()
-    return state == "failed" and any(sign in text for sign in PASSING)
+    return state == "failed" and any(sign in text for sign in TRANSIENT)
 
 
 def _of_error(name: str, value: str, cell: int) -> tuple[State, str]:

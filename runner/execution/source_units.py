@@ -1,8 +1,8 @@
-"""A module of the library taken apart into units that reports can depend on.
+"""Split a module of the library into units that reports can depend on.
 
-The unit is what `ishtar.lineage.executed` records: a function or a method; and the module's body,
-which is everything else that runs when it is imported. Neither comments nor layout nor docstrings
-count, and imports count where the names that they bind are used.
+A unit is what `ishtar.lineage.executed` records, a function or a method, or the module's body:
+everything else that runs when it is imported. Comments, layout and docstrings do not count, and
+imports count where the names that they bind are used.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _TAG = "units" + hashlib.blake2b(b"".join(p.read_bytes() for p in _HERE), digest
 class Unit:
     """A function, a method or the body of a module.
 
-    ``identity`` changes with what it does; the rest is what its source refers to: names,
-    ``module.attribute``, attributes of anything.
+    ``identity`` changes with its code; the rest is what its source refers to: names,
+    ``module.attribute`` and attributes of anything.
     """
 
     identity: str
@@ -42,20 +42,20 @@ _NOTHING = Unit(identity="absent", names=frozenset(), chains=frozenset(), attrib
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """One module of the library, as its source is now.
+    """The current source of one module of the library.
 
     Attributes
     ----------
     units : dict of str to Unit
-        By name, ``""`` for the body.
+        Units by name, ``""`` for the body.
     assigned : frozenset of str
-        Names that the body binds, not by a function or an import: constants and classes.
+        Names of constants and classes that the body binds.
     imports : dict of str to (str, str)
-        What names mean that the body imports: module, and symbol or ``""``.
+        The imports of the body: local name → module, and symbol or ``""``.
     cached : frozenset of str
-        Functions behind a cache: what is in it is given without running them.
+        Functions with a cache, which may answer without running them.
     loaded : frozenset of str
-        Modules that the body imports for what they do, not for a name: tables that they fill.
+        Modules that the body imports for their side effects, such as filling a table.
     """
 
     name: str
@@ -67,14 +67,14 @@ class Module:
 
     @classmethod
     def at(cls, name: str, path: Path) -> Module:
-        """Read a module from its file, or what was kept of it when it was the same."""
+        """Read a module from its file, or from the cache if the file has not changed."""
         is_package = path.name == "__init__.py"
         found, assigned, imports, cached, loaded = cached_from_source(
-            str(path), _TAG, lambda source: _taken_apart(name, source.decode(), is_package)
+            str(path), _TAG, lambda source: _parse_units(name, source.decode(), is_package)
         )
         names = ("identity", "names", "chains", "attributes")
         units = {
-            unit: Unit(**dict(zip(names, facts, strict=True))) for unit, facts in found.items()
+            unit: Unit(**dict(zip(names, details, strict=True))) for unit, details in found.items()
         }
         return cls(
             name=name,
@@ -86,17 +86,17 @@ class Module:
         )
 
     def unit(self, name: str) -> Unit:
-        """Return a unit; one that is like no other where there is none of this name."""
+        """Return a unit; an ``absent`` one if there is none of this name."""
         return self.units.get(name, _NOTHING)
 
-    def whole(self) -> list[str]:
-        """Return what changes with anything in the module."""
+    def identities(self) -> list[str]:
+        """Return the module's name and the identities of all units."""
         return [self.name, *(self.units[unit].identity for unit in sorted(self.units))]
 
     def methods(self, attributes: Iterable[str]) -> list[str]:
-        """Return its methods that an attribute of one of these names, or Python itself, can call.
+        """Return the methods with one of these names, and those that Python itself calls.
 
-        One that comes may take the place of an inherited one, though nothing else has changed.
+        A new one may override an inherited method, though nothing else has changed.
         """
         wanted = set(attributes)
         return sorted(
@@ -107,7 +107,7 @@ class Module:
         )
 
 
-def _taken_apart(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
+def _parse_units(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
     """Return units (identity, names, chains, attributes), and the other fields of `Module`."""
     tree = without_docstrings(source)
     functions: dict[str, list[ast.AST]] = {}
@@ -119,7 +119,7 @@ def _taken_apart(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
     for_itself = body.imports.keys() - {n for uses in used.values() for n in uses.names}
     found = {}
     for unit, uses in used.items():
-        # what is imported for what that does, not for its name, is the body's
+        # imports for side effects belong to the body
         names = uses.names | for_itself if unit == BODY else uses.names
         meaning = {
             n: "own" if n in functions else body.imports[n]
@@ -128,8 +128,8 @@ def _taken_apart(name: str, source: str, is_package: bool) -> tuple[Any, ...]:
         }
         dotted = [sorted(body.dotted)] if unit == BODY and body.dotted else []
         identity = digest([[normal_form(node) for node in nodes[unit]], meaning, *dotted])
-        facts = (uses.names, uses.chains, uses.attributes)
-        found[unit] = (identity, *(frozenset(fact) for fact in facts))
+        details = (uses.names, uses.chains, uses.attributes)
+        found[unit] = (identity, *(frozenset(detail) for detail in details))
     loaded = body.dotted | {".".join(filter(None, body.imports[n])) for n in for_itself}
     cached = {n for n, of in functions.items() if any(_has_cache(node) for node in of)}
     assigned = frozenset(_assigned(nodes[BODY][0]))
@@ -151,10 +151,10 @@ def _assigned(body: ast.AST) -> set[str]:
 
 
 class _Body(ast.NodeTransformer):
-    """Leaves functions and imports out of a module's body: they count where they are used.
+    """Remove functions and imports from a module's body: they count where they are used.
 
-    ``imports`` is what names mean that the body imports: local name → (module, symbol or "");
-    ``dotted`` are the modules of which it binds the first part only: ``import a.b``.
+    ``imports`` has the imports of the body: local name → (module, symbol or ""); ``dotted`` the
+    modules imported as ``import a.b``, which binds only the first part.
     """
 
     def __init__(self, functions: set[int], name: str, is_package: bool) -> None:
@@ -185,7 +185,7 @@ class _Body(ast.NodeTransformer):
 
 
 def _absolute(module: str, level: int, package: str) -> str:
-    """Return the name of a module that a package's module imports, ``..facts`` of level 2."""
+    """Return the absolute name of a module that is imported relatively from a package."""
     if not level:
         return module
     above = package.split(".")[: len(package.split(".")) - level + 1]
@@ -202,7 +202,7 @@ def _outside_of_functions(tree: ast.AST) -> Iterable[ast.AST]:
 
 
 class _Collector(ast.NodeVisitor):
-    """Gathers what code refers to; annotations do not run and are left out."""
+    """Collect the names that code refers to, without annotations, which do not run."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()

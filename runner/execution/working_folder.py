@@ -1,13 +1,13 @@
-"""The folder that a report is made in: what is the notebook's own, and what nobody may plant there.
+"""The temporary folder of a report in progress, guarded against tampering by its notebook.
 
 ::
 
-    .tmp-1f2e…/            becomes the report's folder when it is whole
+    .tmp-1f2e…/            becomes the report's folder when it is complete
         inputs.jsonl       what was read and what ran, appended while the notebook runs
-        work/              where the notebook works; it goes
+        work/              the notebook's current folder, removed at the end
 
-A notebook knows where it runs. Whatever it leaves beside its own folder, a link above all, must
-not lead the worker, which has more rights, to another place.
+A notebook knows where it runs. Anything that it leaves outside its own folder, especially a link,
+must not lead the worker, which has more rights, to another place.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from runner.kernel.warm.folders import remove
 INPUTS = "inputs.jsonl"
 
 
-class FolderMeddledWith(Exception):
-    """A notebook has put something else in the place of the folder that its report is made in."""
+class FolderTampered(Exception):
+    """A notebook has replaced the folder of its report in progress."""
 
 
 class WorkingFolder:
@@ -33,7 +33,7 @@ class WorkingFolder:
     ----------
     reports : Path
     prefix : str
-        Of its name.
+        Prefix of its name.
     """
 
     def __init__(self, reports: Path, prefix: str) -> None:
@@ -42,50 +42,50 @@ class WorkingFolder:
         self.record = self.path / INPUTS
         self.work.mkdir(parents=True)
         self.record.touch()
-        self._identity = self._is_now(self.path)
-        self._record = self._is_now(self.record)
+        self._identity = self._identity_of(self.path)
+        self._record = self._identity_of(self.record)
 
     @staticmethod
-    def _is_now(path: Path) -> tuple[int, int]:
+    def _identity_of(path: Path) -> tuple[int, int]:
         stat = os.lstat(path)
         return stat.st_dev, stat.st_ino
 
-    def settle(self) -> str:
-        """Take away what is not its own, when the notebook has run.
+    def clean_up(self) -> str:
+        """Remove foreign files after the notebook has run.
 
         Returns
         -------
         str
-            What the notebook has done to the folder that a report must not; empty where nothing.
+            How the notebook tampered with the folder; empty if it did not.
 
         Raises
         ------
         FolderMeddledWith
-            The folder is another one, or a link: nothing must be written there.
+            The folder was replaced by another one or a link: write nothing there.
         """
         try:
-            same = self._is_now(self.path) == self._identity
+            same = self._identity_of(self.path) == self._identity
         except FileNotFoundError:
-            self.path.mkdir()  # gone with all that is in it
-            return "the report removed the folder that it works in"
+            self.path.mkdir()  # removed with everything in it
+            return "the report removed its working folder"
         if not same:
-            raise FolderMeddledWith(f"{self.path} is not the folder that it was")
+            raise FolderTampered(f"the report replaced {self.path}")
         for found in self.path.iterdir():
             if found not in (self.work, self.record):
                 remove(found)
         if not os.path.lexists(self.work) or self.work.is_symlink() or not self.work.is_dir():
-            return "the report removed the folder that it works in"
-        if not os.path.lexists(self.record) or self._is_now(self.record) != self._record:
+            return "the report removed its working folder"
+        if not os.path.lexists(self.record) or self._identity_of(self.record) != self._record:
             remove(self.record)
             return "the report removed the record of what it read"
         return ""
 
     def take_records(self) -> tuple[Input, ...]:
-        """Return what the library has recorded while the notebook ran; its file goes."""
+        """Return the records that the library wrote while the notebook ran; remove their file."""
         records = read_records(self.record)
         self.record.unlink(missing_ok=True)
         return records
 
     def remove(self) -> None:
-        """Remove it with all that is in it, whatever it is now."""
+        """Remove the folder with everything in it, whatever it is now."""
         remove(self.path)

@@ -1,4 +1,4 @@
-"""Ingest: files that arrive become the stored files of their shots, or go to quarantine.
+"""Ingest: an arriving file becomes a stored file of its shot, or goes to quarantine.
 
 ::
 
@@ -8,17 +8,17 @@
 
 from runner.ingest.arrival import ingest_file
 from runner.ingest.context import Context
-from runner.ingest.day_index import index_days, shot_times
-from runner.ingest.days import day_problems, follow_shots, match_day, match_days
-from runner.ingest.incoming import Settling, scan
+from runner.ingest.days.day_index import index_days, shot_times
+from runner.ingest.days.day_logs import day_problems, match_day, match_days, rematch_shots
 from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, SourceMissing
 from runner.ingest.ingest_outcome import Outcome
-from runner.ingest.intake import Intake
 from runner.ingest.layout import DataFolders, Layout
-from runner.ingest.leftovers import remove_leftovers
+from runner.ingest.parsing.shot_number import shot_in
+from runner.ingest.raw_files.intake import Intake
+from runner.ingest.raw_files.leftovers import remove_leftovers
+from runner.ingest.raw_files.settling import Settling, scan
 from runner.ingest.registry import Converter, converters
 from runner.ingest.settings import IngestSettings
-from runner.ingest.shot_number import shot_in
 
 __all__ = [
     "Context",
@@ -35,11 +35,11 @@ __all__ = [
     "SourceMissing",
     "converters",
     "day_problems",
-    "follow_shots",
     "index_days",
     "ingest_file",
     "match_day",
     "match_days",
+    "rematch_shots",
     "remove_leftovers",
     "scan",
     "shot_in",

@@ -1,8 +1,8 @@
-"""A file arrives: it is stored, known, waiting, pending or in quarantine; never half of anything.
+"""Ingest one file: it ends stored, known, waiting, pending or in quarantine, never half stored.
 
-What it holds is looked at in a process of its own (:mod:`runner.ingest.processes`). Nothing is
-taken out of an incoming folder before what was made of it has been read back and compared; files
-elsewhere, also those behind a link in an incoming folder, are never moved or removed.
+A separate process reads the content (:mod:`runner.ingest.processes`). A file leaves an incoming
+folder only after the stored copy has been read back and compared. Files elsewhere, including those
+behind a link in an incoming folder, are never moved or removed.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
 from ishtar.plain_files import is_utf8, readable
 from ishtar.store import SourceFile
 from runner.ingest.conversion import Identity, Request, Verdict, convert
-from runner.ingest.incoming import lies_in
-from runner.ingest.ingest_errors import IngestStopped, SourceMissing, stopped
+from runner.ingest.ingest_errors import IngestStopped, SourceMissing, ingest_stopped
 from runner.ingest.ingest_outcome import Outcome
 from runner.ingest.layout import DataFolders, Layout
 from runner.ingest.processes import ConversionDied, convert_apart
-from runner.ingest.quarantine import put_aside, quarantine, taken
+from runner.ingest.raw_files.quarantine import archive_stored, move_to_folder, quarantine
+from runner.ingest.raw_files.settling import is_inside
+from runner.ingest.raw_files.source_hash import sha256_of
 from runner.ingest.settings import IngestSettings
-from runner.ingest.source_hash import sha256_of
 
-ORIGINALS = "originals"  # in data/: sources of which something could not be stored as it is
+ORIGINALS = "originals"  # in data/: sources that could not be stored completely as they are
 Progress = Callable[[int, int], None]
-"""Called with bytes read so far and bytes in total."""
+"""Called with the bytes read so far and the total."""
 
 
 def ingest_file(
@@ -44,10 +44,10 @@ def ingest_file(
     roots: Iterable[Path] = (),
     progress: Progress | None = None,
     unchanged_for_s: float | None = None,
-    apart: bool = True,
+    isolated: bool = True,
     cancelled: threading.Event | None = None,
 ) -> Outcome:
-    """Store a file for its shot, or say why not.
+    """Store a file for its shot, or return why not.
 
     Parameters
     ----------
@@ -60,29 +60,29 @@ def ingest_file(
     shot : int, optional
         Overrides the number in the file's name.
     salvage : bool
-        Take the whole part of a recording that was cut, marked as such.
+        Store the complete part of a truncated recording, and mark it as salvaged.
     incoming : bool
-        The file lies in the incoming folder: it is taken away once it is stored and verified (or
-        moved to quarantine), and may still be growing. Behind a link there it stays.
+        The file is in the incoming folder: it is removed once it is stored and verified (or moved
+        to quarantine), and may still be growing. A file behind a link there stays.
     roots : paths
-        Further folders where files arrive; names are told from there.
+        Further folders where files arrive; names are relative to them.
     progress : callable, optional
         See `Progress`.
     unchanged_for_s : float, optional
-        For how long the file has not changed (`Settling` knows). Who gives it will come again,
-        so that a file that is not whole waits, on a watched share too. By default the file's
-        time stamp says it, and only files in incoming folders wait.
-    apart : bool
-        Convert it in a process of its own, so that nothing that it does harms this one.
+        How long the file has not changed (from `Settling`). A caller who passes it will retry, so
+        an incomplete file waits, on a watched share too. By default the file's time stamp decides,
+        and only files in incoming folders wait.
+    isolated : bool
+        Convert in a separate process, so that a bad file cannot harm this one.
     cancelled : Event, optional
-        When it is set the conversion ends with `IngestStopped`.
+        Setting it ends the conversion with `IngestStopped`.
 
     Raises
     ------
     IngestStopped
         Disk full, no permission, network gone; nothing was lost.
     SourceMissing
-        There is no such file.
+        The file does not exist.
     """
     started = time.monotonic()
     path = Path(path)
@@ -96,7 +96,7 @@ def ingest_file(
         roots=tuple(roots),
         progress=progress,
         unchanged_for_s=unchanged_for_s,
-        apart=apart,
+        isolated=isolated,
         cancelled=cancelled,
     )
     try:
@@ -105,20 +105,20 @@ def ingest_file(
         raise
     except FileNotFoundError as error:
         if error.filename not in (path, str(path)):
-            raise stopped(str(path), error) from error
-        outcome = job.gone()
+            raise ingest_stopped(str(path), error) from error
+        outcome = job.vanished()
     except DamagedFile as error:
         raise IngestStopped(str(error), source=str(path)) from error
     except OSError as error:
         if isinstance(error, IshtarError):
             raise
-        raise stopped(str(path), error) from error
+        raise ingest_stopped(str(path), error) from error
     return replace(outcome, bytes=job.size, seconds=time.monotonic() - started)
 
 
 @dataclass(kw_only=True)
 class _Job:
-    """One file on its way."""
+    """The ingest of one file."""
 
     path: Path
     layout: DataFolders
@@ -129,42 +129,42 @@ class _Job:
     roots: tuple[Path, ...]
     progress: Progress | None
     unchanged_for_s: float | None
-    apart: bool
+    isolated: bool
     cancelled: threading.Event | None
     size: int = 0
 
     def run(self) -> Outcome:
         if self.path.is_dir():
-            raise SourceMissing(f"{self.path} is a folder: name the files in it")
+            raise SourceMissing(f"{self.path} is a folder: name the files in it instead")
         if self.path.exists() and not self.path.is_file():
-            raise SourceMissing(f"{self.path} is no ordinary file: leave it out")
+            raise SourceMissing(f"{self.path} is not a regular file: leave it out")
         self.identity = Identity.of(self.path)
         self.size = self.identity.size
-        verdict = self._convert() if is_utf8(str(self._name())) else _unwritable(self._name())
+        verdict = self._convert() if is_utf8(str(self._name())) else _not_utf8(self._name())
         if verdict.status == "stopped":
             raise IngestStopped(verdict.reason, source=str(self.path), code=verdict.errno)
         if verdict.status == "settings":
             raise WorkspaceError(verdict.reason)
         if verdict.status == "gone":
-            return self.gone()
+            return self.vanished()
         waits = verdict.status == "not whole" and self._may_wait
         if waits and self._age_s() < self.settings.truncated_wait_s:
             return self._outcome("waiting", reason=verdict.reason)
         if verdict.status in ("rejected", "not whole"):
             return self._quarantine(verdict)
-        if verdict.verified and not self._take_away(verdict):
+        if verdict.verified and not self._remove_source(verdict):
             return self._outcome("waiting", reason="it changed while it was read")
         if self.path.parent.resolve() == self.layout.quarantine.resolve():
-            taken(self.path)
+            archive_stored(self.path)
         return self._outcome(
             verdict.status, shots=verdict.shots, stored=verdict.stored, reason=verdict.reason
         )
 
-    def gone(self) -> Outcome:
-        """Return what a file that is not there any more means."""
+    def vanished(self) -> Outcome:
+        """Return the outcome of a file that no longer exists."""
         if not self.incoming:
-            raise SourceMissing(f"there is no file {self.path}: check its name")
-        return self._outcome("waiting", reason="it went away")
+            raise SourceMissing(f"{self.path} does not exist: check its name")
+        return self._outcome("waiting", reason="it disappeared")
 
     def _convert(self) -> Verdict:
         request = Request(
@@ -182,8 +182,8 @@ class _Job:
             if self.progress is not None:
                 self.progress(done, self.size)
 
-        if not self.apart:
-            return convert(request, _Here(report))
+        if not self.isolated:
+            return convert(request, _LocalListener(report))
         try:
             return convert_apart(request, report, self.cancelled)
         except ConversionDied as death:
@@ -197,7 +197,7 @@ class _Job:
 
     @property
     def _may_wait(self) -> bool:
-        """Whether somebody will come back to the file: it lies where files arrive."""
+        """Whether the file will be offered again: it is where files arrive."""
         return self.incoming or self.unchanged_for_s is not None
 
     def _age_s(self) -> float:
@@ -206,31 +206,31 @@ class _Job:
         return time.time() - self.identity.mtime_ns / 1e9
 
     @property
-    def _ours(self) -> bool:
-        """Whether the file may be taken away: it came to us, and is not behind a link."""
-        return self.incoming and lies_in(self.path, self.layout.incoming)
+    def _may_remove(self) -> bool:
+        """Whether the source may be removed: it arrived here, and is not behind a link."""
+        return self.incoming and is_inside(self.path, self.layout.incoming)
 
-    def _take_away(self, verdict: Verdict) -> bool:
-        """Remove the source, if it is ours; say no where it is not what was stored.
+    def _remove_source(self, verdict: Verdict) -> bool:
+        """Remove the source where allowed; return False if it is not what was stored.
 
-        One of which something was left out, or stored otherwise than it stands there, is kept.
+        A source that was stored incompletely or changed moves to ``data/originals`` instead.
         """
-        if not self._ours or self.settings.keep_incoming:
+        if not self._may_remove or self.settings.keep_incoming:
             return True
-        if Identity.of(self.path) != self.identity or not self._kept(verdict):
+        if Identity.of(self.path) != self.identity or not self._is_stored(verdict):
             return False
         if verdict.noted and verdict.target is not None:
             folder = self.layout.shots.parent / ORIGINALS / verdict.target.parent.name
             kept = folder / self.path.name
             if not kept.is_file() or sha256_of(kept) != verdict.sha256:
-                put_aside(self.path, folder)
+                move_to_folder(self.path, folder)
                 return True
         os.unlink(self.path)
         return True
 
-    def _kept(self, verdict: Verdict) -> bool:
-        """Say whether the stored file is there and says that it was made of this source."""
-        if verdict.target is None:  # a log of a day is kept as it came, and was compared
+    def _is_stored(self, verdict: Verdict) -> bool:
+        """Return whether the stored file exists and names this source as its origin."""
+        if verdict.target is None:  # a day log is kept as it arrived, and was compared
             return True
         origin = SourceFile(verdict.target).origin
         return (origin.size, origin.sha256) == (self.size, verdict.sha256)
@@ -240,7 +240,7 @@ class _Job:
             self.path,
             self.layout.quarantine,
             verdict.reason,
-            move=self._ours,
+            move=self._may_remove,
             sha256=verdict.sha256,
         )
         return self._outcome("quarantined", reason=verdict.reason, quarantined=place)
@@ -249,19 +249,19 @@ class _Job:
         return Outcome(status=status, source=self.path, **facts)
 
 
-def _unwritable(name: PurePath) -> Verdict:
-    """Refuse what neither a catalogue nor a page could name."""
+def _not_utf8(name: PurePath) -> Verdict:
+    """Refuse a name that neither the catalogue nor a page can show."""
     return Verdict(
         status="rejected",
         reason=f"its name or folder, {readable(str(name))!r}, is not in UTF-8: rename it",
     )
 
 
-class _Here:
-    """Listens to a conversion in this process, which leaves nothing behind that anyone could."""
+class _LocalListener:
+    """Listens to a conversion in this process."""
 
     def __init__(self, report: Callable[[int], None]) -> None:
         self.progress = report
 
     def writes(self, path: Path) -> None:
-        """Nothing is to be done: what is written here is removed here."""
+        """Do nothing: a conversion in this process removes its own temporary files."""

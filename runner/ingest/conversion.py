@@ -1,7 +1,7 @@
-"""What a file becomes: found out, converted, stored, compared; in a process of its own.
+"""Convert one file: recognise, read, store and compare it, in a separate process.
 
-This never moves or removes the source. It returns a `Verdict`, whatever the file holds, and
-:mod:`runner.ingest.arrival` acts on that.
+This never moves or removes the source. Whatever the file holds, it returns a `Verdict` for
+:mod:`runner.ingest.arrival` to act on.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from typing import Any, Literal, NamedTuple, Protocol
 from ishtar.errors import DamagedFile, IshtarError, WorkspaceError
 from ishtar.store import Origin, SourceFile, SourceWriter, problems
 from runner.ingest.context import Context
-from runner.ingest.days import follow_shot, ingest_day_log
-from runner.ingest.incoming import open_for_writing
-from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, stopped
+from runner.ingest.days.day_logs import ingest_day_log, rematch_shot
+from runner.ingest.ingest_errors import IngestStopped, NotWhole, Rejected, ingest_stopped
 from runner.ingest.layout import Layout, shot_folder, workspace_root
 from runner.ingest.limits import written_limit
-from runner.ingest.quarantine import quarantine
+from runner.ingest.parsing.shot_number import checked_shot, shot_in
+from runner.ingest.raw_files.quarantine import quarantine
+from runner.ingest.raw_files.settling import open_for_writing
+from runner.ingest.raw_files.source_hash import FollowingHash, sha256_of, sha256_of_prefixes
 from runner.ingest.registry import HEAD_BYTES, Converter, converters
 from runner.ingest.settings import IngestSettings
-from runner.ingest.shot_number import checked_shot, shot_in
-from runner.ingest.source_hash import FollowingHash, sha256_of, sha256_of_beginnings
 
 log = logging.getLogger(__name__)
 
-SPACE_TO_SPARE = 64 << 20  # bytes; the catalogue and the reports want some, too
-Found = Literal[
+SPACE_TO_SPARE = 64 << 20  # bytes; the catalogue and the reports need some, too
+VerdictStatus = Literal[
     "stored", "known", "pending", "waiting", "rejected", "not whole", "gone", "stopped", "settings"
 ]
 
 
 class Identity(NamedTuple):
-    """What tells that a file is still the same, without reading it."""
+    """Detects a changed file without reading it."""
 
     inode: int
     size: int
@@ -46,29 +46,29 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> Identity:
-        """Return the identity that the file has now."""
+        """Return the current identity of a file."""
         stat = path.stat()
         return cls(stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A file to be converted.
+    """A file to convert.
 
     Attributes
     ----------
     path : Path
         The file.
     name : PurePath
-        Its name, with the folders that it lies in below the one where it arrived.
+        Its path relative to the folder where it arrived.
     identity : Identity
-        Of the file when it was looked at; if it is another later, the file has changed.
+        At the start; a different one later means that the file has changed.
     shot : int or None
         Overrides the number in its name.
     salvage : bool
-        Take what is whole of a recording that was cut.
+        Store the complete part of a truncated recording.
     may_wait : bool
-        Somebody will come back to the file, so that it may still be growing.
+        The file will be offered again, so it may still be growing.
     """
 
     path: Path
@@ -83,29 +83,28 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What was found and done.
+    """The result of a conversion.
 
     Attributes
     ----------
     status : str
-        As of `Outcome`; or why it was not stored: ``rejected``;
-        ``not whole``: it may be later; ``gone``; ``stopped``: disk, network or permissions;
-        ``settings``: those are wrong.
+        As in `Outcome`; or why it was not stored: ``rejected``; ``not whole``: still incomplete;
+        ``gone``; ``stopped``: disk, network or permissions; ``settings``: invalid ones.
     reason : str
         One line.
     target : Path or None
-        The stored file of this one; None for a log of a day.
+        The stored file; None for a day log.
     verified : bool
-        What was stored has been read back and compared.
+        The stored file has been read back and compared.
     noted : bool
-        The converter noted something: not all that the file holds may have been stored.
+        The converter left notes: some of the file may not have been stored.
     sha256 : str or None
-        Of the file, if it was read.
+        Of the source, if it was read.
     errno : int or None
         With ``stopped``.
     """
 
-    status: Found
+    status: VerdictStatus
     reason: str = ""
     shots: list[int] = field(default_factory=list)
     stored: list[Path] = field(default_factory=list)
@@ -121,17 +120,17 @@ class Changed(Exception):
 
 
 class Listener(Protocol):
-    """Hears how far a conversion is."""
+    """Receives the progress of a conversion."""
 
     def progress(self, done: int) -> None:
         """``done`` bytes of the source have been read."""
 
     def writes(self, path: Path) -> None:
-        """``path`` is being written, under a temporary name: left behind if the process dies."""
+        """``path`` is a temporary file being written, which stays behind if the process dies."""
 
 
 def convert(request: Request, listener: Listener) -> Verdict:
-    """Store a file, or say why not; whatever happens is in the verdict."""
+    """Store a file, or return why not; the verdict covers every failure."""
     work = _Conversion(request, listener)
     try:
         return work.run()
@@ -144,12 +143,12 @@ def convert(request: Request, listener: Listener) -> Verdict:
     except MemoryError:
         verdict = Verdict(
             status="rejected",
-            reason=f"its conversion needs more than {request.settings.memory_mb} MB of memory "
-            "([ingest] memory_mb)",
+            reason=f"its conversion needs more than {request.settings.memory_mb} MB of memory: "
+            "raise [ingest] memory_mb in ishtar.toml if the file is that large",
         )
     except FileNotFoundError as error:
         if str(error.filename) == str(request.path):
-            return Verdict(status="gone", reason="it went away")
+            return Verdict(status="gone", reason="it disappeared")
         verdict = _stopped(request, error)
     except WorkspaceError as error:
         verdict = Verdict(status="settings", reason=str(error))
@@ -164,14 +163,14 @@ def convert(request: Request, listener: Listener) -> Verdict:
 
 
 def _stopped(request: Request, error: OSError) -> Verdict:
-    told = stopped(str(request.path), error)
-    if told.errno == errno.EFBIG and (limit := written_limit()) is not None:
+    stop = ingest_stopped(str(request.path), error)
+    if stop.errno == errno.EFBIG and (limit := written_limit()) is not None:
         return Verdict(
             status="rejected",
-            reason=f"its {request.identity.size} bytes would become more than {limit >> 20} MB: "
-            "what it claims to hold cannot be in it",
+            reason=f"its {request.identity.size} bytes would expand to more than {limit >> 20} MB: "
+            "it cannot hold what it claims",
         )
-    return Verdict(status="stopped", reason=str(told), errno=told.errno)
+    return Verdict(status="stopped", reason=str(stop), errno=stop.errno)
 
 
 class _Conversion:
@@ -199,24 +198,24 @@ class _Conversion:
         target = shot_folder(self.layout, number) / f"{self.path.name}.h5"
         if target.exists() and (verdict := self._compare(number, target)) is not None:
             return verdict
-        self._want_space(target)
+        self._check_space(target)
         try:
             notes = self._convert(converter, number, target)
         except FileExistsError:  # another process was faster
-            waits = Verdict(status="waiting", reason="another process stores it")
+            waits = Verdict(status="waiting", reason="another process is storing it")
             return self._compare(number, target) or waits
         except BaseException:
-            with contextlib.suppress(OSError):  # no folder of a shot without files
+            with contextlib.suppress(OSError):  # leave no empty folder of a shot
                 target.parent.rmdir()
             raise
         return self._done("stored", number, target, [target], notes)
 
     def _done(
-        self, status: Found, shot: int, target: Path, stored: list[Path], notes: list[str]
+        self, status: VerdictStatus, shot: int, target: Path, stored: list[Path], notes: list[str]
     ) -> Verdict:
-        """Tell the day's logs of a stored file."""
-        # before the source is let go: killed between the two, the file comes again and is known
-        followed = follow_shot(self.layout, self.settings, shot, target)
+        """Match the day's logs to a stored file, and return the verdict."""
+        # before the source is removed: after a kill in between, the file is offered again as known
+        followed = rematch_shot(self.layout, self.settings, shot, target)
         return Verdict(
             status=status,
             shots=sorted({shot, *followed.shots}),
@@ -238,7 +237,7 @@ class _Conversion:
         if not head.strip(b"\0"):
             raise NotWhole("it begins with nothing but zeros")
         raise Rejected(
-            "its format is not known: add a converter for it ([ingest] converters in ishtar.toml)"
+            "its format is unknown: add a converter for it ([ingest] converters in ishtar.toml)"
         )
 
     def _matches(self, converter: Converter, head: bytes) -> bool:
@@ -248,10 +247,10 @@ class _Conversion:
             raise
         except Exception as error:
             log.info("%s of %s", converter.name, self.path, exc_info=True)
-            raise Rejected(f"converter {converter.name} cannot look at it: {error!r}") from error
+            raise Rejected(f"converter {converter.name} cannot inspect it: {error!r}") from error
 
     def _compare(self, shot: int, target: Path) -> Verdict | None:
-        """Return what the stored file of this name means for this one; None: store it."""
+        """Return the verdict where a file of this name is stored already; None: store this one."""
         try:
             stored = SourceFile(target).origin
         except DamagedFile as error:
@@ -260,11 +259,11 @@ class _Conversion:
         self.sha256 = self.sha256 or sha256_of(self.path)
         if stored.size != self.size or stored.sha256 != self.sha256:
             if self._completes(target, stored):
-                self._set_aside(target, f"the whole {self.path.name} came after a part of it")
+                self._set_aside(target, f"the complete {self.path.name} arrived after a part of it")
                 return None
             raise Rejected(
-                f"shot {shot} has another {self.path.name} already, stored {stored.arrived}; the "
-                "first stays: give this one another name if it is wanted too"
+                f"shot {shot} already has a different {self.path.name}, stored {stored.arrived}, "
+                "which stays: rename this file to store it too"
             )
         if found := list(problems(target)):
             self._set_aside(target, f"damaged: {found[0]}")
@@ -272,23 +271,25 @@ class _Conversion:
         return self._done("known", shot, target, [], ["stored before"])
 
     def _completes(self, target: Path, stored: Origin) -> bool:
-        """Say whether a part of this file is stored, that was salvaged when it was cut."""
+        """Return whether the stored file is a salvaged part of this one."""
         salvaged = "salvaged" in SourceFile(target).properties and not self.request.salvage
-        beginning = sha256_of_beginnings(self.path, [stored.size]) if salvaged else {}
+        beginning = sha256_of_prefixes(self.path, [stored.size]) if salvaged else {}
         return beginning.get(stored.size) == stored.sha256
 
     def _set_aside(self, target: Path, reason: str) -> None:
-        """Make room for a file that is stored again: the stored one is damaged, or a part of it."""
-        log.warning("%s is set aside, and %s stored again: %s", target, self.path.name, reason)
+        """Move a stored file that is damaged or incomplete out of the way of its replacement."""
+        log.warning(
+            "%s moves to quarantine, %s is stored again: %s", target, self.path.name, reason
+        )
         quarantine(target, self.layout.quarantine, reason, move=True)
 
-    def _want_space(self, target: Path) -> None:
+    def _check_space(self, target: Path) -> None:
         self.layout.shots.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.layout.shots).free
         if free < self.size + SPACE_TO_SPARE:
             raise IngestStopped(
                 f"ingest of {self.path.name} stopped: {free >> 20} MB free on {target.parent}, "
-                f"{(self.size + SPACE_TO_SPARE) >> 20} MB wanted; nothing was lost: free some "
+                f"{(self.size + SPACE_TO_SPARE) >> 20} MB needed; nothing was lost: free some "
                 "space, then start again",
                 source=str(self.path),
             )
@@ -331,7 +332,7 @@ class _Conversion:
         return context.notes
 
     def _call(self, converter: Any, context: Context) -> None:
-        """Run a converter: whatever it raises but errors of disk and network is a reason."""
+        """Run a converter: any exception but those of disk and network rejects the file."""
         try:
             converter.convert(self.path, context)
         except (Rejected, OSError, MemoryError):
@@ -364,6 +365,6 @@ def _check_date(date: Any, converter: Converter) -> None:
         good = False
     if not good:
         raise Rejected(
-            f"converter {converter.name} gives the date {date!r}: it must be ISO text in local "
-            "time, without a zone"
+            f"converter {converter.name} returned the date {date!r}: correct it to ISO text in "
+            "local time, without a zone"
         )

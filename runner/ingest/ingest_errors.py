@@ -6,7 +6,7 @@
     ├── IngestStopped (OSError)     nothing can be stored now: disk full, no permission
     ├── SourceMissing (FileNotFoundError)
     └── Rejected (ValueError)       this file cannot be stored: it goes to quarantine
-        └── NotWhole                … yet: it may be still growing, so it waits first
+        └── NotWhole                … yet: it may still be growing, so it waits first
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ishtar.plain_files import printable
 
 
 class IngestStopped(IshtarError, OSError):
-    """Nothing can be stored now; the source is where it was and no half file is left.
+    """Nothing can be stored now; the source is untouched and no partial file remains.
 
     Attributes
     ----------
     source : str
         The file that was being ingested.
     errno : int or None
-        What the operating system said.
+        From the operating system.
     """
 
     def __init__(self, message: str, *, source: str = "", code: int | None = None) -> None:
@@ -36,7 +36,7 @@ class IngestStopped(IshtarError, OSError):
 
 
 class SourceMissing(IshtarError, FileNotFoundError):
-    """There is no such file to ingest."""
+    """The file to ingest does not exist."""
 
 
 class Rejected(IshtarError, ValueError):
@@ -44,7 +44,7 @@ class Rejected(IshtarError, ValueError):
 
 
 class NotWhole(Rejected):
-    """The file ends too early, or somebody still writes it."""
+    """The file ends too early, or is still being written."""
 
 
 _ADVICE = {
@@ -52,17 +52,17 @@ _ADVICE = {
     errno.EDQUOT: "free some space or raise the quota",
     errno.EFBIG: "raise the limit on the size of files",
     errno.EROFS: "make the file system writable",
-    errno.EACCES: "give this user the permission",
-    errno.EPERM: "give this user the permission",
+    errno.EACCES: "give this user permission",
+    errno.EPERM: "give this user permission",
 }
 
 
-def stopped(source: str, error: OSError) -> IngestStopped:
-    """Return what to tell the operator about an error of disk, network or permissions."""
+def ingest_stopped(source: str, error: OSError) -> IngestStopped:
+    """Return the error for the operator after a failure of disk, network or permissions."""
     code = error.errno if error.errno is not None else _code_in(str(error))
     what = os.strerror(code) if code else str(error).splitlines()[0]
     where = f" ({error.filename})" if error.filename else ""
-    advice = _ADVICE.get(code or 0, "see to it")
+    advice = _ADVICE.get(code or 0, "correct that")
     return IngestStopped(
         f"ingest of {source} stopped: {what}{where}; nothing was lost: {advice}, then start again",
         source=source,
@@ -71,7 +71,7 @@ def stopped(source: str, error: OSError) -> IngestStopped:
 
 
 def _code_in(text: str) -> int | None:
-    """Return the error number that HDF5 hides in its messages, if it is there."""
+    """Return the error number that HDF5 hides in its messages, if any."""
     for code in _ADVICE:
         if f"errno = {code}," in text or os.strerror(code) in text:
             return code
@@ -79,6 +79,6 @@ def _code_in(text: str) -> int | None:
 
 
 def one_line(text: str) -> str:
-    """Return a text of the file as a message can show it."""
+    """Return a text of a file, shortened and made printable for a message."""
     text = printable(text[:81])
     return text if len(text) <= 80 else text[:77] + "…"

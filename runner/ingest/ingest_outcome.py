@@ -18,18 +18,18 @@ class Outcome:
     Attributes
     ----------
     status : str
-        ``stored``; ``known``: the same bytes were stored before; ``waiting``: not whole yet, try
-        again; ``quarantined``; ``pending``: a day's log of which no pulse fits a shot so far.
+        ``stored``; ``known``: the same bytes were stored before; ``waiting``: still incomplete, try
+        again; ``quarantined``; ``pending``: a day log without a pulse that matches a shot so far.
     source : Path
-        The file as it was given.
+        The file that arrived.
     shots : list of int
         The shots that it is, or was, stored for.
     reason : str
-        Why it was not stored, or what else should be known; may be empty.
+        Why it was not stored, or other notes; may be empty.
     stored : list of Path
-        The files that were written in ``data/shots`` because of it.
+        The files written in ``data/shots`` because of it.
     quarantined : Path or None
-        Where it is now.
+        Its place in quarantine.
     bytes : int
         Size of the source.
     seconds : float
@@ -47,5 +47,5 @@ class Outcome:
 
     @property
     def name(self) -> str:
-        """The file's name, as text that can be written in any case."""
+        """The file's name, as text that can always be encoded."""
         return readable(self.source.name)

@@ -1,4 +1,4 @@
-"""Where ingest reads and writes: the data folders of a workspace."""
+"""The data folders of a workspace that ingest reads and writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class DataFolders(Protocol):
-    """What ingest wants to know of a workspace."""
+    """The folders of a workspace that ingest needs."""
 
     @property
     def incoming(self) -> Path:
@@ -16,7 +16,7 @@ class DataFolders(Protocol):
 
     @property
     def quarantine(self) -> Path:
-        """Where files go that cannot be used, each with its reason."""
+        """The unusable files, each with its reason."""
 
     @property
     def shots(self) -> Path:
@@ -29,7 +29,7 @@ class DataFolders(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The folders of a workspace, as `DataFolders` asks for."""
+    """The `DataFolders` of a workspace."""
 
     incoming: Path
     quarantine: Path
@@ -49,7 +49,7 @@ class Layout:
 
     @classmethod
     def like(cls, folders: DataFolders) -> Layout:
-        """Return the folders of anything that has them, as plain data."""
+        """Return a copy of any `DataFolders` as plain data."""
         return cls(
             incoming=folders.incoming,
             quarantine=folders.quarantine,
@@ -64,5 +64,5 @@ def shot_folder(layout: DataFolders, shot: int) -> Path:
 
 
 def workspace_root(layout: DataFolders) -> Path:
-    """Return the folder of ``ishtar.toml``, which ``data/shots`` is in."""
+    """Return the root of the workspace, where ``ishtar.toml`` is."""
     return layout.shots.parent.parent

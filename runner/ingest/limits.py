@@ -1,4 +1,4 @@
-"""What the process that converts a file may take: memory, disk, and life without its server."""
+"""Limits of a conversion process: memory, size of files, and the lifetime of its server."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-GROWTH = 64  # times its size: what a file may become on the disk, beside
+GROWTH = 64  # a stored file may be this many times as large as its source, plus GROWTH_FROM
 GROWTH_FROM = 256 << 20  # bytes
 
 _written_limit: int | None = None
 
 
 def die_with(parent: int) -> None:
-    """End when the parent ends, however that comes to its end; where the system offers it."""
+    """End when the parent ends, however it ends, where the system supports that."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    if os.getppid() != parent:  # it was quicker
+    if os.getppid() != parent:  # the parent ended before the call above
         os._exit(1)
 
 
 def limit_memory(megabytes: int) -> None:
-    """Refuse this process more memory than it has now and ``megabytes``."""
-    with contextlib.suppress(OSError, ValueError):  # no such file or limit on this system
+    """Limit the memory of this process to what it has now plus ``megabytes``."""
+    with contextlib.suppress(OSError, ValueError):  # this system has no such file or limit
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + megabytes * 1_000_000
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -35,7 +35,7 @@ def limit_memory(megabytes: int) -> None:
 
 
 def limit_written(source_bytes: int) -> None:
-    """Refuse this process to write a file that no source of this size can become."""
+    """Keep this process from writing a file larger than a source of this size can become."""
     global _written_limit
     limit = GROWTH * source_bytes + GROWTH_FROM
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -45,5 +45,5 @@ def limit_written(source_bytes: int) -> None:
 
 
 def written_limit() -> int | None:
-    """Return what `limit_written` has set, bytes; None where the system's own limit is lower."""
+    """Return the limit set by `limit_written`, bytes; None where the system's own is lower."""
     return _written_limit

@@ -1,9 +1,9 @@
-"""The server that forks a process for each file that is converted.
+"""A server that forks one process for each conversion.
 
     python -m runner.ingest.process_server SOCKET
 
-It has one thread and does nothing but fork, kill on demand and tell how processes ended. Its owner
-holds the other end of its standard input: when that closes, it ends with all that it has started.
+It has one thread, which only forks, kills on demand and reports how processes ended. Its owner has
+the other end of its standard input: when that closes, the server ends with all its children.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REPORT_EVERY_S = 0.2
 
 
 def serve(orders: socket.socket) -> None:
-    """Fork processes until the owner is gone."""
+    """Fork processes until the owner ends."""
     wake, wakeup = os.pipe()
     for number in (wake, wakeup):
         os.set_blocking(number, False)
@@ -56,11 +56,11 @@ def serve(orders: socket.socket) -> None:
 
 
 def _take(orders: socket.socket, endings: dict[int, Connection], own: tuple[int, int]) -> bool:
-    """Do what the owner orders; say no when nothing will come any more."""
+    """Carry out one order; return False at the end of the orders."""
     order, numbers, _, _ = socket.recv_fds(orders, 64, 2)
     if order.startswith(b"kill "):
         pid = int(order[5:])
-        if pid in endings:  # else it has ended, and the number may be another's
+        if pid in endings:  # else it has ended, and another process may have its number
             os.kill(pid, signal.SIGKILL)
         return True
     if len(numbers) != 2:
@@ -78,7 +78,7 @@ def _take(orders: socket.socket, endings: dict[int, Connection], own: tuple[int,
             _work(Connection(numbers[0]))
             code = 0
         finally:
-            os._exit(code)  # it must never go on as a second server
+            os._exit(code)  # the child must never continue as a second server
     os.close(numbers[0])
     endings[pid] = Connection(numbers[1], readable=False)
     with contextlib.suppress(OSError):
@@ -91,13 +91,13 @@ def _bury(endings: dict[int, Connection]) -> None:
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = found
             if ending := endings.pop(pid, None):
-                with contextlib.suppress(OSError):  # nobody asks any more
+                with contextlib.suppress(OSError):  # the owner has closed its end
                     ending.send(("exit", os.waitstatus_to_exitcode(status)))
                 ending.close()
 
 
 def _work(connection: Connection) -> None:
-    """Convert one file, in the child."""
+    """Convert one file in the child."""
     die_with(os.getppid())
     request: Request = connection.recv()
     limit_memory(request.settings.memory_mb)
@@ -105,32 +105,32 @@ def _work(connection: Connection) -> None:
     _send_logs(connection)
     try:
         verdict = convert(request, _Reports(connection))
-    except BaseException as error:  # whatever a converter raises ends this process only
+    except BaseException as error:  # any exception of a converter ends this process only
         verdict = Verdict(status="rejected", reason=f"its conversion failed: {error!r}")
     connection.send(("progress", request.identity.size))
     connection.send(("verdict", verdict))
 
 
 class _Reports:
-    """Tells the owner how far a conversion is, now and then."""
+    """Reports the progress of a conversion to the owner, every `REPORT_EVERY_S` at most."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._said = 0.0
 
     def progress(self, done: int) -> None:
-        """Send the bytes that were read, if that was not done just now."""
+        """Send the number of bytes read, unless a report was sent just now."""
         if time.monotonic() - self._said >= REPORT_EVERY_S:
             self._said = time.monotonic()
             self._connection.send(("progress", done))
 
     def writes(self, path: Path) -> None:
-        """Send what to remove if this process dies."""
+        """Send the temporary file to remove if this process dies."""
         self._connection.send(("writes", path))
 
 
 class _ToOwner(logging.Handler):
-    """Hands what is logged to the owner, which knows where it belongs."""
+    """Passes log records to the owner, whose handlers are configured."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(logging.INFO)
@@ -151,18 +151,18 @@ def _send_logs(connection: Connection) -> None:
 
 
 def _preload() -> None:
-    """Import what the built-in converters import late."""
+    """Import what the built-in converters import lazily."""
     import hdf5plugin  # noqa: F401
     import nptdms.reader  # noqa: F401
 
     for _ in converters():
         pass
     gc.collect()
-    gc.freeze()  # a collection in a child need not touch, and so copy, what is shared
+    gc.freeze()  # so that a collection in a child does not copy shared pages
 
 
 def main(number: str) -> None:
-    """Serve at a socket that the owner has made."""
+    """Serve on a socket created by the owner."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _preload()
     serve(socket.socket(fileno=int(number)))

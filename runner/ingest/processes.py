@@ -1,9 +1,8 @@
-"""A process for each file that is converted, with limits: what is in a file harms no other.
+"""One process with limits for each conversion, so that a bad file harms no other.
 
-The processes are forked from a server that has imported what converters need
-(:mod:`runner.ingest.process_server`), so that one costs some milliseconds. A file whose process
-crashed, or was at work for too long, has a reason; one whose process was killed from outside is
-tried once more, since nothing says that it was to blame.
+A server with the imports of the converters (:mod:`runner.ingest.process_server`) forks them, so one
+costs a few milliseconds. A file whose process crashes or hangs is rejected. A process killed from
+outside is tried once more, because the file may not be to blame.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ LOOK_EVERY_S = 0.5
 
 
 class ConversionDied(Exception):
-    """The process of a file came to no end of its own; the text is the reason."""
+    """The process of a file crashed or was ended; the text is the reason."""
 
 
 class _ServerGone(Exception):
-    """The server ended, and all its processes with it."""
+    """The server ended, with all its processes."""
 
 
 class _Server:
@@ -50,11 +49,11 @@ class _Server:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "runner.ingest.process_server", str(theirs.fileno())],
-                stdin=subprocess.PIPE,  # its end is how the server learns of ours
+                stdin=subprocess.PIPE,  # closes when this process ends, which ends the server
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-                start_new_session=True,  # a Ctrl-C at the terminal is for us
+                start_new_session=True,  # Ctrl-C in the terminal is only for this process
             )
         self._orders = ours
         self._sending = threading.Lock()
@@ -64,7 +63,7 @@ class _Server:
         return self._process.poll() is None
 
     def begin(self) -> tuple[Connection, Connection]:
-        """Fork a process; return its connection, and one that tells of its end."""
+        """Fork a process; return its connection, and one that reports its end."""
         ours, theirs = socket.socketpair()
         told, tells = os.pipe()
         try:
@@ -79,12 +78,12 @@ class _Server:
         return Connection(ours.detach()), Connection(told, writable=False)
 
     def kill(self, pid: int) -> None:
-        """Let the server kill one of its processes, which alone knows that it is still that."""
+        """Let the server kill one of its processes: only it knows that the pid is still valid."""
         with self._sending, contextlib.suppress(OSError):
             self._orders.send(b"kill %d" % pid)
 
     def close(self) -> None:
-        """End the server, and whatever it still does."""
+        """End the server and all its processes."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._orders.close()
@@ -112,7 +111,7 @@ def _running_server() -> _Server:
 
 
 def close_processes() -> None:
-    """End the server with all conversions in progress; the next file starts another one."""
+    """End the server and all its conversions; the next file starts a new server."""
     global _server
     with _lock:
         if _server is not None and _owner == os.getpid():
@@ -126,14 +125,14 @@ def convert_apart(
     progress: Callable[[int], None],
     cancelled: threading.Event | None = None,
 ) -> Verdict:
-    """Convert a file in a process of its own.
+    """Convert a file in a separate process.
 
     Raises
     ------
     ConversionDied
         The process crashed, hung or needed too much: the file is to blame.
     IngestStopped
-        It was cancelled; or processes cannot be started, or end from outside again and again.
+        It was cancelled, or processes cannot be started or are killed repeatedly.
     """
     cancelled = cancelled or threading.Event()
     why = ""
@@ -141,14 +140,14 @@ def convert_apart(
         try:
             return _once(_running_server(), request, progress, cancelled)
         except _ServerGone:
-            why = "the server of conversions ended"
+            why = "the conversion server ended"
         except _Killed as killed:
             why = str(killed)
         if cancelled.is_set():
             why = "it was cancelled"
             break
-    if "SIGKILL" in why:  # twice: it is what takes the memory, then
-        raise ConversionDied(f"{why}: is there memory for it?")
+    if "SIGKILL" in why:  # twice: then this file exhausts the memory
+        raise ConversionDied(f"{why}: check that there is enough memory for it")
     raise IngestStopped(
         f"ingest of {request.path.name} stopped: {why}; nothing was lost: start again",
         source=str(request.path),
@@ -174,7 +173,7 @@ def _once(
         hung = killed = False
         exit_code: int | None = None
         temporary: Path | None = None
-        with contextlib.suppress(OSError):  # it ended before it listened: how, comes below
+        with contextlib.suppress(OSError):  # it ended at once: the loop below learns how
             connection.send(request)
         sources = [connection, ending]
         while True:
@@ -201,9 +200,9 @@ def _once(
                         exit_code = code
                         sources.remove(ending)
                     case _:
-                        sources.remove(source)  # it is at its end
+                        sources.remove(source)  # closed
             if exit_code is not None and connection in sources and not connection.poll():
-                sources.remove(connection)  # something that it has started holds it open
+                sources.remove(connection)  # a child of the process keeps it open
             if not sources:
                 if verdict is not None:
                     return verdict
@@ -222,7 +221,7 @@ def _receive(connection: Connection) -> Any:
 
 
 def _remove(temporary: Path) -> None:
-    """Remove what a process that died has left, and a shot's folder that was made for it."""
+    """Remove the temporary file of a dead process, and the shot's folder if it is empty."""
     temporary.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         temporary.parent.rmdir()
@@ -231,8 +230,8 @@ def _remove(temporary: Path) -> None:
 def _death(code: int, hung: bool, patience: float) -> Exception:
     if hung:
         return ConversionDied(
-            f"its conversion came no further for {patience:.3g} s and was ended "
-            "([ingest] timeout_s): is it damaged, or that large?"
+            f"its conversion made no progress for {patience:.3g} s and was ended: check the file "
+            "for damage, or raise [ingest] timeout_s in ishtar.toml"
         )
     if code in _KILLED:
         return _Killed(f"its conversion was ended from outside ({signal.Signals(-code).name})")

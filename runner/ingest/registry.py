@@ -1,11 +1,12 @@
-"""The converters: one for each kind of file that arrives. A facility can add its own.
+"""The converters: one for each file format. A facility can add its own.
 
 ``ishtar.toml``::
 
     [ingest]
     converters = ["our_scope:ScopeFile"]      # our_scope.py in the workspace, or installed
 
-or an entry point in the group ``ishtar.converters``. They are asked first, in that order.
+or an entry point in the group ``ishtar.converters``. These come before the built-in ones, in that
+order.
 """
 
 from __future__ import annotations
@@ -24,45 +25,47 @@ from runner.ingest.context import Context
 
 HEAD_BYTES = 4096
 BUILT_IN = (
-    "runner.ingest.tdms:Tdms",
-    "runner.ingest.lvm:Lvm",
-    "runner.ingest.h5archive:H5Archive",
-    "runner.ingest.generatorlog:GeneratorLog",
-    "runner.ingest.datecsv:DateCsv",
+    "runner.ingest.tdms.tdms_converter:Tdms",
+    "runner.ingest.lvm.lvm_converter:Lvm",
+    "runner.ingest.hdf5.h5archive:H5Archive",
+    "runner.ingest.generatorlog.generatorlog_converter:GeneratorLog",
+    "runner.ingest.datecsv.datecsv_converter:DateCsv",
 )
 
 
 class Converter(Protocol):
-    """Turns one kind of source file into channels, attributes and properties.
+    """Turns one file format into channels, attributes and properties.
 
-    A converter has no state; ``name`` and ``version`` go into every file that it made.
+    A converter has no state; ``name`` and ``version`` go into every file that it makes.
     """
 
     name: str
     version: str
 
     def matches(self, path: Path, head: bytes) -> bool:
-        """Say whether this is such a file, by its first `HEAD_BYTES`; by its name last."""
+        """Return whether the file has this format: by its first `HEAD_BYTES`, or else its name."""
 
     def convert(self, path: Path, context: Context) -> None:
-        """Read the file once and give what it holds to the context.
+        """Read the file once and store its content through the context.
 
         Raises
         ------
         NotWhole
             It ends too early.
         Rejected
-            It cannot be used; the text says why. Any other exception has the same effect.
+            It cannot be used; the text is the reason. Any other exception has the same effect.
         """
 
 
 def converters(names: tuple[str, ...] = (), folder: Path | None = None) -> Iterator[Converter]:
-    """Yield a facility's own converters (``"module:Class"``), installed ones, the built-in ones.
+    """Yield a facility's own converters (``"module:Class"``), then installed and built-in ones.
 
     Parameters
     ----------
     names : tuple of str
-        From the settings; ``folder`` is where their modules are looked for first.
+        From the settings.
+    folder : Path, optional
+        Searched first for their modules.
     """
     for name in names:
         yield _load(name, folder)
@@ -74,7 +77,7 @@ def converters(names: tuple[str, ...] = (), folder: Path | None = None) -> Itera
 
 @cache
 def _installed() -> tuple[Any, ...]:
-    return tuple(entry_points(group="ishtar.converters"))  # looks into every installed package
+    return tuple(entry_points(group="ishtar.converters"))  # slow: scans all installed packages
 
 
 def _load(name: str, folder: Path | None) -> Any:
@@ -83,8 +86,8 @@ def _load(name: str, folder: Path | None) -> Any:
         return getattr(_module(module_name, folder), class_name)()
     except (ImportError, AttributeError, SyntaxError, TypeError) as error:
         raise WorkspaceError(
-            f"converter {name!r} cannot be loaded ({error}); [ingest] converters in ishtar.toml "
-            "wants 'module:Class', the module beside ishtar.toml or installed"
+            f"converter {name!r} cannot be loaded ({error}): correct [ingest] converters in "
+            "ishtar.toml to 'module:Class', with the module next to ishtar.toml or installed"
         ) from error
 
 
@@ -92,7 +95,7 @@ def _module(name: str, folder: Path | None) -> Any:
     file = folder / f"{name}.py" if folder is not None else None
     if file is None or not file.is_file():
         return importlib.import_module(name)
-    # under a name of its own: two workspaces may have different modules of the same name
+    # a unique name: two workspaces may have different modules of the same name
     unique = f"ishtar_converters.{abs(hash(file.resolve())):x}.{name}"
     if unique not in sys.modules:
         spec = importlib.util.spec_from_file_location(unique, file)

@@ -1,4 +1,4 @@
-"""What a workspace may set about ingest."""
+"""Settings of ingest in a workspace."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ class IngestSettings:
     Parameters
     ----------
     settle_s : float
-        A file in an incoming folder is taken for whole when it has not changed for so long, s.
+        A file in an incoming folder counts as complete after this time without a change, s.
     truncated_wait_s : float
-        A file that is not whole waits for so long, s, then goes to quarantine.
+        An incomplete file waits this long, s, then goes to quarantine.
     max_shot : int
-        The highest shot number that can be right.
+        The highest valid shot number.
     shot_pattern : str
-        How names of files give their shot: a regular expression with a group ``shot``, and a group
-        ``year`` where shots count anew each year; empty: the only number that can be one.
+        Finds the shot in a file's name: a regular expression with a group ``shot``, and a group
+        ``year`` where shot numbers restart each year; empty: the only number that can be a shot.
     shots_per_year : int
-        With a ``year`` in the pattern shot 42 of 2026 is 2026 × this + 42.
+        With a ``year`` in the pattern, shot 42 of 2026 is 2026 × this + 42.
     keep_incoming : bool
-        Leave files in the incoming folder after they were stored and verified.
+        Leave files in the incoming folder after they are stored and verified.
     converters : tuple of str
-        Converters of this facility, ``"module:Class"``, asked before the built-in ones.
+        Converters of this facility, ``"module:Class"``, tried before the built-in ones.
     timezone : str
         IANA name of the zone of the shots' local times, for files that state UTC; empty: this
         computer's.
     timeout_s : float
-        The conversion of a file is ended when it came no further for so long, s, and a second more
-        for each 5 MB that the file has.
+        A conversion without progress ends after this time, s, plus one second for each 5 MB of the
+        file.
     memory_mb : int
-        The conversion of a file may take so much memory, MB.
+        Memory limit of a conversion, MB.
     generator_clock_offset_s : float
         Shot time = generator time + this, s.
     generator_tolerance_s : float
-        A pulse belongs to a shot if some of it lies within so many seconds of the shot's trigger.
+        A pulse belongs to a shot if part of it is within this time of the shot's trigger, s.
     generator_threshold_w : float
         The generator is on above this forward power, W.
     generator_gap_s : float
-        Two pulses are at least so far apart, s; shorter dips belong to one pulse.
+        Shortest gap between two pulses, s; a shorter dip is part of one pulse.
     """
 
     settle_s: float = 2.0
@@ -62,7 +62,7 @@ class IngestSettings:
 
     def __post_init__(self) -> None:
         if self.timeout_s <= 0 or self.memory_mb <= 0:
-            raise ValueError("timeout_s and memory_mb must be above 0")
+            raise ValueError("timeout_s and memory_mb must be greater than 0")
         if self.shots_per_year < 2:
             raise ValueError(f"shots_per_year = {self.shots_per_year} must be 2 or more")
         if not self.shot_pattern:
@@ -71,7 +71,7 @@ class IngestSettings:
             groups = re.compile(self.shot_pattern).groupindex
         except re.error as error:
             raise ValueError(
-                f"shot_pattern = {self.shot_pattern!r} is no regular expression ({error})"
+                f"shot_pattern = {self.shot_pattern!r} is not a regular expression ({error})"
             ) from error
         if "shot" not in groups or not groups.keys() <= {"shot", "year"}:
             raise ValueError(
@@ -81,5 +81,5 @@ class IngestSettings:
 
     @property
     def counts_by_year(self) -> bool:
-        """Whether shots count anew each year."""
+        """Whether shot numbers restart each year."""
         return "(?P<year>" in self.shot_pattern

@@ -74,14 +74,13 @@ def _remembered_layout(
         if text.get_wrap():  # then it depends on where it is
             return measure(text, renderer)
         said = (
+            text,
             text.get_text(),
             hash(text.get_fontproperties()),
             text.get_horizontalalignment(),
             text.get_verticalalignment(),
             text.get_rotation(),
             text.get_rotation_mode(),
-            text._get_multialignment(),  # type: ignore[attr-defined]
-            text._linespacing,  # type: ignore[attr-defined]
             text.get_usetex(),
             text.get_parse_math(),
             _dpi(text),

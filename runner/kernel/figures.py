@@ -30,13 +30,9 @@ def prepare(shell: Any) -> None:
     if os.environ.get("MPLBACKEND", INLINE) != INLINE:
         return
     import matplotlib.pyplot as plt
-    from IPython.core.pylabtools import activate_matplotlib
     from matplotlib.figure import Figure
-    from matplotlib_inline.backend_inline import configure_inline_support
 
-    # what the backend does where it is imported in the kernel, and not before
-    activate_matplotlib(INLINE)
-    configure_inline_support(shell, INLINE)
+    shell.enable_matplotlib("inline")
     plt.uninstall_repl_displayhook()  # draws all open figures after each cell, to no screen
     shell.display_formatter.formatters["image/png"].for_type(Figure, png)
 

@@ -6,9 +6,10 @@ take no notice of the kernels, profiles and startup files that a user has instal
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
@@ -17,29 +18,19 @@ from jupyter_client.manager import AsyncKernelManager
 from runner.kernel.cold import START, TEMPORARY
 from runner.kernel.warm.folders import private_folder
 from runner.kernel.warm.owner import kernel_environment
-from runner.kernel.warm.provisioner import WarmProvisioner
 
 STREAMS = "runner.kernel.streams.PromptStream"
+_SILENT = logging.Logger("kernels", logging.CRITICAL)  # a failure is raised, and told once
 
 
 class PrivateKernelManager(AsyncKernelManager):
     """A kernel with this very Python, for one notebook."""
 
+    started_by: ClassVar[dict[str, Any]] = {}  # jupyter_client's words for who starts it
+
     def __init__(self, **kw: Any) -> None:
         # One for all reports of a process: each has threads, which take long to start and to end.
-        super().__init__(context=zmq.asyncio.Context.instance(), **kw)
-
-    async def _start(self, **kw: Any) -> None:
-        """Start the kernel as the base class does, which sleeps 10 ms then for its own tests."""
-        self._attempted_start = True
-        command, kw = await self._async_pre_start_kernel(**kw)
-        await self._async_launch_kernel(command, **kw)
-        await self._async_post_start_kernel(**kw)
-
-    start_kernel = _start
-
-    def _connect_control_socket(self) -> None:
-        """Do nothing: a kernel of ours is never asked to end, it is ended."""
+        super().__init__(context=zmq.asyncio.Context.instance(), log=_SILENT, **kw)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -52,6 +43,7 @@ class PrivateKernelManager(AsyncKernelManager):
             ],
             display_name="Python 3",
             language="python",
+            metadata=self.started_by,
         )
 
     def environment(self, process: Mapping[str, str]) -> dict[str, str]:
@@ -65,9 +57,9 @@ class PrivateKernelManager(AsyncKernelManager):
 class WarmKernelManager(PrivateKernelManager):
     """Leases a kernel that is ready."""
 
-    def __init__(self, **kw: Any) -> None:
-        super().__init__(**kw)
-        self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
+    started_by: ClassVar[dict[str, Any]] = {
+        "kernel_provisioner": {"provisioner_name": "ishtar-warm"}
+    }
 
     def write_connection_file(self, **kwargs: Any) -> None:
         """Do nothing: the kernel runs already and nobody else needs to find it."""

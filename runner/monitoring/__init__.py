@@ -1,1 +1,1 @@
-"""What goes on, told for people and machines: logs, progress of reports, status."""
+"""Logs, the progress of reports and the status, for people and machines."""

@@ -1,4 +1,4 @@
-"""Logs: lines for people, or one JSON object a line, with the shot and the job they are about.
+"""Logs as text lines or as JSON objects, one per line, with their shot and job.
 
 ::
 
@@ -30,7 +30,7 @@ _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingPr
 
 
 def about(subject: Subject, template: str = "") -> dict[str, object]:
-    """Return the fields of what a line is about."""
+    """Return the log fields of a subject and template."""
     fields: dict[str, object] = {"subject": subject.key}
     if subject.scope == "shot":
         fields["shot"] = subject.number
@@ -41,7 +41,7 @@ def about(subject: Subject, template: str = "") -> dict[str, object]:
 
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
-    """Give every line that is logged in the block these fields; inner blocks add theirs."""
+    """Add fields to every line logged in the block; inner blocks add theirs."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -50,10 +50,10 @@ def bound(**fields: object) -> Iterator[None]:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and what it is about."""
+    """Format a record as one JSON object: time (UTC), level, logger, message, subject."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record."""
+        """Return the line for a record."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, object] = {
             "time": f"{when}.{int(record.msecs):03d}Z",
@@ -70,7 +70,7 @@ class JsonLines(logging.Formatter):
 
 
 class Handler(logging.StreamHandler[TextIO]):
-    """Writes to standard error, whatever that is when a line comes."""
+    """Write to the current standard error, even if it is replaced later."""
 
     def __init__(self, form: Form) -> None:
         logging.Handler.__init__(self)  # the stream is a property
@@ -83,12 +83,12 @@ class Handler(logging.StreamHandler[TextIO]):
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
-        """Standard error as it is now."""
+        """The current standard error."""
         return sys.stderr
 
 
 def configure(form: Form, level: int = logging.WARNING) -> None:
-    """Log to standard error in this form; a second call takes the place of the first."""
+    """Log to standard error in this form; a second call replaces the first."""
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h, Handler)]:
         root.removeHandler(handler)
@@ -100,6 +100,6 @@ def configure(form: Form, level: int = logging.WARNING) -> None:
 
 
 def configured() -> Form | None:
-    """Return the form that logs have, None where this process was not told."""
+    """Return the form of the logs, None if this process has not configured them."""
     forms = [h.form for h in logging.getLogger().handlers if isinstance(h, Handler)]
     return forms[0] if forms else None

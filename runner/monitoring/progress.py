@@ -1,9 +1,8 @@
-"""Which cell a report is at, as its worker tells: a small file for each report that is being made.
+"""The progress of reports: one small file, written by its worker, for each report in progress.
 
-``data/running/00012~langmuir.json``, written when a phase or a cell begins and removed when the
-report is done. It goes through the file system, as everything between workers and whoever watches
-them does, so that a worker on another machine is seen like one of this. A killed worker leaves its
-file; who reads them takes only those of reports that are known to run.
+``data/running/00012~langmuir.json`` is written when a phase or a cell begins and removed when the
+report is done. Files make workers on other machines visible like those on this one. A killed worker
+leaves its file behind, so readers ignore files of reports that are not known to be running.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ Kind = Literal["", "rerun", "trial"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AtWork:
-    """How far a worker is with a report.
+class Progress:
+    """The progress of a worker with a report.
 
     Attributes
     ----------
-    kind : what a person asked for beside the official report: ``rerun``, ``trial``; or empty.
+    kind : ``rerun`` or ``trial`` if a user asked for it; empty for the official report.
     since : when the worker began, Unix time in s, by its own clock.
     phase : phase of the run, named as in the receipt; ``cells`` while the notebook runs.
     cell, cells : which code cell runs, from 1, of how many; 0 before the first.
@@ -58,59 +57,59 @@ class AtWork:
     cell_since: float
 
 
-class Telling:
-    """Writes how far one report is; what cannot be written is no reason to end a report."""
+class ProgressWriter:
+    """Write the progress of one report; a write error does not end the report."""
 
-    def __init__(self, path: Path, at_work: AtWork) -> None:
+    def __init__(self, path: Path, progress: Progress) -> None:
         self._path = path
-        self._at_work = at_work
-        self._can = True
-        self._room = 0  # length of the file
+        self._progress = progress
+        self._writable = True
+        self._size = 0  # length of the file
 
     def phase(self, name: str) -> None:
-        """Tell that a phase begins."""
-        self._write(replace(self._at_work, phase=name, cell_since=time.time()))
+        """Record that a phase begins."""
+        self._write(replace(self._progress, phase=name, cell_since=time.time()))
 
     def cell(self, number: int, of: int) -> None:
-        """Tell that a code cell begins, the first being 1."""
+        """Record that a code cell begins, counted from 1."""
         self._write(
-            replace(self._at_work, phase="cells", cell=number, cells=of, cell_since=time.time())
+            replace(self._progress, phase="cells", cell=number, cells=of, cell_since=time.time())
         )
 
-    def _write(self, at_work: AtWork) -> None:
-        self._at_work = at_work
-        if not self._can:
+    def _write(self, progress: Progress) -> None:
+        self._progress = progress
+        if not self._writable:
             return
         try:
-            self._put(json.dumps(asdict(at_work)).encode())
+            self._put(json.dumps(asdict(progress)).encode())
         except OSError as error:
-            self._can = False
-            logger.warning("nobody can see how far this report is: %s", error)
+            self._writable = False
+            logger.warning("cannot write the progress of this report: %s", error)
 
     def _put(self, text: bytes) -> None:
-        # Over the old text, once there is one: to rename a file over another makes ext4 write it to
-        # the disk, several times in a report of a few milliseconds. Who reads half of each sees no
-        # report, for that moment.
+        # Overwrite an existing file in place: renaming one file over another makes ext4 flush it
+        # to the disk, several times in a report of a few milliseconds. A reader that gets half of
+        # each text sees no report for that moment.
         with contextlib.suppress(FileNotFoundError):
-            if len(text) <= self._room:
+            if len(text) <= self._size:
                 with self._path.open("r+b", buffering=0) as file:
-                    file.write(text.ljust(self._room))
+                    file.write(text.ljust(self._size))
                 return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._room = len(text) + SPARE_BYTES
-        write_passing(self._path, text.ljust(self._room).decode())
+        self._size = len(text) + SPARE_BYTES
+        write_transient(self._path, text.ljust(self._size).decode())
 
 
 def kind_of(job: Job) -> Kind:
-    """Return what a job is beside the official report."""
+    """Return the kind of a job; empty for the official report."""
     return "rerun" if job.rerun else "trial" if job.reports else ""
 
 
 @contextmanager
-def following(workspace: Workspace, job: Job) -> Iterator[Telling]:
-    """Let others see how far a job is during the block; what is logged in it names the job."""
+def track_progress(workspace: Workspace, job: Job) -> Iterator[ProgressWriter]:
+    """Publish the progress of a job during the block and add the job to its log lines."""
     kind, now = kind_of(job), time.time()
-    at_work = AtWork(
+    progress = Progress(
         subject=job.subject.key,
         template=job.template,
         kind=kind,
@@ -123,40 +122,40 @@ def following(workspace: Workspace, job: Job) -> Iterator[Telling]:
     path = folder(workspace) / f"{name}.json"
     with logs.bound(**logs.about(job.subject, job.template)):
         try:
-            yield Telling(path, at_work)
+            yield ProgressWriter(path, progress)
         finally:
-            with contextlib.suppress(OSError):  # never there, or a share that is away
+            with contextlib.suppress(OSError):  # never written, or on an unmounted share
                 path.unlink()
 
 
 def folder(workspace: Workspace) -> Path:
-    """Return where workers tell how far they are."""
+    """Return the folder of the progress files."""
     return workspace.root / "data" / "running"
 
 
-def read_progress(workspace: Workspace) -> list[AtWork]:
-    """Return what workers tell, the first to begin first; those of killed workers, too."""
+def read_progress(workspace: Workspace) -> list[Progress]:
+    """Return the progress of all workers, killed ones included, by time of start."""
     found = []
     for path in folder(workspace).glob("[!.]*.json"):
         try:
-            found.append(AtWork(**json.loads(path.read_text(encoding="utf-8"))))
+            found.append(Progress(**json.loads(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError):
-            continue  # done meanwhile, or written by another version
+            continue  # done in the meantime, or written by another version
     return sorted(found, key=lambda a: (a.since, a.subject, a.template))
 
 
 def clear_progress(workspace: Workspace) -> None:
-    """Remove what killed workers left; for the holder of the coordinator's lock, before it begins.
+    """Remove the files of killed workers; only for the holder of the coordinator's lock.
 
-    What people make for themselves needs no lock and may be at work.
+    Keep those of reruns and previews, which need no lock and may still be running.
     """
-    for path in folder(workspace).glob("*.json"):  # with those that were being written
+    for path in folder(workspace).glob("*.json"):  # includes temporary files
         if path.stem.count("~") == 1:
             path.unlink(missing_ok=True)
 
 
-def write_passing(path: Path, text: str) -> None:
-    """Write a file that appears whole, but may be lost with the power: it says what is now."""
+def write_transient(path: Path, text: str) -> None:
+    """Write a file atomically but without fsync: transient state may be lost in a power cut."""
     temporary = temporary_path(path)
     try:
         temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The code of two executed notebooks of one template, as lines that went and lines that came."""
+"""The code of two executed notebooks of one template, compared line by line."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Literal
 from runner.render import untrusted
 from runner.render.notebook import PAPERMILL_CELL
 
-CELL = "# %%"  # how editors mark the beginning of a cell
-NOT_OF_THE_TEMPLATE = {"injected-parameters", PAPERMILL_CELL}
+CELL = "# %%"  # how editors mark the start of a cell
+ADDED_CELLS = {"injected-parameters", PAPERMILL_CELL}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodeLine:
-    """A line of a difference; ``place`` lines tell where the next ones are."""
+    """A line of a difference; ``place`` lines give the position of the next ones."""
 
     kind: Literal["place", "kept", "gone", "new"]
     text: str
@@ -28,20 +28,20 @@ def code_of(notebook: Path) -> list[str]:
     Raises
     ------
     UnreadableNotebook
-        It is no notebook.
+        It is not a notebook.
     """
     lines: list[str] = []
     for cell in untrusted.read_cells(notebook):
-        if cell.get("cell_type") == "code" and not untrusted.tags(cell) & NOT_OF_THE_TEMPLATE:
+        if cell.get("cell_type") == "code" and not untrusted.tags(cell) & ADDED_CELLS:
             lines += [CELL, *untrusted.source(cell).rstrip("\n").split("\n")]
     return lines
 
 
 def code_difference(before: Path, after: Path) -> tuple[CodeLine, ...]:
-    """Return what differs in the code of two notebooks, with three lines around; empty if equal."""
+    """Return the unified difference of two notebooks' code; empty if equal."""
     found = []
     whole = difflib.unified_diff(code_of(before), code_of(after), lineterm="", n=3)
-    for line in list(whole)[2:]:  # the first two name files, of which there are none
+    for line in list(whole)[2:]:  # the first two lines are headers with file names
         match line[:1]:
             case "@":
                 found.append(CodeLine(kind="place", text=line))

@@ -1,8 +1,8 @@
-"""What changed between a published report and a preview of it: results and inputs.
+"""Changes of results and inputs between a published report and its preview.
 
-Differences of numbers are given in sigmas of the published value. Both runs see the same data, so
-the errors of both are the same errors; dividing by √(σ₁² + σ₂²), as for independent measurements,
-would make each change look smaller than it is.
+Differences of numbers are in sigmas of the published value. Both runs use the same data, so their
+errors are fully correlated; dividing by √(σ₁² + σ₂²), as for independent measurements, would make
+each change look smaller than it is.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ from ishtar.lineage.record import ABSENT, Input
 from runner.publish.view_models import Change
 from runner.receipts import Receipt, Scrap
 
-ROUNDING = 1e-12  # relative; sums in another order differ by so much
+ROUNDING = 1e-12  # relative; sums in a different order differ by this much
 SHORT_DIGEST = 8
 
 Kind = Literal[
     "same",  # value, sigma and unit
-    "within",  # differs by no more than one sigma, or in its sigma alone
+    "within",  # differs by at most one sigma, or only in its sigma
     "beyond",  # differs by more than one sigma
-    "changed",  # differs, and has no sigma to judge it by
-    "text",  # a text, yes or no, or another kind of value
-    "unit",  # given in another unit
-    "lost",  # has no value any more
-    "found",  # has a value where there was none
-    "new",  # was not there
-    "gone",  # is not there any more
+    "changed",  # differs and has no sigma
+    "text",  # a text, a yes or no, or another type differs
+    "unit",  # has another unit
+    "lost",  # no longer has a value
+    "found",  # has a value, had none
+    "new",  # was missing
+    "gone",  # is missing
 ]
-# What is read first comes first; before "beyond" is what no number of sigmas can measure.
+# Most important first: changes that cannot be measured in sigmas come before "beyond".
 KIND_WORDS: dict[Kind, str] = {
-    "gone": "gone",
-    "lost": "no value any more",
+    "gone": "removed",
+    "lost": "lost its value",
     "unit": "other unit",
     "text": "changed",
-    "changed": "no σ to judge by",
+    "changed": "changed, no σ",
     "found": "has a value now",
     "beyond": "beyond σ",
     "new": "new",
     "within": "within σ",
     "same": "same",
 }
-HARMLESS: frozenset[Kind] = frozenset({"same", "within", "new"})
+INSIGNIFICANT: frozenset[Kind] = frozenset({"same", "within", "new"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScrapChange:
-    """A result beside its published self.
+    """A result and its published version.
 
     Attributes
     ----------
     before, after
-        The published and the new result; None where there is none.
+        The published and the new result; None if missing.
     sigmas
-        Difference in sigmas of the published value; None where it has no meaning.
+        Difference in sigmas of the published value; None if it is undefined.
     note
-        What a reader should know of it, in a few words; mostly empty.
+        A short remark; usually empty.
     """
 
     name: str
@@ -71,14 +71,14 @@ class ScrapChange:
     note: str = ""
 
     def exceeds(self, limit: float) -> bool:
-        """Tell whether it changed by more than ``limit`` sigmas; a new result did not change."""
+        """Return whether it changed by more than ``limit`` sigmas; new results do not count."""
         if self.kind in ("within", "beyond"):
             return abs(self.sigmas or 0.0) > limit
-        return self.kind not in HARMLESS
+        return self.kind not in INSIGNIFICANT
 
 
 def compare_scraps(before: Iterable[Scrap], after: Iterable[Scrap]) -> list[ScrapChange]:
-    """Return every result of two reports with its change, what matters most first."""
+    """Return every result of two reports with its change, most important first."""
     old, new = {s.name: s for s in before}, {s.name: s for s in after}
     changes = [_change(name, old.get(name), new.get(name)) for name in {**old, **new}]
     return sorted(changes, key=lambda c: (list(KIND_WORDS).index(c.kind), -abs(c.sigmas or 0.0)))
@@ -93,7 +93,7 @@ def _change(name: str, before: Scrap | None, after: Scrap | None) -> ScrapChange
 
 
 def _difference(before: Scrap, after: Scrap) -> tuple[Kind, float | None, str]:
-    """Return kind, sigmas and note of two results of one name."""
+    """Return kind, sigmas and note of two results with one name."""
     a, b = before.value, after.value
     if a is None or b is None:
         if a is not None or b is not None:
@@ -109,7 +109,7 @@ def _difference(before: Scrap, after: Scrap) -> tuple[Kind, float | None, str]:
     difference = float(b) * factor - float(a)
     if math.isclose(float(b) * factor, float(a), rel_tol=ROUNDING):
         difference = 0.0
-    sigma, note = _yardstick(before, after, factor)
+    sigma, note = _reference_sigma(before, after, factor)
     sigmas = difference / sigma if sigma else None
     if factor != 1.0:
         return "unit", sigmas, _unit_note(before, after)
@@ -125,8 +125,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _yardstick(before: Scrap, after: Scrap, factor: float) -> tuple[float | None, str]:
-    """Return the sigma that a difference is measured by, in the published unit."""
+def _reference_sigma(before: Scrap, after: Scrap, factor: float) -> tuple[float | None, str]:
+    """Return the sigma that scales a difference, in the published unit."""
     if before.sigma:
         return before.sigma, ""
     if after.sigma:
@@ -141,7 +141,7 @@ def _same_sigma(a: float | None, b: float | None) -> bool:
 
 
 def _factor(source: str, target: str) -> float | None:
-    """Return what brings a number into another unit; None where the two do not fit."""
+    """Return the conversion factor between two units; None if they are incompatible."""
     if source == target:
         return 1.0
     try:
@@ -157,9 +157,9 @@ def _unit_note(before: Scrap, after: Scrap) -> str:
 
 
 def compare_inputs(before: Receipt, after: Receipt) -> list[Change]:
-    """Return what differs of parameters, of what was read, and of the library's modules in reach.
+    """Return the differences of parameters, inputs and library modules that ran.
 
-    The template's own code is no input: `runner.preview.code_difference` compares it line by line.
+    `runner.preview.code_difference` compares the template's own code, which is not an input.
     """
     old = {_key(i): i for i in before.inputs if i.kind != "code"}
     new = {_key(i): i for i in after.inputs if i.kind != "code"}
@@ -188,7 +188,7 @@ def _key(item: Input) -> tuple[str, str, str]:
 
 
 def _versions(one: Input | None, other: Input | None) -> Sequence[str]:
-    """Return both as people call them; by their digests where the versions have one name."""
+    """Return both versions; their digests if the versions have the same name."""
     texts = [_version(item) for item in (one, other)]
     if texts[0] == texts[1]:
         return [i.digest[:SHORT_DIGEST] for i in (one, other) if i is not None]

@@ -20,12 +20,12 @@ from runner.render.sanitise import Document
 
 Pixels = npt.NDArray[np.uint8]
 
-TOLERANCE = 8  # of 255; what nobody sees is no difference
-# Orange and blue of Okabe and Ito, which everybody can tell apart.
+TOLERANCE = 8  # of 255; smaller differences are invisible
+# Orange and blue of Okabe and Ito, safe for colour blindness.
 ONLY_BEFORE = (213, 94, 0)
 ONLY_AFTER = (0, 114, 178)
-NEARLY = 64  # pixels that sizes may differ by for the figures to be laid over each other
-PALE = 6  # how much paler the figure is that the differences are drawn on
+MAX_SIZE_DIFFERENCE = 64  # pixels; figures of more different sizes are not compared
+PALE_FACTOR = 6  # how much paler the figure below the differences is
 
 Kind = Literal["same", "differs", "size", "unlike", "new", "gone"]
 
@@ -37,9 +37,9 @@ class Figure:
     Attributes
     ----------
     cell
-        Id of the cell that made it; empty in notebooks whose cells have none.
+        Id of the cell that made it; empty in notebooks without cell ids.
     n
-        Which of the cell's figures, from 0.
+        Index among the figures of the cell, from 0.
     """
 
     cell: str
@@ -51,17 +51,17 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class FigureChange:
-    """A figure beside its published self.
+    """A figure and its published version.
 
     Attributes
     ----------
     kind
-        ``size``: another size, compared only where it is nearly the same; ``unlike``: other bytes
-        of what has no pixels, a drawing (SVG) or a damaged picture.
+        ``size``: another size, compared only if nearly the same; ``unlike``: other bytes without
+        pixels to compare, a drawing (SVG) or a damaged picture.
     share
-        Share of the pixels that differ, 0 … 1; None where they were not compared.
+        Share of the pixels that differ, 0 … 1; None if they were not compared.
     difference
-        PNG in which they are marked.
+        PNG with these pixels marked.
     """
 
     before: Figure | None
@@ -72,18 +72,18 @@ class FigureChange:
 
     @property
     def alt(self) -> str:
-        """What it shows, in the words of the preview where it has any."""
+        """Its alternative text, from the preview if it has one."""
         figure = self.after or self.before
         return figure.alt if figure else ""
 
 
 def figures_of(notebook: Path) -> list[Figure]:
-    """Return the figures that the cells of an executed notebook put out, in their order.
+    """Return the figures in the outputs of an executed notebook, in order.
 
     Raises
     ------
     UnreadableNotebook
-        It is no notebook.
+        It is not a notebook.
     """
     document = Document()
     found = []
@@ -108,34 +108,36 @@ def figures_of(notebook: Path) -> list[Figure]:
 def compare_figures(before: Sequence[Figure], after: Sequence[Figure]) -> list[FigureChange]:
     """Pair the figures of two reports and compare them, in the order of the preview.
 
-    Figures of the same cell belong together; what is left, by its order: in notebooks whose
-    cells have no ids, or after a cell was replaced. Those that went come last.
+    Figures of the same cell form a pair; the remaining ones are paired in order: in notebooks
+    without cell ids, or after a cell was replaced. Removed figures come last.
     """
-    places = {(f.cell, f.n): k for k, f in enumerate(before) if f.cell}
-    partner = {k: places[f.cell, f.n] for k, f in enumerate(after) if (f.cell, f.n) in places}
-    left = [k for k in range(len(before)) if k not in partner.values()]
+    positions = {(f.cell, f.n): k for k, f in enumerate(before) if f.cell}
+    partners = {
+        k: positions[f.cell, f.n] for k, f in enumerate(after) if (f.cell, f.n) in positions
+    }
+    unpaired = [k for k in range(len(before)) if k not in partners.values()]
     for k in range(len(after)):
-        if k not in partner and left:
-            partner[k] = left.pop(0)
+        if k not in partners and unpaired:
+            partners[k] = unpaired.pop(0)
     changes = [
-        compare_pair(before[partner[k]], figure)
-        if k in partner
+        compare_pair(before[partners[k]], figure)
+        if k in partners
         else FigureChange(before=None, after=figure, kind="new")
         for k, figure in enumerate(after)
     ]
-    return changes + [FigureChange(before=before[k], after=None, kind="gone") for k in left]
+    return changes + [FigureChange(before=before[k], after=None, kind="gone") for k in unpaired]
 
 
 def compare_pair(before: Figure, after: Figure) -> FigureChange:
-    """Compare a figure with its published self."""
+    """Compare a figure with its published version."""
     if before.data == after.data:
         return FigureChange(before=before, after=after, kind="same", share=0.0)
     try:
         old, new = pixels(before.data), pixels(after.data)
-    except (OSError, ValueError, SyntaxError):  # what PIL says of an SVG and of a damaged picture
+    except (OSError, ValueError, SyntaxError):  # PIL raises these for an SVG and a damaged picture
         return FigureChange(before=before, after=after, kind="unlike")
     resized = old.shape != new.shape
-    if max(abs(a - b) for a, b in zip(old.shape, new.shape, strict=True)) > NEARLY:
+    if max(abs(a - b) for a, b in zip(old.shape, new.shape, strict=True)) > MAX_SIZE_DIFFERENCE:
         return FigureChange(before=before, after=after, kind="size")
     share, marked = compare_pixels(*on_one_canvas(old, new))
     if share == 0.0 and not resized:
@@ -150,10 +152,10 @@ def compare_pair(before: Figure, after: Figure) -> FigureChange:
 
 
 def on_one_canvas(before: Pixels, after: Pixels) -> tuple[Pixels, Pixels]:
-    """Put two images of nearly one size on paper of one size, each where they fit best.
+    """Pad two images of nearly equal size to one size, aligned where they agree best.
 
-    Notebooks crop figures to what is drawn, so that a longer label makes a figure wider and moves
-    all of it. Where rows or columns differ in number, they are laid where their ink agrees best.
+    Notebooks crop figures to their content, so that a longer label widens a figure and shifts all
+    of it. If the number of rows or columns differs, they are aligned by their ink.
     """
     for axis in (0, 1):
         if before.shape[axis] != after.shape[axis]:
@@ -165,13 +167,13 @@ def _on_one_length(before: Pixels, after: Pixels, axis: int) -> tuple[Pixels, Pi
     lengths = [image.shape[axis] for image in (before, after)]
     inks = [(255.0 - image).sum(axis=(1 - axis, 2)) for image in (before, after)]
 
-    def misfit(shift: int) -> float:
-        whole = np.zeros(max(lengths) + 2 * NEARLY)
-        whole[NEARLY : NEARLY + lengths[0]] = inks[0]
-        whole[NEARLY + shift : NEARLY + shift + lengths[1]] -= inks[1]
+    def mismatch(shift: int) -> float:
+        whole = np.zeros(max(lengths) + 2 * MAX_SIZE_DIFFERENCE)
+        whole[MAX_SIZE_DIFFERENCE : MAX_SIZE_DIFFERENCE + lengths[0]] = inks[0]
+        whole[MAX_SIZE_DIFFERENCE + shift : MAX_SIZE_DIFFERENCE + shift + lengths[1]] -= inks[1]
         return float(np.abs(whole).sum())
 
-    shift = min(sorted(range(-NEARLY, NEARLY + 1), key=abs), key=misfit)
+    shift = min(sorted(range(-MAX_SIZE_DIFFERENCE, MAX_SIZE_DIFFERENCE + 1), key=abs), key=mismatch)
     starts = [max(0, -shift), max(0, shift)]
     total = max(start + length for start, length in zip(starts, lengths, strict=True))
     padded = []
@@ -183,7 +185,7 @@ def _on_one_length(before: Pixels, after: Pixels, axis: int) -> tuple[Pixels, Pi
 
 
 def pixels(data: bytes) -> Pixels:
-    """Return a raster image on white paper, (height, width, 3) uint8."""
+    """Return a raster image on a white background, (height, width, 3) uint8."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
@@ -202,7 +204,7 @@ def to_png(image: Pixels) -> bytes:
 
 
 def compare_pixels(before: Pixels, after: Pixels) -> tuple[float, Pixels]:
-    """Compare two images of one size.
+    """Compare two images of equal size.
 
     Parameters
     ----------
@@ -213,20 +215,20 @@ def compare_pixels(before: Pixels, after: Pixels) -> tuple[float, Pixels]:
     share : float
         Share of the pixels that differ by more than `TOLERANCE` in any colour.
     marked : (height, width, 3) uint8
-        The published image, pale; in orange where it alone has ink, in blue where the other has
-        more, each a pixel wider than it is, so that a fine line is seen.
+        The published image, pale; orange where it is darker, blue where the other is darker, each
+        dilated by a pixel so that fine lines are visible.
     """
     old, new = before.astype(np.int16), after.astype(np.int16)
     differs = np.abs(old - new).max(axis=2) > TOLERANCE
     darker_before = old.sum(axis=2) < new.sum(axis=2)
-    marked = (255 - (255 - before) // PALE).astype(np.uint8)
-    marked[_wider(differs & darker_before)] = ONLY_BEFORE
-    marked[_wider(differs & ~darker_before)] = ONLY_AFTER
+    marked = (255 - (255 - before) // PALE_FACTOR).astype(np.uint8)
+    marked[_dilated(differs & darker_before)] = ONLY_BEFORE
+    marked[_dilated(differs & ~darker_before)] = ONLY_AFTER
     return float(differs.mean()), marked
 
 
-def _wider(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return a mask with the four neighbours of each of its pixels."""
+def _dilated(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return a mask dilated by one pixel in four directions."""
     wide = mask.copy()
     wide[1:] |= mask[:-1]
     wide[:-1] |= mask[1:]

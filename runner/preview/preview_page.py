@@ -28,7 +28,7 @@ from runner.settings.facility import Facility
 
 @dataclass(frozen=True, kw_only=True)
 class ScrapRow:
-    """A result, published and in the preview. ``far`` marks what is beyond sigma or has none."""
+    """A result, published and in the preview. ``far``: it changed beyond sigma, or has none."""
 
     name: str
     before: Quantity | None
@@ -41,7 +41,7 @@ class ScrapRow:
 
 @dataclass(frozen=True, kw_only=True)
 class FigureRow:
-    """A figure: published, in the preview, and the difference; None where there is no picture."""
+    """A figure: published, in the preview, and the difference; None if there is no picture."""
 
     n: int
     words: str
@@ -52,7 +52,7 @@ class FigureRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubjectPart:
+class SubjectSection:
     """One subject of a preview.
 
     Attributes
@@ -60,13 +60,13 @@ class SubjectPart:
     id
         Anchor of its section.
     before, after
-        Marks of the published report (None where there is none) and of the preview.
+        Marks of the published report (None if missing) and of the preview.
     durations_s
-        Of both, in the same order.
+        Durations of both, in the same order.
     rows, same
-        Results that changed, what matters most first, and those that did not.
+        Results that changed, most important first, and those that did not.
     figures, n_figures
-        Figures that changed, and how many there are.
+        Figures that changed, and the number of all figures.
     report
         Path of the page with the whole report of the preview; ``notebook`` that of its notebook.
     """
@@ -91,8 +91,8 @@ class SubjectPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodePart:
-    """A difference of code, and the subjects whose published reports it holds for."""
+class CodeSection:
+    """A difference of code, and the subjects whose published reports it applies to."""
 
     subjects: Sequence[str]
     lines: Sequence[CodeLine]
@@ -106,13 +106,13 @@ class PreviewPage(Page):
     name: str
     verdict: Verdict
     words: str
-    subjects: Sequence[SubjectPart]
-    code: Sequence[CodePart]
+    subjects: Sequence[SubjectSection]
+    code: Sequence[CodeSection]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewReportPage(Page):
-    """``00007/index.html``: the whole report of a preview. ``back`` is the page of the preview."""
+    """``00007/index.html``: the full report of a preview. ``back`` is the page of the preview."""
 
     template: ClassVar[str] = "pages/preview_report.html"
     mark: Mark
@@ -121,9 +121,9 @@ class PreviewReportPage(Page):
 
 
 def write_pages(preview: Preview, folder: Path, *, facility: Facility, theme: Theme) -> None:
-    """Write the pages of a preview, with all that they show, into its folder.
+    """Write the pages of a preview and their pictures into its folder.
 
-    The reports of the preview lie there already, each in the folder of its subject.
+    The reports of the preview are already there, each in the folder of its subject.
     """
     writer = Writer(folder, theme, Site.of(theme, facility, CSP))
     writer.assets()
@@ -135,7 +135,7 @@ def write_pages(preview: Preview, folder: Path, *, facility: Facility, theme: Th
         name=preview.template,
         verdict=preview.verdict,
         words=VERDICTS[preview.verdict],
-        subjects=[_part(subject, folder) for subject in preview.subjects],
+        subjects=[_section(subject, folder) for subject in preview.subjects],
         code=_code_parts(preview.subjects),
     )
     writer.page(page, rank=1)
@@ -143,7 +143,7 @@ def write_pages(preview: Preview, folder: Path, *, facility: Facility, theme: Th
 
 
 def _report_page(preview: SubjectPreview, folder: Path, theme: Theme) -> PreviewReportPage:
-    """Return the page of an executed report; what its body was read from goes."""
+    """Return the page of an executed report; remove the files of its body and thumbnail."""
     fragment = read_fragment(folder, renderer_version(theme))
     for name in (FRAGMENT, THUMBNAIL):
         (folder / name).unlink(missing_ok=True)
@@ -162,13 +162,13 @@ def _mark(receipt: Receipt) -> Mark:
     )
 
 
-def _part(preview: SubjectPreview, folder: Path) -> SubjectPart:
+def _section(preview: SubjectPreview, folder: Path) -> SubjectSection:
     key, before, after = preview.subject.key, preview.before, preview.after
     rows = [_scrap_row(s) for s in preview.scraps]
     pairs = list(zip(preview.scraps, rows, strict=True))
     far = [s for s in preview.scraps if s.sigmas]
     name = str(preview.subject)
-    return SubjectPart(
+    return SubjectSection(
         id=f"of-{key}",
         name=name[0].upper() + name[1:],
         verdict=preview.verdict,
@@ -209,7 +209,7 @@ def _scrap_row(change: ScrapChange) -> ScrapRow:
 
 
 def _figure_row(n: int, change: FigureChange, folder: Path, key: str) -> FigureRow:
-    """Return a figure's row, with its pictures put into the folder."""
+    """Write the pictures of a figure; return its row."""
 
     def put(figure: Figure | None, side: str) -> Image | None:
         if figure is None:
@@ -242,7 +242,7 @@ def _figure_row(n: int, change: FigureChange, folder: Path, key: str) -> FigureR
 
 def _figure_words(change: FigureChange) -> str:
     if change.before is None or change.after is None:
-        return "new" if change.before is None else "gone"
+        return "new" if change.before is None else "removed"
     old, new = change.before.picture, change.after.picture
     match change.kind:
         case "size":
@@ -263,10 +263,10 @@ def _share(share: float | None) -> str:
     return f"{100 * share:.2g} % of the pixels" if share >= 1e-4 else "<0.01 % of the pixels"
 
 
-def _code_parts(subjects: Sequence[SubjectPreview]) -> list[CodePart]:
-    """Return each difference of code once: published reports may be of several versions."""
+def _code_parts(subjects: Sequence[SubjectPreview]) -> list[CodeSection]:
+    """Return each difference of code once: published reports may have several versions."""
     by_lines: dict[tuple[CodeLine, ...], list[str]] = {}
     for preview in subjects:
         if preview.code:
             by_lines.setdefault(preview.code, []).append(str(preview.subject))
-    return [CodePart(subjects=names, lines=lines) for lines, names in by_lines.items()]
+    return [CodeSection(subjects=names, lines=lines) for lines, names in by_lines.items()]

@@ -1,4 +1,4 @@
-"""The result of a preview: each subject beside its published report, and a verdict over all."""
+"""The result of a preview: each subject compared with its published report, and a verdict."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runner.preview.code_difference import CodeLine
-from runner.preview.compare import HARMLESS, KIND_WORDS, ScrapChange
+from runner.preview.compare import INSIGNIFICANT, KIND_WORDS, ScrapChange
 from runner.preview.figure_difference import FigureChange
 from runner.publish.quantities import quantity
 from runner.publish.view_models import Change
 from runner.receipts import Receipt, Subject
 from runner.render.format import MINUS, MISSING
 
-Verdict = Literal["failed", "beyond", "unpublished", "within", "same"]  # the worst first
+Verdict = Literal["failed", "beyond", "unpublished", "within", "same"]  # worst first
 VERDICTS: dict[Verdict, str] = {
     "failed": "failed",
     "beyond": "changed beyond sigma",
@@ -28,18 +28,18 @@ FAILED = ("failed", "timeout")
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectPreview:
-    """A preview for one shot, day or range, beside the published report.
+    """A preview for one shot, day or range, compared with the published report.
 
     Attributes
     ----------
     before, after
-        The receipt of the published report, None where there is none, and that of the preview.
+        Receipts of the published report (None if missing) and of the preview.
     inputs
         Parameters and inputs that differ.
     code
-        What differs in the template's code since the published report.
+        Differences of the template's code since the published report.
     trouble
-        Why the published report could not be compared, or not wholly; empty if it could.
+        Why the published report could not be compared completely; empty if it could.
     """
 
     subject: Subject
@@ -53,37 +53,37 @@ class SubjectPreview:
 
     @property
     def changed_scraps(self) -> list[ScrapChange]:
-        """The results that are not the same."""
+        """The results that changed."""
         return [s for s in self.scraps if s.kind != "same"]
 
     @property
     def changed_figures(self) -> list[FigureChange]:
-        """The figures that are not the same."""
+        """The figures that changed."""
         return [f for f in self.figures if f.kind != "same"]
 
     @property
     def verdict(self) -> Verdict:
-        """What to make of it."""
+        """The verdict on this subject."""
         if self.after.state in FAILED:
             return "failed"
         if self.before is None:
             return "unpublished"
         if self.before.state != self.after.state:
             return "beyond"
-        if any(s.kind not in HARMLESS for s in self.scraps):
+        if any(s.kind not in INSIGNIFICANT for s in self.scraps):
             return "beyond"
         return "within" if self.changed_scraps or self.changed_figures else "same"
 
     @property
     def same_code(self) -> bool:
-        """Whether the published report was made by this very code."""
+        """Whether the published report was made by the same code."""
         return self.before is not None and (
             self.before.template_digest == self.after.template_digest
         )
 
     @property
     def summary(self) -> str:
-        """What changed, in one line."""
+        """The changes, in one line."""
         if self.after.state in FAILED:
             return f"{self.after.state}: {self.after.reason}"
         parts = []
@@ -102,7 +102,7 @@ class SubjectPreview:
         return "; ".join(parts)
 
     def exceeds(self, sigmas: float) -> bool:
-        """Tell whether a result or the state changed, by more than ``sigmas`` where it has any."""
+        """Return whether the state changed, or a result by more than ``sigmas``."""
         if self.before is None:
             return False
         return self.before.state != self.after.state or any(s.exceeds(sigmas) for s in self.scraps)
@@ -110,7 +110,7 @@ class SubjectPreview:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A preview of a template on some subjects; ``folder`` holds all that came of it."""
+    """A preview of a template on some subjects; ``folder`` contains its files."""
 
     template: str
     title: str
@@ -119,20 +119,20 @@ class Preview:
 
     @property
     def page(self) -> Path:
-        """The page that shows it."""
+        """The page of the preview."""
         return self.folder / "index.html"
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of its subjects."""
+        """The worst verdict of its subjects."""
         return min((s.verdict for s in self.subjects), key=list(VERDICTS).index)
 
     def notebook(self, subject: Subject) -> Path:
-        """Return the notebook that was executed for a subject."""
+        """Return the executed notebook of a subject."""
         return self.folder / subject.key / "report.ipynb"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data, for JSON."""
+        """Return the preview as plain data, for JSON."""
         return {
             "template": self.template,
             "verdict": self.verdict,
@@ -142,7 +142,7 @@ class Preview:
 
 
 def sigmas_text(sigmas: float | None) -> str:
-    """Return ``+2.4 σ``; a difference that rounds to nothing keeps its sign: ``+<0.1 σ``."""
+    """Return ``+2.4 σ``; a difference that rounds to zero keeps its sign: ``+<0.1 σ``."""
     if sigmas is None:
         return ""
     sign = "+" if sigmas > 0 else MINUS if sigmas < 0 else ""

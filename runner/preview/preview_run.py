@@ -1,4 +1,4 @@
-"""Running a preview: a template as it is now, on golden shots, beside what is published of them."""
+"""Running a preview: the current template on golden shots, compared with published reports."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import given_up, open_workers
+from runner.scheduling.dispatch import make_failed_report, open_workers
 from runner.templates.ranges import range_of
 from runner.templates.template import Template
 
 PREVIEWS = "trials"  # folder of a workspace
-LEFTOVER_S = 24 * 3600.0  # what a killed preview has left is older
+LEFTOVER_S = 24 * 3600.0  # age after which files of a killed preview are removed
 
 
 def golden_subjects(catalogue: Catalogue, template: Template, text: str | None) -> list[Subject]:
-    """Return what a template is tried on.
+    """Return the subjects of a preview.
 
     Parameters
     ----------
     text
-        Shots as people write them; days, or shots of them, for a template of days; ranges with
-        commas for one of ranges. None for what its sidecar calls golden, or else the latest.
+        A selection of shots; for a template of days, days or shots of them; for one of ranges,
+        ranges separated by commas. None for the golden ones of its sidecar, else the latest.
 
     Raises
     ------
     BadShotSelection, NoSuchShot, ParameterError
-        The text names nothing that the template is made for.
+        The text selects nothing that the template can run on.
     """
     text = text or ",".join(template.golden) or "latest"
     known, parts = catalogue.shots(), [part.strip() for part in text.split(",")]
@@ -64,13 +64,13 @@ def golden_subjects(catalogue: Catalogue, template: Template, text: str | None) 
         chosen |= {day for day in days if numbers & set(catalogue.shots(day))}
     if not chosen:
         raise ParameterError(
-            f"{template.name} is made for a day, {text!r} names none with shots: write "
+            f"{template.name} runs on days, and {text!r} selects no day with shots: write "
             f"{days[-1] if days else '2026-11-22'}"
         )
     return [Subject.day(day) for day in sorted(chosen)]
 
 
-def try_template(
+def preview_template(
     coordinator: Coordinator,
     template: Template,
     subjects: Sequence[Subject],
@@ -78,19 +78,19 @@ def try_template(
     workers: int | None = None,
     listener: Listener | None = None,
 ) -> Preview:
-    """Run a template on some subjects and lay the results beside the published reports.
+    """Run a template on some subjects and compare the results with the published reports.
 
-    The preview appears whole, in ``trials/NAME/`` of the workspace, in place of the last one. It
-    touches neither official reports nor what the catalogue says of them nor the site.
+    The preview replaces the last one in ``trials/NAME/`` of the workspace atomically. It changes
+    neither official reports nor the catalogue nor the site.
 
     Parameters
     ----------
     workers
-        Processes; 0 runs in this one, None takes what the settings say.
+        Number of processes; 0 runs in this one, None uses the settings.
     """
-    home = coordinator.workspace.root / PREVIEWS
-    _prepare(home)
-    folder = home / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}"
+    parent = coordinator.workspace.root / PREVIEWS
+    _prepare(parent)
+    folder = parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}"
     folder.mkdir()
     try:
         jobs = [_job(coordinator, template, subject, folder / "made") for subject in subjects]
@@ -101,9 +101,10 @@ def try_template(
         preview = Preview(
             template=template.name,
             title=template.title,
-            folder=home / template.name,
+            folder=parent / template.name,
             subjects=tuple(
-                _beside(coordinator, done.receipt, folder / done.receipt.subject) for done in found
+                _compared(coordinator, done.receipt, folder / done.receipt.subject)
+                for done in found
             ),
         )
         own = coordinator.workspace.theme
@@ -113,19 +114,19 @@ def try_template(
             facility=coordinator.settings.facility,
             theme=Theme.load(own if own.is_dir() else None),
         )
-        _switch(folder, preview.folder)
+        _replace(folder, preview.folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return preview
 
 
-def _prepare(home: Path) -> None:
-    """Make the folder of previews, which git ignores, and clear what a killed one left in it."""
-    home.mkdir(exist_ok=True)
-    if not (home / ".gitignore").exists():
-        write_atomic(home / ".gitignore", "*\n")
-    for path in home.glob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):  # another preview has just cleared it
+def _prepare(parent: Path) -> None:
+    """Make the folder of previews, which git ignores; remove remains of killed ones."""
+    parent.mkdir(exist_ok=True)
+    if not (parent / ".gitignore").exists():
+        write_atomic(parent / ".gitignore", "*\n")
+    for path in parent.glob(f"{TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # another preview has just removed it
             if time.time() - path.stat().st_mtime > LEFTOVER_S:
                 shutil.rmtree(path, ignore_errors=True)
 
@@ -148,7 +149,7 @@ def _job(coordinator: Coordinator, template: Template, subject: Subject, reports
 def _run(
     coordinator: Coordinator, jobs: Sequence[Job], workers: int | None, listener: Listener | None
 ) -> list[Done]:
-    """Run all jobs; return what came of each, in their order."""
+    """Run all jobs; return their outcomes in the same order."""
     processes = coordinator.settings.run.processes if workers is None else workers
     with open_workers(coordinator, min(processes, len(jobs))) as pool:
         futures: dict[Future[Done], Job] = {}
@@ -162,10 +163,10 @@ def _run(
             try:
                 done = future.result()
             except WorkersLost as error:
-                done = given_up(job, error)
+                done = make_failed_report(job, error)
             except BrokenProcessPool as error:
                 raise IshtarError(
-                    f"{job}: its worker died; look into the system's log for a lack of memory"
+                    f"{job}: its worker died; check the system log for lack of memory"
                 ) from error
             made[job.subject] = done
             if listener:
@@ -173,8 +174,8 @@ def _run(
         return [made[job.subject] for job in jobs]
 
 
-def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPreview:
-    """Lay the report that a preview made beside the published one."""
+def _compared(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPreview:
+    """Compare the report of a preview with the published one."""
     rows = coordinator.catalogue.reports(
         subject=after.subject, template=after.template, current=True
     )
@@ -188,7 +189,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
     if before is None or published is None:
         scraps = compare_scraps((), after.scraps)
         return SubjectPreview(
-            subject=after.of, before=None, after=after, scraps=tuple(scraps), trouble=trouble
+            subject=after.about, before=None, after=after, scraps=tuple(scraps), trouble=trouble
         )
     notebooks = published / NOTEBOOK, folder / NOTEBOOK
     try:
@@ -198,7 +199,7 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
         figures, code = (), ()
         trouble = f"Figures and code are not compared. {error}"
     return SubjectPreview(
-        subject=after.of,
+        subject=after.about,
         before=before,
         after=after,
         scraps=tuple(compare_scraps(before.scraps, after.scraps)),
@@ -209,15 +210,15 @@ def _beside(coordinator: Coordinator, after: Receipt, folder: Path) -> SubjectPr
     )
 
 
-def _switch(folder: Path, place: Path) -> None:
-    """Put a whole preview in its place, over the last one."""
+def _replace(folder: Path, target: Path) -> None:
+    """Move a finished preview to its place, over the last one."""
     while True:
         try:
-            os.rename(folder, place)
+            os.rename(folder, target)
             return
         except OSError:
-            if not place.is_dir():
+            if not target.is_dir():
                 raise
-            aside = place.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
-            os.rename(place, aside)
-            shutil.rmtree(aside, ignore_errors=True)
+            old = target.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
+            os.rename(target, old)
+            shutil.rmtree(old, ignore_errors=True)

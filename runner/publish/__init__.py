@@ -6,7 +6,7 @@
     view            what the pages say of them, looked up once for each publication
     pages/          one file for each kind of page; page_sets: which pages there are
     data/           what the site's scripts draw from, and downloads
-    writer          files into the site, whole and in an order that holds
+    writer          files into the site: each atomically, in a safe order
     build           all of it, or the pages that mention some subjects
 """
 

@@ -1,4 +1,4 @@
-"""Where everything is in the site, and how one page writes the address of another."""
+"""Paths of pages in the site, and the address of one page relative to another."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ FEED = "shots.xml"
 FAILURES_FEED = "failures.xml"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
 _KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
-# `index` is the list of a folder; the others are devices of Windows, where a site may be unpacked
+# `index` is the list of a folder; the others are reserved on Windows, where a site may be unpacked
 _TAKEN = re.compile(r"(index|con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.I)
 LONGEST_SLUG = 100
 
 
 def subject_page(subject: Subject) -> str:
-    """Return the page of a shot or day; of a range, the list that it is in."""
+    """Return the page of a shot or day; for a range, the list that contains it."""
     match subject.scope:
         case "shot":
             return f"shots/{subject.key}/index.html"
@@ -40,7 +40,7 @@ def subject_page(subject: Subject) -> str:
 
 
 def template_page(name: str) -> str:
-    """Return the page of a template; its notebook is beside it, with another suffix."""
+    """Return the page of a template; its notebook has the same path with suffix ``.ipynb``."""
     return f"templates/{slug(name)}.html"
 
 
@@ -65,16 +65,16 @@ def month_page(month: str) -> str:
 
 
 def subject_folder(subject: Subject) -> str:
-    """Return the folder of the reports of a subject."""
+    """Return the folder of a subject's reports."""
     return {"shot": "shots", "day": "days", "range": "ranges"}[subject.scope] + f"/{subject.key}"
 
 
 def report_stem(receipt: Receipt) -> str:
-    """Return the path of a report without its suffix; the folder of its figures, too."""
+    """Return the path of a report without suffix, which is also the folder of its figures."""
     if receipt.rerun:
         name = safe_name(receipt.template)
-        return f"{subject_folder(receipt.of)}/reruns/{name}-{receipt.digest[:10]}"
-    return official_stem(receipt.of, receipt.template)
+        return f"{subject_folder(receipt.about)}/reruns/{name}-{receipt.digest[:10]}"
+    return official_stem(receipt.about, receipt.template)
 
 
 def official_stem(subject: Subject, template: str) -> str:
@@ -83,18 +83,18 @@ def official_stem(subject: Subject, template: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """Return a name that is one part of a path, whatever a receipt says, and no other's."""
+    """Return a name as a single, unique part of a path, whatever a receipt contains."""
     if name in {"", "index", "reruns"}:
         return f"{name}~"
     return slug(name) if re.search(r"[^\w.-]", name) or name.startswith(".") else name
 
 
 def slug(name: str) -> str:
-    """Return a name as one part of an address: distinct names stay distinct on every disk.
+    """Return a name as one part of an address: distinct names stay distinct on every file system.
 
-    Letters, digits and ``-_.`` are kept and anything else becomes ``~x`` and its bytes. As many
-    disks do not tell capitals from small letters, a name with capitals ends with where they are,
-    as the bits of a hexadecimal number: ``langmuir``, ``Lang_I~21``, ``a~x2fb``.
+    Letters, digits and ``-_.`` are kept; anything else becomes ``~x`` and its bytes. As many file
+    systems ignore case, a name with capitals ends with their positions as the bits of a hexadecimal
+    number: ``langmuir``, ``Lang_I~21``, ``a~x2fb``.
     """
     capitals = sum(1 << i for i, c in enumerate(name) if c.isascii() and c.isupper())
     parts = [c if c in _KEPT else _escaped(c) for c in name]
@@ -114,18 +114,18 @@ def _escaped(character: str) -> str:
 
 
 def relative_url(page: str, target: str) -> str:
-    """Return the address of ``target`` as ``page`` writes it.
+    """Return the address of ``target`` relative to ``page``.
 
-    Both are paths in the site; ``target`` may have a ``#place``, or be an address elsewhere.
+    Both are paths in the site; ``target`` may have a ``#fragment``, or be an external address.
     """
     if _SCHEME.match(target):
         return target
-    path, hash_, place = target.partition("#")
+    path, hash_, fragment = target.partition("#")
     if not path:
         return target
-    return _relative(posixpath.dirname(page) or ".", path) + hash_ + place
+    return _relative(posixpath.dirname(page) or ".", path) + hash_ + fragment
 
 
-@lru_cache(maxsize=4096)  # a page asks for the same few addresses again and again
+@lru_cache(maxsize=4096)  # a page links to the same few addresses many times
 def _relative(folder: str, path: str) -> str:
     return quote(posixpath.relpath(path, folder))

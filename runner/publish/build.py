@@ -1,9 +1,9 @@
 """Publishing: the whole site, or only the pages that mention some subjects.
 
-A reader may load pages while this runs, so the order matters. Files that nothing links to yet come
-first (assets, figures, notebooks, then pages that are new); pages that change are prepared beside
-their old selves and switched at the end, leaves before indexes; what is no longer mentioned goes
-last. A page is written only where its bytes differ.
+Readers may load pages while this runs, so the order matters. Files that nothing links to yet are
+written first (assets, figures, notebooks, then new pages). Changed pages are written to temporary
+files and renamed at the end, leaves before indexes; files that no page mentions any more are
+removed last. A page is written only if its bytes differ.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from runner.publish.pages.landing import (
 )
 from runner.publish.pages.shots import shot_page
 from runner.publish.records import SiteSource
-from runner.publish.source import WorkspaceSource, opened
+from runner.publish.source import WorkspaceSource, open_source
 from runner.publish.view import View
 from runner.publish.view_models import Site
-from runner.publish.worker_pool import FEW, PoolSettings, WorkerPool, start_pool
+from runner.publish.worker_pool import MIN_SHOTS, PoolSettings, WorkerPool, start_pool
 from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.notebook import renderer_version
@@ -52,7 +52,7 @@ from runner.settings.publishing import PublishSettings
 
 log = logging.getLogger(__name__)
 
-# 'self' holds for file:// as well in Chromium; see docs/site.md. Nothing may be asked of anywhere.
+# 'self' includes file:// in Chromium; see docs/site.md. Pages may load nothing from elsewhere.
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'"
@@ -62,16 +62,16 @@ DEFAULTS = PublishSettings()
 
 
 class NotASite(IshtarError, FileExistsError):
-    """A folder that holds something else than a site."""
+    """The folder contains files that are not a site."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
     """What a publication did: paths in the site that were written and removed.
 
-    ``without_traces`` are the shots whose traces are still to be made; ``outdated`` those whose
-    pages show the history of results across a shot that has changed, and do not show the change
-    yet; ``damaged`` the folders of reports whose receipts could not be read.
+    ``without_traces`` lists the shots whose traces must still be made; ``outdated`` those whose
+    pages show the history of a result without the latest change of an earlier shot; ``damaged``
+    the folders of reports whose receipts cannot be read.
     """
 
     written: tuple[str, ...]
@@ -83,8 +83,8 @@ class Published:
     seconds: float
 
 
-class Workplace(Protocol):
-    """What publishing needs of a coordinator: where it reads, and how the site is set."""
+class CoordinatorLike(Protocol):
+    """What publishing needs of a coordinator: where to read, and the settings of the site."""
 
     workspace: Workspace
     catalogue: Catalogue
@@ -92,11 +92,11 @@ class Workplace(Protocol):
 
 
 def publish_workspace(
-    coordinator: Workplace, only: Sequence[Subject] | None = None, *, traces: bool = True
+    coordinator: CoordinatorLike, only: Sequence[Subject] | None = None, *, traces: bool = True
 ) -> Published:
     """Build the site of a workspace, or the pages that mention some subjects.
 
-    Without ``traces``, `Published.without_traces` says whose traces are left to be made.
+    Without ``traces``, `Published.without_traces` lists the shots whose traces must still be made.
     """
     workspace = coordinator.workspace
     source = WorkspaceSource(workspace, coordinator.catalogue)
@@ -109,7 +109,7 @@ def publish_workspace(
         only=only,
         theme=theme,
         workers=workers,
-        opener=partial(opened, workspace.root),
+        opener=partial(open_source, workspace.root),
         settings=coordinator.settings.publish,
         traces=traces,
     )
@@ -135,111 +135,73 @@ def publish(
     Parameters
     ----------
     source
-        Where the facts come from.
+        The shots, reports and declarations to publish.
     out
-        Folder of the site: empty, new, or a site already.
+        Folder of the site: new, empty, or an existing site.
     only
         The shots, days and ranges that changed; None for everything.
     theme
         A workspace's own theme, searched before the packaged one.
     workers
-        Processes that render reports which have no page body yet.
+        Number of processes that render reports without a page body.
     opener
-        Gives another process the same source; then a build of everything is shared by ``workers``.
+        Opens the same source in another process, so that ``workers`` processes share a full build.
     settings
-        How deep traces go, and what is let go of old shots.
+        How deep traces go, and what is removed of old shots.
     traces
-        Make the traces of the shots that lack them, once the pages are in place, and bring the
-        courses of results on the pages of later shots up to date.
+        Make missing traces once the pages are in place, and update the histories of results on the
+        pages of later shots.
 
     Raises
     ------
     NotASite
-        Where ``out`` holds other files.
+        ``out`` contains other files.
     """
     began = time.perf_counter()
     _claim(out)
-    looks = Theme.load(theme)
+    loaded_theme = Theme.load(theme)
     view = View(
         source,
-        renderer_version(looks),
+        renderer_version(loaded_theme),
         out,
         keep_figures_days=settings.keep_figures_days,
         first=settings.results,
     )
-    if only is not None and not ((out / "index.html").is_file() and has_data(out)):
+    if not ((out / "index.html").is_file() and has_data(out)):
         only = None
-    if only is not None:
-        view.changing = frozenset()
-    subjects = list(_everything(view) if only is None else _mentioning(view, only, out))
-    if only is not None:
-        view.changing = frozenset(s.number for s in subjects if s.scope == "shot")
-    shared = _with_logo(Site.of(looks, source.facility, CSP), source)
-    many = only is None and workers > 1 and len(view.numbers) >= FEW
-    if opener and many:
-        work = PoolSettings(open=opener, out=out, shared=shared, theme=theme, settings=settings)
-        shared_work: AbstractContextManager[WorkerPool | None] = start_pool(workers, work)
-    else:
-        shared_work = nullcontext()
-    with shared_work as pool:
-        writer = Writer(out, looks, shared)
-        data = SiteData(view, writer, settings, full=only is None)
+    subjects = _subjects(view, only, out)
+    shared = _with_logo(Site.of(loaded_theme, source.facility, CSP), source)
+    use_pool = only is None and workers > 1 and len(view.numbers) >= MIN_SHOTS
+    pool_of: AbstractContextManager[WorkerPool | None] = nullcontext()
+    if opener and use_pool:
+        common = PoolSettings(open=opener, out=out, shared=shared, theme=theme, settings=settings)
+        pool_of = start_pool(workers, common)
+    with pool_of as pool:
+        writer = Writer(out, loaded_theme, shared)
+        build = _Build(
+            view=view,
+            writer=writer,
+            data=SiteData(view, writer, settings, full=only is None),
+            subjects=subjects,
+            full=only is None,
+            pool=pool,
+        )
         try:
-            writer.assets()
-            if shared.logo:
-                writer.copy(shared.logo, source.logo(), by_name=True)
-            alone = subjects
-            if pool:
-                alone = [s for s in subjects if s.scope != "shot"]
-                for part in pool.pages(view.numbers):
-                    writer.take(part.written)
-                    view.take_shot_summaries(part.summaries)
-                    data.put(part.collected)
-                    source.damaged.update(part.damaged)
-            render_missing(view, [*alone, *_newest(view)], theme, workers=workers)
-            for subject in alone:
-                write_subject(view, subject, writer)
-                if subject.scope == "shot":
-                    data.take(subject.number)
-                view.forget(subject)
-            data.write()
-            write_across(view, writer)
-            removed = write_reference_pages(
-                view, writer, _days(view, subjects) if only is not None else None
-            )
-            writer.page(days_page(view), rank=2)
-            if view.undated:
-                writer.page(undated_page(view), rank=2)
-            else:
-                removed.add(UNDATED)
-            writer.page(traces_page(looks.assets), rank=3)
-            writer.page(not_found_page(), rank=3)
-            writer.page(latest_page(view), rank=3)
-            writer.page(home_page(view), rank=3)  # at last: it leads to all others
+            _write_assets(build, shared)
+            _write_subjects(build, theme, workers)
+            removed = _write_indexes(build, loaded_theme)
             writer.switch()
         finally:
             writer.drop_staged()
-        kept = None if only is None else {subject_folder(s) for s in subjects}
-        writer.remove_unmentioned(kept, {subject_page(s) for s in subjects} | removed)
-        if only is None:
-            update_parquet(out)
-        outdated = _outdated(view, subjects, writer.written) if only is not None else ()
+        _remove_old(build, removed)
+        outdated = [] if build.full else _outdated(view, subjects, writer.written)
         if traces:
-            for number in outdated:
-                writer.page(shot_page(view, number), rank=1)
-            if pool:
-                for part_done in pool.traces(data.without_traces):
-                    writer.take(part_done)
-            else:
-                make_traces(source, data.without_traces, writer, settings)
-                for number in data.without_traces:  # now there is more to download
-                    writer.page(shot_page(view, number), rank=1)
-            writer.switch()
+            _write_traces(build, outdated, settings)
     done = Published(
         written=tuple(writer.written),
         unchanged=writer.unchanged,
         removed=tuple(writer.removed),
-        without_traces=() if traces else tuple(data.without_traces),
+        without_traces=() if traces else tuple(build.data.without_traces),
         outdated=() if traces else tuple(outdated),
         seconds=time.perf_counter() - began,
     )
@@ -253,12 +215,104 @@ def publish(
     return done
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Build:
+    """One publication: what its steps share. Without ``full``, only ``subjects`` are published."""
+
+    view: View
+    writer: Writer
+    data: SiteData
+    subjects: Sequence[Subject]
+    full: bool
+    pool: WorkerPool | None
+
+
+def _subjects(view: View, only: Collection[Subject] | None, out: Path) -> list[Subject]:
+    """Return the subjects to publish, and tell the view which shots' pages change."""
+    if only is None:
+        return list(_everything(view))
+    view.changing = frozenset()
+    subjects = list(_mentioning(view, only, out))
+    view.changing = frozenset(s.number for s in subjects if s.scope == "shot")
+    return subjects
+
+
+def _write_assets(build: _Build, shared: Site) -> None:
+    build.writer.assets()
+    if shared.logo:
+        build.writer.copy(shared.logo, build.view.source.logo(), by_name=True)
+
+
+def _write_subjects(build: _Build, theme: Path | None, workers: int) -> None:
+    """Write the pages and the data of the subjects; with a pool, it writes those of shots."""
+    view, writer, data = build.view, build.writer, build.data
+    subjects = build.subjects
+    if build.pool:
+        subjects = [s for s in subjects if s.scope != "shot"]
+        for part in build.pool.pages(view.numbers):
+            writer.merge(part.written)
+            view.add_shot_summaries(part.summaries)
+            data.add(part.collected)
+            view.source.damaged.update(part.damaged)
+    render_missing(view, [*subjects, *_newest(view)], theme, workers=workers)
+    for subject in subjects:
+        write_subject(view, subject, writer)
+        if subject.scope == "shot":
+            data.add_shot(subject.number)
+        view.forget(subject)
+    data.write()
+
+
+def _write_indexes(build: _Build, theme: Theme) -> set[str]:
+    """Write the pages that lead to others; return the paths of those that no longer exist."""
+    view, writer = build.view, build.writer
+    write_across(view, writer)
+    days = None if build.full else _days(view, build.subjects)
+    removed = write_reference_pages(view, writer, days)
+    writer.page(days_page(view), rank=2)
+    if view.undated:
+        writer.page(undated_page(view), rank=2)
+    else:
+        removed.add(UNDATED)
+    writer.page(traces_page(theme.assets), rank=3)
+    writer.page(not_found_page(), rank=3)
+    writer.page(latest_page(view), rank=3)
+    writer.page(home_page(view), rank=3)  # last: it leads to all others
+    return removed
+
+
+def _remove_old(build: _Build, removed: set[str]) -> None:
+    """Remove the files that no page mentions, and update the table of all scraps."""
+    folders = None if build.full else {subject_folder(s) for s in build.subjects}
+    pages = {subject_page(s) for s in build.subjects} | removed
+    build.writer.remove_unmentioned(folders, pages)
+    if build.full:
+        update_parquet(build.writer.out)
+
+
+def _write_traces(build: _Build, outdated: Sequence[int], settings: PublishSettings) -> None:
+    """Make the traces of shots that have none, and update the pages that depend on them."""
+    view, writer, shots = build.view, build.writer, build.data.without_traces
+    for number in outdated:
+        writer.page(shot_page(view, number), rank=1)
+    if build.pool:
+        for written in build.pool.traces(shots):
+            writer.merge(written)
+    else:
+        make_traces(view.source, shots, writer, settings)
+        for number in shots:  # now there is more to download
+            writer.page(shot_page(view, number), rank=1)
+    writer.switch()
+
+
 def _claim(out: Path) -> None:
-    """Make sure that what is going to be changed is ours."""
+    """Make sure that the folder is a site, or mark an empty one as a site."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / STAMP).exists():
         if any(not p.name.startswith(TEMPORARY_PREFIX) for p in out.iterdir()):
-            raise NotASite(f"{out} holds files of others: publish into an empty folder")
+            raise NotASite(
+                f"{out} contains files that are not a site: publish into an empty folder"
+            )
         write_atomic(out / STAMP, "Made by ishtar publish; what it did not write it may remove.\n")
 
 
@@ -288,21 +342,21 @@ def _everything(view: View) -> Iterator[Subject]:
 
 
 def _mentioning(view: View, only: Collection[Subject], out: Path) -> Iterator[Subject]:
-    """Return the subjects whose pages mention those of ``only``: neighbours, and days of shots."""
+    """Yield the subjects whose pages mention those of ``only``: neighbours, and days of shots."""
     shots: dict[Subject, None] = {}
     days: dict[Subject, None] = {}
     for subject in sorted(only):
         if subject.scope == "shot":
             shots[subject] = None
             before, after = view.neighbours(subject.number)
-            # its own pages first, then those that lead to it
+            # its own pages first, then the pages that link to it
             shots |= {Subject.shot(n): None for n in (before, after) if n is not None}
             if subject.number in view.known and (date := view.shot(subject.number).date):
                 days[Subject.day(f"{date:%Y-%m-%d}")] = None
         elif subject.scope == "day":
             days[subject] = None
     for day in list(days):
-        # a day with reports of its own, or a new one, changes what the days around it link to
+        # a day with reports of its own, or a new one, changes the links of its neighbour days
         if view.reports(day) or not (out / subject_page(day)).is_file():
             days |= {Subject.day(d): None for d in view.neighbour_days(day.key) if d}
     yield from shots
@@ -311,7 +365,7 @@ def _mentioning(view: View, only: Collection[Subject], out: Path) -> Iterator[Su
 
 
 def _outdated(view: View, subjects: Iterable[Subject], written: Collection[str]) -> Sequence[int]:
-    """Return the shots that show results of those of ``subjects`` whose pages have changed."""
+    """Return the shots whose histories include a shot of ``subjects`` with a changed page."""
     shots = [s for s in subjects if s.scope == "shot"]
     changed = [s.number for s in shots if subject_page(s) in written]
     later = {n for number in changed for n in shots_after(view, number)}

@@ -1,4 +1,4 @@
-"""What changed in the testbed from one shot to the next."""
+"""Changes of the testbed from one shot to the next."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from runner.publish.records import ShotRecord, WiringRow
 from runner.publish.view_models import Change
 
 _ABSENT = "absent"
-MOST_SIGNALS = 6  # that came or went and are told one by one
-# told apart from shot to shot, but no change of the testbed
+MAX_SIGNALS = 6  # more signals that appear or disappear together are listed as one change
+# these differ from shot to shot without a change of the testbed
 _NOT_SETTINGS = frozenset({"date", "comment", "useful"})
 
 
 def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
-    """Return what differs in attributes, wiring and components, in this order."""
+    """Return the differences of attributes, wiring and components, in this order."""
     found = _differences(
         "setting", _settings(before.attributes), _settings(after.attributes), absent="not given"
     )
     wiring_before = {w.signal: w for w in before.wiring}
     wiring_after = {w.signal: w for w in after.wiring}
-    flips: dict[bool, list[Change]] = {True: [], False: []}  # those that came, those that went
-    for signal in _union(wiring_before, wiring_after):
+    switched: dict[bool, list[Change]] = {
+        True: [],
+        False: [],
+    }  # by whether the signal became available
+    for signal in _all_keys(wiring_before, wiring_after):
         old, new = wiring_before.get(signal), wiring_after.get(signal)
         if old is None or new is None:
             found.append(
@@ -34,8 +37,8 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
                 )
             )
             continue
-        if bool(old.problem) != bool(new.problem):  # what it was made of came or went with it
-            flips[bool(old.problem)].append(
+        if bool(old.problem) != bool(new.problem):  # its channel appears or disappears with it
+            switched[bool(old.problem)].append(
                 Change(
                     what="signal",
                     name=signal,
@@ -45,7 +48,7 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
             )
             continue
         for what in ("channel", "device", "calibration", "unit"):
-            if _differ(what, old, new):
+            if _differs(what, old, new):
                 found.append(
                     Change(
                         what=what,
@@ -54,28 +57,27 @@ def changes(before: ShotRecord, after: ShotRecord) -> list[Change]:
                         after=getattr(new, what) or "none",
                     )
                 )
-    for came, many in flips.items():
-        found += [_together(many, came)] if len(many) > MOST_SIGNALS else many
+    for came, many in switched.items():
+        found += [_merged(many, came)] if len(many) > MAX_SIGNALS else many
     found += _differences("component", _parts(before), _parts(after), absent=_ABSENT)
     return found
 
 
-def _differ(what: str, old: WiringRow, new: WiringRow) -> bool:
-    """Whether a part of how a signal came to be is another.
+def _differs(what: str, old: WiringRow, new: WiringRow) -> bool:
+    """Return whether one property of a signal differs.
 
-    A calibration is another where its numbers are, as `ishtar calib diff` says, too: a new version
-    with the same numbers is none.
+    Calibrations differ if their numbers do, as in `ishtar calib diff`: a new version with the same
+    numbers is no change.
     """
     if what == "calibration" and old.calibrated and new.calibrated:
-        is_reported = bool(
-            old.calibration or new.calibration
-        )  # that of a derived one: at its parts
+        # the calibration of a derived signal is reported at its parts
+        is_reported = bool(old.calibration or new.calibration)
         return is_reported and old.calibrated != new.calibrated
     return bool(getattr(old, what) != getattr(new, what))
 
 
-def _together(many: Sequence[Change], came: bool) -> Change:
-    """Return one change for a shot whose data are not there, or are there again."""
+def _merged(many: Sequence[Change], came: bool) -> Change:
+    """Return one change for many signals that appear or disappear together."""
     states = ("not available", "available")
     return Change(
         what="signal",
@@ -103,10 +105,10 @@ def _differences(
 ) -> list[Change]:
     return [
         Change(what=what, name=name, before=before.get(name, absent), after=after.get(name, absent))
-        for name in _union(before, after)
+        for name in _all_keys(before, after)
         if before.get(name) != after.get(name)
     ]
 
 
-def _union(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+def _all_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*a, *b]))

@@ -1,4 +1,4 @@
-"""Signals, devices and templates as they are declared, as records for their pages."""
+"""Records of the declared signals, devices and templates, for their pages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from runner.publish.records import (
     TemplateRecord,
     WiringSpan,
 )
-from runner.templates.results import ResultRecord, with_glued
+from runner.templates.results import ResultRecord, merge_glued
 from runner.templates.template import Template
 
 FOLDER = "calibrations/"
 
 
 def signal_records(declarations: Declarations) -> Sequence[SignalRecord]:
-    """Return the signals, in the order of their declaration."""
+    """Return the signals, in order of declaration."""
     return [
         SignalRecord(
             name=name,
@@ -44,7 +44,7 @@ def signal_records(declarations: Declarations) -> Sequence[SignalRecord]:
 
 
 def device_records(declarations: Declarations) -> Sequence[DeviceRecord]:
-    """Return the devices by name, each with the signals that it served."""
+    """Return the devices by name, each with the signals that were wired to it."""
     wired: dict[str, list[WiringSpan]] = {}
     for rows in declarations.wiring.values():
         for row in rows:
@@ -97,7 +97,7 @@ def _span(
 
 
 def template_record(template: Template, called: Sequence[ResultName] = ()) -> TemplateRecord:
-    """Return a template as its page shows it; ``called`` is how notebooks named its results."""
+    """Return the record of a template; ``called`` are the labels that notebooks glued."""
     glued = {c.name: ResultRecord(label=c.label, symbol=c.symbol) for c in called}
     return TemplateRecord(
         name=template.name,
@@ -110,13 +110,13 @@ def template_record(template: Template, called: Sequence[ResultName] = ()) -> Te
         needs=template.needs,
         after=template.after,
         schedule=template.schedule,
-        results=with_glued(template.results, glued),
+        results=merge_glued(template.results, glued),
         path=template.path,
     )
 
 
 def _limits(given: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:
-    """Return the limits of scraps that are pairs of numbers; ``-inf`` and ``inf`` are open ends."""
+    """Return the limits that are pairs of numbers; ``-inf`` and ``inf`` are open ends."""
     found = {}
     for name, pair in given.items():
         if (

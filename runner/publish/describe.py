@@ -1,8 +1,9 @@
-"""Small descriptions: the state of a report, attributes of a shot, provenance, commands."""
+"""Texts about a report or shot: state, attributes, provenance, commands."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from runner.publish.quantities import quantity
 from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
@@ -15,17 +16,17 @@ FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
 
 
 def report_state(report: ReportRecord) -> ReportState:
-    """Return the state as the site shows it: a good report with stale inputs is out of date."""
+    """Return the displayed state: an ok report with changed inputs is stale."""
     return "stale" if report.stale and report.receipt.state == "ok" else report.receipt.state
 
 
 def summary_state(summary: ReportSummary) -> ReportState:
-    """Return the same of what lists know of a report."""
+    """Return the displayed state of a report, from its summary."""
     return "stale" if summary.stale and summary.state == "ok" else summary.state
 
 
 def attributes(record: ShotRecord) -> list[tuple[str, str]]:
-    """Return the attributes of a shot as text, the usual ones first; its date is shown apart."""
+    """Return the attributes of a shot as text, the common ones first; without the date."""
     names = [n for n in FIRST_ATTRIBUTES if n in record.attributes]
     names += sorted(set(record.attributes) - {"date", *names})
     shown = []
@@ -37,12 +38,12 @@ def attributes(record: ShotRecord) -> list[tuple[str, str]]:
 
 
 def parameter_text(value: object) -> str:
-    """Return a parameter as Python and the command line write it."""
+    """Return a parameter as the command line takes it."""
     return repr(value) if not isinstance(value, str) else value
 
 
 def provenance(report: ReportRecord) -> Provenance:
-    """Return where a report comes from."""
+    """Return the provenance of a report."""
     receipt = report.receipt
     return Provenance(
         template=receipt.template,
@@ -65,7 +66,7 @@ def provenance(report: ReportRecord) -> Provenance:
 def commands(report: ReportRecord) -> list[tuple[str, str]]:
     """Return the commands that fork and re-run a report, as (what it does, command line)."""
     receipt = report.receipt
-    subject = str(receipt.of.number) if receipt.scope == "shot" else receipt.subject
+    subject = str(receipt.about.number) if receipt.scope == "shot" else receipt.subject
     name = shlex.quote(receipt.template)
     free = [(k, v) for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS]
     given = "name=value"
@@ -78,13 +79,13 @@ def commands(report: ReportRecord) -> list[tuple[str, str]]:
 
 
 def sentences(*parts: str) -> str:
-    """Return parts as sentences, each with a capital and a full stop; without those empty."""
-    told = [" ".join(part.split()).rstrip(".") for part in parts]
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in told if part)
+    """Join the parts that are not empty as sentences with a capital and a full stop."""
+    texts = [" ".join(part.split()).rstrip(".") for part in parts]
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in texts if part)
 
 
 def shot_heading(record: ShotRecord) -> list[str]:
-    """Return when and what a shot was, for the line below a title."""
+    """Return date, gas and program of a shot, for the line below a title."""
     found = [time_text(record.date)] if record.date else []
     return found + [
         str(record.attributes[k]) for k in ("gas", "program") if record.attributes.get(k)
@@ -101,3 +102,14 @@ def subject_text(subject: Subject) -> str:
             return f"Shots {int(first)} to {int(last)}"
         case _:
             return subject.key
+
+
+def number_spans(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as ``1-12,15``."""
+    spans: list[list[int]] = []
+    for n in numbers:
+        if spans and spans[-1][1] == n - 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in spans)

@@ -1,10 +1,11 @@
-"""A result among those of the shots before: its usual range, its course as a drawing, its drift.
+"""The history of a result over earlier shots: its usual range, a sparkline, its drift.
 
-A result **drifts** where the last `LATE` values all lie on one side of the median of the (up to)
-`EARLY` shots before them, and their own median is more than `FAR` times the scatter of a single
-shot away. The scatter is 1.4826 times the median absolute deviation, which for a normal
-distribution is its standard deviation and which a few wild shots do not move; it is at least the
-median of the values' own sigmas. With fewer than `LEAST` earlier shots nothing is said.
+A result **drifts** if the last `LAST_SHOTS` values all lie on one side of the median of the up
+to `SHOTS_BEFORE` shots before them, and their own median is more than `DRIFT_SCATTERS` times the
+scatter of a single shot away. The scatter is 1.4826 times the median absolute deviation, which for
+a normal distribution equals the standard deviation and is robust against outliers; it is at least
+the median of the values' own sigmas. With fewer than `MIN_SHOTS_BEFORE` earlier shots no drift is
+reported.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from runner.receipts import Scrap, Subject
 from runner.render.format import range_ends
 from runner.templates.results import ResultRecord
 
-EARLY, LATE, LEAST, FAR = 20, 5, 10, 3.0
+SHOTS_BEFORE, LAST_SHOTS, MIN_SHOTS_BEFORE, DRIFT_SCATTERS = 20, 5, 10, 3.0
 MAD_TO_SIGMA = 1.4826
-HISTORY_SHOTS = EARLY + LATE  # shots that a course goes over, the last one among them
+HISTORY_SHOTS = SHOTS_BEFORE + LAST_SHOTS  # shots of a history, the last one included
 USUAL_SHOTS = 20
 USUAL_LEAST = 5
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 96, 22, 3
@@ -34,7 +35,7 @@ History = Sequence[tuple[int, Scrap | None]]
 
 
 def key_values(view: View, number: int) -> list[Value]:
-    """Return the key results of a shot with their courses over the shots up to it."""
+    """Return the key results of a shot with their histories up to it."""
     subject = Subject.shot(number)
     i = bisect.bisect_right(view.numbers, number)
     shots = view.numbers[max(0, i - HISTORY_SHOTS) : i]
@@ -43,15 +44,15 @@ def key_values(view: View, number: int) -> list[Value]:
     scraps = view.key_scraps(subject)
     for template, name in view.results.chosen(scraps, len(scraps)):
         scrap = scraps[template, name]
-        history = [(n, _scrap(view, n, template, name, scrap.unit)) for n in shots]
+        history = [(n, _scrap_of(view, n, template, name, scrap.unit)) for n in shots]
         known = view.templates.get(template)
         limits = known.limits.get(name) if known else None
         values.append(
             Value(
                 name=name,
-                label=view.results.called(template, name).label,
-                symbol=view.results.called(template, name).symbol,
-                quantity=view.results.shown(template, scrap),
+                label=view.results.record(template, name).label,
+                symbol=view.results.record(template, name).symbol,
+                quantity=view.results.quantity(template, scrap),
                 template=template,
                 href=f"{official_stem(subject, template)}.html",
                 usual=usual(history[:-1], scrap.unit),
@@ -63,13 +64,13 @@ def key_values(view: View, number: int) -> list[Value]:
 
 
 def shots_after(view: View, number: int) -> Sequence[int]:
-    """Return the shots whose pages show the course of results over this one, too."""
+    """Return the later shots whose histories include this one."""
     i = bisect.bisect_right(view.numbers, number)
     return view.numbers[i : i + HISTORY_SHOTS - 1]
 
 
 def usual(before: History, unit: str = "") -> str:
-    """Return the range of a result in the shots before: the middle four fifths, as text."""
+    """Return the range of a result in the shots before, as text: the middle 80 %."""
     found = sorted(_values(before[-USUAL_SHOTS:]))
     if len(found) < USUAL_LEAST:
         return ""
@@ -78,7 +79,7 @@ def usual(before: History, unit: str = "") -> str:
 
 
 def flags(history: History, limits: tuple[float | None, float | None] | None) -> Sequence[Flag]:
-    """Return what is odd about the last value of a course."""
+    """Return warnings about the last value of a history."""
     found = []
     scrap = history[-1][1] if history else None
     if scrap is None or not is_number(scrap):
@@ -94,7 +95,7 @@ def flags(history: History, limits: tuple[float | None, float | None] | None) ->
         )
         found.append(Flag(word="outside limits", text=f"it should be {words}"))
     if far := drift(history):
-        late = [n for n, s in history if s is not None and is_number(s)][-LATE:]
+        late = [n for n, s in history if s is not None and is_number(s)][-LAST_SHOTS:]
         side = "above" if far > 0 else "below"
         found.append(
             Flag(
@@ -107,11 +108,11 @@ def flags(history: History, limits: tuple[float | None, float | None] | None) ->
 
 
 def drift(history: History) -> float:
-    """Return how far the last values lie from those before, in scatters; 0 where they do not."""
+    """Return the drift of the last values in units of the scatter; 0 if they do not drift."""
     scraps = [s for _, s in history if s is not None and is_number(s)]
     values = [float(s.value or 0) for s in scraps]
-    before, late = values[:-LATE][-EARLY:], values[-LATE:]
-    if len(before) < LEAST or len(late) < LATE:
+    before, late = values[:-LAST_SHOTS][-SHOTS_BEFORE:], values[-LAST_SHOTS:]
+    if len(before) < MIN_SHOTS_BEFORE or len(late) < LAST_SHOTS:
         return 0.0
     middle = median(before)
     away = [v - middle for v in late]
@@ -119,14 +120,14 @@ def drift(history: History) -> float:
         return 0.0
     scatter = MAD_TO_SIGMA * median(abs(v - middle) for v in before)
     sigmas = [s.sigma for s in scraps if s.sigma is not None]
-    # what was constant to the last digit and is not any more has no scatter to compare with
+    # values that were constant to the last digit have no scatter to compare with
     scatter = max(scatter, median(sigmas) if sigmas else 0.0, abs(middle) * 1e-6)
     far = median(away) / scatter if scatter else 0.0
-    return far if abs(far) > FAR else 0.0
+    return far if abs(far) > DRIFT_SCATTERS else 0.0
 
 
 def spark(history: History) -> Spark | None:
-    """Return a course as a line of a word's size; None where fewer than three shots have it."""
+    """Return a history as a sparkline; None if fewer than three shots have the result."""
     found = [
         (i, n, float(s.value or 0))
         for i, (n, s) in enumerate(history)
@@ -146,7 +147,7 @@ def spark(history: History) -> Spark | None:
         y = round(SPARK_HEIGHT - SPARK_MARGIN - level * (SPARK_HEIGHT - 2 * SPARK_MARGIN), 1)
         path += f"{'L' if i == last + 1 else 'M'}{x:g} {y:g}"
         if not {i - 1, i + 1} & there:
-            path += "m-1 0h2"  # between two gaps: a dot, as a line of one point is not drawn
+            path += "m-1 0h2"  # a dot between two gaps: a line of one point is not drawn
         last = i
     return Spark(
         path=path,
@@ -158,8 +159,8 @@ def spark(history: History) -> Spark | None:
     )
 
 
-def _scrap(view: View, number: int, template: str, name: str, unit: str) -> Scrap | None:
-    """Return a result of a shot in the unit asked for; in another one it cannot be compared."""
+def _scrap_of(view: View, number: int, template: str, name: str, unit: str) -> Scrap | None:
+    """Return a result of a shot if it has this unit; other units cannot be compared."""
     for report in view.summaries(Subject.shot(number)):
         if report.template == template:
             return next((s for s in report.scraps if s.name == name and s.unit == unit), None)
@@ -179,12 +180,12 @@ def trend(
     scraps: Sequence[tuple[int | str, Scrap | None]],
     known: ResultRecord = UNKNOWN,
 ) -> Trend | None:
-    """Return the course of one result; None where fewer than two shots have it.
+    """Return the plot of one result over shots or days; None if fewer than two have it.
 
     Parameters
     ----------
     known
-        What it is called, and whether it can be below zero.
+        Its label and symbol, and whether it can be below zero.
     scraps
         Shots or days, ascending, each with its result or None. A gap breaks the line.
     """
@@ -214,8 +215,8 @@ def trend(
         y = round(HEIGHT - MARGIN - level * (HEIGHT - 2 * MARGIN), 1)
         path += f"{'L' if i == last + 1 else 'M'}{x:g} {y:g}"
         last = i
-        told = quantity(scrap.value, scrap.sigma, scrap.unit, signed=known.signed)
-        points.append((x, y, shot, str(told)))
+        shown = quantity(scrap.value, scrap.sigma, scrap.unit, signed=known.signed)
+        points.append((x, y, shot, str(shown)))
     return Trend(
         name=name,
         label=known.label,

@@ -1,7 +1,7 @@
-"""Which results of reports tables and summaries show, in which order, and what they are called.
+"""Key results: which results tables and summaries show, in which order, under which names.
 
 First come those that ``ishtar.toml`` names (``[publish] results``), then those with an ``order`` in
-their template's sidecar, then the others: of each template some, in the templates' order.
+their template's sidecar, then some of each template, in the order of templates.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from runner.publish.records import TemplateRecord
 from runner.receipts import Scrap
 from runner.templates.results import ResultRecord
 
-VALUES_EACH = 4  # results of a report that a summary shows where its template names none
+VALUES_EACH = 4  # key results of a report whose template names none
 Key = tuple[str, str]
 """Template and name of a scrap."""
 
 
 @dataclass(frozen=True)
 class KeyResults:
-    """What templates and settings say of results; ``first`` are ``template.name``."""
+    """The order and names of results by templates and settings; ``first`` are ``template.name``."""
 
     templates: Mapping[str, TemplateRecord]
     first: Sequence[str] = ()
 
-    def called(self, template: str, name: str) -> ResultRecord:
-        """Return what is known of a result besides its values."""
+    def record(self, template: str, name: str) -> ResultRecord:
+        """Return the label, symbol, order and sign of a result."""
         known = self.templates.get(template)
         found = known.results.get(name) if known else None
         return found or ResultRecord()
 
-    def shown(self, template: str, scrap: Scrap) -> Quantity:
-        """Return a result as people say it."""
-        signed = self.called(template, scrap.name).signed
+    def quantity(self, template: str, scrap: Scrap) -> Quantity:
+        """Return a result as a printable quantity."""
+        signed = self.record(template, scrap.name).signed
         return quantity(scrap.value, scrap.sigma, scrap.unit, signed=signed)
 
     def names(self, template: str, scraps: Sequence[Scrap]) -> list[str]:
-        """Return the names of the results that summaries show of a report with these."""
+        """Return the names of a report's key results, in order."""
         known = self.templates.get(template)
         if known and known.key:
             names = list(known.key)
         else:
             numbers = [s for s in scraps if is_number(s)]
-            # what was measured says more than what was counted
+            # measurements, which have a sigma, before counts
             numbers.sort(key=lambda s: s.sigma is None)
             names = [s.name for s in numbers][:VALUES_EACH]
         there = [s.name for s in scraps if self.place((template, s.name)) is not None]
@@ -57,15 +57,15 @@ class KeyResults:
         return (len(self.first) + 10**6 if place is None else place), numbered[0]
 
     def place(self, key: Key) -> int | None:
-        """Return the place that settings or the sidecar give a result; None where neither does."""
+        """Return the position of a result by settings or sidecar; None if neither sets one."""
         name = ".".join(key)
         if name in self.first:
             return self.first.index(name)
-        order = self.called(*key).order
+        order = self.record(*key).order
         return None if order is None else len(self.first) + order
 
     def chosen(self, keys: Iterable[Key], most: int) -> list[Key]:
-        """Return as many results as there is room for, in the order in which they are shown."""
+        """Return at most ``most`` results, in display order."""
         placed: list[tuple[int, int, Key]] = []
         others: list[Key] = []
         for i, key in enumerate(dict.fromkeys(keys)):
@@ -81,7 +81,7 @@ class KeyResults:
 
 
 def fair_share(keys: Iterable[Key], most: int) -> list[Key]:
-    """Return as many results as there is room for: the first of each report, then on."""
+    """Return at most ``most`` results: the first of each template, then the second, and so on."""
     ranked: list[tuple[int, int, Key]] = []
     seen: dict[str, int] = {}
     for template, name in keys:
@@ -92,6 +92,6 @@ def fair_share(keys: Iterable[Key], most: int) -> list[Key]:
 
 
 def is_number(scrap: Scrap) -> bool:
-    """Whether a result is a finite number."""
+    """Return whether a result is a finite number."""
     value = scrap.value
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

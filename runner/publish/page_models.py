@@ -1,9 +1,9 @@
-"""The data that each page's template gets: one frozen dataclass for each kind of page.
+"""The data of each page: one frozen dataclass for each kind of page.
 
-Every page template sees its page as ``page``, the things that all pages share as ``site``, and the
-function ``url(path)``, which turns a path inside the site (``shots/01234/index.html``) into an
-address relative to the page. All text in these records is plain and untrusted; templates escape it.
-The one exception is `ReportPage.body`, which `runner.render.notebook` made harmless.
+A page template gets its page as ``page``, what all pages share as ``site``, and the function
+``url(path)``, which turns a path in the site (``shots/01234/index.html``) into an address relative
+to the page. All text in these records is plain and untrusted; templates escape it. The one
+exception is `ReportPage.body`, which `runner.render.notebook` has sanitised.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from runner.publish.view_models import (
 class Page:
     """What every page has: its path in the site, and its title.
 
-    ``styles`` and ``scripts`` name the assets that only this kind of page links, in order.
-    ``description`` is what search engines and previews say of it, in a sentence or two.
+    ``styles`` and ``scripts`` name the assets that only this kind of page loads, in order.
+    ``description`` is a sentence or two for search engines and link previews.
     """
 
     template: ClassVar[str]
@@ -56,17 +56,19 @@ class HomePage(Page):
     Attributes
     ----------
     latest
-        The newest shot; None in an empty site.
+        The newest shot; None if the site is empty.
     day
-        The newest day, and its shots, the newest first.
-    stretches
+        The newest day.
+    table
+        Its shots, newest first.
+    periods
         The week and the month of the newest day.
     heat
-        The last year as a calendar; None in an empty site.
+        The last year as a calendar; None if the site is empty.
     more_failures, more_troubles
-        How many more of them there are than are told here.
+        How many more there are than this page lists.
     known_shots
-        All shot numbers as ``1-12,15``, for the field that jumps to a shot.
+        All shot numbers as ``1-12,15``, for the field that goes to a shot.
     """
 
     template: ClassVar[str] = "pages/home.html"
@@ -90,7 +92,7 @@ class HomePage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class LatestShot:
-    """The newest shot at a glance. ``picture`` is the first figure of its first report."""
+    """The newest shot in brief. ``picture`` is the first figure of its first report."""
 
     shot: int
     href: str
@@ -105,7 +107,7 @@ class LatestShot:
 
 @dataclass(frozen=True, kw_only=True)
 class LatestPage(Page):
-    """``latest.html``, for a screen on the wall; it loads itself again every ``refresh_s``."""
+    """``latest.html``, for a screen on the wall; it reloads every ``refresh_s`` seconds."""
 
     template: ClassVar[str] = "pages/latest.html"
     latest: LatestShot | None
@@ -119,11 +121,11 @@ class DaysPage(Page):
     Attributes
     ----------
     heat
-        The last year as a calendar; None in an empty site.
+        The last year as a calendar; None if the site is empty.
     years
-        All years with their months, the newest first.
+        All years with their months, newest first.
     n_undated
-        How many shots have no date; they are on a page of their own.
+        Number of shots without a date; they have their own page.
     """
 
     template: ClassVar[str] = "pages/days.html"
@@ -137,14 +139,14 @@ class DaysPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class UndatedPage(Page):
-    """``days/undated.html``: the shots that no source dates.
+    """``days/undated.html``: the shots whose sources state no date.
 
     Attributes
     ----------
     table
         The newest of them.
     others
-        All that are not in the table, the newest first.
+        The shots that are not in the table, newest first.
     """
 
     template: ClassVar[str] = "pages/undated.html"
@@ -154,7 +156,7 @@ class UndatedPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class DayPage(Page):
-    """``days/2026-11-22.html``. ``periods`` are the week and the month that it is in."""
+    """``days/2026-11-22.html``. ``periods`` are its week and month."""
 
     template: ClassVar[str] = "pages/day.html"
     day: str
@@ -174,11 +176,11 @@ class ShotPage(Page):
     Attributes
     ----------
     problems
-        Plain sentences on what is wrong with its data.
+        Problems of its data, one sentence each.
     values
         Its key results.
     changes
-        What differs from ``previous``, by heading; None where there is no shot before.
+        Differences from ``previous``, by heading; None for the first shot.
     links
         Pages of the signals and devices in ``wiring`` and of the templates of ``reports``, by name:
         ``signal Lang_I``, ``device langmuir_1``, ``template langmuir``.
@@ -187,9 +189,9 @@ class ShotPage(Page):
     downloads
         Files of this shot for other programs.
     notes
-        What should be known of its raw files: the name of each, and a sentence.
+        Notes on its raw files: (name of the file, sentence).
     data
-        Path of the same facts as JSON.
+        Path of the same data as JSON.
     """
 
     template: ClassVar[str] = "pages/shot.html"
@@ -222,19 +224,19 @@ class ReportPage(Page):
     Attributes
     ----------
     subject
-        What it is about, and the page of that.
+        What it is about, as a link.
     about
-        Page of its template; empty where that is gone.
+        Page of its template; empty if the template was removed.
     official
-        The official report, where this is a re-run.
+        The official report, if this is a re-run.
     previous, next
-        The same report of the neighbours, or their pages where they have none.
+        The same report of the neighbours, or their pages if they have none.
     body
-        The report itself, harmless markup; None where there is no notebook.
+        The report as sanitised markup; None if there is no notebook.
     contents
         (level, id, text) of its headings.
     failed_cell
-        Id of the cell that failed; empty where none did.
+        Id of the cell that failed; empty if none did.
     commands
         (what it does, command line).
     """
@@ -263,6 +265,6 @@ class ReportPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class NotFoundPage(Page):
-    """``404.html``, which a host shows for any address that does not exist."""
+    """``404.html``, which a web server shows for addresses that do not exist."""
 
     template: ClassVar[str] = "pages/404.html"

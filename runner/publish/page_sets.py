@@ -1,8 +1,8 @@
-"""Which pages there are: those of a shot, day or range, and the reference pages that all share.
+"""The sets of pages: those of a shot, day or range, and the reference pages.
 
-Reference pages are those of templates, signals, devices, weeks, months and the bibliography. All
-are written with every publication, except weeks and months, of which there are as many as the
-archive is long: of these only the ones with a day that changed.
+Reference pages are those of templates, signals, devices, weeks, months and the bibliography. Every
+publication writes all of them, except weeks and months, whose number grows with the archive: only
+those with a changed day are written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runner.publish.addresses import (
     subject_folder,
     template_page,
 )
-from runner.publish.data.traces_and_downloads import keep_of_shot
+from runner.publish.data.traces_and_downloads import keep_shot_data
 from runner.publish.page_models import Page
 from runner.publish.pages.bibliography import bibliography_page, read_bibliography
 from runner.publish.pages.calendar_pages import Kind, keys_of, period_link, period_page
@@ -34,7 +34,13 @@ from runner.publish.pages.feeds import failures_feed, shots_feed
 from runner.publish.pages.shots import day_page, report_page, shot_page
 from runner.publish.pages.templates import template_page_of, templates_page
 from runner.publish.records import ReportRecord
-from runner.publish.subject_data import daily_json, daily_path, scraps_data, shot_data, work_out
+from runner.publish.subject_data import (
+    day_summary_json,
+    day_summary_path,
+    scraps_data,
+    shot_data,
+    summarise_day,
+)
 from runner.publish.view import View
 from runner.publish.writer import Writer, json_bytes
 from runner.receipts import NOTEBOOK, Subject
@@ -44,7 +50,7 @@ from runner.render.sanitise import FIGURES
 
 
 def exists(view: View, subject: Subject) -> bool:
-    """Whether there is such a shot, day or range."""
+    """Return whether there is such a shot, day or range."""
     if subject.scope == "shot":
         return subject.number in view.known
     return subject.scope == "range" or subject.key in view.counts
@@ -53,7 +59,7 @@ def exists(view: View, subject: Subject) -> bool:
 def render_missing(
     view: View, subjects: Iterable[Subject], theme: Path | None, *, workers: int
 ) -> None:
-    """Render the reports whose body is missing or was made by another renderer."""
+    """Render the reports whose body is missing or from another version of the renderer."""
     folders: dict[Path, None] = {}
     for subject in dict.fromkeys(subjects):
         if not exists(view, subject):
@@ -67,7 +73,7 @@ def render_missing(
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
-        # not a fork of this process: it may have threads, and the source open files
+        # no fork: this process may have threads, and the source has open files
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
             list(pool.map(partial(_render, theme=theme), folders, chunksize=4))
@@ -81,7 +87,7 @@ def _render(folder: Path, *, theme: Path | None) -> None:
 
 
 def write_subject(view: View, subject: Subject, writer: Writer) -> None:
-    """Write the pages and the data of a subject, and what its reports need; its reports first."""
+    """Write the pages and data of a subject with the files of its reports; reports first."""
     if not exists(view, subject):
         return
     for report in (*view.reports(subject), *view.reruns(subject)):
@@ -91,11 +97,11 @@ def write_subject(view: View, subject: Subject, writer: Writer) -> None:
         folder, number = subject_folder(subject), subject.number
         writer.data(f"{folder}/shot", shot_data(view, number))
         writer.bytes(f"{folder}/scraps.json", json_bytes(scraps_data(view, number)))
-        keep_of_shot(number, writer)
+        keep_shot_data(number, writer)
         writer.page(shot_page(view, subject.number), rank=1)
     elif subject.scope == "day":
-        numbers = daily_json(subject.key, work_out(view, subject.key))
-        writer.bytes(daily_path(subject.key), numbers, rank=1)
+        numbers = day_summary_json(subject.key, summarise_day(view, subject.key))
+        writer.bytes(day_summary_path(subject.key), numbers, rank=1)
         writer.page(day_page(view, subject.key), rank=2)
 
 
@@ -118,7 +124,7 @@ FOLDERS = ("templates", "signals", "devices", "weeks", "months")
 
 
 def write_reference_pages(view: View, writer: Writer, days: Collection[str] | None) -> set[str]:
-    """Write these pages; return the paths of weeks and months that are no more.
+    """Write the reference pages; return the paths of weeks and months that no longer exist.
 
     Parameters
     ----------
@@ -151,12 +157,12 @@ def write_reference_pages(view: View, writer: Writer, days: Collection[str] | No
 
 
 def _changed(kind: Kind, days: Iterable[str], every: list[str], writer: Writer) -> Iterator[str]:
-    """Yield the weeks or months of some days, and the neighbours of those that come or go."""
+    """Yield the weeks or months of some days, and the neighbours of new and removed ones."""
     known = set(every)
     for key in keys_of(kind, days):
         yield key
-        there = (writer.out / period_link(key).href).is_file()
-        if (key in known) != there:
+        is_there = (writer.out / period_link(key).href).is_file()
+        if (key in known) != is_there:
             around = [k for k in every if k != key]
             before = [k for k in around if k < key][-1:]
             after = [k for k in around if k > key][:1]

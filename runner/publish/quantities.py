@@ -1,8 +1,8 @@
-"""Results as people say them: ``5.860 419(15) MHz``, ``47 kW``, ``< 0.1 mW``.
+"""Results as text: ``5.860 419(15) MHz``, ``47 kW``, ``< 0.1 mW``.
 
-A unit that takes SI prefixes gets the one that suits the value; sigma is always told in the same.
-A value that cannot be below zero and lies within its sigma of zero is told as an upper limit. What
-a quantity was stays beside what is shown: value, sigma and unit, exactly as they were glued.
+A unit that takes SI prefixes gets the prefix that suits the value; sigma has the same prefix. A
+value that cannot be below zero and lies within its sigma of zero is shown as an upper limit. A
+quantity also keeps value, sigma and unit exactly as they were glued.
 `numbers.js` of the theme follows the same rules.
 """
 
@@ -28,25 +28,25 @@ from runner.render.format import (
 )
 
 LONGEST_INTEGER_BITS = 1000  # float64 ends at 2**1024
-LIMIT_SIGMAS = 1.2816  # of a normal distribution 90 % lie below the mean and so many sigmas
+LIMIT_SIGMAS = 1.2816  # 90 % of a normal distribution lie below the mean plus this many sigmas
 PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _ALL = tuple(PREFIXES)
 _DOWN = tuple(p for p in PREFIXES if p <= 0)
-# Prefixes that people use with a unit: nobody says kiloseconds, or millinewton metres per coulomb.
+# Prefixes in common use with a unit: not kiloseconds, nor millinewton metres per coulomb.
 PREFIXED = {
     **dict.fromkeys(("W", "Hz", "V", "A", "T", "Pa", "J", "Ω", "eV", "F", "H", "N", "C"), _ALL),
     **dict.fromkeys(("s", "K", "bar", "Torr"), _DOWN),
     "m": tuple(p for p in PREFIXES if p <= 3),
 }
-NEVER_NEGATIVE = frozenset({"m⁻³", "cm⁻³"})  # densities; powers are found by their unit, too
+NEVER_NEGATIVE = frozenset({"m⁻³", "cm⁻³"})  # densities; `is_signed` knows powers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quantity:
-    """A value ready to be printed: the number with its sigma (or a text), and the unit.
+    """A value ready to print: the number with its sigma (or a text), and the unit.
 
-    ``value``, ``sigma`` and ``given`` (the unit) are what was glued, for programs that read pages;
-    ``value`` is None of what is no number. ``is_limit``: an upper limit stands for the value.
+    ``value``, ``sigma`` and ``given`` (the unit) are as glued, for programs that read pages;
+    ``value`` is None for anything but a number. ``is_limit``: ``number`` is an upper limit.
     """
 
     number: str
@@ -65,14 +65,14 @@ class Quantity:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What the values of a column, or the ends of an axis, are told in.
+    """The power of ten and the unit of a column or an axis.
 
     Attributes
     ----------
     power
         Values are divided by this power of ten.
     unit
-        As it is printed: ``MHz``, ``10¹⁷ m⁻³``.
+        As printed: ``MHz``, ``10¹⁷ m⁻³``.
     """
 
     power: int = 0
@@ -82,12 +82,12 @@ class Scale:
 def quantity(
     value: object, sigma: float | None = None, unit: str = "", *, signed: bool | None = None
 ) -> Quantity:
-    """Return a value as people say it, rounded to two significant digits of its sigma.
+    """Return a value as text, rounded to two significant digits of its sigma.
 
     Parameters
     ----------
     signed
-        Whether it can be below zero; None: as its unit suggests (`is_signed`).
+        Whether it can be below zero; None: derived from its unit (`is_signed`).
     """
     if isinstance(value, bool):
         return Quantity(number="yes" if value else "no")
@@ -103,8 +103,9 @@ def quantity(
     if is_limit(value, sigma, unit, signed):
         limit = upper_limit(value, sigma or 0.0)
         power, shown = prefixed(limit, unit, is_limit=True)
-        told = limit / 10.0**power
-        text = f"<{NO_BREAK}{number(told) if told < 1e5 else scientific(told, 4)}"
+        scaled_limit = limit / 10.0**power
+        digits = number(scaled_limit) if scaled_limit < 1e5 else scientific(scaled_limit, 4)
+        text = f"<{NO_BREAK}{digits}"
         return replace(known, number=text, unit=shown, is_limit=True)
     has_sigma = sigma is not None and math.isfinite(sigma) and sigma > 0
     size = max(abs(value), sigma or 0.0) if has_sigma else abs(value)
@@ -112,17 +113,17 @@ def quantity(
     if power == 0:
         return replace(known, number=number(value, sigma), unit=shown)
     is_whole = isinstance(value, int) or is_whole_float(value)
-    if is_whole and not has_sigma and 0 < power < 10:  # a whole number keeps its digits
+    if is_whole and not has_sigma and 0 < power < 10:  # a whole number keeps all its digits
         return replace(known, number=plain_number(value / 10**power, power, strip=True), unit=shown)
     scaled = sigma / 10.0**power if has_sigma and sigma is not None else None
     return replace(known, number=number(value / 10.0**power, scaled), unit=shown)
 
 
 def is_signed(unit: str) -> bool:
-    """Whether a quantity in this unit may be below zero, as far as the unit tells.
+    """Return whether a quantity in this unit may be below zero, judged by the unit alone.
 
-    Powers and densities are taken for what they nearly always are. A voltage, a field, a level in
-    dB or a number may lie on either side of zero.
+    Powers and densities are assumed not to be. A voltage, a field, a level in dB or a plain number
+    may have either sign.
     """
     shown = unit_text(unit)
     base, _ = _split(shown)
@@ -130,23 +131,23 @@ def is_signed(unit: str) -> bool:
 
 
 def is_limit(value: float, sigma: float | None, unit: str, signed: bool | None = None) -> bool:
-    """Whether a value lies within its sigma of zero, on a scale that ends there."""
+    """Return whether a value that cannot be below zero lies within its sigma of zero."""
     if sigma is None or not math.isfinite(sigma) or sigma <= 0 or abs(value) > sigma:
         return False
     return not (is_signed(unit) if signed is None else signed)
 
 
 def upper_limit(value: float, sigma: float) -> float:
-    """Return what the quantity is below with 90 % confidence, rounded up to one digit."""
+    """Return the upper limit at 90 % confidence, rounded up to one digit."""
     limit = max(float(value), 0.0) + LIMIT_SIGMAS * sigma
     power = exponent(limit)
     return float(f"{math.ceil(limit / 10.0**power - 1e-9)}e{power}")
 
 
 def prefixed(size: float, unit: str, *, is_limit: bool = False) -> tuple[int, str]:
-    """Return the power of ten and the unit in which a value of this size reads well.
+    """Return the power of ten and the prefixed unit that suit a value of this size.
 
-    From 0.1 to 1000 the given unit stays. A limit may begin with 0.1 of the larger unit.
+    Values from 0.1 to 1000 keep the given unit. A limit may start at 0.1 of the larger unit.
     """
     shown = unit_text(unit)
     base, own = _split(shown)
@@ -160,7 +161,7 @@ def prefixed(size: float, unit: str, *, is_limit: bool = False) -> tuple[int, st
 
 
 def scale_of(values: Iterable[float], unit: str) -> Scale:
-    """Return what a column of values is told in: a prefix, else a power of ten, if any."""
+    """Return the scale of a column of values: a prefix, else a power of ten, if any."""
     shown = unit_text(unit)
     found = sorted(exponent(v) for v in values if v and math.isfinite(v))
     if not found:
@@ -178,9 +179,9 @@ def scale_of(values: Iterable[float], unit: str) -> Scale:
 def cell(
     value: object, sigma: float | None, unit: str, scale: Scale, *, signed: bool | None = None
 ) -> Quantity:
-    """Return a value of a column whose head says the unit.
+    """Return a value of a column whose head shows the unit.
 
-    One that would be all zeros there, or an upper limit, has its own unit.
+    A value that would round to zero on this scale, and an upper limit, get their own unit.
     """
     alone = quantity(value, sigma, unit, signed=signed)
     if alone.value is None or alone.is_limit:
@@ -201,16 +202,16 @@ def range_text(low: float, high: float, unit: str = "") -> str:
     times = f" ×{NO_BREAK}" if scale.unit.startswith("10") else NO_BREAK
     if not scale.unit:
         return " … ".join(dict.fromkeys(ends))
-    told = " … ".join(dict.fromkeys(ends))
+    text = " … ".join(dict.fromkeys(ends))
     if scale.unit in {"°", "%"}:
         times = ""
     elif scale.unit.startswith("10") and ends[0] != ends[1]:
-        told = f"({told})"
-    return told + times + scale.unit
+        text = f"({text})"
+    return text + times + scale.unit
 
 
 def _split(shown: str) -> tuple[str | None, int]:
-    """Return the unit without prefix, and the power of the prefix; None where it takes none."""
+    """Return the unit without prefix, and the power of the prefix; None if it takes none."""
     if shown in PREFIXED:
         return shown, 0
     for power, prefix in PREFIXES.items():
@@ -220,7 +221,7 @@ def _split(shown: str) -> tuple[str | None, int]:
 
 
 def _rounded(size: float, sigma: float | None) -> float:
-    """Return a size as it will be printed, so that 999.96 W are 1 kW and not 1000 W."""
+    """Return a size rounded as printed, so that 999.96 W are 1 kW and not 1000 W."""
     if sigma is None:
         return float(f"{size:.3e}")
     return round(size, sigma_decimals(sigma))

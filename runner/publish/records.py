@@ -1,7 +1,7 @@
-"""What the site needs to know of a workspace, as plain records.
+"""The data of a workspace that the site shows, as plain records.
 
-The pages are made from these and from receipts alone, so that a site can be built from a fake
-source in a test and from a catalogue in a workspace.
+Pages depend on these and on receipts alone, so that a site can be built from a fake source in a
+test and from the catalogue of a workspace.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class SourceRecord:
     """One source file of a shot.
 
-    ``notes`` say what of it was stored otherwise than a reader would think, and that its clock
-    differs from the shot's; ``salvaged`` how much of a recording that was cut could be kept.
+    ``notes`` say what was stored differently than expected, and whether its clock differs from the
+    shot's; ``salvaged`` how much of a truncated recording was kept.
     """
 
     name: str
@@ -43,14 +43,14 @@ class SourceRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class WiringRow:
-    """How one signal came to be at one shot; ``problem`` says why it cannot be had, if so.
+    """The wiring and calibration of one signal at one shot.
 
-    ``lack`` says why it has no calibrated values where it can be read raw only. ``made`` changes
-    with anything that its values are made of: samples, wiring, calibrations; it is empty where
-    there are none to be drawn. ``x_unit`` says what its samples lie along: ``"s"``; ``""`` where
-    they are only counted; another unit. ``salvaged`` says that the recording was cut.
-    ``calibrated`` is the identity of the calibrations that its values go through, which a new
-    version with the same numbers shares.
+    ``problem`` says why the signal is missing, ``lack`` why it can be read raw but not calibrated.
+    ``made`` is the identity of everything that its values depend on (samples, wiring,
+    calibrations); it is empty if there is nothing to draw. ``x_unit`` is the unit of its axis:
+    ``"s"``, another unit, or ``""`` if its samples are only counted. ``salvaged`` says that the
+    recording was truncated. ``calibrated`` is the identity of its calibrations, which a new version
+    with the same numbers shares. The field names are keys of ``shot.json``.
     """
 
     signal: str
@@ -68,7 +68,7 @@ class WiringRow:
 
     @property
     def time_base(self) -> str:
-        """Why its samples have no time base; empty where they have."""
+        """Why its samples have no time base; empty if they have one."""
         return "" if self.problem else time_base_missing(self.x_unit)
 
 
@@ -84,9 +84,9 @@ class ComponentRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ShotRecord:
-    """One shot. ``marks`` are plain sentences on what is wrong with its data.
+    """One shot. ``problems`` are plain sentences on what is wrong with its data.
 
-    ``date`` is a moment (datetime); a day alone where that is all that is known.
+    ``date`` is a datetime; a date if only the day is known.
     """
 
     shot: int
@@ -95,17 +95,17 @@ class ShotRecord:
     sources: Sequence[SourceRecord]
     wiring: Sequence[WiringRow]
     components: Sequence[ComponentRecord]
-    marks: Sequence[str] = ()
+    problems: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateRecord:
-    """A template as the site names it, in the order in which reports are shown.
+    """A template.
 
-    ``key`` names the scraps that tables and summaries show, in their order; where it is empty, the
-    first few numbers of a report stand in. ``limits`` gives (low, high) of scraps, each None where
-    that side is open. ``results`` says what results are called. ``path`` is the notebook,
-    None where it cannot be had.
+    ``key`` names the scraps that tables and summaries show, in order; if empty, they show the first
+    few numbers of a report. ``limits`` are (low, high) of scraps, None for an open side.
+    ``results`` has the labels and symbols of results. ``path`` is the notebook, None if it is not
+    available.
     """
 
     name: str
@@ -124,7 +124,7 @@ class TemplateRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRecord:
-    """A report: its receipt, the folder it lies in, and why it is stale, if it is."""
+    """A report: its receipt, its folder, and the reasons why it is stale, if any."""
 
     receipt: Receipt
     folder: Path
@@ -133,9 +133,9 @@ class ReportRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSummary:
-    """What lists say of an official report, without a look at its files.
+    """An official report in a list, from the catalogue alone.
 
-    ``stale`` says why it no longer holds, if so.
+    ``stale`` are the reasons why it is out of date, if any.
     """
 
     subject: Subject
@@ -149,9 +149,9 @@ class ReportSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class WiringSpan:
-    """How a signal goes for a span of shots; ``until`` is the first shot after it, None if open.
+    """The wiring of a signal from shot ``first`` until shot ``until``, which is None if open.
 
-    ``calibration`` is empty where none is valid then.
+    ``calibration`` is empty if none is valid.
     """
 
     first: int
@@ -178,7 +178,7 @@ class SignalRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationRecord:
-    """A calibration of one port of a device; ``file`` is the text that holds it."""
+    """A calibration of one port of a device; ``file`` declares it."""
 
     port: str
     version: int
@@ -193,7 +193,7 @@ class CalibrationRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceRecord:
-    """A device with its calibrations, and what it was wired to."""
+    """A device with its calibrations and wiring."""
 
     name: str
     serial: str = ""
@@ -204,45 +204,45 @@ class DeviceRecord:
 
 
 class SiteSource(Protocol):
-    """Where the pages get their facts.
+    """The data that pages are made from.
 
-    ``damaged`` gets the folders of reports whose receipt cannot be read, and why.
+    ``damaged`` collects the folders of reports whose receipts cannot be read, and why.
     """
 
     facility: Facility
     damaged: dict[str, str]
 
     def counts(self) -> Mapping[str, int]:
-        """Return the number of shots of each day that has any, the days ascending."""
+        """Return the number of shots of each day with shots, days ascending."""
 
     def summaries(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
-        """Return what lists say of the official reports of some subjects."""
+        """Return the summaries of the official reports of some subjects."""
 
     def failures(
         self, limit: int, *, scope: Scope = "shot", template: str = ""
     ) -> Sequence[ReportSummary]:
-        """Return what failed or ran out of time, the newest shots (or days) first.
+        """Return the reports that failed or timed out, newest shots (or days) first.
 
-        ``template``: only its own reports, of any scope.
+        With ``template``, only its reports, of any scope.
         """
 
     def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
-        """Return what failed of the shots ``first … last``, the newest first."""
+        """Return the failed reports of the shots ``first … last``, newest first."""
 
     def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
-        """Return one scrap of the shots ``first … last`` that have it, ascending."""
+        """Return one scrap of each shot ``first … last`` that has it, ascending."""
 
     def signals(self) -> Sequence[SignalRecord]:
-        """Return the declared signals, in their order."""
+        """Return the declared signals, in order of declaration."""
 
     def devices(self) -> Sequence[DeviceRecord]:
         """Return the declared devices, by name."""
 
     def logo(self) -> Path:
-        """Return the file of the facility's logo; asked only where it has one."""
+        """Return the file of the facility's logo; called only if it has one."""
 
     def bibliography(self) -> str:
-        """Return the text of the workspace's BibTeX file; empty where there is none."""
+        """Return the text of the workspace's BibTeX file; empty if there is none."""
 
     def shots(self) -> Sequence[int]:
         """Return all shot numbers, ascending."""
@@ -254,7 +254,7 @@ class SiteSource(Protocol):
         """Return the shots of a day, ascending."""
 
     def undated(self) -> Sequence[int]:
-        """Return the shots without a date, ascending; asked only where there are any."""
+        """Return the shots without a date, ascending; called only if there are any."""
 
     def shot(self, number: int) -> ShotRecord:
         """Return one shot."""
@@ -269,10 +269,10 @@ class SiteSource(Protocol):
         """Return the ranges of shots that have reports."""
 
     def templates(self) -> Sequence[TemplateRecord]:
-        """Return the templates, in the order in which reports are shown."""
+        """Return the templates, in display order."""
 
     def signal(self, number: int, name: str) -> Signal:
-        """Return a signal of a shot, for its samples, where its row says what it is made of."""
+        """Return a signal of a shot, for its samples; called only if `WiringRow.made` is set."""
 
     def troubles(self) -> Sequence[str]:
-        """Return what the operator should know (quarantined files …), newest first."""
+        """Return messages for the operator (quarantined files …), newest first."""

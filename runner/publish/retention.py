@@ -1,7 +1,7 @@
-"""What the site lets go of with time: finer levels of traces, and figures of reports.
+"""What the site removes after some time: fine levels of traces, and figures of reports.
 
-Notebooks, scraps, pages, thumbnails and the coarse levels of traces stay for ever; the figures are
-in the notebooks.
+Notebooks, scraps, pages, thumbnails and the coarse levels of traces are kept; the notebooks still
+contain the figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ALT = re.compile(r'\salt="([^"]*)"')
 
 
 def is_old(date: datetime | Date | None, days: int) -> bool:
-    """Whether something is older than so many days; 0 days are for ever, as is an unknown date."""
+    """Return whether a date is more than ``days`` ago; never for 0 days or an unknown date."""
     if not days or date is None:
         return False
     if not isinstance(date, datetime):
@@ -28,17 +28,17 @@ def is_old(date: datetime | Date | None, days: int) -> bool:
 
 
 def without_figures(fragment: Fragment) -> Fragment:
-    """Return the body of a report whose figures were let go: it says so where each was."""
+    """Return the body of a report with a note in place of each figure."""
 
-    def told(found: re.Match[str]) -> str:
+    def note(found: re.Match[str]) -> str:
         image = found[1] or found[2]
         if 'src="figures/' not in image:
             return found[0]
         alt = _ALT.search(image)
         what = f": {alt[1]}" if alt and alt[1] else ""
         return (
-            f'<span class="note">Figure{what}. It was let go from the site to save space; '
-            "the notebook has it.</span>"
+            f'<span class="note">Figure{what}. Removed from the site to save space; '
+            "the notebook still has it.</span>"
         )
 
-    return replace(fragment, figures=(), alts=(), body=_FIGURE.sub(told, fragment.body))
+    return replace(fragment, figures=(), alts=(), body=_FIGURE.sub(note, fragment.body))

@@ -18,14 +18,14 @@ MAX_COLUMNS = 8
 
 
 def shot_table(view: View, numbers: Sequence[int]) -> ShotTable:
-    """Return shots as a table, in the order given."""
+    """Return shots as a table, in the given order."""
     view.load_summaries(Subject.shot(n) for n in numbers)
     scraps = {n: view.key_scraps(Subject.shot(n)) for n in numbers}
     keys = view.results.chosen((key for of_shot in scraps.values() for key in of_shot), MAX_COLUMNS)
     columns = [
         _Results(
             key=key,
-            known=view.results.called(*key),
+            known=view.results.record(*key),
             scraps={n: s[key] for n, s in scraps.items() if key in s},
         )
         for key in keys
@@ -41,7 +41,7 @@ def shot_table(view: View, numbers: Sequence[int]) -> ShotTable:
 
 @dataclass(frozen=True, kw_only=True)
 class _Results:
-    """One result of many shots: its unit goes to the head of the column."""
+    """One result of many shots; the head of its column shows the unit."""
 
     key: Key
     known: ResultRecord
@@ -49,7 +49,7 @@ class _Results:
 
     @cached_property
     def unit(self) -> str | None:
-        """The unit of all values; None where they differ."""
+        """The unit of all values; None if they differ."""
         units = {s.unit for s in self.scraps.values() if s.value is not None}
         return next(iter(units), "") if len(units) < 2 else None
 
@@ -85,15 +85,15 @@ class _Results:
 
 
 def _row(view: View, number: int, marks: Sequence[Mark], values: Sequence[Value | None]) -> ShotRow:
-    line = view.shot_summary(number)
+    summary = view.shot_summary(number)
     return ShotRow(
         shot=number,
         href=subject_page(Subject.shot(number)),
-        date=line.date,
-        gas=line.gas,
-        program=line.program,
-        comment=line.comment,
-        problems=line.problems,
+        date=summary.date,
+        gas=summary.gas,
+        program=summary.program,
+        comment=summary.comment,
+        problems=summary.problems,
         marks=marks,
         values=values,
     )

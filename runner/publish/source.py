@@ -1,4 +1,4 @@
-"""The site's facts, from a workspace: catalogue, receipts, declarations and stored files."""
+"""A site source over a workspace: catalogue, receipts, declarations and stored files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
-from runner.ingest.quarantine import held
-from runner.monitoring.status import lasting_troubles
+from runner.ingest.raw_files.quarantine import quarantined_files
+from runner.monitoring.status import service_troubles
 from runner.publish.declared_source import device_records, signal_records, template_record
 from runner.publish.records import (
     ComponentRecord,
@@ -41,17 +41,17 @@ from runner.staleness.fingerprints import fingerprints_of
 from runner.templates.template import Templates, read_templates
 
 REFERENCES = "references.bib"
-CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; fewer is the odd spike
+CLIPPED_SHARE = 1e-3  # of the samples of a wired channel; less is a rare spike
 
 
-def opened(root: Path) -> WorkspaceSource:
-    """Return the source of a workspace in another process."""
+def open_source(root: Path) -> WorkspaceSource:
+    """Open the source of a workspace in another process."""
     workspace = Workspace.at(root)
     return WorkspaceSource(workspace, Catalogue(workspace.catalogue))
 
 
-def made_of(inputs: Iterable[Input]) -> str:
-    """Return the identity of what was read."""
+def identity_of(inputs: Iterable[Input]) -> str:
+    """Return the identity of inputs."""
     return digest(sorted([i.kind, i.name, i.digest] for i in inputs))
 
 
@@ -64,7 +64,7 @@ class WorkspaceSource:
         self._catalogue = catalogue
         self.damaged: dict[str, str] = {}
         self._testbed = Testbed(workspace)
-        self._present = CurrentState(self._testbed, catalogue)
+        self._current = CurrentState(self._testbed, catalogue)
         self.shot = lru_cache(maxsize=512)(self._shot)
 
     @cached_property
@@ -73,12 +73,12 @@ class WorkspaceSource:
 
     @cached_property
     def _summaries(self) -> Summaries:
-        return Summaries(self._catalogue, self._templates, self._present, self.damaged)
+        return Summaries(self._catalogue, self._templates, self._current, self.damaged)
 
     def mark_changed(self) -> None:
-        """Doubt what read things that have changed since the last plan: lists show it as stale."""
+        """Mark reports dirty whose inputs changed since the last plan: lists show them as stale."""
         self._catalogue.mark_changed(
-            fingerprints_of(self._testbed.declarations, self._templates, self._present)
+            fingerprints_of(self._testbed.declarations, self._templates, self._current)
         )
 
     def shots(self) -> Sequence[int]:
@@ -98,11 +98,11 @@ class WorkspaceSource:
         return self._catalogue.undated()
 
     def counts(self) -> Mapping[str, int]:
-        """Return the number of shots of each day, the days ascending."""
+        """Return the number of shots of each day, days ascending."""
         return self._catalogue.shots_by_day()
 
     def templates(self) -> Sequence[TemplateRecord]:
-        """Return the templates, in the order in which reports are shown."""
+        """Return the templates, in display order."""
         called = self._catalogue.result_names()
         return [template_record(t, called.get(t.name, ())) for t in self._templates.values()]
 
@@ -111,25 +111,25 @@ class WorkspaceSource:
         return [Subject("range", key) for key in self._catalogue.ranges()]
 
     def summaries(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
-        """Return what lists say of the official reports of some subjects."""
+        """Return the summaries of the official reports of some subjects."""
         return self._summaries.of(subjects)
 
     def failures(
         self, limit: int, *, scope: Scope = "shot", template: str = ""
     ) -> Sequence[ReportSummary]:
-        """Return what failed or ran out of time, the newest shots (or days) first."""
+        """Return the reports that failed or timed out, newest shots (or days) first."""
         return self._summaries.failed(limit, scope, template)
 
     def failures_between(self, first: int, last: int) -> Sequence[ReportSummary]:
-        """Return what failed of the shots ``first … last``, the newest first."""
+        """Return the failed reports of the shots ``first … last``, newest first."""
         return self._summaries.failed_between(first, last)
 
     def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
-        """Return one scrap of the shots ``first … last`` that have it, ascending."""
+        """Return one scrap of each shot ``first … last`` that has it, ascending."""
         return self._summaries.scrap_history(template, name, first, last)
 
     def signals(self) -> Sequence[SignalRecord]:
-        """Return the declared signals, in their order."""
+        """Return the declared signals, in order of declaration."""
         return signal_records(self._testbed.declarations)
 
     def devices(self) -> Sequence[DeviceRecord]:
@@ -141,13 +141,12 @@ class WorkspaceSource:
         path = self.workspace.root / self.facility.logo
         if not path.is_file():
             raise SettingsError(
-                f"{MARKER} [facility] logo = {self.facility.logo!r}: there is no such file: "
-                "correct it"
+                f"{MARKER} [facility] logo = {self.facility.logo!r}: no such file: correct the path"
             )
         return path
 
     def bibliography(self) -> str:
-        """Return the text of ``references.bib``: the workspace's own, or in ``calibrations/``."""
+        """Return the text of ``references.bib``: in the workspace, or in ``calibrations/``."""
         for folder in (self.workspace.root, self.workspace.calibrations):
             if (folder / REFERENCES).is_file():
                 return (folder / REFERENCES).read_text(encoding="utf-8", errors="replace")
@@ -170,7 +169,7 @@ class WorkspaceSource:
         return [self._record(receipt, row, {}) for receipt, row in found if receipt]
 
     def _receipt(self, row: ReportRow) -> Receipt | None:
-        """Return the receipt of a report; one that is damaged or gone counts as missing."""
+        """Return the receipt of a report; None if it is damaged or removed."""
         try:
             return Receipt.read(self.workspace.reports / row.folder)
         except (DamagedReceipt, FileNotFoundError) as error:
@@ -184,10 +183,10 @@ class WorkspaceSource:
         return ReportRecord(receipt=receipt, folder=folder, stale=stale.get(row.folder, ()))
 
     def troubles(self) -> Sequence[str]:
-        """Return templates out of order, what the service cannot do, and quarantined files."""
+        """Return invalid templates, troubles of the service, and quarantined files."""
         found = [f"template {name}: {why}" for name, why in self._templates.problems.items()]
-        found += lasting_troubles(self.workspace)
-        for file in held(self.workspace.quarantine):
+        found += service_troubles(self.workspace)
+        for file in quarantined_files(self.workspace.quarantine):
             found.append(f"{file.name} is in quarantine: {file.reason}")
         return found
 
@@ -220,7 +219,7 @@ class WorkspaceSource:
                 sources=sources,
                 wiring=self._wiring(shot),
                 components=self._components(shot),
-                marks=[*(str(d) for d in clocks if not d.is_rounding), *self._marks(shot)],
+                problems=[*(str(d) for d in clocks if not d.is_rounding), *self._problems(shot)],
             )
         except DamagedFile as damage:
             return ShotRecord(
@@ -230,7 +229,7 @@ class WorkspaceSource:
                 sources=(),
                 wiring=(),
                 components=(),
-                marks=(str(damage),),
+                problems=(str(damage),),
             )
 
     def _wiring(self, shot: Shot) -> list[WiringRow]:
@@ -239,7 +238,7 @@ class WorkspaceSource:
             try:
                 with recording() as read:
                     signal = shot[name]
-                    story = signal.explain()
+                    provenance = signal.explain()
             except IshtarError as error:
                 rows.append(WiringRow(signal=name, unit=declared.unit, problem=str(error)))
                 continue
@@ -247,15 +246,15 @@ class WorkspaceSource:
                 WiringRow(
                     signal=name,
                     unit=declared.unit,
-                    channel=story.channel or f"= {story.derived}",
-                    device=story.device,
-                    calibration=story.calibration,
-                    span=story.span,
-                    lack=story.lack,
-                    made="" if story.lack else made_of(read.inputs),
-                    calibrated=made_of(i for i in read.inputs if i.kind == "calibration"),
+                    channel=provenance.channel or f"= {provenance.derived}",
+                    device=provenance.device,
+                    calibration=provenance.calibration,
+                    span=provenance.span,
+                    lack=provenance.lack,
+                    made="" if provenance.lack else identity_of(read.inputs),
+                    calibrated=identity_of(i for i in read.inputs if i.kind == "calibration"),
                     x_unit=signal.x_unit,
-                    salvaged=story.salvaged,
+                    salvaged=provenance.salvaged,
                 )
             )
         return rows
@@ -275,9 +274,9 @@ class WorkspaceSource:
             for c in shot.machine
         ]
 
-    def _marks(self, shot: Shot) -> list[str]:
-        """Return what is wrong with the data of a shot, a plain sentence each."""
-        marks = [
+    def _problems(self, shot: Shot) -> list[str]:
+        """Return the problems of a shot's data, one sentence each."""
+        problems = [
             f"{source.origin.source} was salvaged: {text}"
             for source in shot.sources
             if (text := salvaged(source))
@@ -287,17 +286,19 @@ class WorkspaceSource:
                 continue
             problem = shot.problem(name)
             if problem is not None:
-                marks.append(f"{name} is missing: {problem}")
+                problems.append(f"{name} is missing: {problem}")
                 continue
             signal = shot[name]
             channel = shot.find_channel(signal.explain().channel)
             if signal.x_unit == COUNTED:
-                marks.append(f"{name} has no time base: its samples are only counted")
+                problems.append(f"{name} has no time base: its samples are only counted")
             share = channel.n_clipped / channel.n if channel.n else 0.0
             if not channel.n:
-                marks.append(f"{name} is empty: its channel holds no sample")
+                problems.append(f"{name} is empty: its channel has no samples")
             elif share > CLIPPED_SHARE:
-                marks.append(f"{name} is clipped: {share:.0%} of its samples are at the ADC limit")
+                problems.append(
+                    f"{name} is clipped: {share:.0%} of its samples are at the ADC limit"
+                )
             elif channel.raw_min == channel.raw_max and channel.n > 1:
-                marks.append(f"{name} is dead: every sample has the same value")
-        return marks
+                problems.append(f"{name} is dead: every sample has the same value")
+        return problems

@@ -1,7 +1,7 @@
-"""A shot and a day as data: ``shots/NNNNN/{shot,scraps}.json``, ``days/YYYY-MM-DD/day.json``.
+"""JSON of shots and days: ``shots/NNNNN/{shot,scraps}.json``, ``days/YYYY-MM-DD/day.json``.
 
-The pages of weeks and months read the published days, so that a new shot costs them a look at its
-own day only.
+The pages of weeks and months read the published days, so that a new shot requires only its own day
+to be summarised again.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from runner.publish.addresses import report_stem, subject_folder
 from runner.publish.describe import report_state
 from runner.publish.key_results import Key, is_number
 from runner.publish.records import ReportRecord
-from runner.publish.view import Daily, View
+from runner.publish.view import DaySummary, View
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.notebook import THUMBNAIL
 
 
-def daily(view: View, day: str) -> Daily:
-    """Return a day in numbers: as this publication found it, else as it was published."""
-    if day not in view.dailies:
-        view.dailies[day] = _read(view, day) or work_out(view, day)
-    return view.dailies[day]
+def day_summary(view: View, day: str) -> DaySummary:
+    """Return the summary of a day: from this publication, else as it was published."""
+    if day not in view.day_summaries:
+        view.day_summaries[day] = _read(view, day) or summarise_day(view, day)
+    return view.day_summaries[day]
 
 
-def daily_path(day: str) -> str:
-    """Return where a day in numbers is published."""
+def day_summary_path(day: str) -> str:
+    """Return the path of a day's summary in the site."""
     return f"{subject_folder(Subject.day(day))}/day.json"
 
 
-def work_out(view: View, day: str) -> Daily:
-    """Return a day in numbers, from its reports, and keep it for its week and its month.
+def summarise_day(view: View, day: str) -> DaySummary:
+    """Return the summary of a day from its reports, and keep it for its week and month.
 
-    Where units differ, the newest shot's counts.
+    If units differ, only values in the newest shot's unit count.
     """
     shots = list(view.source.shots_of(day))
     subjects = [Subject.shot(n) for n in shots]
@@ -47,16 +47,16 @@ def work_out(view: View, day: str) -> Daily:
         for key, scrap in view.key_scraps(subject).items():
             if is_number(scrap) and units.setdefault(key, scrap.unit) == scrap.unit:
                 values.setdefault(key, []).append(float(scrap.value or 0))
-    view.dailies[day] = Daily(
+    view.day_summaries[day] = DaySummary(
         shots=shots,
         n_failed=n_failed,
         medians={key: (median(found), units[key]) for key, found in values.items()},
     )
-    return view.dailies[day]
+    return view.day_summaries[day]
 
 
-def daily_json(day: str, found: Daily) -> bytes:
-    """Return a day in numbers as JSON."""
+def day_summary_json(day: str, found: DaySummary) -> bytes:
+    """Return the summary of a day as JSON."""
     data: dict[str, Any] = {
         "day": day,
         "shots": list(found.shots),
@@ -69,12 +69,12 @@ def daily_json(day: str, found: Daily) -> bytes:
     return (json.dumps(data, ensure_ascii=False) + "\n").encode()
 
 
-def _read(view: View, day: str) -> Daily | None:
+def _read(view: View, day: str) -> DaySummary | None:
     if view.out is None:
         return None
     try:
-        data = json.loads((view.out / daily_path(day)).read_bytes())
-        return Daily(
+        data = json.loads((view.out / day_summary_path(day)).read_bytes())
+        return DaySummary(
             shots=[int(n) for n in data["shots"]],
             n_failed=int(data["failed"]),
             medians={
@@ -87,14 +87,14 @@ def _read(view: View, day: str) -> Daily | None:
 
 
 def shot_data(view: View, number: int) -> dict[str, Any]:
-    """Return the facts of a shot, as they go into ``shots/NNNNN/shot.json``."""
+    """Return the content of ``shots/NNNNN/shot.json``."""
     subject = Subject.shot(number)
     record = view.shot(number)
     return {
         "shot": number,
         "date": record.date.isoformat() if record.date else None,
         "attributes": dict(record.attributes),
-        "problems": list(record.marks),
+        "problems": list(record.problems),
         "reports": [_report(view, r) for r in view.reports(subject)],
         "reruns": [_report(view, r) for r in view.reruns(subject)],
         "sources": [vars(s) for s in record.sources],
@@ -104,7 +104,7 @@ def shot_data(view: View, number: int) -> dict[str, Any]:
 
 
 def scraps_data(view: View, number: int) -> dict[str, Any]:
-    """Return the scraps of a shot's reports, as they go into ``shots/NNNNN/scraps.json``."""
+    """Return the content of ``shots/NNNNN/scraps.json``."""
     return {
         "shot": number,
         "scraps": [

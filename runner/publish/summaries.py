@@ -1,7 +1,7 @@
-"""What lists say of shots and reports, without a look at receipts or shot files.
+"""Short records of shots and reports for lists, without reading receipts or shot files.
 
-Reports come from the catalogue. A shot's page and its ``shot.json`` are published together; a list
-of shots whose pages do not change says what these say.
+Reports come from the catalogue. A shot's page and its ``shot.json`` are published together; lists
+take shots whose pages do not change from there.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from runner.staleness.current_state import CurrentState
 from runner.staleness.plan import stale_reasons
 from runner.templates.template import Templates
 
-NO_TEMPLATE = "its template is gone"
+NO_TEMPLATE = "its template was removed"
 
 
 class Summaries:
-    """Answers the questions of lists; those of one publication, as it remembers the present."""
+    """Summaries of reports from the catalogue, for one publication: it caches the current state."""
 
     def __init__(
         self,
         catalogue: Catalogue,
         templates: Templates,
-        present: CurrentState,
+        current: CurrentState,
         damaged: Collection[str],
     ) -> None:
         self._catalogue = catalogue
         self._templates = templates
-        self._present = present
+        self._current = current
         self._damaged = damaged
 
     def of(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
@@ -56,31 +56,31 @@ class Summaries:
         return found
 
     def failed(self, limit: int, scope: Scope, template: str) -> Sequence[ReportSummary]:
-        """Return what failed, of the newest shots first."""
+        """Return the failed reports, newest shots first."""
         rows = self._catalogue.failed(limit, scope=scope, template=template or None)
-        return self._plainly(rows)
+        return self._without_scraps(rows)
 
     def failed_between(self, first: int, last: int) -> Sequence[ReportSummary]:
-        """Return what failed of the shots ``first … last``, the newest first."""
+        """Return the failed reports of the shots ``first … last``, newest first."""
         rows: list[ReportRow] = []
-        for low, high in _equally_long(first, last):
+        for low, high in _same_length(first, last):
             rows = [*self._catalogue.failed_between(low, high), *rows]
-        return self._plainly(rows)
+        return self._without_scraps(rows)
 
     def scrap_history(self, template: str, name: str, first: int, last: int) -> Mapping[int, Scrap]:
-        """Return one scrap of the shots ``first … last`` that have it."""
+        """Return one scrap of each shot ``first … last`` that has it."""
         return {
             int(row.subject): _scrap(row)
-            for low, high in _equally_long(first, last)
+            for low, high in _same_length(first, last)
             for row in self._catalogue.scrap_history(template, name, low, high)
             if row.subject.isdecimal()
         }
 
-    def _plainly(self, rows: Sequence[ReportRow]) -> Sequence[ReportSummary]:
+    def _without_scraps(self, rows: Sequence[ReportRow]) -> Sequence[ReportSummary]:
         return [self._summary(row, {}, ()) for row in rows if row.folder not in self._damaged]
 
     def stale(self, rows: Sequence[ReportRow]) -> Mapping[str, Sequence[str]]:
-        """Return why reports are stale, by folder; of those in doubt only, the others hold."""
+        """Return why reports are stale, by folder; only dirty reports are checked."""
         subjects = list(dict.fromkeys(row.subject for row in rows))
         dirty = self._catalogue.dirty(list(self._templates), subjects)
         inputs = self._catalogue.inputs([row.folder for row in dirty])
@@ -91,7 +91,7 @@ class Summaries:
             template = self._templates[row.template]
             subject = Subject(template.scope, row.subject)
             read = inputs.get(row.folder, ())
-            reasons = stale_reasons(template, subject, row, read, self._present)
+            reasons = stale_reasons(template, subject, row, read, self._current)
             found[row.folder] = [reason.removeprefix("stale: ") for reason in reasons]
         return found
 
@@ -113,8 +113,8 @@ def _scrap(row: ScrapRow) -> Scrap:
     return Scrap(name=row.name, value=row.value, sigma=row.sigma, unit=row.unit)
 
 
-def _equally_long(first: int, last: int) -> Iterator[tuple[str, str]]:
-    """Yield the ends of parts whose numbers are equally long: there texts sort like numbers."""
+def _same_length(first: int, last: int) -> Iterator[tuple[str, str]]:
+    """Yield the ends of spans with equally many digits: their keys sort like numbers."""
     while first <= last:
         end = min(last, 10 ** max(5, len(str(first))) - 1)
         yield Subject.shot(first).key, Subject.shot(end).key
@@ -123,7 +123,7 @@ def _equally_long(first: int, last: int) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class ShotSummary:
-    """One shot of a list; ``problems`` counts what is wrong with its data."""
+    """A shot in a list; ``problems`` counts the problems of its data."""
 
     shot: int
     date: Date | None
@@ -133,23 +133,23 @@ class ShotSummary:
     problems: int
 
 
-def summary_of(record: ShotRecord) -> ShotSummary:
-    """Return the line of a shot that was looked at."""
-    return _line(record.shot, record.date, record.attributes, len(record.marks))
+def summarise(record: ShotRecord) -> ShotSummary:
+    """Return the summary of a shot record."""
+    return _shot_summary(record.shot, record.date, record.attributes, len(record.problems))
 
 
 def read_summary(out: Path, number: int) -> ShotSummary | None:
-    """Return the line of a shot from its published facts; None where they are not there."""
+    """Return the summary of a shot from its published data; None if there are none."""
     path = out / subject_folder(Subject.shot(number)) / "shot.json"
     try:
         data = json.loads(path.read_bytes())
         date = parse_time(data["date"]) if data["date"] else None
-        return _line(number, date, dict(data["attributes"]), len(data["problems"]))
+        return _shot_summary(number, date, dict(data["attributes"]), len(data["problems"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _line(
+def _shot_summary(
     number: int, date: Date | None, attributes: Mapping[str, Any], problems: int
 ) -> ShotSummary:
     gas, program, comment = (

@@ -1,4 +1,4 @@
-"""What the pages say, looked up once for each publication and put into the pages' own records."""
+"""The content of the pages: looked up once per publication, returned as view models."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from runner.publish.records import (
     TemplateRecord,
 )
 from runner.publish.retention import is_old, without_figures
-from runner.publish.summaries import ShotSummary, read_summary, summary_of
+from runner.publish.summaries import ShotSummary, read_summary, summarise
 from runner.publish.view_models import (
-    Called,
     Failure,
     Image,
     Link,
     Mark,
     ReportCard,
     RerunLink,
+    ResultName,
     Value,
 )
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
@@ -38,13 +38,13 @@ from runner.render.notebook import THUMBNAIL
 from runner.render.parameter_table import SUBJECT_PARAMETERS
 
 VALUES_OF_CARD = 6
-AT_ONCE = 200  # shots that are asked for together in a build of everything
-MOST_SHOTS = 300  # records that are kept
-MOST_SUMMARIES = 2000
+BATCH_SHOTS = 200  # shots looked up together in a full build
+MAX_SHOTS = 300  # records kept in memory
+MAX_SUMMARIES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Daily:
+class DaySummary:
     """A day: its shots, how many reports failed, and the median and unit of each key result."""
 
     shots: Sequence[int]
@@ -54,11 +54,11 @@ class Daily:
 
 @dataclass
 class View:
-    """A site source, asked once for each thing.
+    """A site source that is queried once for each item.
 
-    ``out`` is the site so far: what a list says of a shot whose page does not change is read from
-    there. ``changing`` holds the shots whose pages do; None is all of them. Figures of older shots
-    than ``keep_figures_days`` are let go; 0: never. ``first`` names the results that come first.
+    ``out`` is the existing site: the summary of a shot whose page does not change is read from
+    there. ``changing`` are the shots whose pages change; None means all. Figures of shots older
+    than ``keep_figures_days`` are removed; 0 keeps all. ``first`` names the results to show first.
     """
 
     source: SiteSource
@@ -67,7 +67,7 @@ class View:
     changing: frozenset[int] | None = None
     keep_figures_days: int = 0
     first: Sequence[str] = ()
-    dailies: dict[str, Daily] = field(default_factory=dict)
+    day_summaries: dict[str, DaySummary] = field(default_factory=dict)
     _shots: dict[int, ShotRecord] = field(default_factory=dict)
     _shot_summaries: dict[int, ShotSummary] = field(default_factory=dict)
     _summaries: dict[Subject, Sequence[ReportSummary]] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class View:
 
     @cached_property
     def known(self) -> frozenset[int]:
-        """All shots, to ask whether there is one."""
+        """All shots, as a set."""
         return frozenset(self.numbers)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
-        """The number of shots of each day that has any, the days ascending."""
+        """The number of shots of each day with shots, days ascending."""
         return self.source.counts()
 
     @cached_property
@@ -103,12 +103,12 @@ class View:
 
     @cached_property
     def templates(self) -> Mapping[str, TemplateRecord]:
-        """The templates by name, in their order."""
+        """The templates by name, in display order."""
         return {t.name: t for t in self.source.templates()}
 
     @cached_property
     def results(self) -> KeyResults:
-        """What results are shown, in which order, and what they are called."""
+        """Which results are shown, in which order, under which names."""
         return KeyResults(self.templates, self.first)
 
     @cached_property
@@ -129,41 +129,43 @@ class View:
     def shot(self, number: int) -> ShotRecord:
         """Return a shot."""
         if number not in self._shots:
-            if len(self._shots) >= MOST_SHOTS:
+            if len(self._shots) >= MAX_SHOTS:
                 self._shots.clear()
             self._shots[number] = self.source.shot(number)
-            self._shot_summaries[number] = summary_of(self._shots[number])
+            self._shot_summaries[number] = summarise(self._shots[number])
         return self._shots[number]
 
     def shot_summary(self, number: int) -> ShotSummary:
-        """Return what a list says of a shot: what its page says, which may be an older one."""
+        """Return the summary of a shot; of an unchanged page, as it was published."""
         if number not in self._shot_summaries:
-            stays = self.changing is not None and number not in self.changing
-            line = read_summary(self.out, number) if stays and self.out is not None else None
-            self._shot_summaries[number] = line or summary_of(self.shot(number))
+            is_unchanged = self.changing is not None and number not in self.changing
+            summary = (
+                read_summary(self.out, number) if is_unchanged and self.out is not None else None
+            )
+            self._shot_summaries[number] = summary or summarise(self.shot(number))
         return self._shot_summaries[number]
 
-    def take_shot_summaries(self, lines: Mapping[int, ShotSummary]) -> None:
-        """Take what lists say of shots whose pages another process has written."""
+    def add_shot_summaries(self, lines: Mapping[int, ShotSummary]) -> None:
+        """Add the summaries of shots whose pages another process has written."""
         self._shot_summaries.update(lines)
 
     def summaries(self, subject: Subject) -> Sequence[ReportSummary]:
-        """Return what lists say of the official reports of a subject, in their order."""
+        """Return the summaries of a subject's official reports, in display order."""
         if subject not in self._summaries:
             wanted = [subject]
             if self.changing is None and subject.scope == "shot":
-                # everything is published, in order: the next ones are asked for soon
+                # a full build goes through the shots in order: the next ones are needed soon
                 i = bisect.bisect_left(self.numbers, subject.number)
-                wanted += [Subject.shot(n) for n in self.numbers[i + 1 : i + AT_ONCE]]
+                wanted += [Subject.shot(n) for n in self.numbers[i + 1 : i + BATCH_SHOTS]]
             self.load_summaries(wanted)
         return self._summaries[subject]
 
     def load_summaries(self, subjects: Iterable[Subject]) -> None:
-        """Get the summaries of many subjects at once."""
+        """Look up the summaries of many subjects at once."""
         missing = [s for s in dict.fromkeys(subjects) if s not in self._summaries]
         if not missing:
             return
-        if len(self._summaries) > MOST_SUMMARIES:
+        if len(self._summaries) > MAX_SUMMARIES:
             self._summaries.clear()
         order = {name: i for i, name in enumerate(self.templates)}
         for subject, found in self.source.summaries(missing).items():
@@ -191,7 +193,7 @@ class View:
         return self._reruns[subject]
 
     def fragment(self, report: ReportRecord) -> Fragment | None:
-        """Return the rendered body of a report; None where it has no notebook."""
+        """Return the rendered body of a report; None if it has no notebook."""
         if report.folder not in self._fragments:
             fragment = read_fragment(report.folder, self.renderer)
             if fragment and fragment.figures and self._drops_figures(report):
@@ -200,8 +202,8 @@ class View:
         return self._fragments[report.folder]
 
     def _drops_figures(self, report: ReportRecord) -> bool:
-        """Whether a report is so old that the site keeps its figures no longer."""
-        subject = report.receipt.of
+        """Return whether a report is too old for the site to keep its figures."""
+        subject = report.receipt.about
         if not self.keep_figures_days or subject.scope == "range":
             return False
         if subject.scope == "day":
@@ -209,8 +211,8 @@ class View:
         return is_old(self.shot(subject.number).date, self.keep_figures_days)
 
     def forget(self, subject: Subject) -> None:
-        """Drop what only the pages of this subject needed, so that a full build stays small."""
-        if self.changing is not None:  # few; the data of the site are made from them, too
+        """Forget what only this subject's pages need, to limit the memory of a full build."""
+        if self.changing is not None:  # few, and the site's data files need them too
             return
         reports = (*self._reports.pop(subject, ()), *self._reruns.pop(subject, ()))
         for report in reports:
@@ -218,21 +220,21 @@ class View:
 
     def neighbours(self, number: int) -> tuple[int | None, int | None]:
         """Return the shots before and after."""
-        return _around(self.numbers, number)
+        return _adjacent(self.numbers, number)
 
     def neighbour_days(self, day: str) -> tuple[str | None, str | None]:
         """Return the days before and after."""
-        return _around(self.days, day)
+        return _adjacent(self.days, day)
 
     def title(self, report: ReportRecord) -> str:
         """Return the title of a report."""
         known = self.templates.get(report.receipt.template)
         return (known.title if known else "") or report.receipt.title or report.receipt.template
 
-    # what pages show of a report -------------------------------------------------------------
+    # view models of a report -------------------------------------------------------------
 
     def mark(self, report: ReportRecord) -> Mark:
-        """Return the state of a report, with its page."""
+        """Return the state of a report with a link to its page."""
         reasons = self.reasons(report)
         return Mark(
             template=report.receipt.template,
@@ -248,7 +250,7 @@ class View:
         return [*own, *report.stale]
 
     def missing(self, scope: Scope, made: Iterable[str]) -> list[Mark]:
-        """Return marks for the templates of a scope that are not among those with a report."""
+        """Return marks for the templates of a scope whose report is missing."""
         present = set(made)
         return [
             Mark(template=t.name, title=t.title or t.name, state="missing")
@@ -257,7 +259,7 @@ class View:
         ]
 
     def summary_mark(self, summary: ReportSummary) -> Mark:
-        """Return the state of a report in a list."""
+        """Return the state of a report, from its summary."""
         known = self.templates.get(summary.template)
         reasons = [r for r in (summary.reason, *summary.stale) if r]
         return Mark(
@@ -269,7 +271,7 @@ class View:
         )
 
     def card(self, report: ReportRecord) -> ReportCard:
-        """Return a report as the page of its shot shows it."""
+        """Return the card of a report for the page of its shot."""
         values = self.values(report)
         fragment = self.fragment(report)
         stem = report_stem(report.receipt)
@@ -280,7 +282,7 @@ class View:
                 href=f"{stem}/{THUMBNAIL}",
                 width=width,
                 height=height,
-                alt="",  # the card's title says what it is
+                alt="",  # the card's title describes it
             )
         by_name = {v.name: v for v in values}
         shown = [
@@ -299,7 +301,7 @@ class View:
         )
 
     def cards(self, subject: Subject) -> list[ReportCard]:
-        """Return all reports of a subject, those not made yet at the end."""
+        """Return the cards of all reports of a subject, missing ones last."""
         reports = self.reports(subject)
         made = [r.receipt.template for r in reports]
         missing = [ReportCard(mark=m) for m in self.missing(subject.scope, made)]
@@ -312,7 +314,7 @@ class View:
         return [*(self.summary_mark(r) for r in found), *missing]
 
     def rerun_link(self, report: ReportRecord) -> RerunLink:
-        """Return a re-run as lists show it."""
+        """Return the entry of a re-run in lists."""
         receipt = report.receipt
         return RerunLink(
             mark=self.mark(report),
@@ -331,9 +333,9 @@ class View:
         return [
             Value(
                 name=s.name,
-                label=self.results.called(template, s.name).label or s.label,
-                symbol=self.results.called(template, s.name).symbol or s.symbol,
-                quantity=self.results.shown(template, s),
+                label=self.results.record(template, s.name).label or s.label,
+                symbol=self.results.record(template, s.name).symbol or s.symbol,
+                quantity=self.results.quantity(template, s),
                 template=template,
                 href=f"{stem}.html",
             )
@@ -341,7 +343,7 @@ class View:
         ]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
-        """Return the results that summaries of a subject show, by (template, name)."""
+        """Return the key results of a subject by (template, name)."""
         found: dict[tuple[str, str], Scrap] = {}
         for report in self.summaries(subject):
             by_name = {s.name: s for s in report.scraps}
@@ -351,14 +353,14 @@ class View:
         return found
 
 
-def _around(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
+def _adjacent(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
     i = bisect.bisect_left(items, item)
     after = i + 1 if i < len(items) and items[i] == item else i
     return (items[i - 1] if i > 0 else None, items[after] if after < len(items) else None)
 
 
 def failure(view: View, summary: ReportSummary) -> Failure:
-    """Return a report that failed as lists show it."""
+    """Return the entry of a failed report in lists."""
     return Failure(
         mark=view.summary_mark(summary),
         subject=Link(href=subject_page(summary.subject), text=subject_text(summary.subject)),
@@ -366,8 +368,8 @@ def failure(view: View, summary: ReportSummary) -> Failure:
     )
 
 
-def alike(failures: Iterable[Failure]) -> list[Failure]:
-    """Return failures with those of one template and one reason together, in their order."""
+def group_alike(failures: Iterable[Failure]) -> list[Failure]:
+    """Group failures with the same template and reason; keep their order."""
     groups: dict[tuple[str, str, str], list[Failure]] = {}
     for one in failures:
         key = (one.mark.template, one.mark.state, one.mark.reason)
@@ -385,14 +387,14 @@ def alike(failures: Iterable[Failure]) -> list[Failure]:
 
 def result_text(view: View, template: str, scrap: Scrap) -> str:
     """Return a result on one line, for feeds and previews: ``T_e = 4.10(20) eV``."""
-    called = view.results.called(template, scrap.name)
-    named = Called(name=scrap.name, label=called.label, symbol=called.symbol)
-    shown = view.results.shown(template, scrap)
+    called = view.results.record(template, scrap.name)
+    named = ResultName(name=scrap.name, label=called.label, symbol=called.symbol)
+    shown = view.results.quantity(template, scrap)
     return f"{named.short} {shown}" if shown.is_limit else f"{named.short} = {shown}"
 
 
 def failures_between(view: View, numbers: Sequence[int]) -> list[ReportSummary]:
-    """Return all that failed of some ascending shots, the newest first."""
+    """Return the failed reports of some ascending shots, newest first."""
     if not numbers:
         return []
     mine = set(numbers)

@@ -1,7 +1,7 @@
-"""What pages are made of: links, values, marks, cards, tables, trends, provenance.
+"""The parts of pages: links, values, marks, cards, tables, trends, provenance.
 
-Each is the documented data that a part of a page template gets; `runner.publish.page_models` puts
-them together into pages.
+Each documents the data of one part of a page template; `runner.publish.page_models` assembles them
+into pages.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Site:
     Attributes
     ----------
     styles, scripts
-        Paths of the assets that every page links, in order.
+        Paths of the assets that every page loads, in order.
     own_styles, own_scripts
-        Those that a workspace added, linked on every page as well, after the page's own.
+        Those that a workspace adds; every page loads them after its own.
     assets
-        Path of every asset by its name; what `Page.styles` and `Page.scripts` name is found here.
+        Path of every asset by name; `Page.styles` and `Page.scripts` refer to these names.
     icon
         Path of the mark.
     logo
-        Path of the facility's logo; empty where it has none, the mark then stands in.
+        Path of the facility's logo; if empty, pages show the mark instead.
     csp
         The Content-Security-Policy.
     """
@@ -66,7 +66,7 @@ class Site:
 
     @classmethod
     def of(cls, theme: Theme, facility: Facility, csp: str) -> Site:
-        """Return what all pages share with a theme: the facility, and where the assets are."""
+        """Return what all pages share: the facility, and the paths of the theme's assets."""
         paths = {name: f"assets/{published}" for name, published in theme.asset_names.items()}
         own = [paths[name] for name in theme.own_assets]
         return cls(
@@ -93,10 +93,9 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Spark:
-    """The course of a result as a line of a word's size; ``x`` and ``y`` are the shot's own point.
+    """The history of a result as a sparkline; ``x`` and ``y`` are the point of the shot itself.
 
-    They are None where the shot has no such result. A gap breaks the line; ``text`` says what it
-    shows.
+    They are None if the shot has no such result. A gap breaks the line; ``text`` describes it.
     """
 
     path: str
@@ -109,15 +108,15 @@ class Spark:
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """Something odd about a result: in a word or two, and in full."""
+    """A warning about a result: in a word or two, and as a sentence."""
 
     word: str
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Called:
-    """What a result is called: by its name in code, in words, and as a symbol, if it has them."""
+class ResultName:
+    """The name of a result in code, with its label and symbol if it has them."""
 
     name: str
     label: str = ""
@@ -125,12 +124,12 @@ class Called:
 
     @property
     def short(self) -> str:
-        """The shortest of them that says what it is, as plain text."""
+        """The shortest name, as plain text: symbol, else label, else name."""
         return self.symbol.replace("{", "").replace("}", "") or self.label or self.name
 
     @property
     def letters(self) -> tuple[str, str]:
-        """The symbol (or what stands in for it) and its index: ``T`` and ``e``."""
+        """The symbol (else label, else name) and its subscript: ``T`` and ``e``."""
         base, _, index = self.symbol.partition("_")
         if not base:
             return self.symbol or self.label or self.name, ""
@@ -138,18 +137,18 @@ class Called:
 
     @property
     def about(self) -> str:
-        """What it is, for those who point at it: ``electron temperature (langmuir.Te)``."""
+        """The text of its tooltip: ``electron temperature (langmuir.Te)``."""
         template = getattr(self, "template", "")
         full = f"{template}.{self.name}" if template else self.name
         return f"{self.label} ({full})" if self.label else full
 
 
 @dataclass(frozen=True, kw_only=True)
-class Value(Called):
-    """A result (scrap) of a report, ready to be printed.
+class Value(ResultName):
+    """A result (scrap) of a report, ready to print.
 
-    ``usual`` is the range of the last shots, as text, where it is known; ``spark`` their course;
-    ``flags`` say whether it is outside its limits or drifts.
+    ``usual`` is its range in the last shots as text, if known; ``spark`` their history; ``flags``
+    warn if it is outside its limits or drifts.
     """
 
     quantity: Quantity
@@ -162,7 +161,7 @@ class Value(Called):
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """The state of one report in a table or a list; ``href`` is empty where there is no page."""
+    """The state of one report in a table or a list; ``href`` is empty if it has no page."""
 
     template: str
     title: str
@@ -178,9 +177,10 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportCard:
-    """A report as the page of its shot or day shows it.
+    """The card of a report on the page of its shot or day.
 
-    ``reasons`` say why it is not ok, one line each; ``more_values`` counts results not listed.
+    ``reasons`` explain why it is not ok, one line each; ``more_values`` counts the results that are
+    not listed.
     """
 
     mark: Mark
@@ -194,7 +194,7 @@ class ReportCard:
 
 @dataclass(frozen=True, kw_only=True)
 class RerunLink:
-    """A re-run of a report: the parameters that set it apart, and its page."""
+    """A re-run of a report: its parameters and its page."""
 
     mark: Mark
     digest: str
@@ -218,14 +218,14 @@ class ShotRow:
 
     @property
     def n_ok(self) -> int:
-        """How many of its reports are there and good."""
+        """The number of its reports that are ok."""
         return sum(mark.state == "ok" for mark in self.marks)
 
     @property
     def exceptions(self) -> Sequence[tuple[Mark, bool]]:
-        """The first of the reports that are not, what needs somebody first; whether each is named.
+        """The first reports that are not ok, most urgent first, each with whether it is named.
 
-        A sign alone stands for what was skipped, and for each of more than two.
+        Skipped reports, and all of more than two, are shown as a symbol without a name.
         """
         found = self._exceptions
         named = [mark for mark in found if mark.state != "skipped"]
@@ -239,22 +239,22 @@ class ShotRow:
 
     @property
     def n_more(self) -> int:
-        """How many more of them there are."""
+        """The number of further reports that are not ok."""
         return max(0, len(self._exceptions) - SIGNS)
 
     @property
     def missing(self) -> Sequence[str]:
-        """The titles of reports that are not made yet: there is nothing that a link could open."""
+        """The titles of reports that are not made yet; they have no page to link to."""
         return [mark.title for mark in self.marks if mark.state == "missing"]
 
 
 EXCEPTIONS: Sequence[ReportState] = ("failed", "timeout", "stale", "skipped")
-NAMED, SIGNS = 2, 8  # reports that are not good, in the row of a shot: with name, in all
+NAMED, SIGNS = 2, 8  # reports that are not ok in the row of a shot: with their names, in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column(Called):
-    """A result as the column of a table of shots; ``unit`` is the one of all its values."""
+class Column(ResultName):
+    """A result as the column of a table of shots; ``unit`` is the unit of all its values."""
 
     unit: str
     template: str
@@ -269,8 +269,8 @@ class ShotTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trend(Called):
-    """A result over shots or days as a small drawing.
+class Trend(ResultName):
+    """A result over shots or days as a small plot.
 
     Attributes
     ----------
@@ -279,7 +279,7 @@ class Trend(Called):
     points
         (x, y, shot or day, value as text) of each point.
     low, high
-        Ends of the vertical axis as text; ``unit`` belongs to both.
+        Ends of the vertical axis as text; ``unit`` is the unit of both.
     """
 
     unit: str
@@ -295,9 +295,9 @@ class Trend(Called):
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A report that failed or ran out of time, with the reason.
+    """A report that failed or timed out, with the reason.
 
-    ``alike`` are other reports of its template that failed for the same reason.
+    ``alike`` links to other reports of its template that failed for the same reason.
     """
 
     mark: Mark
@@ -308,7 +308,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class DayCell:
-    """A day of the calendar; ``level`` 0 … 4 grows with the number of shots."""
+    """A day of the calendar; ``level`` 0 … 4 increases with the number of shots."""
 
     day: str
     number: int
@@ -319,7 +319,7 @@ class DayCell:
 
 @dataclass(frozen=True, kw_only=True)
 class Month:
-    """A month of the calendar: weeks of seven cells, None outside of the month."""
+    """A month of the calendar: weeks of seven cells, None outside the month."""
 
     name: str
     href: str = ""
@@ -331,7 +331,7 @@ class Month:
 class Heat:
     """The last weeks as columns and the days of the week as rows, None after the last day.
 
-    ``months`` gives names and how many weeks each spans.
+    ``months`` are (name, number of weeks).
     """
 
     months: Sequence[tuple[str, int]]
@@ -352,7 +352,7 @@ class Year:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What differs between a shot and the one before."""
+    """A difference between a shot and the one before."""
 
     what: str
     name: str
@@ -361,14 +361,14 @@ class Change:
 
     @property
     def group(self) -> str:
-        """The heading that it belongs under."""
+        """The heading of its group."""
         groups = {"setting": "Settings", "component": "Hardware", "calibration": "Calibration"}
         return groups.get(self.what, "Wiring")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputRow:
-    """Something that a run read."""
+    """An input that a run read."""
 
     kind: str
     name: str
@@ -379,7 +379,7 @@ class InputRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """From what, when and where a report was made."""
+    """The inputs, time and environment that a report was made with."""
 
     template: str
     template_digest: str

@@ -1,7 +1,7 @@
-"""A build of everything by several processes: each writes the pages of some shots, then traces.
+"""A full build by several processes: each writes the pages of some shots, then their traces.
 
-What all pages share (days, lists, indexes) is written by the process that asked, from what the
-others hand back. They are no forks of it: it may have threads, and its source open files.
+The calling process writes shared pages (days, lists, indexes) from the results of the others. These
+are spawned, not forked: the caller may have threads, and its source has open files.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from runner.render.notebook import renderer_version
 from runner.render.theme import Theme
 from runner.settings.publishing import PublishSettings
 
-AT_ONCE = 25  # shots that a process takes; fewer where there are few
-FEW = 20  # shots that are not worth starting processes for
+MAX_SHARE = 25  # shots per task at most
+MIN_SHOTS = 20  # for fewer, starting processes costs more than it saves
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """What one process did for some shots; ``damaged`` are reports whose receipts are, and why."""
+class ShareResult:
+    """The result of writing some shots' pages; ``damaged``: folders of reports, and why."""
 
     written: Written
     summaries: Mapping[int, ShotSummary]
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolSettings:
-    """What every process needs; ``open`` gives it a source of its own."""
+    """The arguments of every process; ``open`` returns a source of its own."""
 
     open: Callable[[], SiteSource]
     out: Path
@@ -55,32 +55,32 @@ class PoolSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerPool:
-    """Some processes at work."""
+    """Running processes."""
 
     pool: ProcessPoolExecutor
     processes: int
 
-    def pages(self, numbers: Sequence[int]) -> Iterator[Part]:
-        """Write the pages of shots; those that change wait for the caller's `Writer.switch`."""
+    def pages(self, numbers: Sequence[int]) -> Iterator[ShareResult]:
+        """Write the pages of shots; `Writer.switch` of the caller puts changed ones in place."""
         return self.pool.map(_pages, self._shares(numbers))
 
     def traces(self, numbers: Sequence[int]) -> Iterator[Written]:
-        """Make the traces of shots, and their pages anew, as there is more to download then."""
+        """Make the traces of shots, and update their pages with the new downloads."""
         return self.pool.map(_traces, self._shares(numbers))
 
     def _shares(self, numbers: Sequence[int]) -> list[Sequence[int]]:
-        size = max(1, min(AT_ONCE, len(numbers) // (4 * self.processes)))
+        size = max(1, min(MAX_SHARE, len(numbers) // (4 * self.processes)))
         return [numbers[i : i + size] for i in range(0, len(numbers), size)]
 
 
 @contextmanager
-def start_pool(processes: int, work: PoolSettings) -> Iterator[WorkerPool]:
+def start_pool(processes: int, common: PoolSettings) -> Iterator[WorkerPool]:
     """Start processes; end them when the block ends."""
     pool = ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(work,),
+        initializer=_initialise,
+        initargs=(common,),
     )
     with pool:
         yield WorkerPool(pool=pool, processes=processes)
@@ -91,49 +91,49 @@ def start_pool(processes: int, work: PoolSettings) -> Iterator[WorkerPool]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Worker:
-    """What a process keeps between its shares."""
+    """The state of a process between its tasks."""
 
-    work: PoolSettings
-    looks: Theme
+    common: PoolSettings
+    theme: Theme
     view: View
 
     def writer(self) -> Writer:
-        return Writer(self.work.out, self.looks, self.work.shared)
+        return Writer(self.common.out, self.theme, self.common.shared)
 
 
 _worker: list[_Worker] = []
 
 
-def _begin(work: PoolSettings) -> None:
+def _initialise(common: PoolSettings) -> None:
     end_with_parent()
-    looks = Theme.load(work.theme)
+    theme = Theme.load(common.theme)
     view = View(
-        work.open(),
-        renderer_version(looks),
-        work.out,
-        keep_figures_days=work.settings.keep_figures_days,
-        first=work.settings.results,
+        common.open(),
+        renderer_version(theme),
+        common.out,
+        keep_figures_days=common.settings.keep_figures_days,
+        first=common.settings.results,
     )
-    _worker[:] = [_Worker(work=work, looks=looks, view=view)]
+    _worker[:] = [_Worker(common=common, theme=theme, view=view)]
 
 
-def _pages(numbers: Sequence[int]) -> Part:
-    (bench,) = _worker
-    view, writer = bench.view, bench.writer()
+def _pages(numbers: Sequence[int]) -> ShareResult:
+    (worker,) = _worker
+    view, writer = worker.view, worker.writer()
     subjects = [Subject.shot(n) for n in numbers]
     try:
-        render_missing(view, subjects, bench.work.theme, workers=1)
+        render_missing(view, subjects, worker.common.theme, workers=1)
         for subject in subjects:
             write_subject(view, subject, writer)
-        collected = collect(view, numbers, writer, bench.work.settings)
+        collected = collect(view, numbers, writer, worker.common.settings)
         for subject in subjects:
             view.forget(subject)
-        writer.settle()
+        writer.place_new()
     except BaseException:
         writer.drop_staged()
         raise
-    return Part(
-        written=writer.handed(),
+    return ShareResult(
+        written=writer.result(),
         summaries={n: view.shot_summary(n) for n in numbers},
         collected=collected,
         damaged=dict(view.source.damaged),
@@ -141,10 +141,10 @@ def _pages(numbers: Sequence[int]) -> Part:
 
 
 def _traces(numbers: Sequence[int]) -> Written:
-    (bench,) = _worker
-    writer = bench.writer()
-    make_traces(bench.view.source, numbers, writer, bench.work.settings)
+    (worker,) = _worker
+    writer = worker.writer()
+    make_traces(worker.view.source, numbers, writer, worker.common.settings)
     for number in numbers:
-        writer.page(shot_page(bench.view, number), rank=1)
+        writer.page(shot_page(worker.view, number), rank=1)
     writer.switch()
-    return writer.handed()
+    return writer.result()

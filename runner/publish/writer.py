@@ -1,4 +1,4 @@
-"""Putting files into a site: only where bytes differ, whole, and in an order that holds."""
+"""Writing files into a site: only if bytes differ, atomically, and in a safe order."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _FOLDERS = (
     "templates",
     "weeks",
 )
-MOST_WAITING = 256  # new files that are made durable together: the disk waits only once
+MAX_PENDING = 256  # new files that are synced to disk together
 
 
 @contextmanager
 def _removed_on_error(temporary: Path) -> Iterator[None]:
-    """Leave no half file where there is no room for a whole one."""
+    """Remove an incomplete file, for instance on a full disk."""
     try:
         yield
     except BaseException:
@@ -50,7 +50,7 @@ def _removed_on_error(temporary: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What a `Writer` did, as one process hands it to another."""
+    """What a `Writer` did, to pass from one process to another."""
 
     written: list[str]
     unchanged: int
@@ -62,7 +62,7 @@ class Written:
 
 @dataclass
 class Writer:
-    """Puts files into the site and remembers which."""
+    """Writes files into the site and records which."""
 
     out: Path
     theme: Theme | None
@@ -77,11 +77,11 @@ class Writer:
 
     @classmethod
     def plain(cls, out: Path) -> Writer:
-        """Return one that puts files, and no pages."""
+        """Return a writer for files only, without pages."""
         return cls(out, None, None)
 
-    def handed(self) -> Written:
-        """Return what was done so far; changed pages are left to whoever takes it."""
+    def result(self) -> Written:
+        """Return what was done; whoever merges it puts the changed pages in place."""
         return Written(
             written=self.written,
             unchanged=self.unchanged,
@@ -91,8 +91,8 @@ class Writer:
             staged=self.staged,
         )
 
-    def take(self, other: Written) -> None:
-        """Take over what another one did, and the changed pages that it leaves to be switched."""
+    def merge(self, other: Written) -> None:
+        """Add what another writer did, with the changed pages that it staged."""
         self.written += other.written
         self.unchanged += other.unchanged
         self.removed += other.removed
@@ -107,7 +107,7 @@ class Writer:
             self.copy(f"assets/{published}", self.theme.assets[name], by_name=True)
 
     def page(self, page: Page, *, rank: int) -> None:
-        """Render a page; a new one is written, a changed one waits for `switch`."""
+        """Render a page; a new one is written, a changed one staged for `switch`."""
         assert self.theme is not None
         template = self.theme.environment.get_template(page.template)
         url: Callable[[str], str] = partial(relative_url, page.path)
@@ -115,26 +115,26 @@ class Writer:
         self.bytes(page.path, html.encode(), rank=rank)
 
     def data(self, path: str, value: Any, *, rank: int = 0) -> None:
-        """Write a datum as ``path.json`` for people's scripts and as ``path.js`` for our pages.
+        """Write data as ``path.json`` for scripts of users and as ``path.js`` for the pages.
 
         Parameters
         ----------
         path
-            Without suffix; the second file is ``ishtar.data("path", …);``, as a page that was
-            opened from disk may load scripts and nothing else.
+            Without suffix. The second file is ``ishtar.data("path", …);``, as a page opened from
+            disk may load nothing but scripts.
         value
-            Anything of JSON; numbers that are not finite become ``"nan"``, ``"inf"``, ``"-inf"``.
+            Any JSON value; numbers that are not finite become ``"nan"``, ``"inf"``, ``"-inf"``.
         """
         text = json_bytes(value)
         self.bytes(f"{path}.json", text, rank=rank)
         self.bytes(f"{path}.js", script_bytes(path, text), rank=rank)
 
     def keep(self, path: str) -> None:
-        """Leave a file or a folder to whoever looks after it: the traces of a shot."""
+        """Keep a file or folder that something else manages, such as the traces of a shot."""
         self.kept.add(path)
 
-    def now(self, path: str, content: bytes) -> bool:
-        """Write a file that differs at once, and tell whether it did: the pages are in place."""
+    def write_now(self, path: str, content: bytes) -> bool:
+        """Write a file at once if it differs, without staging; return whether it did."""
         self.mentioned.add(path)
         target = self.out / path
         if target.is_file() and target.read_bytes() == content:
@@ -145,7 +145,7 @@ class Writer:
         return True
 
     def bytes(self, path: str, content: bytes, *, rank: int = 0) -> None:
-        """Write a file that differs from what is there."""
+        """Write a file if it differs from the existing one."""
         self.mentioned.add(path)
         target = self.out / path
         try:
@@ -155,7 +155,7 @@ class Writer:
             is_new = False
         except FileNotFoundError:
             is_new = True
-        temporary = self._beside(target)
+        temporary = self._temporary(target)
         with _removed_on_error(temporary):
             temporary.write_bytes(content)
         if is_new:
@@ -164,49 +164,49 @@ class Writer:
             self.staged.append((rank, path, temporary))
 
     def copy(self, path: str, source: Path, *, by_name: bool = False) -> None:
-        """Copy a file that differs; ``by_name`` where the name says what is in it."""
+        """Copy a file if it differs; with ``by_name`` its name identifies its content."""
         self.mentioned.add(path)
         target = self.out / path
         same_size = target.is_file() and target.stat().st_size == source.stat().st_size
         if same_size and (by_name or target.read_bytes() == source.read_bytes()):
             self.unchanged += 1
             return
-        temporary = self._beside(target)
+        temporary = self._temporary(target)
         with _removed_on_error(temporary):
             shutil.copyfile(source, temporary)
         self._add(path, temporary)
 
     def remove(self, path: str) -> None:
-        """Remove a file that is known to be out of use."""
+        """Remove a file that is no longer used."""
         target = self.out / path
         if target.is_file():
             target.unlink()
             self.removed.append(path)
 
-    def settle(self) -> None:
-        """Put the new files in place, in the order in which they came."""
+    def place_new(self) -> None:
+        """Put the new files in place, in the order of writing."""
         self._place(self.new)
         self.new.clear()
 
     def switch(self) -> None:
         """Put the new files in place, then the changed pages, leaves before indexes."""
-        self.settle()
+        self.place_new()
         self.staged.sort()
         self._place([(path, temporary) for _, path, temporary in self.staged])
         self.staged.clear()
 
-    def _beside(self, target: Path) -> Path:
+    def _temporary(self, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         return temporary_path(target)
 
     def _add(self, path: str, temporary: Path) -> None:
-        """Take a file that nothing links to yet."""
+        """Queue a new file, to which nothing links yet."""
         self.new.append((path, temporary))
-        if len(self.new) >= MOST_WAITING:
-            self.settle()
+        if len(self.new) >= MAX_PENDING:
+            self.place_new()
 
     def _place(self, files: Iterable[tuple[str, Path]]) -> None:
-        """Give files their names once all of them are on the disk."""
+        """Sync files to disk, then rename them."""
         files = list(files)
         if not files:
             return
@@ -218,7 +218,7 @@ class Writer:
             list(threads.map(fsync_dir, {temporary.parent for _, temporary in files}))
 
     def drop_staged(self) -> None:
-        """Remove what was prepared and has no name yet, after an error."""
+        """Remove temporary files after an error."""
         for temporary in (*(t for _, t in self.new), *(t for _, _, t in self.staged)):
             temporary.unlink(missing_ok=True)
         self.new.clear()
@@ -230,8 +230,7 @@ class Writer:
         Parameters
         ----------
         folders
-            Folders of the subjects that were published; None after a full build, where all
-            folders of the site are looked through.
+            Folders of the published subjects; None after a full build, which searches all folders.
         pages
             Pages of these subjects.
         """
@@ -239,7 +238,7 @@ class Writer:
         below = [entry for root in roots for entry in self._below(root)]
         found = [path for path, is_folder in below if not is_folder]
         if folders is None:
-            # of a publication that was killed; those below the folders are in `found`
+            # of a killed publication; `found` already has those in the folders
             found += sorted(self.out.glob(f"{TEMPORARY_PREFIX}*"))
         else:
             found += [self.out / p for p in sorted(pages) if (self.out / p).is_file()]
@@ -256,7 +255,7 @@ class Writer:
                 root.rmdir()
 
     def _below(self, folder: Path) -> Iterator[tuple[Path, bool]]:
-        """Give what is below a folder, and whether it is one; not what others look after."""
+        """Yield the entries below a folder, each with whether it is a folder; skip kept ones."""
         if not folder.is_dir():
             return
         for entry in sorted(os.scandir(folder), key=lambda e: e.name):
@@ -274,9 +273,10 @@ class Writer:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: not-finite numbers as texts, other things as their text.
+    """Return a value as JSON types; other objects become their text.
 
-    ``nan``, ``inf`` and ``-inf`` have no place in JSON, and are not nothing: they stay told.
+    JSON has no ``nan``, ``inf`` and ``-inf``: they become strings, as null would mean a missing
+    value.
     """
     if value is None or isinstance(value, str | bool):
         return value
@@ -294,7 +294,7 @@ def plain(value: Any) -> Any:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return a value as JSON, on one line, the same bytes for the same value."""
+    """Return a value as JSON on one line; equal values have equal bytes."""
     try:
         text = _dumps(value)
     except ValueError:  # a number that is not finite
@@ -309,6 +309,6 @@ def _dumps(value: Any) -> str:
 
 
 def script_bytes(path: str, json_text: bytes) -> bytes:
-    """Return the script that gives a datum to the page which asked for ``path``."""
+    """Return the script that passes data to the page that requested ``path``."""
     name = json.dumps(path).encode()
     return b"ishtar.data(" + name + b", " + json_text.rstrip(b"\n") + b");\n"

@@ -1,1 +1,1 @@
-"""An executed notebook becomes the body of a page; all of it is untrusted."""
+"""Rendering: from an executed notebook, which is untrusted, to the body of a page."""

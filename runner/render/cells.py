@@ -1,4 +1,4 @@
-"""What a notebook's cells become on a page: the data that ``theme/notebook/report.html`` gets."""
+"""The cells of a notebook on its page: the data of ``theme/notebook/report.html``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from runner.render.parameter_table import ParameterRow
 class FigureOutput:
     """A picture.
 
-    ``caption`` is shown below it, and a note on what it lacks; ``alt`` is for those who do not see
-    it.
+    ``caption`` is below it, as is a note on missing parts; ``alt`` is the alternative text.
     """
 
     picture: Picture
@@ -28,7 +27,7 @@ class FigureOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class HtmlOutput:
-    """Harmless markup, and a note on what was left out of it."""
+    """Sanitised markup, and a note on removed parts."""
 
     html: Markup
     note: str = ""
@@ -37,7 +36,7 @@ class HtmlOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class TextOutput:
-    """Printed text or a plain result; ``tail`` is its end where the middle was left out."""
+    """Printed text or a plain result; ``tail`` is its end if the middle was left out."""
 
     html: Markup
     tail: str = ""
@@ -48,7 +47,7 @@ class TextOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorOutput:
-    """An exception: its last line, and the traceback to unfold."""
+    """An exception: its last line, and the folded traceback."""
 
     name: str
     message: str
@@ -58,7 +57,7 @@ class ErrorOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class SkipOutput:
-    """The place where a report ended on purpose, with the reason."""
+    """The end of a report that was skipped, with the reason."""
 
     reason: str
     kind: str = "skip"
@@ -69,7 +68,7 @@ Output = FigureOutput | HtmlOutput | TextOutput | ErrorOutput | SkipOutput
 
 @dataclass(frozen=True, kw_only=True)
 class TextCell:
-    """A cell of words and formulas, or what a raw cell holds."""
+    """A text cell, or the content of a raw cell."""
 
     html: Markup
     note: str = ""
@@ -85,13 +84,13 @@ class CodeCell:
     id
         Anchor of the cell.
     code
-        Highlighted source; empty where the notebook hides it.
+        Highlighted source; empty if the notebook hides it.
     summary
-        The comment that the code begins with, as the title of the folded code.
+        The comment at the start of the code, as the title of the folded code.
     lines
         Number of lines of the source.
     parameters
-        Rows of the table that stands for the parameters cell.
+        Rows of the table in place of the parameters cell.
     failed
         The report ended here with an error.
     """
@@ -108,7 +107,7 @@ class CodeCell:
 
 @dataclass(frozen=True, kw_only=True)
 class NotebookPage:
-    """The body of a report. ``trouble`` says why there is none."""
+    """The body of a report. ``trouble`` says why it is missing."""
 
     cells: Sequence[TextCell | CodeCell]
     trouble: str = ""

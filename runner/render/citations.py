@@ -1,7 +1,7 @@
 """Marks for citations in the rendered body of a report.
 
-A body is rendered once and the BibTeX file may change, so that the body only says which works are
-cited where. The attribute is none that a notebook's own markup may have.
+A body is rendered once while the BibTeX file may change, so the body has only the keys of
+citations. Markup of notebooks cannot have this attribute.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ MARK = re.compile(r'<span class="cite" data-cite="([^"]*)">[^<]*</span>')
 
 
 def mark(key: str) -> Markup:
-    """Return the mark of one cited work."""
+    """Return the mark of one citation."""
     return Markup('<span class="cite" data-cite="{0}">[{0}]</span>').format(key)

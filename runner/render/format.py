@@ -1,7 +1,7 @@
-"""Numbers, units, sizes and times as people read them.
+"""Numbers, units, sizes and times as text.
 
-Everything here returns plain text: powers are written with superscript characters, so the same text
-serves in a table, in a page's title and in a drawing.
+Powers are written with superscript characters, so that the same plain text works in a table, in the
+title of a page and in a plot.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ _UNIT_NAMES = {
 _FACTOR = re.compile(r"([A-Za-z_%°µΩ]+|1)(?:\s*(?:\^|\*\*)\s*([-+]?\d+(?:\.\d+)?))?$")
 
 
-@lru_cache(maxsize=16384, typed=True)  # the same results are in many lists
+@lru_cache(maxsize=16384, typed=True)  # many lists show the same results
 def number(value: float, sigma: float | None = None) -> str:
     """Return ``4.10(20)``, ``1.20(10) × 10¹⁷``, ``3.142`` or ``12 345``.
 
-    The digits in brackets are sigma, two significant ones, in units of the last places of the
-    value. Without a sigma a float gets four significant digits and an integer all of its own.
+    The digits in brackets are sigma with two significant digits, in units of the last digits of
+    the value. Without sigma, a float has four significant digits and an integer all of them.
     """
     if not math.isfinite(value):
         return MISSING if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
@@ -77,7 +77,7 @@ def _with_sigma(value: float, sigma: float) -> str:
         power = 0
     value, sigma = value / 10.0**power, sigma / 10.0**power
     decimals = sigma_decimals(sigma)
-    if decimals > 14 - exponent(max(abs(value), sigma)):  # float64 holds no more
+    if decimals > 14 - exponent(max(abs(value), sigma)):  # beyond the precision of float64
         text = plain_number(value, 12, strip=True)
     elif decimals > 0:
         digits = f"{sigma:.{decimals}f}".replace(".", "").lstrip("0")
@@ -92,12 +92,12 @@ def _with_sigma(value: float, sigma: float) -> str:
 def sigma_decimals(sigma: float) -> int:
     """Return the decimals with which a sigma has two significant digits; negative: tens, …"""
     decimals = 1 - exponent(sigma)
-    # 0.0996 rounds to 0.10: one digit fewer keeps two significant ones
+    # 0.0996 rounds to 0.10: two significant digits need one decimal less
     return decimals - 1 if round(sigma, decimals) >= 10.0 ** (2 - decimals) else decimals
 
 
 def is_whole_float(value: float) -> bool:
-    """Whether a float is told as the whole number that it is: JSON tells these no differently."""
+    """Return whether to show a float as an integer: JSON does not distinguish them."""
     return abs(value) < 1e9 and value == int(value)
 
 
@@ -114,7 +114,7 @@ def scientific(value: float, digits: int) -> str:
 def range_ends(low: float, high: float) -> tuple[str, str]:
     """Return both ends with the decimals that give the larger one three digits.
 
-    Where these are the same and the ends are not, there are as many as tell them apart.
+    If different ends would look the same, they get more decimals.
     """
     decimals = min(max(2 - exponent(max(abs(low), abs(high))), 0), 12)
     while (
@@ -128,7 +128,7 @@ def range_ends(low: float, high: float) -> tuple[str, str]:
 
 
 def common_power(values: Iterable[float]) -> int:
-    """Return the power of ten to take out of a column of values; 0 where they read well as is."""
+    """Return the power of ten to take out of a column of values; 0 if they need none."""
     powers = sorted(exponent(v) for v in values if v and math.isfinite(v))
     if not powers:
         return 0
@@ -137,7 +137,7 @@ def common_power(values: Iterable[float]) -> int:
 
 
 def plain_number(value: float, decimals: int, *, strip: bool = False) -> str:
-    """Return a number with so many decimals, long rows of digits in groups of three."""
+    """Return a number with ``decimals`` decimals, its digits in groups of three."""
     text = f"{value:.{decimals}f}"
     if strip and "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -149,7 +149,7 @@ def plain_number(value: float, decimals: int, *, strip: bool = False) -> str:
 
 
 def grouped(digits: str, *, from_left: bool = False) -> str:
-    """Return a row of more than four digits in groups of three: ``860 419``."""
+    """Return more than four digits in groups of three: ``860 419``."""
     if len(digits) < 5:
         return digits
     first = 3 if from_left else len(digits) % 3 or 3
@@ -158,7 +158,7 @@ def grouped(digits: str, *, from_left: bool = False) -> str:
 
 
 def exponent(value: float) -> int:
-    """Return the power of ten of the first digit of a number; 0 of zero."""
+    """Return the power of ten of the first digit of a number; 0 for zero."""
     return math.floor(math.log10(abs(value))) if value else 0
 
 
@@ -169,9 +169,9 @@ def superscript(power: int | str) -> str:
 
 @lru_cache(maxsize=1024)
 def unit_text(unit: str) -> str:
-    """Return a unit as it is printed: ``1/m^3`` → ``m⁻³``, ``A/V``, ``W/m²``, ``degC`` → ``°C``.
+    """Return a unit as printed: ``1/m^3`` → ``m⁻³``, ``A/V``, ``W/m²``, ``degC`` → ``°C``.
 
-    What does not look like a product of powers is returned as it is.
+    Text that is not a product of powers is returned unchanged.
     """
     unit = unit.strip()
     if not unit:
@@ -228,7 +228,7 @@ def seconds_text(seconds: float) -> str:
 
 
 def parse_time(text: str) -> Date | None:
-    """Return an ISO time, or a day alone where no time of day is given; None for neither."""
+    """Return a datetime for an ISO time, a date for a day alone, None for other text."""
     try:
         return moment_of(text)
     except ValueError:
@@ -236,9 +236,9 @@ def parse_time(text: str) -> Date | None:
 
 
 def time_text(when: Date | str | None, *, date: bool = True) -> str:
-    """Return ``2026-11-22 10:01:02`` or ``10:01:02``; text that is no time as it is.
+    """Return ``2026-11-22 10:01:02`` or ``10:01:02``; other text unchanged.
 
-    Of a day alone nobody knows the time of day: none is shown.
+    A day alone has no time of day.
     """
     if isinstance(when, str):
         parsed = parse_time(when)
@@ -253,12 +253,12 @@ def time_text(when: Date | str | None, *, date: bool = True) -> str:
 
 
 def day_text(day: str) -> str:
-    """Return ``Sunday 22 November 2026`` for ``2026-11-22``; other text as it is."""
+    """Return ``Sunday 22 November 2026`` for ``2026-11-22``; other text unchanged."""
     try:
         when = datetime.strptime(day, "%Y-%m-%d")
     except ValueError:
         return day
-    # names of our own: strftime would follow the locale of whoever publishes
+    # not strftime, which depends on the locale
     return f"{WEEKDAYS[when.weekday()]} {when.day} {MONTHS[when.month - 1]} {when.year}"
 
 

@@ -1,7 +1,7 @@
-"""The body of a report as HTML, beside its notebook, with what the pages need to know of it.
+"""The body of a report as HTML, next to its notebook, with its metadata for the pages.
 
-The first line of ``report.html`` is a comment with a JSON object in it (`Fragment`, without the
-body); the rest is the body. It stands alone on disk: its pictures are under ``figures/``.
+The first line of ``report.html`` is a comment that contains a JSON object (`Fragment` without the
+body); the rest is the body. Its pictures are below ``figures/``.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ class Fragment:
     Attributes
     ----------
     renderer
-        Identity of what rendered it; another one makes the fragment out of date.
+        Identity of the renderer; a different one makes the fragment out of date.
     title
         First heading of the notebook.
     contents
         Its other headings.
     figures
-        Its pictures, in their order; the files are below ``figures/``.
+        Its pictures, in order; the files are below ``figures/``.
     alts
-        Text of each picture for those who do not see it.
+        Alternative text of each picture.
     thumbnail
-        Size of ``thumbnail.png``; None where there is none.
+        Size of ``thumbnail.png``; None if there is none.
     failed_cell
-        Id of the cell that failed; empty where none did.
+        Id of the cell that failed; empty if none did.
     styles
-        File below ``figures/`` with the colours of its outputs; empty where they have none.
+        File below ``figures/`` with the colours of its outputs; empty if they have none.
     body
-        Harmless markup.
+        Sanitised markup.
     """
 
     renderer: str
@@ -64,7 +64,7 @@ class Fragment:
         return f"{_BEGIN}{text}{_END}{self.body}"
 
     def body_at(self, prefix: str) -> str:
-        """Return the body with the pictures at ``prefix`` (``langmuir/``) instead."""
+        """Return the body with its pictures at ``prefix`` (``langmuir/``)."""
         body = self.body
         for file in self.files:
             body = body.replace(f'"{FIGURES}{file}"', f'"{prefix}{file}"')
@@ -85,7 +85,7 @@ def write_fragment(folder: Path, fragment: Fragment, write: Write = write_atomic
 
 
 def read_fragment(folder: Path, renderer: str) -> Fragment | None:
-    """Read ``report.html``; None where it is missing, damaged or made by another renderer."""
+    """Read ``report.html``; return None if it is missing, damaged or from another renderer."""
     try:
         head, _, body = (folder / FRAGMENT).read_text(encoding="utf-8").partition(_END)
         data = json.loads(head.removeprefix(_BEGIN))
@@ -98,5 +98,5 @@ def read_fragment(folder: Path, renderer: str) -> Fragment | None:
         fragment = Fragment(**data, body=body)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    whole = all((folder / FIGURES / file).is_file() for file in fragment.files)
-    return fragment if whole else None
+    is_complete = all((folder / FIGURES / file).is_file() for file in fragment.files)
+    return fragment if is_complete else None

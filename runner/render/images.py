@@ -1,4 +1,4 @@
-"""Pictures of a report: taken out of the notebook into files, named by their content."""
+"""Pictures of a report: extracted from the notebook to files named by content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGE_TYPES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
 Write = Callable[[Path, bytes], None]
 _DATA_URL = re.compile(r"data:(image/[a-z+]+)(?:;[a-z0-9=-]+)*;base64,(.*)", re.DOTALL | re.I)
-# a drawing is often written as it is, with signs escaped or not
+# a drawing is often stored as text, percent-encoded or not
 _SVG_URL = re.compile(r"data:image/svg\+xml(?:;(?!base64)[\w=-]+)*,(.*)", re.DOTALL | re.I)
 
 
@@ -33,7 +33,7 @@ _SVG_URL = re.compile(r"data:image/svg\+xml(?:;(?!base64)[\w=-]+)*,(.*)", re.DOT
 class Picture:
     """An image file of a report, with its size on the page in CSS pixels.
 
-    ``lost`` says what of a drawing is not shown, in words.
+    ``lost`` describes the parts of a drawing that are not shown.
     """
 
     file: str
@@ -52,7 +52,7 @@ class Gallery:
     def add(
         self, mime: str, content: str | bytes, *, width: object = None, height: object = None
     ) -> Picture:
-        """Take an image in, once for equal content.
+        """Add an image, once for equal content.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Gallery:
         content
             Base64 text, the text of an SVG, or bytes.
         width, height
-            Size on the page in CSS pixels, where the notebook states one.
+            Size on the page in CSS pixels, if the notebook states one.
         """
         lost: Sequence[str] = ()
         if mime == "image/svg+xml":
@@ -85,12 +85,12 @@ class Gallery:
         return picture
 
     def add_data_url(self, url: str) -> Picture:
-        """Take the image of a ``data:`` address in."""
+        """Add the image of a ``data:`` address."""
         if drawing := _SVG_URL.fullmatch(url.strip()):
             return self.add("image/svg+xml", unquote(drawing[1]))
         match = _DATA_URL.fullmatch(url.strip())
         if match is None:
-            raise UnusableImage("not an image that lies in the notebook itself")
+            raise UnusableImage("not an image stored in the notebook")
         return self.add(match[1].lower(), match[2])
 
     def write(self, folder: Path, write: Write = write_atomic) -> None:
@@ -106,10 +106,9 @@ class Gallery:
 
 
 def attached(url: str, attachments: Mapping[str, Any]) -> tuple[str, str]:
-    """Return kind and data of the picture that an ``attachment:`` address names.
+    """Return type and data of the picture with an ``attachment:`` address.
 
-    Its name may be escaped as in an address (``%20``) and its letters composed or not: Jupyter
-    writes the first, macOS the second.
+    The name may be percent-encoded, as Jupyter writes it, or in decomposed Unicode, as on macOS.
     """
     name = url.partition(":")[2]
     wanted = {_composed(n) for n in (name, unquote(name), unescape(unquote(name)))}
@@ -126,7 +125,7 @@ def _composed(name: str) -> str:
 
 
 def decoded(content: str | bytes) -> bytes:
-    """Return the bytes of a picture that a notebook holds as text."""
+    """Return the bytes of a picture that is stored as text."""
     if isinstance(content, bytes):
         return content
     try:
@@ -136,7 +135,7 @@ def decoded(content: str | bytes) -> bytes:
 
 
 def _drawing(content: str | bytes) -> str:
-    """Return the text of an SVG; as an attachment it may be in base64, like any other picture."""
+    """Return the text of an SVG; an attachment may be in base64, like other pictures."""
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     if "<" not in text and text.strip():
         return decoded(text).decode("utf-8", "replace")
@@ -151,7 +150,7 @@ def _probe(data: bytes) -> tuple[str, tuple[int, int]]:
         with Image.open(io.BytesIO(data), formats=list(_SUFFIXES)) as image:
             suffix, size = _SUFFIXES[str(image.format)], image.size
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise UnusableImage("it is damaged, or no picture") from error
+        raise UnusableImage("it is damaged, or not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnusableImage("it has too many pixels to be shown") from error
     if size[0] * size[1] > MAX_PIXELS or not all(size):
@@ -168,7 +167,7 @@ class Thumbnail:
 
 
 def draw_thumbnail(source: bytes) -> Thumbnail | None:
-    """Return a small PNG of a raster image; None where it cannot be drawn (an SVG, say)."""
+    """Return a small PNG of a raster image; None if it cannot be drawn (an SVG, for example)."""
     from PIL import Image
 
     try:
@@ -181,12 +180,12 @@ def draw_thumbnail(source: bytes) -> Thumbnail | None:
             else:
                 flat = Image.new("RGB", image.size, "white")
                 flat.paste(rgba, mask=alpha)
-    except (OSError, ValueError, SyntaxError):  # a truncated picture has a header all the same
+    except (OSError, ValueError, SyntaxError):  # a truncated picture with a valid header
         return None
     height = max(1, round(flat.height * THUMBNAIL_WIDTH / flat.width))
     if flat.width > THUMBNAIL_WIDTH:
         flat = flat.resize((THUMBNAIL_WIDTH, height), Image.Resampling.HAMMING)
     file = io.BytesIO()
-    # Not by octree, which is quicker: it takes white and light grey for one colour.
+    # Not by octree, which is faster but merges white and light grey.
     flat.quantize(64).save(file, "PNG")
     return Thumbnail(data=file.getvalue(), size=flat.size)

@@ -1,4 +1,4 @@
-"""LaTeX that a cell displayed: formulas are set, words stay, the rest is shown as its source."""
+"""LaTeX outputs: formulas are rendered, text stays, anything else is shown as source."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ _FORMULA = re.compile(
     re.DOTALL,
 )
 _COMMAND = re.compile(r"\\[a-zA-Z]+|\\\\")
-_SIGN = re.compile(r"\\([$%&#_])")  # escaped, as LaTeX has a use for it
-MOST = 100_000  # characters
-SOURCE = "LaTeX that is no formula is shown as its source."
-UNSET = "A formula that cannot be set is shown as its TeX source."
+_SIGN = re.compile(r"\\([$%&#_])")  # escaped in LaTeX
+MAX_LATEX = 100_000  # characters
+SOURCE = "LaTeX other than formulas is shown as source."
+NOT_RENDERED = "A formula that cannot be rendered is shown as its TeX source."
 
 
 def latex_to_html(source: str) -> tuple[Markup, str]:
-    """Return the markup of an output of the kind ``text/latex``, and a note on what is not set.
+    """Return the markup of a ``text/latex`` output, and a note on parts that are not rendered.
 
-    A text without any delimiter is one formula if it has no words: libraries leave them out.
+    Text without delimiters is one formula if it contains a command: libraries omit delimiters.
     """
-    text = source.strip()[:MOST]
+    text = source.strip()[:MAX_LATEX]
     parts: list[Markup] = []
     words = ""
     end = 0
     for match in _FORMULA.finditer(text):
         between, end = text[end : match.start()], match.end()
         words += between
-        parts.append(_words(between))
-        parts.append(_set(match, alone=match[0] == text))
+        parts.append(_text(between))
+        parts.append(_formula(match, alone=match[0] == text))
     words += text[end:]
     if not parts and "\\begin{" not in text and _COMMAND.search(text):
         shown = to_mathml(text, display=True)
         if 'class="tex"' not in shown:
             return shown, ""
-    if _COMMAND.search(words):  # a document, a table, or a command that is none of formulas
+    if _COMMAND.search(words):  # a document, a table, or a command outside of formulas
         return Markup('<pre tabindex="0">{}</pre>').format(text), SOURCE
-    parts.append(_words(text[end:]))
+    parts.append(_text(text[end:]))
     shown = Markup("").join(parts)
     return _noted(shown if not words.strip() else Markup("<p>{}</p>").format(shown))
 
 
-def _words(text: str) -> Markup:
+def _text(text: str) -> Markup:
     return escape(_SIGN.sub(r"\1", text))
 
 
-def _set(match: re.Match[str], *, alone: bool) -> Markup:
+def _formula(match: re.Match[str], *, alone: bool) -> Markup:
     body = next(
         match[name]
         for name in ("display", "bracket", "inline", "paren", "environment")
@@ -63,4 +63,4 @@ def _set(match: re.Match[str], *, alone: bool) -> Markup:
 
 
 def _noted(html: Markup) -> tuple[Markup, str]:
-    return html, UNSET if 'class="tex"' in html else ""
+    return html, NOT_RENDERED if 'class="tex"' in html else ""

@@ -1,4 +1,4 @@
-"""Text of notebooks: markdown as nbconvert reads it, with formulas as MathML and coloured code."""
+"""Markdown of notebooks as in nbconvert, with formulas as MathML and highlighted code."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from runner.render.citations import CITE, mark
 from runner.render.mathml import to_mathml
 from runner.render.sanitise import ATTACHMENT, Clean, Document, clean_text, placeholder
 
-LONGEST_CODE = 50_000  # characters: nobody wrote it, and a million take half a minute
+MAX_CODE = 50_000  # characters: more was not written by hand, and a million take half a minute
 
 
 def markdown_to_html(source: str, document: Document, attachments: Mapping[str, Any]) -> Clean:
-    """Return the markup of a text cell, harmless, with its headings entered in the document."""
+    """Return the sanitised markup of a text cell; add its headings to the document."""
     parsed = _parsed(_with_addresses(source, attachments))
     return clean_text(parsed.html, document, parsed.token, parsed.formulas, attachments)
 
 
 class _Parsed(NamedTuple):
-    """Markup with placeholders, their secret, and the formulas that they stand for."""
+    """Markup with placeholders, their secret, and their formulas."""
 
     html: str
     token: str
@@ -32,13 +32,13 @@ class _Parsed(NamedTuple):
 
 
 def _with_addresses(source: str, attachments: Mapping[str, Any]) -> str:
-    """Return the text with the names of attachments such as an address may be: without spaces."""
+    """Return the text with the names of attachments percent-encoded, as an address must be."""
     for name in attachments:
         source = source.replace(f"]({ATTACHMENT}{name})", f"]({ATTACHMENT}{quote(name)})")
     return source
 
 
-@lru_cache(maxsize=512)  # as with code, below
+@lru_cache(maxsize=512)  # for the same reason as `highlight`
 def _parsed(source: str) -> _Parsed:
     from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
@@ -50,7 +50,7 @@ def _parsed(source: str) -> _Parsed:
 
 @cache
 def _renderer_class() -> Any:
-    """Return nbconvert's renderer with our formulas and code; late, as it is a heavy import."""
+    """Return nbconvert's renderer with our formulas and code; imported late, as it is heavy."""
     from nbconvert.filters.markdown_mistune import IPythonRenderer
 
     class Renderer(IPythonRenderer):
@@ -63,7 +63,7 @@ def _renderer_class() -> Any:
             return super().iter_tokens(self._cited(tokens), state)
 
         def _cited(self, tokens: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-            """Yield the tokens, each ``{cite}`` and the code behind it as one citation."""
+            """Yield the tokens, with each ``{cite}`` and the code after it as one citation."""
             before: dict[str, Any] | None = None
             for token in tokens:
                 if (
@@ -105,22 +105,22 @@ def _renderer_class() -> Any:
             return f"<pre><code>{highlight(code, language)}</code></pre>\n"
 
         def image(self, text: str, url: str, title: str | None = None) -> str:
-            # by hand, as the base class refuses addresses of its own choice
+            # not by the base class, which rejects some addresses
             words = escape(Markup(text).striptags())
             return f'<img src="{escape(url)}" alt="{words}">'
 
     return Renderer
 
 
-@lru_cache(maxsize=512)  # a worker meets the same cells in every report of a template
+@lru_cache(maxsize=512)  # all reports of a template have the same cells
 def highlight(code: str, language: str = "python") -> Markup:
-    """Return code with pygments' short classes; in an unknown language, or very long, as text."""
+    """Return highlighted code; plain text if the language is unknown or the code very long."""
     from pygments import highlight as pygmentize
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
-    if len(code) > LONGEST_CODE:
+    if len(code) > MAX_CODE:
         return escape(code)
     try:
         lexer = get_lexer_by_name(language, stripall=False, stripnl=False, ensurenl=False)

@@ -1,6 +1,6 @@
-"""Formulas: from TeX to MathML, which browsers set without any script.
+"""Formulas: TeX to MathML, which browsers render without scripts.
 
-A formula that cannot be read stays on the page as its TeX source.
+A formula that cannot be converted is shown as its TeX source.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _ATTRIBUTES = frozenset(
         "scriptlevel separator stretchy symmetric voffset width mathcolor mathbackground"
     )
 )
-# A Content-Security-Policy without inline styles: what the converter says in style attributes is
-# said in classes of the theme instead.
+# The Content-Security-Policy forbids inline styles: classes of the theme replace the style
+# attributes of the converter.
 _STYLE_CLASSES = {
     "text-align:right": "m-right",
     "text-align:left": "m-left",
@@ -39,9 +39,9 @@ _STYLE_CLASSES = {
     "width:100%": "m-wide",
     "width:50%": "m-half",
 }
-# The converter descends by recursion: what is nested some thousand deep would end the process.
+# The converter is recursive: a formula nested some thousand deep would crash the process.
 MAX_TEX = 4000
-# For each of these that is never closed it tries twice as much.
+# Each of these that is never closed doubles the time of the converter.
 MAX_BIG = 16
 _BIG = re.compile(r"\\[bB]igg?l")
 _NUMBERED = re.compile(r"\\(?:label|tag\*?)\s*\{[^{}]*\}")
@@ -62,14 +62,14 @@ def to_mathml(tex: str, *, display: bool) -> Markup:
     tex
         TeX without its delimiters; an environment with its ``\\begin`` and ``\\end``.
     display
-        On a line of its own.
+        Whether it is on its own line.
     """
     source = tex.strip()
     try:
         if len(source) <= MAX_TEX and len(_BIG.findall(source)) <= MAX_BIG:
             return _convert(source, display)
     except (_unreadable(), ElementTree.ParseError, RecursionError):
-        pass  # its source says what it should be
+        pass  # shown as source instead
     return _as_source(source, display)
 
 
@@ -88,7 +88,7 @@ def _unreadable() -> type[Exception]:
 
 
 def _convert(tex: str, display: bool) -> Markup:
-    # one equation a formula on these pages: a label has nothing that could refer to it
+    # equations are not numbered here: nothing can refer to a label
     tex = _NUMBERED.sub("", tex)
     tex = re.sub(r"\\(begin|end)\{(?:split|eqnarray\*?)\}", r"\\\1{aligned}", tex)
     tex = re.sub(r"\\(begin|end)\{(align|equation|gather)\}", r"\\\1{\2*}", tex)
@@ -96,7 +96,7 @@ def _convert(tex: str, display: bool) -> Markup:
     root = ElementTree.fromstring(text.replace("&ApplyFunction;", "\N{FUNCTION APPLICATION}"))
     _clean(root)
     if display:
-        root.set("tabindex", "0")  # a wide one scrolls, also for those without a mouse
+        root.set("tabindex", "0")  # a wide formula scrolls, by keyboard too
     return Markup(ElementTree.tostring(root, encoding="unicode", short_empty_elements=False))
 
 

@@ -1,7 +1,7 @@
-"""From an executed notebook to the body of its page.
+"""Render an executed notebook as the body of its page.
 
-Text is parsed as nbconvert does, formulas become MathML, pictures become files, code is highlighted
-and folded, and everything that the notebook printed is made harmless (`runner.render.sanitise`).
+Text is parsed as in nbconvert, formulas become MathML, pictures become files, code is highlighted
+and folded, and all outputs are sanitised (`runner.render.sanitise`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from runner.render.cells import (
 )
 from runner.render.fragment import Fragment, write_fragment
 from runner.render.images import Thumbnail, Write, draw_thumbnail
-from runner.render.interactive import lost_parts, not_shown
+from runner.render.interactive import missing_parts_note, not_shown
 from runner.render.latex import latex_to_html
 from runner.render.markdown import highlight, markdown_to_html
 from runner.render.outputs import shown_outputs
@@ -39,15 +39,15 @@ from runner.render.sanitise import FIGURES, Document, clean_output, resolve_loca
 from runner.render.theme import Theme
 
 THUMBNAIL = "thumbnail.png"
-LONGEST_SOURCE = 16_000  # characters of a cell that is shown as it was written
+MAX_SOURCE = 16_000  # characters of a cell that is shown as source
 HIDE_CELL = frozenset({"hide", "hide-cell", "hide_cell", "remove-cell", "remove_cell"})
 HIDE_CODE = frozenset({"hide-input", "hide_input", "remove-input", "remove_input"})
 HIDE_OUTPUT = frozenset({"hide-output", "hide_output", "remove-output", "remove_output"})
 logger = logging.getLogger(__name__)
 
-# papermill's own words about a failure: the page says it in its own
+# papermill's message about a failure, which the page replaces by its own
 PAPERMILL_CELL = "papermill-error-cell-tag"
-# what a body depends on; a change of any makes all bodies anew
+# a new version of any of these renders all bodies again
 _LIBRARIES = ("math-core", "mistune", "nbconvert", "nh3", "pygments")
 
 
@@ -71,18 +71,18 @@ def render_report(
     Parameters
     ----------
     notebook
-        The executed notebook. One that cannot be read gives a page that says so.
+        The executed notebook. If it cannot be read, the page says so.
     folder
         Folder of the report.
     theme
         A workspace's own theme, searched before the packaged one.
     thumbnail
-        What draws a picture small; `runner.render.prefetch` has done so already.
+        Draws a thumbnail; `runner.render.prefetch` has drawn it already.
     write
-        What writes a file so that nobody sees half of it; `write_plainly` in a folder that nobody
-        sees yet, and that is made durable as a whole.
+        Writes a file atomically; `write_plainly` is enough in a temporary folder that is synced as
+        a whole.
     """
-    looks = Theme.load(theme)
+    loaded_theme = Theme.load(theme)
     document = Document()
     cells: list[TextCell | CodeCell] = []
     trouble = ""
@@ -91,7 +91,7 @@ def render_report(
     except untrusted.UnreadableNotebook as error:
         trouble = str(error)
     page = NotebookPage(cells=cells, trouble=trouble)
-    body = looks.environment.get_template("notebook/report.html").render(page=page)
+    body = loaded_theme.environment.get_template("notebook/report.html").render(page=page)
     body = resolve_local_links(body, document)
 
     shown = tuple(document.gallery.by_digest.values())
@@ -103,7 +103,7 @@ def render_report(
     document.gallery.write(folder / "figures", write)
     failed = next((c.id for c in cells if isinstance(c, CodeCell) and c.failed), "")
     fragment = Fragment(
-        renderer=renderer_version(looks),
+        renderer=renderer_version(loaded_theme),
         title=document.title,
         contents=tuple(document.headings),
         figures=shown,
@@ -118,13 +118,13 @@ def render_report(
 
 
 def write_plainly(path: Path, content: bytes) -> None:
-    """Write a file of a folder that nobody sees yet."""
+    """Write a file in a temporary folder, without atomic replacement."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
 
 
 def renderer_version(theme: Theme) -> str:
-    """Return what identifies the renderer: its code, its templates and the libraries it uses."""
+    """Return the identity of the renderer: its code, templates and libraries."""
     return hashlib.sha256(f"{_code_digest()}{theme.digest('notebook')}".encode()).hexdigest()[:16]
 
 
@@ -142,9 +142,9 @@ def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[Text
     injected = next(
         (untrusted.source(c) for c in cells if "injected-parameters" in untrusted.tags(c)), ""
     )
-    about = ""  # what the next pictures show, as the text says it
+    about = ""  # description of the next pictures in the text
     declared = any("parameters" in untrusted.tags(c) for c in cells)
-    number = 0  # of the code cell, as its author counts
+    number = 0  # of the code cell, without injected cells
     for cell in cells:
         tags, kind = untrusted.tags(cell), cell.get("cell_type")
         injected_here = "injected-parameters" in tags
@@ -152,7 +152,7 @@ def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[Text
         if PAPERMILL_CELL in tags or (tags & HIDE_CELL and not untrusted.has_error(cell)):
             continue
         if injected_here and declared and not untrusted.has_error(cell):
-            continue  # the table of the parameters cell has both
+            continue  # the table of the parameters cell shows both
         if kind == "code":
             anchor = f"r-cell-{number}" + "-injected" * injected_here
             yield _code_cell(cell, anchor, injected, about, document)
@@ -165,13 +165,13 @@ def _cells(cells: Sequence[dict[str, Any]], document: Document) -> Iterator[Text
 
 
 def _about(html: str) -> str:
-    """Return the words of a last paragraph that begins with "Figure"."""
+    """Return the text of the last paragraph that starts with "Figure"."""
     found = re.findall(r"<p>(?:<em>|<strong>)?Figures?\b[\s\d.:]*(.*?)</p>", html, re.DOTALL)
     return " ".join(Markup(found[-1]).striptags().split())[:300] if found else ""
 
 
 def _text_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
-    """Return a cell of words; what cannot be read as such is shown as it was written."""
+    """Return a text cell; if it cannot be rendered, return its source."""
     source = untrusted.source(cell)
     try:
         if cell.get("cell_type") != "markdown":
@@ -180,19 +180,17 @@ def _text_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
         clean = markdown_to_html(
             source, document, attachments if isinstance(attachments, dict) else {}
         )
-        note = " ".join(x for x in (clean.note, lost_parts(clean.parts)) if x)
+        note = " ".join(x for x in (clean.note, missing_parts_note(clean.parts)) if x)
         return TextCell(html=clean.html, note=note)
     except Exception as error:
-        # Of whichever library: one cell must not end the page of all the others.
-        logger.warning("a cell cannot be shown as it should", exc_info=True)
-        why = (
-            f"This cell is shown as it was written, as it cannot be read ({type(error).__name__})."
-        )
+        # From any library: one cell must not prevent the page of all others.
+        logger.warning("a cell cannot be rendered", exc_info=True)
+        why = f"This cell is shown as source: it cannot be rendered ({type(error).__name__})."
         return TextCell(html=_as_written(source), note=why)
 
 
 def _raw_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
-    """Return a raw cell: such as are meant for HTML, markdown or LaTeX as these, others as text."""
+    """Return a raw cell: HTML, markdown and LaTeX rendered, others as text."""
     metadata = cell.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     kind = str(metadata.get("raw_mimetype") or metadata.get("format") or "")
@@ -202,11 +200,11 @@ def _raw_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
         return TextCell(html=Markup(), note=note)
     if kind == "text/html":
         clean = clean_output(source, document)
-        note = " ".join(x for x in (clean.note, lost_parts(clean.parts)) if x)
+        note = " ".join(x for x in (clean.note, missing_parts_note(clean.parts)) if x)
         return TextCell(html=clean.html, note=note)
     if kind == "text/markdown":
         clean = markdown_to_html(source, document, {})
-        return TextCell(html=clean.html, note=lost_parts(clean.parts))
+        return TextCell(html=clean.html, note=missing_parts_note(clean.parts))
     if kind == "text/latex":
         html, note = latex_to_html(source)
         return TextCell(html=html, note=note)
@@ -214,7 +212,7 @@ def _raw_cell(cell: Mapping[str, Any], document: Document) -> TextCell:
 
 
 def _as_written(source: str) -> Markup:
-    cut = source if len(source) <= LONGEST_SOURCE else f"{source[:LONGEST_SOURCE]}\n…"
+    cut = source if len(source) <= MAX_SOURCE else f"{source[:MAX_SOURCE]}\n…"
     return Markup('<pre tabindex="0">{}</pre>').format(cut)
 
 
@@ -225,7 +223,7 @@ def _code_cell(
     outputs: list[Output] = []
     if not tags & HIDE_OUTPUT or untrusted.has_error(cell):
         outputs = list(shown_outputs(cell, about, document))
-    # a comment that the code begins with is its title
+    # a comment at the start of the code is its title
     comment = re.match(r"#(?!\s*%%|!)\s*(.+)", source)
     language = "ipython" if re.search(r"^\s*[%!]", source, re.M) else "python"
     shows_code = bool(source.strip()) and not tags & HIDE_CODE

@@ -21,13 +21,13 @@ from runner.render.cells import (
 )
 from runner.render.images import IMAGE_TYPES
 from runner.render.interactive import (
-    HOW,
+    HOW_TO_VIEW,
+    drawing_note,
+    has_content,
+    interactive_name,
     is_loader,
-    lost_of_drawing,
-    lost_parts,
-    name_of,
+    missing_parts_note,
     not_shown,
-    says_something,
 )
 from runner.render.latex import latex_to_html
 from runner.render.markdown import markdown_to_html
@@ -41,7 +41,7 @@ MAX_TEXT_CHARS = 16_000
 SKIPPED = "ReportSkipped"  # what `ishtar.report.skip` raises
 SCRAP = "application/scrapbook."
 _JSON = re.compile(r"application/(?:.*\+)?json")
-# what a terminal does not show, but for the sequences that begin with ESC [
+# control characters and sequences, except those that start with ESC [
 _CONTROL = re.compile(
     r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_]|(?!\[))|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
 )
@@ -51,15 +51,15 @@ logger = logging.getLogger(__name__)
 
 
 def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> Iterator[Output]:
-    """Yield what a cell put out, as the page shows it.
+    """Yield the outputs of a cell for the page.
 
     Parameters
     ----------
     context
-        The text's own words on the figure, or the heading above: what describes a picture that has
-        no caption.
+        Description of the figure in the text, or the heading above: the alternative text of a
+        picture without a caption.
     """
-    pending: list[str] = []  # printed text in pieces, of one stream
+    pending: list[str] = []  # pieces of printed text of one stream
     stream = ""
     for output in [*untrusted.outputs(cell), {}]:
         name = str(output.get("name", "")) if output.get("output_type") == "stream" else ""
@@ -71,22 +71,25 @@ def shown_outputs(cell: Mapping[str, Any], context: str, document: Document) -> 
         if name:
             pending.append(joined(output.get("text")))
         elif output.get("output_type") == "error":
-            yield _exception(output, document)
+            yield _error(output, document)
         elif output.get("output_type") in {"display_data", "execute_result"}:
-            shown = _shown(output, cell, context, document)
+            shown = _output_or_note(output, cell, context, document)
             if shown is not None:
                 yield shown
         elif output:
-            yield _note(f"An output of an unknown kind is not shown here: {HOW}.")
+            yield _note(f"An output of unknown type is not shown here: {HOW_TO_VIEW}.")
 
 
-def _exception(output: Mapping[str, Any], document: Document) -> Output:
-    name, message = _plain(str(output.get("ename", ""))), _plain(str(output.get("evalue")))
+def _error(output: Mapping[str, Any], document: Document) -> Output:
+    name, message = (
+        _without_escapes(str(output.get("ename", ""))),
+        _without_escapes(str(output.get("evalue"))),
+    )
     if name == SKIPPED:
         return SkipOutput(reason=message)
     lines = output.get("traceback")
     text = "\n".join(x for x in lines if isinstance(x, str)) if isinstance(lines, list) else ""
-    head, tail, _ = _cut(text)
+    head, tail, _ = _truncated(text)
     shown, end = terminal_html(head, document.styles), terminal_html(tail, document.styles)
     return ErrorOutput(
         name=name[:200],
@@ -96,23 +99,23 @@ def _exception(output: Mapping[str, Any], document: Document) -> Output:
 
 
 def _text(text: str, document: Document, stream: str = "", note: str = "") -> TextOutput:
-    head, tail, left = _cut(_rewritten(text.replace("\r\n", "\n")))
+    head, tail, left = _truncated(_without_overwrites(text.replace("\r\n", "\n")))
     shown, end = terminal_html(head, document.styles), terminal_html(tail, document.styles)
-    return TextOutput(html=shown, tail=end, note=_both(left, note), stream=stream)
+    return TextOutput(html=shown, tail=end, note=_joined_notes(left, note), stream=stream)
 
 
 def terminal_html(text: str, styles: StyleSheet) -> Markup:
-    """Return text for a terminal as markup: escaped, its colours as classes.
+    """Return terminal text as markup: escaped, with its colours as classes.
 
-    The sixteen names are classes of the theme. Other colours get classes of the report's own style
-    sheet, readable on a light and on a dark page.
+    The sixteen named colours are classes of the theme. Others are classes in the style sheet of the
+    report, legible on a light and on a dark page.
     """
     from nbconvert.filters.ansi import ansi2html, strip_ansi
 
     text = _CONTROL.sub("", text)
     try:
         html = str(ansi2html(text))
-    except IndexError:  # a colour that ends before its number
+    except IndexError:  # an incomplete colour sequence
         html = str(escape(strip_ansi(text)))
 
     def span(found: re.Match[str]) -> str:
@@ -122,22 +125,22 @@ def terminal_html(text: str, styles: StyleSheet) -> Markup:
     return Markup(_SPAN.sub(span, html).replace("\x1b", ""))
 
 
-def _plain(text: str) -> str:
-    """Return text for a terminal without its escape sequences."""
+def _without_escapes(text: str) -> str:
+    """Return terminal text without escape sequences."""
     from nbconvert.filters.ansi import strip_ansi
 
     return str(strip_ansi(_CONTROL.sub("", text))).replace("\x1b", "")
 
 
-def _rewritten(text: str) -> str:
-    """Return what a terminal would show in the end, where a progress bar rewrites its line."""
+def _without_overwrites(text: str) -> str:
+    """Return the final text of lines that carriage returns overwrite, as progress bars do."""
     if "\r" not in text:
         return text
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-def _cut(text: str) -> tuple[str, str, str]:
-    """Return beginning, end, and a note of how much lies between them."""
+def _truncated(text: str) -> tuple[str, str, str]:
+    """Return the start and end of a long text, and a note on the number of characters left out."""
     lines = text.rstrip("\n").split("\n")
     if len(lines) <= MAX_TEXT_LINES and len(text) <= MAX_TEXT_CHARS:
         return text.rstrip("\n"), "", ""
@@ -145,29 +148,29 @@ def _cut(text: str) -> tuple[str, str, str]:
     head, tail = "\n".join(lines[: 2 * keep]), "\n".join(lines[2 * keep :][-keep:])
     head, tail = head[: MAX_TEXT_CHARS // 2], tail[-MAX_TEXT_CHARS // 4 :]
     left = len(text) - len(head) - len(tail)
-    return head, tail, f"{left:,} characters more are in the notebook.".replace(",", " ")
+    return head, tail, f"{left:,} more characters are in the notebook.".replace(",", " ")
 
 
-def _shown(
+def _output_or_note(
     output: Mapping[str, Any], cell: Mapping[str, Any], context: str, document: Document
 ) -> Output | None:
-    """Return what stands for an output, be it only a line."""
+    """Return an output as shown, or a note in its place."""
     try:
-        return _bundle(output, cell, context, document)
+        return _best_form(output, cell, context, document)
     except Exception as error:
-        # Of whichever library: what one output holds must not end the page of all the others.
+        # From any library: one output must not prevent the page of all others.
         logger.warning("an output cannot be shown", exc_info=True)
-        return _note(f"An output cannot be shown here ({type(error).__name__}): {HOW}.")
+        return _note(f"An output cannot be shown here ({type(error).__name__}): {HOW_TO_VIEW}.")
 
 
 def _note(text: str) -> TextOutput:
     return TextOutput(html=Markup(), note=text)
 
 
-def _bundle(
+def _best_form(
     output: Mapping[str, Any], cell: Mapping[str, Any], context: str, document: Document
 ) -> Output | None:
-    """Return the best of the forms that an output has; None only where it has none to show."""
+    """Return the best form of an output; None if it has nothing to show."""
     data = output.get("data")
     data = data if isinstance(data, dict) else {}
     if any(kind.startswith(SCRAP) and _is_scrap(value) for kind, value in data.items()):
@@ -180,26 +183,28 @@ def _bundle(
             except UnusableImage as error:
                 trouble = f"A picture of this cell is not shown: {error}."
     plain = joined(data.get("text/plain"))
-    name = name_of(data)
+    name = interactive_name(data)
     if html := joined(data.get("text/html")):
         return _html(html, plain, name, document)
     if "text/markdown" in data:
-        # no headings of the report, no anchors
+        # without headings of the report and without anchors
         within = Document(
             gallery=document.gallery, title="-", ids=document.ids, styles=document.styles
         )
         clean = markdown_to_html(joined(data["text/markdown"]), within, {})
-        return HtmlOutput(html=clean.html, note=_both(clean.note, lost_parts(clean.parts)))
+        return HtmlOutput(
+            html=clean.html, note=_joined_notes(clean.note, missing_parts_note(clean.parts))
+        )
     if "text/latex" in data:
         formula, note = latex_to_html(joined(data["text/latex"]))
         return HtmlOutput(html=formula, note=note)
-    return _other(data, plain, name, trouble, document)
+    return _text_form(data, plain, name, trouble, document)
 
 
-def _other(
+def _text_form(
     data: Mapping[str, Any], plain: str, name: str, trouble: str, document: Document
 ) -> Output | None:
-    """Return the text form of an output, and a line where that is not all of it."""
+    """Return the text form of an output, with a note if that is not all of it."""
     kinds = sorted(kind for kind in data if kind != "text/plain")
     note = trouble
     if "application/javascript" in kinds:
@@ -207,9 +212,9 @@ def _other(
     elif name and kinds:
         note = note or not_shown(name)
     values = [(k, data[k]) for k in kinds if _JSON.fullmatch(k)]
-    # of kinds that end in json without being JSON to nbformat there is only the text
+    # types that end in json but are not JSON to nbformat have only text
     texts = [(k, joined(data[k])) for k in kinds if k.startswith("text/") or k.endswith("json")]
-    if says_something(plain):
+    if has_content(plain):
         if kinds and not note and not (values or texts):
             note = not_shown(f"Another form of this output ({_listed(kinds)})")
         return _text(plain, document, note=note)
@@ -219,7 +224,7 @@ def _other(
     if texts and any(text.strip() for _, text in texts) and not note:
         return _text("\n".join(text for _, text in texts), document)
     if kinds:
-        return _note(note or not_shown(f"An output of the kind {_listed(kinds)}"))
+        return _note(note or not_shown(f"An output of type {_listed(kinds)}"))
     return _text(plain, document, note=note) if plain or note else None
 
 
@@ -232,25 +237,25 @@ def _is_scrap(value: object) -> bool:
 
 
 def _html(html: str, plain: str, name: str, document: Document) -> Output:
-    """Return markup made harmless, or the text form where the markup is for scripts."""
+    """Return sanitised markup, or the text form if the markup needs scripts."""
     if "xr-text-repr-fallback" in html or "xr-wrap" in html:
         return _text(plain, document) if plain else _note(not_shown("A table that unfolds"))
     clean = clean_output(html, document)
-    lost = lost_parts(clean.parts, name)
-    if "control" in clean.parts and says_something(plain):
+    lost = missing_parts_note(clean.parts, name)
+    if "control" in clean.parts and has_content(plain):
         return _text(plain, document, note=lost)
-    if clean.says_something and not is_loader(clean.html.striptags()):
-        return HtmlOutput(html=clean.html, note=_both(clean.note, lost))
+    if clean.has_content and not is_loader(clean.html.striptags()):
+        return HtmlOutput(html=clean.html, note=_joined_notes(clean.note, lost))
     note = clean.note or lost
     if not note and name:
         note = not_shown(name)
     if not note and re.search(r"<(?!/|style\b)\w", html):
         note = not_shown("An output in HTML that is empty without scripts")
     note = note or "An output that only sets styles in Jupyter has nothing to show here."
-    return _text(plain, document, note=note) if says_something(plain) else _note(note)
+    return _text(plain, document, note=note) if has_content(plain) else _note(note)
 
 
-def _both(*notes: str) -> str:
+def _joined_notes(*notes: str) -> str:
     return " ".join(note for note in notes if note)
 
 
@@ -278,5 +283,5 @@ def _figure(
     alt = of_kind.get("alt") or metadata.get("alt") or of_cell.get("alt") or ""
     caption, alt = str(caption)[:1000], str(alt)[:1000]
     place = f"Figure {n}: {context}" if context else f"Figure {n} of the report"
-    note = lost_of_drawing(picture.lost)
+    note = drawing_note(picture.lost)
     return FigureOutput(picture=picture, caption=caption, alt=alt or caption or place, note=note)

@@ -1,4 +1,4 @@
-"""The parameters of an executed notebook, as a table: what the template says and what was given."""
+"""The parameters of an executed notebook as a table: defaults of the template and given values."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import re
 import tokenize
 from dataclasses import dataclass
 
-# what the report is about always differs from the template's example
+# these always differ from the example of the template
 SUBJECT_PARAMETERS = frozenset({"shot", "day", "first", "last"})
 _COMMENT = re.compile(r"#\s*(?:\[(?P<unit>[^\]]*)\])?\s*(?P<text>.*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterRow:
-    """One parameter: its value as Python text, and the template's where another was given."""
+    """One parameter: its value as Python text, and the default if another value was given."""
 
     name: str
     value: str
@@ -25,13 +25,13 @@ class ParameterRow:
 
 
 def parameter_rows(template: str, injected: str = "") -> tuple[ParameterRow, ...]:
-    """Return the parameters that two cells state.
+    """Return the parameters of two cells.
 
     Parameters
     ----------
     template, injected
-        Source of the cells tagged ``parameters`` and ``injected-parameters``. Source that is no
-        Python gives no rows.
+        Source of the cells tagged ``parameters`` and ``injected-parameters``. Source that is
+        not valid Python has no rows.
     """
     defaults, given = _assignments(template), _assignments(injected)
     comments = _comments(template)
@@ -58,12 +58,12 @@ def _assignments(source: str) -> dict[str, str]:
 def _statements(source: str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # MemoryError: nested too deeply
         return []
 
 
 def _comments(source: str) -> dict[str, tuple[str, str]]:
-    """Return unit and words of the comment that ends the line of each assignment."""
+    """Return unit and text of the comment at the end of each assignment."""
     by_line: dict[int, str] = {}
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):

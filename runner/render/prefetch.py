@@ -1,7 +1,7 @@
-"""What a page needs of a report's pictures, done while the report's next cells run.
+"""The thumbnail of a report, drawn while its next cells run.
 
-A worker has nothing to do while its kernel computes. What takes longest of a page is to draw its
-first picture small, which can be done as soon as that is there.
+A worker is idle while its kernel computes. The slowest part of rendering is the thumbnail of the
+first picture, which can be drawn as soon as that picture exists.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from runner.render.images import IMAGE_TYPES, Thumbnail, decoded, draw_thumbnail
 from runner.render.svg import UnusableImage
 
 
-class Ahead:
-    """Looks at the cells of one report as they end; `thumbnail` then has what it is asked for.
+class ThumbnailPrefetch:
+    """Draws the thumbnail of one report in a thread as its cells end.
 
-    Its thread is there from the first picture until `close`.
+    The thread runs from the first picture until `close`.
     """
 
     def __init__(self) -> None:
@@ -27,13 +27,13 @@ class Ahead:
         self._drawn: dict[bytes, Future[Thumbnail | None]] = {}
 
     def cell(self, cell: Mapping[str, Any]) -> None:
-        """Draw the first picture small that a cell put out, unless there was one before."""
+        """Start to draw a thumbnail of the first picture, unless an earlier cell had one."""
         if not self._drawn and (source := _first_picture(cell)) is not None:
             key = hashlib.sha256(source).digest()
             self._drawn[key] = self._threads.submit(draw_thumbnail, source)
 
     def thumbnail(self, source: bytes) -> Thumbnail | None:
-        """Return what `draw_thumbnail` does."""
+        """Return the thumbnail, as `draw_thumbnail` does."""
         drawn = self._drawn.get(hashlib.sha256(source).digest())
         return draw_thumbnail(source) if drawn is None else drawn.result()
 
@@ -43,7 +43,7 @@ class Ahead:
 
 
 def _first_picture(cell: Mapping[str, Any]) -> bytes | None:
-    """Return the first raster picture that a cell put out; the page decides whether it is shown."""
+    """Return the first raster picture of a cell, whether or not the page will show it."""
     for output in untrusted.outputs(cell):
         data = output.get("data")
         for kind in IMAGE_TYPES:

@@ -1,11 +1,11 @@
-"""Markup from notebooks, made harmless.
+"""Sanitising of markup from notebooks.
 
-Whatever a notebook printed is untrusted, and so is the raw HTML in its text: other people's
-notebooks are published as well. Elements, attributes and classes are those listed here and no
-others: no ids, no styles, no scripts, no forms, no frames, no request to anywhere. ``nh3`` does the
-cleaning; a second pass over its well-formed result sets what the page needs (sizes of images, boxes
-around tables, ids of headings, formulas) and turns ids, classes and styles into classes of the
-page's own (`runner.render.styles`).
+The outputs of a notebook and the raw HTML in its text are untrusted: the site publishes notebooks
+of many people. Only the elements, attributes and classes listed here remain: no ids, styles,
+scripts, forms or frames, and no external requests. ``nh3`` does the cleaning; a second pass over
+its well-formed result adds what the page needs (sizes of images, boxes around tables, ids of
+headings, formulas) and turns ids, classes and styles into classes of the page
+(`runner.render.styles`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from runner.render.images import Gallery, attached
-from runner.render.interactive import lost_of_drawing
+from runner.render.interactive import drawing_note
 from runner.render.styles import Element, Rules, StyleSheet, read_declarations
 from runner.render.survey import Survey, survey
 from runner.render.svg import UnusableImage
@@ -29,7 +29,7 @@ MAX_HTML = 400_000
 MAX_DEEP_TEXT = 16_000
 FIGURES = "figures/"
 ATTACHMENT = "attachment:"
-_TOO_DEEP = "Markup with elements more than 1000 deep is in the notebook only."
+_TOO_DEEP = "Markup nested more than 1000 levels deep is only in the notebook."
 
 _TAGS = frozenset(
     str.split(
@@ -45,7 +45,7 @@ _DROPPED_WITH_CONTENT = frozenset(
     )
 )
 _ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "*": frozenset({"id", "class", "style"}),  # read by the second pass, which writes none of them
+    "*": frozenset({"id", "class", "style"}),  # read by the second pass, never written
     "a": frozenset({"href", "title"}),
     "abbr": frozenset({"title"}),
     "img": frozenset({"src", "alt", "title", "width", "height"}),
@@ -80,7 +80,7 @@ _ALLOWED_VALUES: Mapping[str, re.Pattern[str]] = {
 
 
 class Heading(NamedTuple):
-    """A heading of a report, as its list of contents shows it."""
+    """A heading of a report, for its list of contents."""
 
     level: int
     id: str
@@ -89,7 +89,7 @@ class Heading(NamedTuple):
 
 @dataclass
 class Document:
-    """What is known of a report while it is rendered."""
+    """The state of a report while it is rendered."""
 
     gallery: Gallery = field(default_factory=Gallery)
     headings: list[Heading] = field(default_factory=list)
@@ -99,7 +99,7 @@ class Document:
     styles: StyleSheet = field(default_factory=StyleSheet)
 
     def heading_id(self, text: str) -> str:
-        """Return an id for a heading that no other element of the page has."""
+        """Return a unique id for a heading."""
         base = "r-" + (slug(text) or "section")
         candidate, n = base, 2
         while candidate in self.ids:
@@ -109,20 +109,20 @@ class Document:
 
 
 def slug(text: str) -> str:
-    """Return the text as it may stand in an address."""
+    """Return the text as part of an address."""
     return re.sub(r"[^\w]+", "-", text.strip().lower()).strip("-")[:60].rstrip("-")
 
 
 class Clean(NamedTuple):
-    """Harmless markup, a note where it was cut, and what it has lost (`survey.PARTS`)."""
+    """Sanitised markup, a note if it was truncated, and removed parts (`survey.PARTS`)."""
 
     html: Markup
     note: str = ""
     parts: Sequence[str] = ()
 
     @property
-    def says_something(self) -> bool:
-        """Whether there are words or pictures in it."""
+    def has_content(self) -> bool:
+        """Whether it contains text, pictures or formulas."""
         return "<img" in self.html or "<math" in self.html or bool(self.html.striptags().strip())
 
 
@@ -133,12 +133,12 @@ def clean_text(
     formulas: Sequence[Markup],
     attachments: Mapping[str, Any] | None = None,
 ) -> Clean:
-    """Return the markup of a text cell: headings get ids, formulas their places.
+    """Return the markup of a text cell, with ids for headings and with formulas in place.
 
     Parameters
     ----------
     html
-        What the markdown renderer made, with `placeholder` for each formula.
+        Output of the markdown renderer, with a `placeholder` for each formula.
     token
         The secret of the placeholders.
     attachments
@@ -152,9 +152,9 @@ def clean_text(
 
 
 def clean_output(html: str, document: Document) -> Clean:
-    """Return the markup of a cell's output; long tables are cut, huge outputs left out."""
+    """Return the markup of an output; long tables are truncated, huge outputs dropped."""
     if len(html) > 20 * MAX_HTML:
-        return Clean(Markup(), f"An output of {len(html) / 1e6:.0f} MB is in the notebook only.")
+        return Clean(Markup(), f"An output of {len(html) / 1e6:.0f} MB is only in the notebook.")
     found = survey(html)
     if found.is_too_deep:
         return Clean(Markup(), _TOO_DEEP)
@@ -164,8 +164,8 @@ def clean_output(html: str, document: Document) -> Clean:
 def placeholder(token: str, index: int) -> str:
     """Return the placeholder of a formula.
 
-    It is an element: inside of an attribute it would be no element any more, so that a formula
-    can only ever land where an element may stand.
+    It is an element: inside an attribute it would no longer be one, so that a formula can only
+    appear where an element may.
     """
     return f'<code data-math="{escape(token)}-{index}"></code>'
 
@@ -203,7 +203,7 @@ def _nh3(html: str, gallery: Gallery, attachments: Mapping[str, Any]) -> str:
 
 
 class _Finisher(HTMLParser):
-    """The second pass, over markup that is harmless already."""
+    """The second pass, over sanitised markup."""
 
     def __init__(
         self,
@@ -217,15 +217,15 @@ class _Finisher(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.document, self.found = document, found
         self.rules = Rules(found.styles)
-        self.parents: list[Element] = []  # those that are open
-        self.places = [0]  # elements so far, in each of them
-        self.coloured = 0  # how many of those are code that a library has highlighted
+        self.parents: list[Element] = []  # open elements
+        self.places = [0]  # number of child elements so far, of each
+        self.highlighted = 0  # number of open elements with code highlighted by a library
         self.token, self.formulas, self.is_text = token, formulas, is_text
         self.parts: list[str] = []
         self.tables = self.rows = 0
-        self.skip_until, self.skip_depth = "", 0  # the end tag that ends what is left out
-        self.head_at = 0  # where the open head of a row or column began in `parts`
-        self.heading_at: int | None = None  # where the open heading began in `parts`
+        self.skip_until, self.skip_depth = "", 0  # the end tag after the skipped part
+        self.head_at = 0  # index in `parts` of the open table header
+        self.heading_at: int | None = None  # index in `parts` of the open heading
         self.heading_text = ""
 
     def run(self, clean: str) -> Clean:
@@ -233,7 +233,7 @@ class _Finisher(HTMLParser):
         self.close()
         html = "".join(self.parts)
         if len(html) > MAX_HTML:
-            note = f"An output of {len(html) / 1e6:.1f} MB is in the notebook only."
+            note = f"An output of {len(html) / 1e6:.1f} MB is only in the notebook."
             return Clean(Markup(), note)
         left_out = self.rows - MAX_TABLE_ROWS
         note = f"{left_out} more rows are in the notebook. " if left_out > 0 else ""
@@ -258,7 +258,7 @@ class _Finisher(HTMLParser):
         if tag == "img":
             self._image(given)
         elif tag == "input":
-            self._box(given)
+            self._checkbox(given)
         elif tag in _HEADINGS:
             self.heading_at, self.heading_text = len(self.parts), ""
         else:
@@ -274,7 +274,7 @@ class _Finisher(HTMLParser):
                 self.head_at = len(self.parts)
             shown = {k: v for k, v in given.items() if k not in _READ_ONLY}
             if not self.is_text and shown.get("href", "").startswith("#"):
-                del shown["href"]  # to an id of the output, which is gone
+                del shown["href"]  # to an id of the output, which was removed
             self._start("span" if tag == "font" else tag, shown | look)
 
     def handle_endtag(self, tag: str) -> None:
@@ -285,11 +285,11 @@ class _Finisher(HTMLParser):
             return
         if tag not in _VOID:
             self.places.pop()
-            self.coloured -= "highlight" in self.parents.pop().classes
+            self.highlighted -= "highlight" in self.parents.pop().classes
         if tag in _HEADINGS:
             self._heading(int(tag[1]))
         elif tag == "th" and not "".join(self.parts[self.head_at + 1 :]).strip():
-            # a head of nothing misleads those who have tables read to them
+            # an empty header misleads screen readers
             self.parts[self.head_at] = "<td" + self.parts[self.head_at].removeprefix("<th")
             self.parts.append("</td>")
         elif tag not in _VOID:
@@ -312,7 +312,7 @@ class _Finisher(HTMLParser):
         self.parts.append(f"<{tag}{shown}>")
 
     def _enter(self, tag: str, given: Mapping[str, str]) -> dict[str, str]:
-        """Note an element; return the class attribute that it gets."""
+        """Record an element; return its class attribute."""
         self.places[-1] += 1
         classes = frozenset(given.get("class", "").split())
         element = Element(tag, given.get("id", ""), classes, self.places[-1])
@@ -322,9 +322,9 @@ class _Finisher(HTMLParser):
         if tag not in _VOID:
             self.parents.append(element)
             self.places.append(0)
-            self.coloured += "highlight" in classes
+            self.highlighted += "highlight" in classes
         kept = []
-        if tag in {"div", "span"} and (self.is_text or self.coloured):
+        if tag in {"div", "span"} and (self.is_text or self.highlighted):
             kept = sorted(c for c in classes if _CODE_CLASS.fullmatch(c))
         if "alert" in classes and tag in {"div", "p", "blockquote"}:
             kept = ["alert", *sorted({_ALERTS[c] for c in classes if c in _ALERTS})]
@@ -332,8 +332,8 @@ class _Finisher(HTMLParser):
             kept.append(own)
         return {"class": " ".join(kept)} if kept else {}
 
-    def _box(self, given: Mapping[str, str]) -> None:
-        """A box to tick, as a sign; other controls do nothing on a page."""
+    def _checkbox(self, given: Mapping[str, str]) -> None:
+        """Write a checkbox as a symbol; drop other controls."""
         if given.get("type", "").lower() in {"checkbox", "radio"}:
             sign, word = ("☑", "done") if "checked" in given else ("☐", "to do")
             self.parts.append(f'<span class="box" role="img" aria-label="{word}">{sign}</span>')
@@ -358,7 +358,7 @@ class _Finisher(HTMLParser):
         sized = {"src": FIGURES + picture.file, "alt": alt, "width": str(width)}
         self._start("img", sized | {"height": str(height), "loading": "lazy"})
         if picture.lost:
-            self.parts.append(f'<span class="lost">[{lost_of_drawing(picture.lost)}]</span>')
+            self.parts.append(f'<span class="lost">[{drawing_note(picture.lost)}]</span>')
 
     def _heading(self, level: int) -> None:
         if self.heading_at is None:
@@ -367,10 +367,10 @@ class _Finisher(HTMLParser):
         text = " ".join(self.heading_text.split())
         del self.parts[self.heading_at :]
         self.heading_at = None
-        if not self.is_text:  # an output is no part of the report's outline
+        if not self.is_text:  # outputs are not part of the outline
             self.parts.append(f"<p><strong>{inner}</strong></p>")
         elif level == 1 and not self.document.title:
-            self.document.title = text  # the page's own heading shows it
+            self.document.title = text  # the heading of the page shows it
         else:
             level = max(level, 2)
             anchor = self.document.heading_id(text)
@@ -382,7 +382,7 @@ _LOCAL_LINK = re.compile(r'<a href="#([^"]*)"([^>]*)>')
 
 
 def resolve_local_links(html: str, document: Document) -> str:
-    """Point links between headings at their ids; a link to nowhere becomes plain text."""
+    """Point links at the ids of headings; a link without a target becomes plain text."""
 
     def resolved(match: re.Match[str]) -> str:
         target = slug(Markup(match[1]).unescape().replace("%20", " "))

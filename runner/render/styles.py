@@ -1,9 +1,9 @@
 """Styles of outputs, such as the colours of a pandas ``Styler``, from a strict list of properties.
 
-Pages have no inline styles, as their Content-Security-Policy forbids them, and nothing that a
-notebook says may leave its box. So each declaration is read, written anew if it is one of those
-below, and its element gets a class of the report's own style sheet. What is not understood is left
-out: no address, no position, no size beyond a cell's.
+The Content-Security-Policy of pages forbids inline styles, and an output must not affect anything
+outside of its box. So each declaration is parsed, rewritten if it is in the list below, and its
+element gets a class in the style sheet of the report. Everything else is dropped: addresses,
+positions, sizes beyond those of a cell.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-MOST_RULES = 20_000  # of one output; a Styler makes one for each colour
-MOST_GENERAL = 300  # of those, such as have to be tried on every element
-MOST_CLASSES = 10_000  # of one report
-# luminance of ink: contrasts of 4.5 at least (WCAG), in the box of an exception, too
-MOST_ON_LIGHT, LEAST_ON_DARK = 0.15, 0.27
-LONGEST_STYLE = 2_000  # characters of one declaration block
+MAX_RULES = 20_000  # of one output; a Styler writes one for each colour
+MAX_GENERAL = 300  # of those, rules that must be matched against every element
+MAX_CLASSES = 10_000  # of one report
+# luminance of text: a contrast of at least 4.5 (WCAG), also in the box of an exception
+MAX_ON_LIGHT, MIN_ON_DARK = 0.15, 0.27
+MAX_STYLE = 2_000  # characters of one declaration block
 _DARK = "@media screen and (prefers-color-scheme: dark)"
 PREFIX = "o-"  # of the classes
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -43,18 +43,18 @@ class Color(NamedTuple):
 
     @property
     def css(self) -> str:
-        """The colour as CSS writes it."""
+        """The colour in CSS syntax."""
         r, g, b = (round(255 * x) for x in self[:3])
         return f"#{r:02x}{g:02x}{b:02x}" + (f"{round(255 * self.alpha):02x}" * (self.alpha < 1))
 
     @property
     def luminance(self) -> float:
-        """How light it is (WCAG): 0 black, 1 white."""
+        """The relative luminance (WCAG): 0 black, 1 white."""
         r, g, b = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in self[:3])
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
     def towards(self, end: float, most: float = 1.0, least: float = 0.0) -> Color:
-        """Return the colour mixed with white (1) or black (0) until it is as light as wanted."""
+        """Return the colour mixed with white (1) or black (0) up to a luminance in the limits."""
         color = self
         while not least <= color.luminance <= most:
             red, green, blue = (x + 0.06 * (end - x) for x in color[:3])
@@ -63,7 +63,7 @@ class Color(NamedTuple):
 
 
 def read_color(text: str) -> Color | None:
-    """Return a colour that CSS knows; None for anything else."""
+    """Return a CSS colour; None for anything else."""
     text = text.strip().lower()
     if match := _HEX.fullmatch(text):
         digits = match[1] if len(match[1]) > 4 else "".join(2 * c for c in match[1])
@@ -76,7 +76,7 @@ def read_color(text: str) -> Color | None:
 
     if text not in ImageColor.colormap:
         return None
-    # its table of names is no constant: a name that was looked up once has numbers there
+    # its table is not constant: a name that was looked up once maps to numbers
     red, green, blue = ImageColor.getrgb(text)[:3]
     return Color(red / 255, green / 255, blue / 255)
 
@@ -110,7 +110,7 @@ def _color(value: str) -> str:
 
 
 def _background(value: str) -> str:
-    """Return a colour, or the gradient by which a Styler draws a bar into a cell."""
+    """Return a colour, or the gradient with which a Styler draws a bar in a cell."""
     match = _GRADIENT.fullmatch(value)
     if match is None:
         return _color(value)
@@ -159,13 +159,9 @@ _PROPERTIES: Mapping[str, Callable[[str], str]] = {
 
 
 def read_declarations(text: str) -> dict[str, str]:
-    """Return the declarations of a style that are allowed, by property, in the words of this list.
-
-    A text on a background of its own gets the ink that can be read on it where it names none: the
-    page may be dark.
-    """
+    """Return the allowed declarations of a style, rewritten, by property."""
     found: dict[str, str] = {}
-    for declaration in _COMMENT.sub(" ", text[:LONGEST_STYLE]).split(";"):
+    for declaration in _COMMENT.sub(" ", text[:MAX_STYLE]).split(";"):
         name, colon, value = declaration.partition(":")
         name = name.strip().lower()
         value = " ".join(value.lower().replace("!important", "").split())
@@ -177,7 +173,7 @@ def read_declarations(text: str) -> dict[str, str]:
 
 
 class _Simple(NamedTuple):
-    """A compound selector: what an element must be."""
+    """A compound selector."""
 
     tag: str = ""
     id: str = ""
@@ -186,16 +182,16 @@ class _Simple(NamedTuple):
 
 
 class Element(NamedTuple):
-    """An element of an output, as a selector sees it."""
+    """An element of an output, with what selectors match."""
 
     tag: str
     id: str
     classes: frozenset[str]
-    place: int  # among its parent's elements, from 1
+    place: int  # index among its siblings, from 1
 
 
 class Rule(NamedTuple):
-    """What the elements of a selector look like; ``weight`` as CSS counts it."""
+    """A style rule; ``weight`` is the specificity of CSS."""
 
     weight: tuple[int, int, int]
     steps: tuple[_Simple, ...]
@@ -214,7 +210,7 @@ class Rules:
     def __init__(self, texts: Sequence[str]) -> None:
         self._by_id: dict[str, list[Rule]] = {}
         self._others: list[Rule] = []
-        self.is_cut = False  # there were too many
+        self.is_cut = False  # too many rules
         n = 0
         for text in texts:
             for heads, body in _blocks(_COMMENT.sub(" ", text)):
@@ -222,7 +218,7 @@ class Rules:
                 for selector in heads.split(",") if declarations else ():
                     steps = _steps(selector)
                     n += 1
-                    if n > MOST_RULES:
+                    if n > MAX_RULES:
                         self.is_cut = True
                     elif steps:
                         self._add(Rule(_weight(steps), steps, declarations))
@@ -230,13 +226,13 @@ class Rules:
     def _add(self, rule: Rule) -> None:
         if last := rule.steps[-1].id:
             self._by_id.setdefault(last, []).append(rule)
-        elif len(self._others) < MOST_GENERAL:
+        elif len(self._others) < MAX_GENERAL:
             self._others.append(rule)
         else:
             self.is_cut = True
 
     def of(self, element: Element, parents: Sequence[Element]) -> dict[str, str]:
-        """Return what the rules say of an element."""
+        """Return the declarations that apply to an element."""
         candidates = [*self._others, *self._by_id.get(element.id, ())]
         rules = [r for r in candidates if _matches(r.steps, element, parents)]
         found: dict[str, str] = {}
@@ -246,7 +242,7 @@ class Rules:
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Yield heads and bodies; those of one medium or page only (``@media``) are left out."""
+    """Yield selectors and bodies of rules; at-rules (``@media``) are skipped."""
     depth = start = body = 0
     head = ""
     for brace in _BRACE.finditer(text):
@@ -263,7 +259,7 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _steps(selector: str) -> tuple[_Simple, ...]:
-    """Return the steps of a selector; none where it says more than this reader knows."""
+    """Return the steps of a selector; none if it is not supported."""
     steps = []
     for word in selector.replace(">", " ").split():
         match = _COMPOUND.fullmatch(word)
@@ -289,7 +285,7 @@ def _weight(steps: Sequence[_Simple]) -> tuple[int, int, int]:
     )
 
 
-def _is(step: _Simple, element: Element) -> bool:
+def _matches_step(step: _Simple, element: Element) -> bool:
     return (
         step.tag in ("", element.tag)
         and step.id in ("", element.id)
@@ -299,25 +295,25 @@ def _is(step: _Simple, element: Element) -> bool:
 
 
 def _matches(steps: Sequence[_Simple], element: Element, parents: Sequence[Element]) -> bool:
-    if not _is(steps[-1], element):
+    if not _matches_step(steps[-1], element):
         return False
     left = list(steps[:-1])
     for parent in reversed(parents):
-        if left and _is(left[-1], parent):
+        if left and _matches_step(left[-1], parent):
             left.pop()
     return not left
 
 
 class StyleSheet:
-    """The classes of one report, each named by what it says."""
+    """The classes of one report, each named by its content."""
 
-    def __init__(self, most: int = MOST_CLASSES) -> None:
+    def __init__(self, most: int = MAX_CLASSES) -> None:
         self._rules: dict[str, str] = {}
         self._most = most
-        self.is_full = False  # some looks had no room
+        self.is_full = False  # some styles were dropped
 
     def class_of(self, declarations: Mapping[str, str]) -> str:
-        """Return the class of an element that looks so; empty where it looks like any."""
+        """Return the class for some declarations; empty if there are none."""
         if not declarations:
             return ""
         body, dark = _written(declarations)
@@ -334,15 +330,15 @@ class StyleSheet:
 
     @property
     def css(self) -> str:
-        """The text of the style sheet; empty where no element has a style of its own."""
+        """The text of the style sheet; empty if no element has a style."""
         return "".join(self._rules.values())
 
 
 def _written(declarations: Mapping[str, str]) -> tuple[str, str]:
     """Return the declarations as text, and those for a dark page.
 
-    Ink on a background of its own is that of the output, or what can be read there. Ink on the
-    page's paper is made darker or lighter until it can be read, on a light and on a dark page.
+    Text on its own background keeps its colour, or becomes black or white. Text on the page becomes
+    darker or lighter until it is legible, on a light and on a dark page.
     """
     shown = dict(declarations)
     ground = read_color(shown.get("background-color") or shown.get("background", ""))
@@ -352,6 +348,6 @@ def _written(declarations: Mapping[str, str]) -> tuple[str, str]:
         if "color" not in shown:
             shown["color"] = "#000000" if ground.luminance > 0.179 else "#ffffff"
     elif ink is not None:
-        dark = f"color: {ink.towards(1.0, least=LEAST_ON_DARK).css}"
-        shown["color"] = ink.towards(0.0, most=MOST_ON_LIGHT).css
+        dark = f"color: {ink.towards(1.0, least=MIN_ON_DARK).css}"
+        shown["color"] = ink.towards(0.0, most=MAX_ON_LIGHT).css
     return "; ".join(f"{name}: {value}" for name, value in shown.items()), dark

@@ -1,7 +1,7 @@
-"""A look at markup before it is cleaned: what in it needs scripts, its styles, its drawings.
+"""Inspection of markup before it is sanitised: its styles, drawings and parts that need scripts.
 
-This is no protection: whatever comes out of here is cleaned by `runner.render.sanitise`. It finds
-what would otherwise vanish there without a word. All patterns take time in proportion to the text.
+This does not protect: `runner.render.sanitise` cleans the result. It finds the parts that would
+disappear there without a note. All patterns take time proportional to the text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DEEPEST = 1000  # elements in each other; cleaning takes time with the square of it
+MAX_DEPTH = 1000  # of nested elements; the time to clean grows with its square
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _SCRIPT = re.compile(r"<script\b([^<>]*)>.*?(?:</script\b[^<>]*>|\Z)", re.DOTALL | re.I)
 _STYLE = re.compile(r"<style\b[^<>]*>(.*?)(?:</style\b[^<>]*>|\Z)", re.DOTALL | re.I)
@@ -19,21 +19,19 @@ _SVG = re.compile(r"<(/?)svg\b[^<>]*?(/?)>", re.I)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _INPUT = re.compile(r"<input\b([^<>]*)", re.I)
 _LINK = re.compile(r"""<a\b[^<>]*?\shref\s*=\s*["']?\s*([^"'\s<>]+)""", re.I)
-_LEADS = re.compile(
-    r"https?://|mailto:|#|javascript:", re.I
-)  # somewhere from a page, or to nothing
+_LEADS = re.compile(r"https?://|mailto:|#|javascript:", re.I)  # works on a page, or does nothing
 _METER = re.compile(r"<(progress|meter)\b([^<>]*)>(?:[^<]*</\1\b[^<>]*>)?", re.I)
 _NUMBER = r"""\b{}\s*=\s*["']?\s*([\d.eE+-]{{1,20}})"""
-_VALUE, _MOST = (re.compile(r"(?<![\w-])" + _NUMBER.format(n), re.I) for n in ("value", "max"))
+_VALUE, _MAX = (re.compile(r"(?<![\w-])" + _NUMBER.format(n), re.I) for n in ("value", "max"))
 _HARMLESS_INPUT = re.compile(r"""type\s*=\s*["']?(?:checkbox|radio|hidden)""", re.I)
-# elements that end by themselves, or hold nothing: they do not count as lying in each other
+# elements that close implicitly or have no content: they do not count as nested
 _SHALLOW = frozenset(
     str.split(
         "area base br col embed hr img input link meta source track wbr p li dt dd td th tr thead "
         "tbody tfoot option optgroup colgroup rt rp"
     )
 )
-# what an element is called to a reader; in the order in which it is told
+# names of elements for readers, in the order of notes
 PARTS = {
     "iframe": "An embedded page",
     "object": "An embedded file",
@@ -44,25 +42,25 @@ PARTS = {
     "math": "A formula (MathML)",
     "script": "An interactive part",
     "control": "Controls (buttons, fields, sliders)",
-    "link": "A link to a file beside the notebook, or in it,",
+    "link": "A link to a file next to the notebook, or in it,",
 }
 _CONTROLS = frozenset({"button", "select", "textarea"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What was found.
+    """The result of `survey`.
 
     Attributes
     ----------
     html
-        The markup without comments, scripts and styles; each drawing an image of its own.
+        The markup without comments, scripts and styles; each drawing as an image.
     styles
         Texts of its style elements.
     parts
-        Names, as `PARTS` has them, of what a page does not show.
+        Keys of `PARTS` that the page does not show.
     is_too_deep
-        Its elements lie too deep in each other to be looked at any further.
+        Its elements are nested too deeply to be cleaned.
     """
 
     html: str
@@ -72,12 +70,12 @@ class Survey:
 
 
 def survey(html: str) -> Survey:
-    """Look through markup."""
+    """Inspect markup."""
     bare = _COMMENT.sub("", html)
     found = {"script"} if _SCRIPT.search(bare) else set()
     bare = _SCRIPT.sub("", bare)
     styles = [match[1] for match in _STYLE.finditer(bare)]
-    bare = _with_images(_METER.sub(_in_words, _STYLE.sub("", bare)))
+    bare = _with_images(_METER.sub(_meter_text, _STYLE.sub("", bare)))
     depth = deepest = 0
     for closing, name in _TAG.findall(bare):
         tag = name.lower()
@@ -96,18 +94,18 @@ def survey(html: str) -> Survey:
         html=bare,
         styles=styles,
         parts=[name for name in PARTS if name in found],
-        is_too_deep=deepest > DEEPEST,
+        is_too_deep=deepest > MAX_DEPTH,
     )
 
 
-def _in_words(match: re.Match[str]) -> str:
-    """Return how far a bar has come."""
-    value, most = _VALUE.search(match[2]), _MOST.search(match[2])
-    return f"<span>[{value[1] if value else '…'} of {most[1] if most else 1}]</span>"
+def _meter_text(match: re.Match[str]) -> str:
+    """Return the value of a progress bar as text."""
+    value, limit = _VALUE.search(match[2]), _MAX.search(match[2])
+    return f"<span>[{value[1] if value else '…'} of {limit[1] if limit else 1}]</span>"
 
 
 def _with_images(html: str) -> str:
-    """Return the markup with each SVG as an image: as such it is cleaned, and acts on nothing."""
+    """Return the markup with each SVG as an image, which is sanitised and isolated."""
     parts: list[str] = []
     end, depth, start = 0, 0, 0
     for match in _SVG.finditer(html):

@@ -1,7 +1,7 @@
-"""Drawings (SVG), made harmless.
+"""Sanitising of SVG drawings.
 
-SVG is a document that may hold scripts and links: what is published is what these lists allow. What
-it loses by that is named, unless nobody could have seen it.
+An SVG may contain scripts and links: only what these lists allow is published. Removed parts are
+reported unless they were invisible.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SVG_LIMIT_BYTES = 2_000_000
 
 
 class UnusableImage(ValueError):
-    """An image that cannot be read, or is of a kind that the pages do not show."""
+    """The image cannot be read, or pages do not show its type."""
 
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -34,15 +34,15 @@ _SVG_TAGS = frozenset(
 )
 _UNSEEN = frozenset({"metadata", "view", "cursor", "font", "font-face"})
 _LOST = {
-    "script": "what a script draws",
+    "script": "drawings by scripts",
     "foreignObject": "text boxes in HTML",
     **dict.fromkeys(
-        ("animate", "animateMotion", "animateTransform", "animateColor", "set"), "movement"
+        ("animate", "animateMotion", "animateTransform", "animateColor", "set"), "animations"
     ),
-    **dict.fromkeys(("video", "audio", "iframe", "canvas"), "what is embedded"),
+    **dict.fromkeys(("video", "audio", "iframe", "canvas"), "embedded media"),
 }
-_OTHER = "parts of an unknown kind"
-# What leads out of the drawing: addresses, also without url() around them, and ways to hide one.
+_OTHER = "parts of unknown type"
+# External references: addresses, also without url(), and ways to hide one.
 _SVG_BAD_STYLE = re.compile(
     r"[@\\]|//|expression|javascript|(?:image|src|cross-fade|element)[\w-]{0,20}+\s*+\("
     r"|url\s*\(\s*+['\"]?+\s*+(?!#)",
@@ -57,32 +57,32 @@ _OF_TEXT = {"text", "tspan", "textPath"}
 
 
 class CleanSvg(NamedTuple):
-    """A harmless drawing, and what it has lost, in words."""
+    """A sanitised drawing, and descriptions of the removed parts."""
 
     data: bytes
     lost: Sequence[str] = ()
 
 
 def clean_svg(text: str) -> CleanSvg:
-    """Return a drawing with nothing in it that acts, or asks for something elsewhere.
+    """Return a drawing without active content and external references.
 
     Raises
     ------
     UnusableImage
-        It is none, too large, or too deep.
+        It is not an SVG, too large, or nested too deeply.
     """
     if len(text) > SVG_LIMIT_BYTES:
         raise UnusableImage(f"an SVG of {len(text) / 1e6:.1f} MB is too large for a page")
     if "<!ENTITY" in text:
-        raise UnusableImage("an SVG with entities of its own is not shown")
+        raise UnusableImage("an SVG that defines entities is not shown")
     try:
         root = ElementTree.fromstring(_well_formed(text))
     except (ElementTree.ParseError, ValueError) as error:
         raise UnusableImage(f"the SVG cannot be read ({error})") from error
     if root.tag != f"{{{_SVG}}}svg":
-        raise UnusableImage("it is no SVG")
+        raise UnusableImage("it is not an SVG")
     if _is_deeper(root, SVG_DEPTH):
-        raise UnusableImage(f"an SVG with elements more than {SVG_DEPTH} deep is not shown")
+        raise UnusableImage(f"an SVG nested more than {SVG_DEPTH} levels deep is not shown")
     lost: set[str] = set()
     _clean_svg(root, lost)
     ElementTree.register_namespace("", _SVG)
@@ -99,7 +99,7 @@ _SPACES = {"xlink": "http://www.w3.org/1999/xlink"}
 
 
 def _well_formed(text: str) -> str:
-    """Return a drawing as XML: in HTML it needs no namespaces and may use HTML's entities."""
+    """Return a drawing as XML: HTML allows it without namespaces and with HTML entities."""
     text = _ENTITY.sub(
         lambda m: m[0] if m[1] in _XML_ENTITIES else html5.get(m[1], m[0]), text.strip()
     )
@@ -126,7 +126,7 @@ def _is_deeper(root: ElementTree.Element, most: int) -> bool:
 def _clean_svg(element: ElementTree.Element, lost: set[str]) -> None:
     for child in list(element):
         name = _name(child)
-        if name == "a":  # what it holds is drawn; where it leads is its own affair
+        if name == "a":  # its content is drawn; the link is removed
             name = "tspan" if _name(element) in _OF_TEXT else "g"
             child.tag = f"{{{_SVG}}}{name}"
             child.attrib = {k: v for k, v in child.attrib.items() if not k.endswith("href")}
@@ -139,7 +139,7 @@ def _clean_svg(element: ElementTree.Element, lost: set[str]) -> None:
             _clean_svg(child, lost)
         else:
             element.remove(child)
-            # of a switch another child stands for it
+            # a switch shows another child instead
             if name and name not in _UNSEEN and not (_name(element) == "switch" and len(element)):
                 lost.add(_LOST.get(name, _OTHER))
     _clean_attributes(element, lost)
@@ -157,11 +157,11 @@ def _clean_attributes(element: ElementTree.Element, lost: set[str]) -> None:
         elif local.startswith("on") or local == "base" or not keeps(value):
             del element.attrib[key]
             if local == "href":
-                lost.add("pictures and parts that lie elsewhere")
+                lost.add("external pictures and parts")
 
 
 def _clean_declarations(text: str, lost: set[str]) -> str:
-    """Return the declarations of a style attribute that lead nowhere."""
+    """Return the declarations of a style attribute without external references."""
     kept = []
     for declaration in _COMMENT.sub("", text).split(";"):
         if not _SVG_BAD_STYLE.search(declaration):
@@ -172,13 +172,13 @@ def _clean_declarations(text: str, lost: set[str]) -> str:
 
 
 def _name(element: ElementTree.Element) -> str:
-    """Return the name of an element of SVG; '' of a comment, or of another language."""
+    """Return the name of an SVG element; '' for comments and other namespaces."""
     tag = element.tag if isinstance(element.tag, str) else ""
     return tag.removeprefix(f"{{{_SVG}}}") if tag.startswith(f"{{{_SVG}}}") else ""
 
 
 def _clean_style(text: str, lost: set[str]) -> str:
-    """Return the rules of a style sheet that lead nowhere; fonts and conditions are left out."""
+    """Return the rules of a style sheet without external references and fonts."""
     kept = []
     for rule in _rules(_AT_LINE.sub("", _COMMENT.sub("", text))):
         if not _SVG_BAD_STYLE.search(rule):
@@ -189,7 +189,7 @@ def _clean_style(text: str, lost: set[str]) -> str:
 
 
 def _rules(text: str) -> Iterator[str]:
-    """Yield what stands before each brace that closes all open ones."""
+    """Yield the top-level rules of a style sheet."""
     start = depth = 0
     for match in re.finditer("[{}]", text):
         depth = max(depth + (1 if match[0] == "{" else -1), 0)
@@ -197,7 +197,7 @@ def _rules(text: str) -> Iterator[str]:
             yield text[start : match.end()]
             start = match.end()
     if depth:
-        yield text[start:] + "}" * depth  # as browsers end them
+        yield text[start:] + "}" * depth  # as browsers close them
 
 
 def _local_link(value: str) -> bool:
@@ -224,7 +224,7 @@ _CSS_PIXELS = {"pt": 4 / 3, "px": 1.0, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 2
 
 
 def svg_size(data: bytes) -> tuple[int, int]:
-    """Return width and height of a drawing in CSS pixels; 640 by 480 where it states none."""
+    """Return width and height of a drawing in CSS pixels; 640 by 480 if it states none."""
     root = ElementTree.fromstring(data)
     sizes = [_LENGTH.fullmatch(root.get(n, "").strip()) for n in ("width", "height")]
     if all(sizes):

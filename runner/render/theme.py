@@ -1,15 +1,15 @@
-"""The theme: where its files lie, its template environment, and its assets under hashed names.
+"""The theme: its files, its template environment, and its assets under hashed names.
 
 ::
 
     theme/pages/*.html      one template for each kind of page
     theme/notebook/*.html   the body of a report, made from an executed notebook
     theme/assets/*          styles, scripts, the mark; published as assets/<stem>.<hash>.<suffix>
-    theme/vendor/*          assets of others, made by ``make vendor`` and never committed
+    theme/vendor/*          third-party assets, made by ``make vendor`` and never committed
 
-``ishtar.css`` and ``ishtar.js`` are linked on every page, the other packaged assets on the pages
-that name them. A workspace may have a folder of the same shape: what it holds wins over the
-packaged file of the same name, and its further styles and scripts are linked on every page, last.
+Every page loads ``ishtar.css`` and ``ishtar.js``; pages that name other packaged assets load these
+as well. A workspace may have a folder of the same structure: its files replace packaged files of
+the same name, and every page loads its additional styles and scripts last.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 class ThemeError(IshtarError, OSError):
-    """The theme, or a part of it, is not there."""
+    """The theme, or a part of it, is missing."""
 
 
 def theme_folder() -> Path:
-    """Return the packaged theme: in the wheel, or beside the packages in a checkout."""
+    """Return the packaged theme: in the wheel, or next to the packages in a checkout."""
     folder = bundled("theme")
     if not (folder / "pages").is_dir():
         raise ThemeError(f"the theme is missing in {folder}: install ishtar again")
@@ -43,13 +43,13 @@ def theme_folder() -> Path:
 
 @dataclass(frozen=True)
 class Theme:
-    """The folders of a theme, the first of which wins."""
+    """The folders of a theme; the first takes precedence."""
 
     folders: tuple[Path, ...]
 
     @classmethod
     def load(cls, override: Path | None = None) -> Theme:
-        """Return the packaged theme, with a workspace's own before it where it has one."""
+        """Return the packaged theme, preceded by the theme of a workspace if it has one."""
         packaged = theme_folder()
         if override is not None and override.is_dir() and override.resolve() != packaged.resolve():
             return cls((override, packaged))
@@ -64,8 +64,8 @@ class Theme:
 
     @cached_property
     def assets(self) -> Mapping[str, Path]:
-        """All assets by name, the packaged ones first, each as the file that wins."""
-        # the folder that wins comes last
+        """All assets by name, packaged ones first."""
+        # files of the first folder replace those of the others
         found: dict[str, Path] = {}
         for folder in reversed(self.folders):
             found.update(_assets_in(folder))
@@ -73,7 +73,7 @@ class Theme:
 
     @property
     def own_assets(self) -> list[str]:
-        """Names of the assets that a workspace added."""
+        """Names of the assets that a workspace adds."""
         packaged = _assets_in(self.folders[-1])
         return [name for name in self.assets if name not in packaged]
 
@@ -96,20 +96,20 @@ class Theme:
 
     @property
     def environment(self) -> Environment:
-        """The template environment: all text is escaped, an unknown name is an error."""
+        """The template environment: escapes all text; unknown names raise."""
         return _environment(self.folders)
 
 
 def _assets_in(folder: Path) -> dict[str, Path]:
-    """Return the assets of one folder of a theme, those of others first."""
+    """Return the assets of one folder of a theme, third-party ones first."""
     found = [p for part in ("vendor", "assets") for p in sorted((folder / part).glob("*"))]
     return {p.name: p for p in found if p.is_file() and not p.name.startswith(".")}
 
 
 @cache
 def _environment(folders: tuple[Path, ...]) -> Environment:
-    # kept for the life of the process, as compiling templates costs more than using them; jinja
-    # itself notices a template that was edited
+    # cached for the life of the process, as compiling templates costs more than rendering them;
+    # jinja notices edited templates
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from runner.render import format as fmt
@@ -133,6 +133,6 @@ def _environment(folders: tuple[Path, ...]) -> Environment:
 
 
 def _csp_hash(text: str) -> str:
-    """Return what allows one inline style or script in a Content-Security-Policy."""
+    """Return the hash that allows one inline style or script in a Content-Security-Policy."""
     digest = hashlib.sha256(str(text).encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

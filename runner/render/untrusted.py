@@ -1,4 +1,4 @@
-"""Notebooks as they lie on disk, read without trust: any part may be missing or of another kind."""
+"""Reading of untrusted notebooks: any part may be missing or have another type."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ MAX_NOTEBOOK_BYTES = 128_000_000
 
 
 class UnreadableNotebook(ValueError):
-    """A file that is no notebook."""
+    """The file is not a notebook."""
 
 
 def read_cells(path: Path) -> list[dict[str, Any]]:
-    """Return the cells of a notebook, whatever else is wrong with it."""
+    """Return the cells of a notebook, even if other parts of it are invalid."""
     try:
         size = path.stat().st_size
         if size > MAX_NOTEBOOK_BYTES:
@@ -26,9 +26,9 @@ def read_cells(path: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise UnreadableNotebook(f"The notebook cannot be read ({error.strerror}).") from error
     except (ValueError, AttributeError, RecursionError) as error:
-        raise UnreadableNotebook("The file is damaged: it is no notebook.") from error
+        raise UnreadableNotebook("The file is damaged: it is not a notebook.") from error
     if not isinstance(cells, list):
-        raise UnreadableNotebook("The file is no notebook of format 4.")
+        raise UnreadableNotebook("The file is not a notebook of format 4.")
     return [c for c in cells if isinstance(c, dict)]
 
 
@@ -58,5 +58,5 @@ def outputs(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def has_error(cell: Mapping[str, Any]) -> bool:
-    """Whether a cell ended with an exception."""
+    """Return whether a cell ended with an exception."""
     return any(o.get("output_type") == "error" for o in outputs(cell))

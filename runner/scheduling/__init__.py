@@ -1,1 +1,1 @@
-"""What is due gets to the workers, the urgent first; the coordinator writes the catalogue."""
+"""Hand due reports to workers, most urgent first; the coordinator writes the catalogue."""

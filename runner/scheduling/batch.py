@@ -1,16 +1,16 @@
-"""Making every report that is missing or stale, now, in the order that takes least time."""
+"""Make every missing or stale report now, in the order that takes least time."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from runner.attempts import concerns_all
+from runner.attempts import affects_all
 from runner.errors import ClusterError, ReportsNotMade
 from runner.jobs import EVERYTHING, Done, Event, Listener, Selection
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.ready_queue import Order
+from runner.scheduling.ready_queue import SchedulerOptions
 from runner.scheduling.scheduler import Scheduler
 
 
@@ -22,56 +22,56 @@ def run_batch(
     listener: Listener | None = None,
     pool: Executor | None = None,
 ) -> list[Done]:
-    """Make every report of a selection that is missing or stale; return those that were made.
+    """Make every missing or stale report of a selection; return those made.
 
-    Templates that read scraps of others run after them, on what those have just given.
+    Templates that read scraps of other templates run after them, on their new scraps.
 
     Parameters
     ----------
     coordinator : Coordinator
     selection : Selection
     workers : int, optional
-        Processes, 0 for this one; those of the settings by default.
+        Number of processes, 0 to run in this one; by default the number in the settings.
     listener : callable, optional
-        Is called with each `Event`.
+        Called with each `Event`.
     pool : Executor, optional
-        Workers that are there already.
+        Existing workers to use.
     """
     templates = coordinator.templates()
-    wanted = {t.name for t in templates.values() if selection.takes(t.name, t.scope)}
+    wanted = {t.name for t in templates.values() if selection.includes(t.name, t.scope)}
     made: list[Done] = []
 
-    def tell(event: Event) -> None:
+    def notify(event: Event) -> None:
         if event.done is not None:
             made.append(event.done)
         if listener:
             listener(event)
 
-    order = Order(force=selection.force, patient=False)
+    options = SchedulerOptions(force=selection.force, retry=False)
     try:
         with Scheduler(
-            coordinator, order=order, workers=workers, pool=pool, listener=tell
+            coordinator, options=options, workers=workers, pool=pool, listener=notify
         ) as scheduler:
             for phase in templates.phases():
                 if now := phase & wanted:
                     scheduler.only(now)
                     plan = coordinator.due(replace(selection, names=now))
-                    scheduler.queue(plan, Priority.PERSON)
-                    _work_off(scheduler)
+                    scheduler.enqueue(plan, Priority.PERSON)
+                    _work_until_done(scheduler)
     except BaseException:
-        if pool is None:  # all who made reports have ended
+        if pool is None:  # all workers have ended
             coordinator.clear_unfinished()
         raise
     return made
 
 
-def _work_off(scheduler: Scheduler) -> None:
+def _work_until_done(scheduler: Scheduler) -> None:
     while scheduler.busy:
         scheduler.hand_out()
         scheduler.wait()
         scheduler.collect()
         for error in scheduler.errors:
-            if concerns_all(error):
+            if affects_all(error):
                 raise error
     if scheduler.errors:
         error, n = scheduler.errors[0], len(scheduler.errors)

@@ -1,4 +1,4 @@
-"""The coordinator: plans from the catalogue, and is the only one that writes it."""
+"""The coordinator plans reports from the catalogue and is its only writer."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ishtar.lineage.record import subject_of
 from ishtar.shots.testbed import Testbed, is_stored, shot_folders
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.workspace import Workspace
-from runner.ingest import follow_shots, remove_leftovers
+from runner.ingest import rematch_shots, remove_leftovers
 from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection
 from runner.receipts import Receipt, Subject
-from runner.scheduling.noting import note_report, note_shot
-from runner.scheduling.rebuild import lacking_reports, open_catalogue
+from runner.scheduling.catalogue_rows import note_report, note_shot
+from runner.scheduling.rebuild import missing_reports, open_catalogue
 from runner.settings.file import Settings, read_settings
-from runner.staleness.integrity import damage, damage_within, damaged_still
+from runner.staleness.integrity import confirmed_damage, receipt_damage, report_damage
 from runner.staleness.plan import Planned, make_plan
 from runner.templates.template import Templates, read_templates
 
 logger = logging.getLogger(__name__)
 
-NEWEST = 200  # shots whose reports are looked at for damage where nobody names any
+NEWEST_CHECKED = 200  # shots whose reports are checked for damage by default
 
 
 def _may_write(catalogue: Path) -> bool:
@@ -37,9 +37,9 @@ def _may_write(catalogue: Path) -> bool:
 
 
 class Coordinator:
-    """Keeps the catalogue of one workspace, and plans its reports.
+    """Keep the catalogue of one workspace and plan its reports.
 
-    Who may only read the workspace works with a copy of the catalogue, which ends with this.
+    With read-only access to the workspace it works on a temporary copy of the catalogue.
     """
 
     def __init__(self, workspace: Workspace, *, patience_s: float = 30.0) -> None:
@@ -51,25 +51,25 @@ class Coordinator:
         self._open()
 
     def _open(self) -> None:
-        """Open the catalogue; it is made anew where it is lost, though there are files."""
+        """Open the catalogue; rebuild it if it is lost but reports exist."""
         self.catalogue: Catalogue
         path, why = self.workspace.catalogue, ""
         if path.exists() and not _may_write(path):
             self.catalogue = Catalogue(self._copy_of(path), write=True)
-            if lack := lacking_reports(self.workspace, self.catalogue):
-                logger.warning("%s: ask who may write it for `ishtar rebuild`", lack)
+            if problem := missing_reports(self.workspace, self.catalogue):
+                logger.warning("%s: ask someone with write access to run `ishtar rebuild`", problem)
         else:
             self.catalogue, why = open_catalogue(
                 self.workspace, self.settings, patience_s=self._patience_s
             )
         self._opened = _identity(self.catalogue.path)
         if why:
-            logger.info("%s: it was made anew from the files", why)
+            logger.info("%s: rebuilt it from the files", why)
 
     def lost(self) -> str:
-        """Say what has become of the file of the catalogue since it was opened; empty if nothing.
+        """Return what happened to the catalogue file since it was opened; empty if nothing.
 
-        What is written to a file that was removed is written for nobody.
+        Writes to a removed file would be lost.
         """
         path = self.catalogue.path
         if (now := _identity(path)) != self._opened:
@@ -81,8 +81,8 @@ class Coordinator:
                 return str(error)
         return ""
 
-    def open_again(self) -> None:
-        """Open the catalogue again after `lost`; it is made anew where it must be."""
+    def reopen(self) -> None:
+        """Reopen the catalogue after `lost`; rebuild it if necessary."""
         before = self.catalogue
         self._open()
         before.close()
@@ -119,14 +119,14 @@ class Coordinator:
         note_report(self.catalogue, done.folder, done.receipt)
 
     def sync_shots(self) -> list[int]:
-        """Bring shots into the catalogue whose folder is new or has changed; return them."""
+        """Note all shots with a new or changed folder in the catalogue; return them."""
         wanted = self.changed_shots()
         for number in wanted:
             self.note_shot(number)
         return wanted
 
     def changed_shots(self) -> list[int]:
-        """Return the shots that are to be noted: their folder is new, or has changed."""
+        """Return the shots to note: their folder is new or has changed."""
         seen = self.catalogue.folder_times_ns()
         changed = [
             number
@@ -137,45 +137,47 @@ class Coordinator:
         return wanted + self.follow_clocks(wanted)
 
     def follow_clocks(self, numbers: Iterable[int]) -> list[int]:
-        """Let what is matched by clock follow the dates of shots that may have changed.
+        """Match files by clock again after the dates of some shots may have changed.
 
-        Return the other shots whose files are others now; they are to be noted, too.
+        Return the other shots whose files changed; note those, too.
         """
         before = {n: self.catalogue.attributes(n) or {} for n in numbers}
         days = {n: _day(attributes.get("date")) for n, attributes in before.items()}
-        found = follow_shots(self.workspace, self.settings.ingest, days)
+        found = rematch_shots(self.workspace, self.settings.ingest, days)
         for note in found.notes:
             logger.info("%s", note)
         return [n for n in found.shots if n not in days]
 
     def forget_damaged(self, shots: Sequence[int] | None = None) -> list[str]:
-        """Let reports that are damaged count as missing; return what is wrong with them.
+        """Drop damaged reports from the catalogue; return what is wrong with each.
 
-        Looked at are those of some shots, of the newest where none are named, and of all days and
-        ranges: to read every receipt of an archive is what `ishtar verify` is for.
+        Check the reports of the given shots (by default the newest) and of all days and ranges.
+        `ishtar verify` reads every receipt of an archive.
         """
         catalogue = self.catalogue
-        numbers = catalogue.shots()[-NEWEST:] if shots is None else shots
+        numbers = catalogue.shots()[-NEWEST_CHECKED:] if shots is None else shots
         rows: list[ReportRow] = catalogue.reports_of_subjects([subject_of(n) for n in numbers])
         for scope in ("day", "range"):
             rows += catalogue.reports(scope=scope, current=True)
-        found = damaged_still(self.workspace.reports, [row.folder for row in rows], damage)
+        found = confirmed_damage(
+            self.workspace.reports, [row.folder for row in rows], receipt_damage
+        )
         for folder, why in found.items():
             logger.warning("%s", why)
             catalogue.remove_report(folder)
         return list(found.values())
 
     def clear_leftovers(self) -> int:
-        """Remove what runs and ingests that were killed left behind; return how much it was.
+        """Remove leftovers of killed runs and ingests; return how many.
 
-        Only for the holder of the coordinator's lock: nobody else makes reports then.
+        Only the holder of the coordinator's lock may call this: nobody else makes reports then.
         """
         return self.clear_unfinished() + len(remove_leftovers(self.workspace))
 
     def clear_unfinished(self) -> int:
-        """Remove reports that were never finished, while no worker makes one; return how many.
+        """Remove unfinished reports while no worker is running; return how many.
 
-        What people make for themselves needs no lock and may be at work; it goes after a day.
+        Reruns need no lock and may still be running; remove those only after a day.
         """
         long_ago = time.time() - 86_400
         unfinished = [
@@ -190,25 +192,25 @@ class Coordinator:
     # --- work ----------------------------------------------------------------------------------
 
     def plan(self, selection: Selection = EVERYTHING) -> list[Planned]:
-        """Return what is missing or stale of a selection."""
+        """Return the missing and stale reports of a selection."""
         return make_plan(Testbed(self.workspace), self.catalogue, self.templates(), selection)
 
     def due(self, selection: Selection = EVERYTHING) -> list[Planned]:
-        """Return what is to be run: the plan, without what is there already and was never noted.
+        """Return the reports to run: the plan without finished reports that were never noted.
 
-        A coordinator that is killed leaves reports that its workers had just finished; they are
-        noted now, so that the catalogue says what a rebuilt one would say.
+        A killed coordinator leaves reports that its workers had just finished. Note them now, so
+        that the catalogue agrees with a rebuilt one.
         """
         plan = self.plan(selection)
         return self.plan(selection) if self._note_unnoted(plan) else plan
 
     def take_unpublished(self) -> set[Subject]:
-        """Return the subjects of which `due` has noted reports since this was last asked."""
+        """Return the subjects whose reports `due` has noted since the last call."""
         taken, self._unpublished = self._unpublished, set()
         return taken
 
     def _note_unnoted(self, plan: Iterable[Planned]) -> int:
-        """Note whole reports of planned subjects that the catalogue does not know."""
+        """Note intact reports of planned subjects that are not in the catalogue."""
         n_noted = 0
         for p in plan:
             place = self.workspace.reports / p.subject.key / p.template
@@ -218,7 +220,7 @@ class Coordinator:
             noted = {row.folder for row in rows}
             for path in sorted(place.iterdir()):
                 folder = path.relative_to(self.workspace.reports).as_posix()
-                if folder not in noted and not damage_within(path):
+                if folder not in noted and not report_damage(path):
                     self.note_report(Done(folder=folder, receipt=Receipt.read(path)))
                     self._unpublished.add(p.subject)
                     n_noted += 1
@@ -226,7 +228,7 @@ class Coordinator:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another one of its name; None where there is none."""
+    """Return device and inode of a file, None if it does not exist."""
     try:
         stat = path.stat()
     except FileNotFoundError:
@@ -235,7 +237,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _day(date: object) -> list[datetime.date]:
-    """Return the day of a date that the catalogue has, as a list; none of what is no date."""
+    """Return the day of a date in the catalogue, as a list; empty if it is not a date."""
     try:
         return [datetime.datetime.fromisoformat(str(date)).date()]
     except ValueError:

@@ -1,4 +1,4 @@
-"""From a planned report to a worker: its job, the workers, and what is made where none survives."""
+"""Turn planned reports into jobs for workers; make a failed report if no worker survives one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def job_of(coordinator: Coordinator, planned: Planned, template: Template) -> Jo
 
 
 def open_workers(coordinator: Coordinator, workers: int) -> AbstractContextManager[Executor]:
-    """Give workers of the kind that the settings ask for."""
+    """Open a pool of workers of the kind in the settings."""
     return open_pool(
         workers,
         kernels=coordinator.settings.run.kernels,
@@ -49,7 +49,7 @@ def open_workers(coordinator: Coordinator, workers: int) -> AbstractContextManag
 
 
 def submit(coordinator: Coordinator, pool: Executor, planned: Planned, job: Job) -> Future[Done]:
-    """Hand a job to a pool: to be run, or to be rendered where only its words changed."""
+    """Submit a job to a pool; only render its report again if nothing but prose changed."""
     folder = coordinator.workspace.reports / planned.folder
     if (
         planned.action == "render"
@@ -68,17 +68,17 @@ def _receipt_in(folder: Path) -> Receipt | None:
 
 
 def run_one(coordinator: Coordinator, job: Job, *, inline: bool = False) -> Done:
-    """Run one job that a person waits for, and note it."""
+    """Run one job for a waiting user and note its report."""
     with open_workers(coordinator, 0 if inline else 1) as pool:
         try:
             done = pool.submit(execute, job).result()
         except WorkersLost as error:
-            done = given_up(job, error)
+            done = make_failed_report(job, error)
     coordinator.note_report(done)
     return done
 
 
-def given_up(job: Job, error: Exception) -> Done:
-    """Make the failed report of a job that no worker survives; it is not run for that."""
+def make_failed_report(job: Job, error: Exception) -> Done:
+    """Make the failed report of a job that no worker survives, without running it."""
     logger.error("%s: %s", job, error)
     return execute(replace(job, given_up=str(error)))

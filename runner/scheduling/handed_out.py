@@ -1,8 +1,8 @@
-"""Which reports were being made when the coordinator died: one of them may have killed it.
+"""Records of the reports in progress: if the coordinator dies, one of them may have killed it.
 
-``data/handed_out/00012~langmuir.json`` is written before a job is handed to a worker and removed
-when it is back. What a start finds there was running when the last coordinator was killed. Such a
-report is made alone from then on, so that the next death says which one it was.
+``data/handed_out/00012~langmuir.json`` is written before a job goes to a worker and removed when
+the job returns. Records found at the start were in progress when the last coordinator was killed.
+These reports are made alone from then on, so that another death identifies the culprit.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pathlib import Path
 
 from ishtar.workspace import Workspace
 from runner.jobs import Job
-from runner.monitoring.progress import write_passing
+from runner.monitoring.progress import write_transient
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known of a report that was handed out.
+    """The record of a report that was handed out.
 
     Attributes
     ----------
     running : whether a worker has it now.
-    deaths : of coordinators, while it was the only report that was being made.
-    rounds : how often it was left for later because of that.
+    deaths : how many coordinators died while it was the only report in progress.
+    rounds : how often it was deferred because of that.
     """
 
     subject: str
@@ -38,11 +38,11 @@ class Record:
 
 
 class HandedOut:
-    """The records of a workspace; for the one coordinator that holds it."""
+    """Keep the records of a workspace; only for the coordinator that holds it."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._folder = workspace.root / "data" / "handed_out"
-        self._mine: set[Path] = set()
+        self._own: set[Path] = set()
         self._suspects: dict[tuple[str, str], Record] = {}
         found = list(self._read())
         ran = [r for r in found if r.running]
@@ -54,36 +54,36 @@ class HandedOut:
                 self._write(known)
         if ran:
             logger.warning(
-                "the last coordinator was killed while these were being made: %s; each is made "
-                "alone now",
+                "the last coordinator was killed while these reports were in progress: %s; "
+                "making each of them alone now",
                 ", ".join(f"{r.subject} {r.template}" for r in ran),
             )
 
     def suspect(self, job: Job) -> Record | None:
-        """Return what is known of a report that may have killed a coordinator; else None."""
+        """Return the record of a report that may have killed a coordinator, else None."""
         return self._suspects.get((job.subject.key, job.template))
 
     def begin(self, job: Job) -> None:
-        """Note that a worker is given a job."""
+        """Record that a job goes to a worker."""
         known = self.suspect(job) or Record(subject=job.subject.key, template=job.template)
-        self._mine.add(self._write(replace(known, running=True)))
+        self._own.add(self._write(replace(known, running=True)))
 
-    def back(self, job: Job) -> None:
-        """Note that a job is back: the coordinator lives. Who was suspected still is."""
+    def returned(self, job: Job) -> None:
+        """Record that a job is back and the coordinator alive; a suspect remains one."""
         if known := self.suspect(job):
             self._write(known)
         else:
-            self.made(job)
+            self.finished(job)
 
-    def made(self, job: Job) -> None:
-        """Note that a report is made, and suspected of nothing."""
+    def finished(self, job: Job) -> None:
+        """Record that a report is made; it is no longer a suspect."""
         known = self._suspects.pop((job.subject.key, job.template), None)
         path = self._path(known or Record(subject=job.subject.key, template=job.template))
         path.unlink(missing_ok=True)
-        self._mine.discard(path)
+        self._own.discard(path)
 
-    def leave(self, job: Job) -> Record:
-        """Note that a report has killed as many coordinators as it may, and is left for later."""
+    def postpone(self, job: Job) -> Record:
+        """Record that a report is deferred: it has killed the most coordinators allowed."""
         known = self._suspects[job.subject.key, job.template]
         known = replace(known, deaths=0, rounds=known.rounds + 1)
         self._suspects[job.subject.key, job.template] = known
@@ -91,13 +91,13 @@ class HandedOut:
         return known
 
     def close(self) -> None:
-        """Note that no job of this coordinator runs any more: it ends in good order."""
-        for path in self._mine:
+        """Record that no job of this coordinator is running: it ends regularly."""
+        for path in self._own:
             path.unlink(missing_ok=True)
         for known in self._suspects.values():
-            if self._path(known) in self._mine:
+            if self._path(known) in self._own:
                 self._write(known)
-        self._mine.clear()
+        self._own.clear()
 
     def _read(self) -> list[Record]:
         found = []
@@ -107,7 +107,7 @@ class HandedOut:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, TypeError) as error:
-                logger.warning("%s cannot be read (%s) and is removed", path, error)
+                logger.warning("%s cannot be read (%s): removed it", path, error)
                 path.unlink(missing_ok=True)
                 continue
             found.append(record)
@@ -119,5 +119,5 @@ class HandedOut:
     def _write(self, record: Record) -> Path:
         path = self._path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_passing(path, json.dumps(asdict(record)) + "\n")
+        write_transient(path, json.dumps(asdict(record)) + "\n")
         return path

@@ -1,4 +1,4 @@
-"""One coordinator at a time: a lock file that names who holds it."""
+"""A lock file that admits one coordinator at a time and names its holder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Lock:
-    """The lock of a workspace, held until `release`; `Busy` where another holds it."""
+    """The lock of a workspace, held until `release`; `Busy` if another process holds it."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._root = workspace.root
@@ -26,24 +26,24 @@ class Lock:
         self._file = self._take("works on")
 
     def check(self) -> bool:
-        """Tell whether the lock's file had vanished, and was taken anew.
+        """Return whether the lock file had vanished and was created again.
 
         Raises
         ------
         Busy
-            Another process has taken the workspace meanwhile.
+            Another process has taken the workspace in the meantime.
         """
         there, mine = _stat(self._path), os.fstat(self._file.fileno())
         if there is not None and (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino):
             return False
-        taken = self._take("has taken the lock, which somebody had removed, and works on")
+        taken = self._take("took the lock, which somebody had removed, and works on")
         self._file.close()
         self._file = taken
-        logger.warning("%s had vanished: it is made again", self._path)
+        logger.warning("%s had vanished: created it again", self._path)
         return True
 
     def release(self) -> None:
-        """Give the workspace back."""
+        """Release the workspace."""
         with self._file:
             self._file.seek(0)
             self._file.truncate()
@@ -69,7 +69,7 @@ class Lock:
 
 
 def lock_file(workspace: Workspace) -> Path:
-    """Return where the holder of a workspace has its name."""
+    """Return the path of the lock file, which names the holder of a workspace."""
     return workspace.root / "data" / "coordinator.lock"
 
 
@@ -84,7 +84,7 @@ def coordinator_lock(workspace: Workspace) -> Iterator[Lock]:
 
 
 def held_by(workspace: Workspace) -> str:
-    """Return who holds the workspace now, ``process 12 on host``; empty where nobody does."""
+    """Return the holder of the workspace as ``process 12 on host``; empty if there is none."""
     try:
         with lock_file(workspace).open("r+", encoding="utf-8") as f:
             try:
@@ -97,7 +97,7 @@ def held_by(workspace: Workspace) -> str:
 
 
 def held_here(workspace: Workspace) -> bool:
-    """Tell whether this process holds the workspace."""
+    """Return whether this process holds the workspace."""
     return held_by(workspace) == _own_name()
 
 

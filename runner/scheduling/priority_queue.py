@@ -1,8 +1,7 @@
-"""Jobs that wait for a worker, the urgent ones first.
+"""A priority queue of reports that wait for a worker.
 
-An executor works off what it was given in that order and no other. So a job is handed to it only
-when a worker is free, and until then it waits here, where a live shot may pass ten thousand old
-ones.
+An executor runs jobs in the order of submission. So submit a job only when a worker is free and
+keep it here until then, where a live shot can overtake ten thousand old ones.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ Key = tuple[Subject, str]
 
 
 class Priority(IntEnum):
-    """Who waits for a report; the smaller goes first."""
+    """The urgency of a report; smaller values run first."""
 
     LIVE = 0  # of a shot that has just arrived
-    PERSON = 1  # that someone looks for
+    PERSON = 1  # requested by a user
     BACKFILL = 2  # of old shots
 
 
 class PriorityQueue:
-    """Planned reports, each once: by priority, then shot by shot in the order of their coming."""
+    """Planned reports without duplicates, by priority, then by subject in order of arrival."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, float, int, Planned]] = []
         self._urgency: dict[Key, int] = {}
-        self._turns: dict[Subject, int] = {}  # of what has reports waiting
+        self._turns: dict[Subject, int] = {}  # the order of arrival of subjects
         self._reports: Counter[Subject] = Counter()
         self._count = itertools.count()
 
     def put(self, planned: Planned, priority: Priority, *, rank: float = 0.0) -> None:
-        """Let a report wait; one that waits already moves up, never down.
+        """Add a report; one in the queue already can move up, never down.
 
-        Of the reports of one subject those of a smaller ``rank`` go first.
+        Reports of one subject are ordered by ``rank``, the smallest first.
         """
         key = (planned.subject, planned.template)
         before = self._urgency.get(key)
@@ -54,28 +53,28 @@ class PriorityQueue:
         heapq.heappush(self._heap, (priority, turn, rank, count, planned))
 
     def take(self) -> tuple[Planned, Priority] | None:
-        """Take the most urgent report; None where nothing waits."""
+        """Remove and return the most urgent report, None if the queue is empty."""
         while self._heap:
             priority, _, _, _, planned = heapq.heappop(self._heap)
             if self._urgency.get((planned.subject, planned.template)) == priority:
-                self.drop(planned.subject, planned.template)  # else it moved up, or is withdrawn
+                self.remove(planned.subject, planned.template)  # else it moved up or was removed
                 return planned, Priority(priority)
         return None
 
-    def drop(self, subject: Subject, template: str) -> None:
-        """Withdraw a report."""
+    def remove(self, subject: Subject, template: str) -> None:
+        """Remove a report if it is in the queue."""
         if self._urgency.pop((subject, template), None) is None:
             return
         self._reports[subject] -= 1
 
-    def leave(self, subject: Subject) -> None:
-        """Give up a subject's turn, unless reports of it wait: what comes later queues up anew."""
+    def release_turn(self, subject: Subject) -> None:
+        """Release a subject's place in the order, unless reports of it are in the queue."""
         if not self._reports[subject]:
             del self._reports[subject]
             self._turns.pop(subject, None)
 
     def counts(self) -> dict[str, int]:
-        """Return how many wait, by the name of their priority."""
+        """Return the number of reports by the name of their priority."""
         values = list(self._urgency.values())
         return {p.name.lower(): values.count(p) for p in Priority}
 

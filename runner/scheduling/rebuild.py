@@ -1,4 +1,4 @@
-"""The catalogue made anew from files, and whether that has to be."""
+"""Rebuild the catalogue from files, and find out whether that is necessary."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ishtar.workspace import Workspace
 from runner.errors import Busy
 from runner.ingest import index_days, match_days
 from runner.receipts import DamagedReceipt, read_receipts, receipts
+from runner.scheduling.catalogue_rows import note_report, note_shot
 from runner.scheduling.lock import coordinator_lock, held_by, held_here
-from runner.scheduling.noting import note_report, note_shot
 from runner.settings.file import Settings, read_settings
-from runner.staleness.integrity import damage_within
+from runner.staleness.integrity import report_damage
 
-LOOKS, LOOK_EVERY_S = 6, 0.5  # for a catalogue that another process may be making
+LOCK_TRIES, LOCK_TRY_EVERY_S = 6, 0.5  # for a catalogue that another process may be making
 
 
 def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
-    """Make the catalogue anew from files; return shots, reports and what could not be read."""
+    """Rebuild the catalogue from files; return the numbers of shots and reports, and problems."""
     problems: list[str] = []
     settings = read_settings(workspace)
     path = workspace.catalogue
@@ -54,19 +54,19 @@ def rebuild(workspace: Workspace) -> tuple[int, int, list[str]]:
 def open_catalogue(
     workspace: Workspace, settings: Settings, *, patience_s: float = 30.0
 ) -> tuple[Catalogue, str]:
-    """Open the catalogue of a workspace to write it; where it is lost, make it anew before.
+    """Open the catalogue of a workspace for writing; rebuild it first if it is lost.
 
     Returns
     -------
     Catalogue
         The catalogue.
     str
-        Why it was made anew; empty where it was not.
+        Why it was rebuilt; empty if it was not.
 
     Raises
     ------
     CatalogueError
-        It is lost, and another process holds the workspace.
+        The catalogue is lost and another process holds the workspace.
     """
 
     def opened() -> Catalogue:
@@ -80,57 +80,57 @@ def open_catalogue(
     if not (why := why_lost(workspace, patience_s=patience_s)):
         return opened(), ""
     with _held(workspace, why):
-        if why_lost(workspace, patience_s=patience_s):  # whoever held it until now may have made it
+        if why_lost(workspace, patience_s=patience_s):  # the previous holder may have rebuilt it
             rebuild(workspace)
         return opened(), why
 
 
 def why_lost(workspace: Workspace, *, patience_s: float = 30.0) -> str:
-    """Say why the catalogue does not tell of the reports that there are; empty where it does.
+    """Return why the catalogue does not list the existing reports; empty if it does.
 
-    Shots that it does not tell of are taken in by whoever looks at them next.
+    Missing shots need no rebuild: the next `Coordinator.sync_shots` adds them.
     """
     path = workspace.catalogue
     if not path.exists():
         return f"{path} is missing" if _any_report(workspace) else ""
     try:
         with Catalogue(path, write=True, patience_s=patience_s) as catalogue:
-            return lacking_reports(workspace, catalogue)
+            return missing_reports(workspace, catalogue)
     except CatalogueError as error:
-        return str(error) if error.damaged else ""  # if locked, whoever opens it is told
+        return str(error) if error.damaged else ""  # if locked, opening it raises
 
 
-def lacking_reports(workspace: Workspace, catalogue: Catalogue) -> str:
-    """Say that a catalogue has no reports though there are some; empty where it is not so."""
+def missing_reports(workspace: Workspace, catalogue: Catalogue) -> str:
+    """Return a message if a catalogue is empty although reports exist; else an empty text."""
     if catalogue.has_reports() or not _any_report(workspace):
         return ""
-    return f"{workspace.catalogue} has no reports, and there are some in {workspace.reports}"
+    return f"{workspace.catalogue} has no reports, but {workspace.reports} has some"
 
 
 def _any_report(workspace: Workspace) -> bool:
-    """Tell whether there is a report that a catalogue should tell of."""
-    return any(not damage_within(path.parent) for path in receipts(workspace.reports))
+    """Return whether there is an intact report that a catalogue should list."""
+    return any(not report_damage(path.parent) for path in receipts(workspace.reports))
 
 
 @contextmanager
 def _held(workspace: Workspace, why: str) -> Iterator[None]:
-    """Hold the workspace for the block, where this process does not hold it already."""
+    """Hold the workspace for the block, unless this process holds it already."""
     if held_here(workspace):
         yield
         return
     with ExitStack() as stack:
-        for _ in range(LOOKS):
+        for _ in range(LOCK_TRIES):
             try:
                 stack.enter_context(coordinator_lock(workspace))
                 break
-            except Busy:  # who has it may be about to note its first report
-                time.sleep(LOOK_EVERY_S)
+            except Busy:  # its holder may be about to note its first report
+                time.sleep(LOCK_TRY_EVERY_S)
                 if not why_lost(workspace):
                     break
         else:
             raise CatalogueError(
                 f"{why}: {held_by(workspace) or 'another process'} works on this workspace and "
-                "makes it anew if it is the service: try again, else `ishtar rebuild` when it has "
-                "ended"
+                "rebuilds it if it is the service: try again, or run `ishtar rebuild` after it "
+                "has ended"
             )
         yield

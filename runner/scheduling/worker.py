@@ -1,4 +1,4 @@
-"""What a worker process has imported before its first job; the fork server preloads this."""
+"""The imports of a worker process before its first job; the fork server preloads this module."""
 
 import nbconvert
 import papermill

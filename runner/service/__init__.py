@@ -1,1 +1,1 @@
-"""The service: files that arrive become reports on the site, by itself."""
+"""The service turns arriving files into reports on the site."""

@@ -1,8 +1,7 @@
-"""Asking the service for something: the reports of old shots, or pages that say what has changed.
+"""Requests to the service: make the reports of old shots, or publish pages again.
 
-A request is a small file, so that it outlives both who asks and the service. It is a wish, not a
-record: reports that are made are noted as always, and a service that is stopped in the middle goes
-on with what is still missing.
+A request is a small file, so it survives both the command and the service. It records no progress:
+a restarted service finds out itself which reports are still missing.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ def _folder(workspace: Workspace) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for: reports of shots, when nothing else is to do, and pages of subjects."""
+    """A request for reports of shots, when nothing else is to be done, and pages of subjects."""
 
     shots: frozenset[int] = frozenset()
     pages: frozenset[Subject] = frozenset()
 
 
 def request_backfill(workspace: Workspace, shots: Sequence[int] | None) -> Path:
-    """Leave a request for the service; None asks for all shots. Return its file."""
-    return _leave(workspace, {"shots": None if shots is None else list(shots)})
+    """Request the reports of shots, None for all shots; return the file of the request."""
+    return _write_request(workspace, {"shots": None if shots is None else list(shots)})
 
 
 def request_pages(workspace: Workspace, subjects: Iterable[Subject]) -> Path:
-    """Ask the service to publish subjects: it alone writes the site while it works."""
-    return _leave(workspace, {"shots": [], "pages": sorted(s.key for s in subjects)})
+    """Request the pages of subjects: a working service is the only writer of the site."""
+    return _write_request(workspace, {"shots": [], "pages": sorted(s.key for s in subjects)})
 
 
-def _leave(workspace: Workspace, wanted: Mapping[str, Any]) -> Path:
+def _write_request(workspace: Workspace, wanted: Mapping[str, Any]) -> Path:
     path = _folder(workspace) / f"{time.time_ns()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(wanted))
@@ -52,17 +51,17 @@ def _leave(workspace: Workspace, wanted: Mapping[str, Any]) -> Path:
 
 
 def requests(workspace: Workspace) -> list[Path]:
-    """Return the requests that wait, the oldest first."""
+    """Return the waiting requests, the oldest first."""
     return sorted(_folder(workspace).glob("[!.]*.json"))
 
 
 def take_request(path: Path, every: Callable[[], Sequence[int]]) -> Request:
-    """Return what a request asks for; it is taken away.
+    """Read and remove a request.
 
     Parameters
     ----------
     every : callable
-        Gives all shots there are.
+        Returns all existing shots.
     """
     request = Request()
     try:
@@ -75,6 +74,6 @@ def take_request(path: Path, every: Callable[[], Sequence[int]]) -> Request:
     except FileNotFoundError:
         return request
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        logger.warning("%s is no request (%s) and is removed: ask again", path, error)
+        logger.warning("%s is not a request (%s): removed it, request again", path, error)
     path.unlink(missing_ok=True)
     return request

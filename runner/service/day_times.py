@@ -1,4 +1,4 @@
-"""When the reports of days are due: at the setting's time, or at their template's own."""
+"""The times at which reports of days are due: the setting's, or their template's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.scheduling.coordinator import Coordinator
 
 
 def schedule(coordinator: Coordinator) -> dict[str, list[str]]:
-    """Return which day templates are due when; a sidecar's ``schedule`` goes over the setting."""
+    """Return time → day templates due then; a sidecar's ``schedule`` overrides the setting."""
     due: dict[str, list[str]] = {}
     for template in coordinator.templates().values():
         if template.scope == "day":
@@ -19,9 +19,9 @@ def schedule(coordinator: Coordinator) -> dict[str, list[str]]:
 
 
 class DayTimes:
-    """Says which times of the day have come since it was last asked, by the clock on the wall.
+    """Track which templates of days have become due, by local time.
 
-    Templates are read each time, so that a schedule that changes holds from then on.
+    Templates are read each time, so a changed schedule takes effect at once.
     """
 
     def __init__(self, coordinator: Coordinator, now: datetime) -> None:
@@ -29,14 +29,14 @@ class DayTimes:
         self._last = now
         self.due = schedule(coordinator)
 
-    def past(self, now: datetime) -> set[str]:
-        """Return the templates whose time of this day is over."""
+    def due_today(self, now: datetime) -> set[str]:
+        """Return the templates whose time has passed today."""
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         just = midnight - timedelta(microseconds=1)
         return {n for at, names in self.due.items() if _between(just, at, now) for n in names}
 
-    def come(self, now: datetime) -> set[str]:
-        """Return the templates whose time has come."""
+    def newly_due(self, now: datetime) -> set[str]:
+        """Return the templates that became due since the last call."""
         self.due = schedule(self._coordinator)
         last, self._last = self._last, now
         return {name for at, names in self.due.items() if _between(last, at, now) for name in names}

@@ -1,8 +1,8 @@
-"""What the service makes of the site while nothing else is to be done.
+"""Site work that the service defers until it is idle.
 
-Pages come first. The traces of a shot, the courses of results on the pages of later ones, the file
-of all scraps and what is let go with age wait for a quiet moment; a service that was killed finds
-out anew what is lacking when it starts.
+Pages come first. The traces of shots, the histories of results on the pages of later shots, the
+file of all scraps and the removal of old data wait for a quiet moment. After a restart the service
+finds out again what is missing.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAGES = 10  # of shots at a time
-STRETCH_S = 1.0  # of such work at a time; new files are not looked at meanwhile
+SLICE_S = 1.0  # of such work at a time; new files wait meanwhile
 
 
-class Later:
-    """The shots whose traces wait, or whose pages are behind; the newest are made first."""
+class DeferredWork:
+    """Keep the shots whose traces are missing or whose pages are outdated; the newest go first."""
 
     def __init__(self, settings: PublishSettings, attempts: Attempts | None = None) -> None:
         self._settings = settings
         self._attempts = attempts or Attempts()
         self._waiting: set[int] = set()
-        self._behind: set[int] = set()
+        self._outdated: set[int] = set()
         self._parquet_at = 0.0
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._behind)
+        return len(self._waiting) + len(self._outdated)
 
     @property
     def n_traces(self) -> int:
-        """How many shots wait for their traces, without those that failed a short while ago."""
+        """The number of shots that wait for traces, without those pausing after a failure."""
         return len(self._ready)
 
-    def ask(self, traces_of: Iterable[int], pages_of: Iterable[int] = ()) -> None:
-        """Let the traces of some shots be made, and the pages of some written."""
+    def add(self, traces_of: Iterable[int], pages_of: Iterable[int] = ()) -> None:
+        """Add shots whose traces, or whose pages, have to be made."""
         self._waiting |= set(traces_of)
-        self._behind |= set(pages_of)
+        self._outdated |= set(pages_of)
 
     def take_pages(self) -> list[int]:
-        """Return some shots whose pages are to be written now."""
-        taken = sorted(self._behind)[-PAGES:]
-        self._behind -= set(taken)
+        """Remove and return some shots with outdated pages."""
+        taken = sorted(self._outdated)[-PAGES:]
+        self._outdated -= set(taken)
         return taken
 
     def work(self, source: SiteSource, writer: Writer) -> list[int]:
-        """Make traces for a while; return the shots that are done."""
-        end = time.monotonic() + STRETCH_S
+        """Make traces for a while; return the finished shots."""
+        end = time.monotonic() + SLICE_S
         done = []
         for number in sorted(self._ready, reverse=True):
             make = partial(make_traces, source, [number], writer, self._settings)
@@ -86,8 +86,8 @@ class Later:
     def _name(number: int) -> str:
         return f"make the traces of shot {number}"
 
-    def scraps(self, writer: Writer) -> bool:
-        """Make the file of all scraps anew where it is behind, not more often than set."""
+    def update_scraps(self, writer: Writer) -> bool:
+        """Update the file of all scraps if it is outdated and its interval over."""
         now = time.monotonic()
         if self._parquet_at and now - self._parquet_at < self._settings.parquet_every_s:
             return False
@@ -96,27 +96,28 @@ class Later:
         return new
 
 
-def work_later(coordinator: Coordinator, later: Later) -> list[int]:
-    """Do what waits, for a while: to be called when there is nothing better to do.
+def do_deferred_work(coordinator: Coordinator, deferred: DeferredWork) -> list[int]:
+    """Do deferred work for a while, when nothing else is to be done.
 
-    Returns the shots whose pages do not say yet what they should: of which there are traces and
-    downloads now, or other results in the course up to them.
+    Return the shots to publish again: they have new traces and downloads, or a changed history.
     """
     writer = Writer.plain(coordinator.workspace.site)
-    if later.n_traces:
+    if deferred.n_traces:
         source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
-        done = later.work(source, writer)
-        logger.info("traces of shots %s; %d wait", ", ".join(map(str, done)), later.n_traces)
+        done = deferred.work(source, writer)
+        logger.info(
+            "made traces of shots %s; %d waiting", ", ".join(map(str, done)), deferred.n_traces
+        )
         return done
-    if pages := later.take_pages():
+    if pages := deferred.take_pages():
         return pages
-    if later.scraps(writer):
-        logger.info("the file of all scraps is new")
+    if deferred.update_scraps(writer):
+        logger.info("updated the file of all scraps")
     return []
 
 
 def old_shots(coordinator: Coordinator) -> list[Subject]:
-    """Return the shots that are to be published again, as they hold more than they may."""
+    """Return the shots to publish again because they have data older than the settings keep."""
     settings = coordinator.settings.publish
     if not (settings.keep_tiles_days or settings.keep_figures_days):
         return []
@@ -125,13 +126,13 @@ def old_shots(coordinator: Coordinator) -> list[Subject]:
     for day in catalogue.days():
         for number in catalogue.shots(day):
             dates[number] = datetime.fromisoformat(day)
-    return [Subject.shot(n) for n in due(coordinator.workspace.site, dates, settings)]
+    return [Subject.shot(n) for n in shots_over_age(coordinator.workspace.site, dates, settings)]
 
 
-def due(
+def shots_over_age(
     out: Path, dates: Mapping[int, datetime | None], settings: PublishSettings
 ) -> Iterable[int]:
-    """Give the shots that hold more than they may by their age, to be published again."""
+    """Yield the shots with tiles or figures beyond the age that the settings keep."""
     for number, date in dates.items():
         if is_old(date, settings.keep_tiles_days):
             signals = read_index(out, number).values()

@@ -1,6 +1,6 @@
-"""What the service counts, for Prometheus.
+"""Metrics of the service for Prometheus.
 
-`Metrics` keeps the numbers, `serve` gives them over HTTP at ``/metrics``. The service fills them
+`Metrics` keeps the numbers, `serve` serves them over HTTP at ``/metrics``. The service writes them
 from one thread while others read.
 """
 
@@ -25,13 +25,13 @@ from prometheus_client import (
 )
 
 SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-# when each number began to be counted: the service says when it began
+# Creation times are redundant: the service exports its own start time.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A metric: its name, what it says, and by which labels it is told apart."""
+    """A metric: its name, help text and labels."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -49,7 +49,7 @@ FAMILIES = (
     Family(
         name="ishtar_reports_given_up_total",
         kind="counter",
-        help="Attempts to make a report that failed; it is tried again.",
+        help="Failed attempts to make a report, which is retried.",
         labels=("template",),
     ),
     Family(
@@ -60,7 +60,7 @@ FAMILIES = (
     Family(
         name="ishtar_files_total",
         kind="counter",
-        help="Raw files by what became of them: stored, known, pending, quarantined.",
+        help="Raw files by outcome: stored, known, pending, quarantined.",
         labels=("outcome",),
     ),
     Family(name="ishtar_running", kind="gauge", help="Reports that workers have now."),
@@ -73,9 +73,9 @@ FAMILIES = (
     Family(
         name="ishtar_shots_to_plan",
         kind="gauge",
-        help="Shots of which it is not known yet which reports they lack.",
+        help="Shots whose reports are not planned yet.",
     ),
-    Family(name="ishtar_troubles", kind="gauge", help="Things that could not be done yet."),
+    Family(name="ishtar_troubles", kind="gauge", help="Failed tasks that are retried."),
     Family(
         name="ishtar_files_waiting", kind="gauge", help="Raw files that could not be stored yet."
     ),
@@ -87,12 +87,12 @@ FAMILIES = (
     Family(
         name="ishtar_last_look_timestamp_seconds",
         kind="gauge",
-        help="When the service last finished a look for files and reports, Unix time.",
+        help="When the service last finished a poll for files and reports, Unix time.",
     ),
     Family(
         name="ishtar_last_file_timestamp_seconds",
         kind="gauge",
-        help="When a raw file was last dealt with, Unix time.",
+        help="When a raw file was last processed, Unix time.",
     ),
     Family(
         name="ishtar_report_duration_seconds",
@@ -115,10 +115,9 @@ BY_NAME = {f.name: f for f in FAMILIES}
 
 
 class Metrics:
-    """The numbers of the metrics in `FAMILIES`; may be read while they are written.
+    """The values of the metrics in `FAMILIES`; they may be read while they are written.
 
-    One that nothing was said of yet is not there: a gauge of 0 would be a number that nobody has
-    measured.
+    A metric without a value is not exported: a gauge of 0 would be a value that nobody measured.
     """
 
     def __init__(self) -> None:
@@ -134,7 +133,7 @@ class Metrics:
         self._number(name, labels).set(value)
 
     def observe(self, name: str, seconds: float, /, **labels: str) -> None:
-        """Count a duration in its histogram."""
+        """Add a duration to a histogram."""
         self._number(name, labels).observe(seconds)
 
     def text(self) -> str:
@@ -142,7 +141,7 @@ class Metrics:
         return generate_latest(self.registry).decode()
 
     def _number(self, name: str, labels: dict[str, str]) -> Any:
-        """Return what counts for some labels; ValueError where one is missing or not known."""
+        """Return the metric for some labels; ValueError if one is missing or unknown."""
         family = BY_NAME[name]
         if name not in self._made:
             self._made[name] = _made(family, self.registry)
@@ -159,16 +158,16 @@ def _made(family: Family, registry: CollectorRegistry) -> Counter | Gauge | Hist
 
 @contextmanager
 def serve(host: str, port: int, registry: CollectorRegistry) -> Iterator[str]:
-    """Give the numbers at ``/metrics`` during the block; yields the address.
+    """Serve the metrics at ``/metrics`` during the block; yield the address.
 
     Raises
     ------
     OSError
-        Nothing can listen there.
+        The address cannot be bound.
     """
 
     class Handler(MetricsHandler.factory(registry)):  # type: ignore[misc]
-        timeout = 10  # s, for a client that says nothing
+        timeout = 10  # s, for a silent client
 
         def do_GET(self) -> None:
             if self.path.split("?")[0] != "/metrics":
@@ -178,10 +177,10 @@ def serve(host: str, port: int, registry: CollectorRegistry) -> Iterator[str]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
-        block_on_close = False  # a slow client does not hold up the end
+        block_on_close = False  # a slow client does not delay the shutdown
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that hung up is no error of ours."""
+            """Ignore clients that disconnect."""
 
     if ":" in host:
         Server.address_family = AF_INET6

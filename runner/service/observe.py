@@ -1,7 +1,7 @@
-"""Who looks on while the factory works: status, metrics and the progress of a run.
+"""Observers of the factory: status, metrics and the progress of a run.
 
-`ServiceObserver` is told by ``watch`` what happens and hands it on to the status file and the
-metrics; `RunObserver` does it for ``run``, from the events of its coordinator.
+``watch`` reports events to `ServiceObserver`, which updates the status file and the metrics;
+`RunObserver` does the same for ``run``, from the events of its scheduler.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from ishtar.workspace import Workspace
 from runner.attempts import Trouble
 from runner.ingest.ingest_outcome import Outcome
-from runner.ingest.intake import WaitingFile
-from runner.ingest.quarantine import held
-from runner.monitoring.progress import AtWork, kind_of, read_progress, write_passing
-from runner.monitoring.status import Board, LastFile
-from runner.service.outside import Change
+from runner.ingest.raw_files.intake import WaitingFile
+from runner.ingest.raw_files.quarantine import quarantined_files
+from runner.monitoring.progress import Progress, kind_of, read_progress, write_transient
+from runner.monitoring.status import LastFile, StatusWriter
+from runner.service.external_changes import Change
 from runner.settings.file import METRICS_FILE, address_of
 
 if TYPE_CHECKING:
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST_LISTED = 50  # troubles, and files that wait, in the status
+MOST_LISTED = 50  # troubles, and waiting files, in the status
 
 
 class ServiceObserver:
-    """Keeps the status and the metrics of the service."""
+    """Keep the status and the metrics of the service."""
 
     def __init__(self, workspace: Workspace, metrics: str = "") -> None:
         self._workspace = workspace
-        from runner.service.metrics import Metrics  # which a run has no use for
+        from runner.service.metrics import Metrics  # a run needs none
 
         self._where = metrics
         self.metrics = Metrics()
-        self.board = Board(workspace, "watch")
+        self.status_writer = StatusWriter(workspace, "watch")
         self._open = ExitStack()
         self._quarantined = 0
 
     def __enter__(self) -> ServiceObserver:
-        """Begin to tell; where metrics cannot be served, the service works all the same."""
-        self.metrics.put("ishtar_start_time_seconds", self.board.holder.since)
-        self._quarantined = len(held(self._workspace.quarantine))
+        """Begin to write the status and serve the metrics, if their address is free."""
+        self.metrics.put("ishtar_start_time_seconds", self.status_writer.holder.since)
+        self._quarantined = len(quarantined_files(self._workspace.quarantine))
         where = ""
         if self._where == METRICS_FILE:
             where = str(self._workspace.root / "data" / "metrics.prom")
@@ -63,58 +63,59 @@ class ServiceObserver:
                 logger.info("metrics at %s", where)
             except OSError as error:
                 logger.error(
-                    "no metrics at %s (%s): change [watch] metrics; reports are made all the same",
+                    "cannot serve metrics at %s (%s): change [watch] metrics; reports are made "
+                    "all the same",
                     self._where,
                     error.strerror or error,
                 )
-        self.board.tell(metrics=where)
-        self._open.enter_context(self.board)
+        self.status_writer.update(metrics=where)
+        self._open.enter_context(self.status_writer)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._open.close()
 
     def new_shot(self) -> None:
-        """Note that a shot was stored of which nothing was known."""
+        """Note that the first file of a shot was stored."""
         self.metrics.count("ishtar_shots_ingested_total", 1)
 
     def changed(self, change: Change) -> None:
-        """Note what people changed beside the service."""
-        self.board.tell(change=asdict(change))
+        """Note an external change."""
+        self.status_writer.update(change=asdict(change))
 
     def ingested(self, outcome: Outcome) -> None:
-        """Note what became of a file."""
+        """Note the outcome of a file."""
         now = time.time()
         self.metrics.count("ishtar_files_total", outcome=outcome.status)
         self.metrics.put("ishtar_last_file_timestamp_seconds", now)
         if outcome.status == "stored":
             self.metrics.observe("ishtar_ingest_duration_seconds", outcome.seconds)
         if outcome.status == "quarantined":
-            self._quarantined = len(held(self._workspace.quarantine))
+            self._quarantined = len(quarantined_files(self._workspace.quarantine))
         last = LastFile(
             name=outcome.name, status=outcome.status, shots=tuple(outcome.shots), when=now
         )
-        self.board.tell(last_file=last)
+        self.status_writer.update(last_file=last)
 
-    def reported(self, done: Done) -> None:
-        """Note a report that is done."""
+    def report_made(self, done: Done) -> None:
+        """Note a finished report."""
         r = done.receipt
         self.metrics.count("ishtar_reports_total", state=r.state, template=r.template)
         self.metrics.observe("ishtar_report_duration_seconds", r.duration_s, template=r.template)
 
-    def gave_up(self, job: Job) -> None:
-        """Note a report that could not be made."""
+    def report_not_made(self, job: Job) -> None:
+        """Note a failed attempt to make a report."""
         self.metrics.count("ishtar_reports_given_up_total", template=job.template)
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Time the block, in which the site is brought up to date."""
+        """Measure the duration of the block, which updates the site."""
         start = time.perf_counter()
         yield
         took = time.perf_counter() - start
         self.metrics.observe("ishtar_publish_duration_seconds", took)
 
-    def looked(
+    def poll_done(
         self,
         scheduler: Mapping[str, Any],
         day_reports: Mapping[str, Sequence[str]],
@@ -122,9 +123,10 @@ class ServiceObserver:
         troubles: Sequence[Trouble] = (),
         files: Sequence[WaitingFile] = (),
     ) -> None:
-        """Take over what the scheduler says, and when (``HH:MM``) which reports of days are due.
+        """Update everything after a poll.
 
-        ``troubles`` are what could not be done yet, ``files`` those that wait to be stored.
+        ``day_reports`` lists the templates of days by the time (``HH:MM``) they are due,
+        ``troubles`` the failed tasks, ``files`` those that wait to be stored.
         """
         put = self.metrics.put
         put("ishtar_running", len(scheduler["running"]))
@@ -136,7 +138,7 @@ class ServiceObserver:
         put("ishtar_quarantined_files", self._quarantined)
         put("ishtar_disk_free_bytes", shutil.disk_usage(self._workspace.root).free)
         put("ishtar_last_look_timestamp_seconds", time.time())
-        self.board.tell(
+        self.status_writer.update(
             running=tuple(scheduler["running"]),
             waiting=scheduler["waiting"],
             shots_to_plan=scheduler["shots_to_plan"],
@@ -151,9 +153,9 @@ class ServiceObserver:
 
     def _write_metrics(self) -> None:
         try:
-            write_passing(self._workspace.root / "data" / "metrics.prom", self.metrics.text())
+            write_transient(self._workspace.root / "data" / "metrics.prom", self.metrics.text())
         except OSError as error:
-            logger.warning("the metrics cannot be written: %s", error)
+            logger.warning("cannot write the metrics: %s", error)
 
 
 def _next_times(due: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], ...]:
@@ -168,7 +170,7 @@ def _next_times(due: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], ...]:
 
 
 class RunObserver:
-    """Keeps count of a run and tells it on the status; a listener of the coordinator.
+    """Count the reports of a run and write its status; a listener of the scheduler.
 
     Events come from one thread; a live table may read from another.
 
@@ -177,7 +179,7 @@ class RunObserver:
     workspace : Workspace
         Where reports are made.
     holds : bool
-        Whether the run holds the workspace; else its status is left to whoever does.
+        Whether the run holds the workspace; otherwise it writes no status.
     """
 
     def __init__(self, workspace: Workspace, *, holds: bool = True) -> None:
@@ -185,22 +187,22 @@ class RunObserver:
         self._lock = threading.Lock()
         self._open: set[tuple[str, str, str]] = set()
         self._finished: dict[str, int] = {}
-        self._board = Board(workspace, "run", look=self._look) if holds else None
+        self._status_writer = StatusWriter(workspace, "run", poll=self._poll) if holds else None
         self.total = 0
         self.done = 0
         self.began = time.time()
 
     def __enter__(self) -> RunObserver:
-        if self._board is not None:
-            self._board.__enter__()
+        if self._status_writer is not None:
+            self._status_writer.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._board is not None:
-            self._board.__exit__(*exc)
+        if self._status_writer is not None:
+            self._status_writer.__exit__(*exc)
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Process an event."""
         key = (event.job.subject.key, event.job.template, kind_of(event.job))
         with self._lock:
             if event.done is None:
@@ -212,21 +214,21 @@ class RunObserver:
                 state = event.done.receipt.state
                 self._finished[state] = self._finished.get(state, 0) + 1
 
-    def _look(self) -> dict[str, Any]:
-        """Return what the status is to tell: what has been handed out and what of it runs."""
-        n_running = len(self.at_work())
+    def _poll(self) -> dict[str, Any]:
+        """Return the changes for the status: finished and waiting reports."""
+        n_running = len(self.in_progress())
         with self._lock:
             waiting = max(len(self._open) - n_running, 0)
             return {"finished": dict(self._finished), "waiting": {"person": waiting}}
 
     @property
     def finished(self) -> dict[str, int]:
-        """Reports by state."""
+        """The number of reports by state."""
         with self._lock:
             return dict(self._finished)
 
-    def at_work(self) -> list[AtWork]:
-        """Return what workers do now for this run."""
+    def in_progress(self) -> list[Progress]:
+        """Return the progress of this run's workers."""
         with self._lock:
             handed_out = set(self._open)
         return [
@@ -236,7 +238,7 @@ class RunObserver:
         ]
 
     def remaining_s(self) -> float | None:
-        """Return how long the rest will take at the pace so far, s; None before the first."""
+        """Return the estimated time to the end at the pace so far, s; None before the first."""
         with self._lock:
             if not self.done:
                 return None

@@ -1,9 +1,8 @@
-"""What the service does at each look: take files, make reports, publish; nothing is lost by errors.
+"""The work of the service at each poll: take files, make reports, publish.
 
-Each step is tried by itself (`runner.attempts`): what cannot be done now stays to be done, is told
-in the status, and holds up nothing else. Everything that is to be done is in memory, and can be
-found in files by a service that starts: raw files in the incoming folders, shots, reports and
-requests.
+Each step is tried on its own (`runner.attempts`): if it fails, it stays to be done, appears in the
+status and delays nothing else. The list of things to do is in memory; a starting service finds it
+again in files: raw files in the incoming folders, shots, reports and requests.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.workspace import MARKER
-from runner.attempts import Attempts, concerns_all
+from runner.attempts import Attempts, affects_all
 from runner.errors import Busy
 from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
 from runner.monitoring.logs import about
@@ -30,34 +29,34 @@ from runner.scheduling.scheduler import Scheduler
 from runner.service.backfill import requests, take_request
 from runner.service.day_times import DayTimes
 from runner.service.deferred_work import old_shots
+from runner.service.external_changes import ExternalChanges, change_of
 from runner.service.observe import ServiceObserver
-from runner.service.outside import Outside, change_of
+from runner.service.processed_files import ProcessedFiles
 from runner.service.publication import Publication
-from runner.service.seen import Seen
 from runner.staleness.plan import Planned
 
 logger = logging.getLogger(__name__)
 
-OUTSIDE_SHARE = 20.0  # such looks take at most one part in so many, however many shots there are
-NOTING = "note shot {}"
+CHECK_SHARE = 20.0  # checks for external changes take at most 1/20 of the time
+NOTE_SHOT = "note shot {}"
 
 
 class Watcher:
-    """Ingests what arrives, keeps the workers busy, publishes each report when it is done.
+    """Ingest arriving files, keep the workers busy and publish each report when it is done.
 
-    `look` never waits for a report: it takes new files, hands out jobs to the workers that are free
-    and collects those that are done, so that one slow report holds up nothing but its worker.
+    `poll` never waits for a report: it takes new files, hands out jobs to free workers and collects
+    finished reports, so a slow report occupies only its worker.
 
     Parameters
     ----------
     coordinator : Coordinator
-        Plans, and keeps the catalogue.
+        Plans reports and keeps the catalogue.
     stop : Event
-        Set by whoever ends the service; by the watcher itself where another took the workspace.
+        Set to end the service; the watcher sets it if another process took the workspace.
     wake : callable, optional
-        Called in any thread when a report is done, and it is time to look.
+        Called in any thread when a report is done, to request a poll.
     lock : Lock, optional
-        By which the workspace is held.
+        The lock on the workspace.
     """
 
     def __init__(
@@ -82,12 +81,12 @@ class Watcher:
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
         self._settling = Settling(settings.ingest.settle_s)
         self.intake = Intake(self._ingest, wake)
-        self._to_note: dict[int, bool] = {}  # shots to go into the catalogue: has one a new file?
-        self._steps: dict[str, Callable[[], object]] = {}  # to be done once
+        self._to_note: dict[int, bool] = {}  # shots to note → whether one has a new file
+        self._steps: dict[str, Callable[[], object]] = {}  # to do once
         self._n_new = 0
-        self._seen = Seen(coordinator.workspace.root / "data" / "watched.json")
-        self._outside = Outside(coordinator.workspace)
-        self._look_outside_at = time.monotonic() + settings.watch.changes_every_s
+        self._processed = ProcessedFiles(coordinator.workspace.root / "data" / "watched.json")
+        self._external = ExternalChanges(coordinator.workspace)
+        self._next_check = time.monotonic() + settings.watch.changes_every_s
         self._by_others = coordinator.catalogue.changed_by_others()
 
     def __enter__(self) -> Watcher:
@@ -100,99 +99,103 @@ class Watcher:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way or to be done."""
+        """Whether anything is in progress or to be done."""
         left = self._steps or self._to_note or self.publication.due
-        return bool(left or self.intake.busy or self.scheduler.busy or len(self.publication.later))
+        return bool(
+            left or self.intake.busy or self.scheduler.busy or len(self.publication.deferred)
+        )
 
-    def look(self) -> list[Outcome]:
+    def poll(self) -> list[Outcome]:
         """Take new files, collect finished reports, hand out what is due, publish what is new."""
         outcomes: list[Outcome] = []
         self.attempts.do("look for new files", lambda: outcomes.extend(self._take()))
-        if self._holds():
+        if self._holds_workspace():
             self._work(outcomes)
-        if self._seen.unsaved:
-            self.attempts.do("write data/watched.json", self._seen.save)
-        self.tell()
-        if self._wake and self.scheduler.has_done:
-            self._wake()  # what was done meanwhile
+        if self._processed.unsaved:
+            self.attempts.do("write data/watched.json", self._processed.save)
+        self.report_status()
+        if self._wake and self.scheduler.has_finished:
+            self._wake()  # reports finished in the meantime
         return outcomes
 
     def _work(self, outcomes: list[Outcome]) -> None:
         self._take_steps()
         fresh = self._note_shots()
-        self.scheduler.ask(fresh, Priority.LIVE)
+        self.scheduler.request_shots(fresh, Priority.LIVE)
         changed = {Subject.shot(n) for n in fresh}
         for path in requests(self._coordinator.workspace):
             self.attempts.do(f"take the request {path.name}", partial(self._take_request, path))
-        self.attempts.do("see whose time has come", self._make_days_due)
-        self.attempts.do("look at the files of people", self._notice)
-        self.attempts.do("look for what changed outside", self._look_outside)
+        self.attempts.do("make day reports due", self._make_days_due)
+        self.attempts.do("check files for edits", self._retry_after_change)
+        self.attempts.do("check for external changes", self._check_external_changes)
         self.attempts.do("collect reports", lambda: changed.update(self.scheduler.collect()))
         if not self._stop.is_set():
-            # before pages are written: no worker waits for them
+            # before pages are written, so that no worker waits for them
             self.attempts.do("hand out reports", self.scheduler.hand_out)
         in_hurry = any(o.status == "quarantined" for o in outcomes)
-        self.publication.ask(changed, home=in_hurry)
+        self.publication.request(changed, home=in_hurry)
         if not self.publication.work(self.scheduler.busy, in_hurry):
             quiet = all(o.status == "waiting" for o in outcomes) and not self._stop.is_set()
             if quiet:
-                self.publication.work_later()
+                self.publication.work_deferred()
         if again := self.publication.take_damaged():
-            self.scheduler.ask((s.number for s in again if s.scope == "shot"), Priority.BACKFILL)
+            self.scheduler.request_shots(
+                (s.number for s in again if s.scope == "shot"), Priority.BACKFILL
+            )
             if any(s.scope == "day" for s in again):
                 self.make_days()
 
-    def tell(self) -> None:
-        """Tell those who watch what goes on."""
+    def report_status(self) -> None:
+        """Update the status and the metrics."""
         files, troubles = self.intake.waiting, self.attempts.troubles
         self.attempts.do(
-            "tell the status",
-            lambda: self.observer.looked(
+            "update the status",
+            lambda: self.observer.poll_done(
                 self.scheduler.status(), self._days.due, troubles=troubles, files=files
             ),
         )
-        self.publication.told(troubles, files)
+        self.publication.update_troubles(troubles, files)
 
     def catch_up(self) -> None:
-        """Publish what the site lacks, and make due whatever was left undone."""
+        """Publish what the site is missing and make everything due that was left undone."""
         self._n_new = 0
         self._steps |= {
-            "clear what was left over": self._coordinator.clear_leftovers,
-            "take in shots that changed": self._take_changed_shots,
-            # Reports that a killed service had made: they are published with all others.
-            "note reports that were made": self._coordinator.due,
-            "look at all shots": self._ask_all,
-            "look at all days": self._make_past_days,
-            "publish all": lambda: self.publication.ask(all_pages=True),
+            "clear leftovers": self._coordinator.clear_leftovers,
+            "note changed shots": self._take_changed_shots,
+            # Finished reports of a killed service are published with all others.
+            "note finished reports": self._coordinator.due,
+            "make all shots due": self._request_all_shots,
+            "make past days due": self._make_past_days,
+            "publish all": lambda: self.publication.request(all_pages=True),
         }
         self._take_steps()
 
     def make_days(self, names: Collection[str] | None = None) -> None:
-        """Make the reports of days due: those of all days that are missing or stale."""
+        """Make the missing and stale reports of all days due."""
         templates = self._coordinator.templates()
-        self.scheduler.ask_days(
+        self.scheduler.request_days(
             t.name
             for t in templates.values()
             if t.scope == "day" and (names is None or t.name in names)
         )
 
-    def let_go(self) -> None:
-        """Publish the shots again that hold more than they may by their age."""
-        self._steps["let go of what is old"] = self._let_go
+    def prune_old(self) -> None:
+        """Publish shots again that have data older than the settings keep."""
+        self._steps["remove old data"] = self._prune_old
 
     def finish(self) -> None:
-        """Wait for the reports in progress, note and publish them; begin no more."""
+        """Wait for the reports in progress, note and publish them, and start no others."""
         self._note(self.intake.close())
         changed = {Subject.shot(n) for n in self._note_shots()}
-        self.publication.ask(changed | self.scheduler.finish())
+        self.publication.request(changed | self.scheduler.finish())
         if self.publication.due:
             self.publication.work(busy=False, in_hurry=True)
-        self.tell()
+        self.report_status()
 
     # --- steps -----------------------------------------------------------------------------------
 
-    def _holds(self) -> bool:
-        """Tell whether workspace and catalogue are ours; what vanished of them is made again."""
+    def _holds_workspace(self) -> bool:
+        """Return whether workspace and catalogue are ours; restore what vanished of them."""
         try:
             if self._lock is not None:
                 self._lock.check()
@@ -207,25 +210,25 @@ class Watcher:
         why = self._coordinator.lost()
         if not why:
             return True
-        what = "make the catalogue again"
+        what = "rebuild the catalogue"
         if self.attempts.ready(what):
-            logger.error("%s: it is made again from the files", why)
-        if not self.attempts.do(what, self._coordinator.open_again):
+            logger.error("%s: rebuilding it from the files", why)
+        if not self.attempts.do(what, self._coordinator.reopen):
             return False
-        logger.warning("the catalogue is there again")
-        self._steps["take in shots that changed"] = self._take_changed_shots
-        self._steps["look at all shots"] = self._ask_all
-        self.publication.ask(all_pages=True)
+        logger.warning("the catalogue is rebuilt")
+        self._steps["note changed shots"] = self._take_changed_shots
+        self._steps["make all shots due"] = self._request_all_shots
+        self.publication.request(all_pages=True)
         return True
 
     def _take_steps(self) -> None:
-        """Do what is to be done once, each until it is done."""
+        """Do the steps to be done once, each until it succeeds."""
         had = bool(self._steps)
         for what, work in list(self._steps.items()):
             if self.attempts.do(what, work):
                 del self._steps[what]
         if had and not self._steps:
-            logger.info("caught up: %d shots were new", self._n_new)
+            logger.info("caught up: %d new shots", self._n_new)
 
     def _take_changed_shots(self) -> None:
         changed = self._coordinator.changed_shots()
@@ -233,97 +236,97 @@ class Watcher:
         for number in changed:
             self._to_note.setdefault(number, True)
 
-    def _ask_all(self) -> None:
-        self.scheduler.ask(self._coordinator.catalogue.shots(), Priority.BACKFILL)
+    def _request_all_shots(self) -> None:
+        self.scheduler.request_shots(self._coordinator.catalogue.shots(), Priority.BACKFILL)
 
     def _make_past_days(self) -> None:
         now = datetime.now()
         if any(d < now.date().isoformat() for d in self._coordinator.catalogue.days()):
             self.make_days()
         else:
-            self.make_days(self._days.past(now))
+            self.make_days(self._days.due_today(now))
 
-    def _let_go(self) -> None:
+    def _prune_old(self) -> None:
         if old := old_shots(self._coordinator):
-            self.publication.ask(old)
-            logger.info("old traces and figures of %d shots are let go", len(old))
+            self.publication.request(old)
+            logger.info("removing old traces and figures of %d shots", len(old))
 
     def _make_days_due(self) -> None:
-        if names := self._days.come(datetime.now()):
+        if names := self._days.newly_due(datetime.now()):
             self.make_days(names)
 
     def _take_request(self, path: Path) -> None:
         request = take_request(path, self._coordinator.catalogue.shots)
-        self.scheduler.ask(request.shots, Priority.BACKFILL)
-        self.publication.ask(request.pages)
+        self.scheduler.request_shots(request.shots, Priority.BACKFILL)
+        self.publication.request(request.pages)
         if request.shots:
-            logger.info("backfill of %d shots was asked for", len(request.shots))
+            logger.info("backfill of %d shots requested", len(request.shots))
 
-    # --- what people change ----------------------------------------------------------------------
+    # --- external changes ------------------------------------------------------------------------
 
-    def _notice(self) -> None:
-        """Try at once what failed, where people have changed something since."""
-        if time.monotonic() >= self._look_outside_at and self._outside.moved():
-            self.attempts.try_all_at_once()
+    def _retry_after_change(self) -> None:
+        """Retry failed tasks at once if a user edited a file since."""
+        if time.monotonic() >= self._next_check and self._external.changed_since_last_call():
+            self.attempts.end_pauses()
 
-    def _look_outside(self) -> None:
-        """See what became stale by what people changed beside the service."""
+    def _check_external_changes(self) -> None:
+        """Find out which reports became stale by external changes."""
         settings = self._coordinator.settings.watch
         began = time.monotonic()
-        if began < self._look_outside_at:
+        if began < self._next_check:
             return
-        files, stamps = self._outside.look()
+        files, stamps = self._external.compare()
         by_others = self._coordinator.catalogue.changed_by_others()
         for number in self._coordinator.changed_shots():
             self._to_note.setdefault(number, True)
         if files or by_others != self._by_others:
-            plan = [p for p in self._coordinator.due() if not self.scheduler.knows(p)]
-            self._tell_of_change(files, plan)
-        self._outside.accept(stamps)
+            plan = [p for p in self._coordinator.due() if not self.scheduler.contains(p)]
+            self._report_change(files, plan)
+        self._external.accept(stamps)
         self._by_others = by_others
         now = time.monotonic()
-        pause = max(settings.changes_every_s, OUTSIDE_SHARE * (now - began))
-        self._look_outside_at = now + pause
+        pause = max(settings.changes_every_s, CHECK_SHARE * (now - began))
+        self._next_check = now + pause
 
-    def _tell_of_change(self, files: tuple[str, ...], plan: list[Planned]) -> None:
+    def _report_change(self, files: tuple[str, ...], plan: list[Planned]) -> None:
         remade = self._coordinator.settings.watch.remake_changed
         change = change_of(files, plan, remade=remade, when=time.time())
         if files or change.stale:
             logger.info("%s", change)
             self.observer.changed(change)
         if MARKER in files:
-            logger.warning("%s changed: its settings are read when the service starts", MARKER)
+            logger.warning("%s changed: restart the service to apply its settings", MARKER)
         subjects = {p.subject for p in plan}
         if remade:
             shots = {s.number for s in subjects if s.scope == "shot"}
-            self.scheduler.ask(shots, Priority.BACKFILL)
-            of_many = [t for t in self._coordinator.templates().values() if t.scope != "shot"]
-            self.scheduler.due.ask_of_many((t.name for t in of_many), missing=False)
-        # Lists say which templates are out of order and which reports are stale.
-        self.publication.ask(() if remade else subjects, home=bool(files))
+            self.scheduler.request_shots(shots, Priority.BACKFILL)
+            others = [t for t in self._coordinator.templates().values() if t.scope != "shot"]
+            self.scheduler.due.add_days_and_ranges((t.name for t in others), missing=False)
+        # Lists show which templates are unusable and which reports are stale.
+        self.publication.request(() if remade else subjects, home=bool(files))
 
     # --- files and shots -------------------------------------------------------------------------
 
     def _take(self) -> list[Outcome]:
-        """Begin with new files as there is room, and note those that are done."""
+        """Start on new files while there is capacity, and note finished ones."""
         for folder in self.folders:
-            self._tell_whether_there(folder)
+            self._check_folder(folder)
         done = self._note(self.intake.collect())
         if not self._stop.is_set():
-            fresh = [path for path in scan(self.folders) if path not in self._seen]
+            fresh = [path for path in scan(self.folders) if path not in self._processed]
             self.intake.offer(
                 (path, self._settling.unchanged_for_s(path)) for path in self._settling.whole(fresh)
             )
         return done
 
-    def _tell_whether_there(self, folder: Path) -> None:
-        """Say when a folder where files arrive is away, as a share may be, and when it is back."""
+    def _check_folder(self, folder: Path) -> None:
+        """Report when an incoming folder (maybe a network share) disappears and is back."""
         what = f"look into {folder}"
         if folder.is_dir():
             self.attempts.succeeded(what)
         elif self.attempts.ready(what):
-            away = "it is not there: mount it, or make it again"
-            self.attempts.failed(what, FileNotFoundError(away))
+            problem = "the folder does not exist: mount it, or create it again"
+            self.attempts.failed(what, FileNotFoundError(problem))
 
     def _ingest(self, path: Path, **how: Any) -> Outcome:
         """Store a file; called in threads."""
@@ -342,16 +345,16 @@ class Watcher:
                 logger.debug("%s waits: %s", outcome.source, outcome.reason)
                 continue
             for number in outcome.shots:
-                # a file that is known, or a log, may have moved pulses between shots
+                # a known file, or a log, may have moved pulses between shots
                 fresh = outcome.status != "quarantined"
                 self._to_note[number] = fresh or self._to_note.get(number, False)
-            self.attempts.do("remember files", partial(self._seen.remember, outcome.source))
+            self.attempts.do("remember files", partial(self._processed.remember, outcome.source))
             _log(outcome)
-            self.attempts.do("tell of files", partial(self.observer.ingested, outcome))
+            self.attempts.do("report files", partial(self.observer.ingested, outcome))
         return outcomes
 
     def _note_shots(self) -> list[int]:
-        """Bring the catalogue up to date; return the shots that a file came for."""
+        """Update the catalogue; return the shots with a new file."""
         fresh: list[int] = []
         catalogue = self._coordinator.catalogue
         for number, stored in sorted(self._to_note.items()):
@@ -361,10 +364,10 @@ class Watcher:
                 known.append(bool(catalogue.sources(number)))
                 self._coordinator.note_shot(number)
 
-            what = NOTING.format(number)
+            what = NOTE_SHOT.format(number)
             if not self.attempts.do(what, note):
-                if concerns_all(self.attempts.error(what)):
-                    break  # the others would wait for it, too, one after the other
+                if affects_all(self.attempts.error(what)):
+                    break  # each of the others would wait for the catalogue, too
                 continue
             del self._to_note[number]
             if not known[0]:

@@ -1,1 +1,1 @@
-"""What a workspace sets, from ``ishtar.toml``, and what comes with the package."""
+"""The settings of a workspace, from ``ishtar.toml``, and the files bundled with the package."""

@@ -1,4 +1,4 @@
-"""Where the templates, theme and reference calibrations are that come with the package."""
+"""Find the templates, theme and reference calibrations bundled with the package."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ FOLDERS = {
     "templates_nb": "templates_nb",
     "calibrations": "calibrations",
     "theme": "site/theme",
-    "empty": "runner/workspaces/empty",  # lies inside the package, in a wheel too
+    "empty": "runner/workspaces/empty",  # inside the package, in a wheel too
 }
 
 
 def bundled(name: str) -> Path:
-    """Return a folder of this installation, one of `FOLDERS`.
+    """Return a bundled folder, one of `FOLDERS`.
 
-    In a wheel they lie inside the package; in a checkout at its root.
+    In a wheel they are inside the package, in a checkout at its root.
     """
     package = Path(__file__).parents[1]  # runner
     installed = package / "_bundled" / name

@@ -1,4 +1,4 @@
-"""Who runs the testbed, as the pages name it."""
+"""The facility that runs the testbed, as shown on the pages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ LOGO_TYPES = (".svg", ".png", ".jpg", ".webp")
 
 @dataclass(frozen=True, kw_only=True)
 class Facility:
-    """Who they are and where they are to be found, from ``[facility]`` of ``ishtar.toml``.
+    """The section ``[facility]`` of ``ishtar.toml``.
 
     Attributes
     ----------
-    name, tagline : in the header and at the foot of each page.
-    links : at the foot of each page, address by text.
+    name, tagline : in the header and footer of each page.
+    links : in the footer of each page, text → address.
     jupyterhub : address of a notebook on a hub; ``{subject}``, ``{template}`` and ``{notebook}``
         are filled in.
-    url : where the site is to be found, for feeds, which need whole addresses.
-    logo : an image file of the workspace, in place of the mark.
+    url : address of the site, for feeds, which need absolute addresses.
+    logo : an image file in the workspace, instead of Ishtar's logo.
     """
 
     name: str = "Ishtar"

@@ -1,4 +1,4 @@
-"""The settings of a workspace, from ``ishtar.toml``, checked; what is not set has a default."""
+"""Read and check the settings of a workspace, from ``ishtar.toml``, with their defaults."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class RunSettings:
 
     Attributes
     ----------
-    workers : processes at once; 0 means one for each core.
-    timeout_s : time limit of a report where its sidecar gives none.
-    output_mb : what a report may print or show before it is stopped.
-    memory_mb : what a report may take, with all that it starts, where its sidecar says nothing; 0
+    workers : number of processes; 0 means one for each core.
+    timeout_s : time limit of a report, unless its sidecar has one.
+    output_mb : limit of a report's output.
+    memory_mb : memory limit of a report with all its processes, unless its sidecar has one; 0
         means an equal share of three quarters of this machine's memory.
     kernels : ``"warm"`` or ``"cold"``, how a report gets its kernel (`runner.kernel.warm`).
-    sandbox : ``"auto"`` or ``"off"``: whether a report may write only in its own folder, where the
-        system can see to it (`runner.kernel.sandbox`).
+    sandbox : ``"auto"`` or ``"off"``: whether a report can write only in its own folder, if the
+        system supports it (`runner.kernel.sandbox`).
     """
 
     workers: int = 0
@@ -55,12 +55,12 @@ class RunSettings:
 
     @property
     def processes(self) -> int:
-        """Worker processes to use."""
+        """The number of worker processes."""
         return self.workers or os.cpu_count() or 1
 
     @property
     def memory_limit_mb(self) -> float:
-        """What a report may take."""
+        """The memory limit of a report."""
         if self.memory_mb:
             return self.memory_mb
         return 0.75 * float(psutil.virtual_memory().total) / 1e6 / self.processes
@@ -74,10 +74,10 @@ class PoolSettings:
     ----------
     kind : ``"local"``, processes of this machine; ``"inline"``, this process; ``"dask"``, workers
         of a dask cluster (`runner.scheduling.cluster`).
-    scheduler : address of a running scheduler, ``"tcp://host:8786"``, or the file in which it has
-        written that; empty: a cluster of ``[run] workers`` processes on this machine.
-    workers : reports at once on that scheduler's workers; 0 means one for each that it has.
-    root_on_workers : where the workers see the workspace; empty: where it is here.
+    scheduler : address of a running scheduler, ``"tcp://host:8786"``, or its scheduler file;
+        empty: a cluster of ``[run] workers`` processes on this machine.
+    workers : reports at once on that scheduler's workers; 0 means one for each worker.
+    root_on_workers : path of the workspace on the workers; empty: the same as here.
     """
 
     kind: str = "local"
@@ -94,8 +94,7 @@ class PoolSettings:
             raise ValueError(f"workers = {self.workers} must not be negative")
         if not self.scheduler and (self.workers or self.root_on_workers):
             raise ValueError(
-                "workers and root_on_workers are those of a scheduler, and none is named; "
-                "without one, [run] workers counts"
+                "workers and root_on_workers need a scheduler; without one, set [run] workers"
             )
         if self.root_on_workers and not self.root_on_workers.startswith("/"):
             raise ValueError(f"root_on_workers = {self.root_on_workers!r} must begin with /")
@@ -107,7 +106,7 @@ class PoolSettings:
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """Return host and port of ``HOST:PORT``; ValueError where it is none."""
+    """Return host and port of ``HOST:PORT``; ValueError if it is not of this form."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")  # [::1]:9464
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
@@ -117,18 +116,18 @@ def address_of(text: str) -> tuple[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class WatchSettings:
-    """``[watch]``: what the service looks at, and when.
+    """``[watch]``: what the service watches, and when.
 
     Attributes
     ----------
-    folders : further folders to watch, beside ``data/incoming``; they are only read.
-    poll_s : time between two looks.
+    folders : folders to watch in addition to ``data/incoming``; they are only read.
+    poll_s : time between two polls.
     day_summary_at : when the reports of the day are made, local time, ``HH:MM``.
-    changes_every_s : time between two looks for what people changed beside the service.
-    remake_changed : whether reports that became stale by that are made anew, last of all.
-    metrics : where Prometheus finds metrics: ``HOST:PORT``, ``"file"`` for ``data/metrics.prom``;
-        empty: nowhere.
-    log : ``"text"`` or ``"json"``, one object a line.
+    changes_every_s : time between two checks for external changes.
+    remake_changed : whether to make reports again that became stale by these, last of all.
+    metrics : where to serve metrics for Prometheus: ``HOST:PORT``, or ``"file"`` for
+        ``data/metrics.prom``; empty: nowhere.
+    log : ``"text"`` or ``"json"``, one object per line.
     """
 
     folders: tuple[str, ...] = ()
@@ -144,7 +143,7 @@ class WatchSettings:
             time_of_day(self.day_summary_at)
         except ValueError:
             raise ValueError(
-                f"day_summary_at = {self.day_summary_at!r} is no time: write it as 21:00"
+                f"day_summary_at = {self.day_summary_at!r} is not a time: write it as 21:00"
             ) from None
         if self.log not in FORMS:
             raise ValueError(f"log = {self.log!r} must be one of {', '.join(FORMS)}")
@@ -165,7 +164,7 @@ class Settings:
 
     @property
     def memory_limit_mb(self) -> float:
-        """What a report may take; 0 where the worker that runs it says that."""
+        """The memory limit of a report; 0 if its worker decides."""
         return self.run.memory_mb if self.pool.kind == "dask" else self.run.memory_limit_mb
 
 
@@ -181,11 +180,11 @@ T = TypeVar("T")
 
 
 def read_settings(workspace: Workspace) -> Settings:
-    """Return the settings of a workspace; `SettingsError` names what is not understood."""
+    """Return the settings of a workspace; `SettingsError` names an invalid one."""
     for name in workspace.settings:
         if name not in SECTIONS:
             hint = did_you_mean(name, SECTIONS)
-            raise SettingsError(f"{MARKER}: there is no section [{name}]{hint}: correct it")
+            raise SettingsError(f"{MARKER}: unknown section [{name}]{hint}: correct it")
     sections = {name: _section(cls, name, workspace) for name, cls in SECTIONS.items()}
     return Settings(**sections)
 
@@ -198,15 +197,15 @@ def _section(cls: type[T], section: str, workspace: Workspace) -> T:
     for name, value in given.items():
         where = f"{MARKER} [{section}] {name}"
         if name not in known:
-            raise SettingsError(f"{where}: no such setting{did_you_mean(name, known)}: correct it")
-        values[name] = _fitting(value, hints[name], where)
+            raise SettingsError(f"{where}: unknown setting{did_you_mean(name, known)}: correct it")
+        values[name] = _checked(value, hints[name], where)
     try:
         return cls(**values)
     except ValueError as error:
         raise SettingsError(f"{MARKER} [{section}]: {error}: correct it") from error
 
 
-def _fitting(value: Any, hint: Any, where: str) -> Any:
+def _checked(value: Any, hint: Any, where: str) -> Any:
     text = str(hint)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)

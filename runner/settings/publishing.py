@@ -1,4 +1,4 @@
-"""``[publish]``: what the site keeps, and how deep its traces go."""
+"""The section ``[publish]`` of ``ishtar.toml``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class PublishSettings:
-    """``[publish]``: what the site keeps, and how deep its traces go.
+    """``[publish]``: what the site keeps, and the resolution of its traces.
 
     Attributes
     ----------
-    tile_samples : stretches, at most, of the finest level of a trace; a signal with fewer samples
-        can be zoomed to single ones. 0: any signal can.
-    keep_tiles_days : age of a shot at which the finer levels of its traces are let go; 0: never.
-    keep_figures_days : age of a shot at which the figures of its reports are let go, which stay in
+    tile_samples : largest number of bins in the finest level of a trace; a signal with fewer
+        samples can be zoomed to single ones. 0: any signal can.
+    keep_tiles_days : age of a shot at which to remove the finer levels of its traces; 0: never.
+    keep_figures_days : age of a shot at which to remove the figures of its reports, which stay in
         the notebooks; 0: never.
     results : results that come first in tables and summaries, as ``"template.name"``; the others
         follow in the order of their templates.
-    parquet_every_s : how old the file of all scraps may get before the service makes it anew.
+    parquet_every_s : largest age of the file of all scraps before the service updates it.
     """
 
     tile_samples: int = 262_144

@@ -1,4 +1,4 @@
-"""The synthetic testbed: shots with physics behind them, written as LabVIEW, PLC and generator do.
+"""The synthetic testbed: simulated shots in the files of LabVIEW, PLC and generator.
 
 ::
 

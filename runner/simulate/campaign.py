@@ -1,7 +1,7 @@
-"""What is simulated: a day of shots, and the settings of each of them.
+"""Campaigns: a day of shots, and the settings of each.
 
-A shot's settings follow from the campaign's seed and date, the shot's number and its place in
-the day; never from which other shots are written.
+The settings of a shot depend on the campaign's seed and date, the shot's number and its position in
+the day, but not on which other shots are written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "probe_unplugged": "the probe's current channel is not recorded",
         "current_saturated": "range switch of the current amplifier left at 10 µA/V",
         "wrong_calibration": "the current amplifier passes 5 % less than its calibration says",
-        "spiky_record": "single samples of the probe's current are off by as much as it swings",
+        "spiky_record": "single samples of the probe's current are off by the swing of the current",
         "hot_electrons": "3 % of the electrons are hot, at four times the others' temperature",
         "no_plasma": "the helicon generator trips before the gas ignites",
         "icrf_arc": "the antenna arcs in the flat top: power reflected, generator off",
@@ -30,12 +30,12 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "dropped_samples": "the DAQ loses a buffer of samples in the flat top",
         "noisy_channel": "the shield of the big coils' current signal is open",
         "stuck_bit": "a bit of the converter of the small coils' current is stuck",
-        "late_trigger": "the DAQ starts 20 ms late, and does not know it",
+        "late_trigger": "the DAQ starts 20 ms late without recording it",
         "truncated": "LabVIEW crashed while it wrote the file",
         "date_missing": "the PLC wrote no CSV",
     }
 )
-"""Names of flaws and what they stand for."""
+"""Names of flaws and their meaning."""
 
 PROBES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -43,7 +43,7 @@ PROBES: Final[Mapping[str, str]] = MappingProxyType(
         "independent": "a model that shares no code with it, `runner.simulate.probe`",
     }
 )
-"""Names of the models that give the Langmuir probe's current, and what they are."""
+"""Names of the models of the Langmuir probe's current, and descriptions."""
 
 T_START_S: Final = -0.5
 T_END_S: Final = 5.0
@@ -53,7 +53,7 @@ _BETWEEN_SHOTS_S: Final = 410.0
 
 
 class SimulationError(IshtarError, ValueError):
-    """A campaign that cannot be simulated as asked."""
+    """The campaign cannot be simulated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +65,17 @@ class Campaign:
     first : int
         Number of the first shot.
     shots : int
-        How many, at most 100.
+        Number of shots, at most 100.
     seed : int
-        Everything random follows from it.
+        Seed of all random numbers.
     date : datetime.date
         The day (local time).
     gas : str, optional
-        ``"Ar"`` or ``"He"`` for all shots; by default the day's programme chooses.
+        ``"Ar"`` or ``"He"`` for all shots; by default as in the day's programme.
     line : int
         Line of the programme that the first shot runs, counted from 0.
     pressure : float
-        Pressure of the gas as a share of what the programme asks for.
+        Gas pressure relative to the programme.
     size_mb : float
         Size of a shot's TDMS file in MB (1e6 bytes), from 1 to 15000. Up to about 12 MB the DAQ
         samples faster, beyond it the scope records longer.
@@ -84,13 +84,13 @@ class Campaign:
     flaws : mapping of int to str
         Shot number → one of `FLAWS`.
     clock_offset_s : float
-        By how much the generator's clock is ahead of the PLC's.
+        Offset of the generator's clock to the PLC's; positive if it is ahead.
     out_of_turn : mapping of int to int
-        Shot number → line of the programme that it runs instead of the one whose turn it is.
+        Shot number → line of the programme that it runs instead of the regular one.
     probe : str
-        One of `PROBES`: which model gives the Langmuir probe's current.
+        One of `PROBES`: the model of the Langmuir probe's current.
     magnetised : bool
-        Whether the magnetic field holds electrons back from the probe; the independent model only.
+        Whether the magnetic field reduces the electron current; the independent model only.
     """
 
     first: int = 1
@@ -110,15 +110,20 @@ class Campaign:
 
     def __post_init__(self) -> None:
         if not 1 <= self.shots <= SHOTS_A_DAY:
-            raise SimulationError(f"{self.shots} shots in a day: ask for 1 to {SHOTS_A_DAY}")
+            raise SimulationError(
+                f"{self.shots} shots in a day are not possible: choose 1 to {SHOTS_A_DAY}"
+            )
         if self.first < 0 or self.first + self.shots - 1 > 99999:
             raise SimulationError(
-                f"shots {self.first}..{self.first + self.shots - 1}: keep numbers in 0..99999"
+                f"shots {self.first}..{self.first + self.shots - 1} are out of range: "
+                "choose numbers in 0..99999"
             )
         if not 1.0 <= self.size_mb <= 15000.0:
-            raise SimulationError(f"{self.size_mb} MB for a shot: ask for 1 to 15000 MB")
+            raise SimulationError(
+                f"{self.size_mb} MB per shot are not possible: choose 1 to 15000 MB"
+            )
         if self.seed < 0:
-            raise SimulationError(f"seed {self.seed} is negative: give a number from 0 up")
+            raise SimulationError(f"seed {self.seed} is negative: choose a number from 0 up")
         for line in (self.line, *self.out_of_turn.values()):
             if not 0 <= line < len(_DAY):
                 raise SimulationError(
@@ -126,24 +131,23 @@ class Campaign:
                 )
         if not 0.3 <= self.pressure <= 3.0:
             raise SimulationError(
-                f"{self.pressure} of the programme's pressure: ask for 0.3 to 3 of it"
+                f"{self.pressure} times the programme's pressure is not possible: choose 0.3 to 3"
             )
         if self.gas not in (None, "Ar", "He"):
-            raise SimulationError(f"gas {self.gas!r} is not known: use 'Ar' or 'He'")
+            raise SimulationError(f"gas {self.gas!r} is unknown: choose 'Ar' or 'He'")
         for number, flaw in self.flaws.items():
             if flaw not in FLAWS:
                 hint = did_you_mean(flaw, FLAWS) or f"; choose from {', '.join(FLAWS)}"
-                raise SimulationError(f"no flaw is called {flaw!r}{hint}")
+                raise SimulationError(f"flaw {flaw!r} is unknown{hint}")
             self._check_shot(f"flaw {flaw!r}", number)
         for number, line in self.out_of_turn.items():
             self._check_shot(f"line {line} of the programme", number)
         if self.probe not in PROBES:
             hint = did_you_mean(self.probe, PROBES) or f"; choose from {', '.join(PROBES)}"
-            raise SimulationError(f"no model of the probe is called {self.probe!r}{hint}")
+            raise SimulationError(f"probe model {self.probe!r} is unknown{hint}")
         if self.magnetised and self.probe != "independent":
             raise SimulationError(
-                f"the model {self.probe!r} of the probe knows no magnetised electrons: "
-                "choose 'independent' with them"
+                f"probe model {self.probe!r} has no magnetised electrons: choose 'independent'"
             )
 
     def _check_shot(self, what: str, number: int) -> None:
@@ -155,11 +159,11 @@ class Campaign:
 
     @property
     def numbers(self) -> range:
-        """The shots' numbers."""
+        """The numbers of the shots."""
         return range(self.first, self.first + self.shots)
 
     def random(self, number: int, purpose: str) -> np.random.Generator:
-        """Return a generator of its own for one purpose in one shot."""
+        """Return an independent generator for one purpose in one shot."""
         key = [self.seed, number, zlib.crc32(purpose.encode())]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
 
@@ -174,8 +178,8 @@ def demo_campaign(
 ) -> Campaign:
     """Return the demo's day: 15 shots, the probe unplugged in 5, its amplifier overrun in 9.
 
-    The last three run what shot 6 ran, in plasmas and with instruments that are not those which
-    the analysis takes them for: hot electrons in 13, spikes in 14, a wrong calibration in 15.
+    The last three repeat shot 6 with plasmas and instruments that violate assumptions of the
+    analysis: hot electrons in 13, spikes in 14, a wrong calibration in 15.
     """
     again = {13: "hot_electrons", 14: "spiky_record", 15: "wrong_calibration"}
     return Campaign(
@@ -193,7 +197,7 @@ def demo_campaign(
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """How one shot was set up; powers in W at flat top, currents in A, pressure in Pa."""
+    """The settings of one shot; powers in W at flat top, currents in A, pressure in Pa."""
 
     number: int
     trigger: dt.datetime
@@ -261,7 +265,7 @@ def setup_of(campaign: Campaign, number: int) -> Setup:
         comment=f"{helicon_w:.0f} W helicon, {icrf_w:.0f} W ICRF",
         helicon_w=helicon_w * float(rng.normal(1.0, 0.006)),
         helicon_triangle=triangle,
-        # The crystals are some ppm off; this decides where the pick-up is aliased to.
+        # The crystals are some ppm off, which determines the aliased frequency of the pick-up.
         helicon_hz=11.76e6 * (1.0 + 1e-6 * float(rng.uniform(20.0, 80.0))),
         icrf_w=icrf_w * float(rng.normal(1.0, 0.006)),
         icrf_hz=5.86e6 * (1.0 + 1e-6 * float(rng.uniform(20.0, 80.0))),

@@ -1,4 +1,4 @@
-"""The 16-bit DAQ, group `PXI M6251`: what its channels read, as counts, block by block."""
+"""The 16-bit DAQ, group `PXI M6251`: the counts of its channels, block by block."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ CHANNELS: Final = (
 _OVERRANGE: Final = 1000.0
 """Range switch at 10 µA/V instead of 10 mA/V."""
 _LOST_S: Final = 3.0
-"""In the buffer that begins here the board overflows: what follows moves up."""
+"""The buffer that contains this time is lost: later samples move up."""
 _LATE_S: Final = 0.02
 _OPEN_SHIELD_V: Final = 0.3
 _STUCK_BIT: Final = 1 << 6
 
 
 def channel_names(setup: Setup) -> tuple[str, ...]:
-    """Return the channels that are recorded."""
+    """Return the recorded channels."""
     unplugged = setup.flaw == "probe_unplugged"
     return tuple(c for c in CHANNELS if not (unplugged and c == "Lang_I"))
 
@@ -63,7 +63,7 @@ def daq_blocks(
     Yields
     ------
     dict of str to (n,) int16
-        Sample i of the shot is at ``T_START_S + i/rate_hz``. A segment that was lost is empty.
+        Sample i of the shot is at ``T_START_S + i/rate_hz``. A lost segment is empty.
     """
     names = channel_names(setup)
     noise = {c: campaign.random(setup.number, f"noise {c}") for c in names}
@@ -90,14 +90,16 @@ def daq_blocks(
 def _volts(
     campaign: Campaign, setup: Setup, plasma: Discharge, t: Array, phase: float, drift: Array
 ) -> dict[str, Array]:
-    """Return what reaches the DAQ's inputs, in V, before its noise."""
+    """Return the voltages at the DAQ inputs, V, before noise."""
 
     def at(values: Array) -> Array:
         return np.interp(t, plasma.t, values)
 
     icrf_fwd, icrf_ref = at(plasma.icrf_fwd_w), at(plasma.icrf_ref_w)
     helicon_fwd, helicon_ref = at(plasma.helicon_fwd_w), at(plasma.helicon_ref_w)
-    icrf_kv = np.sqrt(icrf_fwd / 1e3)  # RF voltages go with the root of power; 1 at 1 kW
+    icrf_kv = np.sqrt(
+        icrf_fwd / 1e3
+    )  # RF voltages are proportional to the root of power; 1 at 1 kW
     helicon_kv = np.sqrt(helicon_fwd / 1e3)
     pickup = 0.6 * icrf_kv * _aliased(setup.icrf_hz, t) + 0.4 * helicon_kv * _aliased(
         setup.helicon_hz, t
@@ -119,7 +121,7 @@ def _volts(
         "BigCoil_I": at(plasma.big_coil_a) / ins.BIG_COIL_A_PER_V + big_offset,
         "SmallCoil_I": at(plasma.small_coil_a) / ins.SMALL_COIL_A_PER_V + small_offset,
         "Bdot_U": ins.bdot_volts(bdot),
-        # the trigger's TTL line, high during the discharge
+        # the TTL trigger line, high during the discharge
         "Trigger": np.where((t >= 0.0) & (t < 4.9), 4.8, 0.1),
     }
 
@@ -136,7 +138,7 @@ _NOISE_V: Final = {
 
 
 def _digitise(setup: Setup, channel: str, volts: Array, rng: np.random.Generator) -> Counts:
-    """Apply a flaw of the channel, add noise, round to 16 bits between the rails."""
+    """Apply the flaw of a channel, add noise, round and clip to 16 bits."""
     if setup.flaw == "current_saturated" and channel == "Lang_I":
         volts = _OVERRANGE * volts
     if setup.flaw == "dead_channel" and channel == "Bdot_U":
@@ -151,7 +153,7 @@ def _digitise(setup: Setup, channel: str, volts: Array, rng: np.random.Generator
 
 
 def _sweep(t: Array, phase: float) -> tuple[Array, Array]:
-    """Return the triangular bias in V and its slope in V/s; the generator runs freely."""
+    """Return the triangular bias in V and its slope in V/s; the generator is free-running."""
     span = ins.BIAS_MAX_V - ins.BIAS_MIN_V
     turn = np.mod(ins.SWEEP_HZ * t + phase, 1.0)
     rising = turn < 0.5

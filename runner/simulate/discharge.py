@@ -1,14 +1,14 @@
-"""The physics of one discharge, on a grid of 0.1 ms: the truth that the instruments look at.
+"""The physics of one discharge on a grid of 0.1 ms: the truth that the instruments measure.
 
-A zero-dimensional model: the power balance gives the density that a power sustains, the particle
-balance the electron temperature at which ionisation makes up for the losses,
+A zero-dimensional model: the density follows from the power balance, the electron temperature from
+the particle balance, in which ionisation equals the losses,
 
     n V e (f n_g Σ k_j E_j + (u_B/L) ε_w) = P_abs        f n_g k_iz(T_e) = u_B/L + d(ln n)/dt
 
-with n_g the gas density, f the part of the length in which electrons are hot, u_B the Bohm speed,
-L the way to the end walls along the field, ε_w the energy that an ion–electron pair takes to the
-wall. How much of the power couples depends on the mode: capacitive (E), inductive (H), wave (W),
-entered and left at different powers. Rates: Lieberman & Lichtenberg, *Principles of Plasma
+with n_g the gas density, f the fraction of the length in which electrons are hot, u_B the Bohm
+speed, L the distance to the end walls along the field, ε_w the energy that an ion–electron pair
+carries to the wall. The coupled power depends on the mode: capacitive (E), inductive (H), wave (W),
+each entered and left at different powers. Rates: Lieberman & Lichtenberg, *Principles of Plasma
 Discharges* (argon); helium fits as common in atmospheric-pressure modelling.
 """
 
@@ -60,7 +60,7 @@ class Gas:
 
     @property
     def sheath(self) -> float:
-        """ln sqrt(M / 2π m): floating potential below the plasma's in units of T_e."""
+        """ln sqrt(M / 2π m): plasma minus floating potential in units of T_e."""
         return 0.5 * math.log(self.mass_kg / (2.0 * math.pi * M_ELECTRON))
 
 
@@ -86,7 +86,7 @@ GASES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Mode:
-    """How a mode couples: powers to enter and leave it, W, efficiency, reflected share, peaking."""
+    """Coupling of a mode: powers to enter and leave it, W, efficiency, reflected share, peaking."""
 
     enter_w: float
     leave_w: float
@@ -113,8 +113,8 @@ _MODE: Final = (
 class Discharge:
     """The truth of one shot on the grid; all (n_t,), times in s on the shot's clock.
 
-    `te` in eV, `ne` in 1/m³ and `vp` in V are those at the probe, averaged over fluctuations;
-    `ripple` is the factor by which density fluctuates around `ne`.
+    `te` in eV, `ne` in 1/m³ and `vp` in V are values at the probe, averaged over fluctuations;
+    `ripple` is the density over `ne`.
     """
 
     t: Array
@@ -153,7 +153,7 @@ def discharge(campaign: Campaign, setup: Setup) -> Discharge:
     helicon_ref = np.clip(share * rng.normal(1.0, 0.02), 0.0, 1.0) * helicon
 
     icrf = _icrf_program(setup, t)
-    # Plasma in front of the antenna loads it: the match is set for it.
+    # Plasma in front of the antenna loads it; the matching network is tuned for this.
     icrf_match = _lag(np.where(mode > _NONE, 0.30 - 0.06 * mode, 0.90), 2e-3)
     if setup.flaw == "icrf_arc":
         icrf_match = np.where((t > _ARC_S) & (t < _ARC_S + 0.02), 0.95, icrf_match)
@@ -191,7 +191,7 @@ def discharge(campaign: Campaign, setup: Setup) -> Discharge:
 
 
 def _helicon_program(setup: Setup, t: Array) -> Array:
-    if setup.flaw == "no_plasma":  # interlock: off after 12 ms, long before the ramp's end
+    if setup.flaw == "no_plasma":  # interlock: off after 12 ms, well before the end of the ramp
         return (
             setup.helicon_w
             * _trapezoid(t, HELICON_ON_S, HELICON_ON_S + 0.2, 9.0, 9.1)
@@ -253,7 +253,7 @@ def _balance(
     gas_density = pressure_pa / (BOLTZMANN * _T_GAS_K)
     depletion = np.ones_like(gas_density)
     density = np.full_like(gas_density, 1e10)
-    for _ in range(3):  # depletion of the gas depends on density: converges at once
+    for _ in range(3):  # gas depletion depends on the density; this converges fast
         hot_gas = _HOT_PART * depletion * gas_density
         # steady state: k_iz/u_B, which rises with T_e, equals 1/(f n_g L)
         steady = np.interp(1.0 / (hot_gas * length_m), ionise / bohm, table)
@@ -273,7 +273,7 @@ def _balance(
 
 
 def _follow(target: Array, *, rise_s: float, fall_s: float) -> Array:
-    """Relax towards a target, with one time constant up and another down."""
+    """Relax towards a target, with different time constants up and down."""
     up, down = 1.0 - math.exp(-GRID_S / rise_s), 1.0 - math.exp(-GRID_S / fall_s)
     out = []
     now = float(target[0])
@@ -284,7 +284,7 @@ def _follow(target: Array, *, rise_s: float, fall_s: float) -> Array:
 
 
 def _lag(values: Array, tau_s: float) -> Array:
-    """Low-pass with one time constant, starting in equilibrium."""
+    """Apply a first-order low-pass that starts in equilibrium."""
     from scipy.signal import lfilter
 
     keep = math.exp(-GRID_S / tau_s)

@@ -1,11 +1,11 @@
-"""Every number of the synthetic testbed's instruments, with its unit, and their inverses.
+"""The constants of the synthetic testbed's instruments with units, and inverse calibrations.
 
-The reference calibrations in ``calibrations/`` are written from this module: what a calibration
-undoes, ``*_volts`` functions here do. Physical value in, DAQ input volts out.
+The reference calibrations in ``calibrations/`` are derived from this module: its ``*_volts``
+functions are the inverses of calibrations, from a physical value to volts at the DAQ input.
 
-Sources: the calibrations met on the reference testbed (gain, log detector, look-up table); the
+Sources: the types of calibration of the reference testbed (gain, log detector, look-up table); the
 ranges of a PXI-6251 at ±10 V and of a Siemens S7 analogue input; the rest is chosen so that
-normal shots use the ranges well.
+normal shots use these ranges well.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ PROBE_RADIUS_M: Final = 0.1e-3
 PROBE_LENGTH_M: Final = 2.5e-3
 """Cylindrical tip: at 3e17 1/m^3 its electron current still fits into 0.1 A."""
 PROBE_STRAY_F: Final = 60e-12
-"""Capacitance of tip and cable that the driven shield leaves; its current is dU/dt times this."""
+"""Capacitance of tip and cable that the driven shield leaves; its current is C dU/dt."""
 PROBE_RF_V: Final = 0.6
-"""RF across the sheath that compensation leaves, V rms at 1 kW; it goes with the root of power."""
+"""RF across the sheath after compensation, V rms at 1 kW; proportional to the root of power."""
 PROBE_PICKUP_A: Final = 8e-6
 BIAS_PICKUP_V: Final = 0.4
 """Pick-up on current and bias at 1 kW of ICRF and helicon together, aliased by the DAQ."""
 BIAS_MIN_V: Final = -70.0
 BIAS_MAX_V: Final = 50.0
 SWEEP_HZ: Final = 50.0
-"""Triangle between the two limits: 100 sweeps (up and down) a second."""
+"""Triangle between the two limits: 100 sweeps (up and down) per second."""
 
 # --- Logarithmic detectors: IC_Pfwd, IC_Pref, H_Pfwd, H_Pref [W] and Bdot_U [dBm] -------------
 # P[W] = 10**(((x - 0.02 - 2.2503)/0.0520 + 10)/10); the detector sees P through a 30 dB coupler,
@@ -51,7 +51,7 @@ LOG_INTERCEPT_V: Final = 2.2503
 LOG_V_PER_DB: Final = 0.0520
 LOG_REFERENCE_DB: Final = 10.0
 LOG_FLOOR_V: Final = 0.42
-"""Output without input: the detector's own noise, -25.6 dBm or, as power, 2.8 mW."""
+"""Output without input: the noise of the detector, -25.6 dBm or, as power, 2.8 mW."""
 LOG_NOISE_V: Final = 2.5e-3
 """One-sigma noise of a detector's output, about 1.1 % of a power."""
 BDOT_OHM: Final = 50.0
@@ -102,7 +102,7 @@ def log_detector_volts(power_w: Array) -> Array:
 
 
 def log_detector_power(volts: float) -> float:
-    """Return the power in W that a detector's output in V stands for."""
+    """Return the power in W for a detector output in V."""
     level = (volts - LOG_ZERO_V - LOG_INTERCEPT_V) / LOG_V_PER_DB + LOG_REFERENCE_DB
     return float(10.0 ** (level / 10.0))
 

@@ -1,4 +1,4 @@
-"""Formats that stand beside TDMS: LabVIEW's text files and the archive's HDF5."""
+"""Formats other than TDMS: text files of LabVIEW and HDF5 files of the archive."""
 
 from __future__ import annotations
 
@@ -25,27 +25,29 @@ def write_lvm(
     operator: str = "operator",
     decimal_comma: bool = True,
 ) -> None:
-    """Write a LabVIEW measurement file (text): a header of the file, one of the channels, rows.
+    """Write a LabVIEW measurement file (text): file header, channel header, rows.
 
     Parameters
     ----------
     path : Path
-        Where to.
+        File to write.
     channels : mapping of str to (n,) array_like
-        Values by name; written with six decimals, as LabVIEW does. All have the same length.
+        Values by name, of equal length; written with six decimals, as by LabVIEW.
     dt_s, x0_s : float
         Step and start of the common time column.
     start : datetime
         Absolute local time of each channel's first sample.
     unit, operator : str
-        For the header.
+        Entries of the header.
     decimal_comma : bool
-        Numbers with a comma, as on a machine with German settings; otherwise a point.
+        Write a decimal comma, as with German settings; otherwise a point.
     """
     columns = [np.asarray(v, dtype=np.float64) for v in channels.values()]
     lengths = {c.size for c in columns}
     if len(lengths) != 1:
-        raise SimulationError("the channels of one .lvm file need one length: cut them to it")
+        raise SimulationError(
+            "the channels of one .lvm file need one length: cut them to the shortest"
+        )
     n = lengths.pop()
     mark = "," if decimal_comma else "."
 
@@ -54,7 +56,7 @@ def write_lvm(
 
     date = start.strftime("%Y/%m/%d")
     time = f"{start:%H:%M:%S}{mark}{start.microsecond:06d}0000000000000"
-    # LabVIEW pads the exponent to no width
+    # LabVIEW does not pad the exponent
     x0 = re.sub(r"E([+-])0(\d)$", r"E\1\2", number(x0_s, ".16E"))
 
     def each(value: object) -> str:
@@ -100,19 +102,19 @@ def write_archive(
     sampling_hz: Mapping[str, float],
     generator: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
 ) -> None:
-    """Write an archive file ``NNNNN_Data.h5``: a group for each of LabVIEW's, a dataset a channel.
+    """Write an archive file ``NNNNN_Data.h5``: a group per LabVIEW group, a dataset per channel.
 
     Parameters
     ----------
     path : Path
-        Where to.
+        File to write.
     groups : mapping of str to mapping of str to (n,) array_like
-        Group → channel → values, in volts or what the source file means.
+        Group → channel → values, in volts or in the unit of the source file.
     sampling_hz : mapping of str to float
-        Group → its attribute `sampling`; leave out groups with a `Time` channel of their own.
+        Group → its attribute `sampling`; omit groups with a `Time` channel.
     generator : tuple of three (n,) array_like, optional
         Time in s on the shot's clock, forward and reflected power in W, written as
-        ``Generator/{Time,Fpower,Rpower}`` with `Time` in minutes, as the archive has it.
+        ``Generator/{Time,Fpower,Rpower}`` with `Time` in minutes, as in the archive.
     """
     import h5py
 
@@ -132,10 +134,10 @@ def write_archive(
 
 
 def archive_of(tdms: Path, path: Path) -> None:
-    """Write the archive file of a simulated shot (a small one: it is read whole), in volts.
+    """Write the archive file of a simulated shot (it is read into memory), in volts.
 
-    The archive's groups start at the trigger's `Tstart`, as those of the TDMS file do; it kept
-    no absolute start, so that it stands in the group's attribute `Tstart`.
+    The archive stores no absolute start; the attribute `Tstart` of a group is its start relative to
+    the trigger, as in the TDMS file.
     """
     import h5py
     from nptdms import TdmsFile

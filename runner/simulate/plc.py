@@ -1,4 +1,4 @@
-"""What the PLC and the generator write: slow channels, the date CSV, the day's power log."""
+"""The files of the PLC and the generator: slow channels, the date CSV, the power log of a day."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG_PERIOD_S: Final = 0.05
 def slow_channels(campaign: Campaign, setup: Setup, plasma: Discharge) -> dict[str, Array]:
     """Return the PLC's channels, (n,) float64 each; `Time` in ms on the shot's clock.
 
-    The PLC's cycle takes about 50 ms, a little more or less, and now and then skips one.
+    The PLC's cycle takes about 50 ms with some jitter; occasionally one is skipped.
     """
     rng = campaign.random(setup.number, "plc")
     n = round((T_END_S - T_START_S) / PERIOD_S)
@@ -47,7 +47,7 @@ def slow_channels(campaign: Campaign, setup: Setup, plasma: Discharge) -> dict[s
 
 
 def date_csv(setup: Setup) -> str:
-    """Return the CSV that the PLC writes at the shot's trigger, by its clock."""
+    """Return the CSV that the PLC writes at the trigger of a shot, by its clock."""
     rows = {
         "Shot": f"{setup.number}",
         "Date": setup.trigger.isoformat(sep=" ", timespec="milliseconds"),
@@ -70,7 +70,7 @@ class LogRow:
 
 
 def pulse_rows(campaign: Campaign, setup: Setup, plasma: Discharge) -> Iterator[LogRow]:
-    """Yield what the generator logs while the helicon pulse of a shot runs."""
+    """Yield the rows that the generator logs during the helicon pulse of a shot."""
     rng = campaign.random(setup.number, "log")
     on = np.flatnonzero(plasma.helicon_fwd_w > 0.0)
     if on.size == 0:
@@ -89,10 +89,10 @@ def pulse_rows(campaign: Campaign, setup: Setup, plasma: Discharge) -> Iterator[
 
 
 def other_rows(campaign: Campaign) -> Iterator[LogRow]:
-    """Yield the rest of the day: idle rows, and conditioning pulses that belong to no shot."""
+    """Yield the other rows of the day: idle rows, and conditioning pulses outside of shots."""
     rng = campaign.random(campaign.first, "log of the day")
     setups = [setup_of(campaign, n) for n in campaign.numbers]
-    # In the morning, and in the middle between two shots: minutes away from any trigger.
+    # In the morning, and halfway between two shots: minutes away from any trigger.
     conditioning = [setups[0].trigger - dt.timedelta(minutes=m) for m in (21.0, 14.5, 8.0)]
     for before, after in zip(setups[1::4], setups[2::4], strict=False):
         conditioning.append(before.trigger + 0.5 * (after.trigger - before.trigger))
@@ -102,7 +102,7 @@ def other_rows(campaign: Campaign) -> Iterator[LogRow]:
             fwd = power_w * float(rng.normal(1.0, 0.004))
             time = start + dt.timedelta(seconds=k * LOG_PERIOD_S)
             yield LogRow(time=time, forward_w=fwd, reflected_w=0.8 * fwd)
-    for setup in setups:  # the generator's idle rows, a good minute before and after a shot
+    for setup in setups:  # idle rows, 95 s before and after each shot
         for after_s in (-95.0, 95.0):
             fwd, ref = (abs(float(x)) for x in rng.normal(0.0, 0.6, size=2))
             time = setup.trigger + dt.timedelta(seconds=after_s)

@@ -1,8 +1,8 @@
 """The scope, group `Tektronix`: raw B-dot waveforms of two loops, in blocks of constant size.
 
 RF of both generators with harmonics, and their difference frequency, whose beat with the ICRF
-(11.76 − 2·5.86 MHz = 40 kHz) is what one sees at first. A tone's block is one precomputed sine and
-cosine turned by a phase, so that a block costs a few multiplications for each sample.
+(11.76 − 2·5.86 MHz = 40 kHz) dominates the waveform. Each block of a tone is a precomputed sine and
+cosine rotated by a phase, so that a block costs a few multiplications per sample.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CENTRE_S: Final = 2.9
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A scope record: first sample at `t0_s` on the shot's clock, `n` samples a channel."""
+    """A scope record: first sample at `t0_s` on the shot's clock, `n` samples per channel."""
 
     n: int
     rate_hz: float
@@ -75,8 +75,8 @@ def scope_blocks(
     """
     rng = campaign.random(setup.number, "scope")
     phases = rng.uniform(0.0, 1.0, size=(len(_TONES), len(CHANNELS)))
-    # One table of noise, read from a random place for each block: as random as a scope's noise
-    # needs to be, at a tenth of the cost.
+    # One table of noise, read from a random offset for each block: random enough for a scope at a
+    # tenth of the cost.
     noise = rng.standard_normal(4 * BLOCK + 1, dtype=np.float32)
     noise *= np.float32(ins.SCOPE_NOISE_V / ins.SCOPE_V_PER_COUNT)
     length = min(BLOCK, record.n)
@@ -116,9 +116,9 @@ def _sine_cosine(turns: NDArray[np.float64]) -> tuple[Single, Single]:
 def _envelopes(
     plasma: Discharge, ends_s: NDArray[np.float64], n: int
 ) -> dict[tuple[bool, bool], Single]:
-    """Return RF amplitudes in V across a block: of ICRF, of the helicon, of their product.
+    """Return RF amplitudes in V across a block: for ICRF, helicon and their product.
 
-    A block is a millisecond or less, so that a straight line between its ends will do.
+    A block lasts a millisecond or less, so linear interpolation between its ends is sufficient.
     """
     icrf = np.interp(ends_s, plasma.t, plasma.bdot_icrf_v)
     helicon = np.interp(ends_s, plasma.t, plasma.bdot_helicon_v)

@@ -1,7 +1,7 @@
 """Write TDMS segment by segment, contiguous or interleaved, as a LabVIEW acquisition loop does.
 
-npTDMS' own writer knows contiguous data only and repeats its metadata in every segment; LabVIEW
-writes interleaved data from a DAQ's buffer, and leaves metadata out where nothing has changed.
+The writer of npTDMS supports contiguous data only and repeats the metadata in every segment;
+LabVIEW writes interleaved data from a DAQ buffer, and omits metadata that have not changed.
 
 Format: National Instruments, *TDMS File Format Internal Structure*.
 """
@@ -67,7 +67,7 @@ class ChannelBlock:
 
     @property
     def path(self) -> str:
-        """The object path, quoted as TDMS asks for."""
+        """The object path, quoted as in TDMS."""
         return _path(self.group, self.name)
 
 
@@ -77,12 +77,12 @@ class TdmsWriter:
     Parameters
     ----------
     file : binary file
-        Open for writing at its beginning.
+        Open for writing, at the start.
     properties : mapping of str to Properties
-        Of ``"/"``, of ``"group"`` and of ``"group/channel"``; written in the first segment that
-        mentions the object.
+        Properties of ``"/"``, ``"group"`` and ``"group/channel"``; written in the first segment
+        with the object.
     interleaved : bool
-        Sample by sample instead of channel by channel, in every segment whose channels have
+        Write sample by sample instead of channel by channel; the channels of a segment must have
         the same length.
     """
 
@@ -102,7 +102,7 @@ class TdmsWriter:
         Raises
         ------
         SimulationError
-            Interleaving was asked for, and the channels differ in length.
+            Interleaved channels differ in length.
         """
         if self._interleaved and len({b.values.size for b in blocks}) > 1:
             raise SimulationError(
@@ -131,7 +131,7 @@ class TdmsWriter:
         return [table.view(np.uint8)]
 
     def _metadata(self, blocks: Sequence[ChannelBlock]) -> bytes:
-        """Return the segment's metadata: nothing where the last segment's still holds."""
+        """Return the metadata of a segment; empty if they equal those of the last segment."""
         index = {b.path: (_DATA_TYPES[b.values.dtype], b.values.size) for b in blocks}
         order = list(index)
         if order == self._last and all(self._index[p] == index[p] for p in order):
@@ -165,12 +165,12 @@ def truncate(path: Path, *, segment: int = -1, fraction: float = 0.5, crashed: b
     path : Path
         The file, changed in place.
     segment : int
-        Which segment becomes the last one, counted like a list's items.
+        Index of the segment to cut; negative from the end.
     fraction : float
-        How much of the segment's raw data stays, 0 to 1.
+        Fraction of the segment's raw data that remains, 0 to 1.
     crashed : bool
-        Mark the segment as unfinished, as LabVIEW leaves it when it dies while writing; otherwise
-        its lead-in promises more than there is, as in a copy that broke off.
+        Mark the segment as unfinished, as LabVIEW leaves it after a crash; otherwise its lead-in
+        states more data than there are, as in an incomplete copy.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def truncate(path: Path, *, segment: int = -1, fraction: float = 0.5, crashed: b
 
 
 def _segments(path: Path) -> list[tuple[int, int, int]]:
-    """Return (start, start of the raw data, end) in bytes of each segment of a whole file."""
+    """Return (start, start of the raw data, end) in bytes of each segment of a complete file."""
     found = []
     size = os.path.getsize(path)
     with path.open("rb") as f:

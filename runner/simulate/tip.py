@@ -1,4 +1,4 @@
-"""The tip of the Langmuir probe: what it collects, by one or the other model, and its traits."""
+"""The tip of the Langmuir probe: its current by either model, and its attributes in the truth."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from runner.simulate.discharge import HELICON_OFF_S, HELICON_ON_S, Discharge
 
 Array = NDArray[np.float64]
 
-BURNING: Final = 1e14
-"""Density in 1/m³ from which on there is a plasma."""
+PLASMA_DENSITY: Final = 1e14
+"""Lowest density of a plasma, 1/m³."""
 HOT_SHARE: Final = 0.03
 HOT_RATIO: Final = 4.0
-"""Of `hot_electrons`: their share of all electrons, and their temperature over the others'."""
-WRONG_BY: Final = 1.05
-"""Of `wrong_calibration`: the true A/V of the current amplifier over the calibrated one."""
-SPIKED: Final = 0.06
-"""Of `spiky_record`: share of the sweeps with a spike; every second of them has two."""
-SPIKE: Final = (0.5, 1.5)
-"""Size of a spike, from and to, over the swing of the current in the segment."""
+"""For `hot_electrons`: their share of all electrons, and their temperature over the cold one."""
+CALIBRATION_ERROR: Final = 1.05
+"""For `wrong_calibration`: the true A/V of the current amplifier over the calibrated one."""
+SPIKED_SHARE: Final = 0.06
+"""For `spiky_record`: share of the sweeps with a spike; every second of them has two."""
+SPIKE_SIZE: Final = (0.5, 1.5)
+"""Range of the size of a spike over the swing of the current in the segment."""
 
-_LEAST: Final = 1e8  # 1/m³: the models want a density, and this one's current is nothing
+_MIN_DENSITY: Final = 1e8  # 1/m³: the models need a density; the current of this one is negligible
 
 
 def tip_current(
@@ -44,15 +44,15 @@ def tip_current(
     t : (n,) float64, s
         Times on the shot's clock.
     bias : (n,) float64, V
-        Of the tip at these times.
+        Bias of the tip at these times.
     """
 
     def at(values: Array) -> Array:
         return np.interp(t, plasma.t, values)
 
-    ne = np.maximum(at(plasma.ne * plasma.ripple), _LEAST)
+    ne = np.maximum(at(plasma.ne * plasma.ripple), _MIN_DENSITY)
     te, vp = at(plasma.te), at(plasma.vp)
-    # what the compensation leaves of the RF across the sheath
+    # RF across the sheath that remains after compensation
     rf_rms = ins.PROBE_RF_V * np.sqrt((at(plasma.icrf_fwd_w) + at(plasma.helicon_fwd_w)) / 1e3)
     if _model(campaign, setup) == "analysis":
         return theory.probe_current(
@@ -73,7 +73,7 @@ def tip_current(
         probe.Physics(
             hot_share=share,
             hot_ratio=ratio,
-            # one sine in place of two: the sheath sees the same mean square
+            # one sine instead of two, with the same mean square
             rf_amplitude=math.sqrt(2.0) * rf_rms,
             psi0=_psi0(campaign, setup, plasma),
         ),
@@ -81,20 +81,20 @@ def tip_current(
 
 
 def ampere_per_volt(setup: Setup) -> float:
-    """Return what the current amplifier does in truth, A at the tip per V at the DAQ."""
-    return ins.CURRENT_A_PER_V * (WRONG_BY if setup.flaw == "wrong_calibration" else 1.0)
+    """Return the true scale of the current amplifier, A at the tip per V at the DAQ."""
+    return ins.CURRENT_A_PER_V * (CALIBRATION_ERROR if setup.flaw == "wrong_calibration" else 1.0)
 
 
 def sweep_phase(campaign: Campaign, setup: Setup) -> float:
-    """Return the place in its period, 0 to 1, at which the sweep generator is at the trigger."""
+    """Return the phase of the sweep generator at the trigger, 0 to 1."""
     return float(campaign.random(setup.number, "daq").uniform())
 
 
 def spikes(campaign: Campaign, setup: Setup) -> tuple[Array, Array]:
-    """Return when a spike is in the probe's current, s, and its size over the current's swing.
+    """Return the times of spikes in the probe's current, s, and their sizes over its swing.
 
-    While the helicon is on, a share `SPIKED` of the sweeps has one, or one in each half. No other
-    flaw has any.
+    While the helicon is on, a share `SPIKED_SHARE` of the sweeps has one, or one in each half.
+    Other flaws have none.
     """
     if setup.flaw != "spiky_record":
         return np.empty(0), np.empty(0)
@@ -105,18 +105,18 @@ def spikes(campaign: Campaign, setup: Setup) -> tuple[Array, Array]:
     begin = (0.5 * (first + np.arange(n)) - sweep_phase(campaign, setup)) / ins.SWEEP_HZ
     drawn, which = rng.uniform(size=n), rng.integers(2, size=n)
     has = np.zeros((n, 2), dtype=bool)
-    has[np.arange(n), which] = drawn < SPIKED
-    has[drawn < 0.5 * SPIKED] = True
+    has[np.arange(n), which] = drawn < SPIKED_SHARE
+    has[drawn < 0.5 * SPIKED_SHARE] = True
     times = begin[:, None] + half * (np.arange(2) + rng.uniform(0.0, 0.9, (n, 2)))
-    sizes = rng.choice([-1.0, 1.0], (n, 2)) * rng.uniform(*SPIKE, (n, 2))
+    sizes = rng.choice([-1.0, 1.0], (n, 2)) * rng.uniform(*SPIKE_SIZE, (n, 2))
     return times[has], sizes[has]
 
 
-def traits(campaign: Campaign, setup: Setup, plasma: Discharge) -> Mapping[str, Any]:
-    """Return what the truth says of the probe where it is not what the analysis takes it for.
+def probe_attributes(campaign: Campaign, setup: Setup, plasma: Discharge) -> Mapping[str, Any]:
+    """Return attributes of the truth where the probe violates assumptions of the analysis.
 
     ``probe_model``, ``psi0``, ``hot_share`` and ``hot_ratio``, ``spikes_s`` (times in s),
-    ``current_a_per_v``: each only where there is something to say.
+    ``current_a_per_v``: each only if it applies.
     """
     said: dict[str, Any] = {}
     if (model := _model(campaign, setup)) != "analysis":
@@ -133,7 +133,7 @@ def traits(campaign: Campaign, setup: Setup, plasma: Discharge) -> Mapping[str, 
 
 
 def _model(campaign: Campaign, setup: Setup) -> str:
-    # the analysis's own model has one temperature only
+    # the model of the analysis has only one temperature
     return "independent" if setup.flaw == "hot_electrons" else campaign.probe
 
 
@@ -146,8 +146,8 @@ def _tip(setup: Setup) -> probe.Probe:
 
 
 def _psi0(campaign: Campaign, setup: Setup, plasma: Discharge) -> float:
-    """Return ψ₀ of the shot's mean field and temperature; 0 where there is no plasma."""
-    burning = plasma.ne > BURNING
+    """Return ψ₀ for the shot's mean field and temperature; 0 without a plasma."""
+    burning = plasma.ne > PLASMA_DENSITY
     if not (campaign.magnetised and burning.any()):
         return 0.0
     te, b = float(plasma.te[burning].mean()), float(plasma.b_tesla[burning].mean())

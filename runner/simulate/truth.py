@@ -1,4 +1,4 @@
-"""The truth of a shot, in a file beside it that only tests and benchmarks read."""
+"""The truth of a shot, in a separate file that only tests and benchmarks read."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 from runner.simulate import instruments as ins
 from runner.simulate.campaign import Campaign, Setup
 from runner.simulate.discharge import MODES, Discharge
-from runner.simulate.tip import BURNING, traits
+from runner.simulate.tip import PLASMA_DENSITY, probe_attributes
 
-EVERY: Final = 10
-"""One value of the model's grid in ten: 1 ms."""
+DECIMATION: Final = 10
+"""Every tenth value of the model's grid: 1 ms."""
 
 
 def write_truth(path: Path, campaign: Campaign, setup: Setup, plasma: Discharge) -> None:
     """Write ``NNNNN_truth.h5``: datasets over `time`, each with its `unit`; settings as attributes.
 
-    Where there is no plasma, `T_e` and `V_p` are NaN. With hot electrons `T_e` is that of the
-    others, and `n_e` is the density of all.
+    Without a plasma, `T_e` and `V_p` are NaN. With hot electrons, `T_e` is the temperature of the
+    cold ones and `n_e` the density of all.
     """
     import h5py
 
-    burning = plasma.ne > BURNING
+    burning = plasma.ne > PLASMA_DENSITY
     series: Mapping[str, tuple[Any, str]] = {
         "T_e": (np.where(burning, plasma.te, np.nan), "eV"),
         "n_e": (plasma.ne, "1/m^3"),
@@ -41,7 +41,9 @@ def write_truth(path: Path, campaign: Campaign, setup: Setup, plasma: Discharge)
         "Ngas_P": (plasma.pressure_pa, "Pa"),
         "Bdot_U": (ins.bdot_dbm(np.hypot(plasma.bdot_icrf_v, plasma.bdot_helicon_v)), "dBm"),
     }
-    with h5py.File(path, "w", libver="earliest") as f:  # h5py keeps no times: same bytes each time
+    with h5py.File(
+        path, "w", libver="earliest"
+    ) as f:  # no timestamps in the file: reproducible bytes
         f.attrs.update(
             {
                 "shot": setup.number,
@@ -57,14 +59,14 @@ def write_truth(path: Path, campaign: Campaign, setup: Setup, plasma: Discharge)
                 "helicon_hz": setup.helicon_hz,
                 "icrf_hz": setup.icrf_hz,
                 "modes": ", ".join(f"{i} {m}" for i, m in enumerate(MODES)),
-                **traits(campaign, setup, plasma),
+                **probe_attributes(campaign, setup, plasma),
             }
         )
-        t = f.create_dataset("time", data=plasma.t[::EVERY])
+        t = f.create_dataset("time", data=plasma.t[::DECIMATION])
         t.attrs["unit"] = "s"
         for name, (values, unit) in series.items():
             dtype = np.int8 if name == "mode" else np.float32
             d = f.create_dataset(
-                name, data=values[::EVERY].astype(dtype), compression="gzip", shuffle=True
+                name, data=values[::DECIMATION].astype(dtype), compression="gzip", shuffle=True
             )
             d.attrs["unit"] = unit

@@ -7,13 +7,26 @@ from typing import Final
 
 from runner.simulate.campaign import Campaign
 
-FIRST: Final = 1181  # so that the shots lie on both sides of a round number
+FIRST: Final = 1181  # shots on both sides of a round number
 A_DAY: Final = 5
 HELIUM: Final = dt.date(2026, 11, 11)
 NO_LOG: Final = dt.date(2026, 11, 17)
 """The day whose generator log is never delivered."""
 
-_DAYS: Final = (2, 3, 5, 6, 9, 11, 12, 14, 16, 17, 18, 20)  # of November 2026; the 14th: a Saturday
+_DAYS: Final = (
+    2,
+    3,
+    5,
+    6,
+    9,
+    11,
+    12,
+    14,
+    16,
+    17,
+    18,
+    20,
+)  # of November 2026; the 14th is a Saturday
 _FLAWS: Final = {
     1184: "probe_unplugged",
     1189: "current_saturated",
@@ -27,15 +40,15 @@ _FLAWS: Final = {
     1227: "late_trigger",
     1232: "truncated",
 }
-_LEAK: Final = 0.012  # by which the pressure rises from day to day
+_LEAK: Final = 0.012  # relative increase of the pressure per day
 
 
 def three_weeks(*, seed: int = 20261102, size_mb: float = 1.0) -> tuple[Campaign, ...]:
     """Return the days of three weeks, five shots each, shots 1181 to 1240.
 
-    Eleven shots have a flaw, each another one. The programme goes on from day to day; one day is
-    all helium, one is a Saturday, and on working days between nothing was shot. The pressure
-    rises by a percent or so a day, as of a leak.
+    Eleven shots have a flaw, each a different one. The programme continues from day to day; one day
+    is all helium, one is a Saturday, and some working days have no shots. The pressure rises by
+    about a percent per day, as with a leak.
     """
     days = []
     for k, day in enumerate(_DAYS):

@@ -1,4 +1,4 @@
-"""Write a campaign's files as the testbed's computers write them, in constant memory."""
+"""Write the files of a campaign as the testbed's computers do, in constant memory."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from runner.simulate.tdms_files import (
 from runner.simulate.truth import write_truth
 
 Progress = Callable[[int, int], None]
-"""Called with bytes written so far and bytes in total (an estimate within a few per cent)."""
+"""Called with bytes written and total bytes (an estimate within a few per cent)."""
 
 _RATES_HZ: Final = (1e3, 2e3, 4e3, 5e3, 8e3, 10e3, 16e3, 20e3, 25e3, 40e3, 50e3, 80e3, 100e3)
-"""What the board's clock divides to; 100 kHz on ten channels is all that it can do."""
+"""Rates that the board's clock divides to; 100 kHz on ten channels is its maximum."""
 _DAQ_SHARE: Final = 0.92
 _CRASH_SEGMENT: Final = 18
-"""Of a `truncated` shot: the DAQ's sixteenth, 3.3 s after the trigger; no scope record follows."""
+"""For `truncated`: the DAQ's sixteenth, 3.3 s after the trigger; no scope record follows."""
 _SCOPE_BYTES: Final = 2 * len(scope.CHANNELS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a shot's samples make up its size."""
+    """The DAQ rate and scope record that make up the size of a shot."""
 
     daq_hz: float
     record: scope.Record
@@ -65,8 +65,8 @@ def simulate(campaign: Campaign, out: Path, progress: Progress | None = None) ->
     campaign : Campaign
         What to simulate.
     out : Path
-        Gets ``NNNNN_Data.tdms``, ``NNNNN_Date.csv``, ``GENERATOR_YYYY-MM-DD.txt``, and beside
-        them ``truth/NNNNN_truth.h5``. Made if absent; each file appears when it is whole.
+        Folder for ``NNNNN_Data.tdms``, ``NNNNN_Date.csv``, ``GENERATOR_YYYY-MM-DD.txt`` and
+        ``truth/NNNNN_truth.h5``; created if missing. Files appear atomically.
     progress : callable, optional
         See `Progress`.
 
@@ -118,9 +118,9 @@ def _write_shot(
     (out / "truth").mkdir(parents=True, exist_ok=True)
     stem = f"{setup.number:05d}"
     tdms, csv, truth = out / f"{stem}_Data.tdms", out / f"{stem}_Date.csv", f"{stem}_truth.h5"
-    with _whole(out / "truth" / truth) as part:
+    with _atomic(out / "truth" / truth) as part:
         write_truth(part, campaign, setup, plasma)
-    with _whole(tdms) as part:
+    with _atomic(tdms) as part:
         _write_tdms(part, campaign, setup, plasma, progress)
         if setup.flaw == "truncated":
             truncate(part, segment=_CRASH_SEGMENT, fraction=0.37, crashed=True)
@@ -133,9 +133,9 @@ def _write_shot(
 def _write_tdms(
     path: Path, campaign: Campaign, setup: Setup, plasma: Discharge, progress: Progress | None
 ) -> None:
-    """Write the segments in the order in which the acquisition has them.
+    """Write the segments in the order of acquisition.
 
-    A DAQ segment four times a second, the PLC's samples of a second after each fourth, the
+    A DAQ segment four times per second, the PLC's samples of a second after every fourth, the
     scope's record after the shot.
     """
     layout = layout_of(campaign.size_mb)
@@ -166,7 +166,7 @@ def _blocks(group: str, values: dict[str, daq.Counts] | dict[str, daq.Array]) ->
 
 
 def _properties(setup: Setup, layout: Layout) -> dict[str, Properties]:
-    """Return what LabVIEW notes in the file: of the file, the groups and the channels."""
+    """Return the properties that LabVIEW writes for the file, its groups and channels."""
     record = layout.record
     daq_dt_s, scope_dt_s = 1.0 / layout.daq_hz, 1.0 / record.rate_hz
     names = daq.channel_names(setup)
@@ -207,8 +207,8 @@ def _properties(setup: Setup, layout: Layout) -> dict[str, Properties]:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to, and the right one when all is written."""
+def _atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; rename it at the end."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
@@ -218,5 +218,5 @@ def _whole(path: Path) -> Iterator[Path]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with _whole(path) as part:
+    with _atomic(path) as part:
         part.write_text(text, encoding="utf-8", newline="")

@@ -1,1 +1,1 @@
-"""Which reports are missing or stale, and by which of their inputs."""
+"""Find out which reports are missing or stale, and because of which inputs."""

@@ -1,4 +1,4 @@
-"""The present identity of anything that a report once read, to compare with its receipt."""
+"""The current identity of every input of a report, to compare with its receipt."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from runner.receipts import DamagedReceipt, Receipt
 
 @dataclass(frozen=True, kw_only=True)
 class _Ran:
-    """What ran of the library, by module as it is now."""
+    """The library code that a report ran, with its digests now, by module."""
 
     now: Input
     code: Mapping[str, str] = field(default_factory=dict)
 
 
 class CurrentState:
-    """Answers `now(input)` for one plan; every distinct question is worked out once."""
+    """Look up inputs for one plan; each distinct one is computed once."""
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
         self._testbed = testbed
@@ -37,24 +37,24 @@ class CurrentState:
         self._shot = lru_cache(maxsize=256)(self._open)
 
     def now(self, item: Input, folder: str = "") -> Input:
-        """Return the same input as it is now; its digest is ``absent`` where it is gone.
+        """Return an input as it is now; its digest is ``absent`` if it no longer exists.
 
-        ``folder`` is that of a report which read it: its receipt says what code ran.
+        ``folder`` is that of a report that read it, whose receipt lists the code that ran.
         """
         kind = KINDS.get(item.kind)
-        if kind is None:  # of another version of the library, which knew more
+        if kind is None:  # from a newer version of the library
             return Input(kind=item.kind, name=item.name, subject=item.subject, digest=ABSENT)
         key = (item.kind, item.name, item.subject)
         if key not in self._answers:
             found = kind.current(self, item, folder)
             if item.kind == "code" and found.digest == ABSENT:
-                return found  # its receipt cannot be read; another report's may
+                return found  # its receipt is unreadable; another report's may be readable
             self._answers[key] = found
         return self._answers[key]
 
     @property
     def declarations(self) -> Declarations:
-        """What is declared now."""
+        """The current declarations."""
         return self._testbed.declarations
 
     def attributes(self, shot: int) -> Mapping[str, Any]:
@@ -62,11 +62,11 @@ class CurrentState:
         return self._shot(shot)[0]
 
     def channels(self, shot: int) -> Mapping[str, tuple[str, str]]:
-        """Return file and digest of a shot's channels, by path."""
+        """Return (file, digest) of a shot's channels, by path."""
         return self._shot(shot)[1]
 
     def sources(self, shot: int) -> list[tuple[str, str]]:
-        """Return name and SHA-256 of a shot's stored files."""
+        """Return (name, SHA-256) of a shot's stored files."""
         return [(s.file, s.sha256) for s in self._catalogue.sources(shot)]
 
     def scraps(self, subject: str, name: str | None = None) -> list[ScrapRow]:
@@ -83,19 +83,19 @@ class CurrentState:
         return self._catalogue.shots(subject)
 
     def code(self, name: str, folder: str) -> Input:
-        """Return what ran of the library under a name."""
+        """Return the input for the library code of a given name, as it is now."""
         return self._code(name, folder).now
 
     def codes(self) -> dict[str, str]:
-        """Return the parts of the library that current reports ran, and their digests now."""
+        """Return name → digest now of all library code that current reports ran."""
         readers = self._catalogue.readers("code")
         return {name: self._code(name, folder).now.digest for name, folder in readers.items()}
 
     def _code(self, name: str, folder: str) -> _Ran:
-        """Return what ran of the library, by the name of the input that stands for it."""
+        """Return the library code behind an input, by the input's name."""
         if name not in self._ran:
             receipt = self._receipt(folder)
-            if receipt is None:  # another report may tell
+            if receipt is None:  # another report may have a readable one
                 return _Ran(now=Input(kind="code", name=name, digest=ABSENT))
             code = self._library.digests(receipt.ran)
             self._ran[name] = _Ran(now=code_input(receipt.ran, code), code=code)
@@ -111,7 +111,7 @@ class CurrentState:
         return self._catalogue.attributes(number) or {}, self._catalogue.channels(number)
 
     def code_reasons(self, folder: str, then: Input) -> list[str]:
-        """Return why a report whose library code has changed is stale, naming the modules."""
+        """Return why a report is stale after a change of library code, one reason per module."""
         ran = self._code(then.name, folder)
         if then.digest not in self._was:  # the same for all reports that ran this code then
             receipt = self._receipt(folder)

@@ -1,6 +1,6 @@
-"""Everything outside of shots and reports that a report may depend on, by name and digest.
+"""Digests of everything outside shots and reports that a report may depend on.
 
-Compared with what it was at the last plan, it tells which reports are worth a closer look.
+Those that differ from the last plan's determine which reports to compare with their receipts.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def _rows(rows: Iterable[_Row]) -> str:
 
 
 def fingerprints_of(
-    declarations: Declarations, templates: Templates, present: CurrentState
+    declarations: Declarations, templates: Templates, current_state: CurrentState
 ) -> dict[tuple[str, str], str]:
     """Return (kind, name) → digest of declarations, templates and the code that reports ran.
 
-    A kind that ends with ``*`` stands for the inputs whose name begins so: what is told of all
-    components of the machine, or of all that has changed.
+    A kind that ends with ``*`` matches inputs by the beginning of their names: queries of all
+    machine components, or of everything that has changed.
     """
     d = declarations
     found = {("signal", name): declared.digest for name, declared in d.signals.items()}
@@ -50,12 +50,12 @@ def fingerprints_of(
         sorted([*key, value] for key, value in found.items())
     )
     found["signal", identity.ALL_SIGNALS] = digest(sorted(d.signals))
-    found |= {("code", name): identity for name, identity in present.codes().items()}
+    found |= {("code", name): identity for name, identity in current_state.codes().items()}
     for template in templates.values():
         found["template", template.name] = template_identity(template)
     return found
 
 
 def template_identity(template: Template) -> str:
-    """Return what a plan compares of a template: its code and its parameters' defaults."""
+    """Return the digest of a template's code and its parameters' defaults."""
     return digest([template.code_digest, [[p.name, repr(p.default)] for p in template.parameters]])

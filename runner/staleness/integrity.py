@@ -1,4 +1,4 @@
-"""Whether reports are still what they were when made; one that is not counts as missing."""
+"""Check whether report files are still as they were made; a damaged report counts as missing."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Scrap, identity
 
 logger = logging.getLogger(__name__)
 
-REPLACED_S = 0.2  # in which one that is being replaced just now is there again
+REPLACED_S = 0.2  # the longest time that the replacement of a report takes
 
 
-def damage(folder: Path) -> str:
-    """Return what is wrong with the receipt of a report, or lacks beside it; empty if nothing."""
-    return _look(folder)[1]
+def receipt_damage(folder: Path) -> str:
+    """Return what is wrong with a report's receipt, or that files are missing; empty if nothing."""
+    return _check(folder)[1]
 
 
-def damage_within(folder: Path) -> str:
-    """Return what is wrong with a report, its notebook and the results in it; empty if nothing."""
-    receipt, found = _look(folder)
+def report_damage(folder: Path) -> str:
+    """Return what is wrong with a report, its notebook and its results; empty if nothing."""
+    receipt, found = _check(folder)
     if receipt is None:
         return found
     try:
@@ -33,27 +33,27 @@ def damage_within(folder: Path) -> str:
         scraps = scraps_in([cell for cell in cells if cell["cell_type"] == "code"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{folder / NOTEBOOK} is damaged ({error!r:.200}): run the report again"
-    if [_plainly(s) for s in scraps] != [_plainly(s) for s in receipt.scraps]:
-        return f"{folder}: its receipt has other results than its notebook: run the report again"
+    if [_normalised(s) for s in scraps] != [_normalised(s) for s in receipt.scraps]:
+        return f"{folder}: receipt and notebook have different results: run the report again"
     return ""
 
 
-def damaged_still(
-    reports: Path, names: Iterable[str], look: Callable[[Path], str]
+def confirmed_damage(
+    reports: Path, names: Iterable[str], check: Callable[[Path], str]
 ) -> dict[str, str]:
-    """Return which reports are damaged, by folder, with what is wrong.
+    """Return the damaged reports: folder → what is wrong.
 
-    One that is just being replaced is not.
+    Check suspects twice, since a report may be in the middle of a replacement.
     """
-    suspect = [name for name in names if look(reports / name)]
+    suspect = [name for name in names if check(reports / name)]
     if suspect:
         time.sleep(REPLACED_S)
-    found = {name: look(reports / name) for name in suspect}
+    found = {name: check(reports / name) for name in suspect}
     return {name: why for name, why in found.items() if why}
 
 
-def _look(folder: Path) -> tuple[Receipt | None, str]:
-    """Return the receipt of a report, or why it is not one."""
+def _check(folder: Path) -> tuple[Receipt | None, str]:
+    """Return the receipt of a report, or what is wrong with it."""
     try:
         receipt = Receipt.read(folder)
     except DamagedReceipt as damaged:
@@ -61,14 +61,14 @@ def _look(folder: Path) -> tuple[Receipt | None, str]:
     except FileNotFoundError:
         return None, f"{folder} has no receipt: run the report again"
     if identity(receipt) != folder.name or receipt.digest != folder.name:
-        return None, f"{folder}: its receipt is that of something else: run the report again"
+        return None, f"{folder}: its receipt belongs to something else: run the report again"
     if not (folder / NOTEBOOK).is_file():
         return None, f"{folder} has lost its notebook: run the report again"
     return receipt, ""
 
 
-def _plainly(scrap: Scrap) -> tuple[Any, ...]:
-    """Return a result such that equal ones are equal, in whichever order its parts are written."""
+def _normalised(scrap: Scrap) -> tuple[Any, ...]:
+    """Return a result as a comparable tuple, with the keys of JSON values sorted."""
     value = scrap.value
     if isinstance(value, str) and value[:1] in "[{":
         with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""The plan: which reports are missing or stale, each with its reasons by name."""
+"""Plan the missing and stale reports, each with its reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.jobs import EVERYTHING, Selection
 from runner.receipts import Subject
 from runner.staleness.current_state import CurrentState
 from runner.staleness.fingerprints import fingerprints_of
-from runner.templates.ranges import holds_any
+from runner.templates.ranges import contains_any
 from runner.templates.template import Template, Templates
 
 MISSING = "missing: never made"
@@ -24,7 +24,7 @@ PROSE = "prose changed"
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One report to make, and why. ``action`` is ``render`` where only its words changed."""
+    """One report to make, and why. ``action`` is ``render`` if only prose changed."""
 
     subject: Subject
     template: str
@@ -39,10 +39,10 @@ def subjects_of(
     catalogue: Catalogue,
     ranges: Sequence[Subject] = (),
 ) -> list[Subject]:
-    """Return what a template is made for: each shot, or each day that one of the shots is of.
+    """Return the subjects of a template: each shot, or each day with at least one of the shots.
 
-    Ranges of shots are made when someone asks for them, ``ranges``; where nobody does, those that
-    were made once and hold one of the shots.
+    A template of ranges has the subjects ``ranges``; without any, the ranges that were made before
+    and contain one of the shots.
     """
     if template.scope == "shot":
         return [Subject.shot(n) for n in shots]
@@ -53,7 +53,7 @@ def subjects_of(
         return list(ranges)
     rows = catalogue.reports(scope="range", template=template.name, current=True)
     made = [Subject("range", row.subject) for row in rows]
-    return [subject for subject in made if holds_any(subject, shots)]
+    return [subject for subject in made if contains_any(subject, shots)]
 
 
 def make_plan(
@@ -62,15 +62,15 @@ def make_plan(
     templates: Templates,
     selection: Selection = EVERYTHING,
 ) -> list[Planned]:
-    """Return what is to be done of a selection, in the order in which it runs."""
+    """Return the reports of a selection that have to be made, in the order of execution."""
     shots, force = selection.shots, selection.force
-    chosen = [t for t in templates.values() if selection.takes(t.name, t.scope)]
+    chosen = [t for t in templates.values() if selection.includes(t.name, t.scope)]
     compare = _Comparison(testbed, catalogue)
-    catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, compare.present))
+    catalogue.mark_changed(fingerprints_of(testbed.declarations, templates, compare.current_state))
     plan: list[Planned] = []
     for template in (t for level in templates.levels() for t in level if t in chosen):
         if shots is None and not force and template.scope == "shot":
-            wanted = None  # all of them, and most with nothing to do: the catalogue knows which
+            wanted = None  # all shots, most of them up to date: the catalogue knows which are not
         else:
             numbers = catalogue.shots() if shots is None else shots
             wanted = [s.key for s in subjects_of(template, numbers, catalogue, selection.ranges)]
@@ -92,17 +92,17 @@ def make_plan(
 
 
 class _Comparison:
-    """Compares dirty reports with the current state."""
+    """Compare dirty reports with the current state."""
 
     def __init__(self, testbed: Testbed, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.present = CurrentState(testbed, catalogue)
+        self.current_state = CurrentState(testbed, catalogue)
         self.clean: list[str] = []
 
     def due(
         self, template: Template, wanted: Collection[str] | None
     ) -> dict[str, tuple[tuple[str, ...], str]]:
-        """Return reasons and folder of the reports of a template that are to be made, by subject.
+        """Return (reasons, folder) of the reports of a template that have to be made, by subject.
 
         ``wanted`` is None for all shots.
         """
@@ -114,7 +114,7 @@ class _Comparison:
         for row in dirty:
             subject = Subject(template.scope, row.subject)
             read = inputs.get(row.folder, ())
-            if reasons := stale_reasons(template, subject, row, read, self.present):
+            if reasons := stale_reasons(template, subject, row, read, self.current_state):
                 found[row.subject] = (reasons, row.folder)
             else:
                 self.clean.append(row.folder)
@@ -128,9 +128,9 @@ def stale_reasons(
     subject: Subject,
     row: ReportRow,
     inputs: Iterable[Input],
-    present: CurrentState,
+    current_state: CurrentState,
 ) -> tuple[str, ...]:
-    """Return why a report no longer holds, one reason for each changed input."""
+    """Return why a report is stale, one reason for each changed input."""
     found: dict[str, None] = {}
     if row.template_digest != template.code_digest:
         found["stale: template code changed"] = None
@@ -138,12 +138,12 @@ def stale_reasons(
         found["stale: parameters changed"] = None
     for then in inputs:
         if then.kind == "code" and found:
-            continue  # other code of the template runs other code of the library
-        now = present.now(then, row.folder)
+            continue  # a changed template may run other code of the library
+        now = current_state.now(then, row.folder)
         if now.digest == then.digest:
             continue
         if then.kind == "code":
-            found |= dict.fromkeys(present.code_reasons(row.folder, then))
+            found |= dict.fromkeys(current_state.code_reasons(row.folder, then))
         else:
             found[reason(then, now)] = None
     return tuple(found)

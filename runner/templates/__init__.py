@@ -1,1 +1,1 @@
-"""Template notebooks: read, checked, started from a scaffold, forked."""
+"""Read, check, scaffold and fork template notebooks."""

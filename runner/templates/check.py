@@ -1,7 +1,7 @@
-"""What is wrong with a template that can be read all the same: it would run, and mislead.
+"""Find problems of a readable template that would make its reports fail or mislead.
 
-Looked for in its code, without running it: a name that no signal has, a subject that the notebook
-sets itself, packages that it installs or that are not there, files that do not travel with it.
+Analyse its code without running it: unknown signals, a subject that the notebook sets itself,
+packages that it installs or that are missing, files that a report or fork will not find.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from ishtar.calibration import Declarations
 from ishtar.errors import did_you_mean
 from runner.templates.installs import as_python, called, installs
-from runner.templates.notebook_file import read_notebook
-from runner.templates.template import SCOPE_PARAMETERS, Template, holds_parameters, is_left_over
+from runner.templates.notebook_file import declares_parameters, is_from_run, read_notebook
+from runner.templates.parameters import SCOPE_PARAMETERS
+from runner.templates.template import Template
 
-_AUTOMAGIC = re.compile(  # what IPython takes without a sign, too
+_AUTOMAGIC = re.compile(  # commands that IPython accepts without a prefix
     r"^\s*(?:pip|conda|mamba|cd|ls|ll|cat|cp|mv|rm|mkdir|rmdir|pwd|run|time|timeit|matplotlib|env"
     r"|load_ext|reload_ext|unload_ext|autoreload|who|who_ls|whos|reset|less|more|man|history|hist"
     r"|config|pylab|gui|store|alias|bookmark|colors|load|lsmagic|magic|pdb|precision|prun|psearch"
@@ -29,19 +30,19 @@ _AUTOMAGIC = re.compile(  # what IPython takes without a sign, too
 )
 _LONGEST_NAME = 200  # of a file
 _IPYTHON = re.compile(r"^(\s*)(?:%{1,2}\w+|[!?])")
-INSTALLS = "it installs packages, which reports must not: ask for them in the factory's environment"
+INSTALLS = "it installs packages, which reports must not: have them added to the environment"
 
 
 def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
-    """Yield what is wrong with a template, beside what keeps it from being read.
+    """Yield the problems of a template that could be read.
 
     Parameters
     ----------
     template : Template
     declared : Declarations
-        The signals that there are.
+        Declares the existing signals.
     """
-    yield from _left_over(template)
+    yield from _cells_of_runs(template)
     for name in template.needs:
         if name not in declared.signals:
             hint = did_you_mean(name, declared.signals)
@@ -59,7 +60,7 @@ def problems_of(template: Template, declared: Declarations) -> Iterator[str]:
                 handles |= _handles(tree, shots, handles)
                 found += _unknown_signals(tree, handles, declared)
         except RecursionError:
-            found = ["it is nested too deeply to be looked at"]
+            found = ["it is nested too deeply to be checked: simplify it"]
         yield from (f"{where}: {text}" for text in found)
 
 
@@ -68,34 +69,33 @@ def _problems_in(
 ) -> Iterator[str]:
     ran = as_python(source)
     yield from (f"{line!r}: {INSTALLS}" for line in installs(source, ran))
-    yield from _beside(ran, template.path.parent)
+    yield from _local_files(ran, template.path.parent)
     if tree is None:
         if ran is None and not _AUTOMAGIC.search(source):
-            yield "it is no Python, so the report would fail there"
+            yield "it is not valid Python, so the report would fail there"
         return
     if not is_parameters:
-        yield from _own_subject(tree, template)
+        yield from _sets_subject(tree, template)
     yield from _imports(tree, template.path.parent)
 
 
-def _left_over(template: Template) -> Iterator[str]:
+def _cells_of_runs(template: Template) -> Iterator[str]:
     for number, cell in enumerate(read_notebook(template.path)["cells"], start=1):
-        if is_left_over(cell):
+        if is_from_run(cell):
             yield (
-                f"cell {number} is left over from a run, which set other parameters: it is passed "
-                "over; delete it"
+                f"cell {number} is left over from a run, which set other parameters: it is "
+                "ignored; delete it"
             )
 
 
 def _number_of_parameters(template: Template) -> int:
-    """Return which of a template's code cells declares its parameters, from 1."""
-    cells = read_notebook(template.path)["cells"]
-    code = [c for c in cells if c["cell_type"] == "code" and not is_left_over(c)]
-    return next(k for k, cell in enumerate(code, start=1) if holds_parameters(cell))
+    """Return the number of the code cell that declares a template's parameters, from 1."""
+    code = [cell for cell in template.notebook["cells"] if cell["cell_type"] == "code"]
+    return next(k for k, cell in enumerate(code, start=1) if declares_parameters(cell))
 
 
 def _tree(source: str) -> ast.Module | None:
-    """Return a cell as Python, without IPython's own words; None where it is none."""
+    """Return a cell's syntax tree without IPython's commands; None if it is not Python."""
     lines = []
     for line in source.splitlines():
         if (found := _IPYTHON.match(line)) and not line.lstrip().startswith(("!", "?")):
@@ -116,14 +116,14 @@ def _is_python(text: str) -> bool:
         return False
 
 
-def _own_subject(tree: ast.Module, template: Template) -> Iterator[str]:
+def _sets_subject(tree: ast.Module, template: Template) -> Iterator[str]:
     names = SCOPE_PARAMETERS[template.scope]
-    for name in sorted(set(_bound(tree)) & set(names)):
-        yield f"it sets {name} itself: every report would be of the same {names[0]}"
+    for name in sorted(set(_assigned_names(tree)) & set(names)):
+        yield f"it sets {name} itself: all reports would be of the same {names[0]}"
 
 
-def _bound(tree: ast.AST) -> Iterator[str]:
-    """Yield the names that a cell gives a value to, in whatever way; functions have their own."""
+def _assigned_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a cell assigns in any way, without those local to functions."""
     todo = list(ast.iter_child_nodes(tree))
     while todo:
         node = todo.pop()
@@ -137,22 +137,32 @@ def _bound(tree: ast.AST) -> Iterator[str]:
             yield from [node.id] * isinstance(node.ctx, ast.Store)
         elif not (
             isinstance(node, ast.Lambda)
-            # it says what it is, and gives it nothing
+            # an annotation without a value
             or (isinstance(node, ast.AnnAssign) and node.value is None)
         ):
             todo += ast.iter_child_nodes(node)
 
 
-_LINES = {"run_line_magic", "run_cell_magic", "system", "getoutput", "popen"}
-_WORDS = {"print", "display", "Markdown", "HTML", "title", "set_title", "suptitle", "text", "glue"}
-_BESIDE = (
-    "{} lies beside the templates, where a report does not find it and a fork does not take it "
-    "along: {}"
+_COMMAND_CALLS = {"run_line_magic", "run_cell_magic", "system", "getoutput", "popen"}
+_TEXTS = {
+    "print",
+    "display",
+    "Markdown",
+    "HTML",
+    "title",
+    "set_title",
+    "suptitle",
+    "text",
+    "glue",
+}
+_LOCAL_FILE = (
+    "{} is in the folder of the templates, where a report does not find it and which a fork does "
+    "not copy: {}"
 )
 
 
-def _beside(tree: ast.Module | None, folder: Path) -> Iterator[str]:
-    """Yield files beside the template that a cell names, to run or to read them."""
+def _local_files(tree: ast.Module | None, folder: Path) -> Iterator[str]:
+    """Yield files in the template's folder that a cell names, to run or to read them."""
     names: dict[str, None] = {}
     for call in ast.walk(tree or ast.Module([], [])):
         if isinstance(call, ast.Call):
@@ -162,12 +172,12 @@ def _beside(tree: ast.Module | None, folder: Path) -> Iterator[str]:
             last = called(call).rpartition(".")[2]
             if last in ("import_module", "__import__", "run_module"):
                 names |= {f"{word}.py": None for word in words}
-            elif last in _LINES:
+            elif last in _COMMAND_CALLS:
                 parts = " ".join(words).split()
                 names |= dict.fromkeys(parts)
                 if "-m" in parts or parts[:1] == ["run"]:
                     names |= {f"{word}.py": None for word in parts}
-            elif last not in _WORDS:
+            elif last not in _TEXTS:
                 names |= dict.fromkeys(words)
     for name in (name.removeprefix("./") for name in names):
         path = folder / name
@@ -175,7 +185,7 @@ def _beside(tree: ast.Module | None, folder: Path) -> Iterator[str]:
             continue
         if path.suffix not in ("", ".ipynb", ".toml") and path.is_file():
             how = "install it as a package" if path.suffix == ".py" else "read it by its path"
-            yield _BESIDE.format(path.name, how)
+            yield _LOCAL_FILE.format(path.name, how)
 
 
 def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
@@ -195,19 +205,19 @@ def _imports(tree: ast.Module, folder: Path) -> Iterator[str]:
         for name in names:
             top = name.partition(".")[0]
             if (folder / f"{top}.py").exists() or (folder / top).is_dir():
-                yield _BESIDE.format(top, "install it as a package")
+                yield _LOCAL_FILE.format(top, "install it as a package")
             elif id(node) not in guarded and not _is_installed(top):
                 yield f"{top} is not installed here: the report would fail"
             elif id(node) not in guarded and top == "ishtar":
-                yield from _lacking(name, node)
+                yield from _missing_names(name, node)
 
 
-def _lacking(module: str, node: ast.AST) -> Iterator[str]:
-    """Yield what the library does not have of what a cell imports from it."""
+def _missing_names(module: str, node: ast.AST) -> Iterator[str]:
+    """Yield the names that a cell imports from the library and that do not exist."""
     try:
         found = importlib.import_module(module)
     except ImportError:
-        yield f"there is no {module}: the report would fail"
+        yield f"there is no module {module}: the report would fail"
         return
     for name in [a.name for a in node.names] if isinstance(node, ast.ImportFrom) else ():
         if name != "*" and not hasattr(found, name) and not _is_installed(f"{module}.{name}"):
@@ -226,7 +236,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _handles(tree: ast.Module, shots: set[str], known: set[str]) -> set[str]:
-    """Return the names that a cell gives to its shot: ``s = tb[shot]``, ``s = other``."""
+    """Return the names bound to the template's shot: ``s = tb[shot]``, ``s = other``."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -246,9 +256,9 @@ def _is_shot(node: ast.expr, shots: set[str], handles: set[str]) -> bool:
 
 
 def _unknown_signals(tree: ast.Module, handles: set[str], declared: Declarations) -> Iterator[str]:
-    """Yield names that the code looks for in its shot and that no signal has.
+    """Yield the names looked up in the shot that no signal has.
 
-    One that it asks `problem` of is one that it can do without, as far as no other is like it.
+    A name passed to `problem` is optional, unless it resembles that of a signal.
     """
     shots = {"shot"}
     names: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Forking a report: a clean notebook of one's own, with its parameters filled in and its origin."""
+"""Fork a report: write a clean notebook with its parameters filled in and its origin."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from ishtar.lineage.record import digest
 from ishtar.workspace import VARIABLE, Workspace
 from runner.receipts import Subject
-from runner.templates.notebook_file import read_notebook
-from runner.templates.template import Template, holds_parameters, is_left_over
+from runner.templates.notebook_file import declares_parameters
+from runner.templates.template import Template
 
 
 def fill_in(source: str, values: Mapping[str, Any]) -> str:
@@ -36,9 +36,9 @@ def fill_in(source: str, values: Mapping[str, Any]) -> str:
 
 
 def calibration_version(workspace: Workspace) -> str:
-    """Return the git commit of the calibrations, with a mark where they differ from it.
+    """Return the git commit of the calibrations, with a mark if they have changed since.
 
-    Outside git it is a digest of the texts.
+    Outside git, return a digest of the files.
     """
     folder = workspace.calibrations
     texts = digest(
@@ -80,15 +80,14 @@ def fork(
     values : mapping
         All parameters of the template.
     report : str
-        Digest of the report that it was forked from; empty where there is none.
+        Digest of the report that it was forked from; empty if there is none.
     """
     from nbformat import from_dict
     from nbformat.v4 import new_code_cell
 
-    notebook = from_dict(read_notebook(template.path))
-    notebook.cells = [cell for cell in notebook.cells if not is_left_over(cell)]
+    notebook = from_dict(template.notebook)
     for cell in notebook.cells:
-        if holds_parameters(cell):
+        if declares_parameters(cell):
             cell.source = fill_in(cell.source, values)
     here = (
         "import os\n\n"

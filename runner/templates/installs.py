@@ -1,7 +1,7 @@
-"""Whether a cell would install packages: by IPython's own words, a shell, or pip itself.
+"""Detect cells that install packages, with IPython's commands, a shell or pip itself.
 
-It is found by reading, so that a command put together while it runs is not; where the system allows
-it, the sandbox refuses what is not found here.
+The analysis is static, so it misses commands composed at run time. The sandbox, where the system
+has one, refuses those.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _OPTIONAL = re.compile(r"\w+=.*|sudo|env|exec|time|nohup|command|-\w+")  # befor
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*|.*sys\.executable.*")
 _PARTS = re.compile(r"[;&|()`\n]+")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
-_BARE = re.compile(r"\s*(?:pip|conda|mamba|uv)\s")  # IPython runs it without a sign, too
-_OF_PIP = frozenset({"pip", "ensurepip", "micropip", "piplite", "conda"})
+_BARE = re.compile(r"\s*(?:pip|conda|mamba|uv)\s")  # IPython runs it without a prefix, too
+_PIP_MODULES = frozenset({"pip", "ensurepip", "micropip", "piplite", "conda"})
 _SHELLS = frozenset(str.split("bash sh script system sx ! !! cmd powershell zsh"))
-_AROUND = frozenset(str.split("time timeit capture prun memit mprun lprun"))  # magics of Python
+_WRAPPERS = frozenset(str.split("time timeit capture prun memit mprun lprun"))  # magics of Python
 _ROOTS = frozenset(str.split("os subprocess sp asyncio pexpect get_ipython ip ipython shell"))
 _IMPORTS = frozenset({"import_module", "__import__", "run_module"})
 _RUNS = frozenset(
@@ -38,11 +38,11 @@ _RUNS = frozenset(
 
 
 def as_python(source: str) -> ast.Module | None:
-    """Return a code cell as IPython runs it, its own words as calls; None where it is none."""
+    """Return the syntax tree of a cell as IPython runs it, commands as calls; None if invalid."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what IPython thinks of odd blanks
+        warnings.simplefilter("ignore")  # about unusual whitespace
         try:
             return ast.parse(TransformerManager().transform_cell(source))
         except (SyntaxError, ValueError, RecursionError):
@@ -50,7 +50,7 @@ def as_python(source: str) -> ast.Module | None:
 
 
 def called(call: ast.Call) -> str:
-    """Return what is called, as it is written."""
+    """Return the called function as written."""
     try:
         return ast.unparse(call.func)
     except RecursionError:  # a chain of hundreds
@@ -58,29 +58,29 @@ def called(call: ast.Call) -> str:
 
 
 def installs(source: str, tree: ast.Module | None) -> Iterator[str]:
-    """Yield the lines of a code cell that install packages; ``tree`` is what `as_python` gives."""
+    """Yield the lines of a code cell that install packages; ``tree`` comes from `as_python`."""
     lines = source.splitlines()
     if tree is None:
         yield from (line.strip() for line in lines if _BARE.match(line) and _in_shell(line))
         return
     for node in ast.walk(tree):
-        if _is_of_pip(node) or (isinstance(node, ast.Call) and _calls(node)):
-            # transformed, a cell has as many lines but for those that go on
+        if _imports_pip(node) or (isinstance(node, ast.Call) and _calls(node)):
+            # the transformed cell has as many lines, except for continuation lines
             number = min(node.lineno, len(lines)) - 1  # type: ignore[attr-defined]
             yield lines[number].strip()
 
 
-def _is_of_pip(node: ast.AST) -> bool:
+def _imports_pip(node: ast.AST) -> bool:
     match node:
         case ast.Import(names=names):
-            return any(alias.name.partition(".")[0] in _OF_PIP for alias in names)
+            return any(alias.name.partition(".")[0] in _PIP_MODULES for alias in names)
         case ast.ImportFrom(module=str(module), level=0):
-            return module.partition(".")[0] in _OF_PIP
+            return module.partition(".")[0] in _PIP_MODULES
     return False
 
 
 def _calls(call: ast.Call) -> bool:
-    """Say whether a call has a shell, a program or a magic install."""
+    """Return whether a call installs packages by a shell, a program or a magic."""
     name = called(call)
     last = name.rpartition(".")[2]
     words = [
@@ -92,7 +92,7 @@ def _calls(call: ast.Call) -> bool:
     if last in ("run_line_magic", "run_cell_magic"):
         return _in_magic(*words)
     if last in _IMPORTS:
-        return bool(words) and words[0].partition(".")[0] in _OF_PIP
+        return bool(words) and words[0].partition(".")[0] in _PIP_MODULES
     root = name.partition(".")[0].partition("(")[0]
     return last in _RUNS and root in {last, *_ROOTS} and _in_shell(" ".join(words))
 
@@ -101,14 +101,14 @@ def _in_magic(name: str = "", *texts: str) -> bool:
     text = "\n".join(texts)
     if name in _SHELLS:
         return _in_shell(text)
-    if name in _AROUND:
+    if name in _WRAPPERS:
         code = text.lstrip("\n")
         return any(True for _ in installs(code, as_python(code)))
     return bool(_PROGRAMS.fullmatch(name)) and _in_shell(f"{name} {text}")
 
 
 def _in_shell(text: str) -> bool:
-    """Say whether a text installs as a shell runs it."""
+    """Return whether a text, run by a shell, installs packages."""
     lines = (_COMMENT.sub("", line) for line in text.replace("\\\n", " ").split("\n"))
     return any(_installs(command) for line in lines for command in _PARTS.split(line))
 
@@ -116,7 +116,7 @@ def _in_shell(text: str) -> bool:
 def _installs(command: str) -> bool:
     try:
         words = shlex.split(command)
-    except ValueError:  # a quote without its end: it was parted inside of one
+    except ValueError:  # an unclosed quote: the text was split inside a quotation
         words = command.split()
     while words and _OPTIONAL.fullmatch(words[0]) and words[0] != "-m":
         words.pop(0)

@@ -1,14 +1,13 @@
-"""Parameters of a template: read from its typed cell, checked before a kernel starts.
+"""Parse the parameters of a template from its typed cell and check values before a run.
 
 A line of the cell tagged ``parameters`` is one parameter::
 
     t_start: float = 0.0  # [s] start of the window, 0 .. 10
 
-with its type, default, unit, meaning and (both ends included) range; ``< t_end`` before the range
-says that it must be below another one, where both are given, ``<=`` that it may equal it, ``!=``
-that it must not. The line is parsed here and
-not by papermill, which drops ``Literal`` and ``None | str``, takes ``"abc"`` for an int and only
-warns about unknown names.
+with its type, default, unit, meaning and range (both ends included). ``< t_end`` before the range
+means that it must be below another parameter, if both are given; ``<=`` allows equality, ``!=``
+forbids it. Papermill cannot parse this: it drops ``Literal`` and ``None | str``, accepts ``"abc"``
+as an int and only warns about unknown names.
 """
 
 from __future__ import annotations
@@ -24,6 +23,13 @@ from typing import Any
 
 from ishtar.errors import did_you_mean
 from runner.errors import ParameterError, TemplateError
+from runner.receipts import Scope
+
+SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
+    "shot": ("shot",),
+    "day": ("day",),
+    "range": ("first", "last"),
+}
 
 RANGE = re.compile(
     r"(?P<lo>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*\.\.\s*(?P<hi>[-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*$"
@@ -38,10 +44,10 @@ SCALARS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool
 class Parameter:
     """One parameter of a template.
 
-    ``kinds`` are the type names it takes (``int``, ``float``, ``str``, ``bool``, ``None``,
+    ``kinds`` are the accepted type names (``int``, ``float``, ``str``, ``bool``, ``None``,
     ``list``, ``dict``); ``choices`` the values of a ``Literal``; ``low`` and ``high`` bound
-    numbers, both included; ``below`` is the name of a parameter that must be larger, or as
-    ``relation`` says (see `RELATIONS`).
+    numbers, both included; ``below`` is the name of another parameter, to which it must have the
+    ``relation`` (see `RELATIONS`).
     """
 
     name: str
@@ -57,7 +63,7 @@ class Parameter:
     relation: str = "<"
 
     def problem(self, value: Any) -> str | None:
-        """Return why ``value`` is not taken, None where it is."""
+        """Return why ``value`` is invalid, None if it is valid."""
         if not self._fits(value):
             return f"{self.name} must be {self.annotation}, not {value!r}"
         if isinstance(value, float) and not math.isfinite(value):
@@ -86,7 +92,7 @@ class Parameter:
         return isinstance(value, tuple) and ("tuple" in self.kinds or "list" in self.kinds)
 
     def parse(self, text: str) -> Any:
-        """Return the value that ``-p name=text`` means; the text itself for a ``str``."""
+        """Return the value of ``-p name=text``; the text itself for a ``str``."""
         if "None" in self.kinds and text == "None":
             return None
         if "str" in self.kinds or text in self.choices:
@@ -96,17 +102,44 @@ class Parameter:
         try:
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text  # `problem` tells what it should have been
+            return text  # `problem` reports it
         return float(value) if type(value) is int and "int" not in self.kinds else value
 
 
+def read_parameters(
+    declaring: Sequence[str], scope: Scope, file: str
+) -> tuple[tuple[Parameter, ...], list[str]]:
+    """Return the parameters of a template, and the problems of their declaration.
+
+    Parameters
+    ----------
+    declaring : sequence of str
+        The sources of the code cells that are tagged `parameters`.
+    scope : {"shot", "day", "range"}
+        What reports of the template are about.
+    file : str
+        Name of the template's file, for the problems.
+    """
+    if len(declaring) != 1:
+        return (), [f"{file}: {len(declaring)} code cells are tagged `parameters`; tag exactly one"]
+    try:
+        parameters = parse_parameters(declaring[0])
+    except TemplateError as error:
+        return (), [f"{file}: {error}"]
+    missing = [n for n in SCOPE_PARAMETERS[scope] if n not in {p.name for p in parameters}]
+    if missing:
+        needed = " and ".join(missing)
+        return (), [f"{file}: scope {scope!r} needs the parameter {needed}: add it"]
+    return parameters, []
+
+
 def parse_parameters(source: str) -> tuple[Parameter, ...]:
-    """Return the parameters that a cell declares.
+    """Return the parameters declared in a cell.
 
     Raises
     ------
     TemplateError
-        The cell does something else than assign plain values, or its types are not known.
+        The cell does more than assign plain values, or has an unknown type.
     """
     try:
         tree = ast.parse(source)
@@ -144,11 +177,11 @@ def parse_parameters(source: str) -> tuple[Parameter, ...]:
     for p in found:
         if p.below and p.below not in names:
             raise TemplateError(
-                f"parameters cell: {p.name} is to be {RELATIONS[p.relation]} {p.below!r}, "
-                "which is no parameter"
+                f"parameters cell: {p.name} must be {RELATIONS[p.relation]} {p.below!r}, "
+                "which is not a parameter"
                 f"{did_you_mean(p.below, names)}"
             )
-    if wrong := list(_out_of_order(found, {p.name: p.default for p in found})):
+    if wrong := list(_violations(found, {p.name: p.default for p in found})):
         raise TemplateError(f"parameters cell: the defaults are not allowed: {'; '.join(wrong)}")
     return tuple(found)
 
@@ -220,12 +253,12 @@ def _parameter(
 def resolve(
     parameters: Sequence[Parameter], given: Mapping[str, Any], where: str
 ) -> dict[str, Any]:
-    """Return all parameters with their values, defaults where none is given.
+    """Return the values of all parameters, by default their defaults.
 
     Raises
     ------
     ParameterError
-        Unknown, wrongly typed or out-of-range parameters, all in one text.
+        Parameters are unknown, have the wrong type or are out of range; lists all of them.
     """
     by_name = {p.name: p for p in parameters}
     problems = [
@@ -239,15 +272,15 @@ def resolve(
         if problem := parameter.problem(value):
             problems.append(problem)
         values[name] = float(value) if _widen(parameter, value) else value
-    problems += _out_of_order(parameters, values)
+    problems += _violations(parameters, values)
     if problems:
         taken = ", ".join(f"{p.name}: {p.annotation}" for p in parameters)
         raise ParameterError(f"{'; '.join(problems)} — {where} takes {taken or 'no parameters'}")
     return values
 
 
-def _out_of_order(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the pairs that do not stand to each other as they must."""
+def _violations(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pairs of parameters that violate their relation."""
     for p in parameters:
         here, there = values[p.name], values.get(p.below)
         if here is None or there is None:
@@ -257,7 +290,7 @@ def _out_of_order(parameters: Sequence[Parameter], values: Mapping[str, Any]) ->
         elif isinstance(here, int | float) and isinstance(there, int | float):
             wrong = not (here < there or (p.relation == "<=" and here == there))
         else:
-            wrong = False  # of which `problem` tells
+            wrong = False  # `problem` reports it
         if wrong:
             yield f"{p.name} = {here!r} must be {RELATIONS[p.relation]} {p.below} = {there!r}"
 
@@ -271,7 +304,7 @@ def parse_assignments(
 ) -> dict[str, Any]:
     """Return ``{name: value}`` of texts such as ``t_start=0.5``.
 
-    ``fixed`` names the parameters that say what the report is about; those are not set this way.
+    ``fixed`` are the parameters of the subject, which cannot be set this way.
     """
     by_name = {p.name: p for p in parameters}
     values: dict[str, Any] = {}
@@ -279,7 +312,7 @@ def parse_assignments(
         name, equals, value = text.partition("=")
         name = name.strip()
         if not equals:
-            raise ParameterError(f"{text!r} sets no parameter: write -p name=value")
+            raise ParameterError(f"{text!r} does not set a parameter: write -p name=value")
         if name in fixed:
             raise ParameterError(f"{name} is the command's first argument: leave out -p {text}")
         values[name] = by_name[name].parse(value.strip()) if name in by_name else value
@@ -288,5 +321,5 @@ def parse_assignments(
 
 
 def injected_cell(values: Mapping[str, Any]) -> str:
-    """Return the source of the cell that sets parameters, after the template's own."""
+    """Return the source of the cell that sets parameters, inserted after the template's own."""
     return "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in values.items())

@@ -1,4 +1,4 @@
-"""Ranges of shots as people write them, for reports over many shots."""
+"""Parse ranges of shots, for reports over many shots."""
 
 from __future__ import annotations
 
@@ -13,48 +13,47 @@ from runner.templates.template import Templates
 
 
 def range_of(text: str, known: Sequence[int], template: str) -> Subject:
-    """Return the range that ``text`` names, as it is written: shots that come later belong to it.
+    """Return the range given by ``text`` as written, so that it includes later shots.
 
     Parameters
     ----------
     text : str
         ``1200..1250``, both ends included.
     known : sequence of int
-        The shots that exist, ascending; the range must hold one of them.
+        The existing shots, ascending; the range must contain at least one.
     template : str
-        Whose report is asked for.
+        The template to run, for the message.
 
     Raises
     ------
     BadShotSelection, NoSuchShot
-        No selection of shots at all, or of none that exists.
+        The text is not a selection of shots, or none of them exists.
     ParameterError
-        Shots, but no range.
+        The text selects shots but is not a range.
     """
     numbers = select(text, known)
     match = re.fullmatch(NUMBER + r"\.\." + NUMBER, text.strip())
     if match is None:
         raise ParameterError(
-            f"{template} is made for a range of shots, {text!r} is none: write "
+            f"{template} is made for a range of shots, which {text!r} is not: write "
             f"{numbers[0]}..{known[-1]}"
         )
     return Subject.range(int(match[1]), int(match[2]))
 
 
-def asked_ranges(
+def requested_ranges(
     templates: Templates, names: Collection[str] | None, shots: str | None, catalogue: Catalogue
 ) -> list[Subject]:
-    """Return the ranges that someone asks a report of, by naming a template and a range.
+    """Return the requested ranges, given by a template for ranges and a range.
 
-    Without a range there is nothing to add: reports that exist are kept up to date. Where there is
-    none yet either, that is an error.
+    Without a range, existing reports are kept up to date; if there are none yet, raise an error.
 
     Parameters
     ----------
     names : collection of str, optional
-        The templates that are named.
+        The requested templates.
     shots : str, optional
-        The shots that are named, as text.
+        The requested shots, as text.
     """
     for name in names or ():
         if templates[name].scope != "range":
@@ -63,25 +62,25 @@ def asked_ranges(
             return [range_of(shots, catalogue.shots(), name)]
         if not catalogue.reports(scope="range", template=name, current=True):
             raise ParameterError(
-                f"{name} is made for a range of shots when someone asks for it: add --shots with "
-                "a range, --shots 1200..1250"
+                f"{name} is made for a range of shots, on request: add --shots with a range, "
+                "--shots 1200..1250"
             )
     return []
 
 
-def holds_any(subject: Subject, shots: Collection[int]) -> bool:
-    """Tell whether a range holds one of some shots."""
+def contains_any(subject: Subject, shots: Collection[int]) -> bool:
+    """Return whether a range contains any of some shots."""
     first, last = (int(n) for n in subject.key.split(".."))
     return any(first <= n <= last for n in shots)
 
 
-def subjects_about(shots: Collection[int], catalogue: Catalogue) -> list[Subject]:
-    """Return everything that reports on some shots are filed under: shots, their days, ranges."""
+def related_subjects(shots: Collection[int], catalogue: Catalogue) -> list[Subject]:
+    """Return the subjects of all reports on some shots: the shots, their days and ranges."""
     days = [d for d in catalogue.days() if set(shots) & set(catalogue.shots(d))]
     keys = {row.subject for row in catalogue.reports(scope="range")}
     ranges = [Subject("range", key) for key in sorted(keys)]
     return [
         *map(Subject.shot, shots),
         *map(Subject.day, days),
-        *(subject for subject in ranges if holds_any(subject, shots)),
+        *(subject for subject in ranges if contains_any(subject, shots)),
     ]

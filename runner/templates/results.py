@@ -1,4 +1,4 @@
-"""What a template's sidecar says of its results: label, symbol, place in tables, sign.
+"""The results in a template's sidecar: label, symbol, order in tables, sign.
 
 ::
 
@@ -7,7 +7,7 @@
     symbol = "T_e"
     order = 1
 
-Nothing is computed from it, so a change of it makes no report stale.
+Nothing is computed from it, so changes of it make no report stale.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from runner.errors import TemplateError
 
 @dataclass(frozen=True, kw_only=True)
 class ResultRecord:
-    """What is known of a result besides its values.
+    """The description of a result.
 
     Attributes
     ----------
     label
-        What it is, in words: ``electron temperature``.
+        Its name in words: ``electron temperature``.
     symbol
-        ``T_e``; what stands behind ``_`` is shown as an index.
+        ``T_e``; the part after ``_`` is shown as a subscript.
     order
-        Its place among the results of all templates in tables and summaries, the smallest first;
-        None: after those that have one, with the other results of its template.
+        Its position among the results of all templates in tables and summaries, the smallest first;
+        None: after those with an order, next to the other results of its template.
     signed
-        Whether it can be below zero; one that cannot is told as an upper limit where it lies within
-        its sigma of zero. None: as its unit suggests.
+        Whether it can be negative. If not, a value within its sigma of zero is shown as an upper
+        limit. None: as its unit suggests.
     """
 
     label: str = ""
@@ -60,7 +60,7 @@ def _result(name: str, given: Any, where: str) -> ResultRecord:
     for key, value in given.items():
         if key not in _TYPES:
             raise TemplateError(f"{here}: unknown key {key!r}{did_you_mean(key, _TYPES)}")
-        if type(value) is not _TYPES[key]:  # true is no order
+        if type(value) is not _TYPES[key]:  # bool is an int
             raise TemplateError(f"{here}: {key} = {value!r} must be {_TYPES[key].__name__}")
     return ResultRecord(
         label=" ".join(given.get("label", "").split()),
@@ -70,10 +70,10 @@ def _result(name: str, given: Any, where: str) -> ResultRecord:
     )
 
 
-def with_glued(
+def merge_glued(
     declared: Mapping[str, ResultRecord], glued: Mapping[str, ResultRecord]
 ) -> dict[str, ResultRecord]:
-    """Return what is known of results: what a sidecar leaves open is as the notebook glued it."""
+    """Return the descriptions of results: those of the sidecar, completed by the notebook's."""
     found = dict(glued)
     for name, record in declared.items():
         other = glued.get(name, ResultRecord())

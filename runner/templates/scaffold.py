@@ -1,4 +1,4 @@
-"""The first notebook of a new template: short, and it runs as it is in the workspace it is for."""
+"""Write the first notebook of a new template: short, and ready to run in its workspace."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ NO_NEEDS = '# needs = ["NAME"]  # signals without which the report is skipped\n'
 
 
 def write_scaffold(workspace: Workspace, path: Path) -> None:
-    """Write a first notebook and its sidecar; it draws a signal that the workspace declares.
+    """Write a first notebook and its sidecar; it plots a declared signal of the workspace.
 
-    Where there is none, it draws the first channel of the shot, whatever that is.
+    Without any, it plots the first channel of the shot.
 
     Parameters
     ----------
     workspace : Workspace
-        Whose signals and shots are asked.
+        Supplies the signals and shots.
     path : Path
-        Of the notebook.
+        The file of the notebook.
     """
     import nbformat
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -93,12 +93,12 @@ def write_scaffold(workspace: Workspace, path: Path) -> None:
 
 
 def _signal(workspace: Workspace, shots: list[int]) -> str:
-    """Return a signal that the newest shot has, else one that is wired, else any; or nothing."""
+    """Return a signal of the newest shot, else a wired one, else any; empty if there is none."""
     if shots:
         try:
             if here := Testbed(workspace)[shots[-1]].signals():
                 return here[0]
-        except IshtarError:  # texts with problems, a damaged file: declared names will do
+        except IshtarError:  # invalid calibrations or a damaged file: use a declared name
             pass
     declared, _ = read_declarations(workspace.calibrations)
     wired = [name for name in declared.signals if name in declared.wiring]

@@ -1,4 +1,4 @@
-"""The sidecar of a template, ``NAME.toml``: its keys, what each may hold, and all that is wrong."""
+"""The sidecar of a template, ``NAME.toml``: its keys, their values and all problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.receipts import Scope
 from runner.templates.results import read_results
 
 Check = Callable[[Any], str]
-"""Says what a value should have been; nothing where it is good."""
+"""Returns what a value should have been; empty if it is valid."""
 
 
 def _texts(value: Any) -> str:
@@ -64,9 +64,7 @@ def _limits(value: Any) -> str:
     pairs = list(value.values()) if isinstance(value, dict) else [None]
     for pair in pairs:
         if not (isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair))):
-            return (
-                "lowest and highest of each result, { Te = [0.5, 20.0] }, inf where a side is open"
-            )
+            return "lowest and highest of each result, { Te = [0.5, 20.0] }, inf for an open side"
         if not pair[0] < pair[1]:
             return f"lowest and highest of each result, and {pair[0]!r} is not below {pair[1]!r}"
     return ""
@@ -99,7 +97,7 @@ KEYS: Mapping[str, Check] = {
 
 
 def problems_of(sidecar: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a sidecar, key by key."""
+    """Yield the problems of a sidecar, key by key."""
     for name, value in sidecar.items():
         if name not in KEYS:
             yield f"unknown key {name!r}{did_you_mean(name, KEYS)}"
@@ -108,12 +106,12 @@ def problems_of(sidecar: Mapping[str, Any]) -> Iterator[str]:
 
 
 def read_sidecar(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return what the sidecar of a notebook says, without what is wrong, and all that is.
+    """Return the valid part of a sidecar, and its problems.
 
     Parameters
     ----------
     path : Path
-        Of the sidecar; it need not be there.
+        The file, which need not exist.
     """
     try:
         data = tomllib.loads(read_plain(path).decode())

@@ -1,4 +1,4 @@
-"""Template notebooks: read, checked, put in order."""
+"""Read template notebooks and order them by their dependencies."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ishtar.lineage.normal_form import normal_form
 from ishtar.lineage.record import digest
 from runner.errors import NoSuchTemplate, TemplateError
 from runner.receipts import Scope, Subject
-from runner.templates.notebook_file import INJECTED, name_problem, read_notebook
-from runner.templates.parameters import Parameter, parse_parameters, resolve
+from runner.templates.notebook_file import (
+    declares_parameters,
+    is_from_run,
+    name_problem,
+    read_notebook,
+    title_and_description,
+)
+from runner.templates.parameters import Parameter, read_parameters, resolve
 from runner.templates.results import ResultRecord, read_results
 from runner.templates.sidecar import read_sidecar
-
-SCOPE_PARAMETERS: dict[Scope, tuple[str, ...]] = {
-    "shot": ("shot",),
-    "day": ("day",),
-    "range": ("first", "last"),
-}
-LEFT_OVER = {INJECTED, "papermill-error-cell-tag"}  # tags of cells that runs put in
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """A template notebook with what its sidecar says.
+    """A template notebook with its sidecar.
 
-    ``code_digest`` changes with what is computed (comments do not count), ``prose_digest`` with
-    anything that is shown. A ``draft`` is made by `ishtar template test` alone.
+    ``notebook`` is what `read_notebook` returns, without cells of runs; copy it to change it.
+    ``code_digest`` changes with the code (without comments), ``prose_digest`` with anything shown.
+    Only `ishtar template test` runs a ``draft``.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Template:
     description: str
     scope: Scope
     parameters: tuple[Parameter, ...]
+    notebook: Mapping[str, Any] = field(repr=False, compare=False)
     code: tuple[str, ...]
     code_digest: str
     prose_digest: str
@@ -57,7 +58,7 @@ class Template:
     results: Mapping[str, ResultRecord] = field(default_factory=dict)
 
     def subject_values(self, subject: Subject) -> dict[str, Any]:
-        """Return the parameters that name the subject."""
+        """Return the parameters that identify the subject."""
         if subject.scope == "shot":
             return {"shot": subject.number}
         if subject.scope == "day":
@@ -73,12 +74,13 @@ class Template:
 
 
 def read_template(path: Path) -> Template:
-    """Read one template with its sidecar; `TemplateError` says what is wrong with it."""
-    return _read(path, file_stamp(path), file_stamp(path.with_suffix(".toml")))
+    """Read a template with its sidecar; `TemplateError` lists its problems."""
+    stamps = file_stamp(path), file_stamp(path.with_suffix(".toml"))
+    return _read(path, *stamps)
 
 
 def file_stamp(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with a file; None where there is none."""
+    """Return a value that changes when a file changes; None if it does not exist."""
     try:
         stat = path.stat()
     except OSError:
@@ -88,14 +90,16 @@ def file_stamp(path: Path) -> tuple[int, ...] | None:
 
 @lru_cache(maxsize=512)
 def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
-    """Read a template anew where its files are not what they were: it is asked for all the time."""
-    cells = _cells(path)
+    """Read a template; the cache, keyed by the files' stamps, serves the frequent requests."""
+    notebook = read_notebook(path)
+    notebook["cells"] = cells = [cell for cell in notebook["cells"] if not is_from_run(cell)]
+    title, description = title_and_description(cells, path.stem)
     sidecar, problems = read_sidecar(path.with_suffix(".toml"))
-    parameters, more = _parameters(path, cells, sidecar.get("scope", "shot"))
+    scope = cast(Scope, sidecar.get("scope", "shot"))
+    declaring = [cell["source"] for cell in cells if declares_parameters(cell)]
+    parameters, more = read_parameters(declaring, scope, path.name)
     if problems or more:
         raise TemplateError(*more, *problems)
-    title, description = _title(cells, path.stem)
-    scope = cast(Scope, sidecar.get("scope", "shot"))
     code = [c["source"] for c in cells if c["cell_type"] == "code"]
     return Template(
         name=path.stem,
@@ -104,6 +108,7 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
         description=description,
         scope=scope,
         parameters=parameters,
+        notebook=notebook,
         code=tuple(code),
         code_digest=digest([_normalised(source) for source in code]),
         prose_digest=digest([[c["cell_type"], c["source"]] for c in cells]),
@@ -121,64 +126,9 @@ def _read(path: Path, *_: tuple[int, ...] | None) -> Template:
     )
 
 
-def _parameters(
-    path: Path, cells: list[dict[str, Any]], scope: Scope
-) -> tuple[tuple[Parameter, ...], list[str]]:
-    """Return the parameters that the notebook declares, and what is wrong with them."""
-    tagged = [c["source"] for c in cells if holds_parameters(c)]
-    if len(tagged) != 1:
-        wrong = f"{len(tagged)} code cells are tagged `parameters`; tag exactly one"
-        return (), [f"{path.name}: {wrong}"]
-    try:
-        parameters = parse_parameters(tagged[0])
-    except TemplateError as error:
-        return (), [f"{path.name}: {error}"]
-    missing = [n for n in SCOPE_PARAMETERS[scope] if n not in {p.name for p in parameters}]
-    if missing:
-        needed = " and ".join(missing)
-        return (), [f"{path.name}: scope {scope!r} needs the parameter {needed}: add it"]
-    return parameters, []
-
-
-def _cells(path: Path) -> list[dict[str, Any]]:
-    """Return what counts of a notebook's cells; `TemplateError` where it is none."""
-    return [cell for cell in read_notebook(path)["cells"] if not is_left_over(cell)]
-
-
-def holds_parameters(cell: Mapping[str, Any]) -> bool:
-    """Say whether a cell is the one that declares the parameters."""
-    return cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
-
-
-def is_left_over(cell: Mapping[str, Any]) -> bool:
-    """Say whether a cell is of a run, not of the template: the notebook was that of a report.
-
-    One that sets parameters would set those of that report's shot, after ours.
-    """
-    return bool(LEFT_OVER & set(cell["metadata"].get("tags", ())))
-
-
-def _title(cells: list[dict[str, Any]], name: str) -> tuple[str, str]:
-    """Return the first heading and the first paragraph after it."""
-    title, paragraph = "", []
-    for cell in cells:
-        if cell["cell_type"] != "markdown":
-            continue
-        for line in cell["source"].splitlines():
-            if not title and line.startswith("#"):
-                title = line.lstrip("# ").strip()
-            elif title and line.strip() and not line.startswith("#"):
-                paragraph.append(line.strip())
-            elif paragraph:
-                return title, " ".join(paragraph)
-        if paragraph:
-            break
-    return title or name, " ".join(paragraph)
-
-
-@lru_cache(maxsize=1024)  # templates are read again and again, and seldom change
+@lru_cache(maxsize=1024)  # templates are read often and change rarely
 def _normalised(source: str) -> str:
-    """Return code without comments and layout; as it stands where it is not plain Python."""
+    """Return code without comments and layout; unchanged if it is not plain Python."""
     try:
         return normal_form(ast.parse(source))
     except (SyntaxError, ValueError, RecursionError):
@@ -190,23 +140,23 @@ class Templates(Mapping[str, Template]):
 
     Attributes
     ----------
-    wrong : dict of str to tuple of str
-        Those that cannot be used, and all that is wrong with each.
+    invalid : dict of str to tuple of str
+        The unusable ones, with all problems of each.
     problems : dict of str to str
-        The same in one text.
+        The same, as one text each.
     drafts : dict of str to Template
-        Those that are not made by themselves yet.
+        Those that only `ishtar template test` runs.
     """
 
     def __init__(
         self,
         found: Mapping[str, Template],
-        wrong: Mapping[str, tuple[str, ...]],
+        invalid: Mapping[str, tuple[str, ...]],
         drafts: Mapping[str, Template] | None = None,
     ) -> None:
         self._found = dict(found)
-        self.wrong = dict(wrong)
-        self.problems = {name: "; ".join(texts) for name, texts in wrong.items()}
+        self.invalid = dict(invalid)
+        self.problems = {name: "; ".join(texts) for name, texts in invalid.items()}
         self.drafts = dict(drafts or {})
 
     def __getitem__(self, name: str) -> Template:
@@ -216,7 +166,7 @@ class Templates(Mapping[str, Template]):
             if name in self.drafts:
                 raise TemplateError(
                     f"template {name} is a draft: try it with `ishtar template test {name}`, or "
-                    f"take `draft` off {name}.toml"
+                    f"remove `draft` from {name}.toml"
                 )
             raise NoSuchTemplate(
                 f"no template {name!r}{did_you_mean(name, self._found)} "
@@ -224,8 +174,8 @@ class Templates(Mapping[str, Template]):
             )
         return self._found[name]
 
-    def to_try(self, name: str) -> Template:
-        """Return a template, a draft, too."""
+    def get_or_draft(self, name: str) -> Template:
+        """Return a template or draft."""
         return self.drafts[name] if name in self.drafts else self[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -234,8 +184,8 @@ class Templates(Mapping[str, Template]):
     def __len__(self) -> int:
         return len(self._found)
 
-    def before(self, name: str) -> set[str]:
-        """Return the templates whose scraps one reads, or that lead to such."""
+    def upstream(self, name: str) -> set[str]:
+        """Return the templates whose scraps a template reads, directly or indirectly."""
         found: set[str] = set()
         todo = [name]
         while todo:
@@ -245,14 +195,14 @@ class Templates(Mapping[str, Template]):
             todo += new
         return found
 
-    def following(self, name: str) -> set[str]:
-        """Return the templates that read one's scraps, or those of such."""
-        return {other for other in self._found if name in self.before(other)}
+    def downstream(self, name: str) -> set[str]:
+        """Return the templates that read a template's scraps, directly or indirectly."""
+        return {other for other in self._found if name in self.upstream(other)}
 
     def phases(self) -> list[set[str]]:
-        """Return the templates in groups; each reads scraps of earlier groups, or of its own scope.
+        """Return groups of templates that read scraps of earlier groups or of their own scope.
 
-        So a report of a day that reads those of its shots comes when all of these are there.
+        So a report of a day is made when the reports of all its shots are.
         """
         phase: dict[str, int] = {}
         for template in (t for level in self.levels() for t in level):
@@ -264,7 +214,7 @@ class Templates(Mapping[str, Template]):
         return [{n for n, of in phase.items() if of == k} for k in range(last + 1)]
 
     def levels(self) -> list[list[Template]]:
-        """Return the templates in groups; each reads scraps of earlier groups only."""
+        """Return groups of templates that read scraps of earlier groups only."""
         done: set[str] = set()
         waiting = list(self._found.values())
         levels: list[list[Template]] = []
@@ -277,38 +227,35 @@ class Templates(Mapping[str, Template]):
 
 
 def read_templates(folder: Path) -> Templates:
-    """Read all templates of a folder; those that cannot be used are in ``problems`` by name.
-
-    Whatever is wrong with one, the others are read.
-    """
+    """Read all templates of a folder; ``problems`` has the unusable ones by name."""
     found: dict[str, Template] = {}
-    wrong: dict[str, tuple[str, ...]] = {}
+    invalid: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.ipynb")):
         if path.name.startswith("."):
             continue
         if problem := name_problem(path.stem):
-            # whoever lists it need not be able to write its name
+            # terminals and files that list it may not be able to encode its name
             shown = path.stem if path.stem.isprintable() else ascii(path.stem)[1:-1]
-            wrong[shown] = (f"{shown}.ipynb: {problem}",)
+            invalid[shown] = (f"{shown}.ipynb: {problem}",)
             continue
         try:
             found[path.stem] = read_template(path)
         except TemplateError as error:
-            wrong[path.stem] = error.problems
-        except Exception as error:  # it is somebody's file: no kind of damage may stop the others
-            wrong[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
+            invalid[path.stem] = error.problems
+        except Exception as error:  # no kind of damage to a user's file may affect the others
+            invalid[path.stem] = (f"{path.name}: {type(error).__name__}: {error}",)
     drafts = {name: found.pop(name) for name in list(found) if found[name].draft}
     for template in list(found.values()):
         for other in template.after:
-            if other not in {*found, *wrong, *drafts}:
+            if other not in {*found, *invalid, *drafts}:
                 hint = did_you_mean(other, found)
-                wrong[template.name] = (f"after: no template {other!r}{hint}",)
+                invalid[template.name] = (f"after: no template {other!r}{hint}",)
     for name in _in_cycles(found):
-        wrong[name] = ("after: it waits for itself; break the cycle",)
+        invalid[name] = ("after: it depends on itself; break the cycle",)
     ordered = sorted(
-        (t for t in found.values() if t.name not in wrong), key=lambda t: (t.order, t.name)
+        (t for t in found.values() if t.name not in invalid), key=lambda t: (t.order, t.name)
     )
-    return Templates({t.name: t for t in ordered}, wrong, drafts)
+    return Templates({t.name: t for t in ordered}, invalid, drafts)
 
 
 def _in_cycles(found: Mapping[str, Template]) -> set[str]:

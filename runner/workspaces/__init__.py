@@ -1,1 +1,1 @@
-"""Workspaces: made, and looked at for what may be wrong with them."""
+"""Create workspaces and check them for problems."""

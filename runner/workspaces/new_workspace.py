@@ -1,7 +1,7 @@
-"""Making a workspace: its folders, settings, templates and calibrations to start from.
+"""Create a workspace: folders, settings, first templates and calibrations.
 
-It begins as the reference testbed, or empty: what works for any facility, and nothing that names a
-signal. Templates of the reference testbed can be added one by one.
+It starts as the reference testbed, or empty: with what works for any facility and names no signal.
+Templates of the reference testbed can be added one by one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.errors import NoSuchTemplate, TemplateError
 from runner.settings.bundled import bundled
 
 SETTINGS = """\
-# The settings of this workspace. What is commented out shows the default.
+# The settings of this workspace. Lines commented out show the defaults.
 
 [facility]
 name = {facility}
@@ -24,40 +24,40 @@ name = {facility}
 # jupyterhub = ""              # address of a JupyterHub that sees this workspace
 
 [ingest]
-# shot_pattern = ""            # how a file's name tells its shot, where it is not 01234_Data.tdms
-# shots_per_year = 10000       # where shots count anew each year: 20260042 is shot 42 of 2026
-# settle_s = 2.0               # a file is whole when it has not changed for so long
-# truncated_wait_s = 60.0      # a file that is not whole goes to quarantine after so long
-# timeout_s = 60.0             # a file's conversion may come no further for so long
-# memory_mb = 2000             # and take so much memory
-# keep_incoming = false        # leave files in data/incoming after they were stored and verified
+# shot_pattern = ""            # the shot in a file's name, if that is not like 01234_Data.tdms
+# shots_per_year = 10000       # if shots restart each year: 20260042 is shot 42 of 2026
+# settle_s = 2.0               # a file is complete when it has not changed for this time
+# truncated_wait_s = 60.0      # an incomplete file goes to quarantine after this time
+# timeout_s = 60.0             # longest time without progress in a file's conversion
+# memory_mb = 2000             # and the most memory that it may use
+# keep_incoming = false        # keep files in data/incoming after they are stored and verified
 {generator}
 [run]
 # workers = 0                  # 0: one for each core
-# timeout_s = 300.0            # of a report, where its sidecar gives none
-# output_mb = 50.0             # what a report may print and show
-# memory_mb = 0.0              # what it may take; 0: an equal share of three quarters of all
+# timeout_s = 300.0            # of a report without one in its sidecar
+# output_mb = 50.0             # most output of a report
+# memory_mb = 0.0              # most memory of a report; 0: an equal share of three quarters
 # kernels = "warm"             # or "cold": ordinary ones, slow to start
-# sandbox = "auto"             # or "off": may a report write outside of its own folder?
+# sandbox = "auto"             # or "off": let reports write outside their own folder
 
 # [pool]
 # kind = "local"               # or "inline", or "dask" for workers on other machines
 # scheduler = ""               # of dask, "tcp://host:8786"; empty: a cluster on this machine
 # workers = 0                  # reports at once on that scheduler's workers; 0: one for each
-# root_on_workers = ""         # where they see this workspace; empty: at the same path
+# root_on_workers = ""         # path of this workspace there; empty: the same
 
 [publish]
 # tile_samples = 262144        # how far traces on the site can be zoomed; 0: to single samples
-# keep_tiles_days = 0          # then the finer levels of a shot's traces are let go; 0: never
-# keep_figures_days = 0        # then the figures of its reports are; notebooks and scraps stay
-# parquet_every_s = 600.0      # how old the file of all scraps may get
+# keep_tiles_days = 0          # age to remove finer levels of a shot's traces; 0: never
+# keep_figures_days = 0        # age to remove figures of its reports; notebooks and scraps stay
+# parquet_every_s = 600.0      # largest age of the file of all scraps
 
 [watch]
-# folders = []                 # further folders to watch, network shares too; only read
+# folders = []                 # more folders to watch, network shares too; read only
 # poll_s = 1.0
 # day_summary_at = "21:00"
-# changes_every_s = 10.0       # how often it looks for changed calibrations, templates, shots
-# remake_changed = true        # reports that became stale by that are made anew, last of all
+# changes_every_s = 10.0       # interval of checks for changed calibrations, templates, shots
+# remake_changed = true        # make reports again that became stale by that, last of all
 # metrics = ""                 # "127.0.0.1:9464" for Prometheus, or "file"
 # log = "text"                 # or "json"
 """
@@ -78,18 +78,18 @@ def make_workspace(
     clock_offset_s: float = 0.0,
     tolerance_s: float = 10.0,
 ) -> Workspace:
-    """Make a workspace in ``folder``; files that are there already are left as they are.
+    """Create a workspace in ``folder``; existing files stay as they are.
 
     Parameters
     ----------
     folder : Path
-        Where.
+        The root of the workspace.
     facility : str
-        Its name, at the head of the pages.
+        Name of the facility, at the top of the pages.
     empty : bool
-        Without signals, wiring, devices, machine and templates of the reference testbed.
+        Leave out the signals, wiring, devices, machine and templates of the reference testbed.
     clock_offset_s, tolerance_s : float
-        Of the generator's clock, s; not for an empty one.
+        Offset and tolerance of the generator's clock, s; not for an empty workspace.
     """
     folder.mkdir(parents=True, exist_ok=True)
     generator = GENERATOR.format(offset=clock_offset_s, tolerance=tolerance_s)
@@ -113,9 +113,9 @@ def add_template(workspace: Workspace, name: str) -> Path:
     Raises
     ------
     NoSuchTemplate
-        There is none of this name.
+        No standard template has this name.
     TemplateError
-        The workspace has one of this name.
+        The workspace has a template of this name.
     """
     folders = [bundled("templates_nb"), bundled("empty") / "templates_nb"]
     standard = {path.stem: path for folder in folders for path in sorted(folder.glob("*.ipynb"))}
@@ -126,9 +126,9 @@ def add_template(workspace: Workspace, name: str) -> Path:
         )
     path = workspace.templates / f"{name}.ipynb"
     if path.exists():
-        raise TemplateError(f"{path} is there already: move it away first")
+        raise TemplateError(f"{path} exists already: move it away first")
     path.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".toml", ".ipynb"):  # the notebook last: without it, there is no template
+    for suffix in (".toml", ".ipynb"):  # the notebook last: it makes the template
         source = standard[name].with_suffix(suffix)
         if source.exists():
             shutil.copyfile(source, path.with_suffix(suffix))

@@ -12,7 +12,7 @@ import pytest
 from ishtar.catalogue import CatalogueError
 from ishtar.workspace import Workspace
 from runner import attempts
-from runner.attempts import Attempts, concerns_all
+from runner.attempts import Attempts, affects_all
 from runner.jobs import Done, Job
 from runner.publish.writer import Writer
 from runner.receipts import Receipt, Subject
@@ -21,8 +21,8 @@ from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import submit
 from runner.scheduling.handed_out import HandedOut
 from runner.scheduling.priority_queue import Priority
+from runner.scheduling.retries import MOST_DEATHS
 from runner.scheduling.scheduler import Scheduler
-from runner.scheduling.setbacks import MOST_DEATHS
 from runner.service.publication import Publication
 from runner.staleness.plan import Planned
 
@@ -104,7 +104,7 @@ def test_where_one_thing_can_be_done_again_what_failed_for_the_same_reason_is_tr
     ],
 )
 def test_an_error_of_the_machine_is_told_from_one_of_a_single_thing(error, all_of_them):
-    assert concerns_all(error) is all_of_them
+    assert affects_all(error) is all_of_them
 
 
 # --- planning, noting, publishing --------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_a_plan_that_fails_is_made_again(factory, coordinator, scheduler, monkey
     coordinator.sync_shots()
     due = Failing(error, error, error, then=coordinator.due)
     monkeypatch.setattr(coordinator, "due", due)
-    scheduler.ask([1, 2], Priority.LIVE)
+    scheduler.request_shots([1, 2], Priority.LIVE)
     assert work(scheduler) == {Subject.shot(1), Subject.shot(2)}
     assert not due.errors
 
@@ -156,7 +156,7 @@ def test_a_shot_that_cannot_be_planned_holds_up_no_other(
         return due(selection)
 
     monkeypatch.setattr(coordinator, "due", sometimes)
-    scheduler.ask([1, 2, 3], Priority.LIVE)
+    scheduler.request_shots([1, 2, 3], Priority.LIVE)
     assert work(scheduler) == {Subject.shot(1), Subject.shot(3)}
     assert list(scheduler.due.shots) == [2]
 
@@ -166,7 +166,7 @@ def test_a_report_that_is_made_is_noted_when_the_catalogue_can_be_written_again(
 ):
     note = Failing(CatalogueError("locked"), CatalogueError("locked"), then=coordinator.note_report)
     monkeypatch.setattr(coordinator, "note_report", note)
-    scheduler.ask([1], Priority.LIVE)
+    scheduler.request_shots([1], Priority.LIVE)
     assert work(scheduler) == {Subject.shot(1)}
     assert (note.calls, states(coordinator)) == (3, {"good": "ok"})
 
@@ -177,7 +177,7 @@ def test_a_report_that_cannot_be_made_now_is_made_later(coordinator, scheduler, 
 
     execute = Failing(error, error, then=module.execute)
     monkeypatch.setattr(module, "execute", execute)
-    scheduler.ask([1], Priority.LIVE)
+    scheduler.request_shots([1], Priority.LIVE)
     assert work(scheduler) == {Subject.shot(1)}
     assert (execute.calls, states(coordinator)) == (3, {"good": "ok"})
 
@@ -189,7 +189,7 @@ def test_what_reads_a_report_comes_after_it_however_late_that_is(
 
     factory.template("reads", "x = 1", sidecar="after = ['good']")
     monkeypatch.setattr(module, "execute", Failing(FULL, then=module.execute))
-    scheduler.ask([1], Priority.LIVE)
+    scheduler.request_shots([1], Priority.LIVE)
     work(scheduler)
     assert states(coordinator) == {"good": "ok", "reads": "ok"}
 
@@ -206,7 +206,7 @@ def test_a_report_that_failed_for_want_of_disk_is_made_again(
     full = tmp_path / "full"
     full.touch()
     factory.template("good", FULL_WHILE.format(path=str(full)))
-    scheduler.ask([1], Priority.LIVE)
+    scheduler.request_shots([1], Priority.LIVE)
     assert work(scheduler, 2) == set()
     full.unlink()
     work(scheduler)
@@ -217,7 +217,7 @@ def test_a_report_that_failed_for_want_of_disk_is_made_again(
 @pytest.mark.long
 def test_a_report_that_always_fills_the_disk_fails_in_the_end(factory, coordinator, scheduler):
     factory.template("good", "raise OSError(28, 'No space left on device')")
-    scheduler.ask([1], Priority.LIVE)
+    scheduler.request_shots([1], Priority.LIVE)
     work(scheduler, 60)
     assert states(coordinator) == {"good": "failed"}
 
@@ -225,9 +225,9 @@ def test_a_report_that_always_fills_the_disk_fails_in_the_end(factory, coordinat
 class Told:
     """An observer who hears nothing."""
 
-    class board:
+    class status_writer:
         @staticmethod
-        def tell_now() -> None: ...
+        def update_now() -> None: ...
 
     from contextlib import nullcontext as publishing
 
@@ -243,7 +243,7 @@ def test_pages_that_could_not_be_written_are_written_later(coordinator, monkeypa
         return DONE
 
     monkeypatch.setattr("runner.service.publication.publish_workspace", publish)
-    publication.ask([Subject.shot(1), Subject.shot(2)])
+    publication.request([Subject.shot(1), Subject.shot(2)])
     while publication.due:
         publication.work(busy=False, in_hurry=True)
     assert seen == [[Subject.shot(1), Subject.shot(2)]] * 3
@@ -260,7 +260,7 @@ def test_a_subject_that_cannot_be_published_holds_up_no_other(coordinator, monke
         return DONE
 
     monkeypatch.setattr("runner.service.publication.publish_workspace", publish)
-    publication.ask(map(Subject.shot, (1, 2, 3)))
+    publication.request(map(Subject.shot, (1, 2, 3)))
     publication.work(busy=False, in_hurry=True)
     assert done == {Subject.shot(1), Subject.shot(3)}
     assert publication.due
@@ -293,7 +293,7 @@ def die(workspace: Workspace) -> dict[str, str]:
         patch.setattr("runner.scheduling.scheduler.submit", deadly)
         coordinator.sync_shots()
         scheduler = Scheduler(coordinator, workers=0)
-        scheduler.ask([1], Priority.LIVE)
+        scheduler.request_shots([1], Priority.LIVE)
         with contextlib.suppress(Killed):
             work(scheduler)
         return states(coordinator)
@@ -329,9 +329,9 @@ def test_who_was_made_beside_another_when_the_coordinator_died_is_only_suspected
     second.begin(a)
     third = HandedOut(factory.workspace)
     assert [third.suspect(j).deaths for j in (a, b)] == [1, 0]
-    third.back(a)
+    third.returned(a)
     assert third.suspect(a)
-    third.made(a)
+    third.finished(a)
     third.close()
     assert HandedOut(factory.workspace).suspect(a) is None
 

@@ -50,22 +50,22 @@ def steps(scheduler):
 
 
 def test_a_live_shot_passes_a_backfill_and_brings_all_its_reports(scheduler):
-    scheduler.ask([1, 2, 3], Priority.BACKFILL)
+    scheduler.request_shots([1, 2, 3], Priority.BACKFILL)
     order = []
     for step in steps(scheduler):
         order.append(step)
         if len(order) == 1:
-            scheduler.ask([6], Priority.LIVE)
+            scheduler.request_shots([6], Priority.LIVE)
     assert order[1:3] == [("00006", "one"), ("00006", "two")]
     assert len(order) == len(set(order)) == 8
     assert scheduler.status()["finished"] == {"ok": 8}
 
 
 def test_a_backfill_that_was_stopped_goes_on_with_what_is_missing(scheduler):
-    scheduler.ask([1, 2], Priority.BACKFILL)
+    scheduler.request_shots([1, 2], Priority.BACKFILL)
     first = next(steps(scheduler))
     assert scheduler.finish() == {Subject.parse(first[0])}
-    scheduler.ask([1, 2], Priority.BACKFILL)
+    scheduler.request_shots([1, 2], Priority.BACKFILL)
     assert first not in list(steps(scheduler))
 
 

@@ -175,9 +175,9 @@ def test_a_report_of_all_scraps_is_stale_when_one_arrives_and_not_by_its_own(fac
 
 def test_what_a_template_waits_for_and_what_waits_for_it_is_known_along_the_chain(three):
     templates = read_templates(three.workspace.templates)
-    assert templates.before("third") == {"first", "second"}
-    assert templates.following("first") == {"second", "third"}
-    assert templates.before("alone") == templates.following("alone") == set()
+    assert templates.upstream("third") == {"first", "second"}
+    assert templates.downstream("first") == {"second", "third"}
+    assert templates.upstream("alone") == templates.downstream("alone") == set()
 
 
 class Deadly:

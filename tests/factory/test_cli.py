@@ -120,7 +120,7 @@ def test_a_fork_has_its_parameters_and_origin_and_runs_as_it_is(factory, call, t
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     code, _, err = call("fork", "1", "probe", "-o", target)
     assert code == 2
-    assert "there already" in err
+    assert "exists already" in err
 
 
 def test_a_rerun_lies_beside_the_official_report(factory, call):

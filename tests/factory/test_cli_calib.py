@@ -120,8 +120,8 @@ def test_a_tag_shows_what_was_known_then(tagged, calib):
     code, out, _ = calib("diff", "v1")
     assert code == 0
     assert out.startswith("calibration langmuir_1, shots 2…: v1: y = gain · x (gain = -0.5) → v2")
-    assert calib("diff", "v1", "HEAD")[1].startswith("nothing")
-    assert calib("diff", 1, 2, "--calib", "v1")[1].startswith("nothing")
+    assert calib("diff", "v1", "HEAD")[1].startswith("no difference")
+    assert calib("diff", 1, 2, "--calib", "v1")[1].startswith("no difference")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_tag_shows_what_was_known_then(tagged, calib):
         (["show", "--shot", "1"], "--shot needs a NAME"),
         (["show", "Lang_I", "--calib", "v2"], "newest tags are v1"),
         (["diff", "1", "v1"], "a shot and a revision"),
-        (["diff", "v1", "now", "--calib", "v1"], "are given already"),
+        (["diff", "v1", "now", "--calib", "v1"], "needs two shots"),
         (["diff", "--", "--output=x"], "no tag or commit '--output=x'"),
         (["certify", "langmuir_1", "--from", "2", "--gain", "1"], "--reference"),
         (["certify", "langmuir_1", "--from", "2", "--reference", "x"], "give the numbers once"),
@@ -141,7 +141,7 @@ def test_a_tag_shows_what_was_known_then(tagged, calib):
         (["certify", "langmuir_1", "--from", "x", *GAIN], "not a valid integer"),
         (
             ["certify", "gauge_1", "--from", "2", "--reference", "x", "--transform", "gain 3"],
-            "is not a table",
+            "is not a TOML table",
         ),
         (["wire", "Lang_J", "--from", "2"], "did you mean 'Lang_I'"),
     ],

@@ -26,10 +26,10 @@ from runner.receipts import RECEIPT, Receipt, Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.cluster import connection
 from runner.scheduling.cluster.cluster_pool import open_cluster
-from runner.scheduling.cluster.cluster_worker import Home, check
+from runner.scheduling.cluster.cluster_worker import WorkspaceLocation, check
 from runner.scheduling.cluster.connection import Connection
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import given_up
+from runner.scheduling.dispatch import make_failed_report
 from runner.settings.file import PoolSettings, read_settings
 from tests.factory.warm_fakes import alive, soon
 
@@ -122,7 +122,7 @@ def test_a_job_that_ends_every_worker_becomes_a_failed_report_and_is_not_tried_a
         pool.submit(os._exit, 3).result()
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
-        done = given_up(job(factory, "deadly"), lost.value)
+        done = make_failed_report(job(factory, "deadly"), lost.value)
         coordinator.note_report(done)
         assert (done.receipt.state, done.receipt.reason) == ("failed", str(lost.value))
         assert coordinator.plan() == []
@@ -184,7 +184,7 @@ def test_a_scheduler_that_is_lost_is_told_and_found_again_where_its_file_says(
                 time.sleep(0.5)  # on its way, as there is no worker
                 assert not future.done()
                 process.kill()
-                with pytest.raises(ClusterError, match="what was done is noted"):
+                with pytest.raises(ClusterError, match="finished ones are noted"):
                     future.result(120)
             file.unlink()
 
@@ -192,7 +192,7 @@ def test_a_scheduler_that_is_lost_is_told_and_found_again_where_its_file_says(
 def test_a_scheduler_that_does_not_answer_is_asked_again_after_a_while_only(monkeypatch):
     monkeypatch.setattr(connection, "CONNECT_S", 0.2)
     way = Connection("tcp://127.0.0.1:9")
-    with pytest.raises(ClusterError, match=r"does not answer .*correct scheduler under"):
+    with pytest.raises(ClusterError, match=r"does not answer .*correct scheduler in"):
         way.client()
     monkeypatch.setattr(connection, "CONNECT_S", 60.0)
     with pytest.raises(ClusterError, match="does not answer"):
@@ -248,18 +248,18 @@ def test_a_worker_that_does_not_see_the_workspace_says_so_and_what_to_set(factor
 def test_a_worker_that_sees_another_workspace_is_not_used(tmp_path):
     for name in ("here", "there"):
         (tmp_path / name / "data").mkdir(parents=True)
-    Home.of(tmp_path / "there")
-    home = Home.of(tmp_path / "here", str(tmp_path / "there"))
+    WorkspaceLocation.of(tmp_path / "there")
+    home = WorkspaceLocation.of(tmp_path / "here", str(tmp_path / "there"))
     with pytest.raises(ClusterError, match="sees another workspace"):
         check(home, "tcp://node1:1234", 1)
-    check(Home.of(tmp_path / "here"), "tcp://node1:1234", 1)
-    assert Home.of(tmp_path / "here").token == home.token
+    check(WorkspaceLocation.of(tmp_path / "here"), "tcp://node1:1234", 1)
+    assert WorkspaceLocation.of(tmp_path / "here").token == home.token
 
 
 def test_a_worker_of_another_version_or_with_threads_is_not_used(tmp_path):
     (tmp_path / "data").mkdir()
-    home = Home.of(tmp_path)
-    with pytest.raises(ClusterError, match=r"ishtar 0\.0\.0.*let them use the same"):
+    home = WorkspaceLocation.of(tmp_path)
+    with pytest.raises(ClusterError, match=r"ishtar 0\.0\.0.*install the same on both"):
         check(replace(home, version="ishtar 0.0.0, Python 3.11.0"), "tcp://node1:1234", 1)
     with pytest.raises(ClusterError, match=r"takes 4 jobs at once.*--nthreads 1"):
         check(home, "tcp://node1:1234", 4)
@@ -276,7 +276,7 @@ def test_without_dask_the_extra_is_named(monkeypatch):
     [
         ('kind = "slurm"', "must be one of local, inline, dask"),
         ('scheduler = "tcp://a:1"', "needs kind = 'dask'"),
-        ('kind = "dask"\nworkers = 4', "none is named"),
+        ('kind = "dask"\nworkers = 4', "need a scheduler"),
         ('kind = "dask"\nscheduler = "a"\nroot_on_workers = "x"', "must begin with /"),
         ('kind = "dask"\nscheduler = "a"\nworkers = -1', "must not be negative"),
     ],

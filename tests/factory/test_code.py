@@ -15,7 +15,7 @@ import pytest
 from ishtar.lineage.normal_form import normal_form, without_docstrings
 from ishtar.lineage.record import RAN, Input, digest
 from runner.execution import library_code as code
-from runner.execution.library_code import ALL, CHANGING, Library, code_input, installed_at
+from runner.execution.library_code import ALL, CHANGING, Library, code_input, library_folder
 from runner.receipts import Receipt
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
@@ -95,7 +95,7 @@ def library(tmp_path):
 def counted(library, *names, at_import=()):
     records = [Input(kind=RAN, name=name) for name in names]
     records += [Input(kind=RAN, name=name, subject=subject) for name, subject in at_import]
-    found = library.counted(records)
+    found = library.dependencies(records)
     return {f"{m}:{u}" for m, us in found.items() for u in us}
 
 
@@ -156,7 +156,7 @@ def test_a_notebook_that_runs_nothing_of_the_library_depends_on_nothing_of_it(li
 
 
 def digests(library, *names, before=None):
-    ran = (before or library).counted([Input(kind=RAN, name=n) for n in names])
+    ran = (before or library).dependencies([Input(kind=RAN, name=n) for n in names])
     return library.digests(ran)
 
 
@@ -422,7 +422,7 @@ def test_a_change_makes_exactly_those_stale_that_ran_it_however_they_called_it(
     )
     assert f'\nkernels = "{kernels}"' in settings.read_text()
     root = tmp_path / "copy" / "ishtar"
-    shutil.copytree(installed_at(), root, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(library_folder(), root, ignore=shutil.ignore_patterns("__pycache__"))
     with Coordinator(factory.workspace) as coordinator:
         coordinator.sync_shots()
         for done in run_batch(coordinator, workers=1):
@@ -431,7 +431,7 @@ def test_a_change_makes_exactly_those_stale_that_ran_it_however_they_called_it(
             assert receipt.state == "ok", receipt.reason
             assert unit in receipt.ran.get(module, [""]), receipt.template
         assert coordinator.plan() == []
-        monkeypatch.setattr(code, "installed_at", lambda: root)
+        monkeypatch.setattr(code, "library_folder", lambda: root)
         assert coordinator.plan() == []
         for name, (_, unit) in ways.items():
             if not unit:

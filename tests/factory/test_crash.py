@@ -19,8 +19,8 @@ from runner.kernel.warm.folders import private_folder, remove_abandoned
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.dispatch import job_of, submit
 from runner.scheduling.priority_queue import Priority
+from runner.scheduling.retries import MOST_ROUNDS
 from runner.scheduling.scheduler import Scheduler
-from runner.scheduling.setbacks import MOST_ROUNDS
 from runner.staleness.plan import Planned
 from tests.crash.checks import problems
 from tests.crash.harness import TARGETS, scene
@@ -73,7 +73,7 @@ def made_by_a_scheduler(coordinator: Coordinator, **kinds: object) -> list[tuple
     """Let a scheduler make what is due for shot 1; return what it made, and how it went."""
     events: list[Event] = []
     with Scheduler(coordinator, listener=events.append, **kinds) as scheduler:  # type: ignore[arg-type]
-        scheduler.ask([1], Priority.LIVE)
+        scheduler.request_shots([1], Priority.LIVE)
         while scheduler.busy:
             scheduler.hand_out()
             scheduler.collect()
@@ -112,7 +112,7 @@ def test_a_template_that_is_taken_away_while_its_report_is_left_for_later_can_co
     template = factory.template("unlucky", KILLED.format(path=str(path), times=3))
     whole = template.read_text()
     with Scheduler(coordinator, workers=0) as scheduler:
-        scheduler.ask([1], Priority.LIVE)
+        scheduler.request_shots([1], Priority.LIVE)
         scheduler.hand_out()
         scheduler.collect()  # it is left for later
         template.unlink()
@@ -120,7 +120,7 @@ def test_a_template_that_is_taken_away_while_its_report_is_left_for_later_can_co
             scheduler.hand_out()
             scheduler.collect()
         template.write_text(whole)
-        scheduler.ask([1], Priority.LIVE)
+        scheduler.request_shots([1], Priority.LIVE)
         while scheduler.busy:
             scheduler.hand_out()
             scheduler.collect()

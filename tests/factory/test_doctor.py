@@ -69,9 +69,9 @@ def test_a_fresh_workspace_is_ok_and_says_what_is_not_there_yet(
     assert "wrong" not in out.replace("nothing is wrong", "")
     assert out.splitlines()[-1] == "ok: nothing is wrong"
     found = {r["check"]: r["found"] for r in json.loads(call("--json")[1])}
-    assert found["catalogue"] == "none yet: it comes with the first shot"
+    assert found["catalogue"] == "none yet: created with the first shot"
     assert found["site"] == "none yet: `ishtar publish` builds it"
-    assert found["service"] == "none runs: `ishtar watch` is one"
+    assert found["service"] == "not running: start `ishtar watch`"
     assert found["quarantine"] == "empty"
 
 
@@ -92,7 +92,7 @@ def test_a_folder_without_any_template_or_signal_is_ok(fresh, call):
     (fresh.calibrations / "signals.toml").unlink()
     code, out = call("--json")
     assert (code, faults(out)) == (0, {})
-    assert "`ishtar template new NAME` begins one" in out
+    assert "`ishtar template new NAME` writes one" in out
 
 
 def test_a_file_that_waits_is_no_fault(fresh, call):
@@ -100,7 +100,7 @@ def test_a_file_that_waits_is_no_fault(fresh, call):
     (fresh.incoming / ".hidden").write_text("x")
     code, out = call()
     assert code == 0
-    assert "1 file waiting: `ishtar watch` takes what is there" in out
+    assert "1 file waiting: `ishtar watch` ingests them" in out
 
 
 # --- something is wrong
@@ -163,25 +163,25 @@ def shots_without_catalogue(ws: Workspace) -> None:
         (lambda ws: (ws.root / "ishtar.toml").write_bytes(b"\xff"), "workspace", ["utf-8"]),
         (toml("[ingest]\nsetle_s = 1"), "settings", ["did you mean 'settle_s'"]),
         (toml("[ingest]\nsettle_s = 'x'"), "settings", ["has the wrong type"]),
-        (toml("[ingest]\ntimezone = 'Mars/X'"), "settings", ["'Mars/X' is no zone"]),
+        (toml("[ingest]\ntimezone = 'Mars/X'"), "settings", ["'Mars/X' is not a time zone"]),
         (toml("[watch]\nday_summary_at = '25:00'"), "settings", ["write it as 21:00"]),
-        (toml("[facility]\nlogo = 'no.png'"), "settings", ["there is no no.png"]),
+        (toml("[facility]\nlogo = 'no.png'"), "settings", ["no.png is not in the workspace"]),
         (toml("[ingest]\nconverters = ['nope:X']"), "settings", ["'nope:X' cannot be loaded"]),
-        (broken_converter, "settings", ["ZeroDivisionError", "our:Scope", "mend its module"]),
+        (broken_converter, "settings", ["ZeroDivisionError", "our:Scope", "fix its module"]),
         (toml("[watch]\nfolders = ['/no/share']"), "folders", ["/no/share", "mount the share"]),
-        (link_to_nowhere, "folders", ["data is a link that leads nowhere"]),
-        (a_file_in_place_of_reports, "folders", ["reports is no folder"]),
+        (link_to_nowhere, "folders", ["data is a broken link"]),
+        (a_file_in_place_of_reports, "folders", ["reports is not a folder"]),
         pytest.param(
             nowhere_to_write,
             "folders",
-            ["reports cannot be written", "owner or mode"],
+            ["reports is not writable", "owner or mode"],
             marks=pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc"),
         ),
-        (lambda ws: shutil.rmtree(ws.calibrations), "calibrations", ["is not there", "restore"]),
+        (lambda ws: shutil.rmtree(ws.calibrations), "calibrations", ["does not exist", "restore"]),
         (many_bad_texts, "calibrations", ["d0.toml", "and 2 more", "`ishtar calib check`"]),
-        (lambda ws: shutil.rmtree(ws.templates), "templates", ["is not there", "template new"]),
+        (lambda ws: shutil.rmtree(ws.templates), "templates", ["does not exist", "template new"]),
         (two_bad_templates, "templates", ["broken cannot be used", "channels: needs 'RF_Q'"]),
-        (in_quarantine, "quarantine", ["1 file in", "x.tdms: it ends early", "correct the cause"]),
+        (in_quarantine, "quarantine", ["1 file in", "x.tdms: it ends early", "fix the cause"]),
         (garbage_catalogue, "catalogue", ["not a database", "`ishtar rebuild`"]),
         (shots_without_catalogue, "catalogue", ["1 shot", "`ishtar rebuild`"]),
     ],
@@ -211,7 +211,7 @@ def test_the_variable_that_names_the_workspace_is_told(fresh, tmp_path, monkeypa
     monkeypatch.setenv("ISHTAR_WORKSPACE", str(fresh.root))
     code, out = call()
     assert code == 0
-    assert "named by ISHTAR_WORKSPACE" in out
+    assert "from ISHTAR_WORKSPACE" in out
 
 
 def test_a_disk_that_is_nearly_full_is_told(fresh, monkeypatch, call):
@@ -226,13 +226,13 @@ def test_a_disk_without_room_for_more_files_is_told(fresh, monkeypatch, call):
     real = os.statvfs(fresh.root)
     full = os.statvfs_result((*tuple(real)[:5], 10**6, 12, 12, *tuple(real)[8:]))
     monkeypatch.setattr(os, "statvfs", lambda path: full)
-    assert "room for 12 more files" in faults(call("--json")[1])["disk"]
+    assert "space for 12 more files" in faults(call("--json")[1])["disk"]
 
 
 def test_a_service_that_was_killed_is_told(fresh, monkeypatch, call):
-    from runner.monitoring.status import Board, read_status
+    from runner.monitoring.status import StatusWriter, read_status
 
-    with Board(fresh, "watch"):
+    with StatusWriter(fresh, "watch"):
         pass
     told = json.loads((fresh.root / "data/status.json").read_text())
     told |= {"ended": None, "process": 2**22 + 1}  # no process has this number
@@ -248,7 +248,7 @@ def test_one_look_that_fails_leaves_the_others(fresh, monkeypatch, call):
     monkeypatch.setattr(doctor, "check_folder", broken)
     code, out = call("--json")
     assert code == 1
-    assert faults(out) == {"calibrations": "cannot be looked at (RuntimeError: who knows why)"}
+    assert faults(out) == {"calibrations": "cannot be checked (RuntimeError: who knows why)"}
     assert len(json.loads(out)) == 13
 
 
@@ -264,5 +264,5 @@ def test_an_installation_without_a_kernel_is_told(fresh, monkeypatch, call):
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     code, out = call("--json")
     assert code == 1
-    assert "no kernel can be started" in faults(out)["kernel"]
+    assert "cannot start a kernel" in faults(out)["kernel"]
     assert "install the package again" in faults(out)["kernel"]

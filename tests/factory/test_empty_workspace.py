@@ -203,7 +203,7 @@ def test_a_standard_template_is_added_on_demand_and_says_what_it_lacks(empty, ca
     before = (empty.templates / "langmuir.ipynb").read_bytes()
     code, _, err = call("template", "add", "langmuir")
     assert code == 1
-    assert "is there already" in err
+    assert "exists already" in err
     assert (empty.templates / "langmuir.ipynb").read_bytes() == before
     code, _, err = call("template", "add", "langmiur")
     assert code == 2

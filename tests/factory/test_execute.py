@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from runner.receipts import Receipt
-from runner.staleness.integrity import damage_within
+from runner.staleness.integrity import report_damage
 from tests.factory.warm_fakes import alive, soon
 
 pytestmark = pytest.mark.whole
@@ -86,7 +86,7 @@ def test_a_report_that_glued_anything_is_as_it_was(factory):
     )
     done = factory.run("glues")
     assert done.receipt.state == "ok"
-    assert damage_within(factory.workspace.reports / done.folder) == ""
+    assert report_damage(factory.workspace.reports / done.folder) == ""
 
 
 def test_scrapbook_reads_what_was_glued(factory):

@@ -194,7 +194,7 @@ def test_verify_names_what_rebuild_puts_right(factory, call, day):
         "data/days/2026-11-22/shots/00001.json",
         f"data/days/2026-11-22/{NAME}",
     }
-    assert "`ishtar rebuild` puts it right" in told[f"data/days/2026-11-22/{NAME}"]
+    assert "`ishtar rebuild` corrects it" in told[f"data/days/2026-11-22/{NAME}"]
     assert first(factory, 7) == 1.0
     assert call("rebuild")[0] == 0
     assert first(factory, 7) == 0.5

@@ -112,7 +112,10 @@ def test_a_report_that_removes_its_folder_has_failed(factory, folder):
     remove = f"import os, shutil\nshutil.rmtree(os.path.abspath({folder!r}), ignore_errors=True)"
     factory.template("removes", "print('before')", remove)
     done = factory.run("removes", sandbox="off")
-    assert (done.receipt.state, "removed the folder" in done.receipt.reason) == ("failed", True)
+    assert (done.receipt.state, "removed its working folder" in done.receipt.reason) == (
+        "failed",
+        True,
+    )
     assert "before" in texts(factory.notebook(done))
     assert not list(factory.workspace.reports.glob(".tmp*"))
 

@@ -115,7 +115,7 @@ def test_the_service_fills_the_metrics(factory):
     with ServiceObserver(factory.workspace, "127.0.0.1:0") as observer:
         factory.template("short", "a = 1")
         done = factory.run("short", kernels="cold")
-        observer.reported(done)
+        observer.report_made(done)
         source = Path("00002_Data.tdms")
         observer.ingested(Outcome(status="stored", source=source, shots=[2], seconds=0.3))
         observer.new_shot()
@@ -125,8 +125,8 @@ def test_the_service_fills_the_metrics(factory):
         observer.ingested(Outcome(status="quarantined", source=Path("x")))
         with observer.publishing():
             pass
-        observer.looked(DESK, {})
-        with urllib.request.urlopen(observer.board.holder.metrics, timeout=120) as answer:
+        observer.poll_done(DESK, {})
+        with urllib.request.urlopen(observer.status_writer.holder.metrics, timeout=120) as answer:
             found = samples(answer.read().decode())
     assert found["ishtar_reports_total", 'state="ok",template="short"'] == 1
     assert found["ishtar_report_duration_seconds_sum", 'template="short"'] == pytest.approx(
@@ -143,7 +143,7 @@ def test_the_service_fills_the_metrics(factory):
 
 def test_metrics_can_be_a_file_for_the_node_exporter(factory):
     with ServiceObserver(factory.workspace, "file") as observer:
-        observer.looked(DESK, {})
+        observer.poll_done(DESK, {})
     path = factory.workspace.root / "data" / "metrics.prom"
     assert samples(path.read_text())["ishtar_shots_to_plan", ""] == 3
 
@@ -152,9 +152,9 @@ def test_a_port_that_is_taken_is_said_and_the_service_goes_on(factory, caplog):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         with ServiceObserver(factory.workspace, where) as observer:
-            observer.looked(DESK, {})
-            assert observer.board.holder.metrics == ""
-    assert f"no metrics at {where}" in caplog.text
+            observer.poll_done(DESK, {})
+            assert observer.status_writer.holder.metrics == ""
+    assert f"cannot serve metrics at {where}" in caplog.text
     assert "change [watch] metrics" in caplog.text
 
 

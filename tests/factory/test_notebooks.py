@@ -16,7 +16,7 @@ from runner.execution.notebooks import read_scraps, scraps_in, write
 from runner.receipts import Scrap
 from runner.render.images import draw_thumbnail
 from runner.render.notebook import render_report, write_plainly
-from runner.render.prefetch import Ahead
+from runner.render.prefetch import ThumbnailPrefetch
 
 
 def glued(name: str, data: object, encoder: str = "json"):
@@ -104,7 +104,7 @@ def test_a_notebook_is_written_as_jupyter_does(tmp_path):
 def test_a_page_is_the_same_whether_its_picture_was_drawn_ahead_or_not(tmp_path, early):
     cells = [shown(picture(), picture(color="red"))]
     (tmp_path / "report.ipynb").write_text(json.dumps(new_notebook(cells=cells)))
-    ahead = Ahead()
+    ahead = ThumbnailPrefetch()
     if early:
         ahead.cell(cells[0])
     render_report(
@@ -121,7 +121,7 @@ def test_a_page_is_the_same_whether_its_picture_was_drawn_ahead_or_not(tmp_path,
 
 def test_pictures_that_cannot_be_drawn_small_are_no_trouble_and_no_thread_stays():
     before = threading.active_count()
-    ahead = Ahead()
+    ahead = ThumbnailPrefetch()
     broken = new_output("display_data", data={"image/png": "no base64!", "text/plain": "x"})
     ahead.cell(new_code_cell("", outputs=[broken]))
     ahead.cell(shown(picture()[:60]))

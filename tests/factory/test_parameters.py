@@ -188,7 +188,7 @@ def test_two_that_do_not_stand_to_each_other_as_they_must_are_refused(given, tol
 @pytest.mark.parametrize(
     ("cell", "told"),
     [
-        ("a: int = 1  # x, < b", "a is to be below 'b', which is no parameter"),
+        ("a: int = 1  # x, < b", "a must be below 'b', which is not a parameter"),
         ("a: int = 2  # x, < b\nb: int = 1", "a = 2 must be below b = 1"),
     ],
 )

@@ -68,7 +68,7 @@ def code_of(template):
     library = code.library()
     calls = re.findall(r"^(?:ishtar\.)?(\w+)\(\)$", "\n".join(template.code), re.MULTILINE)
     records = [Input(kind=RAN, name=f"{HOMES[call]}:{call}") for call in calls if call in HOMES]
-    ran = library.counted(records)
+    ran = library.dependencies(records)
     return ran, library.digests(ran)
 
 
@@ -375,7 +375,7 @@ def library(tmp_path, monkeypatch):
     """Give a function that puts other source in the place of the library."""
     root = tmp_path / "library" / "ishtar"
     root.mkdir(parents=True)
-    monkeypatch.setattr(code, "installed_at", lambda: root)
+    monkeypatch.setattr(code, "library_folder", lambda: root)
 
     def put(**changed):
         for name, source in (LIBRARY | changed).items():
@@ -429,5 +429,5 @@ def test_subjects_are_their_folders():
         assert Subject.parse(subject.key) == subject
     assert Subject.shot(7).key == "00007"
     assert Subject.shot(123456).key == "123456"
-    with pytest.raises(ValueError, match="names no"):
+    with pytest.raises(ValueError, match="is not the name"):
         Subject.parse("../etc")

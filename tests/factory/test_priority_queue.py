@@ -46,7 +46,7 @@ def test_what_is_withdrawn_is_not_handed_out():
     waiting = PriorityQueue()
     waiting.put(planned(1), Priority.LIVE)
     waiting.put(planned(2), Priority.LIVE)
-    waiting.drop(Subject.shot(1), "overview")
+    waiting.remove(Subject.shot(1), "overview")
     assert drained(waiting) == [(2, Priority.LIVE)]
     assert waiting.take() is None
 
@@ -87,7 +87,7 @@ def test_a_subject_keeps_its_turn_until_it_leaves():
     assert waiting.take()[0].subject == Subject.shot(1)
     waiting.put(planned(1, "next"), Priority.LIVE)
     assert waiting.take()[0].template == "next"
-    waiting.leave(Subject.shot(1))
+    waiting.release_turn(Subject.shot(1))
     waiting.put(planned(1, "later"), Priority.LIVE)
     assert line(waiting) == [(2, "overview"), (1, "later")]
 
@@ -96,7 +96,7 @@ def test_a_subject_of_which_something_waits_cannot_leave():
     waiting = PriorityQueue()
     waiting.put(planned(1), Priority.LIVE)
     waiting.put(planned(2), Priority.LIVE)
-    waiting.leave(Subject.shot(1))
+    waiting.release_turn(Subject.shot(1))
     waiting.put(planned(1, "b"), Priority.LIVE)
     assert line(waiting) == [(1, "overview"), (1, "b"), (2, "overview")]
 
@@ -106,10 +106,10 @@ def test_what_is_put_again_or_dropped_twice_counts_once():
     waiting = PriorityQueue()
     for priority in (Priority.BACKFILL, Priority.BACKFILL, Priority.LIVE):
         waiting.put(planned(1), priority)
-    waiting.drop(Subject.shot(9), "overview")
+    waiting.remove(Subject.shot(9), "overview")
     assert waiting.take() == (planned(1), Priority.LIVE)
-    waiting.drop(Subject.shot(1), "overview")
-    waiting.leave(Subject.shot(1))
+    waiting.remove(Subject.shot(1), "overview")
+    waiting.release_turn(Subject.shot(1))
     waiting.put(planned(2), Priority.LIVE)
     waiting.put(planned(1), Priority.LIVE)
     assert line(waiting) == [(2, "overview"), (1, "overview")]

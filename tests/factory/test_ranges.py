@@ -11,7 +11,7 @@ import pytest
 from ishtar.query.shot_numbers import BadShotSelection
 from runner.errors import ParameterError
 from runner.receipts import Subject
-from runner.templates.ranges import holds_any, range_of
+from runner.templates.ranges import contains_any, range_of
 
 pytestmark = pytest.mark.whole
 
@@ -40,8 +40,8 @@ def planned(call, *arguments):
 def test_a_range_is_taken_as_it_is_written_so_that_later_shots_belong_to_it():
     assert range_of("1..12", [3, 4], "profile") == Subject.range(1, 12)
     assert range_of(" 3..3 ", [3, 4], "profile") == Subject.range(3, 3)
-    assert holds_any(Subject.range(1, 12), [40, 12])
-    assert not holds_any(Subject.range(1, 12), [13])
+    assert contains_any(Subject.range(1, 12), [40, 12])
+    assert not contains_any(Subject.range(1, 12), [13])
 
 
 @pytest.mark.parametrize("text", ["3", "3,4", "latest", "3..4,4"])

@@ -103,7 +103,7 @@ def test_a_fork_and_a_table_need_none_either(read_only, tmp_path):
 def test_who_may_not_write_is_told_so(read_only, words):
     done = ask(read_only, *words)
     assert done.returncode == 1
-    assert "you may not write there" in done.stderr
+    assert "you have no write permission" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -9,7 +9,7 @@ import pytest
 from runner.jobs import Selection
 from runner.receipts import Subject
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.ready_queue import Order, ReadyQueue
+from runner.scheduling.ready_queue import ReadyQueue, SchedulerOptions
 from runner.settings.file import Settings
 from runner.staleness.plan import Planned
 
@@ -29,10 +29,10 @@ class Templates(dict):
         scopes = {"summary": "day"}
         super().__init__({n: template(scopes.get(n, "shot")) for n in names})
 
-    def before(self, name: str) -> set[str]:
+    def upstream(self, name: str) -> set[str]:
         return {"second": {"first"}, "third": {"first", "second"}}.get(name, set())
 
-    def following(self, name: str) -> set[str]:
+    def downstream(self, name: str) -> set[str]:
         return {"first": {"second", "third", "summary"}, "second": {"third"}}.get(name, set())
 
 
@@ -59,7 +59,7 @@ def events() -> list:
 
 @pytest.fixture
 def ready_queue(events) -> ReadyQueue:
-    return ReadyQueue(Coordinator(), Order(), events.append)
+    return ReadyQueue(Coordinator(), SchedulerOptions(), events.append)
 
 
 def planned(subject: Subject, template: str) -> Planned:
@@ -68,7 +68,7 @@ def planned(subject: Subject, template: str) -> Planned:
 
 def line(ready_queue: ReadyQueue) -> list[tuple[str, str]]:
     found = []
-    while (taken := ready_queue.waiting.take()) is not None:
+    while (taken := ready_queue.queue.take()) is not None:
         found.append((taken[0].subject.key, taken[0].template))
     return found
 
@@ -87,25 +87,29 @@ def test_only_what_waits_for_no_other_is_put_in_line(ready_queue):
 
 @pytest.mark.parametrize("where", ["at work", "waiting", "planned"])
 def test_a_report_waits_for_one_that_is_anywhere_on_its_way(ready_queue, where):
-    plan, at_work = [planned(ONE, "second")], set()
+    plan, in_progress = [planned(ONE, "second")], set()
     if where == "at work":
-        at_work = {(ONE, "first")}
+        in_progress = {(ONE, "first")}
     elif where == "waiting":
-        ready_queue.waiting.put(planned(ONE, "first"), Priority.LIVE)
+        ready_queue.queue.put(planned(ONE, "first"), Priority.LIVE)
     else:
         plan.append(planned(ONE, "first"))
-    ready_queue.add(plan, Priority.LIVE, at_work)
-    assert (ONE, "second") not in ready_queue.waiting
+    ready_queue.add(plan, Priority.LIVE, in_progress)
+    assert (ONE, "second") not in ready_queue.queue
     ready_queue.add([planned(TWO, "second")], Priority.LIVE, {(ONE, "first")})
-    assert (TWO, "second") in ready_queue.waiting
+    assert (TWO, "second") in ready_queue.queue
 
 
 def test_what_is_at_work_or_refused_is_not_put_in_line(ready_queue, events):
     ready_queue.refused.add((ONE, "slow"))
-    at_work = {(ONE, "quick")}
-    ready_queue.add([planned(ONE, n) for n in ("quick", "slow", "first")], Priority.LIVE, at_work)
-    assert list(ready_queue.waiting) == [(ONE, "first")]
-    known = [ready_queue.knows((ONE, n), at_work) for n in ("quick", "slow", "first", "third")]
+    in_progress = {(ONE, "quick")}
+    ready_queue.add(
+        [planned(ONE, n) for n in ("quick", "slow", "first")], Priority.LIVE, in_progress
+    )
+    assert list(ready_queue.queue) == [(ONE, "first")]
+    known = [
+        ready_queue.contains((ONE, n), in_progress) for n in ("quick", "slow", "first", "third")
+    ]
     assert known == [True, True, True, False]
     assert [event.job.template for event in events] == ["first"]
 
@@ -117,22 +121,22 @@ def test_the_listener_hears_of_each_once_and_how_many_there_are(ready_queue, eve
         ("planned", "quick", 1),
         ("planned", "slow", 2),
     ]
-    ready_queue.tell_done(events[0].job, None)
-    ready_queue.tell_done(events[1].job, None)
+    ready_queue.notify_done(events[0].job, None)
+    ready_queue.notify_done(events[1].job, None)
     assert [(e.kind, e.index, e.total) for e in events[2:]] == [("done", 1, 2), ("done", 2, 2)]
 
 
 def test_without_a_listener_nobody_is_told():
-    ready_queue = ReadyQueue(Coordinator(), Order())
+    ready_queue = ReadyQueue(Coordinator(), SchedulerOptions())
     ready_queue.add([planned(ONE, "quick")], Priority.LIVE, ())
-    ready_queue.tell_done(SimpleNamespace(subject=ONE, template="quick"), None)
-    assert len(ready_queue.waiting) == 1
+    ready_queue.notify_done(SimpleNamespace(subject=ONE, template="quick"), None)
+    assert len(ready_queue.queue) == 1
 
 
 def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_scope(ready_queue):
     coordinator = ready_queue._coordinator
     coordinator.plan = [planned(ONE, "second"), planned(TWO, "second")]
-    ready_queue.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
+    ready_queue.add_downstream(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
     assert coordinator.asked == [Selection(shots=[1], names={"second", "third"}, ranges=[])]
     assert line(ready_queue) == [("00001", "second")]
 
@@ -149,7 +153,7 @@ def test_what_follows_of_a_day_or_a_range_is_planned_of_it(
 ):
     scopes = dict.fromkeys(Templates(), template(subject.scope))
     monkeypatch.setattr(Templates, "__getitem__", lambda self, name: scopes[name])
-    ready_queue.add_following(
+    ready_queue.add_downstream(
         SimpleNamespace(subject=subject, template="second"), Priority.LIVE, ()
     )
     (found,) = ready_queue._coordinator.asked
@@ -161,18 +165,22 @@ def test_what_follows_of_a_day_or_a_range_is_planned_of_it(
 )
 def test_only_templates_that_count_follow(ready_queue, names, asked):
     ready_queue.names = names
-    ready_queue.add_following(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
+    ready_queue.add_downstream(SimpleNamespace(subject=ONE, template="first"), Priority.LIVE, ())
     assert [a.names for a in ready_queue._coordinator.asked] == asked
 
 
 def test_a_subject_gives_up_its_turn_when_nothing_of_it_is_at_work(ready_queue):
     done = SimpleNamespace(subject=ONE, template="quick")
     both = {(ONE, "slow"), (TWO, "slow")}
-    for at_work, first in ((both, "00001"), ({(ONE, "slow")}, "00001"), ({(TWO, "slow")}, "00002")):
+    for in_progress, first in (
+        (both, "00001"),
+        ({(ONE, "slow")}, "00001"),
+        ({(TWO, "slow")}, "00002"),
+    ):
         ready_queue.add([planned(ONE, "quick"), planned(TWO, "quick")], Priority.LIVE, ())
-        assert ready_queue.waiting.take()[0].subject == ONE
-        ready_queue.add_following(done, Priority.LIVE, at_work)
+        assert ready_queue.queue.take()[0].subject == ONE
+        ready_queue.add_downstream(done, Priority.LIVE, in_progress)
         ready_queue.add([planned(ONE, "first")], Priority.LIVE, ())
         assert line(ready_queue)[0][0] == first
         for subject in (ONE, TWO):
-            ready_queue.waiting.leave(subject)
+            ready_queue.queue.release_turn(subject)

@@ -10,7 +10,7 @@ import pytest
 
 from ishtar.lineage.record import recording
 from ishtar.shots.testbed import Testbed
-from runner.execution.working_folder import FolderMeddledWith, WorkingFolder
+from runner.execution.working_folder import FolderTampered, WorkingFolder
 from runner.kernel import sandbox
 from runner.kernel.sandbox import VARIABLE, what_holds
 from runner.kernel.warm import owner
@@ -265,7 +265,7 @@ def test_a_report_that_puts_another_folder_in_the_place_of_its_own_has_failed(fa
     factory.shot(1)
     done = factory.run("swaps", sandbox="off")
     assert done.receipt.state == "failed"
-    assert "is not the folder that it was: a report must leave that alone" in done.receipt.reason
+    assert ": a report must leave its folder alone" in done.receipt.reason
     assert list((factory.workspace.root / "victims").iterdir()) == []
     assert [p.name for p in factory.workspace.reports.iterdir() if p.is_symlink()] == []
 
@@ -285,12 +285,12 @@ def test_a_working_folder_settles_what_is_its_own(tmp_path):
     (folder.path / "link").symlink_to("/etc")
     (folder.path / "more").mkdir()
     (folder.work / "a").write_text("mine")
-    assert folder.settle() == ""
+    assert folder.clean_up() == ""
     assert sorted(p.name for p in folder.path.iterdir()) == ["inputs.jsonl", "work"]
     assert (folder.work / "a").read_text() == "mine"
     folder.path.rename(tmp_path / "away")
     (tmp_path / folder.path.name).symlink_to(tmp_path / "away")
-    with pytest.raises(FolderMeddledWith):
-        folder.settle()
+    with pytest.raises(FolderTampered):
+        folder.clean_up()
     folder.remove()
     assert (tmp_path / "away" / "work" / "a").read_text() == "mine"

@@ -20,11 +20,11 @@ from ishtar.workspace import Workspace
 from runner.cli import main
 from runner.cli.status_text import document, lines
 from runner.errors import Busy
-from runner.monitoring.status import Board, read_status
+from runner.monitoring.status import StatusWriter, read_status
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.lock import coordinator_lock, lock_file
 from runner.service.day_times import DayTimes
-from runner.service.seen import Seen
+from runner.service.processed_files import ProcessedFiles
 from runner.service.watch import watch
 from runner.service.watcher import Watcher
 from runner.simulate import Campaign, simulate
@@ -100,7 +100,7 @@ def test_a_command_beside_a_lost_catalogue_makes_it_anew(served, monkeypatch, ca
         main([command])
     assert ended.value.code == 0
     if command == "plan":
-        assert "nothing to do: every report is there" in capsys.readouterr().out
+        assert "nothing to do: every report exists" in capsys.readouterr().out
     with closing(Catalogue(served.catalogue)) as catalogue:
         assert (catalogue.shots(), len(catalogue.reports())) == ([1], 1)
     assert page(served).read_bytes() == before
@@ -110,7 +110,7 @@ def test_a_command_beside_a_service_says_that_the_catalogue_is_lost(served, monk
     watch(served, once=True)
     lose(served)
     monkeypatch.setattr("runner.scheduling.rebuild.held_here", lambda _: False)
-    monkeypatch.setattr("runner.scheduling.rebuild.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("runner.scheduling.rebuild.LOCK_TRY_EVERY_S", 0.0)
     with (
         coordinator_lock(served),
         pytest.raises(CatalogueError, match=r"is missing: process \d+ on .* try again"),
@@ -130,10 +130,10 @@ def test_a_catalogue_that_vanishes_under_the_service_is_told_and_made_again(fact
     with Service(served) as service:
         service.wait_for(page(served).exists)
         HOW[how](served)
-        service.wait_for(lambda: "the catalogue is there again" in service.said)
+        service.wait_for(lambda: "the catalogue is rebuilt" in service.said)
         factory.shot(2)
         service.wait_for(page(served, 2).exists)
-    assert "it is made again from the files" in service.said
+    assert "rebuilding it from the files" in service.said
     assert page(served).exists()
     with closing(Catalogue(served.catalogue)) as catalogue:
         assert catalogue.shots() == [1, 2]
@@ -200,10 +200,10 @@ def test_who_lost_the_workspace_to_another_ends_and_writes_nothing(served):
             with Coordinator(served) as coordinator:
                 stop = threading.Event()
                 watcher = Watcher(coordinator, stop, lock=lock)
-                watcher.look()
+                watcher.poll()
                 watcher.scheduler.close()
             assert stop.is_set()
-            assert "has taken the lock, which somebody had removed" in str(watcher.lost)
+            assert "took the lock, which somebody had removed" in str(watcher.lost)
 
 
 # --- a locked catalogue ------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_an_incoming_folder_that_goes_away_is_told_until_it_is_back(served, tmp_
         service.wait_for(is_reported)
         (check,) = (c for c in examine() if c.name == "incoming")
         assert not check.good
-        assert "is not there, so no file arrives" in check.found
+        assert "does not exist, so no files arrive" in check.found
         shutil.copy(tmp_path / "raw" / "00002_Data.tdms", away)
         away.rename(served.incoming)
         service.wait_for((served.shots / "00002").is_dir)
@@ -289,13 +289,13 @@ def test_an_incoming_folder_that_goes_away_is_told_until_it_is_back(served, tmp_
 
 def test_a_service_that_does_nothing_is_told(served, monkeypatch):
     monkeypatch.chdir(served.root)
-    with Board(served, "watch") as board:
-        board.tell_now(last_look=board.holder.since - 1000)
+    with StatusWriter(served, "watch") as status_writer:
+        status_writer.update_now(last_look=status_writer.holder.since - 1000)
         assert "IT DOES NOTHING" in "\n".join(lines(read_status(served)))
         assert document(read_status(served))["does_nothing_for_s"] >= 1000
         (check,) = (c for c in examine() if c.name == "service")
-        assert "lives and has done nothing for 10" in check.found
-        board.tell_now(last_look=board.holder.since)
+        assert "is alive but has done nothing for 10" in check.found
+        status_writer.update_now(last_look=status_writer.holder.since)
         assert document(read_status(served))["does_nothing_for_s"] is None
 
 
@@ -321,7 +321,7 @@ def test_a_calibration_that_changes_under_the_service_is_said_and_its_reports_ar
     change = re.search(r"calibrations/devices/langmuir_1.toml changed: (.*)", service.said)
     assert change
     assert change[1].startswith("1 report is stale (stale: calibration langmuir_1")
-    assert "the service makes them after all else" in change[1]
+    assert "the service makes them after everything else" in change[1]
 
 
 def test_without_the_setting_what_became_stale_is_said_and_left_alone(factory, served):
@@ -387,7 +387,7 @@ def test_what_failed_is_tried_at_once_when_people_mend_it(factory, served, monke
         service.wait_for(lambda: "caught up" in service.said)
         good = path.read_text()
         path.write_text("[[calibration")
-        service.wait_for(lambda: "look for what changed outside: " in service.said)
+        service.wait_for(lambda: "check for external changes: " in service.said)
         path.write_text(good)
         service.wait_for(lambda: "langmuir_1.toml changed: no report is stale" in service.said)
         service.wait_for(lambda: not document(read_status(served))["troubles"])
@@ -398,7 +398,7 @@ def test_what_failed_is_tried_at_once_when_people_mend_it(factory, served, monke
 def test_damaged_notes_of_files_that_were_seen_are_none(tmp_path, content):
     path = tmp_path / "watched.json"
     path.write_text(content)
-    assert path not in Seen(path)
+    assert path not in ProcessedFiles(path)
 
 
 DAY = 'day: str = "2026-11-22"'
@@ -408,15 +408,15 @@ def test_a_schedule_that_changes_holds_from_then_on(factory, served):
     factory.template("day", "x = 1", parameters=DAY, sidecar="scope = 'day'\nschedule = '23:00'")
     with Coordinator(served) as coordinator:
         times = DayTimes(coordinator, datetime(2026, 11, 22, 12, 0))
-        assert times.come(datetime(2026, 11, 22, 12, 30)) == set()
+        assert times.newly_due(datetime(2026, 11, 22, 12, 30)) == set()
         factory.template(
             "day", "x = 1", parameters=DAY, sidecar="scope = 'day'\nschedule = '12:45'"
         )
         factory.template("new", "x = 1", parameters=DAY, sidecar="scope='day'\nschedule='12:50'")
-        assert times.come(datetime(2026, 11, 22, 12, 44)) == set()
-        assert times.come(datetime(2026, 11, 22, 12, 46)) == {"day"}
-        assert times.come(datetime(2026, 11, 22, 12, 55)) == {"new"}
-        assert times.come(datetime(2026, 11, 22, 23, 30)) == set()
+        assert times.newly_due(datetime(2026, 11, 22, 12, 44)) == set()
+        assert times.newly_due(datetime(2026, 11, 22, 12, 46)) == {"day"}
+        assert times.newly_due(datetime(2026, 11, 22, 12, 55)) == {"new"}
+        assert times.newly_due(datetime(2026, 11, 22, 23, 30)) == set()
         assert times.due == {"12:45": ["day"], "12:50": ["new"]}
 
 
@@ -425,17 +425,17 @@ def test_at_a_start_the_days_whose_time_is_over_are_due_and_no_others(factory, s
     factory.template("night", "x = 1", parameters=DAY, sidecar="scope = 'day'\nschedule = '23:00'")
     with Coordinator(served) as coordinator:
         times = DayTimes(coordinator, datetime(2026, 11, 22, 15, 0))
-        assert times.past(datetime(2026, 11, 22, 15, 0)) == {"noon"}
-        assert times.past(datetime(2026, 11, 22, 23, 0)) == {"noon", "night"}
-        assert times.past(datetime(2026, 11, 22, 0, 0)) == set()
+        assert times.due_today(datetime(2026, 11, 22, 15, 0)) == {"noon"}
+        assert times.due_today(datetime(2026, 11, 22, 23, 0)) == {"noon", "night"}
+        assert times.due_today(datetime(2026, 11, 22, 0, 0)) == set()
 
 
 def test_a_time_that_comes_while_the_machine_sleeps_over_midnight_is_not_missed(factory, served):
     factory.template("day", "x = 1", parameters=DAY, sidecar="scope = 'day'\nschedule = '23:00'")
     with Coordinator(served) as coordinator:
         times = DayTimes(coordinator, datetime(2026, 11, 22, 22, 0))
-        assert times.come(datetime(2026, 11, 23, 0, 10)) == {"day"}
-        assert times.come(datetime(2026, 11, 23, 0, 20)) == set()
+        assert times.newly_due(datetime(2026, 11, 23, 0, 10)) == {"day"}
+        assert times.newly_due(datetime(2026, 11, 23, 0, 20)) == set()
 
 
 def test_days_are_made_at_a_time_that_was_set_under_a_running_watcher(factory, served, monkeypatch):
@@ -444,9 +444,9 @@ def test_days_are_made_at_a_time_that_was_set_under_a_running_watcher(factory, s
         watcher = Watcher(coordinator, threading.Event())
         asked: list[set[str]] = []
         monkeypatch.setattr(watcher, "make_days", asked.append)
-        monkeypatch.setattr(watcher._days, "come", lambda now: {"day"} if not asked else set())
-        watcher.look()
-        watcher.look()
+        monkeypatch.setattr(watcher._days, "newly_due", lambda now: {"day"} if not asked else set())
+        watcher.poll()
+        watcher.poll()
         watcher.scheduler.close()
     assert asked == [{"day"}]
 
@@ -481,5 +481,5 @@ def test_once_says_what_could_not_be_done(served, monkeypatch):
         raise ValueError("a page that cannot be rendered")
 
     monkeypatch.setattr("runner.service.publication.publish_workspace", never)
-    with pytest.raises(Exception, match="not everything could be done: publish the site: Value"):
+    with pytest.raises(Exception, match="could not do everything: publish the site: Value"):
         watch(served, once=True)

@@ -80,7 +80,7 @@ class Fingerprints:
         self.calibrations = factory.workspace.calibrations
         root = factory.workspace.root / "library" / "ishtar"
         root.mkdir(parents=True)
-        self._patch.setattr(code, "installed_at", lambda: root)
+        self._patch.setattr(code, "library_folder", lambda: root)
         for module, source in LIBRARY.items():
             (root / f"{module}.py").write_text(source)
         self._library = root / "used.py"

@@ -16,12 +16,12 @@ import pytest
 
 from runner.cli import main
 from runner.cli.live import LiveLines
-from runner.cli.narrator import Narrator, seconds, table
+from runner.cli.run_progress import RunProgress, seconds, table
 from runner.cli.status_text import document, lines
 from runner.ingest.ingest_outcome import Outcome
 from runner.jobs import Event, Job
-from runner.monitoring.progress import folder, following, read_progress
-from runner.monitoring.status import Board, Holder, LastFile, read_status, status_file
+from runner.monitoring.progress import folder, read_progress, track_progress
+from runner.monitoring.status import Holder, LastFile, StatusWriter, read_status, status_file
 from runner.receipts import Receipt, Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
@@ -41,9 +41,9 @@ def text(workspace) -> str:
 
 def tell(workspace, **changes) -> Holder:
     """Write a status as another process would have left it."""
-    with Board(workspace, "watch") as board:
+    with StatusWriter(workspace, "watch") as status_writer:
         pass
-    holder = replace(board.holder, ended=None, **changes)
+    holder = replace(status_writer.holder, ended=None, **changes)
     status_file(workspace).write_text(json.dumps(asdict(holder)))
     return holder
 
@@ -61,12 +61,12 @@ def test_where_nothing_ever_ran_the_status_says_so_and_how_to_begin(factory):
     status = read_status(factory.workspace)
     assert (status.state, status.last_shot, status.quarantine) == ("idle", 1, ())
     assert status.disk_free > 0
-    assert "nothing runs: `ishtar watch`" in text(factory.workspace)
+    assert "nothing is running: `ishtar watch`" in text(factory.workspace)
 
 
 def test_a_board_tells_who_holds_the_workspace_and_when_it_has_ended(factory):
-    with Board(factory.workspace, "watch", every_s=0.01) as board:
-        board.tell(waiting={"live": 2})
+    with StatusWriter(factory.workspace, "watch", every_s=0.01) as status_writer:
+        status_writer.update(waiting={"live": 2})
         assert soon(lambda: document(read_status(factory.workspace))["waiting"]["live"] == 2)
         told = document(read_status(factory.workspace))
         assert told["state"] == "working"
@@ -94,7 +94,7 @@ def test_a_holder_on_another_machine_is_believed_until_it_is_silent(factory):
     assert read_status(factory.workspace).state == "working"
     tell(factory.workspace, host="elsewhere", process=1, written=time.time() - 100)
     assert read_status(factory.workspace).state == "silent"
-    assert "has not been heard of for 1 min 40 s" in text(factory.workspace)
+    assert "has been silent for 1 min 40 s" in text(factory.workspace)
 
 
 def test_a_command_that_holds_the_workspace_and_tells_nothing_is_known_by_its_lock(factory):
@@ -117,18 +117,18 @@ def test_a_status_that_cannot_be_read_counts_as_none(factory, damage):
 def test_what_cannot_be_written_is_said_once_and_stops_nothing(factory, caplog):
     data = factory.workspace.root / "data" / "status.json"
     data.mkdir(parents=True)  # a folder in its place
-    with Board(factory.workspace, "watch", every_s=0.01):
-        assert soon(lambda: "the status cannot be written" in caplog.text)
+    with StatusWriter(factory.workspace, "watch", every_s=0.01):
+        assert soon(lambda: "cannot write the status" in caplog.text)
         time.sleep(0.1)  # time to say it again
-    assert caplog.text.count("the status cannot be written") == 1
+    assert caplog.text.count("cannot write the status") == 1
     assert [p.name for p in data.parent.glob(".tmp*")] == []
 
 
 def test_the_last_file_outlives_the_service_that_took_it(factory):
     last = LastFile(name="00007_Data.tdms", status="stored", shots=(7,), when=time.time())
-    with Board(factory.workspace, "watch") as board:
-        board.tell(last_file=last)
-    with Board(factory.workspace, "run"):
+    with StatusWriter(factory.workspace, "watch") as status_writer:
+        status_writer.update(last_file=last)
+    with StatusWriter(factory.workspace, "run"):
         assert document(read_status(factory.workspace))["last_file"]["shots"] == [7]
 
 
@@ -136,10 +136,10 @@ def test_the_last_file_outlives_the_service_that_took_it(factory):
 
 
 def test_a_worker_tells_phase_and_cell_until_its_report_is_done(factory):
-    with following(factory.workspace, job(factory.workspace)) as telling:
-        telling.phase("prepare")
+    with track_progress(factory.workspace, job(factory.workspace)) as writer:
+        writer.phase("prepare")
         assert read_progress(factory.workspace)[0].phase == "prepare"
-        telling.cell(3, 9)
+        writer.cell(3, 9)
         found = read_progress(factory.workspace)[0]
         assert (found.subject, found.template) == ("00001", "langmuir")
         assert (found.phase, found.cell, found.cells) == ("cells", 3, 9)
@@ -149,7 +149,7 @@ def test_a_worker_tells_phase_and_cell_until_its_report_is_done(factory):
 def test_a_real_notebook_tells_each_of_its_code_cells_that_takes_a_moment(factory, monkeypatch):
     told = []
     monkeypatch.setattr(
-        "runner.monitoring.progress.Telling.cell", lambda self, *at: told.append(at)
+        "runner.monitoring.progress.ProgressWriter.cell", lambda self, *at: told.append(at)
     )
     factory.template("short", "a = 1", "import time\ntime.sleep(0.5)", "time.sleep(0.5)")
     done = factory.run("short", kernels="cold")
@@ -165,10 +165,10 @@ def test_a_real_notebook_tells_each_of_its_code_cells_that_takes_a_moment(factor
 def test_progress_that_cannot_be_written_is_said_once_and_the_report_goes_on(factory, caplog):
     folder(factory.workspace).parent.mkdir(exist_ok=True)
     folder(factory.workspace).write_text("a file in its place")
-    with following(factory.workspace, job(factory.workspace)) as telling:
-        telling.cell(1, 2)
-        telling.cell(2, 2)
-    assert caplog.text.count("nobody can see") == 1
+    with track_progress(factory.workspace, job(factory.workspace)) as writer:
+        writer.cell(1, 2)
+        writer.cell(2, 2)
+    assert caplog.text.count("cannot write the progress") == 1
 
 
 def test_the_status_puts_together_what_was_handed_out_and_what_workers_tell(factory):
@@ -177,12 +177,12 @@ def test_the_status_puts_together_what_was_handed_out_and_what_workers_tell(fact
         for n in (1, 2)
     ]
     with (
-        Board(factory.workspace, "watch") as board,
-        following(factory.workspace, job(factory.workspace)) as telling,
+        StatusWriter(factory.workspace, "watch") as status_writer,
+        track_progress(factory.workspace, job(factory.workspace)) as writer,
     ):
-        board.tell(running=tuple(running), finished={"ok": 3})
-        board._write()
-        telling.cell(2, 5)
+        status_writer.update(running=tuple(running), finished={"ok": 3})
+        status_writer._write()
+        writer.cell(2, 5)
         one, two = document(read_status(factory.workspace))["running"]
         assert (one["cell"], one["cells"], one["priority"]) == (2, 5, "live")
         assert (two["subject"], two["cell"]) == ("00002", None)
@@ -190,21 +190,21 @@ def test_the_status_puts_together_what_was_handed_out_and_what_workers_tell(fact
 
 
 def test_what_a_person_makes_is_shown_though_nobody_holds_the_workspace(factory):
-    with following(factory.workspace, job(factory.workspace, rerun=True)) as telling:
-        telling.cell(1, 2)
+    with track_progress(factory.workspace, job(factory.workspace, rerun=True)) as writer:
+        writer.cell(1, 2)
         assert document(read_status(factory.workspace))["running"][0]["kind"] == "rerun"
-        with Board(factory.workspace, "watch"):  # begins, and clears what is not its own
+        with StatusWriter(factory.workspace, "watch"):  # begins, and clears what is not its own
             assert len(read_progress(factory.workspace)) == 1
 
 
 def test_what_a_killed_worker_left_is_shown_to_nobody(factory):
-    with following(factory.workspace, job(factory.workspace)) as telling:
-        telling.cell(1, 2)
+    with track_progress(factory.workspace, job(factory.workspace)) as writer:
+        writer.cell(1, 2)
         path = next(folder(factory.workspace).iterdir())
         path.write_text(json.dumps({**json.loads(path.read_text()), "process": dead_process()}))
-        with Board(factory.workspace, "run", every_s=60):
+        with StatusWriter(factory.workspace, "run", every_s=60):
             assert read_progress(factory.workspace) == []  # cleared by the next holder
-        telling.cell(2, 2)
+        writer.cell(2, 2)
         path.write_text(json.dumps({**json.loads(path.read_text()), "process": dead_process()}))
         tell_run = replace(tell(factory.workspace), doing="run")
         status_file(factory.workspace).write_text(json.dumps(asdict(tell_run)))
@@ -219,10 +219,10 @@ def test_the_service_tells_files_reports_and_when_days_are_due(factory):
         source = Path("00001_Data.tdms")
         observer.ingested(Outcome(status="stored", source=source, shots=[1], seconds=0.2))
         scheduler = {"running": [], "waiting": {"live": 0, "backfill": 4}, "shots_to_plan": 9}
-        observer.looked(
+        observer.poll_done(
             {**scheduler, "finished": {"ok": 2}}, {"21:00": ["day"], "03:30": ["night"]}
         )
-        observer.board._write()
+        observer.status_writer._write()
         told = document(read_status(factory.workspace))
         words = text(factory.workspace)
     assert told["last_file"] == told["last_file"] | {"name": source.name, "shots": [1]}
@@ -232,7 +232,7 @@ def test_the_service_tells_files_reports_and_when_days_are_due(factory):
         "03:30": ["night"],
     }
     assert all(d["at"] > time.strftime("%Y-%m-%dT%H:%M") for d in told["day_reports"])
-    assert "4 backfill; 9 shots to look at" in words
+    assert "4 backfill; 9 shots to plan" in words
     assert "2 ok" in words
 
 
@@ -243,15 +243,15 @@ def test_a_run_tells_of_itself_and_counts(factory):
         seen = []
 
         def listen(event: Event) -> None:
-            narrator(event)
-            seen.append((event.kind, table(narrator._observer)[-1]))
+            run_progress(event)
+            seen.append((event.kind, table(run_progress._observer)[-1]))
 
-        with Narrator(factory.workspace) as narrator:
+        with RunProgress(factory.workspace) as run_progress:
             done = run_batch(coordinator, workers=0, listener=listen)
     assert [d.receipt.state for d in done] == ["ok"]
     assert seen == [
-        ("planned", "  0 of 1 reports done, 1 wait"),
-        ("done", "  1 of 1 reports done, 0 wait (1 ok so far)"),
+        ("planned", "  0 of 1 reports done, 1 waiting"),
+        ("done", "  1 of 1 reports done, 0 waiting (1 ok so far)"),
     ]
     told = document(read_status(factory.workspace))
     assert (told["holder"]["doing"], told["finished"]) == ("run", {"ok": 1})
@@ -262,11 +262,11 @@ def test_a_table_shows_what_runs_which_cell_and_how_much_remains(factory):
     jobs = [job(factory.workspace, number) for number in (1, 2, 3)]
     for one in jobs:
         observer(Event(kind="planned", job=one, total=3))
-    with following(factory.workspace, jobs[0]) as telling:
-        telling.cell(2, 7)
+    with track_progress(factory.workspace, jobs[0]) as writer:
+        writer.cell(2, 7)
         row, whole = table(observer)
     assert row.startswith("  shot 1 langmuir  cell 2 of 7  0.")
-    assert whole == "  0 of 3 reports done, 2 wait"
+    assert whole == "  0 of 3 reports done, 2 waiting"
     assert not status_file(factory.workspace).exists()  # it does not hold the workspace
 
 
@@ -274,12 +274,12 @@ def test_a_trial_is_counted_apart_from_the_official_report(factory):
     observer = RunObserver(factory.workspace, holds=False)
     trial = job(factory.workspace, reports=str(factory.workspace.root / "trials"))
     observer(Event(kind="planned", job=trial, total=1))
-    with following(factory.workspace, job(factory.workspace)) as telling:
-        telling.cell(1, 2)
-        assert observer.at_work() == []
-    with following(factory.workspace, trial) as telling:
-        telling.cell(1, 2)
-        assert [a.kind for a in observer.at_work()] == ["trial"]
+    with track_progress(factory.workspace, job(factory.workspace)) as writer:
+        writer.cell(1, 2)
+        assert observer.in_progress() == []
+    with track_progress(factory.workspace, trial) as writer:
+        writer.cell(1, 2)
+        assert [a.kind for a in observer.in_progress()] == ["trial"]
 
 
 # --- the terminal ------------------------------------------------------------------------------

@@ -15,12 +15,12 @@ import psutil
 import pytest
 
 from runner.jobs import Job
-from runner.monitoring.progress import AtWork, folder
+from runner.monitoring.progress import Progress, folder
 from runner.receipts import Subject
-from runner.scheduling import stuck
+from runner.scheduling import stuck_workers
 from runner.scheduling.priority_queue import Priority
-from runner.scheduling.setbacks import Running
-from runner.scheduling.stuck import Stuck
+from runner.scheduling.retries import Running
+from runner.scheduling.stuck_workers import StuckWorkers
 from runner.staleness.plan import Planned
 
 pytestmark = pytest.mark.whole
@@ -40,8 +40,8 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
 def running(factory, worker, monkeypatch) -> Running:
     """Give a job of which a worker says that it is at it."""
 
-    monkeypatch.setattr(stuck, "EVERY_S", 0.0)
-    at_work = AtWork(
+    monkeypatch.setattr(stuck_workers, "CHECK_EVERY_S", 0.0)
+    progress = Progress(
         subject=SHOT.key,
         template="t",
         host=platform.node(),
@@ -51,7 +51,7 @@ def running(factory, worker, monkeypatch) -> Running:
     )
     path = folder(factory.workspace) / "00001~t.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(at_work)))
+    path.write_text(json.dumps(asdict(progress)))
     return Running(
         planned=Planned(subject=SHOT, template="t", reasons=()),
         job=Job(root=str(factory.workspace.root), subject=SHOT, template="t", timeout_s=100.0),
@@ -67,30 +67,30 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_worker_that_is_stopped_for_too_long_is_killed(factory, worker, running, monkeypatch):
-    monkeypatch.setattr(stuck, "STOPPED_S", 0.0)
-    looks = Stuck(factory.workspace)
-    assert looks.look([running]) == []
+    monkeypatch.setattr(stuck_workers, "STOPPED_S", 0.0)
+    looks = StuckWorkers(factory.workspace)
+    assert looks.kill([running]) == []
     stop(worker)
-    assert looks.look([running]) == [worker.pid]
+    assert looks.kill([running]) == [worker.pid]
     assert worker.wait() == -signal.SIGKILL
 
 
 def test_one_that_goes_on_in_time_is_left_alone(factory, worker, running):
-    looks = Stuck(factory.workspace)
+    looks = StuckWorkers(factory.workspace)
     stop(worker)
-    assert looks.look([running]) == []
+    assert looks.kill([running]) == []
     worker.send_signal(signal.SIGCONT)
-    assert looks.look([running]) == []
+    assert looks.kill([running]) == []
     assert worker.poll() is None
 
 
 def test_a_worker_that_is_far_beyond_its_limit_is_killed(factory, worker, running):
-    late = replace(running, since=time.time() - 3 * 100 - stuck.GRACE_S - 1)
-    assert Stuck(factory.workspace).look([late]) == [worker.pid]
+    late = replace(running, since=time.time() - 3 * 100 - stuck_workers.GRACE_S - 1)
+    assert StuckWorkers(factory.workspace).kill([late]) == [worker.pid]
 
 
 def test_processes_of_others_are_left_alone(factory, worker, running, monkeypatch):
     late = replace(running, since=0.0)
-    monkeypatch.setattr(stuck.psutil.Process, "children", lambda *_, **__: [])
-    assert Stuck(factory.workspace).look([late]) == []
+    monkeypatch.setattr(stuck_workers.psutil.Process, "children", lambda *_, **__: [])
+    assert StuckWorkers(factory.workspace).kill([late]) == []
     assert worker.poll() is None

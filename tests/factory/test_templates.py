@@ -16,7 +16,7 @@ from runner.execution.notebooks import prepare
 from runner.scheduling.coordinator import Coordinator
 from runner.templates import template as templates_module
 from runner.templates.check import problems_of
-from runner.templates.results import ResultRecord, with_glued
+from runner.templates.results import ResultRecord, merge_glued
 from runner.templates.template import read_template, read_templates
 
 DECLARED = Declarations(
@@ -82,7 +82,7 @@ def test_all_that_is_wrong_is_said_at_once(factory):
     path = factory.template("power", "1", sidecar="after = [1]\nneed = []\norder = 'first'")
     path.write_text(path.read_text().replace("shot: int = 1", "shot: furlong = 1"))
     found = read_templates(factory.workspace.templates)
-    assert [text.partition(": ")[2][:5] for text in found.wrong["power"]] == [
+    assert [text.partition(": ")[2][:5] for text in found.invalid["power"]] == [
         "param",
         "after",
         "unkno",
@@ -160,7 +160,7 @@ def test_a_template_that_others_may_not_read_is_named(factory, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     templates = read_templates(factory.workspace.templates)
     assert list(templates) == ["good"]
-    assert "Permission denied: let the factory's user read it" in templates.problems["bad"]
+    assert "Permission denied: make it readable for" in templates.problems["bad"]
 
 
 def test_any_other_trouble_with_one_template_is_its_own(factory, monkeypatch):
@@ -200,12 +200,21 @@ def test_a_notebook_of_a_report_is_a_template_without_the_cells_of_its_run(facto
     assert problem.startswith("cell 3 is left over from a run")
 
 
+def test_what_runs_is_what_the_digest_describes_though_the_file_has_changed(factory):
+    """The file was read once for its digests and again to run it: a receipt could lie."""
+    template = read_template(factory.template("power", "x = 1"))
+    factory.template("power", "x = 2")
+    for _ in range(2):  # a prepared notebook is a copy
+        prepared = prepare(template, {"shot": 9})
+        assert [c.source for c in prepared.cells if c.cell_type == "code"][2] == "x = 1"
+
+
 def test_drafts_are_tried_and_not_made(factory, coordinator):
     factory.template("good", "1")
     factory.template("rough", "1", sidecar="draft = true")
     assert [p.template for p in coordinator.plan()] == ["good"]
     templates = coordinator.templates()
-    assert templates.to_try("rough").name == "rough"
+    assert templates.get_or_draft("rough").name == "rough"
     with pytest.raises(TemplateError, match="ishtar template test rough"):
         templates["rough"]
 
@@ -277,15 +286,15 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
         ("import no_such_package_xyz", "no_such_package_xyz is not installed here"),
         ("from no_such_package_xyz.a import b", "is not installed here"),
         ("%time import no_such_package_xyz", "is not installed here"),
-        ("x = = 1", "it is no Python"),
+        ("x = = 1", "it is not valid Python"),
         ("x = ''" + ".strip()" * 5000, "it is n"),
-        ("this is no python", "it is no Python"),
+        ("this is no python", "it is not valid Python"),
         ("from ishtar.report import gleu", "ishtar.report has no 'gleu'; did you mean 'glue'"),
-        ("import ishtar.nosuch", "there is no ishtar.nosuch"),
-        ("from ishtar.nosuch import x", "there is no ishtar.nosuch"),
-        ("import beside", "beside lies beside the templates"),
+        ("import ishtar.nosuch", "there is no module ishtar.nosuch"),
+        ("from ishtar.nosuch import x", "there is no module ishtar.nosuch"),
+        ("import beside", "beside is in the folder of the templates"),
         *(
-            (cell, "beside.py lies beside the templates")
+            (cell, "beside.py is in the folder of the templates")
             for cell in (
                 "%run beside.py",
                 "%run -i ./beside",
@@ -295,7 +304,7 @@ def test_drafts_are_tried_and_not_made(factory, coordinator):
                 "exec(open('beside.py').read())",
             )
         ),
-        ("open('beside.csv')", "beside.csv lies beside the templates"),
+        ("open('beside.csv')", "beside.csv is in the folder of the templates"),
         (
             "s = tb[shot]\ns['Lang_l'].load()",
             "no signal 'Lang_l' is declared; did you mean 'Lang_I'",
@@ -448,7 +457,7 @@ def test_a_wrong_table_of_results_is_a_problem_with_a_hint(factory, line, word):
 def test_a_sidecar_comes_before_what_the_notebook_glued():
     glued = {"Te": ResultRecord(label="glued", symbol="T_g"), "ne": ResultRecord(symbol="n")}
     declared = {"Te": ResultRecord(label="declared", order=2)}
-    assert with_glued(declared, glued) == {
+    assert merge_glued(declared, glued) == {
         "Te": ResultRecord(label="declared", symbol="T_g", order=2),
         "ne": ResultRecord(symbol="n"),
     }

@@ -16,7 +16,7 @@ from runner.jobs import Selection
 from runner.monitoring.status import read_status
 from runner.scheduling.coordinator import Coordinator
 from runner.service.day_times import schedule
-from runner.service.seen import Seen
+from runner.service.processed_files import ProcessedFiles
 from runner.service.watch import watch
 from runner.settings.file import WatchSettings
 from runner.simulate import Campaign, simulate
@@ -158,8 +158,8 @@ class Poison:
 
 
 def test_good_shots_do_not_wait_for_bad_files_that_crash_or_hang(watched, raw, monkeypatch):
-    monkeypatch.setattr("runner.ingest.intake.STALLED_S", 0.5)
-    monkeypatch.setattr("runner.ingest.intake.GRACE_S", 0.5)
+    monkeypatch.setattr("runner.ingest.raw_files.intake.STALLED_S", 0.5)
+    monkeypatch.setattr("runner.ingest.raw_files.intake.GRACE_S", 0.5)
     (watched.root / "poison.py").write_text(POISON)
     set_in(watched, "[ingest]", "[ingest]\nconverters = ['poison:Poison']\ntimeout_s = 6000")
     workspace = Workspace.at(watched.root)
@@ -282,16 +282,16 @@ def test_files_on_a_watched_share_are_read_once_and_stay(watched, raw, tmp_path)
     watch(workspace, once=True)
     assert (share / "00002_Data.tdms").exists()
     assert workspace.shot_folder(2).exists()
-    assert share / "00002_Data.tdms" in Seen(workspace.root / "data" / "watched.json")
+    assert share / "00002_Data.tdms" in ProcessedFiles(workspace.root / "data" / "watched.json")
 
 
 def test_a_file_seen_before_is_new_again_when_it_changes(tmp_path):
     path = tmp_path / "00001_Data.tdms"
     path.write_text("one")
-    seen = Seen(tmp_path / "watched.json")
+    seen = ProcessedFiles(tmp_path / "watched.json")
     assert path not in seen
     seen.add(path)
-    assert path in Seen(tmp_path / "watched.json")
+    assert path in ProcessedFiles(tmp_path / "watched.json")
     path.write_text("other content")
     assert path not in seen
 

@@ -125,7 +125,7 @@ def try_one(one: Input, root: Path) -> tuple[str, str]:
     if outcome.status == "quarantined":
         if "conversion crashed" in outcome.reason or "ended from outside" in outcome.reason:
             return "crashed", outcome.reason
-        if "came no further" in outcome.reason:
+        if "made no progress" in outcome.reason:
             return "hung", outcome.reason
         kept = (layout.quarantine / one.name).read_bytes() == one.content and not path.exists()
         good = kept and "\n" not in outcome.reason and "Traceback" not in outcome.reason

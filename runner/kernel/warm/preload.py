@@ -33,12 +33,10 @@ FIRST = (
     "h5py",
     "hdf5plugin",
     "pandas",
-    "pandas.io.formats.html",
 )
 # What some need, so much of it that the first kernel does not wait for it.
 LATER = (
     "contourpy",
-    "matplotlib._mathtext",
     "pint",
     "xarray",
     "xarray.computation.rolling",
@@ -100,7 +98,7 @@ def _first_use() -> None:
     with executed.attributed_to("ishtar.units"):  # fills caches: it counts where those do
         factor("eV", "J")
     xr.DataArray([0.0], dims="time").to_series()  # imports every kind of array that there may be
-    pd.DataFrame({"x": [0.0]})._repr_html_()
+    pd.DataFrame({"x": [0.0]}).to_html()
     _draw()
 
 

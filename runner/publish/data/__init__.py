@@ -1,15 +1,14 @@
-"""The site as data: what its scripts draw from, and what people take away.
+"""The data files of the site: for its scripts, and downloads for users.
 
 ::
 
-    encode     a value as JSON, and as the script that hands it to a page
-    shot       one shot: the facts of its page
     shards     all shots: attributes, states and scraps, two hundred to a file
-    index      what there is: shots, templates, scraps, signals; what the search looks through
+    index      the index: shots, templates, scraps, signals
+    search     the entries of the search
     tiles      a signal cut into small files, from the whole shot to single samples
-    traces     the tiles of a shot: what is made, when it is made anew, what is let go
-    downloads  a shot as tables for other programs
+    traces     the tiles of a shot: made, updated, removed
+    traces_and_downloads  both for a publication; a shot as tables for other programs
     parquet    all scraps in one file
 
-Formats are told in ``docs/site-data.md``.
+``docs/site-data.md`` describes the formats. `runner.publish.subject_data`: one shot, one day.
 """

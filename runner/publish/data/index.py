@@ -1,7 +1,7 @@
-"""What there is: ``data/index``, and ``data/search``, which the search looks through.
+"""The index of the site, ``data/index``, and the entries of its search, ``data/search``.
 
-A publication of some shots adds what is new with them to what the index said before; one of
-everything makes both anew.
+A publication of some shots adds new entries to the existing index; a full build makes both from
+nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from runner.publish.addresses import slug
 from runner.publish.data.search import Entry, search_entries
 from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_of
 from runner.publish.data.traces_and_downloads import needs_traces
+from runner.publish.describe import number_spans
 from runner.publish.view import View
 from runner.publish.writer import Writer
 from runner.receipts import Subject
@@ -28,8 +29,8 @@ PARQUET = "data/scraps.parquet"
 
 
 @dataclass
-class _Gathered:
-    """What is added to from one publication to the next."""
+class _IndexData:
+    """The content of the index that grows from one publication to the next."""
 
     units: Units = field(default_factory=dict)
     keys: set[tuple[str, str]] = field(default_factory=set)
@@ -38,8 +39,8 @@ class _Gathered:
     """Calibrations of each device."""
     attributes: set[str] = field(default_factory=set)
 
-    def add(self, more: _Gathered) -> None:
-        """Add what was found of other shots."""
+    def add(self, more: _IndexData) -> None:
+        """Add the content of other shots."""
         self.units = {**more.units, **self.units}
         self.keys |= more.keys
         self.signals |= more.signals
@@ -51,78 +52,78 @@ class _Gathered:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """The data of some shots; ``without_traces`` are those whose traces are to be made."""
+    """The data of some shots; ``without_traces`` are those whose traces must be made."""
 
     rows: Mapping[int, Row]
-    gathered: _Gathered
+    index_data: _IndexData
     without_traces: Sequence[int]
 
 
 def collect(
     view: View, numbers: Sequence[int], writer: Writer, settings: PublishSettings
 ) -> Collected:
-    """Return the data of some shots whose pages are written."""
-    gathered = _Gathered()
+    """Return the data of some shots after their pages were written."""
+    index_data = _IndexData()
     rows = {}
     for number in numbers:
         rows[number] = row_of(view, number)
-        _gather(view, number, gathered)
+        _add_shot(view, number, index_data)
     without_traces = [n for n in numbers if needs_traces(view.shot(n), writer, settings)]
-    return Collected(rows=rows, gathered=gathered, without_traces=without_traces)
+    return Collected(rows=rows, index_data=index_data, without_traces=without_traces)
 
 
 class SiteData:
-    """The data of the site, collected shot by shot while its pages are written.
+    """The data of the site, collected shot by shot while the pages are written.
 
-    ``full``: everything is published, the shots ascending; nothing of what is there is used.
+    ``full``: all shots are published, ascending; existing data are ignored.
     """
 
     def __init__(
         self, view: View, writer: Writer, settings: PublishSettings, *, full: bool
     ) -> None:
         self.without_traces: list[int] = []
-        """Shots whose traces are to be made."""
+        """Shots whose traces must be made."""
         self._view = view
         self._writer = writer
         self._settings = settings
-        writer.keep(PARQUET)  # made when the pages are in place, or later
+        writer.keep(PARQUET)  # made after the pages are in place, or later
         before = None if full else _read(writer.out)
         self._full = before is None
-        self._gathered = before or _Gathered()
+        self._gathered = before or _IndexData()
         self._names = None if before is None else {slug(t): t for t, _ in before.units}
         self._shards: dict[int, dict[int, Row]] = {}
 
-    def take(self, number: int) -> None:
-        """Take a shot whose page is written; one that is gone leaves its shard."""
+    def add_shot(self, number: int) -> None:
+        """Add a shot whose page is written; remove a deleted one from its shard."""
         if number in self._view.known:
-            self.put(collect(self._view, [number], self._writer, self._settings))
+            self.add(collect(self._view, [number], self._writer, self._settings))
         else:
             self._rows(number)
 
-    def put(self, part: Collected) -> None:
-        """Put in the data of some shots that come after those before."""
+    def add(self, part: Collected) -> None:
+        """Add the data of some shots, ascending."""
         for number, row in part.rows.items():
             self._rows(number)[number] = row
-        self._gathered.add(part.gathered)
+        self._gathered.add(part.index_data)
         self.without_traces += part.without_traces
 
     def _rows(self, number: int) -> dict[int, Row]:
-        """Return what is known of the shard of a shot."""
+        """Return the rows collected for the shard of a shot."""
         shard = shard_of(number)
         if self._full and shard not in self._shards:
-            self._write_shards()  # the one before is whole
+            self._write_shards()  # the one before is complete
         return self._shards.setdefault(shard, {})
 
     def write(self, entries: Sequence[Entry] = ()) -> None:
-        """Write what is left, the index and the search; ``entries`` are more for that to find."""
+        """Write the remaining shards, the index and the search, with ``entries`` added to it."""
         self._write_shards()
-        view, gathered, writer = self._view, self._gathered, self._writer
-        writer.data(INDEX, _index(view, gathered, writer.out, self._full), rank=2)
+        view, index_data, writer = self._view, self._gathered, self._writer
+        writer.data(INDEX, _index(view, index_data, writer.out, self._full), rank=2)
         writer.data(
             SEARCH,
             [
                 vars(e)
-                for e in (*search_entries(view, gathered.units, gathered.attributes), *entries)
+                for e in (*search_entries(view, index_data.units, index_data.attributes), *entries)
             ],
             rank=2,
         )
@@ -141,30 +142,19 @@ class SiteData:
 
 
 def has_data(out: Path) -> bool:
-    """Whether a site has its data, which one of an earlier version has not."""
+    """Return whether a site has data files; sites of early versions have none."""
     return (out / f"{INDEX}.json").is_file() and (out / f"{SEARCH}.json").is_file()
 
 
-def spans(numbers: Sequence[int]) -> str:
-    """Return ascending numbers as ``1-12,15``."""
-    parts: list[list[int]] = []
-    for n in numbers:
-        if parts and parts[-1][1] == n - 1:
-            parts[-1][1] = n
-        else:
-            parts.append([n, n])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
-
-
-def _read(out: Path) -> _Gathered | None:
-    """Return what the index says; None where it is not there or cannot be understood."""
+def _read(out: Path) -> _IndexData | None:
+    """Return the content of the existing index; None if it is missing or invalid."""
     try:
         index = json.loads((out / f"{INDEX}.json").read_bytes())
         if index["shard"] != SHARD:
             return None
         devices: dict[str, list[str]] = dict(index["devices"])
         scraps = index["scraps"]
-        return _Gathered(
+        return _IndexData(
             units={(s["template"], s["name"]): s["unit"] for s in scraps},
             keys={(s["template"], s["name"]) for s in scraps if s["key"]},
             signals={s["name"]: s["unit"] for s in index["signals"]},
@@ -175,29 +165,29 @@ def _read(out: Path) -> _Gathered | None:
         return None
 
 
-def _gather(view: View, number: int, gathered: _Gathered) -> None:
-    gathered.keys |= view.key_scraps(Subject.shot(number)).keys()
-    gathered.attributes |= view.shot(number).attributes.keys() - {"date"}
+def _add_shot(view: View, number: int, index_data: _IndexData) -> None:
+    index_data.keys |= view.key_scraps(Subject.shot(number)).keys()
+    index_data.attributes |= view.shot(number).attributes.keys() - {"date"}
     for row in view.shot(number).wiring:
-        gathered.signals[row.signal] = row.unit
+        index_data.signals[row.signal] = row.unit
         if row.device:
-            calibrations = gathered.devices.setdefault(row.device, [])
+            calibrations = index_data.devices.setdefault(row.device, [])
             if row.calibration and row.calibration not in calibrations:
                 calibrations.append(row.calibration)
 
 
 def _rank(view: View, key: tuple[str, str]) -> int:
-    """Return the place of a result among the key results of its template."""
+    """Return the position of a result among the key results of its template."""
     known = view.templates.get(key[0])
     names = list(known.key) if known else []
     return names.index(key[1]) if key[1] in names else len(names)
 
 
-def _index(view: View, gathered: _Gathered, out: Path, full: bool) -> Mapping[str, Any]:
+def _index(view: View, index_data: _IndexData, out: Path, full: bool) -> Mapping[str, Any]:
     has_parquet = find_spec("pyarrow") is not None if full else (out / PARQUET).is_file()
     return {
         "facility": view.source.facility.name,
-        "shots": spans(view.numbers),
+        "shots": number_spans(view.numbers),
         "days": list(view.days),
         "shard": SHARD,
         "shards": sorted({shard_of(n) for n in view.numbers}),
@@ -210,18 +200,18 @@ def _index(view: View, gathered: _Gathered, out: Path, full: bool) -> Mapping[st
                 "template": key[0],
                 "name": key[1],
                 "unit": unit,
-                "key": key in gathered.keys,
+                "key": key in index_data.keys,
                 "slug": slug(key[0]),
-                "label": view.results.called(*key).label,
-                "symbol": view.results.called(*key).symbol,
+                "label": view.results.record(*key).label,
+                "symbol": view.results.record(*key).symbol,
                 "place": view.results.place(key),
                 "rank": _rank(view, key),
-                "signed": view.results.called(*key).signed,
+                "signed": view.results.record(*key).signed,
             }
-            for key, unit in sorted(gathered.units.items())
+            for key, unit in sorted(index_data.units.items())
         ],
-        "signals": [{"name": n, "unit": u} for n, u in sorted(gathered.signals.items())],
-        "attributes": sorted(gathered.attributes),
-        "devices": {name: sorted(c) for name, c in sorted(gathered.devices.items())},
-        "parquet": PARQUET if has_parquet and gathered.units else None,
+        "signals": [{"name": n, "unit": u} for n, u in sorted(index_data.signals.items())],
+        "attributes": sorted(index_data.attributes),
+        "devices": {name: sorted(c) for name, c in sorted(index_data.devices.items())},
+        "parquet": PARQUET if has_parquet and index_data.units else None,
     }

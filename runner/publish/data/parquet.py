@@ -19,9 +19,9 @@ Shards = list[tuple[str, Path]]
 
 
 def update_parquet(out: Path) -> bool:
-    """Make the file of all scraps anew where a shard is newer, and tell whether that was done.
+    """Write the file of all scraps if a shard is newer; return whether it was written.
 
-    Without pyarrow, or without scraps, there is none.
+    Without pyarrow, or without scraps, there is no such file.
     """
     shards = _shards(out)
     if find_spec("pyarrow") is None or not shards:
@@ -64,7 +64,7 @@ def _write(target: Path, shards: Shards) -> None:
 
 
 def _is_behind(out: Path, shards: Shards) -> bool:
-    """Whether a shard is newer than the file, or the index, which changes when one is gone."""
+    """Return whether a shard is newer than the file, or the index, which a removal changes."""
     try:
         made = (out / PARQUET).stat().st_mtime_ns
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def _is_behind(out: Path, shards: Shards) -> bool:
 
 
 def _shards(out: Path) -> Shards:
-    """Return the shards of scraps with the templates that they are of."""
+    """Return the shards of scraps, each with its template."""
     try:
         index = json.loads((out / f"{INDEX}.json").read_bytes())
     except FileNotFoundError:
@@ -95,17 +95,17 @@ def _columns(template: str, table: dict[str, Any]) -> Columns:
         for shot, value, sigma in rows:
             if value is None and sigma is None:
                 continue
-            number, text = _told(value)
+            number, text = _number_and_text(value)
             found["shot"].append(shot)
             found["name"].append(name)
             found["value"].append(number)
-            found["sigma"].append(_told(sigma)[0])
+            found["sigma"].append(_number_and_text(sigma)[0])
             found["unit"].append(column["unit"])
             found["text"].append(text)
     return {"template": [template] * len(found["shot"]), **found}
 
 
-def _told(value: Any) -> tuple[float | None, str | None]:
+def _number_and_text(value: Any) -> tuple[float | None, str | None]:
     """Return a value as (number, text)."""
     if isinstance(value, str) and value not in NOT_FINITE:
         return None, value

@@ -1,7 +1,6 @@
-"""What the search finds besides shots: ``data/search``, a list of names with a text and an address.
+"""The entries of the search besides shots: ``data/search``, names with a text and an address.
 
-Shots are not in it: the search takes them from the shards, which grow with the archive as this
-list does not.
+The search takes shots from the shards, which grow with the archive; this list does not.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ PAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """Something that the search finds.
+    """Something that the search can find.
 
     ``kind`` is ``result``, ``attribute``, ``template``, ``signal``, ``device``, ``calibration``,
-    ``day``, ``reference`` or ``page``; ``text`` is looked through as well as ``title``.
+    ``day``, ``reference`` or ``page``; the search matches ``title`` and ``text``.
     """
 
     kind: str
@@ -51,12 +50,12 @@ def search_entries(
     units: Mapping[tuple[str, str], str] | None = None,
     attributes: Iterable[str] = (),
 ) -> Iterator[Entry]:
-    """Yield everything that has a page of its own or a place on one, but for shots.
+    """Yield everything except shots that has a page or a heading of its own.
 
     Parameters
     ----------
     units
-        Of all results, by template and name.
+        Units of all results, by template and name.
     attributes
         Names of all attributes of shots.
     """
@@ -89,9 +88,9 @@ def search_entries(
 
 
 def _result(view: View, key: tuple[str, str], unit: str) -> Entry:
-    """Return a result; it leads to the table of shots, with a plot of it against the shot."""
+    """Return the entry of a result; it opens the table of shots with a plot of the result."""
     template, name = key
-    known, of = view.results.called(template, name), view.templates.get(template)
+    known, of = view.results.record(template, name), view.templates.get(template)
     symbol = known.symbol.replace("{", "").replace("}", "")
     title = f"{known.label}, {symbol}" if known.label and symbol else known.label or symbol or name
     text = _joined(".".join(key), unit_text(unit), (of.title if of else "") or template)
@@ -101,7 +100,7 @@ def _result(view: View, key: tuple[str, str], unit: str) -> Entry:
 
 
 def _quoted(name: str) -> str:
-    """Return a name as a query takes it: in backquotes where it has other signs than letters."""
+    """Return a name in query syntax: in backquotes unless it is an identifier."""
     return name if name.isidentifier() else f"`{name}`"
 
 

@@ -1,8 +1,7 @@
 """All shots as data, `SHARD` of them to a file: ``data/shots/K`` and ``data/scraps/TEMPLATE/K``.
 
-A publication of some shots reads the shards that they are in and puts their rows into them, so
-that its cost does not grow with the archive, and what a shard says of a shot is what the shot's
-page says, published at the same time.
+A publication of some shots updates their rows in their shards only, so that its cost does not grow
+with the archive. The row of a shot agrees with its page, which is published at the same time.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from runner.publish.writer import Writer, plain
 from runner.receipts import Subject
 
 SHARD = 200  # shots in a file: some 100 kB of a usual template's scraps, before compression
-ATTRIBUTES = ("gas", "program", "operator", "comment")  # those that each shard has a column for
+ATTRIBUTES = ("gas", "program", "operator", "comment")  # with a column in every shard
 
 Units = dict[tuple[str, str], str]
-"""By template and name of a scrap, the unit of its column, the same in all shards."""
+"""Unit of each scrap's column by (template, name), the same in all shards."""
 
 Values = Mapping[str, tuple[Any, Any, str]]
-"""By name of a scrap: value, sigma, unit."""
+"""(value, sigma, unit) by name of the scrap."""
 
 
 def shard_of(shot: int) -> int:
-    """Return the number of the shard that a shot is in."""
+    """Return the number of a shot's shard."""
     return shot // SHARD
 
 
@@ -45,7 +44,7 @@ def shard_name(shard: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One shot as the shards hold it."""
+    """One shot in a shard."""
 
     shot: int
     date: str | None
@@ -53,7 +52,7 @@ class Row:
     problems: Sequence[str]
     states: Mapping[str, str]
     scraps: Mapping[str, Values] = field(default_factory=dict)
-    """By template; empty of one that was read, whose scraps are in other files."""
+    """By template; empty in a row read from a shard, whose scraps are in other files."""
 
 
 def row_of(view: View, number: int) -> Row:
@@ -64,7 +63,7 @@ def row_of(view: View, number: int) -> Row:
         shot=number,
         date=record.date.isoformat() if record.date else None,
         attributes={k: v for k, v in record.attributes.items() if k != "date"},
-        problems=list(record.marks),
+        problems=list(record.problems),
         states={r.receipt.template: report_state(r) for r in reports},
         scraps={
             r.receipt.template: {s.name: (s.value, s.sigma, s.unit) for s in r.receipt.scraps}
@@ -83,36 +82,36 @@ def put_rows(
     names: Mapping[str, str] | None,
     units: Units,
 ) -> None:
-    """Put rows of shots into the shard ``number``, and write what changes of it.
+    """Put rows of shots into the shard ``number``, and write the files that change.
 
     Parameters
     ----------
-    facts
-        What the pages say; asked for all shots of a shard that cannot be read.
+    view
+        Provides all shots of a shard that cannot be read.
     number
-        Of the shard.
+        Number of the shard.
     rows
-        Of the shots that are published; those that are gone are found out here.
+        Rows of the published shots; shots that no longer exist are removed here.
     writer
-        Gets the files.
+        Writes the files.
     names
-        Folders of scraps with their templates; None where ``rows`` are all that the shard has.
+        Template of each folder of scraps; None if ``rows`` are all rows of the shard.
     units
-        Of scraps; gets those of new ones.
+        Units of scraps; units of new scraps are added.
     """
-    held = None if names is None else _Held.read(writer.out, number, names)
-    if held is None:  # it was never made, is made anew, or cannot be understood
-        missing = [n for n in _numbers(view, number) if n not in rows]
+    shard = None if names is None else _Shard.read(writer.out, number, names)
+    if shard is None:  # missing, invalid, or part of a full build
+        missing = [n for n in _shots_in(view, number) if n not in rows]
         rows = {n: row_of(view, n) for n in missing} | dict(rows)
-        held = _Held(shots={}, scraps={})
-    shots = {n: row for n, row in {**held.shots, **rows}.items() if n in view.known}
+        shard = _Shard(shots={}, scraps={})
+    shots = {n: row for n, row in {**shard.shots, **rows}.items() if n in view.known}
     name = shard_name(number)
     filled = []
-    for template in sorted({t for row in rows.values() for t in row.scraps} | held.scraps.keys()):
+    for template in sorted({t for row in rows.values() for t in row.scraps} | shard.scraps.keys()):
         path = f"data/scraps/{slug(template)}/{name}"
-        before = held.scraps.get(template, {})
+        before = shard.scraps.get(template, {})
         new = _scraps({n: row.scraps.get(template, {}) for n, row in rows.items()}, template, units)
-        after = {n: x for n, x in {**before, **_taken(new)}.items() if n in view.known}
+        after = {n: x for n, x in {**before, **_values_by_shot(new)}.items() if n in view.known}
         for n in rows.keys() - set(new["shot"]):
             after.pop(n, None)
         if after:
@@ -124,16 +123,16 @@ def put_rows(
 
 
 @dataclass(frozen=True)
-class _Held:
-    """What the files of a shard hold."""
+class _Shard:
+    """The content of a shard's files."""
 
     shots: Mapping[int, Row]
     scraps: Mapping[str, Mapping[int, Values]]
     """By template and shot."""
 
     @classmethod
-    def read(cls, out: Path, number: int, names: Mapping[str, str]) -> _Held | None:
-        """Read a shard; None where it is not there, or cannot be understood."""
+    def read(cls, out: Path, number: int, names: Mapping[str, str]) -> _Shard | None:
+        """Read a shard; return None if it is missing or invalid."""
         name = shard_name(number)
         try:
             shots = json.loads((out / f"data/shots/{name}.json").read_bytes())
@@ -142,13 +141,13 @@ class _Held:
             for folder, template in names.items():
                 path = out / f"data/scraps/{folder}/{name}.json"
                 if path.is_file():
-                    scraps[template] = _taken(json.loads(path.read_bytes()))
+                    scraps[template] = _values_by_shot(json.loads(path.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
             return None
         return cls(rows, scraps)
 
 
-def _numbers(view: View, shard: int) -> Sequence[int]:
+def _shots_in(view: View, shard: int) -> Sequence[int]:
     """Return the shots of a shard."""
     first = bisect.bisect_left(view.numbers, shard * SHARD)
     return view.numbers[first : bisect.bisect_left(view.numbers, (shard + 1) * SHARD)]
@@ -194,7 +193,7 @@ def _scraps(rows: Mapping[int, Values], template: str, units: Units) -> dict[str
             if unit != wanted and value is not None:
                 try:
                     scale = factor(unit, wanted)
-                except UnitError:  # the same name for something else: a column of its own
+                except UnitError:  # the same name for another quantity: a column of its own
                     name, wanted = f"{name} [{unit or '1'}]", unit
                     units.setdefault((template, name), unit)
             column = columns.get(name)
@@ -207,7 +206,7 @@ def _scraps(rows: Mapping[int, Values], template: str, units: Units) -> dict[str
     return {"shot": shots, "columns": dict(sorted(columns.items()))}
 
 
-def _taken(table: Mapping[str, Any]) -> dict[int, Values]:
+def _values_by_shot(table: Mapping[str, Any]) -> dict[int, Values]:
     """Return the values of each shot of a table of scraps."""
     found: dict[int, dict[str, tuple[Any, Any, str]]] = {n: {} for n in table["shot"]}
     for name, column in table["columns"].items():
@@ -221,7 +220,9 @@ def _taken(table: Mapping[str, Any]) -> dict[int, Values]:
 def _scaled(value: Any, scale: float) -> Any:
     if isinstance(value, float):
         value = value * scale if scale != 1.0 else value
-        return value if math.isfinite(value) else repr(value)  # as it is read back
+        return (
+            value if math.isfinite(value) else repr(value)
+        )  # in the form in which it is read back
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return value * scale if is_number and scale != 1.0 else plain(value)
 

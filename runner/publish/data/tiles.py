@@ -1,13 +1,13 @@
-"""A signal cut into small files: from the whole shot to single samples of what is kept.
+"""Tiles: a signal as small files, from the whole shot down to single samples.
 
-Level 0 is the coarsest: the whole record as at most `TILE` stretches, each with its minimum and
-maximum. Each next level has stretches a quarter as long; at a stride of 1 they are the samples. A
-tile holds `TILE` stretches of one level as 16-bit numbers between its own minimum and maximum, so
-that it is exact to 1/65534 of the range that it shows. Minima are rounded down and maxima up: what
-a sample reached is inside what is drawn.
+Level 0 is the coarsest: the whole record as at most `TILE` bins, each with its minimum and maximum.
+The bins of each next level are a quarter as long; at a stride of 1 they are the samples. A tile has
+`TILE` bins of one level as 16-bit numbers between its own minimum and maximum, so that it is exact
+to 1/65534 of its range. Minima are rounded down and maxima up, so that no sample lies outside of
+what is drawn.
 
-Only the finest level is read, stretch by stretch, from the stored pyramid where that is as fine;
-the coarser ones are made from it on the way.
+Only the finest level is read, block by block, from the stored pyramid if that is fine enough; the
+coarser levels are made from it on the way.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from ishtar.store.envelope import BASE, block_minmax
 TILE = 2048
 STEP = 4
 NO_VALUE = 65535
-STEPS = 65534  # from the least value of a tile to the largest
-LARGEST = 8e307  # so that the range of a tile is a number
+STEPS = 65534  # from the minimum of a tile to its maximum
+LARGEST = 8e307  # so that the range of a tile is finite
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """One level: samples in a stretch, and how many stretches and tiles there are."""
+    """One level: samples per bin, and the number of bins."""
 
     stride: int
     bins: int
 
     @property
     def tiles(self) -> int:
-        """How many files it has."""
+        """The number of its files."""
         return -(-self.bins // TILE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A tile: its place, and minimum and maximum of its stretches, (m, 2)."""
+    """A tile: its level and index, and the minimum and maximum of its bins, (m, 2)."""
 
     level: int
     k: int
@@ -61,9 +61,9 @@ def levels_of(n: int, most: int) -> list[Level]:
     Parameters
     ----------
     n
-        Samples.
+        Number of samples.
     most
-        Stretches that the finest level may have; 0 for down to single samples.
+        Most bins of the finest level; 0 allows single samples.
     """
     if n < 1:
         return []
@@ -80,24 +80,24 @@ def levels_of(n: int, most: int) -> list[Level]:
     return levels
 
 
-def cut(samples: Sampled, levels: Sequence[Level]) -> Iterator[Tile]:
-    """Cut a record into the tiles of some levels; memory does not grow with the record."""
-    cascade = [_Filling(i) for i in range(len(levels))]
+def cut_tiles(samples: Sampled, levels: Sequence[Level]) -> Iterator[Tile]:
+    """Yield the tiles of a record at some levels; memory does not grow with the record."""
+    buffers = [_LevelBuffer(i) for i in range(len(levels))]
     finest = levels[-1].stride
     n = samples.base.n
-    # of a stride as long as the pyramid's, a few numbers are read; of a shorter one every sample
+    # with a stride as long as the pyramid's few numbers are read, with a shorter one every sample
     step = (8 * TILE if finest >= BASE else max(BLOCK // finest, TILE)) * finest
     for start in range(0, n, step):
         stop = min(start + step, n)
-        rows = extremes(samples, finest, start, stop)
-        for filling in reversed(cascade):
-            yield from filling.add(rows, last=stop == n)
-            if filling.level:
-                rows = filling.merged(rows, last=stop == n)
+        rows = min_max_rows(samples, finest, start, stop)
+        for buffer in reversed(buffers):
+            yield from buffer.add(rows, last=stop == n)
+            if buffer.level:
+                rows = buffer.merged(rows, last=stop == n)
 
 
-def extremes(samples: Sampled, stride: int, start: int, stop: int) -> Array:
-    """Return minimum and maximum of each ``stride`` samples of a stretch, (m, 2)."""
+def min_max_rows(samples: Sampled, stride: int, start: int, stop: int) -> Array:
+    """Return minimum and maximum of every ``stride`` samples of a range, (m, 2)."""
     if stride == 1:
         x = samples.read(start, stop)
         return np.stack([x, x], axis=1)
@@ -107,8 +107,8 @@ def extremes(samples: Sampled, stride: int, start: int, stop: int) -> Array:
 
 
 @dataclass
-class _Filling:
-    """A level that is being filled from its beginning."""
+class _LevelBuffer:
+    """The bins of a level that do not fill a tile yet."""
 
     level: int
     k: int = 0
@@ -116,7 +116,7 @@ class _Filling:
     _rest: Array = field(default_factory=lambda: np.empty((0, 2)))
 
     def add(self, rows: Array, *, last: bool) -> Iterator[Tile]:
-        """Take the next stretches; give the tiles that they fill."""
+        """Add the next bins; yield the tiles that they complete."""
         self._rows = np.concatenate([self._rows, rows])
         while len(self._rows) >= TILE or (last and len(self._rows)):
             yield Tile(level=self.level, k=self.k, rows=self._rows[:TILE])
@@ -124,7 +124,7 @@ class _Filling:
             self.k += 1
 
     def merged(self, rows: Array, *, last: bool) -> Array:
-        """Return the next stretches of the level above."""
+        """Return the next bins of the coarser level."""
         rows = np.concatenate([self._rest, rows])
         whole = len(rows) if last else len(rows) // STEP * STEP
         self._rest = rows[whole:].copy()
@@ -135,21 +135,21 @@ class _Filling:
 
 
 def encode(rows: Array, *, single: bool, times: Array | None = None) -> dict[str, Any]:
-    """Return a tile as it is written.
+    """Return a tile as JSON data.
 
     Parameters
     ----------
     rows
-        (m, 2) minimum and maximum; what is not finite counts as no value.
+        (m, 2) minimum and maximum; numbers that are not finite count as missing.
     single
-        Whether each row is one sample: written once.
+        Whether each row is one sample, which is written once.
     times
-        (m,) times of the first samples after ``t0``, s; where sampling is irregular.
+        (m,) times of the first samples relative to ``t0``, s; only for irregular sampling.
     """
     rows = np.where(np.isfinite(rows), rows, np.nan)
-    held = ~np.isnan(rows)
+    is_valid = ~np.isnan(rows)
     low, high = 0.0, 0.0
-    if held.any():
+    if is_valid.any():
         rows = np.clip(rows, -LARGEST, LARGEST)
         low, high = float(np.nanmin(rows)), float(np.nanmax(rows))
     scaled = (rows - low) / (high - low) * STEPS if high > low else np.zeros(rows.shape)
@@ -157,8 +157,8 @@ def encode(rows: Array, *, single: bool, times: Array | None = None) -> dict[str
         levels = np.rint(scaled[:, :1])
     else:
         levels = np.stack([np.floor(scaled[:, 0]), np.ceil(scaled[:, 1])], axis=1)
-    held = held[:, : levels.shape[1]]
-    codes = np.where(held, np.clip(levels, 0, STEPS), NO_VALUE).astype("<u2")
+    is_valid = is_valid[:, : levels.shape[1]]
+    codes = np.where(is_valid, np.clip(levels, 0, STEPS), NO_VALUE).astype("<u2")
     tile = {"lo": low, "hi": high, "n": len(rows), "v": _base64(codes.T)}
     if times is not None:
         tile["t"] = _base64(np.asarray(times, dtype="<f8"))

@@ -1,9 +1,8 @@
-"""The tiles of a shot: made once, made anew where what they are made of changes, let go in time.
+"""The tiles of a shot: made once, made again if their inputs change, thinned out with age.
 
-Each signal has a folder of its own, whose name changes with what its values are made of and with
-the settings, so that tiles of two calibrations never meet, in a browser's memory neither. Folders
-appear whole; the index that names them is written after them, and what it no longer names goes
-last.
+Each signal has its own folder, whose name depends on the inputs of its values and on the settings,
+so that tiles of two calibrations never mix, not even in the cache of a browser. Folders appear
+atomically; the index is written after them, and folders that it no longer lists are removed last.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from ishtar.lineage.record import digest
 from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_path
 from runner.publish.addresses import slug
-from runner.publish.data.tiles import TILE, Level, Tile, cut, encode, levels_of
+from runner.publish.data.tiles import TILE, Level, Tile, cut_tiles, encode, levels_of
 from runner.publish.records import ShotRecord, SiteSource, WiringRow
 from runner.publish.writer import Writer, json_bytes, script_bytes
 
 if TYPE_CHECKING:
     from ishtar.signals.signal import Signal
 
-FORMAT = 1  # of tiles; another one makes all anew
+FORMAT = 1  # of tiles; a change makes all of them again
 LEVELS_KEPT = 2  # of an old shot
 
 
 @dataclass(frozen=True, kw_only=True)
 class Depth:
-    """How deep the traces of a shot go: stretches of the finest level, and whether it is old."""
+    """How deep the traces of a shot go: bins of the finest level, and whether the shot is old."""
 
     tile_samples: int
     old: bool = False
@@ -45,59 +44,61 @@ class Depth:
 
 
 def traces_folder(number: int) -> str:
-    """Return where the tiles of a shot are."""
+    """Return the folder of a shot's tiles."""
     return f"shots/{number:05d}/traces"
 
 
 def is_current(record: ShotRecord, out: Path, depth: Depth) -> bool:
-    """Tell whether the tiles of a shot are as they should be."""
-    held = read_index(out, record.shot)
+    """Return whether the tiles of a shot are up to date."""
+    published = read_index(out, record.shot)
     folder = out / traces_folder(record.shot)
-    if not folder.is_dir() or held.keys() != {row.signal for row in record.wiring}:
+    if not folder.is_dir() or published.keys() != {row.signal for row in record.wiring}:
         return False
     if any(path.name.startswith(TEMPORARY_PREFIX) for path in folder.iterdir()):
-        return False  # left by who was killed: it goes when they are made again
+        return False  # left by a killed process; removed when the tiles are made again
     for row in record.wiring:
-        entry = held[row.signal]
+        entry = published[row.signal]
         if row.problem or not row.made:
-            if entry != _without(row, row.problem or row.lack):
+            if entry != _empty_entry(row, row.problem or row.lack):
                 return False
-        elif not _is_made(entry, row, folder, depth):
+        elif not _is_current(entry, row, folder, depth):
             return False
     return True
 
 
 def write_traces(source: SiteSource, record: ShotRecord, writer: Writer, depth: Depth) -> bool:
-    """Bring the tiles of a shot up to date; tell whether anything had to be done.
+    """Update the tiles of a shot; return whether anything changed.
 
     Parameters
     ----------
     source
-        Gives the samples.
+        Provides the samples.
     record
-        The shot as its page tells it.
+        The shot as shown on its page.
     writer
-        Where to. The index is written at once: pages are in place by then.
+        Writes the index, at once: the pages are already in place.
     depth
-        How deep.
+        How deep the traces go.
     """
     folder = traces_folder(record.shot)
     before = read_index(writer.out, record.shot)
-    made = _Making(source, record.shot, writer.out / folder, depth)
+    made = _TraceWriter(source, record.shot, writer.out / folder, depth)
     signals = [made.entry(row, before.get(row.signal)) for row in record.wiring]
     index = {"shot": record.shot, "tile": TILE, "signals": signals}
     path = f"{folder}/index"
     text = json_bytes(index)
     changed = [
-        writer.now(f"{path}.js", script_bytes(path, text)),
-        writer.now(f"{path}.json", text),
+        writer.write_now(f"{path}.js", script_bytes(path, text)),
+        writer.write_now(f"{path}.json", text),
     ]
-    _clear(writer.out / folder, {s["slug"]: len(s["levels"]) for s in signals if s["levels"]})
+    _remove_unlisted(
+        writer.out / folder, {s["slug"]: len(s["levels"]) for s in signals if s["levels"]}
+    )
     return any(changed)
 
 
 def read_index(out: Path, shot: int) -> dict[str, dict[str, Any]]:
-    """Return the signals of a shot's index by name; none where there is no good index."""
+    """Return the signals of a shot's index by name; none if it is missing or invalid."""
     try:
         index = json.loads((out / traces_folder(shot) / "index.json").read_bytes())
         return {s["name"]: s for s in index["signals"] if isinstance(s["levels"], list)}
@@ -106,23 +107,23 @@ def read_index(out: Path, shot: int) -> dict[str, dict[str, Any]]:
 
 
 @dataclass
-class _Making:
+class _TraceWriter:
     source: SiteSource
     shot: int
     folder: Path
     depth: Depth
 
     def entry(self, row: WiringRow, before: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return what the index says of a signal, whose tiles are there by then."""
+        """Return the entry of a signal in the index, after its tiles are written."""
         if row.problem or not row.made:
-            return _without(row, row.problem or row.lack)
-        if before is not None and _is_made(before, row, self.folder, self.depth, deeper=True):
+            return _empty_entry(row, row.problem or row.lack)
+        if before is not None and _is_current(before, row, self.folder, self.depth, deeper=True):
             return self._shallower(before)
-        made = _made(row, self.depth)
+        made = _identity(row, self.depth)
         try:
             return self._cut(row, made, self.source.signal(self.shot, row.signal))
         except IshtarError as error:  # its file is damaged, its times run backwards …
-            return _without(row, str(error))
+            return _empty_entry(row, str(error))
 
     def _shallower(self, before: Mapping[str, Any]) -> dict[str, Any]:
         kept = before["levels"][: len(self.depth.levels(before["n"]))]
@@ -131,12 +132,12 @@ class _Making:
     def _cut(self, row: WiringRow, made: str, signal: Signal) -> dict[str, Any]:
         levels = self.depth.levels(signal.n)
         if not levels:
-            return _without(row, "its channel holds no sample")
+            return _empty_entry(row, "its channel has no samples")
         axis = signal.samples.base
         base = axis.base if isinstance(axis, Along) else axis
         times = None
         if isinstance(base, Irregular):
-            base.index(base.t0)  # refuses times that do not run forward
+            base.index(base.t0)  # raises if times do not increase
             times = base.times(0, base.n) - base.t0
         name = f"{slug(row.signal)}-{made[:8]}"
         described = [_level(level) for level in levels]
@@ -144,7 +145,7 @@ class _Making:
         temporary = temporary_path(self.folder / name)
         temporary.mkdir()
         try:
-            for tile in cut(signal.samples, levels):
+            for tile in cut_tiles(signal.samples, levels):
                 stride = levels[tile.level].stride
                 first = tile.k * TILE * stride
                 of_tile = None
@@ -163,7 +164,7 @@ class _Making:
             "name": row.signal,
             "slug": name,
             "unit": signal.unit,
-            **_where(axis),
+            **_axis_entry(axis),
             "n": signal.n,
             "levels": described,
             "problem": "",
@@ -176,28 +177,28 @@ class _Making:
         (where / f"{stem}.js").write_bytes(script_bytes(path, json_bytes(content)))
 
 
-def _made(row: WiringRow, depth: Depth) -> str:
+def _identity(row: WiringRow, depth: Depth) -> str:
     """Return the identity of the tiles of a signal."""
-    # samples that lie in no time were published as seconds once: these are made anew, and no others
+    # samples without times were once published as seconds: only these are made again
     along = [] if row.x_unit == SECONDS else [row.x_unit]
     return digest([FORMAT, depth.tile_samples, row.made, *along])
 
 
-def _is_made(
+def _is_current(
     entry: Mapping[str, Any], row: WiringRow, folder: Path, depth: Depth, *, deeper: bool = False
 ) -> bool:
-    """Tell whether the tiles of a signal are there, and as deep; or ``deeper`` than they need."""
-    if entry.get("made") != _made(row, depth):
+    """Return whether the tiles of a signal exist as deep as required, or ``deeper``."""
+    if entry.get("made") != _identity(row, depth):
         return False
     wanted = [level.stride for level in depth.levels(entry["n"])]
-    held = [level["stride"] for level in entry["levels"]]
+    published = [level["stride"] for level in entry["levels"]]
     if deeper:
-        held = held[: len(wanted)]
-    return held == wanted and (folder / entry["slug"]).is_dir()
+        published = published[: len(wanted)]
+    return published == wanted and (folder / entry["slug"]).is_dir()
 
 
-def _where(axis: Axis) -> dict[str, Any]:
-    """Return start and step of samples: of what lies in no time there are none in seconds."""
+def _axis_entry(axis: Axis) -> dict[str, Any]:
+    """Return start and step of an axis; ``t0`` and ``dt`` are None unless it is time in s."""
     x0, dx = axis.x0, axis.dx
     timed = axis.unit == SECONDS
     seconds = {"t0": x0 if timed else None, "dt": dx if timed else None}
@@ -208,8 +209,8 @@ def _level(level: Level) -> dict[str, Any]:
     return {"stride": level.stride, "bins": level.bins, "tiles": level.tiles}
 
 
-def _without(row: WiringRow, problem: str) -> dict[str, Any]:
-    """Return the entry of a signal that cannot be drawn, with the reason."""
+def _empty_entry(row: WiringRow, problem: str) -> dict[str, Any]:
+    """Return the index entry of a signal that cannot be drawn, with the reason."""
     return {
         "name": row.signal,
         "slug": "",
@@ -218,13 +219,13 @@ def _without(row: WiringRow, problem: str) -> dict[str, Any]:
         "dt": None,
         "n": 0,
         "levels": [],
-        "problem": problem or "nothing is known of its samples",
+        "problem": problem or "its samples are unknown",
         "made": "",
     }
 
 
-def _clear(folder: Path, levels: Mapping[str, int]) -> None:
-    """Remove folders and levels that the index no longer names, and what a killed process left."""
+def _remove_unlisted(folder: Path, levels: Mapping[str, int]) -> None:
+    """Remove folders and levels that the index does not list, and remains of killed processes."""
     for path in folder.iterdir():
         if not path.is_dir():
             continue

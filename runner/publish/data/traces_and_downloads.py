@@ -1,7 +1,7 @@
-"""What a publication makes once its pages are in place: traces and the downloads of a shot.
+"""Traces and downloads of shots, which a publication makes after its pages.
 
-Nobody waits for these: until they are there, the pages say what they can. ``data.csv`` and
-``data.mat`` hold the coarsest tiles of a shot's signals, for other programs.
+Pages do not wait for these. ``data.csv`` and ``data.mat`` have the coarsest tiles of a shot's
+signals for other programs.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from runner.settings.publishing import PublishSettings
 DOWNLOADS = ("data.csv", "data.mat")
 
 
-def keep_of_shot(number: int, writer: Writer) -> None:
-    """Keep what was made of a shot after its pages, until it is made anew."""
+def keep_shot_data(number: int, writer: Writer) -> None:
+    """Keep the traces and downloads of a shot until they are made again."""
     writer.keep(traces_folder(number))
     for name in DOWNLOADS:
         writer.keep(f"shots/{number:05d}/{name}")
 
 
 def needs_traces(record: ShotRecord, writer: Writer, settings: PublishSettings) -> bool:
-    """Whether the traces of a shot are to be made, made anew or let go."""
+    """Return whether the traces of a shot must be made, updated or thinned out."""
     return not is_current(record, writer.out, depth_of(record, settings))
 
 
@@ -61,31 +61,31 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coarse:
-    """A signal as its coarsest tile holds it; ``high`` is None where each row is one sample."""
+class CoarseSignal:
+    """The coarsest tile of a signal; ``high`` is None if each row is one sample."""
 
     name: str
     unit: str
     x_unit: str
-    places: Array
+    positions: Array
     low: Array
     high: Array | None
     stride: int
 
 
 def write_downloads(record: ShotRecord, writer: Writer) -> None:
-    """Write the tables of a shot from its tiles; none where it has no signal."""
+    """Write the tables of a shot from its tiles; none if it has no signals."""
     folder = f"shots/{record.shot:05d}"
     signals = list(_signals(record.shot, writer))
     if not signals:
         writer.remove(f"{folder}/data.csv")
         writer.remove(f"{folder}/data.mat")
         return
-    writer.now(f"{folder}/data.csv", _csv(record, signals))
-    writer.now(f"{folder}/data.mat", _mat(record, signals))
+    writer.write_now(f"{folder}/data.csv", _csv(record, signals))
+    writer.write_now(f"{folder}/data.mat", _mat(record, signals))
 
 
-def _signals(shot: int, writer: Writer) -> Iterator[Coarse]:
+def _signals(shot: int, writer: Writer) -> Iterator[CoarseSignal]:
     for name, entry in read_index(writer.out, shot).items():
         if not entry["levels"]:
             continue
@@ -96,21 +96,21 @@ def _signals(shot: int, writer: Writer) -> Iterator[Coarse]:
         values = tile["lo"] + (tile["hi"] - tile["lo"]) * codes / STEPS
         values = np.where(codes == NO_VALUE, np.nan, values)
         stride = entry["levels"][0]["stride"]
-        yield Coarse(
+        yield CoarseSignal(
             name=name,
             unit=entry["unit"],
-            x_unit=entry.get("x_unit", SECONDS),  # older ones say nothing
-            places=_places(entry, tile, stride),
+            x_unit=entry.get("x_unit", SECONDS),  # older entries have none
+            positions=_positions(entry, tile, stride),
             low=values[0],
             high=values[1] if stride > 1 else None,
             stride=stride,
         )
 
 
-def _places(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
-    """Return the times of the stretches: of their middles, or of their first samples.
+def _positions(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
+    """Return the times of bins: of their middles, or of their first samples.
 
-    Where they do not lie in time: their places, or numbers of samples.
+    Without a time axis, return positions on the other axis, or sample numbers.
     """
     unit = entry.get("x_unit", SECONDS)
     names = ("t0", "dt") if unit == SECONDS else ("x0", "dx")
@@ -122,14 +122,14 @@ def _places(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> A
     return np.asarray(x0 + dx * (first + last) / 2)
 
 
-def _groups(signals: Sequence[Coarse]) -> list[list[Coarse]]:
-    """Return the signals by what they lie along together."""
-    groups: list[list[Coarse]] = []
+def _groups(signals: Sequence[CoarseSignal]) -> list[list[CoarseSignal]]:
+    """Group the signals that share one axis."""
+    groups: list[list[CoarseSignal]] = []
     for one in signals:
         same = (
             g
             for g in groups
-            if g[0].x_unit == one.x_unit and np.array_equal(g[0].places, one.places)
+            if g[0].x_unit == one.x_unit and np.array_equal(g[0].positions, one.positions)
         )
         group = next(same, None)
         if group is None:
@@ -139,7 +139,7 @@ def _groups(signals: Sequence[Coarse]) -> list[list[Coarse]]:
     return groups
 
 
-def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
+def _csv(record: ShotRecord, signals: Sequence[CoarseSignal]) -> bytes:
     groups = _groups(signals)
     names: list[str] = []
     columns: list[list[str]] = []
@@ -147,7 +147,7 @@ def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
         unit = group[0].x_unit
         title = dim_of(unit) + (f" {k}" if k > 1 else "")
         names.append(f"{title} [{unit}]" if unit else title)
-        columns.append([f"{x:.12g}" for x in group[0].places])
+        columns.append([f"{x:.12g}" for x in group[0].positions])
         for one in group:
             for part, values in _parts(one):
                 names.append(f"{one.name}{part and ' ' + part} [{one.unit or '1'}]")
@@ -159,22 +159,22 @@ def _csv(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
     date = record.date.isoformat() if record.date else "date unknown"
     text.write(f"# shot {record.shot}, {date}; calibrated signals, time on the shot's clock\n")
     text.write(
-        f"# min and max of stretches of {' or '.join(map(str, strides))} samples; a column of times"
-        " holds for those after it, up to the next one\n"
+        f"# min and max of every {' or '.join(map(str, strides))} samples; a column of times"
+        " applies to the columns after it, up to the next one\n"
     )
     if any(one.x_unit == COUNTED for one in signals):
-        text.write("# samples that are only counted have their numbers, and no time\n")
+        text.write("# samples that are only counted have sample numbers instead of times\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(zip(*padded, strict=True))
     return text.getvalue().encode()
 
 
-def _parts(one: Coarse) -> list[tuple[str, Array]]:
+def _parts(one: CoarseSignal) -> list[tuple[str, Array]]:
     return [("", one.low)] if one.high is None else [("min", one.low), ("max", one.high)]
 
 
-def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
+def _mat(record: ShotRecord, signals: Sequence[CoarseSignal]) -> bytes:
     """Return a MATLAB file: a struct for each signal."""
     from scipy.io import savemat
 
@@ -183,7 +183,7 @@ def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
     for name, one in zip(identifiers([s.name for s in signals]), signals, strict=True):
         values = {part or "value": x for part, x in _parts(one)}
         view = {
-            dim_of(one.x_unit): one.places,
+            dim_of(one.x_unit): one.positions,
             "x_unit": one.x_unit,
             "unit": one.unit,
             "name": one.name,
@@ -192,5 +192,5 @@ def _mat(record: ShotRecord, signals: Sequence[Coarse]) -> bytes:
         content[name] = values | view
     out = io.BytesIO()
     savemat(out, content, do_compression=True, oned_as="column", long_field_names=True)
-    # it begins with 116 characters for people, where scipy writes the time
+    # the header starts with 116 characters of free text, where SciPy writes the time
     return b"MATLAB 5.0 MAT-file, written by ishtar".ljust(116) + out.getvalue()[116:]

@@ -1,7 +1,7 @@
-"""The pages across shots: the table of all, comparing some, the search, and the trace viewer.
+"""The pages across shots: the table of all, the comparison, the search, and the trace viewer.
 
-The browser draws what they show from the data of the site; the server writes their frame, and for
-a browser without scripts the newest shots and where to find the rest.
+The browser fills them from the data of the site; the published page has their frame and, for a
+browser without scripts, the newest shots and links to the rest.
 """
 
 from __future__ import annotations
@@ -22,24 +22,29 @@ from runner.receipts import Subject
 TABLE = "table.html"
 COMPARE = "compare.html"
 SEARCH = "search.html"
-NEWEST = 20  # shots in the plain table: as many as other pages look at anyway
+NEWEST = 20  # shots in the plain table, whose summaries other pages need too
 LINKED = 6
 COMPARED = 6  # side by side; more do not fit on a screen
-_ARCHIVE = ("data.js", "dom.js", "numbers.js", "archive.js")  # what reads the data of all shots
+_ARCHIVE = (
+    "data.js",
+    "dom.js",
+    "numbers.js",
+    "archive.js",
+)  # scripts that read the data of all shots
 
 
 @dataclass(frozen=True, kw_only=True)
 class TablePage(Page):
-    """``table.html``: all shots with their results as columns, and the plot of any of them.
+    """``table.html``: all shots with their results as columns, and a plot of any of them.
 
     Attributes
     ----------
     table
-        The newest shots, for a browser without scripts; None where there are no shots.
+        The newest shots, for a browser without scripts; None if there are no shots.
     n_shots
-        How many there are in all.
+        Number of all shots.
     most_compared
-        How many of them ``compare.html`` takes.
+        How many shots ``compare.html`` can compare.
     """
 
     template: ClassVar[str] = "pages/table.html"
@@ -64,7 +69,7 @@ class TablePage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparePage(Page):
-    """``compare.html``: up to ``most`` shots side by side, named in the fragment."""
+    """``compare.html``: up to ``most`` shots side by side, given in the fragment of the address."""
 
     template: ClassVar[str] = "pages/compare.html"
     styles: ClassVar[Sequence[str]] = ("across.css",)
@@ -79,7 +84,7 @@ class ComparePage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPage(Page):
-    """``search.html``: everything that has a name, a number or a comment."""
+    """``search.html``: a search for anything with a name, a number or a comment."""
 
     template: ClassVar[str] = "pages/search.html"
     styles: ClassVar[Sequence[str]] = ("across.css",)
@@ -94,7 +99,7 @@ class SearchPage(Page):
 
 
 def across_pages(view: View) -> list[Page]:
-    """Return the table of all shots, the page that compares some, and the search."""
+    """Return the table of all shots, the comparison and the search."""
     numbers = list(reversed(view.numbers[-NEWEST:]))
     newest = [
         Link(href=subject_page(Subject.shot(n)), text=subject_text(Subject.shot(n)).lower())
@@ -125,7 +130,7 @@ def across_pages(view: View) -> list[Page]:
 
 
 def write_across(view: View, writer: Writer) -> None:
-    """Write the pages across shots; after the data that they draw from."""
+    """Write the pages across shots, after the data that they read."""
     for page in across_pages(view):
         writer.page(page, rank=3)
 
@@ -135,12 +140,12 @@ TRACES = "traces.html"
 
 @dataclass(frozen=True, kw_only=True)
 class TracesPage(Page):
-    """``traces.html``: what it shows is in its fragment, ``#shots=7,8&signals=Lang_I&t=0.5,0.7``.
+    """``traces.html``: its fragment says what to draw, ``#shots=7,8&signals=Lang_I&t=0.5,0.7``.
 
     Attributes
     ----------
     missing
-        Scripts of others that this installation lacks; the page then says how to get them.
+        Third-party scripts that are not installed; the page says how to get them.
     """
 
     template: ClassVar[str] = "pages/traces.html"
@@ -168,7 +173,7 @@ def traces_page(assets: Collection[str]) -> TracesPage:
     Parameters
     ----------
     assets
-        Names of the assets that the theme has.
+        Names of the theme's assets.
     """
     needed = [name for name in (*TracesPage.styles, *TracesPage.scripts) if name not in assets]
     return TracesPage(

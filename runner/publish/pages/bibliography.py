@@ -1,8 +1,8 @@
-"""The bibliography: a BibTeX file as a page, and the citations in reports that lead to it.
+"""The bibliography: a BibTeX file as a page, and the citations in reports that link to it.
 
 A citation is written ``{cite}`key``` (MyST). The rendered body of a report has
-marks (`runner.render.citations`) where they stand; what these become is settled here, when the
-page around the body is made.
+marks (`runner.render.citations`) in their place, which become links here, when the page around
+the body is made.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from pybtex.database import Entry
 
 _HTTP = re.compile(r"https?://", re.I)
-MOST_NAMES = 3  # in a citation and a list; more become "et al."
+MAX_NAMES = 3  # in a citation and a list; more become "et al."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """One work.
+    """One reference.
 
-    ``short`` is how a citation names it (``Godyak and Demidov 2011``), ``where`` the journal with
-    volume and page, or the publisher; ``href`` its address elsewhere, if any.
+    ``short`` is the text of a citation (``Godyak and Demidov 2011``), ``where`` the journal with
+    volume and page, or the publisher; ``href`` an external address, if any.
     """
 
     key: str
@@ -44,13 +44,13 @@ class Reference:
 
     @property
     def anchor(self) -> str:
-        """Its place on the page."""
+        """Its id on the page."""
         return f"ref-{slug(self.key)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bibliography:
-    """All works by key, as the file has them, and what is wrong with the file."""
+    """All references by key, in the order of the file, and the problems of the file."""
 
     references: Mapping[str, Reference]
     problems: Sequence[str]
@@ -58,7 +58,7 @@ class Bibliography:
 
 @dataclass(frozen=True, kw_only=True)
 class BibliographyPage(Page):
-    """``bibliography.html``: the works by their authors, and what is wrong with their file."""
+    """``bibliography.html``: the references by author, and the problems of the file."""
 
     template: ClassVar[str] = "pages/bibliography.html"
     references: Sequence[Reference]
@@ -76,9 +76,9 @@ def bibliography_page(known: Bibliography) -> BibliographyPage:
     )
 
 
-@lru_cache(maxsize=4)  # a site is published again and again
+@lru_cache(maxsize=4)  # a site is published many times
 def read_bibliography(text: str) -> Bibliography:
-    """Read a BibTeX file; what cannot be read is told and leaves the rest as it is."""
+    """Read a BibTeX file; an invalid entry becomes a problem and does not affect the others."""
     if not text.strip():
         return Bibliography(references={}, problems=())
     from pybtex.database.input.bibtex import Parser
@@ -86,7 +86,7 @@ def read_bibliography(text: str) -> Bibliography:
     from pybtex.exceptions import PybtexError
 
     parser = Parser()
-    # its errors do not end the parser: it goes on behind them
+    # the parser records errors and continues after them
     with capture() as errors:
         data = parser.parse_string(text)
     problems = [f"references.bib: {error}" for error in errors]
@@ -94,20 +94,20 @@ def read_bibliography(text: str) -> Bibliography:
     for key, entry in data.entries.items():
         try:
             found[key] = _reference(key, entry)
-        except (PybtexError, ValueError) as error:  # LaTeX that cannot be read
+        except (PybtexError, ValueError) as error:  # invalid LaTeX
             problems.append(f"references.bib: {key}: {error}")
     return Bibliography(references=found, problems=problems)
 
 
 def with_citations(body: str, page: str, known: Bibliography) -> Markup:
-    """Return the body of a report with its citations as links to the bibliography.
+    """Return the body of a report with citations as links to the bibliography.
 
     Parameters
     ----------
     body
-        Harmless markup with marks.
+        Sanitised markup with marks.
     page
-        Path of the page that it is for.
+        Path of the page that will contain it.
     """
 
     def link(match: re.Match[str]) -> str:
@@ -147,14 +147,14 @@ def _person(person: Any) -> str:
     return " ".join([*initials, last])
 
 
-def _listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
+def _listed(names: Sequence[str], most: int = MAX_NAMES) -> str:
     if len(names) > most:
         return f"{names[0]} et al."
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _where(fields: Mapping[str, str]) -> str:
-    """Return where a work is to be found, in the order in which physicists write it."""
+    """Return the source of a reference, in the order that is usual in physics."""
     parts = []
     if journal := fields.get("journal"):
         parts.append(f"{journal} {fields.get('volume', '')}".strip())

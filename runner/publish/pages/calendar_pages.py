@@ -15,8 +15,8 @@ from runner.publish.key_results import Key
 from runner.publish.page_models import Page
 from runner.publish.quantities import Scale, cell, scale_of
 from runner.publish.shot_tables import MAX_COLUMNS
-from runner.publish.subject_data import daily
-from runner.publish.view import Daily, View, alike, failure, failures_between
+from runner.publish.subject_data import day_summary
+from runner.publish.view import DaySummary, View, failure, failures_between, group_alike
 from runner.publish.view_models import Column, DayCell, Failure, Heat, Link, Month, Trend, Year
 from runner.receipts import Scrap, Subject
 from runner.render.format import MONTHS, day_text
@@ -27,8 +27,8 @@ MAX_FAILURES = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class DayLine:
-    """A day of a week or month: its shots, how many failed, the medians of the results."""
+class DayRow:
+    """A day of a week or month: its shots, failed reports, medians of the results."""
 
     day: Link
     name: str
@@ -52,8 +52,8 @@ class PeriodPage(Page):
         Its days with shots, and the results whose medians they show.
     trends
         The medians of the results over the days.
-    failures, n_told, n_failed
-        What failed, the newest first; how much of it is told here, and how much it was in all.
+    failures, n_listed, n_failed
+        Failed reports, newest first; the number listed here, and the number in all.
     others
         The weeks of a month; the months of a week.
     """
@@ -63,7 +63,7 @@ class PeriodPage(Page):
     n_shots: int
     calendar: Month | None
     columns: Sequence[Column]
-    lines: Sequence[DayLine]
+    rows: Sequence[DayRow]
     trends: Sequence[Trend]
     failures: Sequence[Failure]
     n_listed: int
@@ -79,14 +79,14 @@ def week_of(day: str) -> str:
     return f"{year:04d}-W{week:02d}"
 
 
-def month_key(day: str) -> str:
+def month_of(day: str) -> str:
     """Return the month of a day: ``2026-11``."""
     return day[:7]
 
 
 def keys_of(kind: Kind, days: Iterable[str]) -> list[str]:
     """Return the weeks or months of some days, ascending, each once."""
-    of = week_of if kind == "week" else month_key
+    of = week_of if kind == "week" else month_of
     return sorted({of(day) for day in days})
 
 
@@ -104,7 +104,7 @@ def period_link(key: str) -> Link:
 
 def periods_of(day: str) -> list[Link]:
     """Return the links to the week and the month of a day."""
-    return [period_link(week_of(day)), period_link(month_key(day))]
+    return [period_link(week_of(day)), period_link(month_of(day))]
 
 
 def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
@@ -113,14 +113,14 @@ def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
     Parameters
     ----------
     all_keys
-        All weeks, or all months, that have shots, ascending.
+        All weeks, or all months, with shots, ascending.
     """
     kind: Kind = "week" if "W" in key else "month"
-    found = {day: daily(view, day) for day in _days(view, key)}
+    found = {day: day_summary(view, day) for day in _days(view, key)}
     days = list(found)
     numbers = sorted(n for of_day in found.values() for n in of_day.shots)
     failed = failures_between(view, numbers)
-    told = alike(failure(view, f) for f in failed)
+    grouped = group_alike(failure(view, f) for f in failed)
     histories = [_Medians.of(view, key, found) for key in _columns(view, found)]
     i = bisect.bisect_left(all_keys, key)
     drawn = [c.trend(days) for c in histories]
@@ -131,10 +131,12 @@ def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
         "medians of their results.",
         kind=kind,
         n_shots=len(numbers),
-        calendar=month_of(int(key[:4]), int(key[5:]), view.counts) if kind == "month" else None,
+        calendar=month_calendar(int(key[:4]), int(key[5:]), view.counts)
+        if kind == "month"
+        else None,
         columns=[c.column for c in histories],
-        lines=[
-            DayLine(
+        rows=[
+            DayRow(
                 day=Link(href=subject_page(Subject.day(day)), text=day),
                 name=day_text(day),
                 shots=[
@@ -149,8 +151,8 @@ def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
             for day in days
         ],
         trends=[t for t in drawn if t is not None],
-        failures=told[:MAX_FAILURES],
-        n_listed=sum(1 + len(f.alike) for f in told[:MAX_FAILURES]),
+        failures=grouped[:MAX_FAILURES],
+        n_listed=sum(1 + len(f.alike) for f in grouped[:MAX_FAILURES]),
         n_failed=len(failed),
         others=[period_link(k) for k in keys_of("month" if kind == "week" else "week", days)],
         previous=period_link(all_keys[i - 1]) if i > 0 else None,
@@ -158,12 +160,8 @@ def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
     )
 
 
-def _shot(number: int) -> Link:
-    return Link(href=subject_page(Subject.shot(number)), text=str(number))
-
-
 def _days(view: View, key: str) -> list[str]:
-    """Return the days of a week or month that have shots."""
+    """Return the days with shots of a week or month."""
     if "W" in key:
         monday = date.fromisocalendar(int(key[:4]), int(key[6:]), 1)
         span = [(monday + timedelta(days=k)).isoformat() for k in range(7)]
@@ -172,8 +170,8 @@ def _days(view: View, key: str) -> list[str]:
     return [day for day in span if day in view.counts]
 
 
-def _columns(view: View, found: Mapping[str, Daily]) -> list[Key]:
-    """Return the results that are shown: those of the newest days first, where they differ."""
+def _columns(view: View, found: Mapping[str, DaySummary]) -> list[Key]:
+    """Return the results to show; if the days differ, those of the newest first."""
     order = {name: i for i, name in enumerate(view.templates)}
     keys = dict.fromkeys(key for of_day in reversed(list(found.values())) for key in of_day.medians)
     key_names = {t.name: list(t.key) for t in view.templates.values()}
@@ -188,7 +186,7 @@ def _columns(view: View, found: Mapping[str, Daily]) -> list[Key]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Medians:
-    """A result over the days of a stretch: the median of each, in the unit of the newest."""
+    """A result over the days of a period: the median of each day, in the newest day's unit."""
 
     template: str
     name: str
@@ -198,14 +196,14 @@ class _Medians:
     medians: Mapping[str, float]
 
     @classmethod
-    def of(cls, view: View, key: Key, found: Mapping[str, Daily]) -> _Medians:
+    def of(cls, view: View, key: Key, found: Mapping[str, DaySummary]) -> _Medians:
         of_days = {day: d.medians[key] for day, d in found.items() if key in d.medians}
         unit = of_days[max(of_days)][1]
         medians = {day: value for day, (value, of_day) in of_days.items() if of_day == unit}
         return cls(
             template=key[0],
             name=key[1],
-            known=view.results.called(*key),
+            known=view.results.record(*key),
             unit=unit,
             scale=scale_of([abs(v) for v in medians.values()], unit),
             medians=medians,
@@ -233,12 +231,12 @@ class _Medians:
         return trend(self.name, [(day, scraps.get(day)) for day in days], self.known)
 
 
-# shots a day at which a day gets darker; fixed, so that a busy day leaves all others as they were
+# shots per day for each level; fixed, so that a busy day does not change the levels of others
 LEVELS = (1, 5, 20, 50)
 
 
-def month_of(year: int, month: int, counts: Mapping[str, int]) -> Month:
-    """Return one month."""
+def month_calendar(year: int, month: int, counts: Mapping[str, int]) -> Month:
+    """Return a month as a calendar."""
     weeks: list[list[DayCell | None]] = []
     total = 0
     for week in calendar.Calendar(firstweekday=0).monthdayscalendar(year, month):
@@ -268,7 +266,7 @@ def heat(counts: Mapping[str, int], newest: str, n_weeks: int = 53) -> Heat:
     counts
         Number of shots of each day.
     newest
-        The day in whose week the calendar ends.
+        The day in the last week of the calendar.
     """
     last = date.fromisoformat(newest)
     monday = last - timedelta(days=last.weekday() + 7 * (n_weeks - 1))
@@ -283,7 +281,7 @@ def heat(counts: Mapping[str, int], newest: str, n_weeks: int = 53) -> Heat:
             n = counts.get(day.isoformat(), 0)
             total += n
             columns[-1].append(_cell(day, n) if day <= last else None)
-        # a month is named where its first Monday is
+        # the name of a month is above its first Monday
         name = f"{MONTHS[begin.month - 1][:3]}" if begin.day <= 7 or not week else ""
         if name:
             names.append((f"{name} {begin.year}" if begin.month == 1 or not week else name, 1))

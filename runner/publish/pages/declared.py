@@ -1,4 +1,4 @@
-"""The pages of signals and devices: how each was wired and calibrated, span by span of shots."""
+"""The pages of signals and devices: their wiring and calibration, by span of shots."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from runner.render.format import unit_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpanLine:
-    """How a signal goes for a span of shots; ``signal`` and ``device`` lead to their pages."""
+class SpanRow:
+    """The wiring of a signal for a span of shots; ``signal`` and ``device`` are links."""
 
     shots: str
     signal: Link
@@ -28,8 +28,8 @@ class SpanLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationLine:
-    """A calibration of a device: from which unit to which, by which equations, says who."""
+class CalibrationRow:
+    """A calibration of a device: its units, equations and reference."""
 
     port: str
     version: str
@@ -41,19 +41,19 @@ class CalibrationLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignalLine:
-    """A signal in the list of all; ``now`` is how it goes since the last change."""
+class SignalRow:
+    """A signal in the list of all; ``now`` is its newest wiring."""
 
     link: Link
     unit: str
     description: str
     derived: str
-    now: SpanLine | None
+    now: SpanRow | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceLine:
-    """A device in the list of all; ``signals`` are those that it serves, or served."""
+class DeviceRow:
+    """A device in the list of all; ``signals`` are those wired to it, now or earlier."""
 
     link: Link
     kind: str
@@ -67,7 +67,7 @@ class SignalsPage(Page):
     """``signals/index.html``."""
 
     template: ClassVar[str] = "pages/signals.html"
-    lines: Sequence[SignalLine]
+    rows: Sequence[SignalRow]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +77,9 @@ class SignalPage(Page):
     Attributes
     ----------
     derived, parts
-        The expression that it is computed by, and the signals in it; empty where it is wired.
+        Its expression and the signals in it; empty if it is wired.
     spans
-        Wiring and calibration, the newest first.
+        Wiring and calibration, newest first.
     used_in
         The signals that are computed from it.
     traces
@@ -92,7 +92,7 @@ class SignalPage(Page):
     derived: str
     parts: Sequence[Link]
     used_in: Sequence[Link]
-    spans: Sequence[SpanLine]
+    spans: Sequence[SpanRow]
     traces: str
 
 
@@ -101,19 +101,19 @@ class DevicesPage(Page):
     """``devices/index.html``."""
 
     template: ClassVar[str] = "pages/devices.html"
-    lines: Sequence[DeviceLine]
+    rows: Sequence[DeviceRow]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DevicePage(Page):
-    """``devices/langmuir_1.html``: its calibrations, and what it served, the newest first."""
+    """``devices/langmuir_1.html``: its calibrations and wiring, newest first."""
 
     template: ClassVar[str] = "pages/device.html"
     serial: str
     kind: str
     description: str
-    calibrations: Sequence[CalibrationLine]
-    spans: Sequence[SpanLine]
+    calibrations: Sequence[CalibrationRow]
+    spans: Sequence[SpanRow]
 
 
 def signals_page(signals: Sequence[SignalRecord]) -> SignalsPage:
@@ -121,8 +121,8 @@ def signals_page(signals: Sequence[SignalRecord]) -> SignalsPage:
     return SignalsPage(
         path=SIGNALS,
         title="Signals",
-        lines=[
-            SignalLine(
+        rows=[
+            SignalRow(
                 link=signal_link(s.name),
                 unit=unit_text(s.unit),
                 description=s.description,
@@ -154,8 +154,8 @@ def devices_page(devices: Sequence[DeviceRecord]) -> DevicesPage:
     return DevicesPage(
         path=DEVICES,
         title="Devices",
-        lines=[
-            DeviceLine(
+        rows=[
+            DeviceRow(
                 link=device_link(d.name),
                 kind=d.kind,
                 serial=d.serial,
@@ -197,8 +197,8 @@ def span_text(first: int, until: int | None) -> str:
     return f"{first}" if until == first + 1 else f"{first} … {until - 1}"
 
 
-def _span(span: WiringSpan) -> SpanLine:
-    return SpanLine(
+def _span(span: WiringSpan) -> SpanRow:
+    return SpanRow(
         shots=span_text(span.first, span.until),
         signal=signal_link(span.signal),
         channel=span.channel,
@@ -209,8 +209,8 @@ def _span(span: WiringSpan) -> SpanLine:
     )
 
 
-def _calibration(c: CalibrationRecord) -> CalibrationLine:
-    return CalibrationLine(
+def _calibration(c: CalibrationRecord) -> CalibrationRow:
+    return CalibrationRow(
         port=c.port,
         version=f"v{c.version}",
         shots=span_text(c.first, c.until),

@@ -1,4 +1,4 @@
-"""Atom feeds of the newest shots and of what failed, for feed readers and chat rooms."""
+"""Atom feeds of the newest shots and of failed reports, for feed readers and chat rooms."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from runner.settings.facility import Facility
 ATOM = "http://www.w3.org/2005/Atom"
 LONGEST = 50
 NEVER = "1970-01-01T00:00:00Z"
-# what XML 1.0 cannot hold, not even as a reference
+# characters that XML 1.0 forbids, even as references
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """An entry of a feed: ``path`` in the site, ``identity`` what makes it the same entry."""
+    """An entry of a feed: its ``path`` in the site; its id is made from ``identity``."""
 
     identity: str
     path: str
@@ -43,7 +43,7 @@ def shots_feed(view: View) -> bytes:
 
 
 def failures_feed(view: View) -> bytes:
-    """Return ``failures.xml``: the reports that failed or ran out of time."""
+    """Return ``failures.xml``: the reports that failed or timed out."""
     found = [*view.source.failures(LONGEST), *view.source.failures(LONGEST, scope="day")]
     items = []
     for summary in found:
@@ -53,7 +53,7 @@ def failures_feed(view: View) -> bytes:
                 identity=f"{mark.href} {summary.started}",
                 path=mark.href,
                 title=f"{subject_text(summary.subject)}, {mark.title}: {mark.word}",
-                text=mark.reason or "no reason is known",
+                text=mark.reason or "reason unknown",
                 updated=_when(summary.started),
             )
         )
@@ -62,18 +62,18 @@ def failures_feed(view: View) -> bytes:
 
 
 def _shot(view: View, subject: Subject) -> Item:
-    line = view.shot_summary(subject.number)
+    summary = view.shot_summary(subject.number)
     reports = view.summaries(subject)
     values = [
         result_text(view, template, s) for (template, _), s in view.key_scraps(subject).items()
     ]
     failed = [m.title for m in map(view.summary_mark, reports) if m.state in {"failed", "timeout"}]
     parts = [
-        ", ".join(part for part in (line.gas, line.program) if part),
-        line.comment,
+        ", ".join(part for part in (summary.gas, summary.program) if part),
+        summary.comment,
         "; ".join(values),
         f"failed: {', '.join(failed)}" if failed else "",
-        f"{line.problems} problems with its data" if line.problems else "",
+        f"{summary.problems} problems with its data" if summary.problems else "",
     ]
     made = [w for w in (_when(r.started) for r in reports) if w != NEVER]
     return Item(
@@ -81,15 +81,17 @@ def _shot(view: View, subject: Subject) -> Item:
         path=subject_page(subject),
         title=subject_text(subject),
         text="\n".join(part for part in parts if part),
-        # the offset of a shot's own clock is not known; -00:00 says so
-        updated=max(made, default=f"{line.date:%Y-%m-%dT%H:%M:%S}-00:00" if line.date else NEVER),
+        # -00:00: the UTC offset of a shot's clock is unknown
+        updated=max(
+            made, default=f"{summary.date:%Y-%m-%dT%H:%M:%S}-00:00" if summary.date else NEVER
+        ),
     )
 
 
 def _when(text: str) -> str:
     """Return a time as Atom writes it, in UTC, so that times compare as texts."""
     moment = parse_time(text)
-    if not isinstance(moment, datetime):  # a day alone is no moment
+    if not isinstance(moment, datetime):  # a day without a time
         return NEVER
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -122,12 +124,12 @@ def _utc(text: str) -> str:
 
 
 def _identity(facility: Facility, what: str) -> str:
-    """Return an id that stays the same wherever the site lies."""
+    """Return an id that does not depend on the address of the site."""
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'ishtar {facility.name} {what}')}"
 
 
 def _address(facility: Facility, path: str) -> str:
-    """Return an absolute address where the site's own is known, else one beside the feed."""
+    """Return an absolute address if that of the site is known, else one relative to the feed."""
     return f"{facility.url.rstrip('/')}/{path}" if facility.url else path
 
 

@@ -1,8 +1,8 @@
-"""The pages that lead into the site: home, the newest shot, all days, and the lost reader's."""
+"""The landing pages: home, the newest shot, all days, undated shots, and "not found"."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from runner.publish.addresses import (
     DAYS,
@@ -13,7 +13,7 @@ from runner.publish.addresses import (
     report_stem,
     subject_page,
 )
-from runner.publish.describe import attributes, sentences, subject_text
+from runner.publish.describe import attributes, number_spans, sentences, subject_text
 from runner.publish.history import key_values
 from runner.publish.page_models import (
     DaysPage,
@@ -25,7 +25,7 @@ from runner.publish.page_models import (
 )
 from runner.publish.pages.calendar_pages import heat, periods_of, years
 from runner.publish.shot_tables import shot_table
-from runner.publish.view import View, alike, failure, failures_between
+from runner.publish.view import View, failure, failures_between, group_alike
 from runner.publish.view_models import Failure, Image, Link, ShotTable
 from runner.receipts import Subject
 from runner.render.format import time_text
@@ -43,7 +43,7 @@ def home_page(view: View) -> HomePage:
     """Return ``index.html``."""
     newest = view.days[-1] if view.days else ""
     rows = list(reversed(view.source.shots_of(newest)))[:HOME_ROWS] if newest else []
-    failures = alike(_failures(view))
+    failures = group_alike(_failures(view))
     troubles = list(view.source.troubles())
     latest = _latest(view, HOME_VALUES)
     tagline = view.source.facility.tagline
@@ -74,7 +74,7 @@ def home_page(view: View) -> HomePage:
         n_days=len(view.days),
         n_undated=len(view.undated),
         undated=_newest_undated(view),
-        known_shots=_spans(view.numbers),
+        known_shots=number_spans(view.numbers),
     )
 
 
@@ -87,7 +87,7 @@ def latest_page(view: View) -> LatestPage:
 
 
 def latest_text(latest: LatestShot) -> str:
-    """Return the newest shot in a few words."""
+    """Return the newest shot and its date as text."""
     return f"shot {latest.shot}" + (f" of {time_text(latest.date)}" if latest.date else "")
 
 
@@ -122,7 +122,7 @@ def undated_page(view: View) -> UndatedPage:
 
 
 def _newest_undated(view: View) -> ShotTable | None:
-    """Return the last shots without a date where the newest shot is one of them."""
+    """Return the last shots without a date, if the newest shot is one of them."""
     if not view.undated or view.undated[-1] != view.numbers[-1]:
         return None
     return shot_table(view, list(reversed(view.undated))[:HOME_ROWS])
@@ -159,7 +159,7 @@ def _latest(view: View, most: int) -> LatestShot | None:
         href=subject_page(subject),
         date=record.date,
         attributes=attributes(record),
-        problems=list(record.marks),
+        problems=list(record.problems),
         values=[values[key] for key in shown],
         marks=view.marks(subject),
         picture=picture,
@@ -168,9 +168,9 @@ def _latest(view: View, most: int) -> LatestShot | None:
 
 
 def _failures(view: View) -> Iterator[Failure]:
-    """Yield what failed in the last days and shots, the newest first."""
+    """Yield the failed reports of the last days and shots, newest first."""
     days = set(view.days[-2:])
-    # the newest come first: so many are all of these days, one for each template
+    # newest first, at most one for each template: this limit covers both days
     most = len(days) * max(1, len(view.templates))
     for summary in view.source.failures(most, scope="day"):
         if summary.subject.key in days:
@@ -188,14 +188,3 @@ def _ranges(view: View) -> list[Link]:
         for subject in view.source.ranges()
         for report in (*view.reports(subject), *view.reruns(subject))
     ]
-
-
-def _spans(numbers: Sequence[int]) -> str:
-    """Return ``1-12,15`` for ascending numbers."""
-    spans: list[list[int]] = []
-    for n in numbers:
-        if spans and n == spans[-1][1] + 1:
-            spans[-1][1] = n
-        else:
-            spans.append([n, n])
-    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in spans)

@@ -1,4 +1,4 @@
-"""The pages of shots, days and reports, from facts."""
+"""The pages of shots, days and reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from runner.receipts import NOTEBOOK, Subject
 from runner.render.format import day_text
 from runner.render.fragment import Fragment
 
-RESULTS_IN_DESCRIPTION = 5  # in the description of a page
+RESULTS_IN_DESCRIPTION = 5
 
 
 def day_page(view: View, day: str) -> DayPage:
@@ -52,7 +52,7 @@ def day_page(view: View, day: str) -> DayPage:
         trend(
             c.name,
             [(n, of_shot.get((c.template, c.name))) for n, of_shot in scraps],
-            view.results.called(c.template, c.name),
+            view.results.record(c.template, c.name),
         )
         for c in table.columns
     ]
@@ -89,7 +89,7 @@ def shot_page(view: View, number: int) -> ShotPage:
         date=record.date,
         day=_day_link(day) if day in view.counts else None,
         attributes=attributes(record),
-        problems=list(record.marks),
+        problems=list(record.problems),
         values=key_values(view, number),
         reports=view.cards(subject),
         reruns=[view.rerun_link(r) for r in view.reruns(subject)],
@@ -109,7 +109,7 @@ def shot_page(view: View, number: int) -> ShotPage:
 
 
 def _shot_text(view: View, record: ShotRecord) -> str:
-    """Return a shot in two sentences: when and what it was, and what came out."""
+    """Return the description of a shot: date, gas, program, key results, comment."""
     scraps = view.key_scraps(Subject.shot(record.shot))
     keys = view.results.chosen(scraps, RESULTS_IN_DESCRIPTION)
     return sentences(
@@ -120,7 +120,7 @@ def _shot_text(view: View, record: ShotRecord) -> str:
 
 
 def _grouped(found: Sequence[Change]) -> dict[str, list[Change]]:
-    """Return changes by heading, the hardware first."""
+    """Return changes by heading, hardware first."""
     groups: dict[str, list[Change]] = {
         name: [] for name in ("Hardware", "Wiring", "Calibration", "Settings")
     }
@@ -140,7 +140,7 @@ def _links(view: View, record: ShotRecord) -> dict[str, str]:
 
 
 def _downloads(view: View, subject: Subject) -> list[Link]:
-    """Return the files of a shot for other programs; tables only once they are made."""
+    """Return the files of a shot for other programs; tables only once they exist."""
     folder = subject_folder(subject)
     tables = {"data.csv": "Signals, decimated (CSV)", "data.mat": "Signals, decimated (MATLAB)"}
     found = [
@@ -154,7 +154,7 @@ def _downloads(view: View, subject: Subject) -> list[Link]:
 def report_page(view: View, report: ReportRecord) -> ReportPage:
     """Return the page of a report or of a re-run."""
     receipt = report.receipt
-    subject = receipt.of
+    subject = receipt.about
     stem = report_stem(receipt)
     fragment = view.fragment(report)
     mark = view.mark(report)
@@ -171,7 +171,7 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
         if r.receipt.template == receipt.template and r.folder != report.folder
     ]
     previous, following = _same_report(view, report)
-    told = view.results.names(receipt.template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
+    names = view.results.names(receipt.template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
     has_notebook = (report.folder / NOTEBOOK).is_file()
     return ReportPage(
         path=f"{stem}.html",
@@ -179,7 +179,7 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
         description=sentences(
             f"{mark.title} of {subject}: {mark.word}",
             "; ".join(
-                result_text(view, receipt.template, s) for s in receipt.scraps if s.name in told
+                result_text(view, receipt.template, s) for s in receipt.scraps if s.name in names
             ),
         ),
         mark=mark,
@@ -204,14 +204,14 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
 
 
 def _body(view: View, fragment: Fragment, stem: str) -> Markup:
-    """Return the body of a report with its pictures and citations leading where they are."""
+    """Return the body of a report with working links to pictures and references."""
     body = fragment.body_at(stem.rpartition("/")[2] + "/")
     return with_citations(body, f"{stem}.html", read_bibliography(view.references))
 
 
 def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | None]:
-    """Return the same report of the neighbours, or the neighbours where they have none."""
-    subject = report.receipt.of
+    """Return links to the same report of the neighbours, or to the neighbours themselves."""
+    subject = report.receipt.about
     if report.receipt.rerun or subject.scope == "range":
         return None, None
     around: Sequence[Subject | None]
@@ -234,7 +234,7 @@ def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | 
 
 
 def _jupyterhub(view: View, report: ReportRecord) -> str:
-    """Fill the address of the facility's JupyterHub: {subject}, {template}, {notebook}."""
+    """Return the JupyterHub address with {subject}, {template} and {notebook} filled in."""
     address = view.source.facility.jupyterhub
     receipt = report.receipt
     for name, value in (

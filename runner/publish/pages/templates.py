@@ -1,4 +1,4 @@
-"""The pages of templates: what each does, its parameters, how its results went, its failures."""
+"""The pages of templates: description, parameters, trends of the results, failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.publish.key_results import VALUES_EACH
 from runner.publish.page_models import Page
 from runner.publish.quantities import quantity
 from runner.publish.records import TemplateRecord
-from runner.publish.view import View, alike, failure
+from runner.publish.view import View, failure, group_alike
 from runner.publish.view_models import Failure, Link, Trend
 from runner.receipts import Scope, Scrap, Subject
 from runner.render.format import unit_text
@@ -21,7 +21,7 @@ from runner.templates.parameters import RELATIONS, Parameter
 TREND_SHOTS = 60
 TREND_DAYS = 20
 MAX_FAILURES = 20
-MOST_FAILURES = 2000  # looked at, so that those that are alike are told together
+FAILURES_GROUPED = 2000  # failures to group by reason
 MAX_TRENDS = 8
 SCOPES: dict[Scope, str] = {
     "shot": "every shot",
@@ -31,8 +31,8 @@ SCOPES: dict[Scope, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParameterLine:
-    """A parameter of a template as its page lists it."""
+class ParameterRow:
+    """A parameter of a template."""
 
     name: str
     type: str
@@ -43,7 +43,7 @@ class ParameterLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TemplateLine:
+class TemplateRow:
     """A template in the list of all; ``failed`` counts failures among the last shots."""
 
     link: Link
@@ -55,10 +55,10 @@ class TemplateLine:
 
 @dataclass(frozen=True, kw_only=True)
 class TemplatesPage(Page):
-    """``templates/index.html``: all templates in the order in which their reports are shown."""
+    """``templates/index.html``: all templates, in display order."""
 
     template: ClassVar[str] = "pages/templates.html"
-    lines: Sequence[TemplateLine]
+    rows: Sequence[TemplateRow]
     n_shots: int
 
 
@@ -71,7 +71,7 @@ class TemplatePage(Page):
     name
         Its name in commands; ``title`` is its heading.
     scope
-        What it is made for, in words.
+        Its scope in words.
     needs, after
         Signals without which it is skipped; templates whose results it reads.
     limits
@@ -81,7 +81,7 @@ class TemplatePage(Page):
     recent
         Its newest reports.
     notebook
-        Path of its source in the site; empty where there is none.
+        Path of its notebook in the site; empty if there is none.
     commands
         (what it does, command line).
     """
@@ -93,7 +93,7 @@ class TemplatePage(Page):
     needs: Sequence[Link]
     after: Sequence[Link]
     schedule: str
-    parameters: Sequence[ParameterLine]
+    parameters: Sequence[ParameterRow]
     limits: Sequence[tuple[str, str]]
     trends: Sequence[Trend]
     recent: Sequence[Link]
@@ -115,8 +115,8 @@ def templates_page(view: View) -> TemplatesPage:
     return TemplatesPage(
         path=TEMPLATES,
         title="Templates",
-        lines=[
-            TemplateLine(
+        rows=[
+            TemplateRow(
                 link=Link(href=template_page(t.name), text=t.title or t.name),
                 name=t.name,
                 scope=SCOPES[t.scope],
@@ -135,14 +135,14 @@ def template_page_of(view: View, template: TemplateRecord, signals: Sequence[Lin
     Parameters
     ----------
     signals
-        The signals that have a page, to link those that it needs.
+        The signals with a page, to link those that it needs.
     """
     page = template_page(template.name)
     subjects = _last(view, template.scope)
     view.load_summaries(subjects)
     known = {link.text: link for link in signals}
-    failed = view.source.failures(MOST_FAILURES, template=template.name)
-    failures = alike(failure(view, f) for f in failed)
+    failed = view.source.failures(FAILURES_GROUPED, template=template.name)
+    failures = group_alike(failure(view, f) for f in failed)
     return TemplatePage(
         path=page,
         title=template.title or template.name,
@@ -177,14 +177,14 @@ def _last(view: View, scope: Scope) -> list[Subject]:
     return list(view.source.ranges())[-TREND_DAYS:]
 
 
-def _parameter(p: Parameter) -> ParameterLine:
+def _parameter(p: Parameter) -> ParameterRow:
     ends = [f"{e:g}" if e is not None else "" for e in (p.low, p.high)]
     if p.choices:
         given = ", ".join(repr(c) for c in p.choices)
     else:
         below = f"{RELATIONS[p.relation]} {p.below}" if p.below else ""
         given = ", ".join(filter(None, (" … ".join(ends) if any(ends) else "", below)))
-    return ParameterLine(
+    return ParameterRow(
         name=p.name,
         type=p.annotation,
         default=repr(p.default),
@@ -211,7 +211,7 @@ def _limits(view: View, template: TemplateRecord, name: str) -> str:
     return " to ".join(ends)
 
 
-def _of(view: View, subject: Subject, template: str) -> Sequence[Scrap]:
+def _scraps_of(view: View, subject: Subject, template: str) -> Sequence[Scrap]:
     reports = view.summaries(subject)
     return next((r.scraps for r in reports if r.template == template), ())
 
@@ -219,7 +219,7 @@ def _of(view: View, subject: Subject, template: str) -> Sequence[Scrap]:
 def _trends(view: View, template: TemplateRecord, subjects: Sequence[Subject]) -> list[Trend]:
     if template.scope == "range":
         return []
-    scraps = {s: {x.name: x for x in _of(view, s, template.name)} for s in subjects}
+    scraps = {s: {x.name: x for x in _scraps_of(view, s, template.name)} for s in subjects}
     names = list(template.key)
     if not names:
         found = [view.results.names(template.name, list(of.values())) for of in scraps.values()]
@@ -228,7 +228,7 @@ def _trends(view: View, template: TemplateRecord, subjects: Sequence[Subject]) -
         trend(
             name,
             [(_label(s), scraps[s].get(name)) for s in subjects],
-            view.results.called(template.name, name),
+            view.results.record(template.name, name),
         )
         for name in names[:MAX_TRENDS]
     )

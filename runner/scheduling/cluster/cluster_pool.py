@@ -1,4 +1,4 @@
-"""The executor, and how it is opened."""
+"""The executor of a cluster, and how to open it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import ClusterError, WorkersLost
 from runner.execution.execute import place
 from runner.jobs import Done, Job
-from runner.scheduling.cluster.cluster_worker import Home, work
+from runner.scheduling.cluster.cluster_worker import WorkspaceLocation, work
 from runner.scheduling.cluster.connection import Connection
 from runner.settings.file import PoolSettings
 
@@ -24,23 +24,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST = 256  # jobs on their way to a scheduler whose workers come and go
-LOOK_S = 30.0  # time between two looks at a job on its way
-RECENT_S = 5.0  # the number of workers is asked for no more often
+MOST_JOBS = 256  # sent at once to a scheduler whose number of workers varies
+POLL_S = 30.0  # time between two checks of a sent job
+RECENT_S = 5.0  # how long the number of workers is cached
 APPEARS_S = 60.0  # network file systems show a new folder to other machines within this time
 
 
 class Cluster(ThreadPoolExecutor):
-    """An executor over a dask cluster, with a thread for each job that is on its way.
+    """An executor over a dask cluster, with a thread for each sent job.
 
-    A future is running once its job was sent; before that it can be cancelled. A job whose worker
-    is lost is sent to another one by the scheduler. Errors of its own: `WorkersLost` for a job that
-    ended several workers, `ClusterError` when the scheduler is lost; the next job looks for it
-    again.
+    A future is running once its job was sent; before that it can be cancelled. If a worker is lost,
+    the scheduler sends its job to another one. Futures raise `WorkersLost` for a job that ended
+    several workers, and `ClusterError` when the scheduler is lost; the next job reconnects.
     """
 
-    def __init__(self, connection: Connection, home: Home | None, workers: int = 0) -> None:
-        super().__init__(workers or MOST, thread_name_prefix="job on the cluster")
+    def __init__(
+        self, connection: Connection, home: WorkspaceLocation | None, workers: int = 0
+    ) -> None:
+        super().__init__(workers or MOST_JOBS, thread_name_prefix="job on the cluster")
         self._connection = connection
         self._home = home
         self._most = workers
@@ -50,7 +51,7 @@ class Cluster(ThreadPoolExecutor):
 
     @property
     def workers(self) -> int:
-        """Jobs that can run at once, now."""
+        """The number of jobs that can run at once now."""
         if self._most:
             return self._most
         when, n = self._counted
@@ -63,43 +64,46 @@ class Cluster(ThreadPoolExecutor):
         """Send a job to the cluster; jobs take no keyword arguments."""
         if kwargs:
             raise TypeError(f"jobs take no keyword arguments: {', '.join(kwargs)}")
-        return super().submit(self._follow, fn, args)
+        return super().submit(self._run_job, fn, args)
 
-    def _follow(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Send a job, wait for it wherever it runs, and place its report."""
+    def _run_job(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Send a job, wait for it and place its report."""
         client = self._connection.client()
         home = self._home
-        sent = tuple(map(home.sent, args)) if home else args
-        key = (self._name, next(self._numbers))  # one name: the scheduler then holds back the rest
+        sent = tuple(map(home.translated, args)) if home else args
+        key = (
+            self._name,
+            next(self._numbers),
+        )  # one prefix: the scheduler queues the surplus
         task = client.submit(work, home, fn, sent, key=key, pure=False)
         done = self._result(client, task)
-        return self._settled(done, args) if isinstance(done, Done) and done.staged else done
+        return self._placed(done, args) if isinstance(done, Done) and done.staged else done
 
     def _result(self, client: Client, task: Any) -> Any:
         from distributed import KilledWorker
 
-        told = False
+        warned = False
         while True:
             try:
-                return task.result(timeout=LOOK_S)
+                return task.result(timeout=POLL_S)
             except KilledWorker as error:
                 raise WorkersLost(
                     f"{error.allowed_failures + 1} workers ended while they ran it, the last at "
-                    f"{error.last_worker.address}: look into their logs for a lack of memory"
+                    f"{error.last_worker.address}: check their logs for messages about memory"
                 ) from error
             except TimeoutError:
                 if task.done():
-                    raise  # the job's own
-                if not told and self._connection.workers() == 0:
-                    logger.warning("the scheduler has no worker: jobs wait until one comes")
-                    told = True
+                    raise  # by the job itself
+                if not warned and self._connection.workers() == 0:
+                    logger.warning("the scheduler has no worker: jobs wait, start one")
+                    warned = True
             except BaseException as error:
                 if not task.cancelled():
                     raise
                 raise self._connection.lost(client) from error
 
-    def _settled(self, done: Done, args: tuple[Any, ...]) -> Done:
-        """Give a report its name, as soon as the file system shows it here."""
+    def _placed(self, done: Done, args: tuple[Any, ...]) -> Done:
+        """Rename a staged report as soon as it is visible in the file system here."""
         assert self._home is not None
         job = next(a for a in args if isinstance(a, Job))
         reports = Path(job.reports) if job.reports else Path(self._home.root, "reports")
@@ -112,12 +116,12 @@ class Cluster(ThreadPoolExecutor):
                     host = done.receipt.environment["host"]
                     raise ClusterError(
                         f"{job} was made on {host}, but does not appear in {reports}: "
-                        "see that both machines have the same file system there"
+                        "mount the same file system there on both machines"
                     ) from error
             time.sleep(0.2)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End; without ``wait``, jobs that run are given up."""
+        """Shut down; without ``wait``, abandon running jobs."""
         if not wait:
             self._connection.close(at_once=True)
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
@@ -128,18 +132,18 @@ class Cluster(ThreadPoolExecutor):
 def open_cluster(
     workers: int, *, settings: PoolSettings | None = None, root: Path | None = None
 ) -> Iterator[Cluster]:
-    """Give an executor over the cluster that the settings name.
+    """Open an executor over the cluster in the settings.
 
-    When the block raises (Ctrl-C and SIGTERM, too), local workers are ended with what they do;
-    those of a scheduler finish it for nobody.
+    If the block raises (also by Ctrl-C and SIGTERM), local workers are killed; those of a scheduler
+    finish their jobs, whose results are discarded.
 
     Parameters
     ----------
     workers : int
-        Processes where there is no scheduler.
+        Number of processes if there is no scheduler.
     settings : PoolSettings, optional
     root : path, optional
-        Root of the workspace, where jobs are of one.
+        Root of the workspace, if the jobs belong to one.
     """
     settings = settings or PoolSettings(kind="dask")
     scheduler = settings.scheduler
@@ -147,7 +151,7 @@ def open_cluster(
         scheduler = str(root / scheduler)
     pool = Cluster(
         Connection(scheduler, workers=workers),
-        Home.of(root, settings.root_on_workers) if root else None,
+        WorkspaceLocation.of(root, settings.root_on_workers) if root else None,
         settings.workers if scheduler else workers,
     )
     try:

@@ -1,4 +1,4 @@
-"""What a worker is sent, and what it checks before it works."""
+"""What a worker receives, and its checks before a job."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SHARE = 0.75  # of a worker's memory that a report may take
 
 
 @dataclass(frozen=True, kw_only=True)
-class Home:
-    """The workspace, for a worker to find it: where it is here and there, and what marks it."""
+class WorkspaceLocation:
+    """The location of a workspace, here and on workers, with a token to recognise it."""
 
     root: str
     there: str
@@ -29,10 +29,10 @@ class Home:
     version: str
 
     @classmethod
-    def of(cls, root: Path, there: str = "") -> Home:
-        """Return that of a workspace, whose mark is made with the first use.
+    def of(cls, root: Path, there: str = "") -> WorkspaceLocation:
+        """Return the location of a workspace; create its token at the first use.
 
-        It stays the same for ever, so that no cache of a network file system shows an old one.
+        The token never changes, so no cache of a network file system can show an old one.
         """
         path = _mark(root)
         if not path.exists():
@@ -41,10 +41,10 @@ class Home:
         token = path.read_text("ascii")
         return cls(root=str(root), there=there or str(root), token=token, version=_version())
 
-    def sent(self, value: Any) -> Any:
-        """Return an argument of a job as a worker needs it."""
+    def translated(self, value: Any) -> Any:
+        """Return a job's argument with paths translated for a worker."""
         if isinstance(value, Job):
-            there = self.sent(Path(value.reports)) if value.reports else ""
+            there = self.translated(Path(value.reports)) if value.reports else ""
             return replace(value, root=self.there, reports=str(there), staged=True)
         if isinstance(value, Path) and value.is_relative_to(self.root):
             return Path(self.there, value.relative_to(self.root))
@@ -59,19 +59,19 @@ def _version() -> str:
     return f"ishtar {ishtar.__version__}, Python {platform.python_version()}"
 
 
-def work(home: Home | None, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Do a job, on a worker."""
+def work(home: WorkspaceLocation | None, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Run a job on a worker."""
     from distributed import get_worker
 
     worker = get_worker()
     if home is not None:
         check(home, worker.address, worker.state.nthreads)
-    limit = worker.memory_manager.memory_limit  # bytes; None where there is none
+    limit = worker.memory_manager.memory_limit  # bytes, None if unlimited
     return fn(*(_within(a, SHARE * limit / 1e6) if limit else a for a in args))
 
 
-@cache  # what is right stays so; an error is not kept
-def check(home: Home, address: str, threads: int) -> None:
+@cache  # errors are not cached
+def check(home: WorkspaceLocation, address: str, threads: int) -> None:
     """Raise `ClusterError` unless this worker can make reports of a workspace."""
     who = f"the worker at {address} on {platform.node()}"
     if threads != 1:
@@ -81,24 +81,24 @@ def check(home: Home, address: str, threads: int) -> None:
         )
     if home.version != _version():
         raise ClusterError(
-            f"{who} has {_version()}, the coordinator {home.version}: let them use the same"
+            f"{who} has {_version()}, the coordinator {home.version}: install the same on both"
         )
     try:
         token = _mark(Path(home.there)).read_text("ascii")
     except OSError as error:
         raise ClusterError(
             f"{who} does not see the workspace at {home.there} ({error.strerror}): mount it there, "
-            "or say where it is by root_on_workers under [pool]"
+            "or set root_on_workers in [pool] to its path"
         ) from error
     if token != home.token:
         raise ClusterError(
             f"{who} sees another workspace at {home.there}: mount that of the coordinator there, "
-            "or say where it is by root_on_workers under [pool]"
+            "or set root_on_workers in [pool] to its path"
         )
 
 
 def _within(value: Any, memory_mb: float) -> Any:
-    """Return a job with the worker's limit on memory where it has none of its own."""
+    """Return a job with the worker's memory limit, unless it has its own."""
     if isinstance(value, Job) and not value.memory_mb:
         return replace(value, memory_mb=memory_mb)
     return value

@@ -1,4 +1,4 @@
-"""The way to the scheduler, which may be lost and found again."""
+"""The connection to the scheduler, which is re-established after a loss."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from runner.errors import ClusterError, MissingExtra
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
-DEATHS = 3  # workers that a job may end, on a cluster of ours
+DEATHS = 3  # workers that a job may end, on our own cluster
 CONNECT_S = 10.0
-RETRY_S = 30.0  # a scheduler that did not answer is left alone for so long
+RETRY_S = 30.0  # pause after a scheduler did not answer
 LOST = (
-    "the scheduler was lost while reports were being made: what was done is noted, `ishtar run` "
-    "makes the rest once `dask scheduler` runs again"
+    "the scheduler was lost while reports were in progress; finished ones are noted: start "
+    "`dask scheduler` again, then `ishtar run` makes the rest"
 )
 ENDED = "the run was ended: start it again"
 
 
 class Connection:
-    """The way to a scheduler; made when it is first needed, and again after it was lost."""
+    """A connection to a scheduler, opened when first needed, and again after a loss."""
 
     def __init__(self, scheduler: str = "", *, workers: int = 1) -> None:
         self._scheduler = scheduler
@@ -40,7 +40,7 @@ class Connection:
         self._closed = False
 
     def client(self) -> Client:
-        """Return the client of a scheduler that answers; `ClusterError` where none does."""
+        """Return the client of the scheduler; `ClusterError` if it does not answer."""
         with self._lock:
             if self._client is not None and self._client.status == "running":
                 return self._client
@@ -71,21 +71,21 @@ class Connection:
         except (OSError, ValueError) as error:
             raise ClusterError(
                 f"the scheduler {where} does not answer ({error}): start it with `dask scheduler`, "
-                "or correct scheduler under [pool]"
+                "or correct scheduler in [pool]"
             ) from error
 
     def workers(self) -> int:
-        """Return how many workers the scheduler has now; 0 where there is no connection."""
+        """Return how many workers the scheduler has now; 0 without a connection."""
         client = self._client
         if client is None or client.status != "running":
             return 0
         try:
             return len(client.nthreads())
-        except (OSError, RuntimeError):  # it is being lost; who waits for a job is told
+        except (OSError, RuntimeError):  # the connection is failing: waiting jobs will raise
             return 0
 
     def lost(self, client: Client) -> ClusterError:
-        """Give up a connection; return what to tell of it."""
+        """Drop a connection; return the error to raise."""
         with self._lock:
             if self._client is client:
                 self._client = None
@@ -94,14 +94,14 @@ class Connection:
             return ClusterError(self._why)
 
     def close(self, *, at_once: bool = False) -> None:
-        """Let go of the scheduler; one of ours ends, with its workers."""
+        """Close the connection; end our own scheduler with its workers."""
         with self._lock:
             self._closed, self._why = True, ENDED
             client, self._client = self._client, None
             cluster, self._cluster = self._cluster, None
         if cluster is not None and at_once:
             for nanny in cluster.workers.values():
-                nanny.auto_restart = False
+                nanny.close_gracefully()  # it would start another worker
                 if nanny.pid:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(nanny.pid, signal.SIGKILL)  # its kernel goes with it
@@ -112,18 +112,18 @@ class Connection:
 
 
 def _address_in(path: Path) -> str:
-    """Return the address that a scheduler has written into a file."""
+    """Return the address in a scheduler file."""
     try:
         return str(json.loads(path.read_text("utf-8"))["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClusterError(
-            f"{path} names no scheduler ({error}): start one with "
-            f"`dask scheduler --scheduler-file {path}`, or correct scheduler under [pool]"
+            f"{path} is not a scheduler file ({error}): start a scheduler with "
+            f"`dask scheduler --scheduler-file {path}`, or correct scheduler in [pool]"
         ) from error
 
 
 def local_cluster(workers: int) -> LocalCluster:
-    """Start a scheduler and worker processes on this machine, for this process alone."""
+    """Start a scheduler and worker processes on this machine, for this process only."""
     import dask
     from distributed import LocalCluster
 
@@ -132,7 +132,7 @@ def local_cluster(workers: int) -> LocalCluster:
         return LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=None,  # but it listens all the same, at a port that may be taken
+            dashboard_address=None,  # it listens all the same, at a port that may be taken
             preload=["runner.scheduling.worker"],
             scheduler_kwargs={"allowed_failures": DEATHS - 1, "dashboard_address": "127.0.0.1:0"},
         )

@@ -1,7 +1,7 @@
 """A second model of a Langmuir probe, independent of the one that the analysis fits.
 
-It shares no code with `ishtar.langmuir`, so that a fault in one shows against the other: tests and
-benchmarks judge the analysis by it, and the synthetic testbed can record it.
+It shares no code with `ishtar.langmuir`, so that comparisons reveal errors in either: tests and
+benchmarks check the analysis against it, and the synthetic testbed can record it.
 
 >>> from runner.simulate.probe import Physics, Plasma, Probe, probe_current
 >>> tip = Probe(radius=0.25e-3, length=5e-3, gas="Ar")

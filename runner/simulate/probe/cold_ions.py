@@ -1,8 +1,8 @@
 """The current of cold ions to a cylinder, by solving Poisson's equation.
 
 The theory is that of Bernstein and Rabinowitz [1]_ and, for cold ions, of Laframboise [2]_: no
-collisions, Boltzmann's electrons, and ions whose energy far away is small but whose angular
-momentum is not. He gives figures; the numbers here are the solution itself, `cold_cylinder`, at
+collisions, Boltzmann electrons, and ions whose energy far away is small but whose angular momentum
+is not. Laframboise published figures; the numbers here are the solution itself, `cold_cylinder`, at
 the points of a table. `tables.chen_ions` is a fit to his figures and agrees within 6 %.
 
 All lengths are in electron Debye lengths, η = (Vp − V)/Te.
@@ -24,14 +24,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from runner.simulate.probe.tables import RHO_MAX, between, checked_rho
+from runner.simulate.probe.tables import RHO_MAX, checked_rho, interpolated
 
 Floats = NDArray[np.float64]
 
 RHO: Final = (3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 17.0, 22.0, 30.0, 40.0, 50.0, 70.0, 100.0)
 ETA: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
 
-# The current over that of the orbital limit; one row for each of RHO, one column for each of ETA.
+# The current over the orbital limit; one row per RHO, one column per ETA.
 RATIO: Final = """
 1.0000 1.0000 1.0000 1.0000 1.0000 1.0000 1.0000 0.9819 0.9548 0.9366 0.9236 0.9139 0.9000
 1.0000 1.0000 1.0000 1.0000 0.9886 0.9712 0.9423 0.9111 0.8778 0.8564 0.8413 0.8300 0.8140
@@ -50,8 +50,8 @@ RATIO: Final = """
 0.9329 0.7937 0.6988 0.5814 0.5097 0.4604 0.3953 0.3370 0.2822 0.2496 0.2275 0.2112 0.1884
 """
 
-_THIN: Final = 2.5  # up to here the orbital limit holds for all η of the table
-_FLAT: Final = math.log(2.0)  # up to here orbits turn round at the probe, if at all
+_THIN: Final = 2.5  # up to here the orbital limit is valid for all η of the table
+_FLAT: Final = math.log(2.0)  # up to here all turning points are at the probe
 _FAR: Final = 200.0
 _N_ETA: Final = 1200
 _N_RHO: Final = 240
@@ -62,12 +62,12 @@ def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
 
     The orbital limit 2√(η/π) up to ρ of 2.6 to 4, by η, then less; for ρ → ∞ it would fall to 1.03
     [3]_. The table is interpolated monotonically (PCHIP) in ln ρ and ln(1 + η), to 0.5 %, and to
-    1 % where the curves leave the limit; above η = 40 the last power law goes on.
+    1 % where the curves leave the limit; above η = 40 the last power law is extrapolated.
 
     Parameters
     ----------
     eta : array_like
-        (Vp − V)/Te; no ions come where it is negative.
+        (Vp − V)/Te; no ions where it is negative.
     rho : array_like
         Probe radius over electron Debye length, at most `tables.RHO_MAX`; broadcast against
         ``eta``.
@@ -80,13 +80,13 @@ def cold_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
     up, rho = np.maximum(np.asarray(eta, float), 0.0), checked_rho(rho)
     row = np.log(np.maximum(rho, _THIN) / _THIN) * ((_N_RHO - 1) / math.log(RHO_MAX / _THIN))
     column = np.log1p(np.minimum(up, _FAR)) * ((_N_ETA - 1) / math.log1p(_FAR))
-    ratio = np.exp(between(_fine_table(), row, column))
+    ratio = np.exp(interpolated(_fine_table(), row, column))
     return np.asarray(2.0 / math.sqrt(math.pi) * np.sqrt(up) * ratio)
 
 
 @cache
 def _fine_table() -> Floats:
-    """Return the logarithm of the ratio, (`_N_RHO`, `_N_ETA`), even in ln ρ and ln(1 + η)."""
+    """Return the logarithm of the ratio, (`_N_RHO`, `_N_ETA`), uniform in ln ρ and ln(1 + η)."""
     from scipy.interpolate import PchipInterpolator
 
     w, ratio = np.log1p(np.array(ETA)), np.log(np.loadtxt(RATIO.splitlines()))
@@ -108,9 +108,9 @@ class Sheath:
     Parameters
     ----------
     absorbed_radius : float
-        Inside it no ion turns round any more.
+        Radius inside of which no ion has a turning point.
     momentum : float
-        Largest angular momentum that is collected, over √(2 mᵢ e Te) and the Debye length.
+        Largest collected angular momentum, over √(2 mᵢ e Te) and the Debye length.
     radius, eta : (n,) float64
         The potential, from the absorbed radius inwards.
     """
@@ -121,7 +121,7 @@ class Sheath:
     eta: Floats
 
     def probe(self, eta: float) -> tuple[float, float]:
-        """Return ρ of the probe that is at a potential, and its current as `cold_ions` has it."""
+        """Return ρ of the probe at a potential, and its current in the unit of `cold_ions`."""
         rho = float(np.interp(eta, self.eta, self.radius))
         return rho, 2.0 / math.sqrt(math.pi) * self.momentum / rho
 
@@ -136,20 +136,20 @@ def cold_cylinder(absorbed_radius: float, eta_max: float = 45.0) -> Sheath:
 
     At the absorbed radius r²η, the square of the angular momentum that can just reach r, has its
     minimum J². Its value there is found by shooting outwards: too large and the potential rises
-    again, too small and orbits are shut out further outside. Inwards the equation is integrated
-    once. The current holds for the probes for which it is below the orbital limit.
+    again, too small and orbits are blocked further outside. Inwards the equation is integrated
+    once. The current is valid for probes for which it is below the orbital limit.
 
     Parameters
     ----------
     absorbed_radius : float
-        In Debye lengths, above 5.6: thinner sheaths shut out no orbit.
+        In Debye lengths, above 5.6: thinner sheaths block no orbit.
     eta_max : float
-        How deep to go.
+        Largest η of the solution.
 
     Raises
     ------
     ValueError
-        Where there is no such solution.
+        There is no such solution.
     """
     low, high = 1e-3, 60.0
     for _ in range(70):
@@ -162,7 +162,9 @@ def cold_cylinder(absorbed_radius: float, eta_max: float = 45.0) -> Sheath:
         else:
             break
     if middle > 40.0:
-        raise ValueError(f"no orbit is shut out at r = {absorbed_radius:g}; give one above 5.6")
+        raise ValueError(
+            f"no orbit is blocked at r = {absorbed_radius:g}: choose a radius above 5.6"
+        )
     momentum = absorbed_radius * math.sqrt(middle)
 
     def deep(_: float, y: Floats) -> float:
@@ -177,7 +179,7 @@ def cold_cylinder(absorbed_radius: float, eta_max: float = 45.0) -> Sheath:
 
 
 def _shoot(radius: float, eta: float) -> tuple[bool, bool]:
-    """Return whether the potential rises outwards, and whether it shuts out orbits there."""
+    """Return whether the potential rises outwards, and whether it blocks orbits there."""
     momentum = radius * math.sqrt(eta)
 
     def rises(_: float, y: Floats) -> float:

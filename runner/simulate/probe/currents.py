@@ -1,8 +1,8 @@
-"""The current of a Langmuir probe in a plasma that may be another than the analysis takes it for.
+"""The current of a Langmuir probe in a plasma that may violate assumptions of the analysis.
 
-A second forward model beside `ishtar.langmuir`, with which it shares no code: what an analysis is
-judged by must not be what it is made of. `probe_current` adds up the electrons' and the ions'
-current; each `Physics` has something that the model of the analysis leaves out.
+A second forward model that shares no code with `ishtar.langmuir`: a reference for the analysis must
+be independent of it. `probe_current` adds the electron and the ion current; each field of `Physics`
+is an effect that the model of the analysis neglects.
 
 References
 ----------
@@ -48,11 +48,11 @@ class Probe:
     Parameters
     ----------
     radius : float
-        Of the cylinder, or of the disc, m.
+        Radius of the cylinder or disc, m.
     length : float
-        Of the cylinder, whose one end collects like its side, m; 0 for a disc with one side.
+        Length of the cylinder, m; one end collects like its side. 0 for a one-sided disc.
     gas : str
-        Whose singly charged ions come.
+        Gas of the singly charged ions.
     """
 
     radius: float
@@ -72,7 +72,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Plasma:
-    """What the probe is to find: numbers, or arrays that broadcast against the bias.
+    """The plasma at the probe: numbers, or arrays that broadcast against the bias.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Plasma:
 
 @dataclass(frozen=True, kw_only=True)
 class Physics:
-    """Which laws hold, and what is there besides them.
+    """The laws of collection, and further effects.
 
     Parameters
     ----------
@@ -99,19 +99,20 @@ class Physics:
         Law of the attracted electrons: tables of a cylinder; infinitely thin cylinder; random flux
         through the edge of a sheath that widens by Child's law.
     ions : {"laframboise", "chen", "orbital", "sheath"}
-        The same of the attracted cold ions: his theory solved, or Chen's fit to his figures;
-        through the sheath's edge goes Bohm's flux.
+        The same for the attracted cold ions: Laframboise's theory solved, Chen's fit to his
+        figures, the orbital limit, or Bohm's flux through the sheath's edge.
     hot_share, hot_ratio : float
-        Share of all electrons that is hot, and its temperature over that of the others.
+        Hot share of all electrons, and their temperature over that of the cold ones.
     rf_amplitude : array_like
-        Of a sinusoidal voltage across the sheath, V, over whose phase the current is averaged.
+        Amplitude of a sinusoidal voltage across the sheath, V; the current is averaged over its
+        phase.
     psi0 : float
-        Diffusion parameter ψ at the energy of the cold T_e: resistance that magnetised electrons
-        meet on their way to the probe, over that of the sheath.
+        Diffusion parameter ψ at the energy of the cold T_e: resistance to magnetised electrons
+        outside of the sheath over that of the sheath.
     mach_across, mach_along : float
         Flow of the ions over √(e Te/mᵢ), across the cylinder's axis and along it, onto its end.
     secondaries : float
-        Electrons that leave the probe for each ion that arrives.
+        Electrons emitted by the probe per incident ion.
     """
 
     electrons: Law = "laframboise"
@@ -131,7 +132,7 @@ def debye_length(ne: ArrayLike, te: ArrayLike) -> Floats:
 
 
 def random_flux(te: ArrayLike, mass: float) -> Floats:
-    """Return √(e Te/2π m), m/s: what reaches a surface in a Maxwellian plasma, over its density."""
+    """Return √(e Te/2π m), m/s: the flux to a surface in a Maxwellian plasma over its density."""
     return np.asarray(np.sqrt(CHARGE * np.asarray(te, float) / (2.0 * math.pi * mass)))
 
 
@@ -143,9 +144,9 @@ def probe_current(
     Parameters
     ----------
     bias : array_like
-        Of the probe, V; broadcast against the plasma's numbers.
+        Bias of the probe, V; broadcast against the plasma's values.
     plasma, probe, physics
-        See there; by default Laframboise's cylinder and nothing besides.
+        See these classes; by default Laframboise's cylinder without further effects.
 
     Returns
     -------
@@ -170,8 +171,8 @@ def phase_mean(
 ) -> Floats:
     """Return the mean of ``current(bias + amplitude sin φ)`` over the phase φ.
 
-    Gauss–Chebyshev: for an exponential exact to rounding (the Bessel function I₀), and at the
-    knee, whose curvature jumps, to 1e-3 of the current for a node each twelfth of T_e.
+    Gauss–Chebyshev: exact to rounding for an exponential (the Bessel function I₀); accurate to
+    1e-3 of the current at the knee, whose curvature jumps, with a node per twelfth of T_e.
     """
     amplitude = np.asarray(amplitude, float)
     phase = (2.0 * np.arange(nodes) + 1.0) * math.pi / (2.0 * nodes)
@@ -179,10 +180,10 @@ def phase_mean(
 
 
 def electron_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics) -> Floats:
-    """Return the electrons' current, A, without RF; both of their temperatures if there are two."""
+    """Return the electron current without RF, A; of both temperatures if there are two."""
     ne, te, vp = (np.asarray(v, float) for v in (plasma.ne, plasma.te, plasma.vp))
     rise = np.asarray(bias, float) - vp
-    n, t = _whole(ne, te, physics)
+    n, t = _all_electrons(ne, te, physics)
     rho = probe.radius / debye_length(n, t)
     cold = ne * random_flux(te, ELECTRON_MASS) * _electron_factor(rise / te, rho, probe, physics)
     if physics.hot_share:
@@ -194,15 +195,15 @@ def electron_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Phy
 
 
 def ion_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics) -> Floats:
-    """Return the current of ions, with the electrons that they set free, A, positive."""
+    """Return the ion current with secondary electrons, A, positive."""
     ne, te, vp = (np.asarray(v, float) for v in (plasma.ne, plasma.te, plasma.vp))
-    # with two temperatures the field that draws ions is that of the stiffer, the cold one [2]_
-    n, t = _whole(ne, te, physics)
+    # with two temperatures, the cold electrons determine the field that attracts ions [2]_
+    n, t = _all_electrons(ne, te, physics)
     rho = probe.radius / debye_length(n, t)
     eta = (vp - np.asarray(bias, float)) / t
     up = np.maximum(eta, 0.0)
     if physics.ions == "sheath":
-        # Bohm's flux; nearer to Vp the same cold ions, which fall into the presheath only so far
+        # Bohm's flux; closer to Vp, the same cold ions after a smaller fall in the presheath
         speed = np.where(up < 0.5, np.sqrt(2.0 * up) * np.exp(-up), math.exp(-0.5))
         speed = speed * math.sqrt(2.0 * math.pi) * _widening(up, rho, probe)
     elif physics.ions == "orbital":
@@ -212,12 +213,12 @@ def ion_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics)
     else:
         speed = cold_ions(eta, rho)
     if physics.mach_across and physics.ions == "sheath":
-        # Around the probe the flux goes as exp(K M cos θ/2), K = 1.34 [5]_: the mean is a Bessel
+        # Around the probe the flux is ∝ exp(K M cos θ/2), K = 1.34 [5]_; its mean is a Bessel
         # function.
         speed = speed * np.i0(0.5 * 1.34 * physics.mach_across)
     elif physics.mach_across:
-        # A cold beam onto a thin cylinder: e n 2rL √(v² + 2eΦ/m), exact [3]_. Its ratio to that
-        # at rest is used for thicker ones, too, for which no such law is known.
+        # A cold beam onto a thin cylinder: e n 2rL √(v² + 2eΦ/m), exact [3]_. The same
+        # ratio to the current at rest is assumed for thicker ones, for which no law is known.
         beam = np.sqrt(up + 0.5 * physics.mach_across**2)
         speed = np.where(up > 1e-9, speed * beam / np.sqrt(np.maximum(up, 1e-9)), 0.0)
     current = n * random_flux(t, probe.ion_mass) * speed * probe.area
@@ -230,7 +231,7 @@ def ion_current(bias: ArrayLike, plasma: Plasma, probe: Probe, physics: Physics)
 def floating_potential(plasma: Plasma, probe: Probe, physics: Physics | None = None) -> Floats:
     """Return the bias, V, at which `probe_current` is zero, by bisection to 1e-9 V.
 
-    The plasma's numbers, and the RF's amplitude, are all of one shape.
+    The plasma's values and the RF amplitude have one shape.
     """
     te, vp = np.asarray(plasma.te, float), np.asarray(plasma.vp, float)
     high, low = vp + 0.0 * te, vp - 40.0 * te
@@ -241,14 +242,14 @@ def floating_potential(plasma: Plasma, probe: Probe, physics: Physics | None = N
     return np.asarray(0.5 * (low + high))
 
 
-def _whole(ne: Floats, te: Floats, physics: Physics) -> tuple[Floats, Floats]:
-    """Return the density of all electrons and their temperature as a screen: the harmonic mean."""
+def _all_electrons(ne: Floats, te: Floats, physics: Physics) -> tuple[Floats, Floats]:
+    """Return the density of all electrons and their screening temperature, the harmonic mean."""
     share = physics.hot_share
     return ne / (1.0 - share), te / (1.0 - share + share / physics.hot_ratio)
 
 
 def _electron_factor(x: Floats, rho: Floats, probe: Probe, physics: Physics) -> Floats:
-    """Return the electrons' current over the random one of their temperature."""
+    """Return the electron current over the random current at their temperature."""
     up = np.maximum(x, 0.0)
     if physics.electrons == "sheath":
         above = _widening(up, rho, probe)
@@ -265,7 +266,7 @@ def _electron_factor(x: Floats, rho: Floats, probe: Probe, physics: Physics) -> 
 
 
 def _widening(up: Floats, rho: Floats, probe: Probe) -> Floats:
-    """Return the area of the sheath's edge over that of the probe.
+    """Return the area of the sheath's edge over the area of the probe.
 
     Child's law, s = λ_D (√2/3) (2 up)^(3/4) [4]_. A cylinder's edge has the radius r + s, a disc's
     s more on all sides.

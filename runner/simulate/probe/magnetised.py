@@ -1,7 +1,8 @@
 """Electrons of a magnetised plasma, which reach a probe only by diffusion across the field.
 
-Fast electrons, whose gyroradius is larger, are held up less, so that the characteristic loses
-height at the plasma potential and slope below it: not a factor, as in the analysis, but a shape.
+Fast electrons have a larger gyroradius and are impeded less, so that the characteristic is reduced
+at the plasma potential and less steep below it: its shape changes, not only a factor as in the
+analysis.
 
 References
 ----------
@@ -23,18 +24,18 @@ Floats = NDArray[np.float64]
 
 _MASS_OVER_CHARGE: Final = 9.1093837015e-31 / 1.602176634e-19  # kg/C, of an electron
 _NODES: Final = 80
-_DEEP: Final = 80.0  # (Vp − V)/Te from which on the reduction no longer changes
+_DEEP: Final = 80.0  # (Vp − V)/Te above which the reduction is constant
 
 
 def magnetised_electrons(x: Floats, above: Floats, psi0: float) -> Floats:
-    """Return the electrons' current over the random one [1]_, [2]_.
+    """Return the electron current over the random current [1]_, [2]_.
 
     ::
 
         i = ∫ (w − η) e^−w / (1/F + ψ(w) (w − η)/w) dw  from η,   ψ(w) = ψ0/√w,   η = max(−x, 0)
 
     w is an electron's energy over T_e. Without ψ it is ``F e^−η``. Below the plasma potential
-    F = 1 and this is the published formula; above, F is what the sheath alone would let in, in
+    F = 1 and this is the published formula; above, F is the current through the sheath alone, in
     series with the diffusion.
 
     Parameters
@@ -64,7 +65,7 @@ def diffusion_parameter(te: float, field: float, radius: float, length: float) -
 
         ψ = r ln(π L/4 r)/(γ R_L),   R_L = √(2 m T_e/e)/B
 
-    with γ = 1 of 0.71 to 4/3, by r over the Debye length.
+    with γ = 1; it is 0.71 to 4/3, depending on r over the Debye length.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def diffusion_parameter(te: float, field: float, radius: float, length: float) -
     field : float
         Flux density, T.
     radius, length : float
-        Of the cylinder, m; slender, L > 4 r.
+        Dimensions of the cylinder, m; slender, L > 4 r.
     """
     gyroradius = math.sqrt(2.0 * _MASS_OVER_CHARGE * te) / field
     return radius * math.log(math.pi * length / (4.0 * radius)) / gyroradius
@@ -86,7 +87,7 @@ def reduction(eta: Floats, psi0: float, sheath: float | Floats = 1.0) -> Floats:
     """
     eta, sheath = np.broadcast_arrays(np.asarray(eta, float), np.asarray(sheath, float))
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    t = 3.5 * (nodes + 1.0)  # e^−49 of the current lies beyond
+    t = 3.5 * (nodes + 1.0)  # neglects e^−49 of the current
     s = t * t
     w = s + eta[..., None]
     psi = psi0 / np.sqrt(w)

@@ -1,7 +1,7 @@
-"""What a recorder makes of a probe's bias and current, and what a plasma does while it records.
+"""Effects of the recorder and of plasma fluctuations on a probe's bias and current.
 
-Every function takes and returns plain arrays; those that draw take a generator and return values
-with a mean of zero and, unless said, a standard deviation of one.
+All functions take and return arrays; random ones take a generator and return values with zero mean
+and, unless stated otherwise, unit standard deviation.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ Floats = NDArray[np.float64]
 
 
 def triangle(low: float, high: float, samples: int, sweeps: int) -> Floats:
-    """Return a bias that rises and falls in turn, (samples · sweeps,) V, each ramp from end to end.
+    """Return a triangular bias, (samples · sweeps,) V, each ramp from end to end.
 
     Parameters
     ----------
     low, high : float
         Ends of the ramps, V.
     samples : int
-        Of each ramp.
+        Samples per ramp.
     sweeps : int
-        Number of ramps, the first a rising one.
+        Number of ramps; the first rises.
     """
     up = low + (high - low) * (np.arange(samples) + 0.5) / samples
     pair = np.concatenate([up, up[::-1]])
@@ -38,12 +38,12 @@ def drift(samples: int, sweeps: int) -> Floats:
 
 
 def broad_band(rng: np.random.Generator, n: int, band: float = 0.5) -> Floats:
-    """Return noise that is white up to ``band`` cycles a sample and nothing above, (n,)."""
+    """Return noise that is white up to ``band`` cycles per sample and zero above, (n,)."""
     return _shaped(rng, n, lambda f: (f <= band).astype(float))
 
 
 def one_over_f(rng: np.random.Generator, n: int, exponent: float = 1.0) -> Floats:
-    """Return noise whose power falls as frequency to the −``exponent``, (n,)."""
+    """Return noise with a power spectrum ∝ f^−``exponent``, (n,)."""
     return _shaped(rng, n, lambda f: f ** (-0.5 * exponent))
 
 
@@ -64,11 +64,11 @@ def alias(n: int, samples: int, periods: float, phase: float) -> Floats:
     n : int
         Samples of the record.
     samples : int
-        Of a sweep.
+        Samples per sweep.
     periods : float
-        In a sweep: a generator's frequency modulo the sampling rate, times a sweep's duration.
+        Periods per sweep: frequency modulo the sampling rate, times the duration of a sweep.
     phase : float
-        At the record's first sample, rad.
+        Phase at the first sample, rad.
     """
     return np.asarray(np.sin(2.0 * math.pi * periods / samples * np.arange(n) + phase))
 
@@ -76,10 +76,10 @@ def alias(n: int, samples: int, periods: float, phase: float) -> Floats:
 def with_spikes(
     rng: np.random.Generator, values: Floats, samples: int, each: int, size: tuple[float, float]
 ) -> Floats:
-    """Return the record with ``each`` samples of every sweep off by a large amount.
+    """Return the record with ``each`` spikes per sweep.
 
-    The samples are single ones at random places; the amount is of either sign and of a size drawn
-    evenly from ``size``, in units of the largest absolute value of the record.
+    Spikes are single samples at random positions with random sign; their size is uniform in
+    ``size``, in units of the largest absolute value of the record.
     """
     spiked = values.copy()
     largest = float(np.abs(values).max())
@@ -90,7 +90,7 @@ def with_spikes(
 
 
 def lagged(values: Floats, samples: float) -> Floats:
-    """Return what an amplifier of one pole makes of a record, ``samples`` its time constant."""
+    """Return a record after a one-pole low-pass with a time constant of ``samples``."""
     from scipy.signal import lfilter
 
     if not samples:
@@ -100,9 +100,9 @@ def lagged(values: Floats, samples: float) -> Floats:
 
 
 def quantised(values: Floats, bits: int, use: float) -> Floats:
-    """Return what a converter of ``bits`` bits shows of a record that fills ``use`` of its range.
+    """Return a record after a converter of ``bits`` bits, of whose range it fills ``use``.
 
-    The range is symmetric; what exceeds it is cut.
+    The range is symmetric and clips.
     """
     full = float(np.abs(values).max()) / use
     step = 2.0 * full / 2**bits

@@ -27,11 +27,11 @@ RHO_MAX: Final = 100.0
 
 _RHO: Final = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 100.0)
 _X: Final = (0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 25.0)
-_O = math.nan  # as much as without space charge, as far as the table's digits go
+_O = math.nan  # equal to the limit without space charge within the digits of the table
 _N = -1.0  # not in the table
 
-# One row for each of _RHO, one column for each of _X. Copies of the table print 2.247 at (2, 3),
-# which is more than the orbital motion can bring: a misprint, and the limit itself is used.
+# One row per _RHO, one column per _X. Copies of the table print 2.247 at (2, 3), which exceeds the
+# orbital limit: a misprint, replaced by the limit.
 _TABLE_6C: Final = (
     (_O, _O, _O, _O, _O, _O, _O, _O, _O, _O, _O, _O, _O),
     (_O, _O, _O, _O, _O, _O, _O, _O, _O, 3.735, 4.493, 5.141, 5.711),
@@ -48,7 +48,7 @@ _TABLE_6C: Final = (
     (_N, 1.194, 1.314, 1.409, 1.478, 1.518, 1.561, 1.599, 1.628, 1.650, 1.686, 1.719, 1.747),
 )
 
-_FAR: Final = 200.0  # (V − Vp)/Te up to which the table is continued
+_FAR: Final = 200.0  # (V − Vp)/Te up to which the table is extrapolated
 _N_X: Final = 1500
 _N_RHO: Final = 240
 
@@ -61,7 +61,7 @@ def orbital_limit(x: ArrayLike) -> Floats:
     Parameters
     ----------
     x : array_like
-        Attracting potential over the particles' own temperature, ≥ 0.
+        Attracting potential over the temperature of the particles, ≥ 0.
     """
     from scipy.special import erfcx
 
@@ -73,10 +73,10 @@ def attracted_electrons(x: ArrayLike, rho: ArrayLike) -> Floats:
     """Return Laframboise's current of the attracted electrons to a cylinder, Ti = Te [1]_.
 
     His table divided by `orbital_limit`, interpolated monotonically (PCHIP) in x and in ln ρ. The
-    table has three to five digits; its values at ρ ≤ 1 are those of the limit. What it leaves out
-    at ρ = 30 and 40 is interpolated between 20 and 50, and at x = 0.1, where the deficit against
-    the limit grows with x² (0.1 % at ρ = 50), taken from x = 0.3. Above x = 25 the last power law
-    goes on.
+    table has three to five digits; its values at ρ ≤ 1 are those of the limit. Missing
+    values at ρ = 30 and 40 are interpolated between 20 and 50, and at x = 0.1, where the deficit
+    against the limit grows with x² (0.1 % at ρ = 50), taken from x = 0.3. Above x = 25 the last
+    power law is extrapolated.
 
     Parameters
     ----------
@@ -93,11 +93,11 @@ def attracted_electrons(x: ArrayLike, rho: ArrayLike) -> Floats:
     x, rho = np.asarray(x, float), checked_rho(rho)
     column = np.log1p(np.minimum(x, _FAR)) * ((_N_X - 1) / math.log1p(_FAR))
     row = np.log(np.maximum(rho, 0.5) / 0.5) * ((_N_RHO - 1) / math.log(RHO_MAX / 0.5))
-    return np.asarray(orbital_limit(x) * np.exp(between(_fine_table(), row, column)))
+    return np.asarray(orbital_limit(x) * np.exp(interpolated(_fine_table(), row, column)))
 
 
-def between(table: Floats, row: Floats, column: Floats) -> Floats:
-    """Return values between those of a fine table, linear in both of its (fractional) indices."""
+def interpolated(table: Floats, row: Floats, column: Floats) -> Floats:
+    """Return a table at fractional indices by bilinear interpolation."""
     i = np.minimum(row.astype(np.intp), table.shape[0] - 2)
     j = np.minimum(column.astype(np.intp), table.shape[1] - 2)
     u, v = row - i, column - j
@@ -165,7 +165,7 @@ def chen_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
     Parameters
     ----------
     eta : array_like
-        (Vp − V)/Te; no ions come where it is negative.
+        (Vp − V)/Te; no ions where it is negative.
     rho : array_like
         Probe radius over electron Debye length, at most `RHO_MAX`; broadcast against ``eta``.
 
@@ -185,11 +185,11 @@ def chen_ions(eta: ArrayLike, rho: ArrayLike) -> Floats:
 
 
 def checked_rho(rho: ArrayLike) -> Floats:
-    """Return ρ as an array; ValueError where it is beyond what the sources cover."""
+    """Return ρ as an array; raise ValueError above the largest value of the sources."""
     rho = np.asarray(rho, float)
     if np.any(rho > RHO_MAX * (1.0 + 1e-9)):
         raise ValueError(
             f"radius over Debye length is {rho.max():.4g}, the tables end at {RHO_MAX:g}; "
-            "take a thinner probe or less density"
+            "choose a thinner probe or a lower density"
         )
     return np.asarray(np.minimum(rho, RHO_MAX))

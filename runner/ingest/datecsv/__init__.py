@@ -1,0 +1,1 @@
+"""The CSV file of a shot: date, gas, program, operator, comment."""

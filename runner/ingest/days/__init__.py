@@ -1,0 +1,1 @@
+"""The generator's logs of a day, matched to the shots of the day."""

@@ -1,0 +1,1 @@
+"""The RF generator's log of a day."""

@@ -1,0 +1,1 @@
+"""HDF5 archives: any tree of groups and datasets."""

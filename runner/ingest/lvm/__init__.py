@@ -1,0 +1,1 @@
+"""LVM, the text files of LabVIEW."""

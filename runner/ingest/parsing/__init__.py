@@ -1,0 +1,1 @@
+"""Parsing of text in files and their names: shot numbers, dates, numbers, tables."""

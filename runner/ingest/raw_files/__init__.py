@@ -1,0 +1,1 @@
+"""Raw files on disk: arrival, concurrent intake, hashes, quarantine, leftovers."""

@@ -1,0 +1,1 @@
+"""TDMS of LabVIEW: segments, scales, time bases and waveforms."""
