@@ -137,7 +137,7 @@ def again(catalogue: Catalogue, report: ReportRow, scraps: list[Any]) -> None:
     db = sqlite3.connect(catalogue.path, isolation_level=None)
     for _ in range(100):
         db.execute("BEGIN IMMEDIATE")
-        known.note_report(db, report.subject, report.template)
+        known.index_report(db, report.subject, report.template)
         db.execute("COMMIT")
     db.close()
     index = (time.perf_counter() - begin) / 100

@@ -1,9 +1,9 @@
-"""What can go wrong in the library, as a small tree.
+"""The exceptions of the library, as a small tree.
 
 ::
 
     IshtarError
-    ├── WorkspaceError (ValueError)      no workspace here, or its ishtar.toml is wrong
+    ├── WorkspaceError (ValueError)      no workspace here, or its ishtar.toml is invalid
     ├── NotFoundError (KeyError)         a name or number that does not exist
     │   ├── NoSuchShot
     │   ├── NoSuchChannel
@@ -12,15 +12,15 @@
     ├── MissingCalibration (LookupError) a signal whose device has no calibration at that shot
     │   └── MissingScale                 a calibration that cannot be used: the channel was stored
     │                                    without the scale that its file states
-    ├── CalibrationFileError (ValueError) a calibration text that cannot be used
-    ├── UnitError (ValueError)           a unit that is unknown or does not fit
+    ├── CalibrationFileError (ValueError) a calibration file that cannot be used
+    ├── UnitError (ValueError)           a unit that is unknown or does not match
     ├── DamagedFile (OSError)            a stored file that cannot be read
     └── TimeBaseError (ValueError)       times that cannot be used: of signals that do not match,
-                                         that run backwards, that hold no sample; and samples that
-                                         do not lie in time
+                                         that run backwards, that contain no sample; and samples
+                                         without times
 
-Each is one line that ends by saying what to do next; those that a program can act on keep their
-facts as fields too.
+Each message is one line that ends with what to do next; errors that a program can act on also have
+their details as attributes.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from collections.abc import Iterable, Sequence
 
 
 class IshtarError(Exception):
-    """Base of all errors of the library; its text is one line."""
+    """Base of all errors of the library; its message is one line."""
 
-    def __str__(self) -> str:  # KeyError would put quotes around the text
+    def __str__(self) -> str:  # KeyError would quote the message
         text = str(self.args[0]) if self.args else type(self).__name__
         return " ".join(text.split()) if "\n" in text else text
 
 
 class WorkspaceError(IshtarError, ValueError):
-    """There is no workspace here, or its settings are wrong."""
+    """There is no workspace here, or its settings are invalid."""
 
 
 class NotFoundError(IshtarError, KeyError):
-    """A name or number that does not exist: ``name``, and the ``nearest`` that do."""
+    """A ``name`` or number does not exist; ``nearest`` are similar ones that do."""
 
     name: str = ""
     nearest: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class NoSuchComponent(NotFoundError):
 
 
 class MissingCalibration(IshtarError, LookupError):
-    """The ``device`` that a ``signal`` goes through has no calibration at that ``shot``."""
+    """The ``device`` of a ``signal`` has no calibration at that ``shot``."""
 
     def __init__(
         self, message: str, *, signal: str = "", device: str = "", shot: int | None = None
@@ -86,7 +86,7 @@ class MissingScale(MissingCalibration):
 
 
 class CalibrationFileError(IshtarError, ValueError):
-    """A calibration text that cannot be used; ``problems`` are all that were found."""
+    """A calibration file cannot be used; ``problems`` lists everything that was found."""
 
     def __init__(self, message: str, *, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -94,28 +94,28 @@ class CalibrationFileError(IshtarError, ValueError):
 
 
 class UnitError(IshtarError, ValueError):
-    """A unit that is unknown or does not fit."""
+    """A unit is unknown or does not match."""
 
 
 class DamagedFile(IshtarError, OSError):
-    """A stored file that cannot be read."""
+    """A stored file cannot be read."""
 
 
 class TimeBaseError(IshtarError, ValueError):
-    """Times that cannot be used: two that do not match, or samples where there are none."""
+    """Times cannot be used: time bases do not match, or samples have no times."""
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Return the known names most like ``name``, best first; letter case does not count.
+    """Return at most ``n`` known names similar to ``name``, best first, ignoring case.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The name that was requested.
     known : iterable of str
-        What there is.
-    n : int, optional
-        At most this many.
+        The names that exist.
+    n : int
+        The largest number of names to return.
     """
     by_folded: dict[str, list[str]] = {}
     for k in known:
@@ -125,14 +125,14 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'Lang_I'?"`` or, where nothing is near, an empty string.
+    """Return ``"; did you mean 'Lang_I'?"``, or ``""`` if no known name is similar.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The name that was requested.
     known : iterable of str
-        What there is.
+        The names that exist.
     """
     hits = nearest(name, known)
     return f"; did you mean {' or '.join(repr(h) for h in hits)}?" if hits else ""

@@ -1,7 +1,7 @@
-"""Files that people put into the workspace: read without waiting for ever, named in any case.
+"""Safe reading and naming of files that people put into a workspace.
 
-What lies under the name of a notebook or a table may be a pipe, which keeps its reader waiting, or
-a device without an end. Its name may be of an old share, in letters that are no UTF-8.
+The name of a notebook or a table may belong to a pipe, which blocks its reader, or to an endless
+device. File names from an old share may not be UTF-8.
 """
 
 from __future__ import annotations
@@ -11,28 +11,35 @@ import os
 import stat
 from pathlib import Path
 
-LARGEST = 64 << 20  # bytes of a notebook, a table, a module
+MAX_BYTES = 64 << 20  # of a notebook, a table, a module
 
 
-def read_plain(path: Path, largest: int = LARGEST) -> bytes:
-    """Return what an ordinary file holds.
+def read_plain(path: Path, largest: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    largest : int, optional
+        Limit on its size, bytes.
 
     Raises
     ------
     FileNotFoundError
-        There is nothing of this name.
+        There is no such file.
     OSError
-        It is no ordinary file, a link to nothing, too large or cannot be read; ``strerror`` says
-        which.
+        It is not a regular file, is a dangling link or too large, or cannot be read; ``strerror``
+        says which.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         if os.path.islink(path):
-            raise OSError(errno.ELOOP, "it is a link to nothing", str(path)) from None
+            raise OSError(errno.ELOOP, "it is a dangling link", str(path)) from None
         raise
     except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, a device that is not there
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, a missing device
             raise _not_plain(path) from error
         raise
     try:
@@ -45,19 +52,19 @@ def read_plain(path: Path, largest: int = LARGEST) -> bytes:
             data = file.read(largest + 1)
     finally:
         os.close(fd)
-    if data is None:  # of the kernel: it would keep its reader waiting
+    if data is None:  # a file of the operating system's kernel that would block
         raise _not_plain(path)
     if len(data) > largest:
-        raise OSError(errno.EFBIG, f"it holds more than {largest >> 20} MB", str(path))
+        raise OSError(errno.EFBIG, f"it is larger than {largest >> 20} MB", str(path))
     return data
 
 
 def _not_plain(path: Path) -> OSError:
-    return OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    return OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def is_utf8(name: str) -> bool:
-    """Say whether the name of a file can be written down: its bytes are UTF-8."""
+    """Return whether the bytes of a file name are valid UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -66,12 +73,12 @@ def is_utf8(name: str) -> bool:
 
 
 def readable(name: str) -> str:
-    """Return the name of a file as text; bytes that are no UTF-8 as Windows reads them."""
+    """Return a file name as valid text; one that is not UTF-8 is decoded as Windows-1252."""
     if is_utf8(name):
         return name
     return name.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, as a terminal may get it: names may hold commands to it."""
+    """Return a text that is safe for a terminal: one line, without escape sequences."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,4 +1,4 @@
-"""A workspace: a folder with an ``ishtar.toml``, and where things lie in it."""
+"""A workspace: a folder with an ``ishtar.toml``, and its layout."""
 
 from __future__ import annotations
 
@@ -18,30 +18,52 @@ VARIABLE = "ISHTAR_WORKSPACE"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders of a workspace and its settings as read from ``ishtar.toml``."""
+    """The folders of a workspace, and its settings from ``ishtar.toml``."""
 
     root: Path
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def at(cls, root: Path) -> Workspace:
-        """Open the workspace whose root is ``root``."""
+        """Open the workspace in a folder.
+
+        Parameters
+        ----------
+        root : Path
+            The folder with ``ishtar.toml``.
+
+        Raises
+        ------
+        WorkspaceError
+            There is no ``ishtar.toml``, or it cannot be read.
+        """
         marker = Path(root) / MARKER
         try:
             settings = tomllib.loads(read_plain(marker).decode())
         except (FileNotFoundError, NotADirectoryError):
             raise WorkspaceError(
-                f"{root} has no {MARKER}: make a workspace with `ishtar init {root}`"
+                f"{root} has no {MARKER}: create a workspace with `ishtar init {root}`"
             ) from None
         except OSError as error:
-            raise WorkspaceError(f"{marker} cannot be read ({error.strerror}): mend it") from error
-        except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, absurdly long or deep
+            raise WorkspaceError(f"{marker} cannot be read ({error.strerror}): fix it") from error
+        except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, too long or too deep
             raise WorkspaceError(f"{marker}: {error}: correct it") from error
         return cls(Path(root).resolve(), settings)
 
     @classmethod
     def find(cls, start: Path | None = None) -> Workspace:
-        """Find the workspace: ``ISHTAR_WORKSPACE``, else upwards from ``start`` (here)."""
+        """Find a workspace in a folder or above it.
+
+        Parameters
+        ----------
+        start : Path, optional
+            The folder; the default is ``ISHTAR_WORKSPACE`` if set, else the current folder.
+
+        Raises
+        ------
+        WorkspaceError
+            There is no workspace, or its ``ishtar.toml`` cannot be read.
+        """
         if start is None and (named := os.environ.get(VARIABLE)):
             try:
                 return cls.at(Path(named))
@@ -52,33 +74,33 @@ class Workspace:
             if (folder / MARKER).is_file():
                 return cls.at(folder)
         raise WorkspaceError(
-            f"no {MARKER} in {here} or above it: go into a workspace, set {VARIABLE}, "
-            "or make one with `ishtar init DIR` or `ishtar demo DIR`"
+            f"no {MARKER} in {here} or above it: change to a workspace, set {VARIABLE}, "
+            "or create one with `ishtar init DIR` or `ishtar demo DIR`"
         )
 
     @property
     def incoming(self) -> Path:
-        """Where raw files land."""
+        """Folder in which raw files arrive."""
         return self.root / "data" / "incoming"
 
     @property
     def quarantine(self) -> Path:
-        """Where files go that cannot be ingested."""
+        """Files that cannot be ingested."""
         return self.root / "data" / "quarantine"
 
     @property
     def shots(self) -> Path:
-        """Stored shots, a folder each."""
+        """Stored shots, one folder for each."""
         return self.root / "data" / "shots"
 
     @property
     def days(self) -> Path:
-        """Whole-day sources, a folder each day."""
+        """Sources of whole days, one folder for each."""
         return self.root / "data" / "days"
 
     @property
     def catalogue(self) -> Path:
-        """The SQLite file that can always be rebuilt."""
+        """The catalogue's SQLite file, which can always be rebuilt."""
         return self.root / "data" / "catalogue.sqlite"
 
     @property
@@ -103,7 +125,7 @@ class Workspace:
 
     @property
     def theme(self) -> Path:
-        """Page templates of this workspace's own, over the packaged ones."""
+        """Page templates of this workspace, which override the packaged ones."""
         return self.root / "site" / "theme"
 
     def shot_folder(self, shot: int) -> Path:
@@ -111,7 +133,7 @@ class Workspace:
         return self.shots / f"{shot:05d}"
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Return one table of the settings, empty where it is not there."""
+        """Return one table of the settings, empty if it is missing."""
         table = self.settings.get(name, {})
         if not isinstance(table, Mapping):
             raise WorkspaceError(f"{self.root / MARKER}: [{name}] must be a table: correct it")

@@ -13,15 +13,14 @@ import pytest
 
 from ishtar.attributes.edits import (
     FILE,
-    AttributeEditError,
     Change,
     current,
     edit,
     edit_many,
-    from_text,
     read_edits,
     stated_in,
 )
+from ishtar.attributes.validation import AttributeEditError, from_text
 from ishtar.store import Origin, SourceWriter
 
 WHEN = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -110,16 +109,16 @@ def test_what_holds_already_is_not_recorded(folder: Path) -> None:
         ({"mood": "good"}, "new=True adds"),
         ({"useful": "yes"}, "True or False"),
         ({"useful": 1}, "True or False"),
-        ({"date": "yesterday"}, "a date with its time"),
-        ({"date": "2026-11-22"}, "a date with its time"),
-        ({"gas": 3}, "write text"),
+        ({"date": "yesterday"}, "a local date and time"),
+        ({"date": "2026-11-22"}, "a local date and time"),
+        ({"gas": 3}, "give text"),
         ({"gas": "Ar\nHe"}, "one line of text"),
-        ({"comment": "\ud800"}, "write text"),
+        ({"comment": "\ud800"}, "give text"),
         ({"pressure_setpoint": float("nan")}, "a finite number"),
         ({"pressure_setpoint": [1]}, "a finite number"),
-        ({" ": 1}, "no name"),
+        ({" ": 1}, "not a valid attribute name"),
         ({"shot": 8}, "no attribute 'shot'"),
-        ({}, "nothing is changed"),
+        ({}, "nothing to change"),
     ],
 )
 def test_what_does_not_fit_is_refused(folder: Path, changes: dict[str, Any], says: str) -> None:
@@ -135,7 +134,7 @@ def test_an_editor_and_a_shot_there_must_be(folder: Path) -> None:
         edit(folder, {"gas": "He"}, who=" ")
     with pytest.raises(AttributeEditError, match="ingest its files"):
         edit(folder.parent / "00008", {"gas": "He"}, who="a")
-    with pytest.raises(AttributeEditError, match="keeps its number"):
+    with pytest.raises(AttributeEditError, match="number of a shot cannot be edited"):
         edit(folder, {"shot": 8}, who="a", new=True)
 
 
@@ -169,12 +168,12 @@ def test_a_torn_line_is_told_and_the_next_edit_is_whole(
         history = read_edits(folder)
     assert len(history) == 1
     assert len(history.problems) == 1
-    assert "line 2 is torn off" in history.problems[0] in caplog.text
+    assert "line 2 is incomplete" in history.problems[0] in caplog.text
     edit(folder, {"gas": "Ne"}, who="b")
     history = read_edits(folder)
     assert [e.changes["gas"].after for e in history] == ["He", "Ne"]
     assert history.edits[1].changes["gas"].before == "He"
-    assert "line 2 is no edit" in history.problems[0]
+    assert "line 2 is not an edit" in history.problems[0]
 
 
 def test_writers_at_once_lose_nothing(folder: Path) -> None:

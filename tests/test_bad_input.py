@@ -82,7 +82,7 @@ class TestFiles:
             shot.export(tmp_path / "x.csv", ["Probe_U"], n=n)
 
     def test_names_are_texts(self, shot, tmp_path):
-        with pytest.raises(ExportError, match="5 is no name of a signal"):
+        with pytest.raises(ExportError, match="5 is not the name of a signal"):
             shot.export(tmp_path / "x.csv", [5])
 
     def test_a_place_that_cannot_be_written_is_named(self, shot, tmp_path):
@@ -120,7 +120,7 @@ class TestTestbed:
             open_testbed("ftp://example.org/x")
 
     def test_a_revision_is_a_text(self, workspace):
-        with pytest.raises(TypeError, match="calib=5 names no revision"):
+        with pytest.raises(TypeError, match="calib=5 is not a revision"):
             open_testbed(workspace.root, calib=5)
 
 

@@ -187,7 +187,7 @@ def test_a_calibration_ends_where_the_next_one_begins(folder):
 def test_another_gain_needs_one_gain_to_replace(folder):
     text = COIL.replace('{ kind = "offset", offset = 0.5 }', '{ kind = "gain", gain = 3.0 }')
     (folder / "devices/coil.toml").write_text(text)
-    with pytest.raises(CalibrationEditError, match="has not one gain among its steps"):
+    with pytest.raises(CalibrationEditError, match="does not have exactly one gain"):
         with_gain(folder, "coil", first=10, gain=1.0, sigma=0.0)
     assert with_gain(folder, "spare", first=10, gain=1.0, sigma=0.0) == {
         "transforms": [{"kind": "gain", "gain": 1.0, "sigma": 0.0}]
@@ -196,10 +196,10 @@ def test_another_gain_needs_one_gain_to_replace(folder):
 
 def test_history_is_rewritten_only_with_a_reason_that_stays_in_the_text(folder):
     stored = [3, 7, 8, 30]
-    with pytest.raises(RewritesHistory, match=r"stored shots 7\.\.8, 30 say") as error:
+    with pytest.raises(RewritesHistory, match=r"stored shots 7\.\.8, 30:") as error:
         certify(folder, "probe.I", first=5, body=GAIN, reference="x", stored=stored)
     assert error.value.shots == (7, 8, 30)
-    with pytest.raises(CalibrationEditError, match="give one line of text"):
+    with pytest.raises(CalibrationEditError, match="is not one line of text"):
         certify(
             folder, "coil", first=5, body=GAIN, reference="x", stored=[7], rewrite_history="a\nb"
         )
@@ -238,7 +238,7 @@ def test_an_entry_that_begins_at_the_same_shot_is_withdrawn_and_stays_to_be_read
     )
     edit.write()
     text = (folder / "devices/coil.toml").read_text()
-    assert "# Withdrawn: version 4 holds instead (wrong cable).\n# [[calibration]]\n" in text
+    assert "# Withdrawn: replaced by version 4 (wrong cable).\n# [[calibration]]\n" in text
     assert '#     { kind = "gain", gain = 2.0 },\n# ]\n' in text
     assert gain(folder, "coil", "", 1) == -0.02
     certify(folder, "coil", first=1, body=GAIN, reference="y").write()  # and once more
@@ -293,7 +293,7 @@ def test_numbers_without_a_reference_are_refused(folder, reference):
 
 def test_a_folder_with_problems_is_mended_first(folder):
     (folder / "wiring/slow.toml").write_text(SLOW.replace("coil", "coli"))
-    with pytest.raises(CalibrationEditError, match=r"wiring/slow\.toml:1.*mend this first"):
+    with pytest.raises(CalibrationEditError, match=r"wiring/slow\.toml:1.*fix this first"):
         certify(folder, "coil", first=10, body=GAIN, reference="x")
 
 
@@ -343,7 +343,7 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(folder):
     edit = certify(folder, "coil", first=10, body=GAIN, reference="x")
     path = folder / "devices/coil.toml"
     path.write_text(COIL + "# a note\n")
-    with pytest.raises(CalibrationEditError, match="changed meanwhile"):
+    with pytest.raises(CalibrationEditError, match="changed in the meantime"):
         edit.write()
     assert path.read_text() == COIL + "# a note\n"
 
@@ -363,7 +363,9 @@ def test_numbers_can_come_from_a_file(folder, tmp_path):
     certify(folder, "coil", first=10, body=read_body(path), reference="x").write()
     assert gain(folder, "coil", "", 10) == 9.0
     path.write_text("version = 3\n")
-    with pytest.raises(CalibrationFileError, match="not version; version, from and reference"):
+    with pytest.raises(
+        CalibrationFileError, match=r"unknown keys version: .*; version, from and ref"
+    ):
         read_body(path)
     path.write_text("transforms = [")
     with pytest.raises(CalibrationFileError, match="correct it"):
@@ -469,7 +471,7 @@ def test_the_first_wiring_of_all_makes_its_file(folder):
 
 
 def test_wiring_of_stored_shots_is_history_too(folder):
-    with pytest.raises(RewritesHistory, match="stored shots 12 say"):
+    with pytest.raises(RewritesHistory, match="stored shots 12:"):
         rewire(folder, "I", first=10, channel="DAQ/Spare", stored=[3, 12])
     with pytest.raises(RewritesHistory):
         rewire(folder, "I", first=10, unplugged="out", stored=[3, 12])
@@ -485,20 +487,20 @@ def test_wiring_of_stored_shots_is_history_too(folder):
 
 def test_a_channel_that_another_device_feeds_is_doubted(folder):
     edit = rewire(folder, "B", first=10, channel="DAQ/U")
-    assert "is one wrong?" in edit.notes[-1]
+    assert "correct one of them" in edit.notes[-1]
 
 
 @pytest.mark.parametrize(
     ("signal", "given_", "told"),
     [
-        ("I", {}, "is wired so already"),
-        ("I", {"channel": "DAQ/I", "port": "I"}, "is wired so already"),
+        ("I", {}, "already has this wiring"),
+        ("I", {"channel": "DAQ/I", "port": "I"}, "already has this wiring"),
         ("I", {"device": "nope"}, "no device 'nope'"),
         ("I", {"device": "coil"}, "gives 'V'"),
         ("B", {"device": "probe"}, "has the ports I, U: give --port"),
         ("B", {"device": "probe", "port": "X"}, "has no port 'X'"),
         ("P", {"channel": "DAQ/P"}, "is derived (U * I)"),
-        ("I", {"unplugged": "why", "channel": "x"}, "leave it out"),
+        ("I", {"unplugged": "why", "channel": "x"}, "leave them out"),
         ("I", {"channel": "DAQ/X", "comment": "a\nb"}, "give one line"),
         ("I", {"unplugged": "a\nb"}, "give one line"),
     ],

@@ -127,9 +127,9 @@ def test_a_formulas_unit_follows_from_those_of_its_signals(text, unit, expected)
 @pytest.mark.parametrize(
     ("text", "unit", "told"),
     [
-        ("a - b", "V", "'a - b' does not give 'V': 'W' does not fit 'V'"),
+        ("a - b", "V", "'a - b' does not yield 'V': 'W' does not fit 'V'"),
         ("a * b", "W", "does not fit"),
-        ("a - k", "W", "'W' and 'kW' meet: give both signals one unit"),
+        ("a - k", "W", "'W' and 'kW' do not match: give both signals one unit"),
         ("a + v", "W", "'W' does not fit 'V'"),
         ("exp(a)", "", "does not fit"),
         ("a ** x", "W", "an exponent must be a number"),

@@ -58,15 +58,15 @@ def test_what_is_calibrated_throughout_has_no_gap():
 def test_a_gap_between_two_calibrations_under_a_stored_shot_is_told_with_its_place():
     d = declared([Span(1, 10), Span(15)], [Span(1)])
     assert list(gaps(d, [9, 10, 11, 14, 15])) == [
-        "devices/d.toml:1 calibration 1: d has no calibration at stored shots 10..11, 14, where "
-        "U (wiring/a.toml:1 wiring 1) goes through it: add one"
+        "devices/d.toml:1 calibration 1: d has no calibration at stored shots 10..11, 14, but "
+        "U (wiring/a.toml:1 wiring 1) uses it: add one"
     ]
     assert list(gaps(d, [9, 15, 16])) == []  # nobody shot there
 
 
 def test_a_device_without_calibration_at_a_stored_shot_is_told():
     (told,) = gaps(declared([], [Span(1)]), [4])
-    assert told.startswith("devices/d.toml: d has no calibration at stored shot 4, where U")
+    assert told.startswith("devices/d.toml: d has no calibration at stored shot 4, but U")
     (told,) = gaps(declared([Span(5)], [Span(1)]), [4])
     assert told.startswith("devices/d.toml: d has no calibration at stored shot 4")
 
@@ -78,8 +78,8 @@ def test_a_device_that_is_not_wired_needs_no_calibration():
 def test_a_gap_in_the_wiring_is_told_unless_somebody_says_why():
     d = declared([Span(1)], [Span(1, 10), Span(15)])
     assert list(gaps(d, [9, 12, 20])) == [
-        "wiring/a.toml:1 wiring 1: U is not wired at stored shot 12, but before and after "
-        '(wiring/a.toml:2 wiring 2): close the gap, or say why with unplugged = "…"'
+        "wiring/a.toml:1 wiring 1: U is not wired at stored shot 12, but is before and after "
+        '(wiring/a.toml:2 wiring 2): close the gap, or give the reason with unplugged = "…"'
     ]
     assert list(gaps(declared([Span(1)], [Span(1, 10), Span(15)], "repair"), [12])) == []
     assert list(gaps(declared([Span(1)], [Span(1, 10)]), [12])) == []  # gone for good
@@ -87,8 +87,8 @@ def test_a_gap_in_the_wiring_is_told_unless_somebody_says_why():
 
 def test_a_flawed_entry_is_told_once_and_makes_no_gap():
     d = declared([Span(1, 10), Span(15)], [Span(1, 10), Span(15)])
-    assert list(gaps(d, SHOTS, Names(flawed={"d"}, partly_wired={"U"}))) == []
-    assert list(gaps(d, SHOTS, Names(unknown=True))) == []
+    assert list(gaps(d, SHOTS, Names(faulty_devices={"d"}, partly_read={"U"}))) == []
+    assert list(gaps(d, SHOTS, Names(incomplete=True))) == []
 
 
 spans = st.lists(st.integers(1, 29), min_size=2, max_size=6, unique=True).map(sorted)
@@ -105,7 +105,7 @@ def test_exactly_the_stored_shots_without_calibration_are_told(edges, kept, stor
     told = list(gaps(declared(rows, [Span(1)]), sorted(stored)))
     assert len(told) == bool(without)
     if without:
-        shots = f"stored shot{'s' if len(without) > 1 else ''} {ranges(without)}, where"
+        shots = f"stored shot{'s' if len(without) > 1 else ''} {ranges(without)}, but"
         assert shots in told[0]
 
 
@@ -132,7 +132,7 @@ def test_one_channel_fed_by_two_devices_is_doubted_and_two_names_for_one_are_not
     assert among(a, wired("B", "one", Span(5))) == []
     assert among(a, wired("B", "two", Span(10))) == []
     assert among(a, wired("B", "two", Span(5))) == [
-        "B: B takes 'DAQ/1' through two at 5…, but A through one at 1…9 (A): is one wrong?"
+        "B: B uses 'DAQ/1' via two at 5…, but A via one at 1…9 (A): correct one of them"
     ]
 
 

@@ -12,7 +12,7 @@ from ishtar.calibration import read_declarations
 from ishtar.calibration.certify import certify
 from ishtar.calibration.declared import Calibration, Declarations, Device, Wiring
 from ishtar.calibration.edit import RewritesHistory
-from ishtar.calibration.history import rewritten
+from ishtar.calibration.history import rewritten_shots
 from ishtar.calibration.rewire import rewire
 from ishtar.calibration.spans import Span, valid_at
 from ishtar.calibration.transforms import Gain
@@ -104,15 +104,13 @@ def test_a_device_that_had_no_calibration_gets_one_for_stored_shots(folder):
 def test_a_device_on_the_shelf_is_calibrated_anew_for_stored_shots(folder):
     edit = calibrate(folder, "shelf", 1)
     assert edit.shots == ()
-    assert (
-        "# Withdrawn: version 2 holds instead (no number of a stored shot changes)." in edit.after
-    )
+    assert "# Withdrawn: replaced by version 2 (no number of a stored shot changes)." in edit.after
 
 
 def test_the_same_numbers_confirmed_are_no_other_history(folder):
     edit = calibrate(folder, "known", 4, SAME)
     assert edit.shots == ()
-    assert any("version 2 holds for shots 4" in note for note in edit.notes)
+    assert any("version 2 is valid for shots 4" in note for note in edit.notes)
 
 
 def test_a_gap_between_calibrations_is_closed(folder):
@@ -242,7 +240,7 @@ def read(d: Declarations, shot: int):
 
 @given(texts, texts)
 def test_whatever_is_changed_a_number_that_was_read_is_the_same_or_its_shot_is_named(before, after):
-    named = rewritten(before, after, STORED)
+    named = rewritten_shots(before, after, STORED)
     for shot in STORED:
         was = read(before, shot)
         if was is not None and read(after, shot) != was:

@@ -95,8 +95,8 @@ def test_the_reference_calibrations_have_no_problem():
         ({"signals": "a = " + "[" * 5000}, ["signals.toml: "]),
         ({"device": 'serial = "x'}, ["devices/d.toml: "]),
         # files and keys that nobody reads
-        ({"signal.toml": ""}, ["signal.toml: is read by nobody"]),
-        ({"devices/old/x.toml": ""}, ["devices/old/x.toml: is read by nobody"]),
+        ({"signal.toml": ""}, ["signal.toml: is ignored"]),
+        ({"devices/old/x.toml": ""}, ["devices/old/x.toml: is ignored"]),
         (
             {"wiring": WIRE.replace("[[wiring]]", "[[wirings]]")},
             ["wiring/a.toml: unknown key 'wirings'; did you mean 'wiring'?"],
@@ -121,15 +121,15 @@ def test_the_reference_calibrations_have_no_problem():
         ),
         (
             {"signals": "+[W]\nunit = 'V'\nderived = 'U('\n"},
-            ["signals.toml:3 [W]: 'U(' is no expression"],
+            ["signals.toml:3 [W]: 'U(' is not an expression"],
         ),
         (
             {"signals": "+[W]\nunit = 'V'\nderived = '3 + 4'\n"},
-            ["signals.toml:3 [W]: '3 + 4' is made of no signal"],
+            ["signals.toml:3 [W]: '3 + 4' uses no signal"],
         ),
         (
             {"signals": "+[W]\nunit = 'A'\nderived = '2 * U'\n"},
-            ["signals.toml:3 [W]: '2 * U' does not give 'A': 'V' does not fit 'A'"],
+            ["signals.toml:3 [W]: '2 * U' does not yield 'A': 'V' does not fit 'A'"],
         ),
         (
             {"signals": "+[A]\nunit = 'V'\nderived = 'B'\n[B]\nunit = 'V'\nderived = 'A + U'\n"},
@@ -142,7 +142,7 @@ def test_the_reference_calibrations_have_no_problem():
         # wiring
         (
             {"wiring": "+\n" + WIRE},
-            ["wiring/a.toml:7 wiring 2: U is wired at 1…, but wiring/a.toml:1 wiring 1 has 1…"],
+            ["wiring/a.toml:7 wiring 2: U is wired for 1…, but wiring/a.toml:1 wiring 1 has 1…"],
         ),
         (
             {"wiring": WIRE.replace('"U"', '"u"')},
@@ -171,20 +171,20 @@ def test_the_reference_calibrations_have_no_problem():
         ),
         (
             {"wiring": "+unplugged = 'why'\n"},
-            ["wiring/a.toml:1 wiring 1: 'unplugged' says why nothing follows 'until', but there"],
+            ["wiring/a.toml:1 wiring 1: 'unplugged' explains the end of an entry, but there"],
         ),
         (
             {"wiring": "+until = 1\n"},
-            ["wiring/a.toml:1 wiring 1: span 1 … 1 holds no shot: until must be larger"],
+            ["wiring/a.toml:1 wiring 1: span 1 … 1 contains no shot: until must be larger"],
         ),
-        ({"wiring": "+until = -5\n"}, ["wiring/a.toml:1 wiring 1: 'from' and 'until' are shot"]),
+        ({"wiring": "+until = -5\n"}, ["wiring/a.toml:1 wiring 1: 'from' and 'until' must"]),
         (
             {"wiring": "+until = 0x" + "f" * 5000},
-            ["wiring/a.toml:1 wiring 1: 'from' and 'until' are shot numbers"],
+            ["wiring/a.toml:1 wiring 1: 'from' and 'until' must be in 0"],
         ),
         (
             {"signals": "+[W]\nunit = 'V'\nderived = 'U'\n", "wiring": WIRE.replace('"U"', '"W"')},
-            ["wiring/a.toml:1 wiring 1: W is derived (U); it cannot be wired"],
+            ["wiring/a.toml:1 wiring 1: W is derived (U): it cannot be wired"],
         ),
         (
             {"wiring": "+port = 'I'\n"},
@@ -198,7 +198,7 @@ def test_the_reference_calibrations_have_no_problem():
             ],
         ),
         # devices
-        ({"devices/a.b.toml": DEVICE}, ["devices/a.b.toml: the name of a device has no dot"]),
+        ({"devices/a.b.toml": DEVICE}, ["devices/a.b.toml: a device name must not have a dot"]),
         (
             {"device": DEVICE.replace("[[calibration]]", "[[calibrations]]")},
             ["devices/d.toml: unknown key 'calibrations'; did you mean 'calibration'?"],
@@ -220,7 +220,7 @@ def test_the_reference_calibrations_have_no_problem():
         (
             {"device": DEVICE.replace('{ kind = "gain", gain = 2.0 }', "3, {}, {kind='gain'}")},
             [
-                "devices/d.toml:1 calibration 1: transform 3 is no table",
+                "devices/d.toml:1 calibration 1: transform 3 is not a table",
                 "devices/d.toml:1 calibration 1: unknown transform None",
                 "devices/d.toml:1 calibration 1: gain needs 'gain': add it",
             ],
@@ -235,19 +235,19 @@ def test_the_reference_calibrations_have_no_problem():
         ({"device": "+[calibration.ports]\n"}, ["devices/d.toml:1 calibration 1: give input"]),
         (
             {"device": "+\n" + DEVICE.replace("version = 1", "version = 2")},
-            ["devices/d.toml:8 calibration 2: holds for 1…, but devices/d.toml:1 calibration 1"],
+            ["devices/d.toml:8 calibration 2: is valid for 1…, but devices/d.toml:1 calibration 1"],
         ),
         (
             {
                 "device": DEVICE.replace("from = 1", "from = 1\nuntil = 9")
                 + DEVICE.replace("from = 1", "from = 9").replace("2.0", "2.1")
             },
-            ["devices/d.toml:8 calibration 2: is version 1, but devices/d.toml:1 calibration 1 is"],
+            ["devices/d.toml:8 calibration 2: is version 1, but differs from version 1 at"],
         ),
         # machine
         (
             {"machine/m.toml": "[[component]]\nname = 'a'\nkind = 'k'\nfrom = 1\npart_of = 'b'\n"},
-            ["machine/m.toml:1 component 1: a is part of no component 'b'"],
+            ["machine/m.toml:1 component 1: a is part of unknown component 'b'"],
         ),
         (
             {"machine/m.toml": "[[component]]\nname = 'a'\nkind = 'k'\nfrom = 1\npart_of = 'a'\n"},
@@ -255,14 +255,14 @@ def test_the_reference_calibrations_have_no_problem():
         ),
         (
             {"machine/m.toml": "[[component]]\nname = 'a'\nkind = 'k'\nfrom = 1\n" * 2},
-            ["machine/m.toml:5 component 2: a is there at 1…, but machine/m.toml:1 component 1"],
+            ["machine/m.toml:5 component 2: a is declared for 1…, but machine/m.toml:1"],
         ),
         (
             {
                 "machine/m.toml": "[[component]]\nname = 'a'\nkind = 'k'\nfrom = 1\n"
                 "parameters = { r = '5 mmm', material = 'W', n = 3 }\n"
             },
-            ["machine/m.toml:1 component 1: r = '5 mmm' begins like a quantity, but unknown unit"],
+            ["machine/m.toml:1 component 1: r = '5 mmm' looks like a quantity, but unknown unit"],
         ),
         (
             {"machine/m.toml": "[[component]]\nname = 'a'\nkind = 'Coil'\nfrom = 1\n"},
@@ -282,8 +282,8 @@ def test_a_problem_is_told_with_its_file_and_line(tmp_path, texts, told):
     ("given", "made", "told"),
     [
         ("V", "V", None),
-        ("V", "A", "an offset leaves the unit as it is, and 'V' is not 'A': add a gain"),
-        ("V", "mV", "an offset leaves the unit as it is, and 'V' is not 'mV': add a gain"),
+        ("V", "A", "an offset does not convert 'V' to 'A': add a gain"),
+        ("V", "mV", "an offset does not convert 'V' to 'mV': add a gain"),
     ],
 )
 def test_an_offset_alone_makes_no_unit_of_another(tmp_path, given, made, told):
@@ -356,7 +356,7 @@ def test_without_headers_a_problem_still_names_its_entry(tmp_path):
 def test_a_header_inside_a_text_does_not_shift_the_lines(tmp_path):
     comment = '"""\n[[wiring]]\n"""'
     found = problems(tmp_path, wiring=WIRE.replace("from = 1", f"comment = {comment}"))
-    assert found == ["wiring/a.toml wiring 1: needs 'from', the first shot it holds for"]
+    assert found == ["wiring/a.toml wiring 1: needs 'from', its first shot"]
 
 
 def test_what_cannot_be_read_is_a_problem_and_no_crash(tmp_path):
@@ -372,7 +372,8 @@ def test_loading_names_the_first_problem_and_how_many_there_are(tmp_path):
     with pytest.raises(CalibrationFileError) as error:
         load_declarations(folder)
     assert str(error.value) == (
-        "calibrations/signals.toml:1 [U]: needs 'unit' (and 2 more): `ishtar calib check` lists all"
+        "calibrations/signals.toml:1 [U]: needs 'unit' (and 2 more): fix it; "
+        "`ishtar calib check` lists all"
     )
     assert len(error.value.problems) == 3
 

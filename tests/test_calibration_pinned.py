@@ -128,7 +128,7 @@ def test_texts_that_had_problems_then_are_told_with_all_of_them(folder):
     (folder / "signals.toml").write_text("[U\n")
     git(root, "add", ".")
     git(root, "commit", "-qm", "not checked")
-    with pytest.raises(CalibrationFileError, match=r"and 1 more.*pin a later commit") as error:
+    with pytest.raises(CalibrationFileError, match=r"and 1 more.*pin another commit") as error:
         declarations_at(folder, "HEAD")
     assert len(error.value.problems) == 2
 
@@ -163,7 +163,7 @@ def test_the_facilitys_own_transforms_are_those_of_the_commit(folder):
     (change,) = changes(one, 1, two, 1)
     assert (change.before, change.after) == (
         "v1: the same numbers",
-        "v1: the same numbers, other code",
+        "v1: the same numbers, different code",
     )
     step = one.devices["d"].calibrations[0].transforms[0]
     assert step.apply(np.ones(2), None).tolist() == [5.0, 5.0]
@@ -173,11 +173,11 @@ def test_the_facilitys_own_transforms_are_those_of_the_commit(folder):
 def test_without_a_repository_there_is_no_history(tmp_path):
     folder = tmp_path / "calibrations"
     folder.mkdir()
-    with pytest.raises(NoHistory, match=r"no git repository.*commit it to one"):
+    with pytest.raises(NoHistory, match=r"no git repository.*commit it to a git repository"):
         declarations_at(folder, "v1")
 
 
 def test_without_git_that_is_what_is_told(folder, monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
-    with pytest.raises(NoHistory, match="no git command here"):
+    with pytest.raises(NoHistory, match="needs the git command"):
         declarations_at(folder, "HEAD")

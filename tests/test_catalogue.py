@@ -18,7 +18,7 @@ from ishtar.catalogue import (
     ScrapRow,
     SourceRow,
 )
-from ishtar.catalogue.names import Called
+from ishtar.catalogue.names import ResultName
 from ishtar.errors import WorkspaceError
 from ishtar.lineage.record import Input
 
@@ -266,7 +266,7 @@ def test_readers_see_the_last_whole_state_while_somebody_writes(path, catalogue)
 
 
 def test_what_is_not_there_is_made_by_rebuild(path):
-    with pytest.raises(WorkspaceError, match="is not there: `ishtar rebuild` makes it anew"):
+    with pytest.raises(WorkspaceError, match="does not exist: `ishtar rebuild` recreates it"):
         Catalogue(path)
 
 
@@ -277,7 +277,9 @@ def test_what_is_not_there_is_made_by_rebuild(path):
 def test_a_damaged_catalogue_says_so_in_one_line(path, content, write):
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(CatalogueError, match=r"catalogue\.sqlite: .*`ishtar rebuild` makes") as e:
+    with pytest.raises(
+        CatalogueError, match=r"catalogue\.sqlite: .*`ishtar rebuild` recreates"
+    ) as e:
         Catalogue(path, write=write)
     assert "\n" not in str(e.value)
 
@@ -290,7 +292,7 @@ def test_damage_inside_is_told_where_it_is_met(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 3 : -4096] = b"\xff" * (len(content) - 4096 - len(content) // 3)
     path.write_bytes(content)
-    told = pytest.raises(CatalogueError, match=r"malformed.*`ishtar rebuild` makes it anew")
+    told = pytest.raises(CatalogueError, match=r"malformed.*`ishtar rebuild` recreates it")
     with Catalogue(path) as c, told:
         sum(len(c.attributes(shot) or {}) for shot in range(300))
 
@@ -318,7 +320,9 @@ def test_a_catalogue_that_somebody_else_holds_says_so(path, catalogue, monkeypat
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **(k | {"timeout": 0.05})))
     with catalogue.transaction(), Catalogue(path, write=False) as other:
         assert other.shots() == []
-        told = pytest.raises(CatalogueError, match="locked: another process writes it: try again")
+        told = pytest.raises(
+            CatalogueError, match="locked: another process is writing it: try again"
+        )
         with Catalogue(path, write=True) as third, told:  # to open it takes no lock
             third.put_shot(7, {}, [SOURCE])
 
@@ -432,22 +436,24 @@ def test_what_changes_in_the_declarations_makes_exactly_its_readers_dirty(catalo
 
 
 def test_a_catalogue_keeps_the_channels_of_its_shots(catalogue):
-    catalogue.put_shot(7, {}, [SOURCE], {"S7/p": ("a.h5", "1")}, seen=5)
+    catalogue.put_shot(7, {}, [SOURCE], {"S7/p": ("a.h5", "1")}, folder_time_ns=5)
     catalogue.put_shot(8, {}, [])
     assert catalogue.channels(7) == {"S7/p": ("a.h5", "1")}
     assert catalogue.channels(8) == {}
-    assert catalogue.seen() == {7: 5, 8: None}
-    catalogue.put_shot(7, {}, [SOURCE], {"S7/q": ("a.h5", "2")}, seen=6)
+    assert catalogue.folder_times_ns() == {7: 5, 8: None}
+    catalogue.put_shot(7, {}, [SOURCE], {"S7/q": ("a.h5", "2")}, folder_time_ns=6)
     assert catalogue.channels(7) == {"S7/q": ("a.h5", "2")}
 
 
 def test_what_results_are_called_is_kept_by_template_and_the_newest_report_decides(catalogue):
-    assert catalogue.called() == {}
+    assert catalogue.result_names() == {}
     old, new = "2026-11-22T10:00:00.000+01:00", "2026-11-22T09:30:00.000+00:00"
     for started, label in ((new, "temperature of electrons"), (old, "electron temperature")):
         row = dataclasses.replace(REPORT, folder=label, started=started)
-        catalogue.put_report(row, INPUTS, SCRAPS, [Called("Te", label, "T_e"), Called("n", "", "")])
-    kept = {REPORT.template: [Called("Te", "temperature of electrons", "T_e")]}
-    assert catalogue.called() == kept
+        catalogue.put_report(
+            row, INPUTS, SCRAPS, [ResultName("Te", label, "T_e"), ResultName("n", "", "")]
+        )
+    kept = {REPORT.template: [ResultName("Te", "temperature of electrons", "T_e")]}
+    assert catalogue.result_names() == kept
     put(catalogue, "says nothing", started="2026-11-23T10:00:00.000+01:00")
-    assert catalogue.called() == kept
+    assert catalogue.result_names() == kept

@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 
 from ishtar.attributes.edits import (
-    AttributeEditError,
     Change,
     Edit,
     History,
-    check,
     current,
     stated,
 )
 from ishtar.attributes.stated_dates import StatedDate, stated_dates
+from ishtar.attributes.validation import AttributeEditError, check
 from ishtar.errors import DamagedFile
 from ishtar.quality import Severity
-from ishtar.quality.dating import dating
+from ishtar.quality.dating import date_findings
 from ishtar.shots.clocks import ClockDifference, clock_differences, clock_of, row_step_s
 
 SECONDS, MILLI, MICRO = (
@@ -167,7 +166,7 @@ def test_a_correction_is_a_local_time_without_a_zone():
     assert check({"date": "2026-11-22 15:00:00.5"}) == {"date": "2026-11-22T15:00:00.500000"}
     assert check({"date": datetime(2026, 11, 22, 15)}) == {"date": "2026-11-22T15:00:00"}
     for wrong in ("2026-11-22T15:00:00+01:00", datetime.fromisoformat("2026-11-22T15:00:00+01:00")):
-        with pytest.raises(AttributeEditError, match="local and without a zone"):
+        with pytest.raises(AttributeEditError, match="without a time zone"):
             check({"date": wrong})
 
 
@@ -281,11 +280,11 @@ def test_what_whole_seconds_do_not_explain_is_suspect(tdms, severity, seconds, i
     (difference,) = clock_differences(this)
     assert difference.seconds == (None if seconds is None else pytest.approx(seconds))
     assert difference.is_rounding is is_rounding
-    (finding,) = dating(this)
+    (finding,) = date_findings(this)
     assert (finding.kind, finding.severity, finding.where) == ("clocks", severity, "x.tdms")
     assert finding.text == str(difference)
 
 
 def test_one_second_between_whole_seconds_is_no_rounding():
     this = shot(source("x.tdms", "2026-11-22T15:00:01"), plc("x.csv", SECONDS), log(0.0, 0.05))
-    assert [f.severity for f in dating(this)] == [Severity.SUSPECT]
+    assert [f.severity for f in date_findings(this)] == [Severity.SUSPECT]

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ishtar.lineage import executed
-from ishtar.lineage.executed import BODY, MARKS, TAKEN, Executed, install
+from ishtar.lineage.executed import ACCESS, BODY, MARKS, Executed, install
 from ishtar.lineage.record import RAN, VARIABLE, Input, read_records
 
 SOURCES = {
@@ -157,7 +157,7 @@ def noted() -> set[str]:
 
 
 def ran() -> set[str]:
-    return {unit for unit in noted() if not unit.startswith(TAKEN)}
+    return {unit for unit in noted() if not unit.startswith(ACCESS)}
 
 
 def run_coroutine(parts):
@@ -242,7 +242,7 @@ def test_what_ran_before_the_record_began_is_in_it(package, tmp_path, monkeypatc
     tools.cached(1)
     path = tmp_path / "inputs.jsonl"
     monkeypatch.setenv(VARIABLE, str(path))
-    executed.executed.begin()
+    executed.executed.start_writing()
     tools.cached(1)
     assert read_records(path) == (
         Input(kind=RAN, name="watched_lib.tools:.cached"),  # taken by the second call
@@ -271,14 +271,14 @@ def test_a_compiled_module_is_used_again_until_its_source_changes(package, tmp_p
         made.append(source)
         return len(source)
 
-    first = executed.from_source(str(path), "test1", make)
-    assert executed.from_source(str(path), "test1", make) == first
+    first = executed.cached_from_source(str(path), "test1", make)
+    assert executed.cached_from_source(str(path), "test1", make) == first
     assert len(made) == 1
     kept = Path(importlib.util.cache_from_source(str(path), optimization="test1"))
     kept.write_bytes(kept.read_bytes()[:-2])  # torn
-    assert executed.from_source(str(path), "test1", make) == first
+    assert executed.cached_from_source(str(path), "test1", make) == first
     path.write_text("x = 1\n")
-    assert executed.from_source(str(path), "test1", make) == 6
+    assert executed.cached_from_source(str(path), "test1", make) == 6
     assert len(made) == 3
 
 
@@ -299,7 +299,7 @@ def test_what_is_taken_from_a_module_without_a_call_is_written_down(package, tak
     parts = package("watched_lib.parts")
     parts.__dict__["names"] = []
     executed.executed.ran.clear()
-    executed.executed._taken.clear()
+    executed.executed._accessed.clear()
     take(parts)
     assert noted() == units
 

@@ -73,7 +73,7 @@ def test_a_small_mat_file_is_a_struct_for_each_signal(shot, tmp_path, block):
 
 def test_a_large_mat_file_is_matlab_7_3(shot, tmp_path, block, monkeypatch):
     """HDF5 behind MATLAB's head: columns, classes, and a common time base once."""
-    monkeypatch.setattr(ishtar.export.files, "MAT5_MOST", 0)
+    monkeypatch.setattr(ishtar.export.files, "MAT5_MAX_BYTES", 0)
     path = export(shot, tmp_path / "x.mat", MIXED).paths[0]
     head = path.read_bytes()[:512]
     assert head.startswith(b"MATLAB 7.3 MAT-file")
@@ -230,10 +230,10 @@ def test_what_a_pattern_matches_and_cannot_be_read_is_told(shot, testbed, tmp_pa
         (["DAQ/Prb_*"], {}, NoSuchSignal, "did you mean 'DAQ/Probe"),
         (["DAQ/Probe_X"], {}, NoSuchSignal, "no signal"),
         (["???"], {}, NoSuchSignal, "there are Probe_U"),
-        ([], {}, ExportError, "nothing is named"),
+        ([], {}, ExportError, "no signals are given"),
         ("Probe_U", {}, ExportError, "a list of names"),
         (["Probe_U"], {"t": (50, 60)}, ExportError, "from 50 s to 60 s"),
-        (["Probe_U"], {"n": 0}, ExportError, "one at least"),
+        (["Probe_U"], {"n": 0}, ExportError, "at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused(shot, tmp_path, names, how, error, says):

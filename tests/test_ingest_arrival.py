@@ -586,7 +586,7 @@ def test_a_source_stays_when_the_disk_wrote_something_else(
         return write(fd, damaged, position)
 
     monkeypatch.setattr(os, "pwrite", forgetful)
-    with pytest.raises(IngestStopped, match="reads back otherwise than it was written"):
+    with pytest.raises(IngestStopped, match="differs from what was written"):
         ws.ingest(path, isolated=False)
     assert path.exists()
     assert not list(ws.layout.shots.rglob("*.h5"))

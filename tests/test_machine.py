@@ -34,7 +34,7 @@ def test_a_parameter_is_given_in_the_unit_asked_for(testbed):
     with pytest.raises(UnitError, match=r"machine/all\.toml:8 .*tip_radius: 'mm' does not fit 'V'"):
         probe.value("tip_radius", "V")
     vessel = testbed[FIRST].machine["vessel"]
-    with pytest.raises(UnitError, match=r"vessel\.material: 'steel' is no quantity"):
+    with pytest.raises(UnitError, match=r"vessel\.material: 'steel' is not a quantity"):
         vessel.value("material", "m")
     with pytest.raises(UnitError, match=r"vessel\.ports: 12 has no unit"):
         vessel.value("ports", "m")

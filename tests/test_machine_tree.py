@@ -142,13 +142,13 @@ class TestDiff:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('bias = "U"\n', 'bias = "V"\n', "tip_1.bias = 'V' is no signal of signals.toml"),
+        ('bias = "U"\n', 'bias = "V"\n', "tip_1.bias = 'V' is not a signal in signals.toml"),
         ('bias = "U"\n', "bias = 3\n", "tip_1.bias = 3 must be a text"),
         ('tip_radius = "0.2 mm"\n', 'tip_radius = "2 V"\n', "tip_1.tip_radius = '2 V': 'V' does"),
         ('tip_radius = "0.2 mm"\n', "tip_radius = 2\n", "tip_1.tip_radius = 2: 2 has no unit"),
-        ('"0.004 mm"', '"-0.004 mm"', "tip_1.tip_radius_sigma = '-0.004 mm' is no sigma"),
-        ('radius_sigma = "2 mm"', 'radus_sigma = "2 mm"', "big.radus_sigma = '2 mm' is the sigma"),
-        ('width = "0.1 m"', 'widht = "0.1 m"', "widht is read by nobody; did you mean 'width'"),
+        ('"0.004 mm"', '"-0.004 mm"', "tip_1.tip_radius_sigma = '-0.004 mm' is negative"),
+        ('radius_sigma = "2 mm"', 'radus_sigma = "2 mm"', "big.radus_sigma = '2 mm' is a sigma"),
+        ('width = "0.1 m"', 'widht = "0.1 m"', "widht is never read; did you mean 'width'"),
         ("turns = 100", 'turns = "100"', "big.turns = '100' must be a bare number"),
         ("turns = 100", "turns = nan", "big.turns = nan must be a finite number"),
         ('["-0.4 m", "0.4 m"]', '["-0.4 m", 4]', "big.positions = 4: 4 has no unit"),

@@ -63,7 +63,7 @@ def test_without_any_shot_nothing_can_be_selected(text):
     ],
 )
 def test_nonsense_selects_nothing(text):
-    with pytest.raises(BadShotSelection, match=r"write|holds no shot"):
+    with pytest.raises(BadShotSelection, match=r"write|contains no shot"):
         select(text, KNOWN)
 
 

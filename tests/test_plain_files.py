@@ -45,11 +45,11 @@ def circle(path: Path) -> None:
 
 
 ODD = {
-    pipe: "no ordinary file",
-    device: "no ordinary file",
-    a_socket: "no ordinary file",
+    pipe: "not a regular file",
+    device: "not a regular file",
+    a_socket: "not a regular file",
     folder: "Is a directory",
-    link_to_nothing: "it is a link to nothing",
+    link_to_nothing: "it is a dangling link",
     circle: "Too many levels",
 }
 
@@ -81,7 +81,7 @@ def test_what_is_none_leaves_nothing_open(tmp_path, odd):
 def test_what_is_too_large_is_told_and_what_is_not_there_is_not_there(tmp_path):
     (tmp_path / "x").write_bytes(b"12345")
     assert read_plain(tmp_path / "x", 5) == b"12345"
-    with pytest.raises(OSError, match="it holds more than 0 MB"):
+    with pytest.raises(OSError, match="it is larger than 0 MB"):
         read_plain(tmp_path / "x", 4)
     with pytest.raises(FileNotFoundError):
         read_plain(tmp_path / "y")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ishtar.calibration import load_declarations
 from ishtar.errors import TimeBaseError
 from ishtar.quality import (
+    ChannelView,
     Finding,
-    Look,
     Noise,
     Severity,
     clocks,
@@ -72,7 +72,7 @@ def write(path: Path, channels: dict[str, np.ndarray], *, dt: float = DT, t0: fl
 
 def kinds(channel: Channel, neighbours: tuple[Noise, ...] = ()) -> list[str]:
     """Return what is found in a channel."""
-    return [f.kind for f in Look(channel).findings(np.array([n.sigma for n in neighbours]))]
+    return [f.kind for f in ChannelView(channel).findings(np.array([n.sigma for n in neighbours]))]
 
 
 # --- samples ----------------------------------------------------------------------------------
@@ -90,13 +90,13 @@ def test_a_digital_line_without_noise_is_no_flaw(stored):
 def test_clipped_samples_are_counted_and_placed(stored):
     x = signal()
     x[20_000:22_000] = 32767
-    (finding,) = Look(stored(x)).findings(ALONE)
+    (finding,) = ChannelView(stored(x)).findings(ALONE)
     assert (finding.kind, finding.severity) == ("clipped", Severity.BAD)
     assert finding.share == pytest.approx(2000 / N)
     assert "between 1.5" in finding.text
     x = signal()
     x[20_000] = -32768
-    assert Look(stored(x)).findings(ALONE)[0].severity == Severity.SUSPECT
+    assert ChannelView(stored(x)).findings(ALONE)[0].severity == Severity.SUSPECT
 
 
 def test_a_limiter_before_the_recorder_is_told_from_clipping(stored):
@@ -115,7 +115,7 @@ def test_a_dead_channel_is_all_one_value(stored, value):
 def test_a_stretch_that_stands_still_is_found_with_its_times(stored, n):
     x = signal()[:n]
     x[8_000:10_500] = 0
-    found = Look(stored(x)).findings(ALONE)
+    found = ChannelView(stored(x)).findings(ALONE)
     assert [f.kind for f in found] == ["held"]
     assert "from 0.3" in found[0].text
     assert found[0].share == pytest.approx(2500 / n, rel=0.1)
@@ -142,7 +142,7 @@ def test_no_bit_of_noise_is_stuck(seed):
 
 
 def test_twelve_bits_in_sixteen_are_worth_a_note(stored):
-    found = Look(stored((signal() // 16 * 16).astype(np.int16))).findings(ALONE)
+    found = ChannelView(stored((signal() // 16 * 16).astype(np.int16))).findings(ALONE)
     assert [(f.kind, f.severity) for f in found] == [("stuck", Severity.NOTE)]
     assert "resolves 12 bits" in found[0].text
 
@@ -230,12 +230,12 @@ def test_the_trigger_rises_at_zero_and_falls_in_the_record(edges, says):
 
 
 def test_edges_of_the_trigger_are_found_to_the_sample(stored):
-    rise, fall = Look(stored(line())).edges()
+    rise, fall = ChannelView(stored(line())).edges()
     assert rise == pytest.approx(0.0, abs=DT / 2)
     assert fall == pytest.approx(4.0, abs=1.5 * DT)
     up = np.full(N, 15_000, np.int16)
     up[:100] = 0
-    assert np.isnan(Look(stored(up)).edges()[1])
+    assert np.isnan(ChannelView(stored(up)).edges()[1])
 
 
 def test_a_pulse_has_its_edges_at_half_height():
@@ -244,7 +244,7 @@ def test_a_pulse_has_its_edges_at_half_height():
     assert (pulse.on, pulse.off) == (1.5, 3.5)
     assert pulse_of([0, 1], [1, 2], floor=5) is None
     assert pulse_of([], []) is None
-    with pytest.raises(TimeBaseError, match="one time a value"):
+    with pytest.raises(TimeBaseError, match="one time for each value"):
         pulse_of([0, 1], [1])
 
 
@@ -262,7 +262,7 @@ def pulses(on: float, off: float):
     [
         (1.01, 3.98, None),
         (1.0, 3.75, "lost samples"),
-        (1.3, 4.3, "clocks is off"),
+        (1.3, 4.3, "clocks is wrong"),
         (1.5, 3.2, "not see the same"),
     ],
 )

@@ -201,7 +201,7 @@ def test_it_finds(db: sqlite3.Connection, text: str, shots: list[int]) -> None:
         ("lower(Te) == 'x'", 6, "Te holds numbers"),
         ("Te > 3 $ DROP TABLE shots", 7, "means nothing here"),
         ("__import__('os')", 0, "no function '__import__'"),
-        ("gas == '\ud800'", 7, "no Unicode"),
+        ("gas == '\ud800'", 7, "not valid Unicode"),
         ("", 0, "empty"),
         ("(" * 40 + "Te" + ")" * 40, 16, "brackets"),
         (" + ".join(["Te"] * 900) + " > 1", None, "words"),
@@ -270,19 +270,19 @@ def test_the_index_follows_what_is_written(tmp_path: Path) -> None:
         def put(row: ReportRow, te: Any) -> None:
             catalogue.put_report(row, [], [("Te", te, None, "eV")])
             with db:
-                known.note_report(db, row.subject, row.template)
+                known.index_report(db, row.subject, row.template)
 
         for shot, gas in ((1, "Ar"), (2, "Ar"), (1, "He")):
             catalogue.put_shot(shot, {"gas": gas} | ({"old": 1} if gas == "Ar" else {}), [])
             with db:
-                known.note_shot(db, shot, catalogue.attributes(shot) or {})
+                known.index_shot(db, shot, catalogue.attributes(shot) or {})
         put(report(1, "langmuir"), 3.0)
         put(report(2, "langmuir"), 3.0)
         put(report(1, "langmuir", digest="e"), 5.0)
         put(report(1, "langmuir", digest="f", rerun=True), 7.0)
         put(report(2, "langmuir", digest="e"), None)
         with db:
-            known.note_report(db, "2026-11-22", "langmuir")  # a day, of which nothing is indexed
+            known.index_report(db, "2026-11-22", "langmuir")  # a day, of which nothing is indexed
 
         queries = ("Te == 5", "missing(Te)", "gas == 'He'", "old == 1", "Te > 0", "shot > 0")
         answers = [find(db, q) for q in queries]

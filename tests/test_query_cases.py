@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ishtar.catalogue import Catalogue, ReportRow
-from ishtar.catalogue.names import Called
+from ishtar.catalogue.names import ResultName
 from ishtar.query.query_tree import QueryError
 from runner.cli.selection import choose_shots
 
@@ -46,7 +46,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
     units = {(r["template"], r["name"]): r["unit"] for r in CASES["results"]}
     called = {
         t["name"]: [
-            Called(r["name"], r["label"], r["symbol"])
+            ResultName(r["name"], r["label"], r["symbol"])
             for r in CASES["results"]
             if r["template"] == t["name"]
         ]

@@ -177,9 +177,9 @@ def test_several_signals_of_one_clock_are_one_data_set(testbed):
 
 def test_signals_of_several_clocks_are_no_data_set_and_named(testbed):
     shot = testbed[FIRST]
-    with pytest.raises(TimeBaseError, match=r"^Gas_P \(50 samples, irregular\) is on another"):
+    with pytest.raises(TimeBaseError, match=r"^Gas_P \(50 samples, irregular\) has another"):
         shot.load(["Probe_*", "Gas_P"])
-    with pytest.raises(TimeBaseError, match=r"^Probe_U .*, Probe_I .* are on other .*align"):
+    with pytest.raises(TimeBaseError, match=r"^Probe_U .*, Probe_I .* have other .*align"):
         shot.load(["Gas_P", "Probe_U", "Probe_I"])
     with pytest.raises(MissingCalibration):
         shot.load(["Probe_U", "Bare_U"])

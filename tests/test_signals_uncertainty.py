@@ -22,7 +22,7 @@ from ishtar.calibration.transforms import (
     Polynomial,
     QuietOffset,
     Table,
-    no_quiet,
+    no_quiet_time,
 )
 from ishtar.errors import TimeBaseError
 from ishtar.quantity import mean_of
@@ -162,9 +162,9 @@ def test_changes_go_through_a_formula_as_its_derivatives_say(formula):
 def test_derivatives_are_those_of_the_equation(step):
     x = np.array([-0.7, 0.4, 2.2])
     h = 1e-6
-    numeric = (step.apply(x + h, no_quiet) - step.apply(x - h, no_quiet)) / (2 * h)
+    numeric = (step.apply(x + h, no_quiet_time) - step.apply(x - h, no_quiet_time)) / (2 * h)
     np.testing.assert_allclose(
-        np.broadcast_to(derivative(step, x, no_quiet), 3), numeric, rtol=1e-6
+        np.broadcast_to(derivative(step, x, no_quiet_time), 3), numeric, rtol=1e-6
     )
 
 
@@ -176,8 +176,8 @@ def test_a_step_without_derivatives_has_them_by_small_differences():
             return x**2
 
     x = np.array([-3.0, 1e-9, 0.0, 5e3])
-    np.testing.assert_allclose(derivative(Square(), x, no_quiet), 2 * x, rtol=1e-8, atol=1e-4)
-    assert changes(Gain(gain=1.0), x, no_quiet) == {}
+    np.testing.assert_allclose(derivative(Square(), x, no_quiet_time), 2 * x, rtol=1e-8, atol=1e-4)
+    assert changes(Gain(gain=1.0), x, no_quiet_time) == {}
 
 
 # Quiet times

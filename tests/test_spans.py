@@ -35,7 +35,7 @@ def test_a_span_holds_its_first_shot_and_not_the_one_that_ends_it():
 
 @pytest.mark.parametrize("until", [1180, 1179, 0])
 def test_a_span_that_holds_no_shot_is_none(until):
-    with pytest.raises(ValueError, match="holds no shot: until must be larger"):
+    with pytest.raises(ValueError, match="contains no shot: until must be larger"):
         Span(1180, until)
 
 

@@ -31,10 +31,10 @@ from ishtar.store import (
     write_atomic,
 )
 from ishtar.store.channel_writer import CHUNK
+from ishtar.store.deferred_error_file import DeferredErrorFile
 from ishtar.store.envelope import BASE, ROWS, STEP, block_minmax
-from ishtar.store.forgiving_file import ForgivingFile
 from ishtar.store.h5_names import group_name
-from ishtar.store.lane import Lane
+from ishtar.store.job_thread import JobThread
 
 ORIGIN = Origin(
     shot=1234,
@@ -286,7 +286,7 @@ def test_scaling_leaves_the_raw_values_alone() -> None:
 
 
 def test_an_unknown_scale_type_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ScaleError, match="unknown scale type 'RTD'; known are linear"):
+    with pytest.raises(ScaleError, match=r"unknown scale type 'RTD' \(known: linear"):
         stored(tmp_path / "x.h5", np.zeros(3), scale=[{"kind": "RTD"}])
     assert not list(tmp_path.iterdir())
 
@@ -321,7 +321,7 @@ def test_what_makes_no_channel_is_refused(
 def test_a_channel_is_begun_once(tmp_path: Path) -> None:
     with SourceWriter(tmp_path / "x.h5", ORIGIN) as w:
         w.channel("g/c", dtype=np.int16, dt=1.0)
-        with pytest.raises(StoreError, match="begun twice"):
+        with pytest.raises(StoreError, match="occurs twice"):
             w.channel("g/c", dtype=np.int16, dt=1.0)
 
 
@@ -444,8 +444,8 @@ def test_a_changed_meaning_is_found(tmp_path: Path) -> None:
     with h5py.File(path, "r+") as f:
         f[group_name("g/c")].attrs["unit"] = "A"
     assert list(problems(path)) == [
-        "its index says otherwise than its channels",
-        "channel g/c: its values are not those that were written",
+        "its index differs from its channels",
+        "channel g/c: its values differ from those written",
     ]
 
 
@@ -466,7 +466,7 @@ def test_an_index_that_no_writer_wrote_is_told(tmp_path: Path, was: str, becomes
         text = str(f.attrs["index"])
         assert was in text
         f.attrs["index"] = text.replace(was, becomes)
-    with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*; ingest its source again"):
+    with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*: ingest its source again"):
         _ = SourceFile(path).channels
     (problem,) = problems(path)
     assert "ingest its source again" in problem
@@ -475,7 +475,7 @@ def test_an_index_that_no_writer_wrote_is_told(tmp_path: Path, was: str, becomes
 def test_a_file_that_is_no_store_names_itself_and_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "x.h5"
     path.write_bytes(b"no HDF5 at all")
-    with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*; ingest its source again"):
+    with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*: ingest its source again"):
         SourceFile(path)
     assert len(list(problems(path))) == 1
     with pytest.raises(FileNotFoundError):
@@ -487,15 +487,15 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     stored(path, np.zeros(3))
     with h5py.File(path, "r+") as f:
         f.attrs["format"] = 99
-    with pytest.raises(DamagedFile, match="has format 99, this version reads 1"):
+    with pytest.raises(DamagedFile, match="has format 99, but this version reads 1"):
         SourceFile(path)
 
 
 def test_a_writer_that_wrote_something_else_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ishtar.store.verify.recomputed_digest", lambda *_: "0" * 40)
-    with pytest.raises(DamagedFile, match="reads back otherwise than it was written"):
+    monkeypatch.setattr("ishtar.store.verify.recompute_digest", lambda *_: "0" * 40)
+    with pytest.raises(DamagedFile, match="differs from what was written"):
         stored(tmp_path / "x.h5", np.zeros(3))
     assert not list(tmp_path.iterdir())
 
@@ -533,34 +533,34 @@ def test_the_index_repeats_what_the_groups_say(tmp_path: Path) -> None:
 
 def test_a_lane_does_jobs_in_order_and_raises_the_first_error() -> None:
     done: list[int] = []
-    lane = Lane("test")
+    job_thread = JobThread("test")
     for i in range(20):
-        lane.put(lambda i=i: done.append(i))
-    lane.join()
+        job_thread.put(lambda i=i: done.append(i))
+    job_thread.join()
     assert done == list(range(20))
 
     def fail() -> None:
         raise OSError(28, "full")
 
-    lane.put(fail)
+    job_thread.put(fail)
     with pytest.raises(OSError, match="full"):
-        lane.join()
+        job_thread.join()
     assert -1 not in done
 
 
 def test_an_abandoned_lane_forgets_its_jobs() -> None:
     started, release, done = threading.Event(), threading.Event(), []
-    lane = Lane("test")
+    job_thread = JobThread("test")
 
     def first() -> None:
         started.set()
         release.wait(120)
 
-    lane.put(first)
+    job_thread.put(first)
     started.wait(120)
-    lane.put(lambda: done.append(1))
+    job_thread.put(lambda: done.append(1))
     threading.Timer(0.05, release.set).start()
-    lane.abandon()
+    job_thread.abandon()
     assert done == []
 
 
@@ -568,7 +568,7 @@ def test_an_abandoned_lane_forgets_its_jobs() -> None:
 
 
 def test_what_the_disk_did_not_take_is_read_back_until_the_file_is_closed(tmp_path: Path) -> None:
-    disk = ForgivingFile(tmp_path / "x")
+    disk = DeferredErrorFile(tmp_path / "x")
     disk.write(b"abcdef")
     disk.error = OSError(28, "No space left on device")
     disk.seek(4)

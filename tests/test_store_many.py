@@ -20,7 +20,7 @@ import ishtar
 from ishtar.quality import examine
 from ishtar.store import Origin, SourceFile, SourceWriter, channel_writer, problems, writer
 from ishtar.store.channel_writer import CHUNK
-from ishtar.store.forgiving_file import ForgivingFile
+from ishtar.store.deferred_error_file import DeferredErrorFile
 from ishtar.store.h5_names import group_name, to_json
 from runner.ingest import IngestSettings, Layout, ingest_file
 from runner.scheduling.coordinator import Coordinator
@@ -66,7 +66,7 @@ def write_channels(path: Path, count: int, values: np.ndarray = NOISE, comment: 
 # What a channel costs
 
 
-class CountingFile(ForgivingFile):
+class CountingFile(DeferredErrorFile):
     """Counts what HDF5 asks of the file."""
 
     reads = writes = 0
@@ -80,7 +80,7 @@ class CountingFile(ForgivingFile):
         return super().readinto(buffer)
 
 
-class FullDisk(ForgivingFile):
+class FullDisk(DeferredErrorFile):
     """Takes the beginning of a file and nothing more."""
 
     def write(self, data: Any) -> int:
@@ -92,7 +92,7 @@ class FullDisk(ForgivingFile):
 def test_a_channel_that_the_disk_no_longer_takes_is_not_kept_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "ForgivingFile", FullDisk)
+    monkeypatch.setattr(writer, "DeferredErrorFile", FullDisk)
     block = np.random.default_rng(1).integers(-30000, 30000, 1 << 20).astype(np.int16)
     taken = 0
 
@@ -113,7 +113,7 @@ def test_a_channel_that_the_disk_no_longer_takes_is_not_kept_in_memory(
 def test_a_channel_is_written_in_as_many_strokes_however_many_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "ForgivingFile", CountingFile)
+    monkeypatch.setattr(writer, "DeferredErrorFile", CountingFile)
     each = []
     for count in (FEW, MANY):
         monkeypatch.setattr(CountingFile, "writes", 0)
@@ -390,7 +390,7 @@ def test_a_file_of_the_first_writers_is_read_and_verified(tmp_path: Path) -> Non
     assert not list(problems(path))
     with h5py.File(path, "r+") as f:
         f[group_name("S7/µ p")]["time"][1] = 0.65
-    assert list(problems(path)) == ["channel S7/µ p: its values are not those that were written"]
+    assert list(problems(path)) == ["channel S7/µ p: its values differ from those written"]
 
 
 def test_a_text_that_no_attribute_can_hold_is_kept_all_the_same(tmp_path: Path) -> None:

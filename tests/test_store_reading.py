@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ishtar.errors import DamagedFile
 from ishtar.store import Origin, SourceFile, SourceWriter, blocks, reader
 from ishtar.store.h5_names import group_name
-from ishtar.store.h5_write import LONGEST_ATTRIBUTE
+from ishtar.store.h5_write import MAX_ATTRIBUTE_BYTES
 
 N = 5000
 KINDS = ("int8", "uint8", "int16", "uint16", "int32", "float32", "float64")
@@ -30,7 +30,7 @@ def stored(tmp_path_factory):
     path = tmp_path_factory.mktemp("store") / "x.h5"
     rng = np.random.default_rng(0)
     with SourceWriter(path, origin()) as writer:
-        writer.attributes["long"] = "é" * LONGEST_ATTRIBUTE
+        writer.attributes["long"] = "é" * MAX_ATTRIBUTE_BYTES
         for kind in KINDS:
             info = np.iinfo(kind) if np.dtype(kind).kind in "iu" else np.iinfo(np.int16)
             values = rng.integers(info.min, info.max, N, endpoint=True, dtype=np.int64)
@@ -43,9 +43,9 @@ def stored(tmp_path_factory):
 @pytest.fixture
 def short_blocks(monkeypatch):
     """Everything is a long stretch of many small blocks."""
-    monkeypatch.setattr(reader, "LONG", 1)
-    monkeypatch.setattr(blocks, "READ", 700)
-    monkeypatch.setattr(blocks, "BLOCK", 300)
+    monkeypatch.setattr(reader, "MIN_LENGTH", 1)
+    monkeypatch.setattr(blocks, "READ_LENGTH", 700)
+    monkeypatch.setattr(blocks, "BLOCK_LENGTH", 300)
 
 
 bounds = st.none() | st.integers(-N - 10, N + 10)
@@ -99,7 +99,7 @@ def test_a_chunk_damaged_inside_a_long_stretch_names_the_file(stored, short_bloc
         f.write(b"\xff" * chunk.size)
     channel = SourceFile(copy).channels["g/int16"]
     for read in (channel.raw, channel.scaled):
-        with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*; ingest its source again"):
+        with pytest.raises(DamagedFile, match=r"x\.h5 cannot be read .*: ingest its source again"):
             read()
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_is_gone_is_not_told_as_damaged(stored, short_blocks, tmp_pa
 
 def test_a_text_too_long_for_an_attribute_is_read_with_the_others(stored):
     source = SourceFile(stored)
-    assert source.attributes["long"] == "é" * LONGEST_ATTRIBUTE
+    assert source.attributes["long"] == "é" * MAX_ATTRIBUTE_BYTES
     assert source.origin == origin()
     assert [*source.channels] == sorted(f"g/{kind}" for kind in KINDS)
 

@@ -286,5 +286,5 @@ def test_it_opens_by_path_or_from_where_one_is(workspace, monkeypatch):
 def test_without_a_catalogue_shots_can_be_read_and_lists_say_what_to_do(workspace):
     tb = Testbed(workspace)
     assert tb[FIRST]["Probe_U"].shape
-    with pytest.raises(WorkspaceError, match="`ishtar rebuild` makes it anew"):
+    with pytest.raises(WorkspaceError, match="`ishtar rebuild` recreates it"):
         tb.shots()

@@ -19,7 +19,7 @@ from ishtar.export.files import Series
 from ishtar.export.writing import ExportError
 from ishtar.lineage.record import recording
 from ishtar.quality import examine
-from ishtar.quality.channel_view import Look
+from ishtar.quality.channel_view import ChannelView
 from ishtar.shots.any_testbed import Shots
 from ishtar.shots.shot import Shot
 from ishtar.signals.align import align, resample
@@ -240,9 +240,9 @@ def test_repr_and_story_say_it_and_name_no_second(shot):
 def test_signals_go_together_only_along_the_same(shot):
     both = shot.load(["Probe_U", "Fwd_P"])
     assert both.sizes == {"sample": N}
-    with pytest.raises(TimeBaseError, match=r"only counted, no time base.*load Probe_U apart"):
+    with pytest.raises(TimeBaseError, match=r"only counted, no time base.*load Probe_U separately"):
         shot.load(["Gas_P", "Probe_U"])
-    with pytest.raises(TimeBaseError, match="Spectrum, Uneven apart"):
+    with pytest.raises(TimeBaseError, match="Spectrum, Uneven separately"):
         shot.load(["Spectrum", "Uneven"])
 
 
@@ -346,7 +346,7 @@ def test_means_of_counted_samples_lie_at_mean_numbers(shot, tmp_path):
 
 @pytest.mark.parametrize("most", [1 << 28, 0])
 def test_a_mat_file_has_no_time_where_there_is_none(shot, tmp_path, monkeypatch, most):
-    monkeypatch.setattr("ishtar.export.files.MAT5_MOST", most)
+    monkeypatch.setattr("ishtar.export.files.MAT5_MAX_BYTES", most)
     shot.export(tmp_path / "x.mat", NAMES)
     if most:
         found = loadmat(tmp_path / "x.mat", simplify_cells=True)
@@ -446,9 +446,9 @@ def test_quality_shows_all_notes_and_that_a_recording_was_cut(shot):
 
 def test_noise_before_the_trigger_is_that_of_a_time():
     x = np.random.default_rng(1).normal(size=500)
-    assert Look(memory_channel(x, t0=-0.4)).noise is not None
-    assert Look(memory_channel(x, t0=-0.4, x_unit="Hz")).noise is None
-    assert Look(memory_channel(x, t0=-0.4, x_unit="Hz")).span == pytest.approx(
+    assert ChannelView(memory_channel(x, t0=-0.4)).noise is not None
+    assert ChannelView(memory_channel(x, t0=-0.4, x_unit="Hz")).noise is None
+    assert ChannelView(memory_channel(x, t0=-0.4, x_unit="Hz")).span == pytest.approx(
         (np.nan, np.nan), nan_ok=True
     )
 
@@ -463,12 +463,12 @@ def test_places_of_faults_are_numbers_of_samples():
     x[600:] = np.arange(400)
     channel = memory_channel(x, dt=1.0, x_unit="")
     object.__setattr__(channel, "n_clipped", 50)
-    told = {f.kind: f.text for f in Look(channel).findings([])}
+    told = {f.kind: f.text for f in ChannelView(channel).findings([])}
     assert "between sample 100 and 149" in told["clipped"]
     assert not told["clipped"].endswith(" s")
     timed = memory_channel(x, dt=1e-3)
     object.__setattr__(timed, "n_clipped", 50)
-    told = {f.kind: f.text for f in Look(timed).findings([])}
+    told = {f.kind: f.text for f in ChannelView(timed).findings([])}
     assert "between 0.1 and 0.149 s" in told["clipped"]
 
 

@@ -1,21 +1,19 @@
-"""Attributes of shots: what sources state, and what people have corrected."""
+"""Attributes of shots: the values that sources state, and people's corrections."""
 
 from __future__ import annotations
 
 from ishtar.attributes.edits import (
-    AttributeEditError,
     Change,
     Edit,
     History,
-    check,
     current,
     edit,
     edit_many,
-    from_text,
     read_edits,
     stated,
     stated_in,
 )
+from ishtar.attributes.validation import AttributeEditError, check, from_text
 
 __all__ = [
     "AttributeEditError",

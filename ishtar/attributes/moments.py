@@ -1,4 +1,4 @@
-"""When a shot was: a moment, or a day alone where nobody knows the time of day."""
+"""Dates of shots: a moment, or only a day if the time of day is unknown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 
 def moment_of(text: str) -> date:
-    """Return an ISO date as a datetime; a day alone as a date, as midnight would be invented.
+    """Return an ISO date with time as a datetime, and one without as a date, not as midnight.
 
     Raises
     ------
     ValueError
-        It is neither.
+        The text is not an ISO date.
     """
     try:
         return date.fromisoformat(text)
@@ -25,7 +25,7 @@ def time_of_day(text: str) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        It is no such time.
+        The text is not such a time.
     """
     moment = datetime.strptime(text, "%H:%M")
     return moment.hour, moment.minute

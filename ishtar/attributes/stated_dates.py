@@ -1,14 +1,14 @@
-"""Which of several sources says when a shot was.
+"""The precedence of the dates that the sources of a shot state.
 
-One rule, for the shot's date and for whatever is matched to it by clock:
+One rule, for the shot's date and for everything that is matched to it by clock:
 
-1. a date with a time of day before one without, and any of them before a text that is no date;
-2. the PLC's date file, for it is written at the trigger; of several, the one that arrived last,
-   which is how a wrong one is corrected;
-3. any other source: one that states a fraction of a second before one that states whole seconds;
-   of several, the last by name.
+1. a date with a time of day before one without, and either before a text that is not a date;
+2. the PLC's date file, since it is written at the trigger; of several, the one that arrived last,
+   since a later one corrects an earlier one;
+3. any other source: one with a fraction of a second before one with whole seconds; of several, the
+   last by name.
 
-A person's correction goes over all of them (`ishtar.attributes.edits`).
+A person's correction overrides all of them (`ishtar.attributes.edits`).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from datetime import UTC, date, datetime
 
 from ishtar.store import SourceFile
 
-DATE_CONVERTER = "datecsv"  # the PLC's own record of a shot wins over what other files say
+DATE_CONVERTER = "datecsv"  # of the PLC's date file
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatedDate:
-    """When a shot was, by one clock.
+    """The date of a shot by one clock.
 
     Attributes
     ----------
     by : str
-        Name of the raw file, or who corrected it.
+        Name of the raw file, or of the person who corrected it.
     text : str
-        As it was stated.
+        The text as stated.
     day : date or None
-        By the local time of the facility; None where the text is no such date.
+        The local day of the facility; None if the text is not a local date.
     moment : datetime or None
-        Local time of the facility; None where no time of day is stated.
+        The local time of the facility; None if no time of day is stated.
     """
 
     by: str
@@ -46,12 +46,12 @@ class StatedDate:
 
     @classmethod
     def of(cls, by: str, text: object) -> StatedDate:
-        """Return what a text says; one with a zone is no local time."""
+        """Return the date in a text; one with a time zone does not count as local."""
         text = str(text)
         try:
             return cls(by=by, text=text, day=date.fromisoformat(text))
         except ValueError:
-            pass  # it has a time of day
+            pass  # it may have a time of day
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -62,14 +62,14 @@ class StatedDate:
 
     @property
     def resolution_s(self) -> float:
-        """The step in which the clock counts, as far as its date shows it, s."""
+        """Resolution of the clock as far as its date shows it, s."""
         if self.moment is None or not self.moment.microsecond:
             return 1.0
         return 1e-3 if self.moment.microsecond % 1000 == 0 else 1e-6
 
 
-def by_weight(sources: Iterable[SourceFile]) -> list[SourceFile]:
-    """Return sources so that each one's word goes over those before it: date files are last."""
+def by_precedence(sources: Iterable[SourceFile]) -> list[SourceFile]:
+    """Return sources in ascending precedence: each overrides those before it, date files last."""
 
     def weight(source: SourceFile) -> tuple[bool, datetime, str]:
         is_date = _is_date_file(source)
@@ -79,17 +79,28 @@ def by_weight(sources: Iterable[SourceFile]) -> list[SourceFile]:
 
 
 def stated_dates(sources: Iterable[SourceFile]) -> list[StatedDate]:
-    """Return the dates that sources state, the one that counts first, unusable ones last."""
+    """Return the dates that sources state, the one that counts first, unusable ones last.
+
+    Parameters
+    ----------
+    sources : iterable of SourceFile
+        The stored sources of one shot.
+
+    Returns
+    -------
+    list of StatedDate
+        In descending precedence.
+    """
     found = [
         (_is_date_file(source), StatedDate.of(source.origin.source, text))
-        for source in reversed(by_weight(sources))
+        for source in reversed(by_precedence(sources))
         if (text := source.attributes.get("date"))
     ]
 
     def rank(item: tuple[bool, StatedDate]) -> tuple[bool, bool, bool, bool]:
         is_date_file, stated = item
         coarse = not is_date_file and stated.resolution_s == 1.0
-        # within a rank the order is that of `by_weight`, for sorting keeps it
+        # sorting is stable: within a rank the order of `by_precedence` remains
         return stated.day is None, stated.moment is None, not is_date_file, coarse
 
     return [stated for _, stated in sorted(found, key=rank)]

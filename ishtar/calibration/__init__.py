@@ -1,4 +1,4 @@
-"""Calibrations, wiring and machine as they are declared in text, and the transforms they name."""
+"""Calibrations, wiring and machine, declared in text files, and the transforms that they name."""
 
 from ishtar.calibration.declared import (
     Calibration,

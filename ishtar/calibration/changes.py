@@ -1,4 +1,4 @@
-"""What differs between declarations: from one shot to another, or from one text to another."""
+"""Differences between declarations: between two shots, or between two versions of the files."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ ABSENT: Mapping[Kind, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that is not the same on both sides.
+    """One difference.
 
     ``name`` is a signal, a device's port (``langmuir_1.I``), or a component with its parameter
-    (``langmuir_1.tip_radius``); ``before`` and ``after`` are for people. ``where`` is the entry
-    that brings the change, the one that went where none does. ``span`` is given where two texts
-    are compared: the shots that are not the same in them.
+    (``langmuir_1.tip_radius``); ``before`` and ``after`` are readable texts. ``where`` is the new
+    entry, or the removed one if nothing replaces it. ``span`` holds the affected shots when two
+    versions of the files are compared.
     """
 
     kind: Kind
@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
-    """One entry of the texts, with the span of shots that it is for."""
+    """One declared entry with its span of shots."""
 
     span: Span
     declared: Declared
@@ -61,9 +61,21 @@ Key = tuple[Kind, str]
 
 
 def changes(d1: Declarations, shot1: int, d2: Declarations, shot2: int) -> list[Change]:
-    """Return what is not the same at shot ``shot1`` of ``d1`` as at ``shot2`` of ``d2``.
+    """Return the differences between ``d1`` at ``shot1`` and ``d2`` at ``shot2``.
 
-    What no number depends on does not count: version, span, reference, comment.
+    Version, span, reference and comment are ignored: no number depends on them.
+
+    Parameters
+    ----------
+    d1, d2 : Declarations
+        The declarations to compare; they may be the same.
+    shot1, shot2 : int
+        The shot at which each is taken.
+
+    Returns
+    -------
+    list of Change
+        In the order of declaration, without ``span``.
     """
     one, two = _entries(d1), _entries(d2)
     return [
@@ -79,37 +91,46 @@ def changes(d1: Declarations, shot1: int, d2: Declarations, shot2: int) -> list[
 
 
 def changes_of_texts(d1: Declarations, d2: Declarations) -> list[Change]:
-    """Return what ``d2`` says otherwise than ``d1``, each with the span of shots that it is for."""
+    """Return the differences between two versions of the files, each with its span of shots.
+
+    Parameters
+    ----------
+    d1, d2 : Declarations
+        The earlier and the later version.
+
+    Returns
+    -------
+    list of Change
+        In the order of declaration.
+    """
     one, two = _entries(d1), _entries(d2)
     return [
         change
         for kind, name in _union(one, two)
-        for change in _through_time(
-            kind, name, one.get((kind, name), ()), two.get((kind, name), ())
-        )
+        for change in _by_span(kind, name, one.get((kind, name), ()), two.get((kind, name), ()))
     ]
 
 
-def _through_time(
+def _by_span(
     kind: Kind, name: str, before: Sequence[_Entry], after: Sequence[_Entry]
 ) -> Iterator[Change]:
-    """Compare stretch by stretch, between the shots at which anything begins or ends."""
+    """Compare the spans between all shots at which an entry begins or ends; merge equal ones."""
     spans = [entry.span for entry in (*before, *after)]
     edges = sorted(
         {span.first for span in spans} | {span.until for span in spans if span.until is not None}
     )
-    last: dict[str, Change] = {}  # what may still go on in the next stretch
+    last: dict[str, Change] = {}  # changes that the next span may continue
     found: list[Change] = []
     for k, first in enumerate(edges):
-        stretch = Span(first, edges[k + 1] if k + 1 < len(edges) else None)
+        section = Span(first, edges[k + 1] if k + 1 < len(edges) else None)
         here: dict[str, Change] = {}
         for change in _compare(kind, name, valid_at(before, first), valid_at(after, first)):
             old = last.get(change.name)
-            change = replace(change, span=stretch)
+            change = replace(change, span=section)
             if old is not None and old == replace(change, span=old.span):
                 assert old.span is not None
                 found.remove(old)
-                change = replace(old, span=Span(old.span.first, stretch.until))
+                change = replace(old, span=Span(old.span.first, section.until))
             found.append(change)
             here[change.name] = change
         last = here
@@ -121,8 +142,8 @@ def _compare(
 ) -> Iterator[Change]:
     one = None if before is None else before.declared
     two = None if after is None else after.declared
-    there = two or one
-    if there is None or (one is not None and two is not None and one.digest == two.digest):
+    present = two or one
+    if present is None or (one is not None and two is not None and one.digest == two.digest):
         return
     differing: Iterator[tuple[str, str, str]]
     match one, two:
@@ -139,14 +160,14 @@ def _compare(
             name=f"{name}.{part}" if part else name,
             before=old,
             after=new,
-            where=there.where,
+            where=present.where,
         )
 
 
 def _parameters(
     one: ComponentDeclaration, two: ComponentDeclaration
 ) -> Iterator[tuple[str, str, str]]:
-    before, after = _parts(one), _parts(two)
+    before, after = _parameter_texts(one), _parameter_texts(two)
     for part in _union(before, after):
         old, new = before.get(part, "not given"), after.get(part, "not given")
         if old != new:
@@ -154,14 +175,14 @@ def _parameters(
 
 
 def _calibrations(one: Calibration, two: Calibration) -> tuple[str, str]:
-    """Return both in a few words: where only some steps differ, these."""
-    steps = [[equation(t, whole=True) for t in c.transforms] for c in (one, two)]
+    """Describe both briefly: only the steps that differ, if the rest is the same."""
+    steps = [[equation(t, complete=True) for t in c.transforms] for c in (one, two)]
     alike = (one.input_unit, one.unit, len(steps[0])) == (two.input_unit, two.unit, len(steps[1]))
     if not alike:
         return calibration_text(one), calibration_text(two)
     pairs = [(a, b) for a, b in zip(*steps, strict=True) if a != b]
-    # A facility's own transform is another where its code is.
-    pairs = pairs or [("the same numbers", "the same numbers, other code")]
+    # A facility's own transform also differs if only its code does.
+    pairs = pairs or [("the same numbers", "the same numbers, different code")]
     old, new = ("; ".join(side) for side in zip(*pairs, strict=True))
     return f"v{one.version}: {old}", f"v{two.version}: {new}"
 
@@ -194,32 +215,32 @@ def _text(declared: Declared) -> str:
 
 
 def signal_text(signal: SignalDeclaration) -> str:
-    """Return a signal's declaration in a few words: ``[W] = IC_Pfwd - IC_Pref``."""
+    """Return a short description of a signal: ``[W] = IC_Pfwd - IC_Pref``."""
     formula = f" = {signal.derived}" if signal.derived else ""
     return f"[{signal.unit or '1'}]{formula}"
 
 
 def wiring_text(wire: Wiring) -> str:
-    """Return a connection in a few words: ``PXI M6251/Lang_I via langmuir_1.I``."""
+    """Return a short description of a wiring: ``PXI M6251/Lang_I via langmuir_1.I``."""
     port = f".{wire.port}" if wire.port else ""
     return f"{wire.channel} via {wire.device}{port}"
 
 
 def calibration_text(calibration: Calibration) -> str:
-    """Return a calibration in a few words: ``v2, V → A: y = gain · x (gain = -0.01)``."""
+    """Return a short description of a calibration: ``v2, V → A: y = gain · x (gain = -0.01)``."""
     steps = "; ".join(equation(t) for t in calibration.transforms)
     units = f"{calibration.input_unit or '1'} → {calibration.unit or '1'}"
     return f"v{calibration.version}, {units}: {steps}"
 
 
 def component_text(component: ComponentDeclaration) -> str:
-    """Return a component in a few words: ``langmuir_probe (tip_radius 0.1 mm)``."""
+    """Return a short description of a component: ``langmuir_probe (tip_radius 0.1 mm)``."""
     values = ", ".join(f"{k} {_value(v)}" for k, v in component.parameters.items())
     part_of = f" of {component.part_of}" if component.part_of else ""
     return f"{component.kind}{part_of}" + (f" ({values})" if values else "")
 
 
-def _parts(component: ComponentDeclaration) -> dict[str, str]:
+def _parameter_texts(component: ComponentDeclaration) -> dict[str, str]:
     own = {"kind": component.kind, "part_of": component.part_of}
     parameters = {name: _value(value) for name, value in component.parameters.items()}
     return {name: value for name, value in own.items() if value} | parameters

@@ -1,4 +1,4 @@
-"""What the declarations say to each other: overlaps, cycles, names that nobody has, units."""
+"""Checks across declarations: overlaps, cycles, unknown names, units that do not match."""
 
 from __future__ import annotations
 
@@ -17,29 +17,40 @@ from ishtar.units import check_unit, factor
 
 @dataclass
 class Names:
-    """What the texts name, sound or not: a flaw in one entry is no flaw of those that use it."""
+    """Names that the files declare, valid or not.
+
+    An entry that refers to an invalid one has no problem of its own.
+    """
 
     signals: set[str] = field(default_factory=set)
     devices: set[str] = field(default_factory=set)
     components: set[str] = field(default_factory=set)
-    flawed: set[str] = field(default_factory=set)  # devices
-    partly_wired: set[str] = field(default_factory=set)  # signals, an entry of which is flawed
-    unknown: bool = False  # some file cannot be read: who knows what it names
+    faulty_devices: set[str] = field(default_factory=set)
+    partly_read: set[str] = field(default_factory=set)  # signals with an invalid wiring entry
+    incomplete: bool = False  # a file could not be read: it may declare any name
 
 
 def contradictions(d: Declarations, names: Names) -> Iterator[str]:
-    """Yield every problem between entries, each with file and line."""
+    """Yield every problem between entries, each with file and line.
+
+    Parameters
+    ----------
+    d : Declarations
+        The valid entries.
+    names : Names
+        The names of all entries, including the invalid ones.
+    """
     yield from _derived(d, names)
     for signal, wires in d.wiring.items():
         for a, b in overlapping(wires):
-            yield f"{b.where}: {signal} is wired at {b.span}, but {a.where} has {a.span}"
+            yield f"{b.where}: {signal} is wired for {b.span}, but {a.where} has {a.span}"
         for row in wires:
             yield from _wire(d, names, row)
     for device in d.devices.values():
         yield from _calibrations(device.calibrations)
     for name, rows in d.components.items():
         for c, e in overlapping(rows):
-            yield f"{e.where}: {name} is there at {e.span}, but {c.where} has {c.span}"
+            yield f"{e.where}: {name} is declared for {e.span}, but {c.where} has {c.span}"
         for component in rows:
             yield from _component(names, component)
     parts = {name: [r.part_of for r in rows if r.part_of] for name, rows in d.components.items()}
@@ -59,8 +70,8 @@ def _derived(d: Declarations, names: Names) -> Iterator[str]:
             continue
         made_of[signal.name] = parts
         if not parts:
-            yield f"{signal.where}: {signal.derived!r} is made of no signal"
-        unknown = [name for name in parts if not names.unknown and name not in names.signals]
+            yield f"{signal.where}: {signal.derived!r} uses no signal: name at least one"
+        unknown = [name for name in parts if not names.incomplete and name not in names.signals]
         for name in unknown:
             yield f"{signal.where}: no signal {name!r}{did_you_mean(name, names.signals)}"
         if parts and all(name in d.signals for name in parts):
@@ -74,23 +85,23 @@ def _derived(d: Declarations, names: Names) -> Iterator[str]:
 
 
 def _wire(d: Declarations, names: Names, row: Wiring) -> Iterator[str]:
-    if row.signal not in names.signals and not names.unknown:
+    if row.signal not in names.signals and not names.incomplete:
         hint = did_you_mean(row.signal, names.signals)
         yield f"{row.where}: no signal {row.signal!r} in signals.toml{hint}"
-    if row.device not in names.devices and not names.unknown:
+    if row.device not in names.devices and not names.incomplete:
         hint = did_you_mean(row.device, names.devices)
         yield f"{row.where}: no device {row.device!r} in devices/{hint}"
     signal, device = d.signals.get(row.signal), d.devices.get(row.device)
     if signal is not None and signal.derived:
-        yield f"{row.where}: {row.signal} is derived ({signal.derived}); it cannot be wired"
+        yield f"{row.where}: {row.signal} is derived ({signal.derived}): it cannot be wired"
     if device is None:
         return
     rows = [c for c in device.calibrations if c.port == row.port]
-    if not rows and device.calibrations and row.device not in names.flawed:
+    if not rows and device.calibrations and row.device not in names.faulty_devices:
         ports = sorted({c.port for c in device.calibrations})
         has = f"its ports are {', '.join(ports)}" if ports != [""] else "it has no ports"
-        asked = f"has no port {row.port!r}" if row.port else "needs a port"
-        yield f"{row.where}: {row.device} {asked}; {has}"
+        problem = f"has no port {row.port!r}" if row.port else "needs a port"
+        yield f"{row.where}: {row.device} {problem}; {has}"
     if signal is None or signal.derived:
         return
     for calibration in rows:
@@ -110,18 +121,21 @@ def _calibrations(calibrations: Iterable[Calibration]) -> Iterator[str]:
         by_port[calibration.port].append(calibration)
     for rows in by_port.values():
         for row in rows:
-            yield from _unit_kept(row)
+            yield from _offset_units(row)
         for a, b in overlapping(rows):
-            yield f"{b.where}: holds for {b.span}, but {a.where} for {a.span}"
+            yield f"{b.where}: is valid for {b.span}, but {a.where} for {a.span}"
         first: dict[int, Calibration] = {}
         for row in rows:
             other = first.setdefault(row.version, row)
             if other.digest != row.digest:
-                yield f"{row.where}: is version {row.version}, but {other.where} is another"
+                yield (
+                    f"{row.where}: is version {row.version}, but differs from version "
+                    f"{row.version} at {other.where}"
+                )
 
 
-def _unit_kept(row: Calibration) -> Iterator[str]:
-    """Yield a problem where offsets alone are to make one unit of another."""
+def _offset_units(row: Calibration) -> Iterator[str]:
+    """Yield a problem if only offsets stand between two different units."""
     if not row.transforms or not all(isinstance(t, Offset | QuietOffset) for t in row.transforms):
         return
     try:
@@ -130,37 +144,43 @@ def _unit_kept(row: Calibration) -> Iterator[str]:
         kept = False
     if not kept:
         yield (
-            f"{row.where}: an offset leaves the unit as it is, and {row.input_unit!r} is not "
-            f"{row.unit!r}: add a gain"
+            f"{row.where}: an offset does not convert {row.input_unit!r} to {row.unit!r}: add a "
+            "gain"
         )
 
 
 def _component(names: Names, row: ComponentDeclaration) -> Iterator[str]:
-    if row.part_of and row.part_of not in names.components and not names.unknown:
+    if row.part_of and row.part_of not in names.components and not names.incomplete:
         hint = did_you_mean(row.part_of, names.components)
-        yield f"{row.where}: {row.name} is part of no component {row.part_of!r}{hint}"
-    yield from parameter_problems(row, () if names.unknown else names.signals)
+        yield f"{row.where}: {row.name} is part of unknown component {row.part_of!r}{hint}"
+    yield from parameter_problems(row, () if names.incomplete else names.signals)
     known = PARAMETERS.get(row.kind, {})
     for name, value in row.parameters.items():
         if not isinstance(value, str) or name.removesuffix(SIGMA) in known:
-            continue  # a count, a list: read as it is
+            continue  # a bare number or a list
         number, _, unit = value.strip().partition(" ")
         try:
             float(number)
             check_unit(unit.strip())
         except UnitError as error:
-            yield f"{row.where}: {name} = {value!r} begins like a quantity, but {error}"
+            yield f"{row.where}: {name} = {value!r} looks like a quantity, but {error}"
         except ValueError:
-            continue  # words, a material
+            continue  # a text, such as a material
 
 
 def cycles(edges: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, ...]]:
-    """Yield cycles of a graph, ``(a, b, a)``; at least one of those that any node is in."""
+    """Yield cycles of a directed graph as ``(a, b, a)``, at least one for each node in a cycle.
+
+    Parameters
+    ----------
+    edges : mapping of str to iterable of str
+        The successors of each node.
+    """
     done: set[str] = set()
     for start in edges:
         path = [start]
         todo = [iter(edges[start])] if start not in done else []
-        while todo:  # a stack, since recursion ends at a thousand
+        while todo:  # a stack: chains may exceed Python's recursion limit
             following = next(todo[-1], None)
             if following is None:
                 todo.pop()

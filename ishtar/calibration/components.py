@@ -1,7 +1,7 @@
-"""What the parameters of a component mean, kind by kind, and what is wrong with those declared.
+"""The parameters of each kind of component, and checks of the declared values.
 
-What is absent is no problem before somebody asks for it: a probe may be declared before anybody
-has measured its tip. What is there has to make sense.
+A missing parameter is no problem until it is read: a probe may be declared before its tip is
+measured. The values that are given must be valid.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ishtar.calibration.declared import ComponentDeclaration
 from ishtar.errors import UnitError, did_you_mean
 from ishtar.units import parse_quantity
 
-SIGNAL, COUNT, WORDS = "a signal", "a number", "words"  # the other entries are units
-SIGMA = "_sigma"  # ends the parameter that states the one-sigma of another
-# Units that fit one another without asking pint, which takes long to load.
-FIT = (("m", "cm", "mm"), ("Hz", "kHz", "MHz"), ("W", "mW", "kW"), ("K",), ("ohm",))
+SIGNAL, COUNT, TEXT = "a signal", "a number", "words"  # the other entries are units
+SIGMA = "_sigma"  # suffix of a parameter that states the one-sigma of another
+# Checked here so that common units need no import of pint, which is slow.
+SAME_DIMENSION = (("m", "cm", "mm"), ("Hz", "kHz", "MHz"), ("W", "mW", "kW"), ("K",), ("ohm",))
 
 _LINE = {
     "forward": SIGNAL,
@@ -30,7 +30,7 @@ _LINE = {
     "line_impedance": "ohm",
 }
 PARAMETERS: Mapping[str, Mapping[str, str]] = {
-    "antenna": {**_LINE, "wave": WORDS, "length": "m", "fed_by": WORDS},
+    "antenna": {**_LINE, "wave": TEXT, "length": "m", "fed_by": TEXT},
     "coils": {
         "current": SIGNAL,
         "radius": "m",
@@ -44,43 +44,45 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "langmuir_probe": {"bias": SIGNAL, "current": SIGNAL, "tip_radius": "m", "tip_length": "m"},
     "manipulator": {"signal": SIGNAL, "position": "m", "travel": "m"},
 }
-"""The parameters that the kinds with physics of their own read, each with what it has to be."""
+"""The parameters that each kind with its own physics reads, with the type or unit of each."""
 
 
 def parameter_problems(row: ComponentDeclaration, signals: Collection[str]) -> Iterator[str]:
-    """Yield what is wrong with the parameters of one component, each with file and line.
+    """Yield every problem of the parameters of one component, each with file and line.
 
     Parameters
     ----------
     row : ComponentDeclaration
-        Of any kind; of those without physics of their own only the sigmas are looked at.
+        A component of any kind; for kinds without their own physics only sigmas are checked.
     signals : collection of str
-        Those declared; empty where that is not known.
+        The declared signals; empty if they are not known.
     """
     known = PARAMETERS.get(row.kind, {})
     meant = [] if known else get_close_matches(row.kind.casefold(), PARAMETERS, n=1, cutoff=0.7)
-    if meant:  # its physics, and its share of the field, would be missing in silence
+    if meant:  # a misspelt kind would silently drop its physics and its share of the field
         yield f"{row.where}: {row.name} is of kind {row.kind!r}, did you mean {meant[0]!r}?"
     for name, value in row.parameters.items():
         place = f"{row.where}: {row.name}.{name}"
         base = name.removesuffix(SIGMA)
         if base != name and base not in row.parameters:
-            yield f"{place} = {value!r} is the sigma of no parameter: give {base} as well"
+            yield f"{place} = {value!r} is a sigma without its parameter: add {base}"
         elif base in known:
-            yield from (f"{place} {problem}" for problem in _wrong(name, value, known, signals))
+            yield from (
+                f"{place} {problem}" for problem in _value_problems(name, value, known, signals)
+            )
         elif hint := did_you_mean(base, [k for k in known if k not in row.parameters]):
-            yield f"{place} is read by nobody{hint}"
+            yield f"{place} is never read{hint}"
 
 
-def _wrong(
+def _value_problems(
     name: str, value: Any, known: Mapping[str, str], signals: Collection[str]
 ) -> Iterator[str]:
     what = known[name.removesuffix(SIGMA)]
-    if what in (SIGNAL, WORDS):
+    if what in (SIGNAL, TEXT):
         if not isinstance(value, str):
             yield f"= {value!r} must be a text"
         elif what == SIGNAL and signals and value not in signals:
-            yield f"= {value!r} is no signal of signals.toml{did_you_mean(value, signals)}"
+            yield f"= {value!r} is not a signal in signals.toml{did_you_mean(value, signals)}"
         return
     if what == COUNT:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -95,13 +97,13 @@ def _wrong(
             yield f"= {part!r}: {error}"
             continue
         if name.endswith(SIGMA) and number < 0.0:
-            yield f"= {part!r} is no sigma: give 0 or more"
+            yield f"= {part!r} is negative: a sigma is 0 or more"
 
 
 def _number(written: Any, unit: str) -> float:
-    """Return the number of a quantity whose unit fits; its sign is that in any such unit."""
+    """Return the number of a quantity of the right dimension; only its sign is used."""
     if isinstance(written, str):
         own = written.strip().partition(" ")[2].strip()
-        if any(own in units and unit in units for units in FIT):
+        if any(own in units and unit in units for units in SAME_DIMENSION):
             return parse_quantity(written.strip().partition(" ")[0] + f" {unit}", unit)
     return parse_quantity(written, unit)

@@ -1,4 +1,4 @@
-"""What the calibration texts declare, as records: signals, wiring, devices, components."""
+"""The records that the calibration files declare: signals, wiring, devices, components."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ishtar.lineage.record import digest
 
 @dataclass(frozen=True, kw_only=True)
 class SignalDeclaration:
-    """A stable name with its unit; ``derived`` is an expression of other signals, or empty."""
+    """A stable name with its unit; ``derived`` is an expression of other signals, or ``""``."""
 
     name: str
     unit: str
@@ -23,15 +23,15 @@ class SignalDeclaration:
 
     @property
     def digest(self) -> str:
-        """Identity of what a reader would notice."""
+        """Digest of name, unit and expression; the description does not count."""
         return digest([self.name, self.unit, self.derived])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """Signal → channel and device, for a span of shots.
+    """The channel and device of a signal, for a span of shots.
 
-    ``unplugged`` says why nothing follows where the span ends.
+    ``unplugged`` says why the signal is not wired after the span.
     """
 
     signal: str
@@ -45,13 +45,13 @@ class Wiring:
 
     @property
     def digest(self) -> str:
-        """Identity of the connection; its span and comments do not count."""
+        """Digest of the connection; span and comments do not count."""
         return digest([self.signal, self.channel, self.device, self.port])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Of one port of a device, for a span of shots."""
+    """The calibration of one port of a device, for a span of shots."""
 
     device: str
     port: str
@@ -65,17 +65,17 @@ class Calibration:
 
     @property
     def name(self) -> str:
-        """Device, with the port where it has several: ``langmuir_1.I``."""
+        """Device and, if it has ports, the port: ``langmuir_1.I``."""
         return f"{self.device}.{self.port}" if self.port else self.device
 
     @property
     def label(self) -> str:
-        """As people write it: ``langmuir_1.I v2``."""
+        """Name and version: ``langmuir_1.I v2``."""
         return f"{self.name} v{self.version}"
 
     @property
     def digest(self) -> str:
-        """Identity of the numbers; version, span and reference do not count."""
+        """Digest of units and transforms; version, span and reference do not count."""
         steps = [identity(step) for step in self.transforms]
         return digest([self.input_unit, self.unit, steps])
 
@@ -106,7 +106,7 @@ class ComponentDeclaration:
 
     @property
     def digest(self) -> str:
-        """Identity of kind, place and parameters."""
+        """Digest of kind, place and parameters."""
         return digest([self.name, self.kind, self.part_of, dict(self.parameters)])
 
 
@@ -114,7 +114,7 @@ class ComponentDeclaration:
 class Declarations:
     """Everything that a ``calibrations/`` folder declares.
 
-    ``revision`` is the commit that the texts were read from, in short; empty for those on disk.
+    ``revision`` is the short hash of the commit that it was read from, or ``""`` for files on disk.
     """
 
     signals: Mapping[str, SignalDeclaration]

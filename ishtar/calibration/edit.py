@@ -1,8 +1,7 @@
-"""Changing the texts of ``calibrations/`` as a careful person would: a line here, an entry there.
+"""Edit the TOML files of ``calibrations/`` in place, keeping comments and layout.
 
-The text is edited, never written anew from its data, so that comments and layout stay. What comes
-out is parsed and must be what was meant, to the last value; the whole folder must have no problem
-with it; only then is the file replaced, in one step.
+The text is edited, never regenerated from its data. The result is parsed and compared with the
+intended data, and the whole folder is checked with it; only then is the file replaced, atomically.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ ANY_HEADER = re.compile(r"[ \t]*\[")
 
 
 class CalibrationEditError(IshtarError, ValueError):
-    """A change of the calibrations that is refused; nothing was written."""
+    """An edit of the calibrations was refused; nothing was written."""
 
 
 class RewritesHistory(CalibrationEditError):
-    """A change that stored ``shots`` would be read otherwise with; nothing was written."""
+    """An edit would change the stored shots in ``shots``; nothing was written."""
 
     def __init__(self, message: str, *, shots: Sequence[int] = ()) -> None:
         super().__init__(message)
@@ -46,9 +45,9 @@ class RewritesHistory(CalibrationEditError):
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A change of one file that was found to be sound; `write` makes it.
+    """A checked edit of one file; `write` applies it.
 
-    ``shots`` are the stored shots that it changes, ``notes`` what a person should know.
+    ``shots`` are the stored shots that it changes, ``notes`` are remarks for the user.
     """
 
     folder: Path
@@ -61,21 +60,29 @@ class Edit:
 
     @property
     def diff(self) -> str:
-        """The change line by line, as git shows it."""
+        """The edit as a unified diff, as git shows it."""
         name = f"{self.folder.name}/{self.name}"
         before, after = (text.splitlines() for text in (self.before, self.after))
         lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm="")
         return "\n".join(lines)
 
-    def told(self, notes: Sequence[str]) -> Edit:
-        """Return the same change with more notes."""
+    def with_notes(self, notes: Sequence[str]) -> Edit:
+        """Return the same edit with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
     def write(self) -> Path:
-        """Replace the file; one that somebody else changed meanwhile is left alone."""
+        """Replace the file and return its path.
+
+        Raises
+        ------
+        CalibrationEditError
+            The file changed since it was read.
+        """
         path = (self.folder / self.name).resolve()  # a link stays a link
         if (read_plain(path) if path.exists() else b"") != self.before.encode():
-            raise CalibrationEditError(f"{self.name} was changed meanwhile: look at it, try again")
+            raise CalibrationEditError(
+                f"{self.name} was changed in the meantime: review it, then try again"
+            )
         with atomic_path(path) as temporary:
             temporary.write_bytes(self.after.encode())
             if path.exists():
@@ -84,7 +91,7 @@ class Edit:
 
 
 class Text:
-    """A file with a list of tables ``[[key]]``, edited step by step beside its data."""
+    """A file with a list of tables ``[[key]]``; each edit changes its lines and its data."""
 
     def __init__(self, folder: Path, name: str, key: str) -> None:
         self.folder, self.name, self.key = folder, name, key
@@ -93,17 +100,17 @@ class Text:
         self._lines = self.before.split("\n")
         self._eol = "\r" if "\r\n" in self.before else ""
         self._data = tomllib.loads(self.before)
-        self._alive = list(range(len(self.entries)))  # what number each entry had at first
+        self._remaining = list(range(len(self.entries)))  # original numbers of the entries left
         self._appended: list[Entry] = []
 
     @property
     def entries(self) -> list[Entry]:
-        """The entries as they were read."""
+        """The entries that were read, with the edits made since."""
         found: list[Entry] = self._data.get(self.key, [])
         return found
 
     def close(self, k: int, until: int, **more: str) -> None:
-        """Let the ``k``-th entry end before shot ``until``; ``more`` are texts to add to it."""
+        """End the ``k``-th entry before shot ``until``; ``more`` are string values to add."""
         start, stop = self._own_lines(k)
         lines = [f"until = {until}", *(f"{key} = {toml(value)}" for key, value in more.items())]
         at = start + 1
@@ -120,20 +127,20 @@ class Text:
         self.entries[k] |= {"until": until, **more}
 
     def withdraw(self, k: int, why: str) -> None:
-        """Make a comment of the ``k``-th entry: it stays to be read and holds for no shot."""
+        """Comment out the ``k``-th entry and say why."""
         starts = self._headers()
-        start = starts[self._alive.index(k)]
+        start = starts[self._remaining.index(k)]
         stop = min([i for i in starts if i > start], default=len(self._lines))
         while not self._lines[stop - 1].strip() or self._lines[stop - 1].lstrip().startswith("#"):
-            stop -= 1  # what stands before the next entry belongs to it
+            stop -= 1  # comments above the next entry belong to that one
         self._lines[start:stop] = [
             f"# Withdrawn: {why}{self._eol}",
             *(f"# {line}".rstrip(" ") for line in self._lines[start:stop]),
         ]
-        self._alive.remove(k)
+        self._remaining.remove(k)
 
     def append(self, entry: Entry, comment: str = "") -> None:
-        """Add an entry at the end."""
+        """Append an entry, with a comment above it."""
         while self._lines and not self._lines[-1].strip():
             self._lines.pop()
         lines = ["", *([f"# {comment}"] if comment else []), f"[[{self.key}]]"]
@@ -148,26 +155,28 @@ class Text:
         self._appended.append(entry)
 
     def edit(self, notes: Sequence[str] = (), shots: Sequence[int] = ()) -> Edit:
-        """Return the change, checked: by what its text says, and with all other files."""
+        """Return the edit, after checking its text alone and with all other files."""
         after = "\n".join(self._lines)
         meant = deepcopy(self._data)
-        meant[self.key] = [self.entries[k] for k in self._alive] + self._appended
+        meant[self.key] = [self.entries[k] for k in self._remaining] + self._appended
         try:
-            sound = _canonical(tomllib.loads(after)) == _canonical(meant)
+            as_meant = _canonical(tomllib.loads(after)) == _canonical(meant)
         except ValueError:
-            sound = False
-        if not sound:
-            raise self._by_hand()
+            as_meant = False
+        if not as_meant:
+            raise self._unsafe_layout()
         with tempfile.TemporaryDirectory(prefix="ishtar-calib-") as scratch:
             copy = Path(scratch) / self.folder.name
-            # Hidden files are what editors leave behind; some are links to nowhere.
+            # Editors leave hidden files behind; some are dangling links.
             shutil.copytree(self.folder, copy, ignore=shutil.ignore_patterns(".*"))
             (copy / self.name).parent.mkdir(parents=True, exist_ok=True)
             (copy / self.name).write_bytes(after.encode())
             declared, problems = read_declarations(copy)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise CalibrationEditError(f"this would make {problems[0]}{more}: nothing was written")
+            raise CalibrationEditError(
+                f"nothing was written, since the edit would cause a problem: {problems[0]}{more}"
+            )
         return Edit(
             folder=self.folder,
             name=self.name,
@@ -179,76 +188,91 @@ class Text:
         )
 
     def _headers(self) -> list[int]:
-        """Return the lines of the entries' headers."""
+        """Return the line numbers of the entries' headers."""
         pattern = re.compile(rf"[ \t]*\[\[[ \t]*{self.key}[ \t]*\]\][ \t]*(#.*)?\r?$")
         found = [i for i, line in enumerate(self._lines) if pattern.match(line)]
-        if len(found) != len(self._alive) + len(self._appended):
-            raise self._by_hand()
+        if len(found) != len(self._remaining) + len(self._appended):
+            raise self._unsafe_layout()
         return found
 
     def _own_lines(self, k: int) -> tuple[int, int]:
-        """Return the header's line of an entry and the line at which its own keys have ended."""
-        start = self._headers()[self._alive.index(k)]
+        """Return the lines (start, stop) of an entry's header and its own keys."""
+        start = self._headers()[self._remaining.index(k)]
         stop = start + 1
         while stop < len(self._lines) and not ANY_HEADER.match(self._lines[stop]):
             stop += 1
         return start, stop
 
-    def _by_hand(self) -> CalibrationEditError:
+    def _unsafe_layout(self) -> CalibrationEditError:
         return CalibrationEditError(
-            f"{self.name} is written in a way that cannot be edited safely: give each entry a "
-            f"[[{self.key}]] of its own, or change it by hand"
+            f"{self.name} has a layout that cannot be edited safely: give each entry its own "
+            f"[[{self.key}]] header, or edit the file by hand"
         )
 
 
-def sound_declarations(folder: Path) -> Declarations:
-    """Return what the folder declares; a folder with problems is not edited."""
+def valid_declarations(folder: Path) -> Declarations:
+    """Return what a ``calibrations/`` folder declares.
+
+    Raises
+    ------
+    CalibrationEditError
+        The folder has problems; it must not be edited then.
+    """
     declared, problems = read_declarations(folder)
     if problems:
         raise CalibrationEditError(
-            f"{folder.name}/{problems[0]}: mend this first, `ishtar calib check` lists all"
+            f"{folder.name}/{problems[0]}: fix this first; `ishtar calib check` lists all problems"
         )
     return declared
 
 
 def one_line(text: str, what: str) -> str:
-    """Return a text that somebody gave, if it is one line that says something."""
+    """Return the stripped text; raise `CalibrationEditError` if it is not one line."""
     text = text.strip()
     if not text or not text.isprintable():
-        raise CalibrationEditError(f"{what} {text!r} says nothing: give one line of text")
+        raise CalibrationEditError(f"{what} {text!r} is not one line of text: give one line")
     return text
 
 
 def history_note(first: int, shots: Sequence[int], reason: str, what: str) -> str:
-    """Return the comment that a change of history needs, nothing where no shot is changed.
+    """Return the comment for an edit that changes stored shots, ``""`` if it changes none.
+
+    Parameters
+    ----------
+    first : int
+        The first shot of the edit.
+    shots : sequence of int
+        The stored shots that it changes.
+    reason : str
+        Why they may change.
+    what : str
+        The new entry, for the message.
 
     Raises
     ------
     RewritesHistory
-        Stored shots would be read otherwise, and no reason is given.
+        The edit changes stored shots, and no reason is given.
     """
     if not shots:
         return ""
     if not reason.strip():
         raise RewritesHistory(
-            f"{what} from shot {first} would change what stored shots {ranges(shots)} say: choose "
-            'a later shot, or tell why with --rewrite-history "…"',
+            f"{what} from shot {first} would change stored shots {ranges(shots)}: choose a later "
+            'shot, or give the reason with --rewrite-history "…"',
             shots=shots,
         )
     reason = one_line(reason, "the reason")
     return f"Rewrites history (stored shots {ranges(shots)}): {reason}"
 
 
-def first_read(span: Span, stored: Sequence[int]) -> list[str]:
-    """Return the note on stored shots of a change that rewrites no history."""
+def unchanged_note(span: Span, stored: Sequence[int]) -> list[str]:
+    """Return the note for an edit that covers stored shots but changes none of their numbers."""
     shots = [n for n in stored if n in span]
-    return [f"it holds for stored shots {ranges(shots)}, none of whose numbers change"] * bool(
-        shots
-    )
+    return [f"it covers stored shots {ranges(shots)}; none of their numbers change"] * bool(shots)
 
 
 def toml(value: Any) -> str:
-    """Return a value as TOML writes it."""
+    """Return a value in TOML syntax."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -264,7 +288,7 @@ def toml(value: Any) -> str:
 
 
 def _canonical(data: Any) -> str:
-    """Return data so that the same is the same; a NaN is not the same as itself."""
+    """Return data in a form that compares equal even with NaN in it."""
     return json.dumps(data, sort_keys=True, default=str)
 
 

@@ -1,4 +1,4 @@
-"""Transforms as people read them: the equation, then its numbers, each with its sigma."""
+"""Transforms in readable form: the equation, then its numbers with their sigmas."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from ishtar.calibration.steps import is_said
+from ishtar.calibration.steps import counts
 
-LONGEST_LIST = 4  # numbers; of more, how many and from where to where
+LONGEST_LIST = 4  # numbers; a longer list is abbreviated to its ends and its length
 
 
-def equation(transform: Any, *, whole: bool = False) -> str:
-    """Return ``y = gain · x (gain = -0.01 ± 5e-05)``; ``whole``: long lists with every number.
+def equation(transform: Any, *, complete: bool = False) -> str:
+    """Return the equation of a transform with its numbers: ``y = gain · x (gain = -0.01 ± 5e-05)``.
 
-    A field ``sigma`` belongs to the number that its declaration names, else to the first;
-    ``sigma_NAME`` to ``NAME``. What was not given is left out.
+    A field ``sigma`` belongs to the number that its declaration names, else to the first field;
+    ``sigma_NAME`` belongs to ``NAME``. Numbers that were not given are left out.
+
+    Parameters
+    ----------
+    transform : Step
+        A dataclass; the first line of its docstring is the equation.
+    complete : bool, optional
+        Whether to write long lists out.
     """
     cls = type(transform)
-    law = (cls.__doc__ or "").strip().splitlines()[0:1]
-    if not law or law[0].startswith(f"{cls.__name__}("):  # what dataclass says where nobody does
-        law = [getattr(cls, "kind", cls.__name__)]
-    longest = LONGEST_LIST if not whole else math.inf
+    law_lines = (cls.__doc__ or "").strip().splitlines()[0:1]
+    if not law_lines or law_lines[0].startswith(f"{cls.__name__}("):  # dataclass's own docstring
+        law_lines = [getattr(cls, "kind", cls.__name__)]
+    longest = LONGEST_LIST if not complete else math.inf
     values = {f: getattr(transform, f.name) for f in fields(transform)}
     owners = {f.name: _owner(f, [f.name for f in values]) for f in values}
     sigmas = {owners[f.name]: value for f, value in values.items() if value not in (0.0, ())}
@@ -30,14 +37,14 @@ def equation(transform: Any, *, whole: bool = False) -> str:
         f"{f.name} = {_number(value, longest)}"
         + (f" ± {_number(sigmas[f.name], longest)}" if f.name in sigmas else "")
         for f, value in values.items()
-        if owners[f.name] is None and is_said(f, value) and value is not None
+        if owners[f.name] is None and counts(f, value) and value is not None
     ]
-    told = law[0].replace("``", "")
-    return f"{told} ({', '.join(numbers)})" if numbers else told
+    law_text = law_lines[0].replace("``", "")
+    return f"{law_text} ({', '.join(numbers)})" if numbers else law_text
 
 
 def _owner(f: Field[Any], names: Sequence[str]) -> str | None:
-    """Return the number that a field is the sigma of, None where it is no sigma."""
+    """Return the name of the number that a field is the sigma of, None if it is not a sigma."""
     if f.name == "sigma":
         return str(f.metadata.get("of", names[0]))
     owner = f.metadata.get("of", f.name.removeprefix("sigma_"))

@@ -1,4 +1,4 @@
-"""Derived signals: arithmetic of other signals, parsed and walked, never evaluated as code."""
+"""Arithmetic of derived signals: parsed to a syntax tree and walked, never run as code."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ishtar.errors import CalibrationFileError, UnitError
 from ishtar.units import factor
 
 Array = NDArray[np.float64]
-Walked = tuple[Any, dict[str, Any]]  # a value, and its changes by cause
-Units = dict[str, float]  # a product: unit → power
-LONGEST = 500  # characters; a formula of more belongs into a template
+Propagated = tuple[Any, dict[str, Any]]  # a value, and its changes by cause
+Units = dict[str, float]  # a product of units: unit → power
+MAX_LENGTH = 500  # characters; a longer formula belongs in a template
 
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
@@ -32,7 +32,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "log10": np.log10,
     "sqrt": np.sqrt,
 }
-SLOPES: dict[str, Callable[[Any, Any], Any]] = {  # dy/dx of those, from x and y
+DERIVATIVES: dict[str, Callable[[Any, Any], Any]] = {  # dy/dx of FUNCTIONS, from x and y
     "abs": lambda x, y: np.sign(x),
     "exp": lambda x, y: y,
     "log10": lambda x, y: 1.0 / (np.log(10.0) * x),
@@ -40,7 +40,7 @@ SLOPES: dict[str, Callable[[Any, Any], Any]] = {  # dy/dx of those, from x and y
 }
 
 
-def _slopes(op: ast.operator, a: Any, b: Any, y: Any) -> tuple[Any, Any]:
+def _partial_derivatives(op: ast.operator, a: Any, b: Any, y: Any) -> tuple[Any, Any]:
     """Return ∂y/∂a and ∂y/∂b of y = a op b."""
     match op:
         case ast.Add():
@@ -57,15 +57,15 @@ def _slopes(op: ast.operator, a: Any, b: Any, y: Any) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> ast.expr:
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise CalibrationFileError(
-            f"{text[:40]!r}… has more than {LONGEST} characters: split it into several signals"
+            f"{text[:40]!r}… exceeds {MAX_LENGTH} characters: split it into several signals"
         )
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise CalibrationFileError(
-            f"{text!r} is no expression: use + - * / ** and names"
+            f"{text!r} is not an expression: use + - * / ** and names"
         ) from error
     _check(tree, text)
     return tree
@@ -102,7 +102,13 @@ def _is_number(value: object) -> bool:
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """Return the signals that an expression is made of, each once, in order."""
+    """Return the names of the signals in an expression, each once, in order of appearance.
+
+    Raises
+    ------
+    CalibrationFileError
+        The text is not an allowed expression.
+    """
     found: dict[str, None] = {}
 
     def walk(node: ast.expr) -> None:
@@ -122,78 +128,95 @@ def names_in(text: str) -> tuple[str, ...]:
 
 
 def evaluate(text: str, values: Mapping[str, Any]) -> Array:
-    """Compute an expression sample by sample; dividing by zero gives inf or NaN, as in numpy."""
-
-    with np.errstate(all="ignore"):
-        return np.asarray(_value(_parse(text), values), dtype=np.float64)
-
-
-def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
-    # not a function inside of evaluate: calling itself, that would hold itself, and the samples
-    match node:
-        case ast.Name(id=name):
-            return values[name]
-        case ast.Constant(value=int() | float() as value):
-            return float(value)  # of integers numpy would overflow, and refuse 2 ** -1
-        case ast.UnaryOp(operand=operand):
-            return np.negative(_value(operand, values))
-        case ast.BinOp(left=left, op=op, right=right):
-            return BINARY[type(op)](_value(left, values), _value(right, values))
-        case ast.Call(func=ast.Name(id=name), args=[argument]):
-            return FUNCTIONS[name](_value(argument, values))
-    raise CalibrationFileError(f"{ast.unparse(node)!r} is no expression: use + - * / ** and names")
-
-
-def propagate(
-    text: str, values: Mapping[str, Array], changes: Mapping[str, Mapping[str, Array]]
-) -> tuple[Array, dict[str, Array]]:
-    """Compute an expression, and what small changes of its signals make of it (first order).
+    """Evaluate an expression sample by sample; division by zero gives inf or NaN, as in numpy.
 
     Parameters
     ----------
     text : str
         The expression.
     values : mapping
-        (n,) of each signal.
+        The samples of each signal, (n,).
+
+    Returns
+    -------
+    (n,) float64
+        A scalar for an expression without signals.
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray(_value(_parse(text), values), dtype=np.float64)
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    # Not nested in evaluate: a recursive closure is a reference cycle and would keep the samples.
+    match node:
+        case ast.Name(id=name):
+            return values[name]
+        case ast.Constant(value=int() | float() as value):
+            return float(value)  # numpy integers overflow and reject 2 ** -1
+        case ast.UnaryOp(operand=operand):
+            return np.negative(_value(operand, values))
+        case ast.BinOp(left=left, op=op, right=right):
+            return BINARY[type(op)](_value(left, values), _value(right, values))
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            return FUNCTIONS[name](_value(argument, values))
+    raise CalibrationFileError(
+        f"{ast.unparse(node)!r} is not an expression: use + - * / ** and names"
+    )
+
+
+def propagate(
+    text: str, values: Mapping[str, Array], changes: Mapping[str, Mapping[str, Array]]
+) -> tuple[Array, dict[str, Array]]:
+    """Evaluate an expression and propagate small changes of its signals, to first order.
+
+    Parameters
+    ----------
+    text : str
+        The expression.
+    values : mapping
+        The samples of each signal, (n,).
     changes : mapping
-        Of each signal, by name of the cause, (n,): causes of the same name are one cause.
+        The changes of each signal by name of their cause, (n,) each; causes of the same name are
+        one cause.
 
     Returns
     -------
     value : (n,) float64
+        The values of the expression.
     changes : dict
-        By name of the cause, (n,) float64.
+        The change of the value by name of the cause, (n,) float64 each.
     """
-
     with np.errstate(all="ignore"):
-        value, found = _walked(_parse(text), values, changes)
+        value, found = _propagate(_parse(text), values, changes)
         return np.asarray(value, dtype=np.float64), found
 
 
-def _walked(
+def _propagate(
     node: ast.expr, values: Mapping[str, Array], changes: Mapping[str, Mapping[str, Array]]
-) -> Walked:
+) -> Propagated:
     match node:
         case ast.Name(id=name):
             return values[name], dict(changes.get(name, {}))
         case ast.Constant(value=int() | float() as value):
             return float(value), {}
         case ast.UnaryOp(operand=operand):
-            x = _walked(operand, values, changes)
+            x = _propagate(operand, values, changes)
             return np.negative(x[0]), _chain(x, -1.0)
         case ast.BinOp(left=left, op=op, right=right):
-            a, b = _walked(left, values, changes), _walked(right, values, changes)
+            a, b = _propagate(left, values, changes), _propagate(right, values, changes)
             y = BINARY[type(op)](a[0], b[0])
-            da, db = _slopes(op, a[0], b[0], y)
+            da, db = _partial_derivatives(op, a[0], b[0], y)
             return y, _chain(a, da, b, db)
         case ast.Call(func=ast.Name(id=name), args=[argument]):
-            x = _walked(argument, values, changes)
+            x = _propagate(argument, values, changes)
             y = FUNCTIONS[name](x[0])
-            return y, _chain(x, SLOPES[name](x[0], y)) if x[1] else {}
-    raise CalibrationFileError(f"{ast.unparse(node)!r} is no expression: use + - * / ** and names")
+            return y, _chain(x, DERIVATIVES[name](x[0], y)) if x[1] else {}
+    raise CalibrationFileError(
+        f"{ast.unparse(node)!r} is not an expression: use + - * / ** and names"
+    )
 
 
-def _chain(a: Walked, da: Any, b: Walked = (0.0, {}), db: Any = 0.0) -> dict[str, Any]:
+def _chain(a: Propagated, da: Any, b: Propagated = (0.0, {}), db: Any = 0.0) -> dict[str, Any]:
     found = {name: change * da for name, change in a[1].items()}
     for name, change in b[1].items():
         found[name] = found[name] + change * db if name in found else change * db
@@ -201,15 +224,24 @@ def _chain(a: Walked, da: Any, b: Walked = (0.0, {}), db: Any = 0.0) -> dict[str
 
 
 def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:
-    """Return what an expression's numbers are multiplied with to be in ``unit``.
+    """Return the factor that converts an expression's values to ``unit``.
 
-    Signals enter with the numbers of their own units (``units``). A bare number in a sum is in the
-    unit of what it is added to; ``log10`` takes the number as it is.
+    Signals enter in their own units. A bare number in a sum has the unit of the other term;
+    ``log10`` takes the number as it is.
+
+    Parameters
+    ----------
+    text : str
+        The expression.
+    units : mapping of str to str
+        The unit of each signal.
+    unit : str
+        The unit of the result.
 
     Raises
     ------
     UnitError
-        Units are added that are not the same, or the result does not fit ``unit``.
+        The expression adds different units, or its result cannot be converted to ``unit``.
     """
 
     def exponent(node: ast.expr) -> float:
@@ -221,8 +253,10 @@ def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:
     def same(a: Units | None, b: Units | None) -> Units | None:
         if a is None or b is None:
             return b if a is None else a
-        if not math.isclose(factor(_written(a), _written(b)), 1.0, rel_tol=1e-12):
-            raise UnitError(f"{_written(a)!r} and {_written(b)!r} meet: give both signals one unit")
+        if not math.isclose(factor(_unit_text(a), _unit_text(b)), 1.0, rel_tol=1e-12):
+            raise UnitError(
+                f"{_unit_text(a)!r} and {_unit_text(b)!r} do not match: give both signals one unit"
+            )
         return a
 
     def times(a: Units | None, b: Units | None, power: float = 1.0) -> Units | None:
@@ -259,13 +293,13 @@ def unit_factor(text: str, units: Mapping[str, str], unit: str) -> float:
         return None
 
     try:
-        return factor(_written(walk(_parse(text)) or {}), unit)
+        return factor(_unit_text(walk(_parse(text)) or {}), unit)
     except UnitError as error:
-        raise UnitError(f"{text!r} does not give {unit!r}: {error}") from error
+        raise UnitError(f"{text!r} does not yield {unit!r}: {error}") from error
 
 
-def _written(units: Units) -> str:
-    """Return a product of units as pint reads it."""
+def _unit_text(units: Units) -> str:
+    """Return a product of units in pint's syntax."""
     if list(units.values()) == [1.0]:
         return next(iter(units))
     return " * ".join(f"({name}) ** {power!r}" for name, power in sorted(units.items()))

@@ -16,9 +16,9 @@
 
 The fields are numbers (``float``) or lists of numbers (``tuple[float, ...]``); the decorator makes
 the class a frozen dataclass. ``inverse(y)``, ``derivative(x)`` (∂y/∂x), ``outside(x)``, ``turns()``
-and ``monotonic = True`` may be there, as `ishtar.calibration.steps` says; without ``derivative``
-the uncertainty is worked out by small differences. What the code says is part of the identity of
-every calibration that uses it: the class, and what it uses of the same file.
+and ``monotonic = True`` are optional, see `ishtar.calibration.steps`; without ``derivative`` the
+uncertainty comes from finite differences. The code is part of the identity of every calibration
+that uses it: the class, and everything in the same file that it uses.
 """
 
 from __future__ import annotations
@@ -43,17 +43,28 @@ from ishtar.lineage.record import digest
 from ishtar.plain_files import read_plain
 
 NAME = "transforms.py"
-PROBE = (0.0, 0.5, 1.0)  # inputs that every transform is tried with when it is read
+PROBE = (0.0, 0.5, 1.0)  # inputs for a trial of each transform when it is read
 FIELDS = ("float", "tuple[float, ...]")
 T = TypeVar("T")
 
 
 class FacilityTransformError(CalibrationFileError):
-    """A facility's own transform that cannot be used; file and line are told."""
+    """A facility's own transform cannot be used; the message has file and line."""
 
 
 def transform(kind: str) -> Callable[[type[T]], type[T]]:
-    """Declare a class to be the transform that calibrations name as ``kind``."""
+    """Register a class as the transform ``kind`` of calibration files.
+
+    Parameters
+    ----------
+    kind : str
+        The name in calibration files: letters, digits and ``_``.
+
+    Returns
+    -------
+    callable
+        A class decorator; it makes the class a frozen dataclass.
+    """
 
     def declare(cls: type[T]) -> type[T]:
         made: Any = cls if is_dataclass(cls) else dataclass(frozen=True, kw_only=True)(cls)
@@ -62,15 +73,21 @@ def transform(kind: str) -> Callable[[type[T]], type[T]]:
             made.monotonic = False
         for name in ("apply", "inverse", "derivative", "changes", "outside", "turns"):
             if name in vars(made):
-                setattr(made, name, _told(kind, vars(made)[name], whole=name == "apply"))
+                setattr(
+                    made,
+                    name,
+                    _reporting_its_line(kind, vars(made)[name], check_shape=name == "apply"),
+                )
         answer: type[T] = made
         return answer
 
     return declare
 
 
-def _told(kind: str, method: Callable[..., Any], *, whole: bool) -> Callable[..., Any]:
-    """Have a method tell file and line of what goes wrong in it."""
+def _reporting_its_line(
+    kind: str, method: Callable[..., Any], *, check_shape: bool
+) -> Callable[..., Any]:
+    """Wrap a method so that its errors name file and line."""
 
     @wraps(method)
     def call(self: Any, *args: Any) -> Any:
@@ -83,12 +100,12 @@ def _told(kind: str, method: Callable[..., Any], *, whole: bool) -> Callable[...
             raise FacilityTransformError(
                 f"transform {kind!r}: {where}: {type(error).__name__}: {error}: correct it there"
             ) from error
-        if whole:
+        if check_shape:
             found = np.asarray(found, dtype=np.float64)
             if found.shape != np.shape(args[0]):
                 raise FacilityTransformError(
-                    f"transform {kind!r}: {NAME}:{method.__code__.co_firstlineno}: apply() gives "
-                    f"the shape {found.shape} for {np.shape(args[0])}: return a value for each"
+                    f"transform {kind!r}: {NAME}:{method.__code__.co_firstlineno}: apply() returns "
+                    f"shape {found.shape} for {np.shape(args[0])}: return one value per sample"
                 )
         return found
 
@@ -101,10 +118,22 @@ def _line_in(error: BaseException, file: str) -> str:
 
 
 def facility_transforms(folder: Path) -> tuple[dict[str, type[Any]], list[str]]:
-    """Return the transforms that a ``calibrations/`` folder brings, by kind, and every problem.
+    """Load the transforms of a ``calibrations/`` folder.
 
-    The file is run once for each content, with the rights of who reads the workspace: it belongs
-    to the facility as its templates do.
+    The file runs once for each content, with the rights of the reader of the workspace: like the
+    templates, it belongs to the facility and is trusted.
+
+    Parameters
+    ----------
+    folder : Path
+        The ``calibrations/`` folder.
+
+    Returns
+    -------
+    transforms : dict
+        Classes by kind.
+    problems : list of str
+        Every problem, with file and line.
     """
     path = Path(folder) / NAME
     try:
@@ -148,31 +177,38 @@ def _load(path: str, source: str) -> tuple[Mapping[str, type[Any]], tuple[str, .
 
 def _taken(kind: str, found: Mapping[str, type[Any]]) -> list[str]:
     if kind in TRANSFORMS:
-        return [f"{kind!r} is a transform of ishtar's own: choose another name"]
+        return [f"{kind!r} is a built-in transform: choose another name"]
     return [f"{kind!r} is declared twice: choose another name"] if kind in found else []
 
 
 def _flaws(cls: Any) -> list[str]:
     flaws = []
     if not isinstance(cls.kind, str) or not cls.kind.isidentifier():
-        flaws.append(f"{cls.kind!r} is no name of a transform: use letters, digits and _")
+        flaws.append(f"{cls.kind!r} is not a valid transform name: use letters, digits and _")
     if not callable(getattr(cls, "apply", None)):
         flaws.append(f"{cls.__name__} has no apply(self, x, quiet): add it")
     for f in fields(cls):
         kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", str(f.type))
         kind = str(f.type) if kind == "tuple" else kind
         if kind not in FIELDS:
-            flaws.append(f"{f.name}: {kind} is no number: make it {' or '.join(FIELDS)}")
+            flaws.append(f"{f.name}: {kind} is not a number: make it {' or '.join(FIELDS)}")
     return flaws
 
 
 def parse_step(entry: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
-    """Return the step that a table of a calibration describes, a facility's own one tried out.
+    """Return the step that a table in a calibration describes, after a trial of facility code.
+
+    Parameters
+    ----------
+    entry : mapping
+        ``kind`` and its numbers.
+    known : mapping
+        Classes by kind.
 
     Raises
     ------
     CalibrationFileError
-        As `parse_transform`; or the code fails on a few numbers, with file and line.
+        As for `parse_transform`, or the facility's code fails on a few numbers.
     """
     step = parse_transform(entry, known)
     if getattr(type(step), "source_digest", ""):
@@ -190,15 +226,15 @@ def _line_of(tree: ast.Module, name: str) -> int:
 
 
 def _source_digest(tree: ast.Module, name: str) -> str:
-    """Return the digest of a class and of all that it uses of its module.
+    """Return the digest of a class and of everything in its module that it uses.
 
-    It is the same on every version of Python, and says nothing of comments and layout.
+    It is the same on every version of Python, and independent of comments and layout.
     """
     places: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for bound in _names_bound(statement):
             places.setdefault(bound, []).append(statement)
-    reached: dict[tuple[int, int], ast.stmt] = {}  # by line and column: a line may have several
+    reached: dict[tuple[int, int], ast.stmt] = {}  # by line and column: one line may hold several
     todo = [name]
     seen: set[str] = set()
     while todo:
@@ -219,7 +255,7 @@ def _names_bound(statement: ast.stmt) -> list[str]:
         return [(a.asname or a.name).split(".")[0] for a in statement.names]
     names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
     bound = [node.id for node in names if isinstance(node.ctx, ast.Store)]
-    # what is not bound may still be changed: TABLE["a"] = f, TABLE.update(a=f), Base.apply = f
+    # Other statements may change a name without binding it: TABLE["a"] = f, TABLE.update(a=f)
     match statement:
         case ast.Assign(targets=targets) if all(isinstance(t, ast.Name) for t in targets):
             return bound

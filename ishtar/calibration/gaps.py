@@ -1,4 +1,4 @@
-"""What the texts leave open under shots that are there: no calibration, no wiring."""
+"""Find stored shots at which a signal has no calibration or no wiring."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINE_OF_TOML = re.compile(r"\(at line (\d+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A problem of the texts, or (``sure`` false) something that is probably one."""
+    """A problem in the files, or a probable one (``sure`` is False)."""
 
     file: str
     line: int | None
@@ -33,14 +33,21 @@ class Finding:
 
 
 def check_folder(folder: Path, shots: Sequence[int] = ()) -> tuple[Declarations, list[Finding]]:
-    """Read a ``calibrations/`` folder and hold it against the stored shots; all findings at once.
+    """Read a ``calibrations/`` folder and check it against the stored shots.
 
     Parameters
     ----------
     folder : Path
-        The texts.
+        The ``calibrations/`` folder.
     shots : sequence of int
-        The shots that are stored, ascending.
+        The numbers of the stored shots, ascending.
+
+    Returns
+    -------
+    declared : Declarations
+        The valid entries.
+    findings : list of Finding
+        All problems, sure ones first.
     """
     declared, problems, names = read_with_names(folder)
     problems = [*problems, *gaps(declared, shots, names)]
@@ -50,26 +57,33 @@ def check_folder(folder: Path, shots: Sequence[int] = ()) -> tuple[Declarations,
 
 
 def gaps(d: Declarations, shots: Sequence[int], names: Names | None = None) -> Iterator[str]:
-    """Yield where a signal lacks calibration or wiring at a stored shot, with file and line.
+    """Yield each missing calibration or wiring at stored shots, with file and line.
 
-    ``names`` tells which entries could not be read: what these may have said is no gap.
+    Parameters
+    ----------
+    d : Declarations
+        The valid entries.
+    shots : sequence of int
+        The numbers of the stored shots, ascending.
+    names : Names, optional
+        The names of all entries; those that could not be read may fill a gap.
     """
     names = names or Names()
-    if names.unknown:
+    if names.incomplete:
         return
-    lacking: dict[tuple[str, str], dict[Wiring, list[int]]] = defaultdict(dict)
+    uncalibrated: dict[tuple[str, str], dict[Wiring, list[int]]] = defaultdict(dict)
     for signal, rows in d.wiring.items():
-        if signal not in names.partly_wired:
+        if signal not in names.partly_read:
             yield from _unwired(signal, rows, shots)
         for row in rows:
-            if row.device not in d.devices or row.device in names.flawed:
+            if row.device not in d.devices or row.device in names.faulty_devices:
                 continue
             mine = [c for c in d.devices[row.device].calibrations if c.port == row.port]
             without = [n for n in shots if n in row.span and valid_at(mine, n) is None]
-            # A port that no calibration names is told by the checks of the texts.
+            # checks.py reports a port that no calibration names.
             if without and (mine or not d.devices[row.device].calibrations):
-                lacking[row.device, row.port][row] = without
-    for (device, port), rows_at in lacking.items():
+                uncalibrated[row.device, row.port][row] = without
+    for (device, port), rows_at in uncalibrated.items():
         numbers = sorted({n for without in rows_at.values() for n in without})
         before = [
             c
@@ -81,7 +95,7 @@ def gaps(d: Declarations, shots: Sequence[int], names: Names | None = None) -> I
         signals = " and ".join(f"{row.signal} ({row.where})" for row in rows_at)
         yield (
             f"{where}: {device}{'.' if port else ''}{port} has no calibration at "
-            f"{_stored(numbers)}, where {signals} goes through it: add one"
+            f"{_stored(numbers)}, but {signals} uses it: add one"
         )
 
 
@@ -92,15 +106,15 @@ def _unwired(signal: str, rows: Iterable[Wiring], shots: Sequence[int]) -> Itera
         between = [n for n in shots if a.span.until <= n < b.span.first]
         if between:
             yield (
-                f"{a.where}: {signal} is not wired at {_stored(between)}, but before and after "
-                f'({b.where}): close the gap, or say why with unplugged = "…"'
+                f"{a.where}: {signal} is not wired at {_stored(between)}, but is before and after "
+                f'({b.where}): close the gap, or give the reason with unplugged = "…"'
             )
 
 
 def shared_channels(d: Declarations) -> Iterator[str]:
-    """Yield where one channel is fed by two devices at once: an input has one cable.
+    """Yield each channel that is wired to two devices at once: an input has one cable.
 
-    Two signals through the same device are two names for one thing; that is nobody's mistake.
+    Two signals through the same device are two names for one thing, which is allowed.
     """
     by_channel: dict[str, list[Wiring]] = defaultdict(list)
     for rows in d.wiring.values():
@@ -110,13 +124,13 @@ def shared_channels(d: Declarations) -> Iterator[str]:
         for a, b in overlapping(wires):
             if a.signal != b.signal and (a.device, a.port) != (b.device, b.port):
                 yield (
-                    f"{b.where}: {b.signal} takes {channel!r} through {b.device} at {b.span}, but "
-                    f"{a.signal} through {a.device} at {a.span} ({a.where}): is one wrong?"
+                    f"{b.where}: {b.signal} uses {channel!r} via {b.device} at {b.span}, but "
+                    f"{a.signal} via {a.device} at {a.span} ({a.where}): correct one of them"
                 )
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Return ascending shots as people write them, ``5..9, 12``."""
+    """Return ascending shot numbers as text, ``5..9, 12``."""
     runs: list[list[int]] = []
     for n in numbers:
         if runs and n == runs[-1][-1] + 1:

@@ -1,7 +1,7 @@
-"""What has been read at stored shots, and whether a change of the texts would tell it otherwise.
+"""Find the stored shots whose recorded history an edit of the calibration files would change.
 
-History is what people have read: the numbers of stored shots, and the word that a signal was not
-plugged in. To say for the first time what nobody could read before changes none of it.
+History is what could be read so far: the numbers of stored shots, and the statement that a signal
+was unplugged. Declaring something for the first time does not change it.
 """
 
 from __future__ import annotations
@@ -12,37 +12,40 @@ from itertools import chain
 from ishtar.calibration.declared import Calibration, Declarations, Wiring
 from ishtar.calibration.spans import Span, valid_at
 
-__all__ = ["rewritten"]
+__all__ = ["rewritten_shots"]
 
 
-def rewritten(before: Declarations, after: Declarations, stored: Sequence[int]) -> list[int]:
-    """Return the stored shots of which ``after`` says otherwise what could be read in ``before``.
+def rewritten_shots(before: Declarations, after: Declarations, stored: Sequence[int]) -> list[int]:
+    """Return the stored shots whose history changes from ``before`` to ``after``.
 
-    Two things count, and both by what they are, not by version, span or reference:
+    A shot counts if
 
-    - a signal that was wired at the shot is wired otherwise, or not at all; or it was not, though
-      it was at another stored shot or was said to be unplugged, and is wired now;
-    - a device that a signal was wired to at the shot had a calibration, and has another or none.
+    - a signal's wiring at it changes or is removed, or is added although the signal was wired at
+      another stored shot or declared unplugged;
+    - the calibration of a device that a signal uses at it changes or is removed.
 
-    What is read for the first time does not count: a signal that no stored shot had, a device
-    whose calibration was not known yet.
+    Version, span and reference do not count. Neither does a first declaration: of a signal that no
+    stored shot had, or of a device without a calibration so far.
 
     Parameters
     ----------
     before, after : Declarations
-        The texts, and what they are to become.
+        The declarations now, and after the edit.
     stored : sequence of int
-        The shots that are there.
+        The numbers of the stored shots.
+
+    Returns
+    -------
+    list of int
+        Ascending.
     """
-    return sorted({*_wired_otherwise(before, after, stored), *_calibrated(before, after, stored)})
+    return sorted({*_rewired(before, after, stored), *_recalibrated(before, after, stored)})
 
 
-def _wired_otherwise(
-    before: Declarations, after: Declarations, stored: Sequence[int]
-) -> Iterator[int]:
+def _rewired(before: Declarations, after: Declarations, stored: Sequence[int]) -> Iterator[int]:
     for signal, rows in before.wiring.items():
         later = after.wiring.get(signal, ())
-        if _facts(rows) == _facts(later):
+        if _relevant(rows) == _relevant(later):
             continue
         known = any(n in row.span for row in rows for n in stored)
         for n in stored:
@@ -54,17 +57,19 @@ def _wired_otherwise(
 
 
 def _unplugged(rows: Iterable[Wiring], shot: int) -> bool:
-    """Tell whether it is said why a signal that is not wired at a shot is not."""
+    """Return whether an entry that ended before the shot declares the signal unplugged."""
     return any(
         row.unplugged and row.span.until is not None and row.span.until <= shot for row in rows
     )
 
 
-def _calibrated(before: Declarations, after: Declarations, stored: Sequence[int]) -> Iterator[int]:
+def _recalibrated(
+    before: Declarations, after: Declarations, stored: Sequence[int]
+) -> Iterator[int]:
     for name, device in before.devices.items():
         new = after.devices.get(name)
         later = new.calibrations if new else ()
-        if _facts(device.calibrations) == _facts(later):
+        if _relevant(device.calibrations) == _relevant(later):
             continue
         for port in {c.port for c in device.calibrations}:
             rows, others = (
@@ -80,7 +85,7 @@ def _calibrated(before: Declarations, after: Declarations, stored: Sequence[int]
 
 
 def _spans(d: Declarations, device: str, port: str) -> list[Span]:
-    """Return at which shots a signal goes through a port."""
+    """Return the spans in which any signal uses a port."""
     return [
         row.span
         for row in chain.from_iterable(d.wiring.values())
@@ -88,8 +93,8 @@ def _spans(d: Declarations, device: str, port: str) -> list[Span]:
     ]
 
 
-def _facts(rows: Iterable[Wiring | Calibration]) -> list[tuple[str, Span, str]]:
-    """Return what counts of entries, so that files that nobody changed are passed over fast."""
+def _relevant(rows: Iterable[Wiring | Calibration]) -> list[tuple[str, Span, str]]:
+    """Return the fields of entries that count; unchanged devices are skipped by comparing them."""
     return [
         (row.digest, row.span, row.unplugged if isinstance(row, Wiring) else row.port)
         for row in rows

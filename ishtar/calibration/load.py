@@ -1,4 +1,4 @@
-"""Reading a ``calibrations/`` folder: TOML texts to records, all problems at once.
+"""Read a ``calibrations/`` folder: TOML files to records, collecting all problems.
 
 ::
 
@@ -71,11 +71,12 @@ def _wiring(r: Reader, names: Names) -> dict[str, tuple[Wiring, ...]]:
             values = r.take(entry, where, WIRING, ["signal", "channel", "device"])
             if values is None or (span := r.span(values, where)) is None:
                 if isinstance(entry, Mapping) and isinstance(entry.get("signal"), str):
-                    names.partly_wired.add(entry["signal"])
+                    names.partly_read.add(entry["signal"])
                 continue
             if values.get("unplugged") and span.until is None:
                 r.problems.append(
-                    f"{where}: 'unplugged' says why nothing follows 'until', but there is none"
+                    f"{where}: 'unplugged' explains the end of an entry, but there is no 'until': "
+                    "add it"
                 )
             rest = {key: v for key, v in values.items() if key not in ("from", "until")}
             found[values["signal"]].append(Wiring(span=span, where=where, **rest))
@@ -91,7 +92,7 @@ def _devices(r: Reader, names: Names) -> dict[str, Device]:
         device = text.path.stem
         names.devices.add(device)
         if "." in device:  # langmuir_1.I means a port
-            r.problems.append(f"{text.name}: the name of a device has no dot: rename the file")
+            r.problems.append(f"{text.name}: a device name must not have a dot: rename the file")
             continue
         before = len(r.problems)
         values = r.take(text.data, text.name, DEVICE) or {}
@@ -108,7 +109,7 @@ def _devices(r: Reader, names: Names) -> dict[str, Device]:
             )
         ]
         if len(r.problems) > before:
-            names.flawed.add(device)
+            names.faulty_devices.add(device)
         values.pop("calibration", None)
         found[device] = Device(
             name=device, calibrations=tuple(calibrations), where=text.name, **values
@@ -126,7 +127,7 @@ def _calibration(
     ports: Mapping[str, Any] = values.get("ports", {"": own})
     if "ports" in values and (own or not ports or "" in ports):
         r.problems.append(
-            f"{where}: give input, unit and transforms for each named port, or no port"
+            f"{where}: give input, unit and transforms for each named port, or name no port"
         )
         return
     for port, body in ports.items():
@@ -172,13 +173,26 @@ def _components(r: Reader, names: Names) -> dict[str, tuple[ComponentDeclaration
 
 
 def read_declarations(folder: Path) -> tuple[Declarations, list[str]]:
-    """Read a ``calibrations/`` folder; return what it declares and every problem found."""
+    """Read a ``calibrations/`` folder, collecting problems.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; a missing one declares nothing.
+
+    Returns
+    -------
+    declarations : Declarations
+        The valid entries.
+    problems : list of str
+        Every problem, with file and line.
+    """
     declarations, problems, _ = read_with_names(folder)
     return declarations, problems
 
 
 def read_with_names(folder: Path) -> tuple[Declarations, list[str], Names]:
-    """Do as `read_declarations`; tell also what the texts name, be it flawed."""
+    """Return as `read_declarations`, and the names of all entries, including invalid ones."""
     r, names = Reader(Path(folder)), Names()
     declarations = Declarations(
         signals=_signals(r, names),
@@ -187,19 +201,35 @@ def read_with_names(folder: Path) -> tuple[Declarations, list[str], Names]:
         components=_components(r, names),
     )
     r.unread()
-    names.unknown = bool(r.unreadable)
+    names.incomplete = bool(r.unreadable)
     problems = [*r.problems, *contradictions(declarations, names)]
-    # names in them are what somebody wrote: line breaks and commands to a terminal, too
+    # they quote names from the files, which may have line breaks or terminal escape sequences
     return declarations, [printable(problem) for problem in problems], names
 
 
 def load_declarations(folder: Path) -> Declarations:
-    """Read a ``calibrations/`` folder; raise `CalibrationFileError` naming the first problem."""
+    """Read a ``calibrations/`` folder that must have no problems.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; a missing one declares nothing.
+
+    Returns
+    -------
+    Declarations
+        Everything that it declares.
+
+    Raises
+    ------
+    CalibrationFileError
+        There are problems: the message names the first, ``problems`` has all.
+    """
     declarations, problems = read_declarations(folder)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise CalibrationFileError(
-            f"{folder.name}/{problems[0]}{more}: `ishtar calib check` lists all",
+            f"{folder.name}/{problems[0]}{more}: fix it; `ishtar calib check` lists all",
             problems=problems,
         )
     return declarations

@@ -1,8 +1,7 @@
-"""What was known then: the texts of ``calibrations/`` as a commit or tag of their repository holds
-them.
+"""Read ``calibrations/`` as it was at a commit or tag of its git repository.
 
-Only the `git` command is asked, only about what it has on disk: nothing is checked out, fetched or
-written. What is not committed is not in it.
+Only the `git` command is used, only on local objects: nothing is checked out, fetched or written.
+Uncommitted changes are not included.
 """
 
 from __future__ import annotations
@@ -22,59 +21,66 @@ from ishtar.calibration.load import read_declarations
 from ishtar.errors import CalibrationFileError, IshtarError, NotFoundError, did_you_mean, nearest
 
 TIMEOUT_S = 60
-# Set by git for its hooks: they would make it look at another repository than that of the folder.
-ELSEWHERE = re.compile(r"GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|COMMON_DIR|PREFIX|CEILING)")
+# git sets these for its hooks; they would point it to another repository than the folder's.
+LOCATION_VARIABLES = re.compile(
+    r"GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|COMMON_DIR|PREFIX|CEILING)"
+)
 FILES = frozenset({b"100644", b"100755"})  # modes of plain files, in git's trees
 
 
 class NoHistory(IshtarError, LookupError):
-    """The calibrations are in no git repository, or git cannot be asked about it."""
+    """The calibrations are not in a git repository, or git cannot read it."""
 
 
 class NoSuchRevision(NotFoundError):
-    """The repository has no such tag or commit, or it held no calibrations then."""
+    """The repository has no such tag or commit, or no calibrations at it."""
 
 
 @dataclass(frozen=True)
-class _Place:
-    """A folder inside a repository: where git is run, and the folder below the repository."""
+class _RepositoryFolder:
+    """A folder in a repository: the repository's root, and the folder's path below it."""
 
-    top: Path
+    root: Path
     below: str
 
 
 def declarations_at(folder: Path, revision: str) -> Declarations:
-    """Return what a ``calibrations/`` folder declared at a tag, branch or commit.
+    """Return the declarations of a ``calibrations/`` folder at a tag, branch or commit.
 
     Parameters
     ----------
     folder : Path
-        The folder as it is today; it must lie in a git repository, but need not exist any more.
+        The folder today; it must be in a git repository, but need not exist any more.
     revision : str
-        As git understands it: ``v2026.1``, ``1a2b3c4``, ``main~3``.
+        Any revision that git understands: ``v2026.1``, ``1a2b3c4``, ``main~3``.
+
+    Returns
+    -------
+    Declarations
+        With ``revision`` set to the short hash.
 
     Raises
     ------
     NoHistory
-        There is no git, or the folder is in no repository.
+        There is no git, or the folder is not in a repository.
     NoSuchRevision
-        There is no such revision (the nearest tags are named), or no such folder in it.
+        The revision does not exist (the message names the nearest tags), or has no such folder.
     CalibrationFileError
-        The texts of that commit have problems; all of them are in ``problems``.
+        The files of that commit have problems; all of them are in ``problems``.
     """
     if not isinstance(revision, str):
-        raise TypeError(f"calib={revision!r} names no revision: write a tag or commit, 'v2026.1'")
-    place = _place(Path(folder))
-    return _read(place, _commit(place, revision))
+        raise TypeError(f"calib={revision!r} is not a revision: give a tag or commit, 'v2026.1'")
+    repository = _repository_folder(Path(folder))
+    return _read(repository, _commit(repository, revision))
 
 
 @lru_cache(maxsize=16)
-def _read(place: _Place, commit: str) -> Declarations:
+def _read(repository: _RepositoryFolder, commit: str) -> Declarations:
     short = commit[:10]
     with tempfile.TemporaryDirectory(prefix="ishtar-calib-") as scratch:
         copy = Path(scratch) / "calibrations"
         copy.mkdir()
-        for name, text in _texts(place, commit).items():
+        for name, text in _files_at(repository, commit).items():
             path = copy / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
@@ -82,62 +88,71 @@ def _read(place: _Place, commit: str) -> Declarations:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise CalibrationFileError(
-            f"calibrations at {short}: {problems[0]}{more}: pin a later commit, "
-            "`ishtar calib check` was not clean at this one",
+            f"calibrations at {short}: {problems[0]}{more}: pin another commit, at which "
+            "`ishtar calib check` finds no problem",
             problems=problems,
         )
     return replace(declared, revision=short)
 
 
-def _place(folder: Path) -> _Place:
+def _repository_folder(folder: Path) -> _RepositoryFolder:
     folder = folder.resolve()
-    there = folder
-    while not there.is_dir() and there != there.parent:
-        there = there.parent
-    done = _git(there, "rev-parse", "--show-toplevel")
+    existing = folder
+    while not existing.is_dir() and existing != existing.parent:
+        existing = existing.parent
+    done = _git(existing, "rev-parse", "--show-toplevel")
     if done.returncode:
-        said = _said(done)
-        why = f"git says {said!r}" if "not a git repository" not in said else "no git repository"
-        raise NoHistory(
-            f"{folder.name}/ has no history ({why}): commit it to one, or open without calib="
+        complaint = _complaint(done)
+        why = (
+            f"git says {complaint!r}"
+            if "not a git repository" not in complaint
+            else "no git repository"
         )
-    top = Path(os.fsdecode(done.stdout.rstrip(b"\n"))).resolve()
-    below = folder.relative_to(top).as_posix()
-    return _Place(top, "" if below == "." else below)
+        raise NoHistory(
+            f"{folder.name}/ has no history ({why}): commit it to a git repository, or open "
+            "without calib="
+        )
+    root = Path(os.fsdecode(done.stdout.rstrip(b"\n"))).resolve()
+    below = folder.relative_to(root).as_posix()
+    return _RepositoryFolder(root, "" if below == "." else below)
 
 
-def _commit(place: _Place, revision: str) -> str:
+def _commit(repository: _RepositoryFolder, revision: str) -> str:
     """Return the full hash of a revision."""
-    # What begins with a dash would be an option of git.
+    # git would take a leading dash for an option
     plain = bool(revision) and revision.isprintable() and not revision.startswith("-")
     done = (
-        _git(place.top, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        _git(repository.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         if plain
         else None
     )
     found = done.stdout.decode("ascii", "replace").strip() if done and not done.returncode else ""
     if re.fullmatch("[0-9a-f]{40,64}", found):
         return found
-    listed = _git(place.top, "for-each-ref", "--sort=-creatordate", "--format=%(refname:short)")
+    listed = _git(
+        repository.root, "for-each-ref", "--sort=-creatordate", "--format=%(refname:short)"
+    )
     refs = listed.stdout.decode("utf-8", "replace").splitlines()
-    tags = _git(place.top, "tag", "--list", "--sort=-creatordate").stdout.decode(errors="replace")
+    tags = _git(repository.root, "tag", "--list", "--sort=-creatordate").stdout.decode(
+        errors="replace"
+    )
     newest = ", ".join(tags.split()[:3])
     hint = did_you_mean(revision, refs) or (f"; the newest tags are {newest}" if newest else "")
     raise NoSuchRevision(
-        f"the repository of {place.below or place.top.name}/ has no tag or commit {revision!r}"
-        f"{hint}: `git tag` lists them",
+        f"the repository of {repository.below or repository.root.name}/ has no tag or commit "
+        f"{revision!r}{hint}: `git tag` lists them",
         name=revision,
         nearest=nearest(revision, refs),
     )
 
 
-def _texts(place: _Place, commit: str) -> Mapping[str, bytes]:
-    """Return what is read below a folder at a commit, by name: TOML, and a facility's code."""
-    done = _git(place.top, "ls-tree", "-r", "-z", f"{commit}:{place.below}")
+def _files_at(repository: _RepositoryFolder, commit: str) -> Mapping[str, bytes]:
+    """Return the TOML files and the facility's code below a folder at a commit, by name."""
+    done = _git(repository.root, "ls-tree", "-r", "-z", f"{commit}:{repository.below}")
     if done.returncode:
         raise NoSuchRevision(
-            f"{commit[:10]} has no folder {place.below}: take a commit that has it, "
-            f"`git log -- {place.below}` lists them",
+            f"{commit[:10]} has no folder {repository.below}: choose a commit that has it; "
+            f"`git log -- {repository.below}` lists them",
             name=commit,
         )
     blobs: dict[str, str] = {}
@@ -150,20 +165,20 @@ def _texts(place: _Place, commit: str) -> Mapping[str, bytes]:
             continue
         if mode not in FILES:
             raise CalibrationFileError(
-                f"{name} is a link or a repository of its own at {commit[:10]}: "
-                "put the text itself into calibrations/"
+                f"{name} is a link or a submodule at {commit[:10]}: commit the file itself to "
+                "calibrations/"
             )
         blobs[str(name)] = blob.decode("ascii")
-    done = _git(place.top, "cat-file", "--batch", input_="\n".join(blobs.values()).encode())
+    done = _git(repository.root, "cat-file", "--batch", input_="\n".join(blobs.values()).encode())
     found: dict[str, bytes] = {}
     rest = done.stdout
-    for path, asked in blobs.items():  # each answer: "hash blob size\n", the text, "\n"
+    for path, wanted in blobs.items():  # each answer: "hash blob size\n", the text, "\n"
         answer, _, rest = rest.partition(b"\n")
         words = answer.split()
-        if done.returncode or len(words) != 3 or words[0].decode() != asked:
+        if done.returncode or len(words) != 3 or words[0].decode() != wanted:
             raise NoHistory(
-                f"git does not have {path} of {commit[:10]} on disk ({_said(done) or 'missing'}): "
-                "fetch the whole repository"
+                f"git does not have {path} of {commit[:10]} on disk "
+                f"({_complaint(done) or 'missing'}): fetch the whole repository"
             )
         size = int(words[2])
         found[path], rest = rest[:size], rest[size + 1 :]
@@ -171,10 +186,10 @@ def _texts(place: _Place, commit: str) -> Mapping[str, bytes]:
 
 
 def _git(where: Path, *arguments: str, input_: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Ask git about the repository that a folder lies in; no network, no lock, no question."""
-    environment = {k: v for k, v in os.environ.items() if not ELSEWHERE.match(k)}
+    """Run git in a folder without network, locks or prompts."""
+    environment = {k: v for k, v in os.environ.items() if not LOCATION_VARIABLES.match(k)}
     environment |= {
-        "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would fetch what it does not have
+        "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would fetch missing objects
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
@@ -191,7 +206,7 @@ def _git(where: Path, *arguments: str, input_: bytes = b"") -> subprocess.Comple
         )
     except OSError as error:
         raise NoHistory(
-            "there is no git command here, and calib= reads history with it: install git"
+            "calib= needs the git command, which is not installed: install git"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise NoHistory(
@@ -199,7 +214,7 @@ def _git(where: Path, *arguments: str, input_: bytes = b"") -> subprocess.Comple
         ) from error
 
 
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return the first line of what git complains about."""
+def _complaint(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Return the first line of git's error message."""
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     return lines[0].removeprefix("fatal: ") if lines else ""

@@ -1,4 +1,4 @@
-"""A signal plugged in elsewhere: its wiring is closed and a new one stands behind it."""
+"""Rewire or unplug a signal: close its current wiring and append the new one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ishtar.calibration.edit import (
     Edit,
     Entry,
     Text,
-    first_read,
     history_note,
     one_line,
-    sound_declarations,
+    unchanged_note,
+    valid_declarations,
 )
 from ishtar.calibration.gaps import shared_channels
-from ishtar.calibration.history import rewritten
+from ishtar.calibration.history import rewritten_shots
 from ishtar.calibration.spans import Span
 from ishtar.errors import NoSuchSignal, did_you_mean, nearest
 
@@ -35,70 +35,90 @@ def rewire(
     stored: Sequence[int] = (),
     rewrite_history: str = "",
 ) -> Edit:
-    """Return the change of ``wiring/*.toml`` that wires a signal anew; `Edit.write` makes it.
+    """Return the edit of ``wiring/*.toml`` that rewires a signal; `Edit.write` applies it.
 
     Parameters
     ----------
     folder : Path
-        The ``calibrations/`` folder; it must be without problem.
+        The ``calibrations/`` folder; it must have no problems.
     signal : str
-        A signal that is declared and not derived.
+        A declared signal that is not derived.
     first : int
-        The first shot that it is for.
+        The first shot of the new wiring.
     channel, device, port : str, optional
-        What is not given stays as it was; the port does not where the device is another.
+        Each stays as it is if not given; a new device needs its own port.
     comment : str, optional
-        One line for whoever reads the text.
+        One line, written into the file.
     unplugged : str, optional
-        Instead of all these: why the signal is wired nowhere from ``first`` on.
-    stored, rewrite_history
+        Why the signal is not wired from ``first`` on, instead of a new wiring.
+    stored : sequence of int, optional
+        The numbers of the stored shots.
+    rewrite_history : str, optional
         As for `ishtar.calibration.certify.certify`.
+
+    Returns
+    -------
+    Edit
+        The checked edit; nothing is written yet.
+
+    Raises
+    ------
+    RewritesHistory
+        The edit changes stored shots, and no reason is given.
+    CalibrationEditError
+        The edit is refused, or the files have or would have problems.
+    NoSuchSignal
+        The signal is not declared.
     """
-    declared = sound_declarations(folder)
+    declared = valid_declarations(folder)
     _check_signal(declared, signal)
     if unplugged and (channel or device or port):
-        raise CalibrationEditError("what is unplugged has no channel, device or port: leave it out")
+        raise CalibrationEditError(
+            "an unplugged signal has no channel, device or port: leave them out"
+        )
 
     def draft(history: str = "", shots: Sequence[int] = ()) -> tuple[Span, Edit]:
         rows = list(_rows(folder, signal))
-        now = next(((t, k) for t, k in rows if first in _span(t.entries[k])), None)
-        if unplugged and now is None:
+        current = next(((t, k) for t, k in rows if first in _span(t.entries[k])), None)
+        if unplugged and current is None:
             raise CalibrationEditError(
                 f"{signal} is not wired at shot {first}: there is nothing to unplug"
             )
-        there = now[0].entries[now[1]] if now else {}
-        span = Span(first, _end(rows, there.get("until"), first))
+        current_entry = current[0].entries[current[1]] if current else {}
+        span = Span(first, _end(rows, current_entry.get("until"), first))
         notes = []
-        if unplugged and now is not None:
-            text = now[0]
-            notes.append(_close(*now, first, history, unplugged))
+        if unplugged and current is not None:
+            text = current[0]
+            notes.append(_close(*current, first, history, unplugged))
         else:
-            text = now[0] if now else _file(folder, declared, channel)
-            entry = _entry(declared, signal, there, channel, device, port)
-            if there.items() >= entry.items():
+            text = current[0] if current else _target_file(folder, declared, channel)
+            entry = _entry(declared, signal, current_entry, channel, device, port)
+            if current_entry.items() >= entry.items():
                 raise CalibrationEditError(
-                    f"{signal} is wired so already: give another channel or device"
+                    f"{signal} already has this wiring: give another channel or device"
                 )
-            ended = there.get("unplugged") if span.until == there.get("until") else None
+            ended = (
+                current_entry.get("unplugged") if span.until == current_entry.get("until") else None
+            )
             notes.append(f"{signal} is wired to {entry['channel']} at shots {span}")
-            if now is not None:
-                notes.append(_close(*now, first, history, unplugged))
+            if current is not None:
+                notes.append(_close(*current, first, history, unplugged))
             entry |= {"from": first} | ({} if span.until is None else {"until": span.until})
             entry |= {"comment": one_line(comment, "the comment")} if comment else {}
             if ended:
-                entry["unplugged"] = ended  # what was said of that end still holds
+                entry["unplugged"] = ended  # the reason for that end still applies
             text.append(entry, history)
         return span, text.edit(notes, shots)
 
     span, edit = draft()
-    shots = rewritten(declared, edit.declared, stored)
+    shots = rewritten_shots(declared, edit.declared, stored)
     history = history_note(first, shots, rewrite_history, f"a wiring of {signal}")
-    edit = draft(history, shots)[1] if history else edit.told(first_read(span, stored))
-    return edit.told([d for d in shared_channels(edit.declared) if signal in d.split()])
+    edit = draft(history, shots)[1] if history else edit.with_notes(unchanged_note(span, stored))
+    return edit.with_notes([d for d in shared_channels(edit.declared) if signal in d.split()])
 
 
 def _end(rows: Iterable[tuple[Text, int]], until: int | None, first: int) -> int | None:
-    """Return where a new entry ends: where another begins, or where the one before it did."""
+    """Return where a new entry ends: where the next one begins or the previous one ended."""
     later = [t.entries[k]["from"] for t, k in rows if t.entries[k]["from"] > first]
     return min([*later, *([] if until is None else [until])], default=None)
 
@@ -114,7 +134,7 @@ def _check_signal(declared: Declarations, signal: str) -> None:
         )
     if known.derived:
         raise CalibrationEditError(
-            f"{signal} is derived ({known.derived}): wire the signals that it is made of"
+            f"{signal} is derived ({known.derived}): wire the signals that it uses"
         )
 
 
@@ -132,8 +152,8 @@ def _span(entry: Entry) -> Span:
     return Span(entry["from"], entry.get("until"))
 
 
-def _file(folder: Path, declared: Declarations, channel: str | None) -> Text:
-    """Return the file that wires channels of the same group, else the first there is."""
+def _target_file(folder: Path, declared: Declarations, channel: str | None) -> Text:
+    """Return the file that wires channels of the same group, else the first file."""
     group = (channel or "").rpartition("/")[0]
     wires = [w for rows in declared.wiring.values() for w in rows]
     near = [w for w in wires if w.channel.rpartition("/")[0] == group] or wires
@@ -157,7 +177,7 @@ def _entry(
     for what in ("channel", "device"):
         if entry[what] is None:
             raise CalibrationEditError(
-                f"{signal} is not wired there, so its {what} is not known: give --{what}"
+                f"{signal} is not wired at that shot, so its {what} is unknown: give --{what}"
             )
     same = entry["device"] == before.get("device")
     chosen = before.get("port") if port is None and same else port
@@ -173,7 +193,7 @@ def _close(text: Text, k: int, first: int, note: str, unplugged: str) -> str:
     entry = text.entries[k]
     place = f"{entry['channel']} via {entry['device']}"
     if entry["from"] == first:
-        text.withdraw(k, f"{unplugged or 'wired otherwise'} ({note or 'before any shot'}).")
+        text.withdraw(k, f"{unplugged or 'rewired'} ({note or 'before any shot'}).")
         return f"its wiring to {place} is withdrawn"
     why = f"{one_line(unplugged, 'the reason')}{f' ({note})' if note else ''}" if unplugged else ""
     text.close(k, first, **({"unplugged": why} if why else {}))

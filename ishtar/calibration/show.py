@@ -1,4 +1,4 @@
-"""The history of a signal, a device or a component, or how it was at one shot."""
+"""Everything declared under a name (signal, device, component), over time or at one shot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ishtar.errors import NotFoundError, did_you_mean, nearest
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """Shots at which a signal goes one way: one wiring, and one calibration or none."""
+    """A span in which a signal has one wiring, and one calibration or none."""
 
     span: Span
     wiring: Wiring
@@ -28,17 +28,17 @@ class Period:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignalShown:
-    """A signal with its ways; one that is derived has the signals that it is made of."""
+class SignalOverview:
+    """A signal with its periods; a derived one also has the signals that it uses."""
 
     declared: SignalDeclaration
     periods: tuple[Period, ...]
-    parts: tuple[SignalShown, ...] = ()
+    parts: tuple[SignalOverview, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceShown:
-    """A device (or one port of it) with its calibrations, and where it is wired."""
+class DeviceOverview:
+    """A device (or one of its ports) with its calibrations and wirings."""
 
     declared: Device
     calibrations: tuple[Calibration, ...]
@@ -46,33 +46,33 @@ class DeviceShown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
-    """All that goes by a name: a device and a component may have the same."""
+class Overview:
+    """Everything declared under one name; a device and a component may share it."""
 
     name: str
     shot: int | None
     revision: str
-    signal: SignalShown | None
-    device: DeviceShown | None
+    signal: SignalOverview | None
+    device: DeviceOverview | None
     components: tuple[ComponentDeclaration, ...]
 
 
-def show(d: Declarations, name: str, shot: int | None = None) -> Shown:
-    """Return what is declared under a name, at one shot or over all.
+def show(d: Declarations, name: str, shot: int | None = None) -> Overview:
+    """Return everything declared under a name, over time or at one shot.
 
     Parameters
     ----------
     d : Declarations
-        Those of today, or of a commit.
+        The declarations of today or of a commit.
     name : str
-        A signal, a device, one port of it (``langmuir_1.I``), or a component.
+        A signal, a device, one of its ports (``langmuir_1.I``), or a component.
     shot : int, optional
-        Only what holds at this shot.
+        Return only what is valid at this shot.
 
     Raises
     ------
     NotFoundError
-        Nothing goes by this name; the nearest names are told.
+        Nothing has this name; the message has the nearest names.
     """
     device_name, _, port = name.partition(".")
     signal, device = d.signals.get(name), d.devices.get(device_name)
@@ -93,7 +93,7 @@ def show(d: Declarations, name: str, shot: int | None = None) -> Shown:
             name=name,
             nearest=nearest(name, known),
         )
-    return Shown(
+    return Overview(
         name=name,
         shot=shot,
         revision=d.revision,
@@ -104,7 +104,15 @@ def show(d: Declarations, name: str, shot: int | None = None) -> Shown:
 
 
 def periods(d: Declarations, signal: str) -> list[Period]:
-    """Return how a signal goes through time: a stretch for each wiring and calibration."""
+    """Return the periods of a signal, one for each wiring and calibration.
+
+    Parameters
+    ----------
+    d : Declarations
+        The declarations.
+    signal : str
+        A signal; one without wiring has no periods.
+    """
     found = []
     for wiring in sorted(d.wiring.get(signal, ()), key=lambda row: row.span.first):
         mine = _calibrations(d, wiring.device, wiring.port)
@@ -122,16 +130,16 @@ def periods(d: Declarations, signal: str) -> list[Period]:
     return found
 
 
-def _signal(d: Declarations, declared: SignalDeclaration, shot: int | None) -> SignalShown:
+def _signal(d: Declarations, declared: SignalDeclaration, shot: int | None) -> SignalOverview:
     parts = names_in(declared.derived) if declared.derived else ()
-    return SignalShown(
+    return SignalOverview(
         declared=declared,
         periods=_at(periods(d, declared.name), shot),
         parts=tuple(_signal(d, d.signals[part], shot) for part in parts),
     )
 
 
-def _device(d: Declarations, device: Device, port: str, shot: int | None) -> DeviceShown:
+def _device(d: Declarations, device: Device, port: str, shot: int | None) -> DeviceOverview:
     wirings = [
         row
         for rows in d.wiring.values()
@@ -139,7 +147,7 @@ def _device(d: Declarations, device: Device, port: str, shot: int | None) -> Dev
         if row.device == device.name and (not port or row.port == port)
     ]
     mine = [c for c in device.calibrations if not port or c.port == port]
-    return DeviceShown(declared=device, calibrations=_at(mine, shot), wirings=_at(wirings, shot))
+    return DeviceOverview(declared=device, calibrations=_at(mine, shot), wirings=_at(wirings, shot))
 
 
 def _calibrations(d: Declarations, device: str, port: str) -> Sequence[Calibration]:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 @dataclass(frozen=True)
 class Span:
-    """Shots ``first <= shot < until``; open-ended where ``until`` is None."""
+    """Shots ``first <= shot < until``; open-ended if ``until`` is None."""
 
     first: int
     until: int | None = None
@@ -17,14 +17,14 @@ class Span:
     def __post_init__(self) -> None:
         if self.until is not None and self.until <= self.first:
             raise ValueError(
-                f"span {self.first} … {self.until} holds no shot: until must be larger"
+                f"span {self.first} … {self.until} contains no shot: until must be larger"
             )
 
     def __contains__(self, shot: int) -> bool:
         return self.first <= shot and (self.until is None or shot < self.until)
 
     def overlaps(self, other: Span) -> bool:
-        """Tell whether some shot lies in both."""
+        """Return whether the spans share a shot."""
         return (self.until is None or other.first < self.until) and (
             other.until is None or self.first < other.until
         )
@@ -44,13 +44,13 @@ T = TypeVar("T", bound=Spanned)
 
 
 def valid_at(items: Iterable[T], shot: int) -> T | None:
-    """Return the item whose span holds ``shot``, None where there is none."""
+    """Return the first item whose span contains ``shot``, None if there is none."""
     return next((item for item in items if shot in item.span), None)
 
 
 def overlapping(items: Iterable[T]) -> Iterator[tuple[T, T]]:
-    """Yield (earlier, later) for each item that shares a shot with one that begins before it."""
-    longest: T | None = None  # of the items so far, the one that lasts longest
+    """Yield (earlier, later) for each item that overlaps one that begins before it."""
+    longest: T | None = None  # the item so far that ends last
     for item in sorted(items, key=lambda item: item.span.first):
         if longest is None:
             longest = item

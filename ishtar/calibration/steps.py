@@ -1,8 +1,8 @@
-"""What every step of a calibration has in common, built in or a facility's own.
+"""The interface of calibration steps, built in or a facility's own.
 
-A step takes what a device gave to what the device saw. Beside its equation it may tell how it
-carries a small change (``derivative``) and what one sigma of each of its uncertain numbers changes
-(``changes``); where it tells neither, both are worked out from its equation by small differences.
+A step maps a device's output to its input. Besides its equation it may define ``derivative`` and
+``changes`` (the change by one sigma of each of its uncertain numbers); the defaults of both are
+finite differences of the equation.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Quiet = Callable[[float, float], Array]
-"""Gives a transform the mean of its own input between two times (s), (1,)."""
+"""Return the mean of a transform's own input between two times (s), (1,)."""
 
-STEP = float(np.cbrt(np.finfo(float).eps))  # relative; best for a central difference
+STEP = float(np.cbrt(np.finfo(float).eps))  # relative; optimal for a central difference
 
 
 class Transform(Protocol):
-    """A step that takes each sample by itself.
+    """A step that maps each sample on its own.
 
-    One that is not ``monotonic`` may have ``turns()``: where its slope changes sign or its values
-    begin and end, so that an envelope can be drawn without reading every sample.
+    One that is not ``monotonic`` may have ``turns()``: the x at which its slope changes sign or its
+    values begin and end, so that min/max follow without reading every sample.
     """
 
     monotonic: ClassVar[bool]
@@ -37,10 +37,10 @@ class Transform(Protocol):
 
 @runtime_checkable
 class Filter(Protocol):
-    """A step that takes each sample with its neighbours; it needs regular sampling."""
+    """A step that maps each sample with its neighbours; it needs regular sampling."""
 
     def margin(self, dt: float) -> int:
-        """Return how many neighbours on each side it needs at a step of ``dt`` (s)."""
+        """Return the number of samples that a value needs on each side, at a step ``dt`` (s)."""
         ...
 
     def filtered(self, x: Array, dt: float) -> Array:
@@ -48,7 +48,7 @@ class Filter(Protocol):
         ...
 
     def changes(self, y: Array) -> Mapping[str, Array]:
-        """Return by how much one sigma of each uncertain number changes what was filtered."""
+        """Return the change of the filtered values by one sigma of each uncertain number."""
         ...
 
 
@@ -56,35 +56,50 @@ Step = Transform | Filter
 
 
 def later(default: Any, **metadata: Any) -> Any:
-    """Declare a number that a kind of transform did not have from the beginning.
+    """Return a dataclass field that was added to a transform after its first release.
 
-    Where it is not given it is left out of the transform's identity, so that calibrations written
-    before it was invented keep theirs. ``of`` names the number that a sigma belongs to.
+    It is left out of the transform's identity if it is not given, so that older calibrations keep
+    theirs. The metadata ``of`` names the number that a sigma belongs to.
     """
     return field(default=default, metadata={"later": True, **metadata})
 
 
 def refuse(wrong: bool, why: str) -> None:
-    """Raise ValueError, for numbers that make no sense."""
+    """Raise ValueError with the reason if a condition on the numbers is violated."""
     if wrong:
         raise ValueError(why)
 
 
-def is_said(f: Field[Any], value: Any) -> bool:
-    """Tell whether a number counts: not one that came `later` and was not given."""
+def counts(f: Field[Any], value: Any) -> bool:
+    """Return whether a number is part of the identity: False for a `later` field not given."""
     return not (f.metadata.get("later") and value == f.default)
 
 
 def identity(step: Any) -> list[Any]:
-    """Return what of a step its results depend on: kind, numbers, and the code of a facility's."""
+    """Return what a step's results depend on: kind, numbers, and the code if a facility's own."""
     numbers = {f.name: getattr(step, f.name) for f in fields(step)}
-    said = {f.name: numbers[f.name] for f in fields(step) if is_said(f, numbers[f.name])}
+    given = {f.name: numbers[f.name] for f in fields(step) if counts(f, numbers[f.name])}
     source = getattr(type(step), "source_digest", "")
-    return [type(step).__name__, said, *([source] if source else [])]
+    return [type(step).__name__, given, *([source] if source else [])]
 
 
 def derivative(step: Any, x: Array, quiet: Quiet) -> Array | float:
-    """Return ∂y/∂x of a step, sample by sample."""
+    """Return ∂y/∂x of a step, sample by sample.
+
+    Parameters
+    ----------
+    step : Transform
+        The step.
+    x : (n,) float64
+        Its input.
+    quiet : callable
+        As for `Transform.apply`.
+
+    Returns
+    -------
+    (n,) float64 or float
+        In units out per unit in.
+    """
     if hasattr(step, "derivative"):
         found: Array | float = step.derivative(x)
         return found
@@ -96,9 +111,23 @@ def derivative(step: Any, x: Array, quiet: Quiet) -> Array | float:
 
 
 def changes(step: Any, x: Array, quiet: Quiet) -> Mapping[str, Array]:
-    """Return by how much one sigma of each uncertain number of a step changes its values.
+    """Return the change of a step's values by one sigma of each of its uncertain numbers.
 
-    A facility's own transform has a field ``sigma_NAME`` for the field ``NAME`` and no more.
+    Without a method ``changes``, a field ``sigma_NAME`` is the sigma of the field ``NAME``.
+
+    Parameters
+    ----------
+    step : Transform
+        The step.
+    x : (n,) float64
+        Its input.
+    quiet : callable
+        As for `Transform.apply`.
+
+    Returns
+    -------
+    mapping of str to (n,) float64
+        The changes by name of the number, in units out.
     """
     if hasattr(step, "changes"):
         found: Mapping[str, Array] = step.changes(x)
@@ -113,7 +142,7 @@ def changes(step: Any, x: Array, quiet: Quiet) -> Mapping[str, Array]:
 
 
 def stated(step: Any) -> tuple[str, ...]:
-    """Return the numbers of a step that state a sigma, by the names that `changes` gives them."""
+    """Return the names of a step's numbers that have a sigma, as in `changes`."""
     if hasattr(step, "changes"):
         return tuple(step.changes(np.empty(0)))
     sigmas = [f.name for f in fields(step) if f.name.startswith("sigma_")]

@@ -1,4 +1,4 @@
-"""Reading TOML texts with their problems gathered, each with its file and line."""
+"""Read TOML files and collect their problems, each with file and line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ishtar.plain_files import read_plain
 from ishtar.units import check_unit
 
 Known = Mapping[str, type]
-WORDS = {str: "a text", int: "a whole number", list: "a list", dict: "a table"}
-LAST = 10**9  # no shot number is larger
+TYPE_NAMES = {str: "a text", int: "a whole number", list: "a list", dict: "a table"}
+MAX_SHOT = 10**9  # no shot number is larger
 
 
 @dataclass(frozen=True)
 class Text:
-    """One file: its name below the folder, its content, and where in it things begin."""
+    """One file: its name below the folder, its data, and its source for line numbers."""
 
     path: Path
     name: str
@@ -29,11 +29,11 @@ class Text:
     source: str = field(repr=False)
 
     def at(self, header: str, position: int = 0, of: int = 1) -> str:
-        """Return file and line of the ``position``-th of so many ``header`` lines, ``[[wiring]]``.
+        """Return ``file:line`` of a header such as ``[[wiring]]``, given its position among ``of``.
 
-        Only the file, where the text writes its tables in another way than one header each.
+        Return only the file if its tables do not have one such header each.
         """
-        # TOML's parser of the standard library keeps no lines.
+        # tomllib keeps no line numbers.
         pattern = r"^[ \t]*" + r"[ \t]*".join(map(re.escape, header)) + r"[ \t]*(#.*)?$"
         found = list(re.finditer(pattern, self.source, re.MULTILINE))
         if len(found) != of:
@@ -42,7 +42,7 @@ class Text:
 
 
 class Reader:
-    """Gathers problems while the files of a folder are read."""
+    """Reads the files of a folder and collects their problems."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,7 +51,7 @@ class Reader:
         self._read: set[Path] = set()
 
     def files(self, pattern: str) -> Iterator[Text]:
-        """Yield the files that match and can be read; the others are problems."""
+        """Yield the matching files that can be read; add a problem for each of the others."""
         for path in sorted(self.root.glob(pattern)):
             name = path.relative_to(self.root).as_posix()
             if path.name.startswith("."):  # what editors leave behind
@@ -65,23 +65,23 @@ class Reader:
                 problem = f"cannot be read: {error.strerror}"
             except RecursionError:
                 problem = "its tables are nested too deeply"
-            except ValueError as error:  # no TOML, no UTF-8, numbers of thousands of digits
+            except ValueError as error:  # not TOML, not UTF-8, numbers of thousands of digits
                 problem = " ".join(str(error).split())
             self.problems.append(f"{name}: {problem}")
             self.unreadable.append(path)
 
     def unread(self) -> None:
-        """Note every TOML file of the folder that nobody has read."""
+        """Add a problem for every TOML file of the folder that was not read."""
         for path in sorted(self.root.rglob("*.toml")):
             name = path.relative_to(self.root)
             if path not in self._read and not any(part.startswith(".") for part in name.parts):
                 self.problems.append(
-                    f"{name.as_posix()}: is read by nobody: signals.toml, wiring/*.toml, "
-                    "devices/*.toml and machine/*.toml are"
+                    f"{name.as_posix()}: is ignored: only signals.toml, wiring/*.toml, "
+                    "devices/*.toml and machine/*.toml are read; move or remove it"
                 )
 
     def tables(self, text: Text, key: str) -> Iterator[tuple[str, Any]]:
-        """Yield (where, entry) of the list of tables ``[[key]]``, all that a file may hold."""
+        """Yield (where, entry) for each table ``[[key]]``; any other key is a problem."""
         for other in text.data.keys() - {key}:
             hint = did_you_mean(other, [key]) or f"; this file takes [[{key}]]"
             self.problems.append(f"{text.at(f'[{other}]')}: unknown key {other!r}{hint}")
@@ -95,9 +95,9 @@ class Reader:
     def take(
         self, entry: Any, where: str, known: Known, needs: Sequence[str] = ()
     ) -> dict[str, Any] | None:
-        """Return the entry's values, None (and a problem each) where it is not as it must be.
+        """Return the entry's values; if it is invalid, add its problems and return None.
 
-        What it ``needs`` must be there and say something; only of units may be nothing.
+        The keys in ``needs`` are required and must not be empty, except for units.
         """
         if not isinstance(entry, Mapping):
             self.problems.append(f"{where}: must be a table")
@@ -107,7 +107,7 @@ class Reader:
             if name not in known:
                 self.problems.append(f"{where}: unknown key {name!r}{did_you_mean(name, known)}")
             elif not isinstance(value, known[name]) or isinstance(value, bool):
-                self.problems.append(f"{where}: {name!r} must be {WORDS[known[name]]}")
+                self.problems.append(f"{where}: {name!r} must be {TYPE_NAMES[known[name]]}")
             elif name in needs and value in ("", []) and name not in ("unit", "input"):
                 self.problems.append(f"{where}: {name!r} is empty")
         self.problems.extend(f"{where}: needs {n!r}" for n in needs if n not in entry)
@@ -116,11 +116,11 @@ class Reader:
     def span(self, values: Mapping[str, Any], where: str) -> Span | None:
         """Return the span of shots of an entry."""
         if "from" not in values:
-            self.problems.append(f"{where}: needs 'from', the first shot it holds for")
+            self.problems.append(f"{where}: needs 'from', its first shot")
             return None
         first, until = values["from"], values.get("until")
-        if not 0 <= first <= LAST or not 0 <= (until or 0) <= LAST:
-            self.problems.append(f"{where}: 'from' and 'until' are shot numbers, 0 … {LAST}")
+        if not 0 <= first <= MAX_SHOT or not 0 <= (until or 0) <= MAX_SHOT:
+            self.problems.append(f"{where}: 'from' and 'until' must be in 0 … {MAX_SHOT}")
             return None
         try:
             return Span(first, until)
@@ -129,7 +129,7 @@ class Reader:
         return None
 
     def unit(self, text: str, where: str) -> bool:
-        """Tell whether a unit is known."""
+        """Return whether a unit is known; add a problem if not."""
         try:
             check_unit(text)
         except IshtarError as error:

@@ -1,9 +1,10 @@
-"""Transforms: what a device does to a signal, undone. One small class each, its equation beside it.
+"""Transforms: one small class for each, which undoes what a device does to a signal.
 
 To add one, write a frozen dataclass of numbers (``float``) and lists of numbers
-(``tuple[float, ...]``) with ``apply``, ``inverse`` where it has one, and a ``__post_init__`` that
-refuses numbers which make no sense; put it into `TRANSFORMS` under the name that calibration files
-use as ``kind``. A facility's own ones stay in its workspace: `ishtar.calibration.facility`.
+(``tuple[float, ...]``) with ``apply``, ``inverse`` if there is one, and a ``__post_init__`` that
+rejects invalid numbers; add it to `TRANSFORMS` under the ``kind`` that calibration files use. The
+first line of its docstring is the equation that users see. A facility's own transforms stay in its
+workspace: `ishtar.calibration.facility`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = [
     "parse_transform",
 ]
 
-PER_DB = math.log(10.0) / 10.0  # relative change of a power for one decibel
+PER_DB = math.log(10.0) / 10.0  # relative change of a power per decibel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class Gain:
     sigma: float = 0.0
 
     def __post_init__(self) -> None:
-        refuse(self.gain == 0, "a gain of 0 leaves nothing")
+        refuse(self.gain == 0, "the gain cannot be 0")
         refuse(self.sigma < 0, "sigma cannot be negative")
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
@@ -99,8 +100,8 @@ class Offset:
 class QuietOffset:
     """y = x − mean of x over the quiet time before the shot, ``t_start_s … t_end_s``
 
-    It has no inverse: the mean went away with it. Its uncertainty, the standard error of that mean,
-    is worked out from the samples, see `ishtar.signals.calibrated`.
+    It has no inverse: the mean is lost. Its uncertainty, the standard error of that mean, is
+    computed from the samples, see `ishtar.signals.calibrated`.
     """
 
     monotonic: ClassVar[bool] = True
@@ -119,8 +120,8 @@ class QuietOffset:
 class Polynomial:
     """y = c0 + c1·x + c2·x² + …
 
-    Where ``x_min`` and ``x_max`` are given, NaN outside them, never an extrapolation. ``sigmas``
-    are those of the coefficients, taken as independent of each other.
+    NaN outside ``x_min`` and ``x_max`` if they are given, never an extrapolation. ``sigmas`` are
+    those of the coefficients, taken as independent of each other.
     """
 
     monotonic: ClassVar[bool] = False
@@ -141,23 +142,23 @@ class Polynomial:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The inputs that it holds for."""
+        """The range of valid inputs."""
         low = -math.inf if self.x_min is None else self.x_min
         return low, math.inf if self.x_max is None else self.x_max
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Evaluate the polynomial."""
-        with np.errstate(over="ignore", invalid="ignore"):  # inf or NaN say it
+        with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN show in the result
             y = np.polynomial.polynomial.polyval(x, np.asarray(self.coefficients))
         return y if self.range == (-math.inf, math.inf) else np.where(self.outside(x), np.nan, y)
 
     def inverse(self, y: Array) -> Array:
-        """Return the x in ``x_min … x_max`` that gives y; NaN where none does.
+        """Return the x in ``x_min … x_max`` for each y; NaN where there is none.
 
         Raises
         ------
         ValueError
-            The polynomial turns in that range, so that two x give one y.
+            The polynomial is not monotonic in that range, so that two x have the same y.
         """
         return invert_polynomial(self.coefficients, self.turns(), self.range, y)
 
@@ -173,12 +174,12 @@ class Polynomial:
             return {f"c{k}": s * x**k for k, s in enumerate(self.sigmas) if s}
 
     def outside(self, x: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Tell which inputs it does not hold for."""
+        """Return which inputs are out of range."""
         low, high = self.range
         return (x < low) | (x > high)
 
     def turns(self) -> Array | None:
-        """Return where its slope changes sign, and where it ends."""
+        """Return its stationary points and the finite ends of its range."""
         turns = polynomial_turns(self.coefficients)
         ends = [e for e in self.range if math.isfinite(e)]
         return turns if turns is None or not ends else np.unique([*turns, *ends])
@@ -188,10 +189,10 @@ class Polynomial:
 class LogDetector:
     """P = 10^(((x − zero − intercept)/slope + decibels)/10)
 
-    A logarithmic detector gives ``slope`` volts a decibel above its output ``zero + intercept``,
-    at which P is ``decibels`` (10) dB above 1 in the unit stated. ``sigma_db`` is that of the level
-    as a whole (coupler, cable, detector), dB; ``sigma_slope`` that of the slope, V/dB, which turns
-    about ``zero + intercept``.
+    The output of a logarithmic detector rises by ``slope`` volts per decibel; at the output
+    ``zero + intercept``, P is ``decibels`` (10) dB above 1 in the stated unit. ``sigma_db`` is that
+    of the level as a whole (coupler, cable, detector), dB; ``sigma_slope`` is that of the slope,
+    V/dB, about the point ``zero + intercept``.
     """
 
     monotonic: ClassVar[bool] = True
@@ -208,22 +209,22 @@ class LogDetector:
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
         """Return the power."""
-        with np.errstate(over="ignore", under="ignore"):  # a broken input gives inf: it shows
+        with np.errstate(over="ignore", under="ignore"):  # inf shows a broken input
             level_db = (x - self.zero - self.intercept) / self.slope + self.decibels
             return np.asarray(10.0 ** (level_db / 10.0), dtype=np.float64)
 
     def inverse(self, y: Array) -> Array:
-        """Return the detector's voltage for power ``y``; there is none for one below zero."""
+        """Return the detector's voltage for power ``y``; NaN for a negative power."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return (10.0 * np.log10(y) - self.decibels) * self.slope + self.intercept + self.zero
 
     def derivative(self, x: Array) -> Array:
         """Return P · ln 10/10 / slope."""
-        return self.apply(x, no_quiet) * (PER_DB / self.slope)
+        return self.apply(x, no_quiet_time) * (PER_DB / self.slope)
 
     def changes(self, x: Array) -> Mapping[str, Array]:
         """Return P · ln 10/10 times the change of the level in dB."""
-        power = self.apply(x, no_quiet)
+        power = self.apply(x, no_quiet_time)
         found = {}
         if self.sigma_db:
             found["level"] = power * (PER_DB * self.sigma_db)
@@ -237,7 +238,7 @@ class LogDetector:
 class Table:
     """y by linear interpolation in a look-up table; NaN outside it, never an extrapolation
 
-    ``sigma``, in the unit of y, is that of the table as a whole: all its y are off together.
+    ``sigma``, in the unit of y, is that of the table as a whole: a common offset of all its y.
     """
 
     monotonic: ClassVar[bool] = False
@@ -248,12 +249,12 @@ class Table:
     def __post_init__(self) -> None:
         refuse(
             len(self.x) != len(self.y) or len(self.x) < 2,
-            "a table needs as many y as x, two at least",
+            "a table needs as many y as x, at least two",
         )
         steps = np.diff(self.x)
         refuse(
             not (np.all(steps > 0) or np.all(steps < 0)),
-            "the x of a table must rise or fall throughout",
+            "the x of a table must increase or decrease strictly",
         )
         refuse(self.sigma < 0, "sigma cannot be negative")
 
@@ -263,18 +264,18 @@ class Table:
         return np.asarray(self.x)[::order], np.asarray(self.y)[::order]
 
     def apply(self, x: Array, quiet: Quiet) -> Array:
-        """Interpolate."""
+        """Interpolate linearly."""
         return np.interp(x, *self._rising, left=np.nan, right=np.nan)
 
     def inverse(self, y: Array) -> Array:
-        """Interpolate the other way; only where y rises or falls throughout.
+        """Return the x for each y by linear interpolation.
 
         Raises
         ------
         ValueError
-            Two x give one y.
+            The y do not increase or decrease strictly, so that two x may have the same y.
         """
-        return Table(x=self.y, y=self.x).apply(y, no_quiet)
+        return Table(x=self.y, y=self.x).apply(y, no_quiet_time)
 
     def derivative(self, x: Array) -> Array:
         """Return the slope between the two points around x; NaN outside."""
@@ -287,16 +288,16 @@ class Table:
         return {"table": np.where(self.outside(x), np.nan, self.sigma)} if self.sigma else {}
 
     def outside(self, x: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Tell which inputs it does not hold for."""
+        """Return which inputs are out of range."""
         return (x < min(self.x)) | (x > max(self.x))
 
     def turns(self) -> Array:
-        """Return where its slope changes sign, and its two ends: beyond them there is nothing."""
+        """Return where its slope changes sign, and its two ends, beyond which it is NaN."""
         return np.unique([*table_turns(self.x, self.y), self.x[0], self.x[-1]])
 
 
-def no_quiet(t_start_s: float, t_end_s: float) -> Array:
-    """Stand for a quiet time where a transform has none."""
+def no_quiet_time(t_start_s: float, t_end_s: float) -> Array:
+    """Raise ValueError: the `Quiet` of transforms that need no quiet time."""
     raise ValueError("this transform has no quiet time")
 
 
@@ -312,7 +313,7 @@ TRANSFORMS: dict[str, type[Any]] = {
 
 
 def parse_transform(entry: Mapping[str, Any], known: Mapping[str, type[Any]] = TRANSFORMS) -> Any:
-    """Return the step (`ishtar.calibration.steps.Step`) that a table of a calibration describes.
+    """Return the step (`ishtar.calibration.steps.Step`) that a table in a calibration describes.
 
     Parameters
     ----------
@@ -321,13 +322,20 @@ def parse_transform(entry: Mapping[str, Any], known: Mapping[str, type[Any]] = T
     known : mapping
         Classes by kind: `TRANSFORMS`, and a facility's own.
 
+    Returns
+    -------
+    Step
+        An instance of the kind's class.
+
     Raises
     ------
     CalibrationFileError
-        Unknown kind, unknown, missing or wrongly typed numbers: the first of them.
+        The kind is unknown, or a number is unknown, missing or of the wrong type.
     """
     if not isinstance(entry, Mapping):
-        raise CalibrationFileError(f'transform {_short(entry)} is no table: {{ kind = "gain", … }}')
+        raise CalibrationFileError(
+            f'transform {_short(entry)} is not a table: write {{ kind = "gain", … }}'
+        )
     values = dict(entry)
     kind = values.pop("kind", None)
     if not isinstance(kind, str) or kind not in known:
@@ -356,7 +364,7 @@ def parse_transform(entry: Mapping[str, Any], known: Mapping[str, type[Any]] = T
 
 def _numbers(kind: str, name: str, value: Any) -> tuple[float, ...]:
     if not isinstance(value, list):
-        raise CalibrationFileError(f"{kind}: {name} = {_short(value)} is no list of numbers")
+        raise CalibrationFileError(f"{kind}: {name} = {_short(value)} is not a list of numbers")
     return tuple(_number(kind, name, v) for v in value)
 
 
@@ -372,7 +380,7 @@ def _number(kind: str, name: str, value: Any) -> float:
 
 
 def _short(value: Any) -> str:
-    """Return a value as it is shown in a message, however long it is."""
+    """Return a value for a message, abbreviated if it is long."""
     try:
         text = repr(value)
     except ValueError:  # Python refuses to write integers of thousands of digits

@@ -1,7 +1,7 @@
-"""The catalogue: shots, reports, inputs and scraps in one SQLite file, rebuilt from files any time.
+"""The catalogue: shots, reports, inputs and scraps in one SQLite file, which files can restore.
 
-One process writes it (the coordinator); kernels and people read. Scraps are long and narrow, one
-row each, so that a new scrap needs no new column.
+One process writes it (the coordinator); kernels and people read it. Each scrap is a row, so that a
+new scrap needs no new column.
 """
 
 from ishtar.catalogue.database import Catalogue, CatalogueError

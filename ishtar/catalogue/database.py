@@ -1,31 +1,31 @@
-"""The connection to the catalogue: what the coordinator writes and everybody reads."""
+"""The connection to the catalogue, which the coordinator writes and everybody else reads."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ishtar.catalogue import dirty_marks
-from ishtar.catalogue.lists import Lists
-from ishtar.catalogue.names import Called, note_names
-from ishtar.catalogue.reading import Reading
+from ishtar.catalogue.lists import ListQueries
+from ishtar.catalogue.names import ResultName, put_names
+from ishtar.catalogue.read_connection import ReadConnection
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, SourceRow, report_of
-from ishtar.catalogue.schema import MIGRATIONS, steps_done, take_step
+from ishtar.catalogue.schema import MIGRATIONS, applied_steps, apply_step
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.lineage.record import Input, subject_of
-from ishtar.query import index as known
+from ishtar.query import index as search_index
 
-REBUILD = "`ishtar rebuild` makes it anew"
-WHEN = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
-DAMAGED = (1, 11, 26)  # SQLite's codes: a table is missing, a page is wrong, it is no database
-WHAT_THEN = {  # SQLite's codes: busy, locked, I/O error, disk full
-    5: "another process writes it: try again",
-    6: "another process writes it: try again",
+REBUILD = "`ishtar rebuild` recreates it"
+START_ORDER = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
+DAMAGED = (1, 11, 26)  # SQLite's codes: missing table, malformed page, not a database
+ADVICE = {  # SQLite's codes: busy, locked, I/O error, disk full
+    5: "another process is writing it: try again",
+    6: "another process is writing it: try again",
     10: "its disk is full or failing: free some space, then try again",
     13: "free some space on its disk, then try again",
 }
@@ -34,15 +34,30 @@ WHAT_THEN = {  # SQLite's codes: busy, locked, I/O error, disk full
 class CatalogueError(IshtarError, OSError):
     """The catalogue cannot be used; it can always be rebuilt."""
 
-    damaged = False  # the file itself is wrong: no later try helps
+    damaged = False  # the file itself is damaged: retrying does not help
 
 
-class Catalogue(Lists):
-    """A connection to the catalogue; writing needs ``write=True``.
+class Catalogue(ListQueries):
+    """A connection to the catalogue.
 
-    ``shared``: other machines read it over a network file system, where SQLite's WAL, which is
-    memory shared by the processes of one machine, cannot be used. ``patience_s``: how long
-    another process that writes it is waited for.
+    Parameters
+    ----------
+    path : Path
+        The SQLite file.
+    write : bool, optional
+        Create the file if necessary, and allow writing.
+    shared : bool, optional
+        Other machines read the file over a network file system; SQLite's WAL, which needs memory
+        shared by all processes, is off then.
+    patience_s : float, optional
+        How long to wait for another process that is writing, s.
+
+    Raises
+    ------
+    WorkspaceError
+        The file does not exist, and ``write`` is False.
+    CatalogueError
+        The file cannot be used.
     """
 
     def __init__(
@@ -50,24 +65,24 @@ class Catalogue(Lists):
     ) -> None:
         self.path = path
         if not write and not path.exists():
-            raise WorkspaceError(f"{path} is not there: {REBUILD}")
-        with self._told():
+            raise WorkspaceError(f"{path} does not exist: {REBUILD}")
+        with self._translated_errors():
             if write:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                # The service's jobs run one at a time, though not in the thread that opened it.
-                self._connection: sqlite3.Connection | Reading = sqlite3.connect(
+                # The service's jobs run one at a time, but not in the thread that opened it.
+                self._connection: sqlite3.Connection | ReadConnection = sqlite3.connect(
                     path, timeout=patience_s, isolation_level=None, check_same_thread=False
                 )
             else:
-                self._connection = Reading(path)
+                self._connection = ReadConnection(path)
         try:
-            with self._told():
+            with self._translated_errors():
                 if write:
                     self._db.execute(f"PRAGMA journal_mode={'DELETE' if shared else 'WAL'}")
                     self._db.execute("PRAGMA synchronous=NORMAL")
                     self._migrate()
-                elif steps_done(self._db) != MIGRATIONS.keys():
-                    raise CatalogueError(f"{path} is of another version of ishtar: {REBUILD}")
+                elif applied_steps(self._db) != MIGRATIONS.keys():
+                    raise CatalogueError(f"{path} is from another version of ishtar: {REBUILD}")
         except BaseException:
             self.close()
             raise
@@ -75,29 +90,28 @@ class Catalogue(Lists):
     @property
     def _db(self) -> sqlite3.Connection:
         found = self._connection
-        return found.now() if isinstance(found, Reading) else found
+        return found.current() if isinstance(found, ReadConnection) else found
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say what SQLite has to say in one line, with what to do about it."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Turn SQLite's errors into a `CatalogueError` of one line that says what to do."""
         try:
             yield
         except sqlite3.ProgrammingError:
-            raise  # ours, not the file's
+            raise  # a fault in the code, not of the file
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            then = WHAT_THEN.get(code, REBUILD)
-            told = CatalogueError(f"{self.path}: {error}: {then}")
-            told.damaged = code in DAMAGED
-            raise told from error
+            translated = CatalogueError(f"{self.path}: {error}: {ADVICE.get(code, REBUILD)}")
+            translated.damaged = code in DAMAGED
+            raise translated from error
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._told():
+        with self._translated_errors():
             return self._db.execute(query, values).fetchall()
 
     def copy_to(self, path: Path) -> None:
-        """Write the catalogue as it is now to another file."""
-        with self._told(), contextlib.closing(sqlite3.connect(path)) as other:
+        """Copy the current catalogue to another file."""
+        with self._translated_errors(), contextlib.closing(sqlite3.connect(path)) as other:
             self._db.backup(other)
 
     def close(self) -> None:
@@ -112,26 +126,26 @@ class Catalogue(Lists):
 
     def _migrate(self) -> None:
         self._db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY)")
-        done = steps_done(self._db)
+        done = applied_steps(self._db)
         if unknown := done - MIGRATIONS.keys():
             raise CatalogueError(
                 f"{self.path} was written by a newer ishtar ({', '.join(sorted(unknown))}): "
-                f"install that one, or {REBUILD}"
+                f"install that version, or {REBUILD}"
             )
-        for name in (n for n in MIGRATIONS if n not in done):  # with none, nobody is waited for
+        for name in (n for n in MIGRATIONS if n not in done):  # a transaction waits for writers
             with self.transaction():
-                take_step(self._db, name)
+                apply_step(self._db, name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make the block's changes appear together or not at all."""
-        with self._told():
+        """Commit the block's changes together, or roll them back if it raises."""
+        with self._translated_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:  # a full disk has ended it already
+                if self._db.in_transaction:  # a full disk ends it by itself
                     self._db.execute("ROLLBACK")
                 raise
 
@@ -143,11 +157,22 @@ class Catalogue(Lists):
         attributes: Mapping[str, Any],
         sources: Iterable[SourceRow],
         channels: Mapping[str, tuple[str, str]] | None = None,
-        seen: int | None = None,
+        folder_time_ns: int | None = None,
     ) -> None:
-        """Write what is known of a shot, over what was known.
+        """Insert or replace a shot with its sources and channels; mark its readers dirty.
 
-        ``channels`` gives file and digest by path; ``seen`` is when its folder changed last, in ns.
+        Parameters
+        ----------
+        shot : int
+            Its number.
+        attributes : mapping
+            Its attributes.
+        sources : iterable of SourceRow
+            Its stored sources.
+        channels : mapping, optional
+            (file, digest) by channel path.
+        folder_time_ns : int, optional
+            Modification time of its folder, ns.
         """
         date = attributes.get("date")
         day = str(date)[:10] if date else None
@@ -156,7 +181,13 @@ class Catalogue(Lists):
             self._db.execute(
                 "INSERT OR REPLACE INTO shots (shot, date, day, attributes, seen) "
                 "VALUES (?, ?, ?, ?, ?)",
-                (shot, date, day, json.dumps(dict(attributes), sort_keys=True, default=str), seen),
+                (
+                    shot,
+                    date,
+                    day,
+                    json.dumps(dict(attributes), sort_keys=True, default=str),
+                    folder_time_ns,
+                ),
             )
             self._db.execute("DELETE FROM sources WHERE shot = ?", (shot,))
             self._db.executemany(
@@ -168,37 +199,40 @@ class Catalogue(Lists):
                 "INSERT INTO channels VALUES (?, ?, ?, ?)",
                 [(shot, path, *found) for path, found in (channels or {}).items()],
             )
-            known.note_shot(self._db, shot, attributes)
+            search_index.index_shot(self._db, shot, attributes)
             dirty_marks.mark_shot_dirty(self._db, subject_of(shot))
             dirty_marks.mark_queries_dirty(self._db)
             if before != (day,):
                 dirty_marks.mark_lists_dirty(self._db, {d for d in (day, *(before or ())) if d})
 
     def channels(self, shot: int) -> dict[str, tuple[str, str]]:
-        """Return file and digest of each channel of a shot, by path."""
+        """Return (file, digest) of each channel of a shot, by path."""
         rows = self._all("SELECT path, file, digest FROM channels WHERE shot = ?", (shot,))
         return {path: (file, digest) for path, file, digest in rows}
 
-    def seen(self) -> dict[int, int | None]:
-        """Return when the folder of each shot had changed last when it was taken in, in ns."""
+    def folder_times_ns(self) -> dict[int, int | None]:
+        """Return the last recorded modification time of each shot's folder, ns."""
         return dict(self._all("SELECT shot, seen FROM shots"))
 
     def find(self, text: str) -> list[int]:
         """Return the shots that a query matches, ascending; see `ishtar.query.sql`."""
         from ishtar.query import sql
 
-        with self._told():
+        with self._translated_errors():
             return sql.find(self._db, text)
 
     def names(self) -> list[str]:
-        """Return the names that queries and tables may use: attributes, scraps, both ways."""
+        """Return the names that queries may use: attributes, and scraps with and without template.
+
+        Each scrap is listed as ``name`` and as ``template.name``.
+        """
         from ishtar.query import sql
 
-        with self._told():
+        with self._translated_errors():
             return sql.known_names(self._db)
 
     def shots(self, day: str | None = None) -> list[int]:
-        """Return shot numbers, ascending; of one day where one is given."""
+        """Return the numbers of all shots, or of one day, ascending."""
         where, values = ("WHERE day = ?", (day,)) if day else ("", ())
         return [n for (n,) in self._all(f"SELECT shot FROM shots {where} ORDER BY shot", values)]
 
@@ -208,7 +242,7 @@ class Catalogue(Lists):
         return [day for (day,) in self._all(query)]
 
     def attributes(self, shot: int) -> dict[str, Any] | None:
-        """Return the attributes of a shot, None where it is not there."""
+        """Return the attributes of a shot, None if it is not in the catalogue."""
         rows = self._all("SELECT attributes FROM shots WHERE shot = ?", (shot,))
         return json.loads(rows[0][0]) if rows else None
 
@@ -225,13 +259,22 @@ class Catalogue(Lists):
         report: ReportRow,
         inputs: Iterable[Input],
         scraps: Iterable[tuple[str, Any, float | None, str]],
-        called: Iterable[Called] = (),
+        result_names: Iterable[ResultName] = (),
     ) -> None:
-        """Write a report with its inputs and scraps (name, value, sigma, unit).
+        """Insert or replace a report; mark the readers of its scraps dirty.
 
-        ``called`` says what pages call the scraps, where the notebook did.
+        The newest official report of a subject and template becomes the current one.
 
-        The newest official report of a subject and template is the current one.
+        Parameters
+        ----------
+        report : ReportRow
+            The report; its ``current`` is ignored.
+        inputs : iterable of Input
+            Everything that it read.
+        scraps : iterable of tuple
+            (name, value, sigma, unit) of each scrap.
+        result_names : iterable of ResultName, optional
+            The labels and symbols that the notebook gave to scraps.
         """
         with self.transaction():
             for table in ("reports", "inputs", "scraps"):
@@ -253,14 +296,14 @@ class Catalogue(Lists):
                 "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
                 [(report.folder, n, json.dumps(v), s, u) for n, v, s, u in scraps],
             )
-            note_names(self._db, report.template, report.started, called)
+            put_names(self._db, report.template, report.started, result_names)
             self._choose_current(report.subject, report.template)
-            known.note_report(self._db, report.subject, report.template)
+            search_index.index_report(self._db, report.subject, report.template)
             dirty_marks.mark_scraps_dirty(self._db, report.subject)
             dirty_marks.mark_queries_dirty(self._db)
 
-    def forget_report(self, folder: str) -> None:
-        """Take a report out whose files are damaged or gone; it counts as missing from now on."""
+    def remove_report(self, folder: str) -> None:
+        """Remove a report whose files are damaged or missing; the plan makes it again."""
         with self.transaction():
             found = self._db.execute(
                 "SELECT subject, template FROM reports WHERE folder = ?", (folder,)
@@ -269,17 +312,18 @@ class Catalogue(Lists):
                 self._db.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
             for subject, template in found:
                 self._choose_current(subject, template)
-                known.note_report(self._db, subject, template)
+                search_index.index_report(self._db, subject, template)
                 dirty_marks.mark_scraps_dirty(self._db, subject)
                 dirty_marks.mark_queries_dirty(self._db)
 
     def _choose_current(self, subject: str, template: str) -> None:
-        """Make the newest official report of a subject and template the current one."""
+        """Mark the newest official report of a subject and template as the current one."""
         key = (subject, template)
         self._db.execute("UPDATE reports SET current = 0 WHERE subject = ? AND template = ?", key)
         self._db.execute(
-            "UPDATE reports SET current = 1 WHERE folder = (SELECT folder FROM reports WHERE "
-            f"subject = ? AND template = ? AND NOT rerun ORDER BY {WHEN} DESC, folder LIMIT 1)",
+            "UPDATE reports SET current = 1 WHERE folder = (SELECT folder FROM reports "
+            "WHERE subject = ? AND template = ? AND NOT rerun "
+            f"ORDER BY {START_ORDER} DESC, folder LIMIT 1)",
             key,
         )
 
@@ -292,7 +336,7 @@ class Catalogue(Lists):
         current: bool | None = None,
         rerun: bool | None = None,
     ) -> list[ReportRow]:
-        """Return reports, by subject, template and start."""
+        """Return the reports that match all given conditions, by subject, template and start."""
         wanted = {
             "subject": subject,
             "template": template,
@@ -304,80 +348,21 @@ class Catalogue(Lists):
         where = " AND ".join(f"{name} = ?" for name in chosen) or "1"
         rows = self._all(
             f"SELECT {REPORT_COLUMNS} FROM reports WHERE {where} "
-            f"ORDER BY subject, template, {WHEN}, folder",
+            f"ORDER BY subject, template, {START_ORDER}, folder",
             list(chosen.values()),
         )
         return [report_of(row) for row in rows]
 
-    def dirty(
-        self, templates: Collection[str], subjects: Collection[str] | None = None
-    ) -> list[ReportRow]:
-        """Return the current reports of some templates whose inputs may have changed."""
-        where, values = "template IN (SELECT value FROM json_each(?))", [list(templates)]
-        if subjects is not None:
-            where += " AND subject IN (SELECT value FROM json_each(?))"
-            values.append(list(subjects))
-        rows = self._all(
-            f"SELECT {REPORT_COLUMNS} FROM reports WHERE current AND doubted AND {where}",
-            [json.dumps(v) for v in values],
-        )
-        return [report_of(row) for row in rows]
-
-    def reworded(
-        self, template: str, prose_digest: str, subjects: Collection[str] | None = None
-    ) -> list[ReportRow]:
-        """Return the current reports of a template that were made from other words."""
-        where, values = "template = ? AND prose_digest != ?", [template, prose_digest]
-        if subjects is not None:
-            where += " AND subject IN (SELECT value FROM json_each(?))"
-            values.append(json.dumps(list(subjects)))
-        rows = self._all(f"SELECT {REPORT_COLUMNS} FROM reports WHERE current AND {where}", values)
-        return [report_of(row) for row in rows]
-
-    def without_report(self, template: str, subjects: Collection[str] | None = None) -> list[str]:
-        """Return the subjects that have no current report of a template; of all shots, or given."""
-        if subjects is None:
-            every = "SELECT printf('%05d', shot) AS subject FROM shots"
-            values: list[Any] = []
-        else:
-            every, values = (
-                "SELECT value AS subject FROM json_each(?)",
-                [json.dumps(list(subjects))],
-            )
-        query = (
-            f"SELECT subject FROM ({every}) AS s WHERE NOT EXISTS (SELECT 1 FROM reports r "
-            "WHERE r.current AND r.template = ? AND r.subject = s.subject) ORDER BY subject"
-        )
-        return [subject for (subject,) in self._all(query, [*values, template])]
-
     def mark_changed(self, fingerprints: Mapping[tuple[str, str], str]) -> int:
-        """Doubt the reports that read what has changed since this was last called.
+        """Mark the reports dirty whose inputs changed since the last call; return the changes.
 
-        See `ishtar.catalogue.dirty_marks`.
+        See `ishtar.catalogue.dirty_marks.mark_changed`.
         """
         with self.transaction():
             return dirty_marks.mark_changed(self._db, fingerprints)
 
     def mark_clean(self, folders: Sequence[str]) -> None:
-        """Mark reports clean: their inputs are as they were."""
+        """Mark reports clean: their inputs are unchanged."""
         if folders:
             with self.transaction():
                 dirty_marks.mark_clean(self._db, folders)
-
-    def inputs(self, folders: Sequence[str] | None = None) -> dict[str, list[Input]]:
-        """Return the inputs of current official reports, or of the given ones, by folder."""
-        query = (
-            "SELECT i.folder, i.kind, i.name, i.subject, i.version, i.digest FROM inputs i "
-            "JOIN reports r ON r.folder = i.folder WHERE "
-        )
-        if folders is None:
-            rows = self._all(query + "r.current")
-        else:
-            rows = self._all(
-                query + "i.folder IN (SELECT value FROM json_each(?))", [json.dumps(list(folders))]
-            )
-        found: dict[str, list[Input]] = {}
-        for folder, kind, name, subject, version, digest in rows:
-            item = Input(kind=kind, name=name, subject=subject, version=version, digest=digest)
-            found.setdefault(folder, []).append(item)
-        return found

@@ -1,9 +1,9 @@
-"""Which reports a plan has to compare: those marked dirty, and no others.
+"""Dirty marks: a plan compares only the reports that are marked dirty.
 
-Whoever changes something that reports read marks their reports dirty. A plan compares the inputs
-of dirty reports one by one with the current state, and marks those clean that are up to date. A
-mark decides nothing: a report marked for no reason costs a comparison, no more. (The columns and
-the table keep the names that they had in older catalogues: ``doubted``, ``world``.)
+Every write that changes something reports read marks those reports dirty. A plan compares the
+inputs of dirty reports one by one with the current state, and marks those that are up to date
+clean. A superfluous mark only costs one comparison. The columns and the table keep the names that
+they had in older catalogues: ``doubted``, ``world``.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ MIGRATION = """
     CREATE TABLE world (
         kind TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (kind, name));
 """
-# shots.seen is the time of the last change of the shot's folder that the catalogue took in, in ns;
-# world holds the declarations, templates and code that the reports were last compared with.
+# shots.seen: modification time of the shot's folder when it was last read, ns;
+# world: declarations, templates and code that the reports were last compared with.
 
-LAST = "\U0010ffff"  # sorts after every other character: ends the texts that begin in some way
+MAX_CHARACTER = "\U0010ffff"  # sorts last: the upper bound of a search by prefix
 MARK_DIRTY = "UPDATE reports SET doubted = 1 WHERE current AND NOT doubted AND "
 READERS = "folder IN (SELECT folder FROM inputs WHERE {})"
 
@@ -40,13 +40,13 @@ def mark_subject_dirty(
     subject: str,
     kinds: Collection[str],
 ) -> None:
-    """Mark the reports dirty that read something of these kinds of a shot, day or range."""
+    """Mark the reports dirty that read inputs of these kinds of a shot, day or range."""
     marks = ", ".join("?" * len(kinds))
     db.execute(MARK_DIRTY + READERS.format(f"subject = ? AND kind IN ({marks})"), (subject, *kinds))
 
 
 def mark_shot_dirty(db: sqlite3.Connection, subject: str) -> None:
-    """Mark the reports dirty that read something that a shot's own files say."""
+    """Mark the reports dirty that read something from a shot's own files."""
     mark_subject_dirty(db, subject, dirtied_by("shot"))
 
 
@@ -56,10 +56,7 @@ def mark_scraps_dirty(db: sqlite3.Connection, subject: str) -> None:
 
 
 def mark_lists_dirty(db: sqlite3.Connection, days: Collection[str]) -> None:
-    """Mark the reports dirty that read a list of shots which may have changed.
-
-    Lists of other days than ``days`` cannot have.
-    """
+    """Mark the reports dirty that read a list of shots, except lists of days not in ``days``."""
     rows = db.execute("SELECT DISTINCT subject FROM inputs WHERE kind = 'shots'").fetchall()
     subjects = [s for (s,) in rows if s in days or not _is_day(s)]
     for subject in subjects:
@@ -67,10 +64,10 @@ def mark_lists_dirty(db: sqlite3.Connection, days: Collection[str]) -> None:
 
 
 def mark_queries_dirty(db: sqlite3.Connection) -> None:
-    """Mark the reports dirty that asked for shots by a query on scraps or attributes."""
+    """Mark the reports dirty that selected shots by a query on scraps or attributes."""
     db.execute(
         MARK_DIRTY + READERS.format("kind = 'shots' AND subject >= ? AND subject < ?"),
-        (WHERE, WHERE + LAST),
+        (WHERE, WHERE + MAX_CHARACTER),
     )
 
 
@@ -79,19 +76,19 @@ def _is_day(subject: str) -> bool:
 
 
 def mark_changed(db: sqlite3.Connection, fingerprints: Mapping[tuple[str, str], str]) -> int:
-    """Mark the reports dirty that read what is not as it was when this was last called.
+    """Mark the reports dirty whose inputs outside shots and reports changed since the last call.
 
     Parameters
     ----------
     fingerprints : mapping
-        (kind, name) → digest of everything that can change outside of shots and reports: signals,
-        wiring, calibrations, machine, templates, and the code that reports ran. A kind that
-        ends with ``*`` means all inputs of that kind whose names begin with the name.
+        (kind, name) → digest of everything that can change outside shots and reports: signals,
+        wiring, calibrations, machine, templates, and the code that reports ran. A kind that ends
+        with ``*`` stands for all inputs of the kind whose names begin with the name.
 
     Returns
     -------
     int
-        How many of these things have changed, came or went.
+        The number of fingerprints that changed, were added or were removed.
     """
     before = {(k, n): d for k, n, d in db.execute("SELECT kind, name, digest FROM world")}
     changed = [
@@ -104,7 +101,7 @@ def mark_changed(db: sqlite3.Connection, fingerprints: Mapping[tuple[str, str], 
             db.execute(MARK_DIRTY + "template = ?", (name,))
         elif kind.endswith("*"):
             begins = READERS.format("kind = ? AND name >= ? AND name < ?")
-            db.execute(MARK_DIRTY + begins, (kind[:-1], name, name + LAST))
+            db.execute(MARK_DIRTY + begins, (kind[:-1], name, name + MAX_CHARACTER))
         else:
             db.execute(MARK_DIRTY + READERS.format("kind = ? AND name = ?"), (kind, name))
     if changed:

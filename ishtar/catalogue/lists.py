@@ -1,27 +1,28 @@
-"""What lists of shots and reports ask of the catalogue: few queries, whatever the archive's size.
+"""Queries for lists of shots and reports, whose number does not grow with the archive.
 
-Each of them goes through an index, so that a list of the last shots costs the same among a hundred
-shots as among a hundred thousand.
+Each uses an index, so that a list of the last shots costs the same among a hundred shots as among
+a hundred thousand.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from ishtar.catalogue.names import Called
+from ishtar.catalogue.names import ResultName
 from ishtar.catalogue.rows import REPORT_COLUMNS, ReportRow, ScrapRow, report_of
+from ishtar.lineage.record import Input
 
 FAILED = "current AND state IN ('failed', 'timeout')"
-# as texts, shot 100000 would come before 99999
+# by length first: as text, shot 100000 would sort before 99999
 MIGRATION = f"""
     CREATE INDEX reports_failed ON reports(scope, length(subject), subject) WHERE {FAILED};
     CREATE INDEX reports_failed_of ON reports(template, length(subject), subject) WHERE {FAILED};
     CREATE INDEX reports_ranges ON reports(subject) WHERE current AND scope = 'range'
 """
-# the planner keeps to the order of the tables in a CROSS JOIN; it has no statistics to choose well
-REPORTS_OF = f"""
+# CROSS JOIN fixes the order of the tables: the planner has no statistics to choose it well
+REPORTS_OF_SUBJECTS = f"""
     SELECT {REPORT_COLUMNS} FROM json_each(?) AS s CROSS JOIN reports AS r ON r.subject = s.value
     WHERE current ORDER BY subject, template
 """
@@ -32,22 +33,22 @@ SCRAP_HISTORY = """
 """
 
 
-class Lists:
-    """The questions of lists, asked through `_all`."""
+class ListQueries:
+    """The queries, as a mixin for the catalogue, which runs them by `_all`."""
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        raise NotImplementedError  # the catalogue has the connection
+        raise NotImplementedError
 
     def has_reports(self) -> bool:
-        """Tell whether there is any report."""
+        """Return whether there is any report."""
         return bool(self._all("SELECT EXISTS(SELECT 1 FROM reports)")[0][0])
 
     def changed_by_others(self) -> int:
-        """Return a number that changes whenever another connection has written the catalogue."""
+        """Return a number that changes whenever another connection writes the catalogue."""
         return int(self._all("PRAGMA data_version")[0][0])
 
     def durations(self) -> dict[str, float]:
-        """Return how long reports lately took, by template, s."""
+        """Return the mean duration of recent reports by template, s."""
         rows = self._all(
             "SELECT template, AVG(duration_s) FROM (SELECT template, duration_s FROM reports "
             "WHERE state = 'ok' ORDER BY rowid DESC LIMIT 500) GROUP BY template"
@@ -55,7 +56,7 @@ class Lists:
         return dict(rows)
 
     def shots_by_day(self) -> dict[str, int]:
-        """Return the number of shots of each day, the days ascending."""
+        """Return the number of shots by day, days ascending."""
         query = "SELECT day, count(*) FROM shots WHERE day IS NOT NULL GROUP BY day ORDER BY day"
         return dict(self._all(query))
 
@@ -63,16 +64,18 @@ class Lists:
         """Return the shots without a date, ascending."""
         return [n for (n,) in self._all("SELECT shot FROM shots WHERE day IS NULL ORDER BY shot")]
 
-    def reports_of(self, subjects: Sequence[str]) -> list[ReportRow]:
+    def reports_of_subjects(self, subjects: Sequence[str]) -> list[ReportRow]:
         """Return the current reports of some subjects, by subject and template."""
-        return [report_of(row) for row in self._all(REPORTS_OF, [json.dumps(list(subjects))])]
+        return [
+            report_of(row) for row in self._all(REPORTS_OF_SUBJECTS, [json.dumps(list(subjects))])
+        ]
 
-    def called(self) -> dict[str, list[Called]]:
-        """Return what results are called, by template, where notebooks said it."""
-        found: dict[str, list[Called]] = {}
+    def result_names(self) -> dict[str, list[ResultName]]:
+        """Return the labels and symbols that notebooks gave to results, by template."""
+        found: dict[str, list[ResultName]] = {}
         query = "SELECT template, name, label, symbol FROM result_names ORDER BY template, name"
-        for template, *called in self._all(query):
-            found.setdefault(template, []).append(Called(*called))
+        for template, *row in self._all(query):
+            found.setdefault(template, []).append(ResultName(*row))
         return found
 
     def ranges(self) -> list[str]:
@@ -86,9 +89,9 @@ class Lists:
     def failed(
         self, limit: int, *, scope: str = "shot", template: str | None = None
     ) -> list[ReportRow]:
-        """Return the reports that failed or ran out of time, those of the newest shots first.
+        """Return at most ``limit`` failed or timed-out reports, newest shots first.
 
-        ``template``: only its own, of any scope.
+        Either of one scope, or of one template and any scope.
         """
         what, value = ("scope", scope) if template is None else ("template", template)
         rows = self._all(
@@ -99,7 +102,7 @@ class Lists:
         return [report_of(row) for row in rows]
 
     def failed_between(self, first: str, last: str) -> list[ReportRow]:
-        """Return the reports of shots that failed, of the subjects ``first … last``."""
+        """Return the failed reports of the shots ``first … last``, newest first."""
         rows = self._all(
             f"SELECT {REPORT_COLUMNS} FROM reports WHERE {FAILED} AND scope = 'shot' "
             "AND length(subject) BETWEEN ? AND ? AND subject BETWEEN ? AND ? "
@@ -109,14 +112,14 @@ class Lists:
         return [report_of(row) for row in rows]
 
     def scrap_history(self, template: str, name: str, first: str, last: str) -> list[ScrapRow]:
-        """Return one scrap of the subjects ``first … last``, ascending, where they have it."""
+        """Return one scrap of all subjects ``first … last`` that have it, ascending."""
         return [
             ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
             for s, t, n, v, g, u in self._all(SCRAP_HISTORY, [name, template, first, last])
         ]
 
     def readers(self, kind: str) -> dict[str, str]:
-        """Return the names of inputs of a kind, each with the folder of one report that read it."""
+        """Return the names of all inputs of a kind, each with the folder of one of its readers."""
         rows = self._all(
             "SELECT i.name, min(i.folder) FROM inputs i JOIN reports r ON r.folder = i.folder "
             "WHERE i.kind = ? AND r.current GROUP BY i.name",
@@ -144,3 +147,62 @@ class Lists:
             ScrapRow(subject=s, template=t, name=n, value=json.loads(v), sigma=g, unit=u)
             for s, t, n, v, g, u in rows
         ]
+
+    def dirty(
+        self, templates: Collection[str], subjects: Collection[str] | None = None
+    ) -> list[ReportRow]:
+        """Return the dirty current reports of some templates, of all subjects or of some."""
+        where, values = "template IN (SELECT value FROM json_each(?))", [list(templates)]
+        if subjects is not None:
+            where += " AND subject IN (SELECT value FROM json_each(?))"
+            values.append(list(subjects))
+        rows = self._all(
+            f"SELECT {REPORT_COLUMNS} FROM reports WHERE current AND doubted AND {where}",
+            [json.dumps(v) for v in values],
+        )
+        return [report_of(row) for row in rows]
+
+    def with_other_prose(
+        self, template: str, prose_digest: str, subjects: Collection[str] | None = None
+    ) -> list[ReportRow]:
+        """Return the current reports of a template that were made with other prose."""
+        where, values = "template = ? AND prose_digest != ?", [template, prose_digest]
+        if subjects is not None:
+            where += " AND subject IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(subjects)))
+        rows = self._all(f"SELECT {REPORT_COLUMNS} FROM reports WHERE current AND {where}", values)
+        return [report_of(row) for row in rows]
+
+    def without_report(self, template: str, subjects: Collection[str] | None = None) -> list[str]:
+        """Return the subjects (default: all shots) without a current report of a template."""
+        if subjects is None:
+            every = "SELECT printf('%05d', shot) AS subject FROM shots"
+            values: list[Any] = []
+        else:
+            every, values = (
+                "SELECT value AS subject FROM json_each(?)",
+                [json.dumps(list(subjects))],
+            )
+        query = (
+            f"SELECT subject FROM ({every}) AS s WHERE NOT EXISTS (SELECT 1 FROM reports r "
+            "WHERE r.current AND r.template = ? AND r.subject = s.subject) ORDER BY subject"
+        )
+        return [subject for (subject,) in self._all(query, [*values, template])]
+
+    def inputs(self, folders: Sequence[str] | None = None) -> dict[str, list[Input]]:
+        """Return the inputs of all current reports, or of the given ones, by folder."""
+        query = (
+            "SELECT i.folder, i.kind, i.name, i.subject, i.version, i.digest FROM inputs i "
+            "JOIN reports r ON r.folder = i.folder WHERE "
+        )
+        if folders is None:
+            rows = self._all(query + "r.current")
+        else:
+            rows = self._all(
+                query + "i.folder IN (SELECT value FROM json_each(?))", [json.dumps(list(folders))]
+            )
+        found: dict[str, list[Input]] = {}
+        for folder, kind, name, subject, version, digest in rows:
+            item = Input(kind=kind, name=name, subject=subject, version=version, digest=digest)
+            found.setdefault(folder, []).append(item)
+        return found

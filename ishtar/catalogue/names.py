@@ -1,7 +1,7 @@
-"""What the results of templates are called on pages: the label and symbol that were last glued.
+"""Labels and symbols of the results of templates, as they were last glued.
 
-A name belongs to the result of a template, not to each of its values, and nothing is computed from
-it: a receipt without one leaves what is known.
+They belong to the result of a template, not to each of its values, and nothing is computed from
+them: a receipt without them leaves the known ones.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ MIGRATION = """
 """
 
 
-class Called(NamedTuple):
-    """What a result is called: its name in code, in words, and as a symbol."""
+class ResultName(NamedTuple):
+    """A result's name in code, its label in words, and its symbol."""
 
     name: str
     label: str
     symbol: str
 
 
-def note_names(
-    db: sqlite3.Connection, template: str, started: str, called: Iterable[Called]
+def put_names(
+    db: sqlite3.Connection, template: str, started: str, names: Iterable[ResultName]
 ) -> None:
-    """Note what results are called, unless a newer report says it otherwise."""
+    """Store labels and symbols, unless a newer report has stored others."""
     db.executemany(
         "INSERT INTO result_names VALUES (?, ?, ?, ?, ?) ON CONFLICT (template, name) DO UPDATE "
         "SET label = excluded.label, symbol = excluded.symbol, started = excluded.started "
         "WHERE julianday(excluded.started) >= julianday(result_names.started)",
-        [(template, c.name, c.label, c.symbol, started) for c in called if c.label or c.symbol],
+        [(template, n.name, n.label, n.symbol, started) for n in names if n.label or n.symbol],
     )

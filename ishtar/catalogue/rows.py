@@ -25,7 +25,7 @@ class SourceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRow:
-    """One report as the catalogue knows it."""
+    """One report in the catalogue."""
 
     folder: str
     scope: str
@@ -62,6 +62,7 @@ REPORT_COLUMNS = (
 
 
 def report_of(row: tuple[Any, ...]) -> ReportRow:
+    """Return the record of a row of `REPORT_COLUMNS`."""
     names = REPORT_COLUMNS.split(", ")
     values = dict(zip(names, row, strict=True))
     values |= {

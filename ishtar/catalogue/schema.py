@@ -1,11 +1,11 @@
-"""The tables of the catalogue, as named steps that are each done once, in one transaction."""
+"""The tables of the catalogue, created by named migrations, each applied once in a transaction."""
 
 from __future__ import annotations
 
 import sqlite3
 
 from ishtar.catalogue import dirty_marks, lists, names
-from ishtar.query import index as known
+from ishtar.query import index as search_index
 
 MIGRATIONS: dict[str, str] = {
     "001 shots, reports, inputs, scraps": """
@@ -31,26 +31,26 @@ MIGRATIONS: dict[str, str] = {
             folder TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, sigma REAL,
             unit TEXT NOT NULL, PRIMARY KEY (folder, name));
     """,
-    "002 what is known of shots": known.MIGRATION,
+    "002 what is known of shots": search_index.MIGRATION,
     "003 what is in doubt": dirty_marks.MIGRATION,
     "004 what lists ask for": lists.MIGRATION,
     "005 what results are called": names.MIGRATION,
 }
-AFTERWARDS = {"002 what is known of shots": known.reindex}  # steps that move data
+DATA_STEPS = {"002 what is known of shots": search_index.reindex}  # steps that move data
 
 
-def steps_done(db: sqlite3.Connection) -> set[str]:
-    """Return the names of the steps that a catalogue has gone through."""
+def applied_steps(db: sqlite3.Connection) -> set[str]:
+    """Return the names of the migrations that were applied to a catalogue."""
     return {name for (name,) in db.execute("SELECT name FROM migrations")}
 
 
-def take_step(db: sqlite3.Connection, name: str) -> None:
-    """Take one step, inside the caller's transaction; nothing where it is taken already."""
-    if name in steps_done(db):  # asked inside: another process may be as fast
+def apply_step(db: sqlite3.Connection, name: str) -> None:
+    """Apply one migration inside the caller's transaction, unless it was applied before."""
+    if name in applied_steps(db):  # another process may have applied it before the transaction
         return
     for statement in MIGRATIONS[name].split(";"):
         if statement.strip():
             db.execute(statement)
-    if name in AFTERWARDS:
-        AFTERWARDS[name](db)
+    if name in DATA_STEPS:
+        DATA_STEPS[name](db)
     db.execute("INSERT INTO migrations VALUES (?)", (name,))

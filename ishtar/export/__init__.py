@@ -1,4 +1,4 @@
-"""Signals of a shot as files for other programs, and as data sets."""
+"""Export of signals to files for other programs, and to datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several signals of a shot as one data set, where they are on one time base."""
+"""Several signals of a shot with a common time base as one dataset."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def load_together(
     names: str | Sequence[str],
     t: tuple[float | None, float | None] | None = None,
 ) -> xarray.Dataset:
-    """Read signals of a shot that are on one time base.
+    """Read signals of a shot that share a time base.
 
     Parameters
     ----------
     shot : Shot
-        Whose signals.
+        The shot.
     names : str or sequence of str
         Signals or channels, with ``*`` and ``?``: ``["Lang_*", "IC_Pfwd"]``.
     t : (float, float), optional
@@ -35,17 +35,17 @@ def load_together(
     Returns
     -------
     xarray.Dataset
-        A variable (time,) float64 for each name, in its own unit; ``attrs["left_out"]`` says what
-        the patterns match that cannot be read at this shot, and why.
+        A variable (time,) float64 for each name, in its own unit; ``attrs["left_out"]`` maps the
+        matches of patterns that cannot be read at this shot to the reason.
 
     Raises
     ------
     TimeBaseError
-        They are not on one time base; those that are not are named, and those that have none.
+        The signals do not share a time base; the message names those that differ or have none.
     NoSuchSignal
-        A name, or a pattern that nothing matches.
+        A name is unknown, or a pattern matches nothing.
     MissingCalibration
-        A signal that is named has no calibration.
+        A signal that is given by name has no calibration.
     """
     import xarray as xr
 
@@ -58,16 +58,16 @@ def load_together(
     timeless = [s for s in signals if isinstance(s.samples.base, Counted | Along)]
     if apart and timeless:
         raise TimeBaseError(
-            f"{', '.join(map(_clock, signals))} do not go together: load "
-            f"{', '.join(s.name for s in timeless)} apart"
+            f"{', '.join(map(_clock, signals))} have no common time base: load "
+            f"{', '.join(s.name for s in timeless)} separately"
         )
     if apart:
         raise TimeBaseError(
-            f"{', '.join(map(_clock, apart))} are on other time bases than {_clock(first)}: load "
-            "them apart, or bring them onto one with ishtar.align.align([...], dt=...)"
+            f"{', '.join(map(_clock, apart))} have other time bases than {_clock(first)}: load "
+            "them separately, or resample them with ishtar.align.align([...], dt=...)"
             if len(apart) > 1
-            else f"{_clock(apart[0])} is on another time base than {_clock(first)}: load it apart, "
-            "or bring both onto one with ishtar.align.align([...], dt=...)"
+            else f"{_clock(apart[0])} has another time base than {_clock(first)}: load it "
+            "separately, or resample both with ishtar.align.align([...], dt=...)"
         )
     found = xr.Dataset({first.name: first.load()}, attrs={"shot": shot.number})
     for signal in others:

@@ -1,4 +1,4 @@
-"""What MATLAB and Octave ask of names, texts and HDF5 files (its format 7.3)."""
+"""Conventions of MATLAB and Octave for names, texts and HDF5 files (format 7.3)."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 
 import numpy as np
 
-from ishtar.store.h5_names import free_name
+from ishtar.store.h5_names import unique_name
 
-TAKEN = (  # what MATLAB keeps for itself, and we
+RESERVED = (  # MATLAB's keywords, and our own struct
     "break case catch classdef continue else elseif end for function global if otherwise parfor "
     "persistent return spmd switch try while ishtar"
 )
 
 
 def identifiers(names: Sequence[str]) -> list[str]:
-    """Return names that MATLAB takes, each once: ``DAQ/Lang I`` becomes ``DAQ_Lang_I``."""
+    """Return unique MATLAB identifiers for names: ``DAQ/Lang I`` becomes ``DAQ_Lang_I``."""
     found: list[str] = []
     taken: set[str] = set()
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", name)[:56]
-        if not plain[:1].isalpha() or plain in TAKEN.split():
+        if not plain[:1].isalpha() or plain in RESERVED.split():
             plain = f"x_{plain}"
-        found.append(free_name(plain, taken, "{}_{}"))
+        found.append(unique_name(plain, taken, "{}_{}"))
     return found
 
 
-def ascii_signs(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts with our own signs in ASCII: Octave cuts other texts of a .mat short."""
+def ascii_symbols(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with our own symbols in ASCII: Octave truncates other texts in a .mat."""
     signs = str.maketrans(
         {"…": "..", "—": "-", "−": "-", "·": "*", "→": "->", "±": "+-", "²": "^2", "³": "^3"}
     )
-    return {k: v.translate(signs) if isinstance(v, str) else v for k, v in facts.items()}
+    return {k: v.translate(signs) if isinstance(v, str) else v for k, v in metadata.items()}
 
 
 def struct(where: Any, name: str, content: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ def struct(where: Any, name: str, content: Mapping[str, Any]) -> None:
 
 
 def fields(group: Any, content: Mapping[str, Any], first: tuple[str, ...] = ()) -> None:
-    """Fill a group with numbers and texts as MATLAB keeps a struct's fields."""
+    """Write numbers and texts to a group in the form of a MATLAB struct's fields."""
     import h5py
 
     for name, value in content.items():
@@ -53,7 +53,7 @@ def fields(group: Any, content: Mapping[str, Any], first: tuple[str, ...] = ()) 
             set_class(
                 group.create_dataset(name, data=letters), "char", MATLAB_int_decode=np.int32(2)
             )
-        else:  # an empty array is its size, and a mark
+        else:  # an empty array is stored as its size with a mark
             none = np.zeros(2, np.uint64)
             set_class(group.create_dataset(name, data=none), "char", MATLAB_empty=np.uint8(1))
     set_class(group, "struct")
@@ -64,7 +64,7 @@ def fields(group: Any, content: Mapping[str, Any], first: tuple[str, ...] = ()) 
 
 
 def set_class(item: Any, name: str, **attributes: Any) -> None:
-    """Say of what class MATLAB takes an item to be."""
+    """Set the MATLAB class of an item."""
     item.attrs["MATLAB_class"] = np.bytes_(name)
     for key, value in attributes.items():
         item.attrs[key] = value

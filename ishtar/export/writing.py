@@ -1,17 +1,17 @@
-"""Signals of a shot as a file for another program, with units and where they come from.
+"""Export signals of a shot to a file for another program, with units and provenance.
 
 ``.mat``      a struct for each signal (``value``, ``time``, ``t0``, ``dt``, ``unit`` …); MATLAB's
               format 5, above 256 MB its format 7.3, which is HDF5
-``.h5``       a data set for each signal, compressed by gzip, unit and origin as attributes
-``.csv``      a table with the units in its head; a file for each time base
+``.h5``       a dataset for each signal, compressed with gzip, with unit and origin as attributes
+``.csv``      a table with the units in its header; one file for each time base
 ``.parquet``  the same as columns, with metadata
 
-Where samples do not lie in time there is no time in the file: ``sample`` (their numbers) or
-``frequency`` stands in its place, ``x0`` and ``dx`` in that of ``t0`` and ``dt``.
+If the axis is not time, the file has ``sample`` (numbers) or ``frequency`` instead of ``time``, and
+``x0`` and ``dx`` instead of ``t0`` and ``dt``.
 
-Signals on different time bases are never brought onto one here (`ishtar.align` does that when
-asked). ``.mat`` and ``.h5`` hold each with its own times; a table has one column of times, so that
-two time bases make two files, ``x.1.csv`` and ``x.2.csv``.
+Signals with different time bases are never resampled here (`ishtar.align` does that). ``.mat`` and
+``.h5`` store each with its own times; a table has one column of times, so that two time bases make
+two files, ``x.1.csv`` and ``x.2.csv``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["ExportError", "Exported", "choose", "export"]
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What was written: files, the signals in each, and what was left out and why."""
+    """The result of an export: files, the signals in each, and those left out with the reason."""
 
     paths: tuple[Path, ...]
     signals: tuple[tuple[str, ...], ...]
@@ -61,48 +61,48 @@ def export(
     t: tuple[float | None, float | None] | None = None,
     n: int | None = None,
 ) -> Exported:
-    """Write signals of a shot to a file; the ending of its name says how.
+    """Write signals of a shot to a file; its suffix selects the format.
 
     Parameters
     ----------
     shot : Shot
-        Whose signals.
+        The shot.
     path : path
-        ``x.mat``, ``x.csv``, ``x.parquet`` or ``x.h5``; a file of that name is replaced, whole.
+        ``x.mat``, ``x.csv``, ``x.parquet`` or ``x.h5``; an existing file is replaced atomically.
     names : sequence of str
         Signals, or channels of the raw files (``"PXI M6251/Lang_I"``), with ``*`` and ``?``.
     t : (float, float), optional
         Window in s on the shot's clock, half-open; None for an open end.
     n : int, optional
-        At most so many values a signal: each is the mean of as many neighbouring samples as it
-        takes, at the mean of their times. What is left at the end is dropped.
+        Maximum number of values for each signal: each value is the mean of equally many
+        neighbouring samples, at the mean of their times. Remaining samples are dropped.
 
     Returns
     -------
     Exported
-        The files, and what the wildcards matched that cannot be read at this shot.
+        The files, and the matches of wildcards that cannot be read at this shot.
 
     Raises
     ------
     NoSuchSignal
-        A name, or a pattern that nothing matches.
+        A name is unknown, or a pattern matches nothing.
     ExportError
-        An ending that is not known, a window without samples.
+        The suffix is unknown, the window has no samples, or the file cannot be written.
     """
     path = Path(path)
     form = FORMATS.get(path.suffix.lower())
     if form is None:
-        raise ExportError(f"{path.name!r} does not say how to write: end it {' or '.join(FORMATS)}")
+        raise ExportError(f"{path.name!r} has no known suffix: end it with {' or '.join(FORMATS)}")
     if n is not None and (isinstance(n, bool) or not isinstance(n, int | np.integer)):
-        raise ExportError(f"n = {n!r} is no number of values: give a whole number, 10_000")
+        raise ExportError(f"n = {n!r} is not a number of values: give a whole number, 10_000")
     if n is not None and n < 1:
-        raise ExportError(f"n = {n} values are none: give one at least")
+        raise ExportError(f"n = {n} is less than one value: give at least 1")
     signals, left_out = choose(shot, names)
     series = []
     windowed = bounds(t) != (None, None)
     for signal in signals:
-        if windowed and (lack := signal.lack_of_time):  # no window of time is one of its samples
-            left_out[signal.name] = lack
+        if windowed and (reason := signal.lack_of_time):  # a window in time cannot select samples
+            left_out[signal.name] = reason
             continue
         if (one := _series(signal, t, n)).n:
             series.append(one)
@@ -129,20 +129,31 @@ def export(
 
 
 def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[str, str]]:
-    """Return the signals and channels that names and patterns mean, each once, in their order.
-
-    Those that a pattern matches and that cannot be read are returned beside, with the reason; a
-    plain name that cannot be read is an error.
+    """Return the signals and channels that match names and patterns, each once, in order.
 
     Parameters
     ----------
     shot : Shot
         The shot.
     names : sequence of str
-        Names and patterns.
+        Signals or channels, with ``*`` and ``?``.
+
+    Returns
+    -------
+    signals : list of Signal
+        Those that can be read.
+    left_out : dict
+        Matches of patterns that cannot be read → the reason.
+
+    Raises
+    ------
+    NoSuchSignal
+        A name is unknown or cannot be read, or a pattern matches nothing.
+    ExportError
+        ``names`` is not a list of names.
     """
     if isinstance(names, str) or not names:
-        raise ExportError("nothing is named: give a list of names, e.g. ['Lang_*']")
+        raise ExportError("no signals are given: give a list of names, e.g. ['Lang_*']")
     readable, missing = shot.signals(), shot.missing()
     channels: list[str] = []
     channel: Callable[[str], AnySignal] = shot.__getitem__
@@ -152,7 +163,9 @@ def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[s
     left_out: dict[str, str] = {}
     for name in names:
         if not isinstance(name, str):
-            raise ExportError(f"{name!r} is no name of a signal: give texts, ['Lang_*', 'IC_Pfwd']")
+            raise ExportError(
+                f"{name!r} is not the name of a signal: give texts, ['Lang_*', 'IC_Pfwd']"
+            )
         if name in channels and name not in readable:
             found.setdefault(name, channel(name))
         elif not set(name) & set("*?[") or name in readable:
@@ -164,7 +177,7 @@ def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[s
                 bare = name.strip("*?")
                 hint = did_you_mean(bare, known) or f"; there are {', '.join(known)}"
                 raise NoSuchSignal(
-                    f"nothing at shot {shot.number} is called {name!r}{hint}",
+                    f"shot {shot.number} has nothing that matches {name!r}{hint}",
                     name=name,
                     nearest=nearest(bare, known),
                 )
@@ -220,12 +233,12 @@ def _provenance(
         "attributes": dict(shot.attributes),
         "window_s": None if t is None else list(t),
         "left_out": dict(left_out),
-        "signals": {s.name: _told(s.story) for group in groups for s in group},
+        "signals": {s.name: _as_dict(s.story) for group in groups for s in group},
     }
 
 
-def _told(story: Story) -> dict[str, Any]:
-    parts = [_told(part) for part in story.parts]
+def _as_dict(story: Story) -> dict[str, Any]:
+    parts = [_as_dict(part) for part in story.parts]
     facts = {k: v for k, v in asdict(story).items() if v not in ("", ()) and k != "parts"}
     return facts | ({"parts": parts} if parts else {})
 

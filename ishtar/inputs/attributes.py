@@ -1,4 +1,4 @@
-"""What is known of a shot as a whole: gas, date, program …"""
+"""Attributes of a shot: gas, date, program …"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ishtar.lineage.record import record
 
 
 class Attributes(Mapping[str, Any]):
-    """Attributes of a shot by name; reading one is recorded, and that it is not there as well."""
+    """Attributes of a shot by name; each access is recorded, also to a missing one."""
 
     def __init__(self, values: Mapping[str, Any], shot: int) -> None:
         self._values = values
@@ -20,7 +20,7 @@ class Attributes(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         record(identity.attribute_input(name, self._values.get(name), self._shot))
         if name not in self._values:
-            known = ", ".join(self._values) or "none at all"
+            known = ", ".join(self._values) or "none"
             raise NotFoundError(
                 f"no source of shot {self._shot} states {name!r}"
                 f"{did_you_mean(name, self._values) or f'; they state {known}'}",
@@ -36,7 +36,7 @@ class Attributes(Mapping[str, Any]):
         return len(self._values)
 
     def plain(self) -> dict[str, Any]:
-        """Return all of them without recording that they were read."""
+        """Return all attributes without recording an access."""
         return dict(self._values)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """The identity of everything that a report can read: one function for each kind of input.
 
-The same functions serve the recording (while a report runs) and the comparison (when it is asked
-whether the report still holds), so that the two cannot differ.
+The same functions serve recording (while a report runs) and comparison (when a plan checks whether
+the report is up to date), so that the two cannot differ.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ishtar.calibration.spans import valid_at
 from ishtar.lineage.record import ABSENT, Input, digest, subject_of
 from ishtar.store import Channel
 
-# Not one component but what many say together: these begin the name of such an input.
+# Prefixes of the names of inputs that stand for many components together
 ALL, OF_KIND, PART_OF, SINCE = "all components", "all of kind ", "all parts of ", "changes since "
 ALL_SIGNALS, ALL_CHANNELS = "all signals", "all channels"  # the lists of their names
-ALL_SCRAPS = ".*"  # ends the name of the list of a template's scraps
+ALL_SCRAPS = ".*"  # suffix of the name of the list of a template's scraps
 
 
 class ScrapLike(Protocol):
-    """A result of a report, as the catalogue gives it."""
+    """A result of a report, as the catalogue returns it."""
 
     @property
     def template(self) -> str: ...
@@ -37,14 +37,17 @@ class ScrapLike(Protocol):
 
 
 def wiring_at(declarations: Declarations, signal: str, shot: int) -> Wiring | None:
-    """Return how a signal is wired at a shot."""
+    """Return the wiring of a signal at a shot, None if it is not wired."""
     return valid_at(declarations.wiring.get(signal, ()), shot)
 
 
 def calibration_at(
     declarations: Declarations, device: str, port: str, shot: int
 ) -> Calibration | None:
-    """Return the calibration of a device's port at a shot; its port is empty where it has none."""
+    """Return the calibration of a device's port at a shot, None if there is none.
+
+    ``port`` is ``""`` for a device without ports.
+    """
     if device not in declarations.devices:
         return None
     rows = declarations.devices[device].calibrations
@@ -52,32 +55,32 @@ def calibration_at(
 
 
 def component_at(declarations: Declarations, name: str, shot: int) -> ComponentDeclaration | None:
-    """Return a component of the machine at a shot."""
+    """Return the declaration of a component at a shot, None if there is none."""
     return valid_at(declarations.components.get(name, ()), shot)
 
 
-def _known(declarations: Declarations, item: Input) -> Input:
-    """Return a fact of declarations; of those of a commit, one that no later change touches."""
+def _of_revision(declarations: Declarations, item: Input) -> Input:
+    """Return an input; one from the declarations of a commit as ``pinned``, which never changes."""
     if not declarations.revision:
         return item
     return replace(item, kind="pinned", name=f"{item.kind} {item.name} of {declarations.revision}")
 
 
 def signal_input(declarations: Declarations, name: str) -> Input:
-    """Identity of a signal's declaration, or of the list of all that are declared."""
+    """Return the identity of a signal's declaration, or of the list of all declared signals."""
     if name == ALL_SIGNALS:
         names = sorted(declarations.signals)
         listed = Input(
             kind="signal", name=name, version=f"{len(names)} signals", digest=digest(names)
         )
-        return _known(declarations, listed)
+        return _of_revision(declarations, listed)
     declared = declarations.signals.get(name)
     found = Input(kind="signal", name=name, digest=declared.digest if declared else ABSENT)
-    return _known(declarations, found)
+    return _of_revision(declarations, found)
 
 
 def wiring_input(declarations: Declarations, signal: str, shot: int) -> Input:
-    """Identity of a signal's wiring at a shot."""
+    """Return the identity of a signal's wiring at a shot."""
     row = wiring_at(declarations, signal, shot)
     found = Input(
         kind="wiring",
@@ -86,11 +89,11 @@ def wiring_input(declarations: Declarations, signal: str, shot: int) -> Input:
         version=f"{row.channel} via {row.device}" if row else "not wired",
         digest=row.digest if row else ABSENT,
     )
-    return _known(declarations, found)
+    return _of_revision(declarations, found)
 
 
 def calibration_input(declarations: Declarations, name: str, shot: int) -> Input:
-    """Identity of a calibration at a shot; ``name`` is ``device`` or ``device.port``."""
+    """Return the identity of a calibration at a shot; ``name`` is ``device`` or ``device.port``."""
     device, _, port = name.partition(".")
     row = calibration_at(declarations, device, port, shot)
     found = Input(
@@ -100,11 +103,14 @@ def calibration_input(declarations: Declarations, name: str, shot: int) -> Input
         version=f"v{row.version}" if row else "none",
         digest=row.digest if row else ABSENT,
     )
-    return _known(declarations, found)
+    return _of_revision(declarations, found)
 
 
 def components_listed(declarations: Declarations, which: str, shot: int) -> list[str]:
-    """Return the names of components at a shot: `ALL`, ``OF_KIND + kind``, ``PART_OF + name``."""
+    """Return the names of components at a shot.
+
+    ``which`` is `ALL`, ``OF_KIND + kind`` or ``PART_OF + name``.
+    """
     found = []
     for name in sorted(declarations.components):
         row = component_at(declarations, name, shot)
@@ -114,17 +120,17 @@ def components_listed(declarations: Declarations, which: str, shot: int) -> list
 
 
 def component_input(declarations: Declarations, name: str, shot: int) -> Input:
-    """Identity of a component of the machine at a shot, of a list of them, or of what changed."""
+    """Return the identity of a component at a shot, of a list of them, or of their changes."""
     if name == ALL or name.startswith((OF_KIND, PART_OF)):
-        there = components_listed(declarations, name, shot)
-        return _machine_input(declarations, name, shot, f"{len(there)} components", there)
+        names = components_listed(declarations, name, shot)
+        return _machine_input(declarations, name, shot, f"{len(names)} components", names)
     if name.startswith(SINCE):
         from ishtar.calibration.changes import changes
 
         since = int(name.removeprefix(SINCE))
         rows = changes(declarations, since, declarations, shot)
-        said = [[row.kind, row.name, row.before, row.after] for row in rows]
-        return _machine_input(declarations, name, shot, f"{len(said)} changes", said)
+        content = [[row.kind, row.name, row.before, row.after] for row in rows]
+        return _machine_input(declarations, name, shot, f"{len(content)} changes", content)
     row = component_at(declarations, name, shot)
     found = Input(
         kind="machine",
@@ -133,20 +139,20 @@ def component_input(declarations: Declarations, name: str, shot: int) -> Input:
         version=row.kind if row else "absent",
         digest=row.digest if row else ABSENT,
     )
-    return _known(declarations, found)
+    return _of_revision(declarations, found)
 
 
 def _machine_input(
-    declarations: Declarations, name: str, shot: int, version: str, said: object
+    declarations: Declarations, name: str, shot: int, version: str, content: object
 ) -> Input:
     found = Input(
         kind="machine",
         name=name,
         subject=subject_of(shot),
         version=version,
-        digest=digest(said),
+        digest=digest(content),
     )
-    return _known(declarations, found)
+    return _of_revision(declarations, found)
 
 
 def everything_at(declarations: Declarations, shot: int) -> Iterator[Input]:
@@ -162,7 +168,7 @@ def everything_at(declarations: Declarations, shot: int) -> Iterator[Input]:
 
 
 def channel_input(channel: Channel | None, path: str, shot: int) -> Input:
-    """Identity of a channel's samples with their time base and scale."""
+    """Return the identity of a channel's samples with their time base and scale."""
     return Input(
         kind="channel",
         name=path,
@@ -173,7 +179,10 @@ def channel_input(channel: Channel | None, path: str, shot: int) -> Input:
 
 
 def sources_input(stored: Iterable[tuple[str, str]], shot: int) -> Input:
-    """Identity of the list of a shot's stored files; each is its name and its source's SHA-256."""
+    """Return the identity of the list of a shot's stored files.
+
+    ``stored`` has (name, SHA-256 of the source) of each.
+    """
     found = sorted(stored)
     return Input(
         kind="sources",
@@ -185,7 +194,7 @@ def sources_input(stored: Iterable[tuple[str, str]], shot: int) -> Input:
 
 
 def channels_input(paths: Iterable[str], shot: int) -> Input:
-    """Identity of the list of a shot's channels; their samples are facts of their own."""
+    """Return the identity of the list of a shot's channels, without their samples."""
     names = sorted(paths)
     return Input(
         kind="channel",
@@ -197,7 +206,7 @@ def channels_input(paths: Iterable[str], shot: int) -> Input:
 
 
 def attribute_input(name: str, value: object, shot: int) -> Input:
-    """Identity of a shot's attribute (gas, date …); None where it has no such attribute."""
+    """Return the identity of a shot's attribute (gas, date …); ``value`` is None if it has none."""
     return Input(
         kind="attribute",
         name=name,
@@ -208,7 +217,7 @@ def attribute_input(name: str, value: object, shot: int) -> Input:
 
 
 def scrap_input(row: ScrapLike | None, name: str, subject: str) -> Input:
-    """Identity of a scrap; ``name`` may carry its template, ``langmuir.Te``."""
+    """Return the identity of a scrap; ``name`` may include its template, ``langmuir.Te``."""
     value = None if row is None else [row.value, row.sigma, row.unit]
     return Input(
         kind="scraps",
@@ -220,7 +229,7 @@ def scrap_input(row: ScrapLike | None, name: str, subject: str) -> Input:
 
 
 def scraps_input(rows: Iterable[ScrapLike], template: str, subject: str) -> Input:
-    """Identity of the list of a template's scraps, by name; their values are facts of their own."""
+    """Return the identity of the list of a template's scraps, without their values."""
     names = sorted(row.name for row in rows if row.template == template)
     return Input(
         kind="scraps",
@@ -232,7 +241,7 @@ def scraps_input(rows: Iterable[ScrapLike], template: str, subject: str) -> Inpu
 
 
 def shots_input(numbers: Sequence[int], subject: str) -> Input:
-    """Identity of the list of shots of a day, a range or a query."""
+    """Return the identity of the list of shots of a day, a range or a query."""
     return Input(
         kind="shots",
         name="shots",
@@ -243,7 +252,7 @@ def shots_input(numbers: Sequence[int], subject: str) -> Input:
 
 
 def _short(value: object) -> str:
-    """Return a value as it is named in a reason."""
+    """Return a value as text for a reason, abbreviated if it is long."""
     if value is None:
         return "absent"
     text = f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())

@@ -1,9 +1,8 @@
-"""The kinds of things that a report can read, each told once: here.
+"""All kinds of inputs that a report can read.
 
-A kind says how its present identity is worked out, what a reason for staleness calls it, and what
-makes the reports that read it worth a look. What is recorded comes from the functions of
-`ishtar.inputs.identity`, which serve here, too. A kind that is not here is never compared, so a
-test holds that every kind that the library records is.
+A kind defines how its current identity is computed, how a reason for staleness describes it, and
+which changes make its readers dirty. Identities come from `ishtar.inputs.identity`, as those that
+are recorded. An unknown kind is never compared; a test ensures that every recorded kind is here.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ DirtiedBy = Literal["shot", "scraps", "shots", "fingerprints", "nothing"]
 shots, declarations and code (compared at each plan by their fingerprints), or nothing."""
 
 
-class Now(Protocol):
-    """Where the present is asked for."""
+class CurrentState(Protocol):
+    """Access to the current state of everything that a report can read."""
 
     @property
     def declarations(self) -> Declarations:
-        """What is declared."""
+        """The current declarations."""
 
     def attributes(self, shot: int) -> Mapping[str, Any]:
         """Attributes of a shot."""
 
     def channels(self, shot: int) -> Mapping[str, tuple[str, str]]:
-        """File and digest of a shot's channels, by path."""
+        """(file, digest) of a shot's channels, by path."""
 
     def sources(self, shot: int) -> Iterable[tuple[str, str]]:
-        """Name and SHA-256 of a shot's stored files."""
+        """(name, SHA-256 of the source) of a shot's stored files."""
 
     def scraps(self, subject: str, name: str | None = None) -> Sequence[identity.ScrapLike]:
         """Scraps of the current reports of a subject."""
@@ -45,7 +44,7 @@ class Now(Protocol):
         """Shots of a day, a range or a query."""
 
     def code(self, name: str, folder: str) -> Input:
-        """What ran of the library under a name, for the report of a folder."""
+        """The library's code under a name that ran for the report in a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,21 +53,21 @@ class Kind:
 
     Attributes
     ----------
-    present : callable
-        The input as it is now, from where to ask, the input as it was, and the folder of a report
-        that read it.
+    current : callable
+        Returns the current input, given the current state, the recorded input, and the folder of a
+        report that read it.
     dirtied_by : str
-        What makes the reports that read it dirty.
-    called : callable
-        What a reason calls it.
+        Which changes make the reports that read it dirty.
+    description : callable
+        Returns its name in a reason.
     """
 
-    present: Callable[[Now, Input, str], Input]
+    current: Callable[[CurrentState, Input, str], Input]
     dirtied_by: DirtiedBy
-    called: Callable[[Input], str] = lambda item: f"{item.kind} {item.name}"
+    description: Callable[[Input], str] = lambda item: f"{item.kind} {item.name}"
 
 
-def _channel(now: Now, item: Input, _: str) -> Input:
+def _channel(now: CurrentState, item: Input, _: str) -> Input:
     shot = int(item.subject)
     channels = now.channels(shot)
     if item.name == identity.ALL_CHANNELS:
@@ -77,7 +76,7 @@ def _channel(now: Now, item: Input, _: str) -> Input:
     return Input(kind="channel", name=item.name, subject=item.subject, version=file, digest=digest)
 
 
-def _scraps(now: Now, item: Input, _: str) -> Input:
+def _scraps(now: CurrentState, item: Input, _: str) -> Input:
     if item.name.endswith(identity.ALL_SCRAPS):
         template = item.name.removesuffix(identity.ALL_SCRAPS)
         return identity.scraps_input(now.scraps(item.subject), template, item.subject)
@@ -87,89 +86,89 @@ def _scraps(now: Now, item: Input, _: str) -> Input:
     return identity.scrap_input(row, item.name, item.subject)
 
 
-def _shots(now: Now, item: Input, _: str) -> Input:
+def _shots(now: CurrentState, item: Input, _: str) -> Input:
     try:
         return identity.shots_input(now.numbers(item.subject), item.subject)
-    except QueryError:  # it names what no shot has any more
+    except QueryError:  # the query names something that no shot has any more
         return Input(kind="shots", name="shots", subject=item.subject, digest=ABSENT)
 
 
-def _of(subject: str) -> str:
+def _subject_text(subject: str) -> str:
     return f"shot {int(subject)}" if subject.isdigit() else subject
 
 
-def _scraps_called(item: Input) -> str:
+def _scraps_description(item: Input) -> str:
     if item.name.endswith(identity.ALL_SCRAPS):
         template = item.name.removesuffix(identity.ALL_SCRAPS)
-        return f"the list of scraps of {template} of {_of(item.subject)}"
-    return f"scrap {item.name} of {_of(item.subject)}"
+        return f"the list of scraps of {template} of {_subject_text(item.subject)}"
+    return f"scrap {item.name} of {_subject_text(item.subject)}"
 
 
-def _shots_called(item: Input) -> str:
+def _shots_description(item: Input) -> str:
     of = "" if item.subject.startswith(WHERE) else "of "
     return f"shots {of}{item.subject or 'the testbed'}"
 
 
 KINDS: Mapping[str, Kind] = {
     "signal": Kind(
-        present=lambda now, item, _: identity.signal_input(now.declarations, item.name),
+        current=lambda now, item, _: identity.signal_input(now.declarations, item.name),
         dirtied_by="fingerprints",
     ),
     "wiring": Kind(
-        present=lambda now, item, _: identity.wiring_input(
+        current=lambda now, item, _: identity.wiring_input(
             now.declarations, item.name, int(item.subject)
         ),
         dirtied_by="fingerprints",
     ),
     "calibration": Kind(
-        present=lambda now, item, _: identity.calibration_input(
+        current=lambda now, item, _: identity.calibration_input(
             now.declarations, item.name, int(item.subject)
         ),
         dirtied_by="fingerprints",
     ),
     "machine": Kind(
-        present=lambda now, item, _: identity.component_input(
+        current=lambda now, item, _: identity.component_input(
             now.declarations, item.name, int(item.subject)
         ),
         dirtied_by="fingerprints",
     ),
     "code": Kind(
-        present=lambda now, item, folder: now.code(item.name, folder),
+        current=lambda now, item, folder: now.code(item.name, folder),
         dirtied_by="fingerprints",
     ),
-    "channel": Kind(present=_channel, dirtied_by="shot"),
+    "channel": Kind(current=_channel, dirtied_by="shot"),
     "attribute": Kind(
-        present=lambda now, item, _: identity.attribute_input(
+        current=lambda now, item, _: identity.attribute_input(
             item.name, now.attributes(int(item.subject)).get(item.name), int(item.subject)
         ),
         dirtied_by="shot",
-        called=lambda item: f"attribute {item.name} of {_of(item.subject)}",
+        description=lambda item: f"attribute {item.name} of {_subject_text(item.subject)}",
     ),
     "sources": Kind(
-        present=lambda now, item, _: identity.sources_input(
+        current=lambda now, item, _: identity.sources_input(
             now.sources(int(item.subject)), int(item.subject)
         ),
         dirtied_by="shot",
-        called=lambda item: f"the list of files of {_of(item.subject)}",
+        description=lambda item: f"the list of files of {_subject_text(item.subject)}",
     ),
-    "scraps": Kind(present=_scraps, dirtied_by="scraps", called=_scraps_called),
-    "shots": Kind(present=_shots, dirtied_by="shots", called=_shots_called),
-    # of a commit of the calibrations: it cannot change
-    "pinned": Kind(present=lambda now, item, _: item, dirtied_by="nothing"),
+    "scraps": Kind(current=_scraps, dirtied_by="scraps", description=_scraps_description),
+    "shots": Kind(current=_shots, dirtied_by="shots", description=_shots_description),
+    # from a commit of the calibrations, which cannot change
+    "pinned": Kind(current=lambda now, item, _: item, dirtied_by="nothing"),
 }
 
 
-def dirtied_by(*whom: DirtiedBy) -> tuple[str, ...]:
-    """Return the kinds whose readers a change makes dirty."""
-    return tuple(name for name, kind in KINDS.items() if kind.dirtied_by in whom)
+def dirtied_by(*causes: DirtiedBy) -> tuple[str, ...]:
+    """Return the kinds whose readers become dirty by these changes."""
+    return tuple(name for name, kind in KINDS.items() if kind.dirtied_by in causes)
 
 
-def reason(then: Input, now: Input) -> str:
-    """Return why an input that changed makes a report stale, by its name."""
-    kind = KINDS.get(then.kind)
-    what = kind.called(then) if kind else f"{then.kind} {then.name}"
-    was, is_now = then.version or "?", now.version or "?"
-    if then.digest == ABSENT:
+def reason(recorded: Input, now: Input) -> str:
+    """Return the reason for staleness from an input that changed."""
+    kind = KINDS.get(recorded.kind)
+    what = kind.description(recorded) if kind else f"{recorded.kind} {recorded.name}"
+    was, is_now = recorded.version or "?", now.version or "?"
+    if recorded.digest == ABSENT:
         return f"stale: {what} arrived"
     if now.digest == ABSENT:
         return f"stale: {what} is gone"

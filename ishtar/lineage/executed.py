@@ -1,16 +1,14 @@
-"""Which functions of the library run while a report is made, recorded as its inputs are.
+"""Record which functions of the library run while a report is made.
 
-A report depends on the library's code, but only on what of it really ran; how the notebook came to
-it (``%run``, ``importlib``, ``getattr``, ``eval``) plays no part. So where a report is made, the
-modules of the library are compiled with a mark at the beginning of every function. The first call
-of a function is written down (an `ishtar.lineage.record.Input` of kind ``ran``); a later one costs
-the look at a flag.
+A report depends only on the library's code that really ran, no matter how the notebook reached it
+(``%run``, ``importlib``, ``getattr``, ``eval``). So in the process of a report, the modules of the
+library are compiled with a mark at the beginning of every function. The first call of a function is
+recorded (an `ishtar.lineage.record.Input` of kind ``ran``); a later call only tests a flag.
 
-A *unit* is what is named by it: a function of a module (``ishtar.units:factor``) or a method
-(``ishtar.signals.signal:Signal.load``) with all functions inside of it. What runs while a module is
-imported is written down as that module's own, since it counts where that module does. What is taken
-from a module and has no mark (a constant, a class, a function behind a cache) is written down by
-its name, ``ishtar.gases:.MASSES``, whoever takes it in whichever way.
+A *unit* is a function of a module (``ishtar.units:factor``) or a method
+(``ishtar.signals.signal:Signal.load``) with all functions nested in it. What runs while a module is
+imported is recorded as part of that module. An attribute of a module that has no mark (a constant,
+a class, a cached function) is recorded by name when it is accessed, ``ishtar.gases:.MASSES``.
 """
 
 from __future__ import annotations
@@ -33,18 +31,18 @@ from typing import Any
 from ishtar.lineage.record import RAN, VARIABLE, Input, line_of
 
 PACKAGE = __name__.partition(".")[0]
-MARKS, FIRST = "__ishtar_marks__", "__ishtar_first__"  # in the namespace of each module
-FORKS = "ISHTAR_FORKS_REPORTS"  # is in the environment of the server of kernels
-BODY = ""  # the unit of what is in no function
-TAKEN = "."  # begins the name of what was taken from a module, not called
+MARKS, FIRST_CALL = "__ishtar_marks__", "__ishtar_first__"  # in the namespace of each module
+FORKS = "ISHTAR_FORKS_REPORTS"  # set in the environment of the kernel server
+BODY = ""  # the unit of module-level code
+ACCESS = "."  # prefix of the name of a module's attribute that was accessed, not called
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_TOLD_BY_MARKS = (FunctionType, ModuleType)
+_MARKED_TYPES = (FunctionType, ModuleType)
 
 
 def units(body: Sequence[ast.stmt], owner: str = "") -> Iterator[tuple[str, Function]]:
-    """Yield the functions and methods of a module's or class's body, each with its name.
+    """Yield (name, node) of each function and method in the body of a module or class.
 
-    One that is defined twice (a property's setter, two versions for two systems) comes twice.
+    One that is defined twice (a property's setter, versions for two systems) is yielded twice.
     """
     for statement in body:
         match statement:
@@ -60,13 +58,13 @@ def units(body: Sequence[ast.stmt], owner: str = "") -> Iterator[tuple[str, Func
 
 
 class _Marker(ast.NodeTransformer):
-    """Puts a mark at the beginning of a function and of all functions inside of it."""
+    """Inserts a mark at the beginning of a function and of all functions nested in it."""
 
     def __init__(self, number: int) -> None:
         self._number = number
 
     def _mark(self, at: ast.AST) -> ast.expr:
-        text = f"{MARKS}[{self._number}] and {FIRST}({self._number})"
+        text = f"{MARKS}[{self._number}] and {FIRST_CALL}({self._number})"
         mark = ast.parse(text, mode="eval").body
         for node in ast.walk(mark):
             ast.copy_location(node, at)
@@ -95,14 +93,14 @@ class _Marker(ast.NodeTransformer):
 
 
 class _BodyMarker(_Marker):
-    """Puts marks into the lambdas of a module's body: tables of them, fields and properties."""
+    """Inserts marks into the lambdas of a module's body: in tables, fields and properties."""
 
     def _function(self, node: Function) -> Function:
-        return node  # a unit of its own
+        return node  # a separate unit
 
 
 def marked(tree: ast.Module) -> list[str]:
-    """Put marks into a module; return the names of its units in the order of their numbers."""
+    """Insert marks into a module; return the names of its units in the order of their numbers."""
     names: list[str] = [BODY]
     _BodyMarker(0).visit(tree)
     for name, node in units(tree.body):
@@ -113,23 +111,23 @@ def marked(tree: ast.Module) -> list[str]:
 
 
 class Executed:
-    """What has run so far in this process, and where to write it down."""
+    """The units that have run in this process, and their record on disk."""
 
     def __init__(self) -> None:
         self.ran: dict[Input, None] = {}
-        self._taken: set[str] = set()
+        self._accessed: set[str] = set()
         self._importing = threading.local()
 
     def imports(self) -> list[str]:
-        """Return the modules that this thread is importing, the innermost last."""
+        """Return the modules that this thread is importing, innermost last."""
         if not hasattr(self._importing, "names"):
             self._importing.names = []
         names: list[str] = self._importing.names
         return names
 
     @contextlib.contextmanager
-    def on_behalf_of(self, module: str) -> Iterator[None]:
-        """Write down what runs in this block as that module's own: it counts where that does."""
+    def attributed_to(self, module: str) -> Iterator[None]:
+        """Record what runs in the block as part of a module, as during its import."""
         importing = self.imports()
         importing.append(module)
         try:
@@ -138,41 +136,42 @@ class Executed:
             importing.pop()
 
     def note(self, unit: str) -> bool:
-        """Take a unit that runs; tell whether it has not to be told again."""
+        """Record a unit that runs; return whether its mark can be switched off."""
         importing = self.imports()
         item = Input(kind=RAN, name=unit, subject=importing[-1] if importing else "")
         if item not in self.ran:
-            self._write([item])  # first: what could not be written is told at the next call
+            self._write([item])  # first: if writing fails, the next call tries again
             self.ran[item] = None
         return not importing
 
-    def note_taken(self, unit: str) -> None:
-        """Take what is taken from a module, except by modules of the library that are imported.
+    def note_access(self, unit: str) -> None:
+        """Record an attribute that is accessed, except by modules of the library during import.
 
-        What those take is told by their source.
+        The source of those modules shows what they access.
         """
-        if unit not in self._taken and not self.imports():
+        if unit not in self._accessed and not self.imports():
             self.note(unit)
-            self._taken.add(unit)
+            self._accessed.add(unit)
 
-    def begin(self) -> None:
-        """Write down what ran before it was known where to: in the server that forked a kernel.
+    def start_writing(self) -> None:
+        """Write what ran before the record's path was known: in the server that forked the kernel.
 
-        What the server itself took from modules is nothing of the notebook's.
+        Attributes that the server itself accessed are dropped: the notebook does not depend on
+        them.
         """
-        self._taken.clear()
-        self.ran = {i: None for i in self.ran if not i.name.partition(":")[2].startswith(TAKEN)}
+        self._accessed.clear()
+        self.ran = {i: None for i in self.ran if not i.name.partition(":")[2].startswith(ACCESS)}
         self._write(list(self.ran))
 
     def _write(self, items: Sequence[Input]) -> None:
         path = os.environ.get(VARIABLE)
         if not path or not items:
             return
-        # Opened for each: a program that closes all files (a daemon) may have another one there.
+        # Opened each time: code that closes all files (a daemon) may reuse the descriptor.
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             data = "".join(map(line_of, items)).encode("ascii")
-            while data:  # a disk that is nearly full takes a part, then refuses
+            while data:  # a nearly full disk takes part of it, then fails
                 data = data[os.write(file, data) :]
         finally:
             os.close(file)
@@ -187,17 +186,22 @@ _TAG = (
 )
 
 
-def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
-    """Return what is made of a module's source; it is kept where Python keeps what it compiles.
+def cached_from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
+    """Return ``make(source)`` of a module, cached next to Python's own bytecode.
 
     Parameters
     ----------
     path : str
-        Of the source.
+        The source file.
     tag : str
-        Names what is made, by five letters, and how: letters and digits.
+        Five letters that name the result, then its version: letters and digits only.
     make : callable
-        Takes the source; returns what `marshal` can keep.
+        Takes the source as bytes; returns something that `marshal` can store.
+
+    Returns
+    -------
+    object
+        The result, from the cache if the source has not changed.
     """
     cache = Path(importlib.util.cache_from_source(path, optimization=tag))
     stat = os.stat(path)
@@ -207,38 +211,38 @@ def from_source(path: str, tag: str, make: Callable[[bytes], Any]) -> Any:
         if kept.startswith(key):
             return marshal.loads(kept[len(key) :])
     except (OSError, ValueError, EOFError, TypeError):
-        pass  # there is none, or none that is whole: it is made anew
+        pass  # missing or damaged: it is made again
     made = make(Path(path).read_bytes())
     if not sys.dont_write_bytecode:
         temporary = cache.with_name(f"{cache.name}.{os.getpid()}")
-        with contextlib.suppress(OSError):  # where that is not allowed, do without
+        with contextlib.suppress(OSError):  # without write permission there is no cache
             cache.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(key + marshal.dumps(made))
             temporary.replace(cache)
             for old in cache.parent.glob(f"{cache.name.partition('.opt-')[0]}.opt-{tag[:5]}*.pyc"):
-                if old != cache:  # of another version of what makes it
+                if old != cache:  # from another version of ``make``
                     old.unlink(missing_ok=True)
     return made
 
 
-class Watched(ModuleType):
-    """A module that writes down what is taken from it: constants, classes, functions with a cache.
+class WatchedModule(ModuleType):
+    """A module that records access to its constants, classes and cached functions.
 
-    Functions with a mark tell themselves, when they run.
+    Functions with a mark are recorded when they run.
     """
 
     def __getattribute__(self, name: str) -> Any:
         found = ModuleType.__getattribute__(self, name)
-        if type(found) not in _TOLD_BY_MARKS and (name[:2] != "__" or name == "__dict__"):
-            executed.note_taken(f"{ModuleType.__getattribute__(self, '__name__')}:{TAKEN}{name}")
+        if type(found) not in _MARKED_TYPES and (name[:2] != "__" or name == "__dict__"):
+            executed.note_access(f"{ModuleType.__getattribute__(self, '__name__')}:{ACCESS}{name}")
         return found
 
-    def __reduce__(self) -> Any:  # cloudpickle knows modules by their very type
+    def __reduce__(self) -> Any:  # cloudpickle recognises modules by their exact type
         return importlib.import_module, (self.__name__,)
 
 
 def run_marked(name: str, namespace: dict[str, Any]) -> None:
-    """Run a module in a namespace of another name: ``python -m ishtar.units``."""
+    """Run a marked module in another module's namespace: ``python -m ishtar.units``."""
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert isinstance(spec.loader, _Loader)
@@ -247,18 +251,18 @@ def run_marked(name: str, namespace: dict[str, Any]) -> None:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Compiles a module with its marks."""
+    """Loads a module compiled with marks."""
 
     def _compiled(self) -> tuple[list[str], CodeType]:
         def make(source: bytes) -> tuple[list[str], CodeType]:
             tree = ast.parse(source, self.path)
             return marked(tree), compile(tree, self.path, "exec", dont_inherit=True)
 
-        names, code = from_source(self.path, _TAG, make)
+        names, code = cached_from_source(self.path, _TAG, make)
         return names, code
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return what runs the module with its marks, for those who run it as a program."""
+        """Return code that runs the marked module, for ``python -m``."""
         text = f"__import__({__name__!r}, fromlist=['_']).run_marked({fullname!r}, globals())"
         return compile(text, self.path, "exec", dont_inherit=True)
 
@@ -271,13 +275,13 @@ class _Loader(importlib.machinery.SourceFileLoader):
             if executed.note(f"{name}:{names[number]}"):
                 marks[number] = False
 
-        namespace.update({MARKS: marks, FIRST: first})
+        namespace.update({MARKS: marks, FIRST_CALL: first})
         exec(code, namespace)
 
     def exec_module(self, module: ModuleType) -> None:
         namespace = vars(module)
-        module.__class__ = Watched
-        with executed.on_behalf_of(module.__name__):
+        module.__class__ = WatchedModule
+        with executed.attributed_to(module.__name__):
             self.run(module.__name__, namespace)
 
 
@@ -297,6 +301,6 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def install(package: str = PACKAGE) -> None:
-    """Mark the modules of a package, the library, that are imported from now on."""
+    """Mark all modules of a package (default: the library) that are imported from now on."""
     if not any(isinstance(f, _Finder) and f.package == package for f in sys.meta_path):
         sys.meta_path.insert(0, _Finder(package))

@@ -1,15 +1,15 @@
-"""Python source without what cannot change a number: comments, layout, docstrings.
+"""A normal form of Python source, independent of comments, layout and docstrings.
 
-The text is the same on every version of Python: unlike that of ``ast.dump``, which names fields
-that others lack. A test holds it by value.
+It is the same on every version of Python, unlike ``ast.dump``, whose fields differ between
+versions. A test pins its value.
 """
 
 from __future__ import annotations
 
 import ast
 
-# Fields that say nothing of what is computed, and those that some versions do not have.
-_SILENT = {"ctx", "kind", "type_comment", "type_ignores"}
+# Fields that do not affect the result, and those that some versions do not have.
+_IGNORED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores"}
 
 
 class _WithoutDocstrings(ast.NodeTransformer):
@@ -25,13 +25,13 @@ class _WithoutDocstrings(ast.NodeTransformer):
 
 
 def without_docstrings(source: str) -> ast.Module:
-    """Return the tree of Python source, its docstrings left out."""
+    """Return the syntax tree of Python source without docstrings."""
     tree: ast.Module = _WithoutDocstrings().visit(ast.parse(source))
     return tree
 
 
 def normal_form(tree: ast.AST) -> str:
-    """Return a text that is the same for trees which do the same in the same words."""
+    """Return a text that is equal for trees of equal code."""
     text: list[str] = []
     _write(tree, text)
     return "".join(text)
@@ -48,7 +48,7 @@ def _write(value: object, text: list[str]) -> None:
         text.append(f"{type(value).__name__}(")
         for name in value._fields:
             inner = getattr(value, name, None)
-            if inner is not None and inner != [] and name not in _SILENT:
+            if inner is not None and inner != [] and name not in _IGNORED_FIELDS:
                 text.append(f"{name}=")
                 _write(inner, text)
                 text.append(",")
@@ -60,11 +60,11 @@ def _write(value: object, text: list[str]) -> None:
             text.append(",")
         text.append("]")
     else:
-        text.append(ascii(value))  # repr goes by the Unicode table of the Python
+        text.append(ascii(value))  # repr depends on the Unicode tables of the Python version
 
 
 def _pieces(values: list[ast.expr]) -> list[ast.expr]:
-    """Return what an f-string is made of; neighbouring texts, which some versions part, as one."""
+    """Return the parts of an f-string; merge adjacent texts, which some versions split."""
     found: list[ast.expr] = []
     for value in values:
         match value, found:

@@ -1,8 +1,8 @@
-"""What was read, by name and digest: recorded while a report runs, compared when one is planned.
+"""Record inputs by name and digest while a report runs; a plan compares them later.
 
-Anything in the library that hands out data calls `record`. Inside a report's kernel the records
-go, one JSON line each, into the file named by ``ISHTAR_LINEAGE``, so that they survive the death of
-the kernel; elsewhere recording is off and costs one comparison.
+Everything in the library that returns data calls `record`. In a report's kernel the records go to
+the file named by ``ISHTAR_LINEAGE``, one JSON line each, so that they survive the kernel's death;
+elsewhere recording is off and costs one comparison.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 VARIABLE = "ISHTAR_LINEAGE"
-REPORT = "ISHTAR_REPORT"  # names the running template and those that it follows, between slashes
+REPORT = "ISHTAR_REPORT"  # the running template and those that it follows, separated by slashes
 ABSENT = "absent"
-RAN = "ran"  # what `ishtar.lineage.executed` writes down; it becomes the input of kind ``code``
-WHERE = "where "  # begins the subject of a list of shots that a query has given
+RAN = "ran"  # kind of the records of `ishtar.lineage.executed`; they become an input ``code``
+WHERE = "where "  # prefix of the subject of a list of shots that a query selects
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Input:
-    """One thing that a run really read.
+    """One thing that a run actually read.
 
-    ``kind`` is one of `ishtar.inputs.kinds`; ``subject`` the shot or day that it was read at (empty
-    for code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` where it
-    was looked for and not there).
+    ``kind`` is one of `ishtar.inputs.kinds`; ``subject`` is the shot or day at which it was read
+    (empty for code); ``version`` is for people (``v2``), ``digest`` for comparison (``absent`` if
+    it was requested and does not exist).
     """
 
     kind: str
@@ -44,32 +44,32 @@ class Input:
 
 
 def digest(value: Any) -> str:
-    """Return a short stable digest of anything that JSON can hold."""
+    """Return a short stable digest of a value that JSON can represent."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
 class Recorder:
-    """Collects inputs, each once; also into a file where one is given."""
+    """Collects inputs, each once, optionally also in a file."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.inputs: dict[Input, None] = {}
 
     def add(self, item: Input) -> None:
-        """Take one input."""
+        """Record one input."""
         if item in self.inputs:
             return
         if self.path is not None:
             with self.path.open("a", encoding="ascii") as f:
                 f.write(line_of(item))
-        self.inputs[item] = None  # last: what could not be written is told at the next look
+        self.inputs[item] = None  # last: if writing fails, the next call tries again
 
 
 def line_of(item: Input) -> str:
-    """Return an input as a recorder's file keeps it: ASCII, so that no newline is inside of it.
+    """Return an input as a line of a recorder's file, in ASCII, so that it contains no newline.
 
-    It is a line of its own whatever stands before it: a disk that was full leaves a torn one.
+    A newline also precedes it, since a full disk may have left an incomplete line before.
     """
     return f"\n{json.dumps(asdict(item))}\n"
 
@@ -80,9 +80,9 @@ _from_environment: dict[str, Recorder] = {}
 
 @contextmanager
 def recording() -> Iterator[Recorder]:
-    """Record what is read inside the block, in memory; whoever records outside goes on doing so.
+    """Record in memory what the block reads, in addition to any outer recording.
 
-    Threads that were started outside the block are not seen.
+    Threads that were started outside the block are not recorded.
     """
     recorder = Recorder()
     token = _recorders.set((*_recorders.get(), recorder))
@@ -93,12 +93,12 @@ def recording() -> Iterator[Recorder]:
 
 
 def is_recording() -> bool:
-    """Tell whether anybody records; where not, facts need not be worked out."""
+    """Return whether recording is on; if not, identities need not be computed."""
     return bool(_recorders.get()) or VARIABLE in os.environ
 
 
 def record(item: Input) -> None:
-    """Note that something was read; does nothing where nobody records."""
+    """Record that something was read; do nothing if recording is off."""
     for recorder in _recorders.get():
         recorder.add(item)
     if path := os.environ.get(VARIABLE):
@@ -106,7 +106,7 @@ def record(item: Input) -> None:
 
 
 def this_report() -> tuple[str, tuple[str, ...]]:
-    """Return the template that runs here, and those that it follows; empty outside of a report."""
+    """Return the running template and those that it follows; empty outside a report."""
     template, *after = os.environ.get(REPORT, "").split("/")
     return template, tuple(after)
 
@@ -117,14 +117,16 @@ def subject_of(shot: int) -> str:
 
 
 def read_records(path: Path) -> tuple[Input, ...]:
-    """Return the inputs of a recorder's file, sorted, each once; a torn last line is dropped."""
+    """Return the inputs in a recorder's file, sorted, each once; skip invalid lines."""
     found: set[Input] = set()
     *whole, torn = path.read_bytes().split(b"\n") if path.exists() else [b""]
     if torn:
-        logger.warning("%s ends in the middle of a record: its writer died", path)
+        logger.warning("%s ends with an incomplete record: its writer was killed", path)
     for line in filter(None, whole):
         try:
             found.add(Input(**json.loads(line)))
         except (ValueError, TypeError):
-            logger.warning("%s holds a line that is no record: %.80r", path, line)
+            logger.warning(
+                "%s has a line that is not a record, which is ignored: %.80r", path, line
+            )
     return tuple(sorted(found))

@@ -1,4 +1,4 @@
-"""How good a shot's raw data is: clipping, dead and noisy channels, stuck bits, gaps, trigger.
+"""Quality checks of a shot's raw data: clipping, dead or noisy channels, stuck bits, gaps, trigger.
 
 >>> from ishtar.quality import stuck_bits
 >>> import numpy as np
@@ -6,12 +6,12 @@
 >>> [finding.text for finding in stuck_bits("DAQ/x", ramp | 16)]
 ['bit 4 of 16 is always 1: the converter or its cable is faulty']
 
-`examine` looks at all channels of a shot; the functions below it take arrays.
+`examine` checks all channels of a shot; the other functions take arrays.
 """
 
 from __future__ import annotations
 
-from ishtar.quality.channel_view import Look
+from ishtar.quality.channel_view import ChannelView
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.quality.sample_checks import (
     Noise,
@@ -27,8 +27,8 @@ from ishtar.quality.shot_quality import Quality, Recorder, examine
 from ishtar.quality.timing import Pulse, clocks, coverage, gaps, pulse_of, trigger
 
 __all__ = [
+    "ChannelView",
     "Finding",
-    "Look",
     "Noise",
     "Pulse",
     "Quality",

@@ -1,4 +1,4 @@
-"""Looking at a stored channel in constant memory: a pyramid's rows, a few stretches, quiet time."""
+"""A bounded view of a stored channel for its checks: min/max blocks, some samples, quiet time."""
 
 from __future__ import annotations
 
@@ -15,27 +15,33 @@ from ishtar.signals.samples import axis_of
 from ishtar.signals.time_base import Along, Axis, Counted, Regular
 from ishtar.store import Channel
 
-__all__ = ["Look"]
+__all__ = ["ChannelView"]
 
 Raw = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
-ROWS = 1 << 13  # of a pyramid's level, at most
-SHORT = 1 << 15  # samples that are read as they are
-PIECE = 1 << 12
-PIECES = 6  # stretches over the record, and as many at each extreme
+ROWS = 1 << 13  # at most, of a level of the pyramid
+SHORT = 1 << 15  # samples; a record up to this length is read as a whole
+PIECE = 1 << 12  # samples
+PIECES = 6  # over the record, and as many at each extreme
 QUIET = 1 << 16  # samples before the trigger, at most
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is read of a channel to judge it. Each property reads once, whatever the length."""
+class ChannelView:
+    """The data that the checks of a channel need, in constant memory; each property reads once.
+
+    Parameters
+    ----------
+    channel : Channel
+        A stored channel.
+    """
 
     channel: Channel
 
     @cached_property
     def _level(self) -> int:
-        """Samples of a row: 1 where the samples themselves are read."""
+        """Samples in a row; 1 if the samples themselves are read."""
         c = self.channel
         if c.n <= SHORT or not c.levels:
             return 1
@@ -51,17 +57,17 @@ class Look:
 
     @cached_property
     def axis(self) -> Axis:
-        """What its samples lie along."""
+        """The axis of its samples: time or another quantity."""
         return axis_of(self.channel)
 
     @property
     def has_seconds(self) -> bool:
-        """Whether its samples lie in time."""
+        """Whether its axis is time."""
         return not isinstance(self.axis, Counted | Along)
 
     @cached_property
     def places(self) -> Floats:
-        """Middles of the blocks (m,), in the unit of the axis: s; or numbers of samples."""
+        """Centres of the blocks (m,), in the unit of the axis (s), or as sample numbers."""
         k, m, axis = self._level, len(self.rows), self.axis
         base = axis.base if isinstance(axis, Along) else axis
         if isinstance(base, Counted):
@@ -73,7 +79,7 @@ class Look:
 
     @cached_property
     def span(self) -> tuple[float, float]:
-        """First and last time, s; NaN where there are no samples, or none that lie in time."""
+        """First and last time, s; NaN without samples or if the axis is not time."""
         c = self.channel
         if c.n == 0 or not self.has_seconds:
             return np.nan, np.nan
@@ -83,7 +89,7 @@ class Look:
 
     @cached_property
     def pieces(self) -> list[Raw]:
-        """Stretches of samples: evenly over the record, and where its extremes are reached."""
+        """Pieces of the samples: evenly over the record, and where its extremes are reached."""
         c, k = self.channel, self._level
         size = min(PIECE, c.n)
         first = set(np.linspace(0, c.n - size, PIECES).astype(int).tolist())
@@ -94,7 +100,7 @@ class Look:
 
     @cached_property
     def noise(self) -> Noise | None:
-        """Noise before the trigger; None where the record has no such time."""
+        """Noise before the trigger; None if the record does not begin before it."""
         c = self.channel
         if not self.has_seconds or c.dt is None or c.t0 >= 0.0:
             return None
@@ -105,7 +111,10 @@ class Look:
         return samples.noise_of(quiet, c.raw_min, c.raw_max)
 
     def edges(self) -> tuple[float, float]:
-        """Return when a two-level line first rises and last falls, s; NaN where it does not."""
+        """Return the times of the first rise and last fall of a two-level line, s.
+
+        NaN for an edge that is not in the record.
+        """
         c, k = self.channel, self._level
         middle = 0.5 * (c.raw_min + c.raw_max)
         up = np.flatnonzero(self.rows[:, 1].astype(np.float64) > middle)
@@ -124,13 +133,19 @@ class Look:
         )
 
     def findings(self, neighbours: Floats) -> list[Finding]:
-        """Return what its samples tell; ``neighbours``: the noise of its recorder's channels."""
+        """Return the findings from its samples.
+
+        Parameters
+        ----------
+        neighbours : (k,) float64
+            Noise of the other channels of the same recorder and converter, as recorded.
+        """
         c = self.channel
         if c.n == 0:
             return []
-        gone = samples.dead(c.path, c.raw_min, c.raw_max, c.n)
-        if gone is not None:
-            return [gone]
+        constant = samples.dead(c.path, c.raw_min, c.raw_max, c.n)
+        if constant is not None:
+            return [constant]
         whole = c.dtype.kind in "iu"
         limits = (int(np.iinfo(c.dtype).min), int(np.iinfo(c.dtype).max)) if whole else (0, 0)
         found: list[Finding | None] = []

@@ -1,4 +1,4 @@
-"""Whether the sources of a shot agree on when it was."""
+"""Check whether the sources of a shot agree on its date."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from ishtar.shots.clocks import clock_differences
 if TYPE_CHECKING:
     from ishtar.shots.shot import Shot
 
-__all__ = ["dating"]
+__all__ = ["date_findings"]
 
 
-def dating(shot: Shot) -> list[Finding]:
-    """Tell of sources by which the shot was at another time than by the clock that it goes by.
+def date_findings(shot: Shot) -> list[Finding]:
+    """Return a finding for each source whose date differs from that of the shot.
 
-    A difference that the coarser clock's steps explain is a note; a larger one is suspect.
+    A difference within the resolution of the coarser clock is a note; a larger one is suspect.
+
+    Parameters
+    ----------
+    shot : Shot
+        The shot.
     """
-    shot.attributes.get("date")  # records it as read: it may be corrected
+    shot.attributes.get("date")  # recorded as an input, since it may be corrected
     stored = [(source.path.name, source.origin.sha256) for source in shot.sources]
-    record(identity.sources_input(stored, shot.number))  # one that comes may state another date
+    record(identity.sources_input(stored, shot.number))  # a new source may state another date
     return [
         Finding(
             kind="clocks",

@@ -1,4 +1,4 @@
-"""What is wrong with a channel or a shot, in words, with how bad it is."""
+"""Findings on a channel or a shot, with their severity."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ __all__ = ["Finding", "Severity", "sorted_findings"]
 
 
 class Severity(enum.IntEnum):
-    """How far a finding touches what the shot is good for."""
+    """How much a finding affects the use of the data."""
 
     NOTE = 1
-    """Worth knowing; nothing is wrong with the numbers."""
+    """Worth knowing; the numbers are correct."""
     SUSPECT = 2
-    """Results that rest on it deserve a look."""
+    """Check results that depend on it."""
     BAD = 3
     """Do not use these samples."""
 
     @property
     def word(self) -> str:
-        """The word for people."""
+        """The name in lower case."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """A problem, or something worth knowing.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class Finding:
     where : str
         Channel (``PXI M6251/Lang_I``), group, signal or source.
     text : str
-        What was found, a sentence for people who were not there.
+        What was found, in a sentence that needs no context.
     share : float
-        How much of the record it touches, 0 … 1, where that can be said; sorts equals.
+        Affected share of the record, 0 … 1, if known; orders findings of equal severity.
     """
 
     kind: str
@@ -53,5 +53,5 @@ class Finding:
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings, the worst first; equally bad ones by share, place and kind."""
+    """Return findings, worst first; those of equal severity by share, place and kind."""
     return sorted(findings, key=lambda f: (-f.severity, -f.share, f.where, f.kind))

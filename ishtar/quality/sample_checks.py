@@ -1,8 +1,8 @@
-"""What the samples of one channel tell of it: clipped, dead, held, stuck bits, noise.
+"""Checks of the samples of one channel: clipped, dead, held, stuck bits, noise.
 
-All of it from minima and maxima of blocks (rows of an envelope pyramid) and a few stretches of
-samples, so that a record of any size takes the same time. Functions take raw numbers, as recorded:
-an amplifier's scale is no matter of a converter's faults.
+They need only the minima and maxima of blocks (rows of an envelope pyramid) and a few pieces of the
+samples, so that a record of any size takes the same time. All values are raw, as recorded: faults
+of a converter do not depend on an amplifier's scale.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["Noise", "clipped", "dead", "held", "limited", "noise_of", "noisy", "
 Raw = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
-MANY = 32  # different values of a signal that is more than a digital line
-FLAT_RUN = 8  # equal samples in a row at an extreme: noise of one count does not do that
+MANY = 32  # distinct values; a signal with fewer may be a digital line
+FLAT_RUN = 8  # equal samples in a row at an extreme: more than noise of one count produces
 HELD = 64  # equal samples in a row anywhere
 HELD_SHARE = 0.005  # and this share of the record
-STILL_OTHERWISE = 0.3  # share of still blocks above which a channel stands still by nature
-IDLE_SPAN = 12.0  # in sigmas of the noise: extremes of a million samples of noise lie 10 apart
-NOISY_SHARE = 0.02  # noise over the span of the whole record
-LOUDER = 30.0  # than the median of the neighbours
+STILL_OTHERWISE = 0.3  # share of constant blocks above which a channel is constant by nature
+IDLE_SPAN = 12.0  # in sigmas: the extremes of a million samples of noise are 10 apart
+NOISY_SHARE = 0.02  # noise relative to the span of the whole record
+LOUDER = 30.0  # times the median of the neighbours
 
 
 def clipped(
@@ -39,7 +39,7 @@ def clipped(
     time: Floats,
     unit: str = "s",
 ) -> Finding | None:
-    """Tell whether samples sat at the ends of the converter's range.
+    """Return a finding if samples are at the ends of the converter's range, else None.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def clipped(
     rows : (m, 2)
         Minima and maxima of blocks.
     n_clipped, n : int
-        Samples at the rails, and all.
+        Number of samples at the rails, and of all samples.
     limits : (int, int)
         The rails.
     time : (m,) float64
-        Middle of each block, s.
+        Centre of each block, s.
     unit : str
-        Of ``time`` where that is none: ``"Hz"``; ``""`` for numbers of samples.
+        The unit of ``time`` if the axis is not time, ``"Hz"``; ``""`` for sample numbers.
     """
     if n_clipped == 0 or n == 0:
         return None
@@ -69,16 +69,14 @@ def clipped(
 
 
 def dead(where: str, low: float, high: float, n: int) -> Finding | None:
-    """Tell whether all samples are equal; ``low`` and ``high`` are the extremes.
+    """Return a finding if all samples are equal, else None.
 
     Parameters
     ----------
     where : str
-        Name of the channel, for the finding.
-    low : float
-        Smallest raw value.
-    high : float
-        Largest raw value.
+        The channel.
+    low, high : float
+        The extremes of the record, as recorded.
     n : int
         Number of samples.
     """
@@ -91,22 +89,22 @@ def dead(where: str, low: float, high: float, n: int) -> Finding | None:
 def held(
     where: str, rows: Raw, block: int, time: Floats, rails: Sequence[float], unit: str = "s"
 ) -> Finding | None:
-    """Tell whether a channel that otherwise moves stands still: lost samples, filled up.
+    """Return a finding if a varying channel is constant for a while (lost samples), else None.
 
     Parameters
     ----------
     where : str
         The channel.
     rows : (m, 2)
-        Minima and maxima of blocks; samples twice where ``block`` is 1.
+        Minima and maxima of blocks; each sample twice if ``block`` is 1.
     block : int
-        Samples of a block.
+        Samples in a block.
     time : (m,) float64
-        Middle of each block, s.
+        Centre of each block, s.
     rails : sequence of float
-        Values at which standing still means something else: clipping.
+        Values to ignore: a constant channel is clipped there.
     unit : str
-        As of `clipped`.
+        As for `clipped`.
     """
     m = len(rows)
     if m < 2:
@@ -122,7 +120,7 @@ def held(
     for a, b in long:
         outside[a:b] = False
     if outside.mean() < 0.2 or still[outside].mean() > STILL_OTHERWISE:
-        return None  # a digital line, a slow reading: standing still is what it does
+        return None  # a digital line or a slow reading is constant by nature
     share = 1.0 - float(outside.mean())
     a, b = max(long, key=lambda r: r[1] - r[0])
     text = (
@@ -134,20 +132,22 @@ def held(
 
 
 def limited(where: str, pieces: Sequence[Raw], low: float, high: float) -> Finding | None:
-    """Tell whether something before the recorder limits the signal: flat at its own extremes.
+    """Return a finding if the signal is flat at its own extremes, else None.
+
+    Something before the recorder limits it then.
 
     Parameters
     ----------
     where : str
         The channel.
     pieces : sequence of (k,)
-        Samples from where the extremes are reached.
+        Samples around the extremes.
     low, high : float
-        The extremes of the whole record, which are not the rails.
+        The extremes of the whole record, which must not be the rails.
     """
     if high - low < 2 * MANY or np.unique(np.concatenate(pieces)).size < MANY:
         return None
-    # a coarse or slow converter repeats itself everywhere: that is no limiter
+    # a coarse or slow converter repeats values everywhere, not only at the extremes
     usual = max(
         (b - a for x in pieces for a, b in _repeats(x) if x[a] not in (low, high)), default=0
     )
@@ -167,14 +167,14 @@ def limited(where: str, pieces: Sequence[Raw], low: float, high: float) -> Findi
 
 
 def stuck_bits(where: str, values: Raw) -> list[Finding]:
-    """Tell of bits of a converter that never change, though those above and below do.
+    """Return findings on bits of a converter that never change, although others do.
 
     Parameters
     ----------
     where : str
         The channel.
     values : (k,)
-        Integers, as many different ones as there are: extremes of blocks, stretches of samples.
+        Integers with as many distinct values as possible: extremes of blocks, pieces of samples.
     """
     if values.dtype.kind not in "iu" or values.size == 0:
         return []
@@ -186,7 +186,7 @@ def stuck_bits(where: str, values: Raw) -> list[Finding]:
     found = []
     bits = 8 * values.dtype.itemsize
     for bit in range(lowest + 1, changing.bit_length()):
-        # with many different values above it, chance alone does not leave a bit as it is
+        # with many distinct values above it, a bit does not stay constant by chance
         if not changing >> bit & 1 and np.unique(seen >> (bit + 1)).size >= MANY // 2:
             at = seen[0] >> bit & 1
             text = f"bit {bit} of {bits} is always {at}: the converter or its cable is faulty"
@@ -206,7 +206,7 @@ class Noise:
     Parameters
     ----------
     sigma : float
-        Of neighbouring samples against each other; what is slower than a few samples is not in it.
+        Standard deviation between neighbouring samples, without slower variations.
     span : float
         Highest minus lowest sample of the whole record.
     """
@@ -216,39 +216,37 @@ class Noise:
 
 
 def noise_of(quiet: Raw, low: float, high: float) -> Noise | None:
-    """Return the noise of samples in which nothing happens; None of fewer than 64.
+    """Return the noise of quiet samples, None for fewer than 64.
 
-    From second differences, which a sweep or a drift does not enter; their median, which spikes
-    and corners do not move. The noise of less than one count is that of rounding, 1/√12.
+    It comes from the median of second differences: sweeps and drifts cancel in the differences, and
+    spikes and corners do not affect the median. Noise below one count is that of rounding, 1/√12.
 
     Parameters
     ----------
-    quiet : (n,) array
-        Raw samples in which nothing happens.
-    low : float
-        Lower end of the range.
-    high : float
-        Upper end of the range.
+    quiet : (n,)
+        Samples in which nothing happens, as recorded.
+    low, high : float
+        The extremes of the whole record, as recorded.
     """
     if quiet.size < HELD:
         return None
     bend = np.diff(quiet.astype(np.float64), 2)
     sigma = 1.4826 * float(np.median(np.abs(bend - np.median(bend)))) / 6**0.5
-    if sigma == 0.0:  # more than half of the samples agree with their neighbours
+    if sigma == 0.0:  # more than half of the samples equal their neighbours
         sigma = float(np.sqrt(np.mean(bend**2) / 6))
     return Noise(sigma=sigma, span=float(high) - float(low))
 
 
 def noisy(where: str, noise: Noise, neighbours: Floats) -> Finding | None:
-    """Tell whether a channel hardly rises out of its noise, or is far louder than its neighbours.
+    """Return a finding if a channel is mostly noise or far noisier than its neighbours, else None.
 
     Parameters
     ----------
     where : str
         The channel.
     noise : Noise
-        Its own.
-    neighbours : (n,) float, as recorded
+        Its noise.
+    neighbours : (n,) float64, as recorded
         The noise of the other channels of the same recorder and converter.
     """
     if noise.sigma <= 0.0 or noise.span <= 0.0:
@@ -271,15 +269,15 @@ def noisy(where: str, noise: Noise, neighbours: Floats) -> Finding | None:
     return None
 
 
-def _runs(yes: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yield the stretches (from, until) in which it is true."""
-    edges = np.flatnonzero(np.diff(yes.astype(np.int8), prepend=0, append=0))
+def _runs(condition: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of each run of True."""
+    edges = np.flatnonzero(np.diff(condition.astype(np.int8), prepend=0, append=0))
     for a, b in edges.reshape(-1, 2):
         yield int(a), int(b)
 
 
 def _repeats(x: Raw) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of equal samples."""
+    """Yield (start, stop) of each run of equal samples."""
     for a, b in _runs(x[1:] == x[:-1]):
         yield a, b + 1
 

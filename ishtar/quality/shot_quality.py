@@ -1,4 +1,4 @@
-"""All channels of a shot: what is wrong with each, with their recorders, and what is missing."""
+"""Quality of a whole shot: its channels, its recorders, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from ishtar.errors import IshtarError
 from ishtar.quality import timing
-from ishtar.quality.channel_view import Look
-from ishtar.quality.dating import dating
+from ishtar.quality.channel_view import ChannelView
+from ishtar.quality.dating import date_findings
 from ishtar.quality.findings import Finding, Severity, sorted_findings
 from ishtar.signals.source_notes import notes_of, salvaged, scale_missing
 from ishtar.signals.time_base import COUNTED, SECONDS
@@ -33,17 +33,17 @@ class Recorder:
     name : str
         The group: ``PXI M6251``.
     channels : int
-        How many.
+        Number of channels.
     samples : int
-        Of the channel with most.
+        Number of samples in the longest channel.
     dt : float or None
-        Sampling interval, s; None where it is irregular, differs within the group, or is not known.
+        Sampling interval, s; None if it is irregular, unknown or differs within the group.
     start, end : float
-        First and last time, s; NaN where no channel has samples that lie in time.
+        First and last time, s; NaN if no channel has times.
     nbytes : int
-        Of all its samples as recorded.
+        Size of all samples as recorded.
     time_base : str
-        Which of its channels have none, ``"none"`` where it is all of them; empty otherwise.
+        The channels without a time base; ``"none"`` if no channel has one, empty if all have.
     """
 
     name: str
@@ -58,16 +58,16 @@ class Recorder:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """What was found in a shot.
+    """The quality of a shot.
 
     Parameters
     ----------
     findings : list of Finding
-        The worst first.
+        Worst first.
     recorders : dict of str to Recorder
         By name.
     noise : dict of str to float
-        Noise before the trigger by channel, as recorded; channels without quiet time are not in it.
+        Noise before the trigger by channel, as recorded; only channels with a quiet time.
     """
 
     findings: list[Finding]
@@ -80,46 +80,46 @@ class Quality:
 
 
 def examine(shot: Shot, *, trigger: str = "trigger") -> Quality:
-    """Look at every channel of a shot, in constant memory, whatever its size.
+    """Check every channel of a shot, in constant memory.
 
     Parameters
     ----------
     shot : Shot
-        Flawed ones too: what cannot be read is a finding.
+        The shot; data that cannot be read becomes a finding.
     trigger : str
-        Channels whose name holds this, in whatever case, are the trigger's line.
+        Channels whose name contains this, in any case, record the trigger.
 
     Returns
     -------
     Quality
-        Findings of samples, times, declared rates, trigger and coverage, time bases and scales that
-        are not known, missing signals, notes of the sources, dates on which these differ. Whether
-        recorders agree with each other needs to be told what both saw: see `ishtar.quality.clocks`.
+        Findings on samples, times, declared rates, trigger and coverage, unknown time bases and
+        scales, missing signals, notes of the sources and their dates. Whether recorders agree with
+        each other depends on a common event: see `ishtar.quality.clocks`.
     """
     found: list[Finding] = []
-    groups: dict[str, list[Look]] = defaultdict(list)
+    groups: dict[str, list[ChannelView]] = defaultdict(list)
     for path in shot.channels():
         shot.channel(path).note_read()
-        groups[path.rpartition("/")[0]].append(Look(shot.find_channel(path)))
+        groups[path.rpartition("/")[0]].append(ChannelView(shot.find_channel(path)))
     noise: dict[str, float] = {}
     recorders = {}
-    for name, looks in groups.items():
-        recorders[name] = _recorder(name, looks)
-        found += _of_samples(looks, noise)
-        found += _of_times(name, looks, trigger)
-        found += _unknown(name, looks)
+    for name, views in groups.items():
+        recorders[name] = _recorder(name, views)
+        found += _of_samples(views, noise)
+        found += _of_times(name, views, trigger)
+        found += _unknown(name, views)
     found += _declared(shot, groups)
     found += _covered(recorders, groups, trigger)
-    found += _missing(shot) + _noted(shot) + dating(shot)
+    found += _missing(shot) + _noted(shot) + date_findings(shot)
     return Quality(findings=sorted_findings(found), recorders=recorders, noise=noise)
 
 
-def _recorder(name: str, looks: list[Look]) -> Recorder:
-    channels = [look.channel for look in looks]
-    timed = [look.channel for look in looks if look.has_seconds]
+def _recorder(name: str, views: list[ChannelView]) -> Recorder:
+    channels = [view.channel for view in views]
+    timed = [view.channel for view in views if view.has_seconds]
     steps = {c.dt for c in timed}
-    timeless = [look.channel.path.rpartition("/")[2] for look in looks if not look.has_seconds]
-    spans = [s for s in (_span(look) for look in looks) if np.isfinite(s).all()]
+    timeless = [view.channel.path.rpartition("/")[2] for view in views if not view.has_seconds]
+    spans = [s for s in (_span(view) for view in views) if np.isfinite(s).all()]
     return Recorder(
         name=name,
         channels=len(channels),
@@ -132,43 +132,43 @@ def _recorder(name: str, looks: list[Look]) -> Recorder:
     )
 
 
-def _span(look: Look) -> tuple[float, float]:
+def _span(view: ChannelView) -> tuple[float, float]:
     try:
-        return look.span
-    except IshtarError:  # told as unreadable where its samples are looked at
+        return view.span
+    except IshtarError:  # the checks of its samples report it as unreadable
         return np.nan, np.nan
 
 
-def _of_samples(looks: list[Look], noise: dict[str, float]) -> list[Finding]:
+def _of_samples(views: list[ChannelView], noise: dict[str, float]) -> list[Finding]:
     found = []
     loud = {}
-    for look in looks:
+    for view in views:
         try:
-            if look.noise is not None:
-                loud[look.channel.path] = look.noise
+            if view.noise is not None:
+                loud[view.channel.path] = view.noise
         except IshtarError as error:
-            found.append(_unreadable(look.channel, error))
+            found.append(_unreadable(view.channel, error))
     broken = {f.where for f in found}
-    kin: dict[tuple[Any, str], list[str]] = defaultdict(list)
-    for look in looks:
-        if look.channel.path in loud:
-            kin[_converter(look.channel)].append(look.channel.path)
-    sigmas = {key: np.array([loud[path].sigma for path in paths]) for key, paths in kin.items()}
-    place = {path: (sigmas[key], i) for key, paths in kin.items() for i, path in enumerate(paths)}
-    for look in looks:
-        if look.channel.path in broken:
+    alike: dict[tuple[Any, str], list[str]] = defaultdict(list)
+    for view in views:
+        if view.channel.path in loud:
+            alike[_converter(view.channel)].append(view.channel.path)
+    sigmas = {key: np.array([loud[path].sigma for path in paths]) for key, paths in alike.items()}
+    place = {path: (sigmas[key], i) for key, paths in alike.items() for i, path in enumerate(paths)}
+    for view in views:
+        if view.channel.path in broken:
             continue
-        others = np.delete(*place[path]) if (path := look.channel.path) in place else np.empty(0)
+        others = np.delete(*place[path]) if (path := view.channel.path) in place else np.empty(0)
         try:
-            found += look.findings(others)
+            found += view.findings(others)
         except IshtarError as error:
-            found.append(_unreadable(look.channel, error))
+            found.append(_unreadable(view.channel, error))
     noise |= {path: n.sigma for path, n in loud.items()}
     return found
 
 
 def _converter(channel: Channel) -> tuple[Any, str]:
-    """Return what channels have in common that were digitised alike."""
+    """Return a key that channels with the same converter share."""
     return channel.dtype, str(channel.scale)
 
 
@@ -178,23 +178,23 @@ def _unreadable(channel: Channel, error: IshtarError) -> Finding:
     return Finding(kind="unreadable", severity=Severity.BAD, where=where, text=text, share=1.0)
 
 
-def _of_times(name: str, looks: list[Look], trigger: str) -> list[Finding]:
+def _of_times(name: str, views: list[ChannelView], trigger: str) -> list[Finding]:
     found: list[Finding] = []
-    timed = [look for look in looks if look.has_seconds]
-    irregular = [look for look in timed if look.channel.irregular and look.channel.n]
+    timed = [view for view in views if view.has_seconds]
+    irregular = [view for view in timed if view.channel.irregular and view.channel.n]
     if irregular:  # the channels of a group share their times
-        longest = max(irregular, key=lambda look: look.channel.n)
+        longest = max(irregular, key=lambda view: view.channel.n)
         try:
             found += timing.gaps(name, longest.channel.time())
         except IshtarError as error:
             found.append(_unreadable(longest.channel, error))
-    regular = [look for look in looks if not look.channel.irregular]
+    regular = [view for view in views if not view.channel.irregular]
     most: dict[str, int] = {}
-    for look in regular:
-        unit = look.axis.unit
-        most[unit] = max(most.get(unit, 0), look.channel.n)
-    for look in regular:
-        c, n = look.channel, most[look.axis.unit]
+    for view in regular:
+        unit = view.axis.unit
+        most[unit] = max(most.get(unit, 0), view.channel.n)
+    for view in regular:
+        c, n = view.channel, most[view.axis.unit]
         if c.n < n:
             share = 1.0 - c.n / n
             text = f"has {c.n} samples, its recorder's other channels up to {n}"
@@ -202,29 +202,29 @@ def _of_times(name: str, looks: list[Look], trigger: str) -> list[Finding]:
             found.append(
                 Finding(kind="short", severity=severity, where=c.path, text=text, share=share)
             )
-        if look.has_seconds and c.n and trigger.lower() in c.path.rpartition("/")[2].lower():
+        if view.has_seconds and c.n and trigger.lower() in c.path.rpartition("/")[2].lower():
             try:
-                found += timing.trigger(c.path, look.edges(), c.dt or 0.0, look.span[1])
+                found += timing.trigger(c.path, view.edges(), c.dt or 0.0, view.span[1])
             except IshtarError as error:
                 found.append(_unreadable(c, error))
     return found
 
 
-def _unknown(name: str, looks: list[Look]) -> list[Finding]:
-    """Tell of channels without time base, together where a recorder has none, and without scale."""
+def _unknown(name: str, views: list[ChannelView]) -> list[Finding]:
+    """Return findings on channels without a scale or a time base, the latter merged by recorder."""
     found = [
-        Finding(kind="scale", severity=Severity.BAD, where=look.channel.path, text=text, share=1.0)
-        for look in looks
-        if (why := scale_missing(look.channel))
+        Finding(kind="scale", severity=Severity.BAD, where=view.channel.path, text=text, share=1.0)
+        for view in views
+        if (why := scale_missing(view.channel))
         for text in (f"is stored as recorded, without the scale that its file states: {why}",)
     ]
-    for unit in sorted({look.axis.unit for look in looks if not look.has_seconds}):
-        paths = [look.channel.path for look in looks if look.axis.unit == unit]
+    for unit in sorted({view.axis.unit for view in views if not view.has_seconds}):
+        paths = [view.channel.path for view in views if view.axis.unit == unit]
         what, severity = f"along {unit}, not along time", Severity.NOTE
         if unit == COUNTED:
             what = "without a time base: they are only counted, nothing says when they were taken"
             severity = Severity.SUSPECT
-        if len(paths) == len(looks) > 1:
+        if len(paths) == len(views) > 1:
             names = _listed([path.rpartition("/")[2] for path in paths])
             places = [(name, f"the samples of all its channels ({names}) are {what}")]
         else:
@@ -241,27 +241,30 @@ def _listed(names: list[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _declared(shot: Shot, groups: Mapping[str, list[Look]]) -> list[Finding]:
-    """Compare what a source says of its groups with what is in it."""
+def _declared(shot: Shot, groups: Mapping[str, list[ChannelView]]) -> list[Finding]:
+    """Return findings on groups whose content differs from what their source states."""
     found: list[Finding] = []
     for source in shot.sources:
         stated: Mapping[str, Any] = source.properties.get("groups") or {}
-        for name, facts in stated.items():
+        for name, properties in stated.items():
             channels = [k.channel for k in groups.get(name, []) if k.channel.file == source.path]
-            if not isinstance(facts, dict):
+            if not isinstance(properties, dict):
                 continue
-            count = facts.get("Nchannel")
+            count = properties.get("Nchannel")
             if isinstance(count, int | float) and count != len(channels):
-                text = f"says it has {count:g} channels, and holds {len(channels)}"
+                text = f"states {count:g} channels, but has {len(channels)}"
                 found.append(Finding(kind="count", severity=Severity.BAD, where=name, text=text))
             for key, member in (("SampleTime", "dt"), ("Tstart", "t0")):
-                said = facts.get(key)
-                if not isinstance(said, int | float):
+                stated_value = properties.get(key)
+                if not isinstance(stated_value, int | float):
                     continue
                 for c in (c for c in channels if c.x_unit == SECONDS):
                     true = getattr(c, member)
-                    if true is not None and abs(true - said) > 1e-3 * (c.dt or 0.0):
-                        text = f"its group says {key} = {said:g} s, its own properties {true:g} s"
+                    if true is not None and abs(true - stated_value) > 1e-3 * (c.dt or 0.0):
+                        text = (
+                            f"its group states {key} = {stated_value:g} s, but its own properties "
+                            f"{true:g} s"
+                        )
                         found.append(
                             Finding(kind="rate", severity=Severity.BAD, where=c.path, text=text)
                         )
@@ -269,23 +272,23 @@ def _declared(shot: Shot, groups: Mapping[str, list[Look]]) -> list[Finding]:
 
 
 def _covered(
-    recorders: Mapping[str, Recorder], groups: Mapping[str, list[Look]], trigger: str
+    recorders: Mapping[str, Recorder], groups: Mapping[str, list[ChannelView]], trigger: str
 ) -> list[Finding]:
-    """Tell of records that do not cover the discharge, as the trigger's line shows it."""
+    """Return findings on records that do not cover the discharge, as seen by the trigger."""
     ends, triggered = [], set()
-    for name, look in ((name, look) for name, looks in groups.items() for look in looks):
-        if not look.has_seconds or not look.channel.n:
+    for name, view in ((name, view) for name, views in groups.items() for view in views):
+        if not view.has_seconds or not view.channel.n:
             continue
-        if trigger.lower() in look.channel.path.rpartition("/")[2].lower():
+        if trigger.lower() in view.channel.path.rpartition("/")[2].lower():
             triggered.add(name)
             try:
-                ends += [e for e in look.edges()[1:] if np.isfinite(e)]
-            except IshtarError:  # told as unreadable where its edges are judged
+                ends += [e for e in view.edges()[1:] if np.isfinite(e)]
+            except IshtarError:  # the check of its edges reports it as unreadable
                 continue
     busy = (0.0, max(ends, default=np.nan))
     found: list[Finding] = []
     for r in recorders.values():
-        if r.start > 0.0 and r.name not in triggered:  # a scope, a log of pulses
+        if r.start > 0.0 and r.name not in triggered:  # an oscilloscope, a log of pulses
             text = f"a window of the shot: {r.start:.6g} … {r.end:.6g} s"
             found.append(Finding(kind="coverage", severity=Severity.NOTE, where=r.name, text=text))
         elif np.isfinite([r.start, r.end]).all():
@@ -301,7 +304,7 @@ def _missing(shot: Shot) -> list[Finding]:
 
 
 def _noted(shot: Shot) -> list[Finding]:
-    """Return what was noted when the sources arrived."""
+    """Return findings from the notes that ingest made about the sources."""
     found = []
     for source in shot.sources:
         where = source.origin.source

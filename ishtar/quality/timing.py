@@ -1,7 +1,8 @@
-"""What the times of a shot tell: gaps, rates, trigger, and whether its recorders agree.
+"""Checks of the times in a shot: gaps, trigger, coverage, and whether recorders agree.
 
-A recorder that drops samples does not say so: what it records after a gap is too early by its own
-time base. It shows where another recorder saw the same thing, and in a record that is too short.
+A recorder that drops samples does not report it: everything after a gap is too early by its own
+time base. Another recorder's view of the same event reveals it, and so does a record that is too
+short.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from ishtar.quality.findings import Finding, Severity
 __all__ = ["Pulse", "clocks", "coverage", "gaps", "pulse_of", "trigger"]
 
 Floats = NDArray[np.float64]
-GAP = 1.5  # in usual steps: a later sample has one missing before it
-FEW = 0.05  # share of missing samples up to which a slow recorder is as usual
+GAP = 1.5  # in usual steps: a longer step means a missing sample
+FEW = 0.05  # share of missing samples that is normal for a slow recorder
 
 
 def gaps(where: str, times: ArrayLike) -> list[Finding]:
-    """Tell of missing samples and of times that do not run forward.
+    """Return findings on missing samples and on times that do not increase.
 
     Parameters
     ----------
     where : str
         The channel or group.
-    times : array_like
-        (n,), s, of an irregularly sampled channel.
+    times : (n,) array_like, s
+        Times of an irregularly sampled channel.
     """
     t = np.asarray(times, float)
     if t.size < 3:
@@ -68,14 +69,14 @@ def gaps(where: str, times: ArrayLike) -> list[Finding]:
 
 
 def trigger(where: str, edges: tuple[float, float], step: float, end: float) -> list[Finding]:
-    """Tell whether the trigger's line rises at 0 s and falls before the record ends.
+    """Return findings unless the trigger rises at 0 s and falls before the record ends.
 
     Parameters
     ----------
     where : str
         The channel.
     edges : (float, float)
-        Times at which it rises and falls, s; NaN where it does not.
+        Times of its rise and fall, s; NaN for a missing edge.
     step : float
         Sampling interval, s.
     end : float
@@ -104,9 +105,9 @@ class Pulse:
     Parameters
     ----------
     on, off : float
-        First rise and last fall through half of the highest value, s.
+        First rise and last fall through half of the maximum, s.
     step : float
-        How far the samples there are apart, s.
+        Sampling interval, s.
     """
 
     on: float
@@ -115,23 +116,35 @@ class Pulse:
 
 
 def pulse_of(times: ArrayLike, values: ArrayLike, *, floor: float = 0.0) -> Pulse | None:
-    """Return first rise and last fall through half the height; None of what stays below ``floor``.
+    """Return first rise and last fall through half of the maximum.
 
     Times between two samples are interpolated. A record that begins or ends above half has its
     edge at its first or last sample.
 
     Parameters
     ----------
-    times : (n_t,) array_like, s
+    times : (n,) array_like, s
         Times of the samples.
-    values : (n_t,) array_like
-        Samples.
-    floor : float, optional
-        Height below which there is no pulse, in the unit of ``values``.
+    values : (n,) array_like
+        Samples, in any unit.
+    floor : float
+        A maximum up to this, in the unit of ``values``, is not a pulse.
+
+    Returns
+    -------
+    Pulse or None
+        None if there is no pulse.
+
+    Raises
+    ------
+    TimeBaseError
+        Times and values differ in shape.
     """
     t, x = np.asarray(times, float), np.asarray(values, float)
     if t.ndim != 1 or t.shape != x.shape:
-        raise TimeBaseError(f"times have shape {t.shape}, values {x.shape}: give one time a value")
+        raise TimeBaseError(
+            f"times have shape {t.shape}, values {x.shape}: give one time for each value"
+        )
     if t.size < 2 or not np.nanmax(x, initial=-np.inf) > floor:
         return None
     half = 0.5 * float(np.nanmax(x))
@@ -151,14 +164,14 @@ def pulse_of(times: ArrayLike, values: ArrayLike, *, floor: float = 0.0) -> Puls
 
 
 def clocks(name: str, pulse: Pulse, other_name: str, other: Pulse) -> Finding | None:
-    """Tell whether two recorders saw a pulse at the same times, as well as they resolve it.
+    """Return a finding if two recorders saw a pulse at different times, else None.
 
     Parameters
     ----------
     name, other_name : str
-        Of what was recorded, for the words.
+        Names of the records, for the text.
     pulse, other : Pulse
-        The same pulse by both.
+        The same pulse in both; they may differ by 1.5 of the longer sampling interval.
     """
     off_by = pulse.on - other.on, pulse.off - other.off
     tolerance = 1.5 * max(pulse.step, other.step)
@@ -171,14 +184,14 @@ def clocks(name: str, pulse: Pulse, other_name: str, other: Pulse) -> Finding | 
     if abs(off_by[0]) <= tolerance:
         text += f"{name} lost samples in between, or its record is cut off"
     elif abs(off_by[0] - off_by[1]) <= tolerance:
-        text += "one of the two clocks is off"
+        text += "one of the two clocks is wrong"
     else:
         text += "they did not see the same pulse"
     return Finding(kind="clocks", severity=Severity.BAD, where=name, text=text, share=1.0)
 
 
 def coverage(where: str, span: tuple[float, float], busy: tuple[float, float]) -> list[Finding]:
-    """Tell whether a record begins before the trigger and goes on for as long as the discharge.
+    """Return findings unless a record begins before the trigger and covers the discharge.
 
     Parameters
     ----------
@@ -187,12 +200,12 @@ def coverage(where: str, span: tuple[float, float], busy: tuple[float, float]) -
     span : (float, float)
         First and last time of the record, s.
     busy : (float, float)
-        From when until when something happened in the shot, s, by whatever saw it; NaN: unknown.
+        First and last time of activity in the shot, s; NaN if unknown.
     """
     found = []
     start, end = span
     if end < busy[0] or start > busy[1]:
-        text = f"the record, {start:.4g} … {end:.4g} s, lies outside of the discharge"
+        text = f"the record, {start:.4g} … {end:.4g} s, is outside the discharge"
         return [Finding(kind="coverage", severity=Severity.BAD, where=where, text=text, share=1.0)]
     if end < busy[1]:
         lost = (busy[1] - end) / (busy[1] - busy[0])

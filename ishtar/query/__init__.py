@@ -1,1 +1,1 @@
-"""Queries over shots: text to a tree, a tree to SQL, what has been looked for."""
+"""Queries over shots: text to a syntax tree, the tree to SQL, and the index that SQL reads."""

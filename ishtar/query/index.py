@@ -1,7 +1,6 @@
-"""What is known of each shot, one row for each value, laid out for queries.
+"""The index for queries: one row for each value of each shot.
 
-Whoever writes the catalogue keeps it with `note_shot` and `note_report`; `ishtar.query.sql`
-reads it.
+Writes to the catalogue update it by `index_shot` and `index_report`; `ishtar.query.sql` reads it.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ MIGRATION = """
     INSERT INTO names VALUES (0, '', 'shot');
     CREATE TABLE known (key INTEGER PRIMARY KEY, number REAL, text TEXT, sigma REAL)
 """
-# known holds one row for each value that a shot has, key = names.id << 32 | shot. A value that is
-# missing has no row; one that is neither number nor text (a list) has a row of NULLs.
+# known has one row for each value of a shot, key = names.id << 32 | shot. A missing value has no
+# row; one that is neither number nor text (a list) has a row of NULLs.
 
 
-def note_shot(db: sqlite3.Connection, shot: int, attributes: Mapping[str, Any]) -> None:
-    """Index the attributes of a shot over those that were; inside the caller's transaction."""
+def index_shot(db: sqlite3.Connection, shot: int, attributes: Mapping[str, Any]) -> None:
+    """Replace the indexed attributes of a shot, inside the caller's transaction."""
     date = attributes.get("date")
     values = dict(attributes)
     if date:
@@ -35,11 +34,11 @@ def note_shot(db: sqlite3.Connection, shot: int, attributes: Mapping[str, Any]) 
     _put(db, shot, "", [(name, value, None) for name, value in values.items()])
 
 
-def note_report(db: sqlite3.Connection, subject: str, template: str) -> None:
-    """Index the scraps of a shot's current report over those that were.
+def index_report(db: sqlite3.Connection, subject: str, template: str) -> None:
+    """Replace the indexed scraps of a shot's current report.
 
-    To be called inside the transaction that changes a report of ``subject`` and ``template``,
-    once it is known which one is current. Subjects that are no shot are left alone.
+    Call it inside the transaction that changes a report of ``subject`` and ``template``, after the
+    current one is chosen. Subjects other than shots are ignored.
     """
     if not (subject.isascii() and subject.isdigit()):
         return
@@ -52,14 +51,14 @@ def note_report(db: sqlite3.Connection, subject: str, template: str) -> None:
 
 
 def reindex(db: sqlite3.Connection) -> None:
-    """Index everything in the catalogue anew; inside the caller's transaction."""
+    """Rebuild the index from the catalogue, inside the caller's transaction."""
     db.execute("DELETE FROM known")
     db.execute("DELETE FROM names WHERE id > 0")
     for shot, attributes in db.execute("SELECT shot, attributes FROM shots").fetchall():
-        note_shot(db, shot, json.loads(attributes))
+        index_shot(db, shot, json.loads(attributes))
     query = "SELECT subject, template FROM reports WHERE current AND scope = 'shot'"
     for subject, template in db.execute(query).fetchall():
-        note_report(db, subject, template)
+        index_report(db, subject, template)
 
 
 def _put(

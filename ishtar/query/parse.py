@@ -1,9 +1,9 @@
-"""From the text of a query to its tree.
+"""Parse the text of a query to its syntax tree.
 
-A text is parts between ``;``, which must all hold. A part is numbers of shots, words to look for,
-or a condition; `ishtar.query.scan` writes a condition so that Python's own grammar takes it, and
-here each kind of node that a query may have becomes a part of the tree. docs/catalogue.md has the
-whole language.
+A text consists of parts separated by ``;``, which must all be true. A part is a list of shot
+numbers, words to search for, or a condition. `ishtar.query.scan` rewrites a condition to Python's
+grammar; here each kind of node that a query may have becomes a node of our tree. docs/catalogue.md
+describes the whole language.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from ishtar.query.query_tree import (
     Words,
     as_moment,
 )
-from ishtar.query.scan import MOST_TOKENS, WORD, Scan
+from ishtar.query.scan import MAX_TOKENS, WORD, Scan
 
 FUNCTIONS = ("abs", "lower", "missing")
-LONGEST = 20_000  # characters
+MAX_LENGTH = 20_000  # characters
 PART = re.compile(r"(?:'[^']*'|\"[^\"]*\"|`[^`]*`|[^;])+")
 SHOT = r"(?:latest|[0-9]{1,9}(?:\s*\.\.\s*[0-9]{1,9})?)"
 SHOTS = re.compile(rf"{SHOT}(?:\s*,\s*{SHOT})*")
@@ -55,17 +55,22 @@ SUMS, PRODUCTS = (ast.Add, ast.Sub), (ast.Mult, ast.Div)
 
 
 def parse(text: str) -> Condition:
-    """Return the tree of a query.
+    """Return the syntax tree of a query.
+
+    Parameters
+    ----------
+    text : str
+        The query, as in docs/catalogue.md.
 
     Raises
     ------
     QueryError
-        It is no query; the message shows where and what was likely meant.
+        The text is not a valid query; the message shows where, and what was likely meant.
     """
-    if len(text) > LONGEST:
-        raise QueryError(f"more than {LONGEST} characters: split the query", text, LONGEST)
+    if len(text) > MAX_LENGTH:
+        raise QueryError(f"more than {MAX_LENGTH} characters: split the query", text, MAX_LENGTH)
     found: list[Condition] = []
-    left = MOST_TOKENS
+    left = MAX_TOKENS
     for match in PART.finditer(text):
         if part := match[0].strip():
             at = match.start() + len(match[0]) - len(match[0].lstrip())
@@ -77,26 +82,26 @@ def parse(text: str) -> Condition:
     return found[0] if len(found) == 1 else Joined(0, len(text), "and", tuple(found))
 
 
-def _part(text: str, at: int, end: int, most: int) -> tuple[Condition, int]:
-    """Return a part of a query, and how many words it has."""
+def _part(text: str, at: int, end: int, limit: int) -> tuple[Condition, int]:
+    """Return a part of a query, and its number of words."""
     part, place = text[at:end], (at, end - at)
     words = part.split()
     if SHOTS.fullmatch(part):
         items = [_shots(text, m.start(), m.end()) for m in re.compile(SHOT).finditer(text, at, end)]
         return Among(*place, Name(*place, "shot"), tuple(items)), len(items)
     if not SIGNS.search(part):
-        if len(words) > most:
-            raise QueryError(f"more than {MOST_TOKENS} words: split the query", text, at)
+        if len(words) > limit:
+            raise QueryError(f"more than {MAX_TOKENS} words: split the query", text, at)
         found: Condition = Words(*place, tuple(words))
         if len(words) == 1 and NAME.fullmatch(part):
             found = Truth(*place, Name(*place, part), alone=True)
         if not KEYWORD.search(part):
             return found, len(words)
         try:
-            return _condition(text, at, end, most)
+            return _condition(text, at, end, limit)
         except QueryError:
-            return found, len(words)  # strap back in
-    return _condition(text, at, end, most)
+            return found, len(words)  # plain words with a keyword among them: strap back in
+    return _condition(text, at, end, limit)
 
 
 def _shots(text: str, at: int, end: int) -> Term | tuple[Term, Term]:
@@ -109,32 +114,32 @@ def _shots(text: str, at: int, end: int) -> Term | tuple[Term, Term]:
     return ends[0] if len(ends) == 1 else (ends[0], ends[1])
 
 
-def _condition(text: str, at: int, end: int, most: int) -> tuple[Condition, int]:
-    scan = Scan(text, at, end, most)
-    return _Walk(text, scan).condition(_parsed(scan)), scan.count
+def _condition(text: str, at: int, end: int, limit: int) -> tuple[Condition, int]:
+    scan = Scan(text, at, end, limit)
+    return _TreeBuilder(text, scan).condition(_parsed(scan)), scan.count
 
 
 def _parsed(scan: Scan) -> ast.expr:
-    """Return a condition as Python's grammar understands it."""
+    """Return Python's syntax tree of a scanned condition."""
     try:
         return ast.parse(scan.source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         at, end = scan.place
-        problem = "this is no condition: simplify it"
+        problem = "this is not a condition: simplify it"
         raise QueryError(problem, scan.text, at, end - at) from error
 
 
 def parse_item(text: str, value: Value) -> Term | tuple[Term, Term] | None:
-    """Return a value as a number, a date or a range of them; None where it is a word."""
+    """Return a value as a number, a date or a range of them; None if it is a word."""
     try:
-        scan = Scan(text, value.at, value.at + value.length, MOST_TOKENS)
-        return _Walk(text, scan).item(_parsed(scan))
+        scan = Scan(text, value.at, value.at + value.length, MAX_TOKENS)
+        return _TreeBuilder(text, scan).item(_parsed(scan))
     except QueryError:
         return None
 
 
-class _Walk:
-    """From Python's syntax tree to ours, by the few kinds of nodes that a query may have."""
+class _TreeBuilder:
+    """Converts Python's syntax tree to ours, for the few kinds of nodes that a query may have."""
 
     def __init__(self, text: str, scan: Scan) -> None:
         self.text = text
@@ -144,7 +149,7 @@ class _Walk:
         at = self.scan.starts[node.col_offset]
         return at, self.scan.ends[node.end_col_offset or 0] - at
 
-    def wrong(self, problem: str, node: Node) -> NoReturn:
+    def fail(self, problem: str, node: Node) -> NoReturn:
         raise QueryError(problem, self.text, node.at, node.length)
 
     def condition(self, given: ast.expr) -> Condition:
@@ -155,13 +160,13 @@ class _Walk:
             return Truth(node.at, node.length, node)
         if isinstance(node, Literal) and isinstance(node.value, str):
             return Words(node.at, node.length, (node.value,))
-        self.wrong("this is a value, no condition: compare it with something", node)
+        self.fail("this is a value, no condition: compare it with something", node)
 
     def term(self, given: ast.expr) -> Term:
         node = self.node(given)
         if isinstance(node, Term):
             return node
-        self.wrong("this is a condition, no value: join conditions with and, or, not", node)
+        self.fail("this is a condition, no value: join conditions with and, or, not", node)
 
     def node(self, given: ast.expr) -> Node:
         match given:
@@ -175,14 +180,14 @@ class _Walk:
             case ast.UnaryOp(op=op, operand=operand):
                 return self.signed(op, self.term(operand), given)
             case ast.BinOp(op=ast.BitOr()):
-                self.wrong("a range stands after in, = or !=: correct it", Node(*self.place(given)))
+                self.fail("a range stands after in, = or !=: correct it", Node(*self.place(given)))
             case ast.BinOp():
                 return self.arithmetic(given)
             case ast.Compare():
                 return self.comparison(given)
             case ast.Call(func=func, args=[argument]):
                 return self.call(self.node(func), argument, given)
-        self.wrong("this means nothing here: correct it", Node(*self.place(given)))
+        self.fail("this means nothing here: correct it", Node(*self.place(given)))
 
     def signed(self, op: ast.unaryop, inner: Term, given: ast.expr) -> Term:
         if isinstance(op, ast.UAdd):
@@ -192,7 +197,7 @@ class _Walk:
         return Call(*self.place(given), "-", inner)
 
     def arithmetic(self, given: ast.BinOp) -> Term:
-        """Return what is of one rank as one node: a sum of hundreds is not hundreds deep."""
+        """Return operations of equal precedence as one node, so that long sums are not deep."""
         rank = SUMS if isinstance(given.op, SUMS) else PRODUCTS
         place = self.place(given)
         rest: list[tuple[str, Term]] = []
@@ -200,7 +205,7 @@ class _Walk:
         while (
             isinstance(first, ast.BinOp)
             and isinstance(first.op, rank)
-            and first.col_offset == given.col_offset  # else it stands in brackets
+            and first.col_offset == given.col_offset  # otherwise it is in brackets
         ):
             rest.append((OPERATORS[type(first.op)], self.term(first.right)))
             first = first.left
@@ -257,7 +262,7 @@ class _Walk:
         node = self.node(given)
         if isinstance(node, Literal | Moment):
             return node
-        self.wrong("a list holds numbers, texts and dates: write ('Ar', 'He') or 1200..1250", node)
+        self.fail("a list holds numbers, texts and dates: write ('Ar', 'He') or 1200..1250", node)
 
 
 def _is_range(given: ast.expr) -> bool:

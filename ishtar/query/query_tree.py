@@ -1,6 +1,6 @@
-"""What a query is made of once it is understood, and the error for one that cannot be.
+"""The syntax tree of a query, and the error for an invalid one.
 
-`ishtar.query.parse` makes the tree from text, `ishtar.query.sql` makes SQL of it.
+`ishtar.query.parse` builds the tree from text, `ishtar.query.sql` compiles it to SQL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOMENT = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}
 
 
 class QueryError(IshtarError, ValueError):
-    """A query that cannot be understood: ``text``, place ``at``, what is ``near``."""
+    """A query is invalid: its ``text``, the position ``at``, and names that are ``near``."""
 
     def __init__(
         self, problem: str, text: str, at: int, length: int = 1, near: Iterable[str] = ()
@@ -36,7 +36,7 @@ class QueryError(IshtarError, ValueError):
 
 @dataclass(frozen=True)
 class Node:
-    """A part of a query, and where it stands in the text."""
+    """A part of a query, with its position in the text."""
 
     at: int = field(compare=False)
     length: int = field(compare=False)
@@ -49,7 +49,7 @@ class Term(Node):
 
 @dataclass(frozen=True)
 class Literal(Term):
-    """A number, perhaps with its unit, or a text; ``True`` is 1."""
+    """A number, optionally with a unit, or a text; ``True`` is 1."""
 
     value: float | str
     unit: str = ""
@@ -57,7 +57,7 @@ class Literal(Term):
 
 @dataclass(frozen=True)
 class Moment(Term):
-    """A date as far as it is written: ``2026-11``, ``2026-11-22T10:30``."""
+    """A date with the precision as written: ``2026-11``, ``2026-11-22T10:30``."""
 
     text: str
 
@@ -76,7 +76,7 @@ class Name(Term):
 
 @dataclass(frozen=True)
 class Arithmetic(Term):
-    """``first`` and then ``(operator, term)``, from left to right, of one rank."""
+    """``first``, then each ``(operator, term)`` from left to right, with equal precedence."""
 
     first: Term
     rest: tuple[tuple[str, Term], ...]
@@ -97,7 +97,7 @@ class Condition(Node):
 
 @dataclass(frozen=True)
 class Truth(Condition):
-    """A number taken as yes or no: ``useful``, ``True``; one ``alone`` may be a word instead."""
+    """A number as a truth value: ``useful``, ``True``; one ``alone`` may be a word instead."""
 
     term: Term
     alone: bool = field(default=False, compare=False)
@@ -137,7 +137,7 @@ class Missing(Condition):
 
 @dataclass(frozen=True)
 class Value(Node):
-    """What stands after ``=`` or ``~``, as it is written; its kind depends on the name."""
+    """The text after ``=`` or ``~``; its type depends on the name."""
 
     text: str
     quoted: bool
@@ -145,7 +145,7 @@ class Value(Node):
 
 @dataclass(frozen=True)
 class Loose(Condition):
-    """``name = value``, ``name ~ value``, as people write them."""
+    """``name = value`` or ``name ~ value``, with an unquoted value."""
 
     name: Name
     operator: str
@@ -190,7 +190,7 @@ def _parts(value: Any) -> Iterator[Node]:
 
 
 def as_moment(node: Node, written: str, text: str) -> Moment:
-    """Return what is ``written`` at a node as a date."""
+    """Return the text at a node as a date; raise `QueryError` if it is not one."""
     moment = written.strip().replace(" ", "T", 1)
     whole, _, _ = moment.partition(".")
     try:
@@ -201,3 +201,14 @@ def as_moment(node: Node, written: str, text: str) -> Moment:
         problem = "this is no date: write it as 2026-11-22, 2026-11 or 2026-11-22T10:30"
         raise QueryError(problem, text, node.at, node.length) from None
     return Moment(node.at, node.length, moment)
+
+
+def is_text(node: Term) -> bool:
+    """Return whether a term is a literal text."""
+    return isinstance(node, Literal) and isinstance(node.value, str)
+
+
+def unit_node(node: Literal) -> Node:
+    """Return the position of the unit of a number."""
+    length = len(node.unit)
+    return Node(node.at + node.length - length, length)

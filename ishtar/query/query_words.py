@@ -1,4 +1,4 @@
-"""What a query says as people do: words without case and accents, yes and no, units, states.
+"""The informal part of queries: words without case and accents, yes and no, units, states.
 
 `site/theme/assets/filter.js` does the same for the pages.
 """
@@ -15,7 +15,7 @@ from functools import lru_cache
 from ishtar.errors import UnitError
 from ishtar.units import factor
 
-TEXTS = ("comment", "gas", "program", "operator")  # of every shot, perhaps empty
+TEXTS = ("comment", "gas", "program", "operator")  # every shot has them, possibly empty
 BASE = {name: name for name in ("shot", "date", "day", *TEXTS)} | {"time": "date"}
 YES_NO = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 STATES = ("ok", "failed", "skipped", "timeout", "stale", "missing")
@@ -27,15 +27,15 @@ ONE_WORD = re.compile(r"[^\W\d_]+")
 
 @lru_cache(maxsize=4096)
 def folded(text: str) -> str:
-    """Return letters without case and accents."""
+    """Return a text in lower case without accents."""
     if text.isascii():
         return text.lower()
     bare = unicodedata.normalize("NFKD", text)
     return "".join(c for c in bare if not unicodedata.category(c).startswith("M")).lower()
 
 
-def said(number: float | None, text: str | None) -> str | None:
-    """Return a value, a number or a text, as it is looked for; None where there is none."""
+def search_text(number: float | None, text: str | None) -> str | None:
+    """Return a value as a text to search in, None if there is none."""
     if text is not None:
         return folded(text)
     if number is None:
@@ -46,13 +46,13 @@ def said(number: float | None, text: str | None) -> str | None:
 
 
 def has_words(texts: str, words: str) -> bool:
-    """Whether all words, a JSON list, occur in some texts."""
-    looked_at = folded(texts)
-    return all(folded(word) in looked_at for word in json.loads(words))
+    """Return whether all words (a JSON list) occur in a text."""
+    folded_texts = folded(texts)
+    return all(folded(word) in folded_texts for word in json.loads(words))
 
 
 def in_unit(value: float, given: str, own: str) -> float | None:
-    """Return a number in the unit of a name: the same unit, or one with another SI prefix."""
+    """Return a number in the unit ``own``, None unless both units differ only in an SI prefix."""
     try:
         scale = factor(given, own) if own else 0.0
     except UnitError:
@@ -67,7 +67,7 @@ def in_unit(value: float, given: str, own: str) -> float | None:
 
 
 def is_one_letter_off(word: str, name: str) -> bool:
-    """Whether a word is a name but for one letter: wrong, missing or too many; or for its case."""
+    """Return whether two words differ by at most one letter (changed, missing or added) or case."""
     a, b = folded(word), folded(name)
     if min(len(a), len(b)) < 4 or abs(len(a) - len(b)) > 1:
         return False
@@ -76,6 +76,6 @@ def is_one_letter_off(word: str, name: str) -> bool:
 
 
 def state_of(words: str) -> str | None:
-    """Return the state of a report that some words mean, None where they mean none."""
+    """Return the state of a report that a text means, None if it means none."""
     state = SPOKEN_STATES.get(folded(words), folded(words))
     return state if state in STATES else None

@@ -1,9 +1,9 @@
-"""A condition as Python's grammar takes it: what is no Python becomes names that stand for it.
+"""Rewrite a condition to Python's grammar, with placeholders for everything else.
 
-Numbers, texts, dates and names turn into ``_0``, ``_1`` …; so do comparisons with a value as
-people write it (``gas = Ar``, ``comment ~ arc``), which are whole conditions. ``1200..1250``
-becomes ``_0 | _1``, and a list after ``in`` has square brackets. Nothing that a person typed is
-left but operators and keywords, in the only order in which they mean something.
+Numbers, texts, dates and names become ``_0``, ``_1`` …; so do comparisons with an unquoted value
+(``gas = Ar``, ``comment ~ arc``), which are complete conditions. ``1200..1250`` becomes
+``_0 | _1``, and a list after ``in`` gets square brackets. Of the user's text only operators and
+keywords remain, in a valid order.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import NoReturn
 from ishtar.errors import did_you_mean, nearest
 from ishtar.query.query_tree import Literal, Loose, Name, Node, QueryError, Value, as_moment
 
-MOST_TOKENS = 800  # SQLite gives up at expressions 1000 deep
-DEEPEST = 16  # … and at some thirty nested brackets
+MAX_TOKENS = 800  # SQLite fails for expressions 1000 deep
+MAX_DEPTH = 16  # … and for some thirty nested brackets
 
 KEYWORDS = ("and", "or", "not", "in", "is", "None", "True", "False")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 INFIX = (*COMPARISONS, "and", "or", "in", "is", "+", "-", "*", "/", "..")
 BEFORE_CONDITIONS = ("", "(", "and", "or", "not")
-SAME = {"≥": ">=", "≤": "<=", "≠": "!=", "−": "-"}
+EQUIVALENT_SIGNS = {"≥": ">=", "≤": "<=", "≠": "!=", "−": "-"}
 EMITTED = {"..": "|"}
-INSTEAD = {
+CORRECTIONS = {
     "<>": "write != for unequal",
     "!": "write not",
     "&": "write and",
@@ -55,31 +55,31 @@ BARE = re.compile(r"((?:\([^()]*\)|[^()])*?)(?=\s(?:and|or)\b|\)|\Z)")
 
 
 class Scan:
-    """One condition in pieces: ``source`` for Python's grammar, and what its names stand for."""
+    """A scanned condition: ``source`` in Python's grammar, and the ``nodes`` of its names."""
 
-    def __init__(self, text: str, at: int, end: int, most: int) -> None:
-        self.text, self.at, self.end, self.most = text, at, end, most
+    def __init__(self, text: str, at: int, end: int, limit: int) -> None:
+        self.text, self.at, self.end, self.limit = text, at, end, limit
         self.place = (at, end)
         self.source = ""
         self.nodes: list[Node] = []
-        self.starts: dict[int, int] = {}  # by column of the source, where it is in the text
+        self.starts: dict[int, int] = {}  # column of the source → position in the text
         self.ends: dict[int, int] = {}
         self.count = 0
-        self._last = ""  # the piece before; a name of ours is "_"
-        self._before = ""  # … and the one before the operand that came last
-        self._grows = False  # another word may belong to the name before: electron temperature
-        self._brackets: list[tuple[str, str, int]] = []  # how each ends here, in the source; depth
+        self._last = ""  # the previous token; "_" for a placeholder
+        self._before = ""  # the token before the last operand
+        self._extendable = False  # another word may extend the last name: electron temperature
+        self._brackets: list[tuple[str, str, int]] = []  # closing bracket: text, source; depth
         self._depth = 0
         while self.at < end:
             self._step()
-        if self._wants:
+        if self._expects_operand:
             self._unexpected(end, "")
         if self._brackets:
-            self._wrong(f"expected {self._brackets[-1][0]}", end, 0)
+            self._fail(f"expected {self._brackets[-1][0]}", end, 0)
 
     @property
-    def _wants(self) -> bool:
-        """Whether a value has to come next."""
+    def _expects_operand(self) -> bool:
+        """Whether an operand must come next."""
         return self._last in ("", "(", "[", ",", "not", "sign", *INFIX)
 
     def _step(self) -> None:
@@ -87,32 +87,32 @@ class Scan:
         if match is None:
             quote = self.text[self.at] in "'\"`"
             problem = "this quote is never closed" if quote else "this sign means nothing here"
-            self._wrong(f"{problem}: correct it", self.at, 1)
+            self._fail(f"{problem}: correct it", self.at, 1)
         at, kind, word = self.at, match.lastgroup, match[0]
         self.at = match.end()
         if kind == "space":
             return
         self.count += 1
-        if self.count > self.most:
-            self._wrong(f"more than {MOST_TOKENS} words: split the query", at, 1)
+        if self.count > self.limit:
+            self._fail(f"more than {MAX_TOKENS} words: split the query", at, 1)
         if kind == "name" and word in KEYWORDS and word not in ("True", "False"):
             kind = "sign"
         if kind == "sign":
-            self._sign(SAME.get(word, word), at)
-        elif kind == "name" and self._grows:
+            self._sign(EQUIVALENT_SIGNS.get(word, word), at)
+        elif kind == "name" and self._extendable:
             name = self.nodes.pop()
-            grown = self.text[name.at : self.at]
-            self._stand_in(Name(name.at, len(grown), " ".join(grown.split())))
-        elif not self._wants:
+            extended = self.text[name.at : self.at]
+            self._add_placeholder(Name(name.at, len(extended), " ".join(extended.split())))
+        elif not self._expects_operand:
             self._unexpected(at, word, is_name=kind == "name")
         else:
-            self._before, self._grows = self._last, kind == "name" and word not in KEYWORDS
-            self._stand_in(self._operand(kind, match))
+            self._before, self._extendable = self._last, kind == "name" and word not in KEYWORDS
+            self._add_placeholder(self._operand(kind, match))
 
     def _operand(self, kind: str | None, match: re.Match[str]) -> Node:
         word, place = match[0], (match.start(), len(match[0]))
         if any("\ud800" <= c <= "\udfff" for c in word):
-            self._wrong("this text is no Unicode: correct it", *place)
+            self._fail("this text is not valid Unicode: correct it", *place)
         if kind == "date":
             return as_moment(Literal(*place, word), word, self.text)
         if kind == "number":
@@ -120,7 +120,7 @@ class Scan:
             digits = word.removesuffix(unit).replace("−", "-")
             value = float(re.sub(r"\s", "", digits))
             if not math.isfinite(value):
-                self._wrong("this number is too large: correct it", *place)
+                self._fail("this number is too large: correct it", *place)
             return Literal(*place, value, unit)
         if kind == "text":
             return Literal(*place, word[1:-1])
@@ -135,8 +135,8 @@ class Scan:
         self.ends[len(self.source)] = end
         self.source += " "
 
-    def _stand_in(self, node: Node) -> None:
-        """Put a name of ours for a node, over the one that it has grown from."""
+    def _add_placeholder(self, node: Node) -> None:
+        """Add a placeholder for a node, or replace the last one if the node extends it."""
         if self._last == "_":
             self.source = self.source[: self.source.rindex("_")]
         self.nodes.append(node)
@@ -146,24 +146,24 @@ class Scan:
     # --- signs
 
     def _sign(self, word: str, at: int) -> None:
-        grows, self._grows = self._grows, False
+        extendable, self._extendable = self._extendable, False
         if word == "None":
             negated = self._last == "!="
             if self._last not in ("==", "!="):
                 self._unexpected(at, word)
             is_none = "is not None" if negated else "is None"
-            self._wrong(f"nothing equals None: write {is_none}", at, len(word))
-        if word in ("not", "-", "+") and self._wants:
-            self._deeper(at)
+            self._fail(f"nothing equals None: write {is_none}", at, len(word))
+        if word in ("not", "-", "+") and self._expects_operand:
+            self._descend(at)
             self._emit(word, at, self.at)
             self._last = "not" if word == "not" else "sign"
         elif word in "([":
-            if not (word == "(" and (self._wants or grows)):
+            if not (word == "(" and (self._expects_operand or extendable)):
                 self._unexpected(at, word)
             self._open(word, word, at)
         elif word in ")]":
             self._close(word, at)
-        elif self._wants:
+        elif self._expects_operand:
             self._unexpected(at, word)
         elif word in ("=", "~"):
             self._loose(word, at)
@@ -186,7 +186,7 @@ class Scan:
             match = re.compile(r"(\s+not\b)?\s+None\b").match(self.text, self.at, self.end)
             if match is None:
                 after = self.text[self.at : self.end]
-                self._wrong("expected None", self.end - len(after.lstrip()), 0)
+                self._fail("expected None", self.end - len(after.lstrip()), 0)
             self.at = match.end()
             if match[1]:
                 self._emit("not", at, self.at)
@@ -196,67 +196,67 @@ class Scan:
             if match := re.compile(r"\s*([(\[])(\s*[)\]])?").match(self.text, self.at, self.end):
                 if match[2]:
                     wanted = "nothing is listed: write ('Ar', 'He')"
-                    self._wrong(wanted, match.start(1), 1)
+                    self._fail(wanted, match.start(1), 1)
                 self.at = match.end()
                 self._open(match[1], "[", match.start(1))
 
     def _open(self, word: str, emitted: str, at: int) -> None:
         before = self._depth
-        self._deeper(at)
+        self._descend(at)
         self._brackets.append((")" if word == "(" else "]", "]" if emitted == "[" else ")", before))
         self._emit(emitted, at, self.at)
 
     def _close(self, word: str, at: int) -> None:
         wanted, emitted, before = self._brackets[-1] if self._brackets else ("", "", 0)
-        if wanted != word or (self._wants and self._last != ","):
+        if wanted != word or (self._expects_operand and self._last != ","):
             self._unexpected(at, word)
         self._brackets.pop()
         self._depth = before
         self._emit(emitted, at, self.at)
 
-    def _deeper(self, at: int) -> None:
+    def _descend(self, at: int) -> None:
         self._depth += 1
-        if self._depth > DEEPEST:
-            problem = f"more than {DEEPEST} brackets or signs inside each other"
-            self._wrong(f"{problem}: simplify the query", at, 1)
+        if self._depth > MAX_DEPTH:
+            problem = f"more than {MAX_DEPTH} brackets or signs inside each other"
+            self._fail(f"{problem}: simplify the query", at, 1)
 
     def _loose(self, operator: str, at: int) -> None:
-        """Take what stands after ``=`` or ``~`` as it is written."""
+        """Scan the value after ``=`` or ``~`` without interpreting it."""
         name = self.nodes[-1]
         if isinstance(name, Literal) and isinstance(name.value, str):
             name = Name(name.at, name.length, name.value)
         if self._last != "_" or self._before not in BEFORE_CONDITIONS or not isinstance(name, Name):
             instead = "==" if operator == "=" else "in"
             problem = f"before {operator} stands a name alone: write {instead} to compare"
-            self._wrong(problem, at, 1)
+            self._fail(problem, at, 1)
         match = QUOTED.match(self.text, self.at, self.end)
         quoted = match is not None
         match = match or BARE.match(self.text, self.at, self.end)
         if match is None:
-            self._wrong("a value with brackets stands in quotes: write them", self.at, 0)
+            self._fail("a value with brackets stands in quotes: write them", self.at, 0)
         if not match[1].strip():
             written = self.text[name.at : self.at]
-            self._wrong(f"“{written}” needs a value after it", name.at, len(written))
+            self._fail(f"“{written}” needs a value after it", name.at, len(written))
         if any("\ud800" <= c <= "\udfff" for c in match[1]):
-            self._wrong("this text is no Unicode: correct it", match.start(1), len(match[1]))
+            self._fail("this text is not valid Unicode: correct it", match.start(1), len(match[1]))
         start = match.start(1) + len(match[1]) - len(match[1].lstrip())
         word = match[1].strip()
         value = Value(start, len(word), word[1:-1] if quoted else word, quoted)
         self.at = match.end()
         self.nodes.pop()
-        self._stand_in(Loose(name.at, self.at - name.at, name, operator, value))
+        self._add_placeholder(Loose(name.at, self.at - name.at, name, operator, value))
         self._before = "="
 
-    # --- what is wrong
+    # --- errors
 
-    def _wrong(self, problem: str, at: int, length: int, near: list[str] | None = None) -> NoReturn:
+    def _fail(self, problem: str, at: int, length: int, near: list[str] | None = None) -> NoReturn:
         raise QueryError(problem, self.text, at, length, near or ())
 
     def _unexpected(self, at: int, word: str, *, is_name: bool = False) -> NoReturn:
         near: list[str] = []
-        if word in INSTEAD:
-            wanted = INSTEAD[word]
-        elif self._wants:
+        if word in CORRECTIONS:
+            wanted = CORRECTIONS[word]
+        elif self._expects_operand:
             wanted = "expected a name, a number, a text or a bracket"
             if word in (*COMPARISONS, "=", "~") and self._last in BEFORE_CONDITIONS:
                 wanted = "this names nothing to compare: write for example Te > 3"
@@ -267,4 +267,4 @@ class Scan:
             wanted = f"expected {closing}and, or, or the end"
             if is_name and (near := nearest(word, KEYWORDS)):
                 wanted += did_you_mean(word, KEYWORDS)
-        self._wrong(wanted, at, len(word), near)
+        self._fail(wanted, at, len(word), near)

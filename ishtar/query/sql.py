@@ -1,8 +1,8 @@
-"""Shots by what is known of them: ``gas == 'Ar' and max_IC_Pinj > 500 and date >= '2026-11-01'``.
+"""Find shots by a query: ``gas == 'Ar' and max_IC_Pinj > 500 and date >= '2026-11-01'``.
 
-Here a tree becomes SQL, with every value a bound parameter, over the index that
-`ishtar.query.index` keeps. docs/catalogue.md says what a query means; the site reads the same text
-with `query.js` and `filter.js`, and the cases in tests/query_cases.json hold for both.
+A syntax tree is compiled to SQL over the index of `ishtar.query.index`; every value is a bound
+parameter. docs/catalogue.md defines the meaning of queries; the site evaluates the same texts with
+`query.js` and `filter.js`, and tests/query_cases.json tests both.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from ishtar.query.query_tree import (
     Value,
     Words,
     as_moment,
+    is_text,
+    unit_node,
 )
 from ishtar.query.query_words import (
     BASE,
@@ -48,7 +50,7 @@ from ishtar.query.query_words import (
     folded,
     has_words,
     in_unit,
-    said,
+    search_text,
     state_of,
 )
 
@@ -62,14 +64,14 @@ __all__ = [
     "parse",
 ]
 
-MOST_NAMES = 40  # SQLite joins 64 tables at most
-LAST = "\U0010ffff"  # sorts after every other character: ends the texts that begin in some way
+MAX_NAMES = 40  # SQLite joins 64 tables at most
+MAX_CHARACTER = "\U0010ffff"  # sorts last: the upper bound of a search by prefix
 FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """A query as SQL that gives one row, the matching shots joined by commas, or NULL."""
+    """A query as SQL that returns one value: the matching shots joined by commas, or NULL."""
 
     sql: str
     parameters: Mapping[str, Any]
@@ -77,7 +79,7 @@ class Compiled:
 
 @dataclass(frozen=True)
 class _Value:
-    """A term as SQL: as a number and as a text, either of which may be impossible."""
+    """A term as SQL, as a number and as a text; None if it cannot be one."""
 
     number: str | None
     text: str | None
@@ -87,20 +89,27 @@ class _Value:
 def find(db: sqlite3.Connection, text: str) -> list[int]:
     """Return the shots that a query matches, ascending.
 
+    Parameters
+    ----------
+    db : sqlite3.Connection
+        The catalogue.
+    text : str
+        The query, as in docs/catalogue.md.
+
     Raises
     ------
-    QueryError
-        It is no query, or names what no shot has.
+    QueryError, IndexMissingError
+        The query is invalid or uses an unknown name, or the catalogue has no index.
     """
     compiled = compile_query(db, text)
     (found,) = db.execute(compiled.sql, compiled.parameters).fetchone()
-    # one long text is fetched several times faster than as many rows, and read fastest as JSON
+    # one long text is fetched several times faster than many rows; JSON parses it fastest
     return sorted(json.loads(f"[{found}]")) if found else []
 
 
 def compile_query(db: sqlite3.Connection, text: str) -> Compiled:
-    """Return the SQL of a query, with its values as bound parameters."""
-    db.create_function("said", 2, said, deterministic=True)
+    """Return a query as SQL with bound parameters; arguments and errors as for `find`."""
+    db.create_function("search_text", 2, search_text, deterministic=True)
     db.create_function("has_words", 2, has_words, deterministic=True)
     return _Compiler(db, text).compile(parse(text))
 
@@ -123,7 +132,7 @@ class _Compiler:
             f" LEFT JOIN known {alias} ON {alias}.key = s.key + {number << SHIFT}"
             for number, alias in self.joins.items()
         )
-        # The rows of name 0 are the shots; all rows of a name lie together in the order of shots,
+        # The rows of name 0 are the shots; the rows of a name are contiguous and ordered by shot,
         # so that each join steps to the next row, which SQLite does without a search.
         sql = (
             f"SELECT group_concat(s.key) FROM known s{joins} "
@@ -131,7 +140,7 @@ class _Compiler:
         )
         return Compiled(sql=sql, parameters=self.parameters)
 
-    def wrong(self, problem: str, node: Node, near: Iterable[str] = ()) -> NoReturn:
+    def fail(self, problem: str, node: Node, near: Iterable[str] = ()) -> NoReturn:
         raise QueryError(problem, self.text, node.at, node.length, near)
 
     def bind(self, value: float | str) -> str:
@@ -146,14 +155,14 @@ class _Compiler:
         if source.id is None:
             return _Value("NULL", "NULL", "1")
         alias = self.joins.setdefault(source.id, f"k{source.id}")
-        if len(self.joins) > MOST_NAMES:
-            self.wrong(f"more than {MOST_NAMES} names: split the query", node)
+        if len(self.joins) > MAX_NAMES:
+            self.fail(f"more than {MAX_NAMES} names: split the query", node)
         if source.sigma:
             return _Value(f"{alias}.sigma", None, f"{alias}.sigma IS NULL")
         return _Value(f"{alias}.number", f"{alias}.text", f"{alias}.key IS NULL")
 
-    def holds(self, node: Node, kind: str) -> None:
-        """Refuse a name none of whose values is of the kind that it is used as."""
+    def require_kind(self, node: Node, kind: str) -> None:
+        """Raise `QueryError` if no value of a name is a number (or text), as it is used."""
         if not isinstance(node, Name):
             return
         row = (0.0, None) if self.names.source(node).sigma else self.names.value(node)
@@ -161,19 +170,19 @@ class _Compiler:
             return
         if row is None or self.names.value(node, f"{kind} IS NOT NULL"):
             return
-        holds = "numbers" if row[0] is not None else "text" if row[1] is not None else "lists"
+        actual = "numbers" if row[0] is not None else "text" if row[1] is not None else "lists"
         use = "a number" if kind == "number" else "text in quotes"
-        do = f"compare it with {'text in quotes' if holds == 'text' else 'a number'}"
-        if holds == "lists":
+        do = f"compare it with {'text in quotes' if actual == 'text' else 'a number'}"
+        if actual == "lists":
             do = "only missing() can ask for it"
-        self.wrong(f"{node.name} holds {holds} and is used with {use} here: {do}", node)
+        self.fail(f"{node.name} holds {actual} and is used with {use} here: {do}", node)
 
     # --- terms
 
     def value(self, node: Term) -> _Value:
         match node:
             case Literal(unit=unit) if unit:
-                self.wrong(f"“{unit}” is compared with no name: leave the unit out", _unit(node))
+                self.fail(f"“{unit}” is compared with no name: leave the unit out", unit_node(node))
             case Literal(value=value):
                 bound = self.bind(value)
                 as_text = isinstance(value, str)
@@ -203,15 +212,15 @@ class _Compiler:
     def number(self, node: Term) -> str:
         found = self.value(node).number
         if found is None:
-            self.wrong("this is text, where a number is needed: correct it", node)
-        self.holds(node, "number")
+            self.fail("this is text, where a number is needed: correct it", node)
+        self.require_kind(node, "number")
         return found
 
     def as_text(self, node: Term) -> str:
         found = self.value(node).text
         if found is None:
-            self.wrong("this is a number, where text is needed: put it in quotes", node)
-        self.holds(node, "text")
+            self.fail("this is a number, where text is needed: put it in quotes", node)
+        self.require_kind(node, "text")
         return found
 
     # --- conditions
@@ -221,7 +230,7 @@ class _Compiler:
             case Truth(term=Name(name=word) as name, alone=True) if not self.names.is_known(
                 name.name
             ):
-                if self.names.is_nearly_known(word):
+                if self.names.is_similar_to_known(word):
                     self.names.source(name)  # says which one
                 return self.condition(Words(node.at, node.length, (word,)))
             case Truth(term=term):
@@ -257,7 +266,7 @@ class _Compiler:
             written = self.text[right.at : right.at + right.length]
             value = Value(right.at, right.length, written, False)
             return self.loose(Loose(left.at, left.length, self.as_name(left), "!=", value))
-        if _is_text(left) and isinstance(right, Literal) and not _is_text(right):
+        if is_text(left) and isinstance(right, Literal) and not is_text(right):
             left = self.as_name(left)  # a name in quotes
         left, right = self.dated(left, right), self.dated(right, left)
         left, right = self.united(left, right), self.united(right, left)
@@ -269,16 +278,16 @@ class _Compiler:
         sign = {"==": "=", "!=": "<>"}.get(operator, operator)
         numbers = a.number is not None and b.number is not None
         texts = a.text is not None and b.text is not None
-        if numbers and texts:  # two names, of kinds that may differ from shot to shot
+        if numbers and texts:  # two names, whose types may differ from shot to shot
             return f"coalesce({a.number} {sign} {b.number}, {a.text} {sign} {b.text})"
         if not numbers and not texts:
-            self.wrong("a number is compared with text: put both in quotes or none", right)
+            self.fail("a number is compared with text: put both in quotes or none", right)
         for node in (left, right):
-            self.holds(node, "number" if numbers else "text")
+            self.require_kind(node, "number" if numbers else "text")
         return f"({a.number} {sign} {b.number})" if numbers else f"({a.text} {sign} {b.text})"
 
     def dated(self, node: Term, other: Term) -> Term:
-        """Return a text as a date where it meets ``date`` or ``day``."""
+        """Return a text as a date if it is compared with ``date`` or ``day``."""
         if not (isinstance(other, Name) and self.names.is_date(other.name)):
             return node
         written = self.text[node.at : node.at + node.length]
@@ -287,63 +296,63 @@ class _Compiler:
         elif MOMENT.fullmatch(written) or self.is_unknown(node):
             node = as_moment(node, written, self.text)
         if isinstance(node, Moment) and other.name == "day" and len(node.text) > 10:
-            self.wrong("a day has no time of day: compare date instead", node)
+            self.fail("a day has no time of day: compare date instead", node)
         return node
 
     def united(self, node: Term, other: Term) -> Term:
-        """Return a number with a unit in the unit of the name that it meets."""
+        """Return a number with a unit in the unit of the name that it is compared with."""
         if not (isinstance(node, Literal) and node.unit and isinstance(other, Name)):
             return node
         own = self.names.unit(other)
         value = in_unit(float(node.value), node.unit, own)
         if value is None:
             problem = f"is in {own or 'no unit'}, not in “{node.unit}”: leave the unit out"
-            self.wrong(f"{other.name} {problem}", _unit(node))
+            self.fail(f"{other.name} {problem}", unit_node(node))
         return Literal(node.at, node.length, value)
 
     def is_unknown(self, node: Node) -> bool:
         return isinstance(node, Name) and not self.names.is_known(node.name)
 
     def is_word(self, node: Term, other: Term) -> bool:
-        """Whether what another name is compared with is a word or a state."""
-        if isinstance(node, Literal) and not _is_text(node):
+        """Return whether the other side of a comparison is a bare word or a state."""
+        if isinstance(node, Literal) and not is_text(node):
             return isinstance(other, Name) and BASE.get(other.name.lower()) in TEXTS
         return isinstance(node, Name) and (self.is_unknown(node) or self.is_unknown(other))
 
     def as_name(self, node: Term) -> Name:
-        """Return what stands before a loose comparison as the name that it is."""
+        """Return the left side of a loose comparison as a name."""
         if isinstance(node, Literal) and isinstance(node.value, str):
             return Name(node.at, node.length, node.value)
         if isinstance(node, Name):
             return node
-        self.wrong("this is no name: write one before a word", node)
+        self.fail("this is no name: write one before a word", node)
 
     def loose(self, node: Loose) -> str:
-        """Compare with a value whose kind depends on what the name is."""
+        """Compare with a value whose type depends on the name."""
         name, value, is_equal = node.name, node.value, node.operator != "!="
         if self.is_unknown(name) and (state := self.state(node)):
             return state
         own, wanted = self.name(name), folded(value.text)
         text = own.text or "NULL"
-        heard = f"said({own.number}, {text})"
-        is_text = BASE.get(name.name.lower()) in TEXTS
-        if is_text:  # what nobody wrote is an empty text
-            heard = f"coalesce({heard}, '')"
+        searched = f"search_text({own.number}, {text})"
+        is_informal = BASE.get(name.name.lower()) in TEXTS
+        if is_informal:  # a missing text counts as empty
+            searched = f"coalesce({searched}, '')"
         if node.operator == "~":
-            return f"(instr({heard}, {self.bind(wanted)}) > 0)"
+            return f"(instr({searched}, {self.bind(wanted)}) > 0)"
         if value.text == "none" and not value.quoted:
             return f"(({own.missing} OR {text} IS '') = {int(is_equal)})"
-        found = None if is_text else self.valued(name, value)
+        found = None if is_informal else self.valued(name, value)
         if found is None:
-            found = f"{heard} = {self.bind(wanted)}"
+            found = f"{searched} = {self.bind(wanted)}"
             if wanted in YES_NO:
                 found += f" OR coalesce({own.number} = {YES_NO[wanted]}, 0)"
-            elif is_equal and not wanted.replace(".", "").isdigit() and not is_text:
-                self.holds(name, "text")
+            elif is_equal and not wanted.replace(".", "").isdigit() and not is_informal:
+                self.require_kind(name, "text")
         return f"({found})" if is_equal else f"(NOT ({found}))"
 
     def valued(self, name: Name, value: Value) -> str | None:
-        """Compare with a number, a date or a range of them; None where it is a word."""
+        """Compare with a number, a date or a range of them; return None if it is a word."""
         is_date = self.names.source(name).is_date
         item = None if value.quoted and not is_date else parse_item(self.text, value)
         if is_date:
@@ -355,11 +364,11 @@ class _Compiler:
             return self.item(name, item or first)
         except QueryError:
             if getattr(first, "unit", "") and self.names.value(name, "text IS NOT NULL"):
-                return None  # words that begin with a number: 3 phases
+                return None  # a text that begins with a number: 3 phases
             raise
 
     def state(self, node: Loose) -> str | None:
-        """Compare the state of a report, where the name is a template's."""
+        """Compare the state of a report; return None if the name is not a template's."""
         template, value = node.name.name, node.value
         if not self.names.is_template(template):
             return None
@@ -372,14 +381,14 @@ class _Compiler:
             return f"(instr({own}, {self.bind(folded(value.text))}) > 0)"
         if state is None:
             states = ", ".join(STATES)
-            self.wrong(f"“{value.text}” is no state of a report; there are {states}", value)
+            self.fail(f"“{value.text}” is no state of a report; there are {states}", value)
         if state == "stale":
-            self.wrong(f"what is out of date is {ONLY_ON_THE_SITE}", value)
+            self.fail(f"what is out of date is {ONLY_ON_THE_SITE}", value)
         return f"({own} {'<>' if node.operator == '!=' else '='} {self.bind(state)})"
 
     def compare_date(self, x: str, operator: str, text: str) -> str:
-        """Compare only as many characters as are written, by bounds of what begins so."""
-        low, end = self.bind(text), self.bind(text + LAST)
+        """Compare a date with the written precision, by the bounds of its prefix."""
+        low, end = self.bind(text), self.bind(text + MAX_CHARACTER)
         return {
             "==": f"({x} >= {low} AND {x} < {end})",
             "!=": f"({x} < {low} OR {x} >= {end})",
@@ -388,13 +397,3 @@ class _Compiler:
             ">": f"({x} >= {end})",
             ">=": f"({x} >= {low})",
         }[operator]
-
-
-def _is_text(node: Term) -> bool:
-    return isinstance(node, Literal) and isinstance(node.value, str)
-
-
-def _unit(node: Literal) -> Node:
-    """Return where the unit of a number stands."""
-    length = len(node.unit)
-    return Node(node.at + node.length - length, length)

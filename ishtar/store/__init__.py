@@ -1,4 +1,4 @@
-"""The raw data of shots as HDF5 files: one file for each source that arrived, written once.
+"""The raw data of shots as HDF5 files: one file for each source, written once.
 
 ::
 
@@ -6,8 +6,8 @@
                           attributes (JSON), properties (JSON)
     /channels/<path>      path, unit, n, t0, dt, scale (JSON), properties (JSON),
                           n_clipped, raw_min, raw_max, digest
-        data              raw values as they were recorded
-        time              seconds, only where sampling is irregular
+        data              raw values as recorded
+        time              seconds, only for irregular sampling
         envelope/<factor> (m, 2) minimum and maximum of each block of <factor> samples
 """
 

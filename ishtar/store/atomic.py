@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: temporary name, fsync, rename."""
+"""Atomic file writes: temporary name, fsync, rename."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 TEMPORARY_PREFIX = ".tmp-"
 
 
-def temporary_beside(path: Path) -> Path:
-    """Return a name in the folder of ``path`` that nobody else uses and every scan ignores."""
+def temporary_path(path: Path) -> Path:
+    """Return an unused path in the folder of ``path`` that every scan ignores."""
     return path.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{path.name[-80:]}"
 
 
 def fsync_dir(path: Path) -> None:
-    """Make a rename inside ``path`` durable, where the file system can."""
+    """Make renames inside a folder durable, if the file system supports that."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
-    except OSError as error:  # some network shares know no fsync of a folder
+    except OSError as error:  # some network shares do not support fsync of a folder
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
             raise
     finally:
@@ -36,7 +36,7 @@ def fsync_file(path: Path) -> None:
 
 
 def fsync_files(paths: Iterable[Path]) -> None:
-    """Make the contents of several closed files durable, all at once: the disk waits only once."""
+    """Make the contents of several closed files durable, in parallel: the disk waits only once."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(8) as threads:
@@ -44,18 +44,18 @@ def fsync_files(paths: Iterable[Path]) -> None:
 
 
 def rename_exclusive(temporary: Path, path: Path) -> None:
-    """Rename, but never over an existing file: of two processes the first wins.
+    """Rename a file, but never over an existing one: of two processes the first wins.
 
     Raises
     ------
     FileExistsError
-        ``path`` exists; ``temporary`` is left as it is.
+        ``path`` exists; ``temporary`` is unchanged.
     """
     try:
-        os.link(temporary, path)  # fails where the name exists, which a rename would not
+        os.link(temporary, path)  # fails if the name exists, unlike a rename
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: nearly as good
+    except OSError:  # a file system without hard links; this leaves a short race
         if path.exists():
             raise FileExistsError(errno.EEXIST, "exists already", str(path)) from None
         os.replace(temporary, path)
@@ -65,14 +65,25 @@ def rename_exclusive(temporary: Path, path: Path) -> None:
 
 @contextmanager
 def atomic_path(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it there when the block ends well.
+    """Yield a temporary path in the same folder; rename it to ``path`` if the block succeeds.
 
-    The temporary file is removed when the block raises, and ``path`` is left as it was. With
-    ``exclusive`` an existing ``path`` is never replaced: `FileExistsError`.
+    If the block raises, the temporary file is removed and ``path`` is unchanged.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its folder is created.
+    exclusive : bool, optional
+        Never replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        ``path`` exists, and ``exclusive`` is True.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path)
+    temporary = temporary_path(path)
     try:
         yield temporary
         fsync_file(temporary)
@@ -86,6 +97,21 @@ def atomic_path(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
 
 
 def write_atomic(path: Path, content: str | bytes, *, exclusive: bool = False) -> None:
-    """Write ``content`` to ``path`` so that a reader sees the old file or the new one."""
+    """Write a file so that a reader sees either the old or the new content.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its folder is created.
+    content : str or bytes
+        Text is encoded as UTF-8.
+    exclusive : bool, optional
+        Never replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        ``path`` exists, and ``exclusive`` is True.
+    """
     with atomic_path(path, exclusive=exclusive) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,9 +1,9 @@
-"""Computing from a long stretch of a channel what follows sample by sample, in one pass.
+"""Sample-wise computations on long channels in one pass over memory.
 
-A stretch of the scope is hundreds of megabytes once it is floating point. Taken as a whole it goes
-through memory once for every step of scale and calibration; taken in blocks all steps find it in
-the processor's cache. A converter of up to 16 bits knows 65536 values at most: they are computed
-once, whatever the calibration, and looked up.
+A record of the oscilloscope is hundreds of megabytes as floating point. As a whole it passes
+through memory once for every step of scale and calibration; in blocks all steps find it in the
+processor's cache. A converter of up to 16 bits has at most 65536 values: the results are computed
+once for each value and looked up.
 """
 
 from __future__ import annotations
@@ -20,39 +20,46 @@ Read = Callable[[int, int, Raw], Raw]
 Compute = Callable[[Raw], Floats]
 Fill = Callable[[Raw, Floats], None]
 
-READ = 1 << 18  # samples read at a time: four chunks of the store
-BLOCK = 1 << 14  # and computed: larger work arrays are given back to the system each time
-LONG = 1 << 19  # a shorter stretch is taken as a whole
+READ_LENGTH = 1 << 18  # samples read at a time: four chunks of the store
+BLOCK_LENGTH = 1 << 14  # samples computed at a time: malloc returns larger arrays to the system
+MIN_LENGTH = 1 << 19  # samples; fewer are computed as a whole
 
 
 def in_blocks(read: Read, fill: Fill, start: int, stop: int, dtype: np.dtype[Any]) -> Floats:
-    """Return what ``fill`` makes of the samples ``start … stop``, (n,) float64.
+    """Read and compute the samples ``start … stop`` block by block.
 
     Parameters
     ----------
     read : callable
         Reads samples ``a … b`` into an array and returns it.
     fill : callable
-        Writes into an array (m,) what it makes of raw samples (m,), of each from it alone, so that
-        it does not matter how the stretch is cut. It must not keep its arguments.
+        Computes raw samples (m,) into an array (m,), each value from its own sample alone, so that
+        the blocks do not matter. It must not keep its arguments.
+    start, stop : int
+        The samples.
     dtype : dtype
-        Of the raw samples.
+        The dtype of the raw samples.
+
+    Returns
+    -------
+    (stop − start,) float64
+        What ``fill`` computes.
     """
     out = np.empty(stop - start)
-    buffer = np.empty(READ, dtype)
+    buffer = np.empty(READ_LENGTH, dtype)
     a = start
     while a < stop:
-        b = min((a // READ + 1) * READ, stop)  # whole chunks, but at the ends
+        b = min((a // READ_LENGTH + 1) * READ_LENGTH, stop)  # whole chunks except at the ends
         raw = read(a, b, buffer[: b - a])
-        for i in range(0, len(raw), BLOCK):
-            part = raw[i : i + BLOCK]
+        for i in range(0, len(raw), BLOCK_LENGTH):
+            part = raw[i : i + BLOCK_LENGTH]
             fill(part, out[a - start + i : a - start + i + len(part)])
         a = b
     return out
 
 
-def filling(compute: Compute) -> Fill:
-    """Return a filler that computes."""
+def fill_by_computing(compute: Compute) -> Fill:
+    """Return a `Fill` that computes each block."""
 
     def fill(raw: Raw, out: Floats) -> None:
         out[:] = compute(raw)
@@ -60,10 +67,11 @@ def filling(compute: Compute) -> Fill:
     return fill
 
 
-def looking_up(compute: Compute, low: float, high: float, dtype: np.dtype[Any]) -> Fill:
-    """Return a filler that looks up all values of raw numbers ``low … high`` of up to 16 bits.
+def fill_by_lookup(compute: Compute, low: float, high: float, dtype: np.dtype[Any]) -> Fill:
+    """Return a `Fill` that looks up values computed once for all raw numbers ``low … high``.
 
-    The values are the same to the last bit: each was computed from the same raw number.
+    The values are the same to the last bit, since each is computed from the same raw number. The
+    dtype must be an integer of at most 16 bits.
     """
     numbers = np.arange(int(low), int(high) + 1, dtype=np.int64).astype(dtype)
     unsigned = np.dtype(dtype.str.replace("i", "u"))
@@ -71,7 +79,7 @@ def looking_up(compute: Compute, low: float, high: float, dtype: np.dtype[Any]) 
     table[numbers.view(unsigned)] = compute(numbers)
 
     def fill(raw: Raw, out: Floats) -> None:
-        # never out of bounds, and 'clip' is the mode that writes straight into `out`
+        # indices are always in bounds; with mode 'clip' numpy writes directly into `out`
         table.take(raw.view(unsigned), out=out, mode="clip")
 
     return fill

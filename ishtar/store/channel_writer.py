@@ -1,4 +1,4 @@
-"""Taking the samples of one channel: chunks, envelope, digest and rail count on the fly."""
+"""Write the samples of one channel, with chunks, envelope, digest and rail count on the fly."""
 
 from __future__ import annotations
 
@@ -24,60 +24,60 @@ from ishtar.store.h5_write import (
     write_rows,
     write_small,
 )
-from ishtar.store.lane import Here, Lane
+from ishtar.store.job_thread import InlineJobs, JobThread
 from ishtar.store.scale import Step, check_scale
 
 CHUNK = 1 << 16  # samples; 128 kB of int16: a 100 ms slice of a fast channel is a few chunks
-SMALLEST_CHUNK = 1 << 12  # where very many channels are written side by side
-BLOCK_BYTES = 4 << 20  # at most so much goes to hash and disk at a time
-PENDING_BYTES = 48 << 20  # and so much of all channels together waits to become a block
-SHORT_BYTES = 64 << 10  # a whole channel up to here is not worth the way to another thread
+SMALLEST_CHUNK = 1 << 12  # samples, if very many channels are written in parallel
+BLOCK_BYTES = 4 << 20  # the largest block that is hashed and written at a time
+PENDING_BYTES = 48 << 20  # the most that all channels together buffer
+SHORT_BYTES = 64 << 10  # a channel up to this size is not worth passing to another thread
 
 
 class StoreError(IshtarError, ValueError):
-    """Something was written that does not make a channel."""
+    """Data was written that does not form a valid channel."""
 
 
-class Lanes:
-    """Where the channels of one file send their blocks: one lane hashes, one writes.
+class WriterThreads:
+    """The threads that the channels of one file share: one hashes blocks, one writes them.
 
-    ``check`` raises what went wrong on the disk, which HDF5 does not hear of.
+    ``check`` raises the disk's errors, which are hidden from HDF5.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
         self.check = check
-        self.hashing, self.writing = Lane("store-hash"), Lane("store-write")
+        self.hashing, self.writing = JobThread("store-hash"), JobThread("store-write")
         self.n_channels = 0
 
     def chunk_length(self, sample_bytes: int) -> int:
-        """Return how many samples make a chunk: fewer where many channels wait to fill theirs."""
+        """Return the length of a chunk in samples: shorter if many channels buffer theirs."""
         room = PENDING_BYTES // max(1, self.n_channels) // sample_bytes
         nearest = 1 << round(math.log2(max(1, room)))
         return min(CHUNK, max(SMALLEST_CHUNK, nearest))
 
     def block_length(self, sample_bytes: int, chunk: int) -> int:
-        """Return how many samples make a block: whole chunks, long where channels are few.
+        """Return the length of a block in samples: whole chunks, longer if channels are few.
 
-        Long blocks save the hand-over between threads, which costs more than hashing a chunk.
+        Long blocks save hand-overs between threads, each of which costs more than hashing a chunk.
         """
         n_bytes = min(BLOCK_BYTES, PENDING_BYTES // max(1, self.n_channels))
         return max(chunk, n_bytes // sample_bytes // chunk * chunk)
 
     def join(self) -> None:
-        """Wait until every block is hashed and written; raise what went wrong."""
+        """Wait until every block is hashed and written; raise the first error."""
         self.hashing.join()
         self.writing.join()
 
     def abandon(self) -> None:
-        """End both threads, whatever is still queued."""
+        """End both threads and discard what is still queued."""
         self.hashing.abandon()
         self.writing.abandon()
 
 
 class ChannelWriter:
-    """Takes the samples of one channel, any number at a time.
+    """Writes the samples of one channel, any number at a time.
 
-    ``properties`` may be added to until the file is finished.
+    ``properties`` may be extended until the file is finished.
     """
 
     def __init__(
@@ -93,16 +93,16 @@ class ChannelWriter:
         x_unit: str,
         scale: list[Step],
         properties: dict[str, Any],
-        lanes: Lanes,
+        threads: WriterThreads,
     ) -> None:
         check_scale(scale)
         self.path = path
         self.properties = properties
-        # numbers as JSON keeps them, so that writer and reader digest the same text
+        # through JSON, so that writer and reader digest the same text
         self._scale: list[Step] = json.loads(to_json(scale))
         self._dtype = np.dtype(dtype).newbyteorder("<")
         if self._dtype.kind not in "iuf" or self._dtype.itemsize > 8:
-            raise StoreError(f"channel {path!r} holds {self._dtype}, not numbers: leave it out")
+            raise StoreError(f"channel {path!r} has {self._dtype}, not numbers: leave it out")
         self._x_unit = x_unit
         self._unit, self._t0, self._dt = unit, float(t0), None if dt is None else float(dt)
         self._group = create_group(parent, name)
@@ -110,12 +110,12 @@ class ChannelWriter:
         self._time: h5d.DatasetID | None = None
         self._sample_bytes = self._dtype.itemsize + (8 if dt is None else 0)
         self._chunk = self._block = CHUNK  # until the first samples are written
-        self._sized_for = 0
+        self._planned_channels = 0
         self._finest: Level | None = None
         self._digest = ChannelDigest()
         self._rails = Rails(self._dtype)
-        self._lanes = lanes
-        lanes.n_channels += 1
+        self._threads = threads
+        threads.n_channels += 1
         self._values: list[NDArray[Any]] = []
         self._times: list[NDArray[np.float64]] = []
         self._n_pending = 0
@@ -125,55 +125,60 @@ class ChannelWriter:
 
     @property
     def n(self) -> int:
-        """Number of samples taken so far."""
+        """Number of samples appended so far."""
         return self._n_sent + self._n_pending
 
     def append(
         self, values: ArrayLike, time_s: ArrayLike | None = None, *, owned: bool = False
     ) -> None:
-        """Take the next samples; ``time_s`` (same length) for an irregular channel.
+        """Append samples.
 
         Parameters
         ----------
         values : (n,)
-            Raw values; they must fit the channel's dtype exactly.
+            Raw values; the channel's dtype must represent them exactly.
         time_s : (n,), s
             Times on the shot's clock, for an irregular channel only.
         owned : bool
-            The caller will not change the array again: no copy is made.
+            The caller will not change the array again, so that no copy is needed.
+
+        Raises
+        ------
+        StoreError
+            The values do not fit the channel.
         """
-        x = self._exactly(np.asarray(values), owned)
+        x = self._cast(np.asarray(values), owned)
         if self._dt is not None and time_s is not None:
-            raise StoreError(f"channel {self.path!r} is regular; give no time_s")
+            raise StoreError(f"channel {self.path!r} is regular: give no time_s")
         if self._dt is None and time_s is None:
-            raise StoreError(f"channel {self.path!r} is irregular; give time_s with the values")
+            raise StoreError(f"channel {self.path!r} is irregular: give time_s with the values")
         block = self._block_length()
         if time_s is None:
             for i in range(0, len(x), block):
-                self._take(x[i : i + block], None, block)
+                self._buffer(x[i : i + block], None, block)
             return
         t = np.array(time_s, dtype="<f8")
         if t.shape != x.shape:
             raise StoreError(
-                f"channel {self.path!r}: {len(x)} values but {t.shape} times; give one each"
+                f"channel {self.path!r}: {len(x)} values but {t.shape} times: give one each"
             )
-        self._watch_clock(t)
+        self._check_times(t)
         for i in range(0, len(x), block):
-            self._take(x[i : i + block], t[i : i + block], block)
+            self._buffer(x[i : i + block], t[i : i + block], block)
 
     def _block_length(self) -> int:
-        """Return how many samples make a block, as the channels begun so far allow."""
-        if self._sized_for != self._lanes.n_channels:
-            self._sized_for = self._lanes.n_channels
+        """Return the length of a block in samples for the current number of channels."""
+        if self._planned_channels != self._threads.n_channels:
+            self._planned_channels = self._threads.n_channels
             if not self._n_sent:
-                self._chunk = self._lanes.chunk_length(self._sample_bytes)
-            self._block = self._lanes.block_length(self._sample_bytes, self._chunk)
+                self._chunk = self._threads.chunk_length(self._sample_bytes)
+            self._block = self._threads.block_length(self._sample_bytes, self._chunk)
         return self._block
 
-    def _exactly(self, x: NDArray[Any], owned: bool) -> NDArray[Any]:
-        """Return the values as the channel's dtype, refusing what would change them."""
+    def _cast(self, x: NDArray[Any], owned: bool) -> NDArray[Any]:
+        """Return the values in the channel's dtype; raise `StoreError` if that changes them."""
         if x.ndim != 1:
-            raise StoreError(f"channel {self.path!r} got an array of shape {x.shape}; give 1-D")
+            raise StoreError(f"channel {self.path!r} got an array of shape {x.shape}: give 1-D")
         if x.dtype == self._dtype:
             return np.ascontiguousarray(x) if owned else x.copy()
         with np.errstate(invalid="ignore", over="ignore"):
@@ -188,24 +193,24 @@ class ChannelWriter:
             )
         return cast
 
-    def _watch_clock(self, t: NDArray[np.float64]) -> None:
+    def _check_times(self, t: NDArray[np.float64]) -> None:
         if len(t):
             if not self.n:
                 self._t0 = float(t[0])
             self._steps_back += int(t[0] < self._last_time) + int(np.count_nonzero(np.diff(t) < 0))
             self._last_time = float(t[-1])
 
-    def _take(self, x: NDArray[Any], t: NDArray[np.float64] | None, block: int) -> None:
+    def _buffer(self, x: NDArray[Any], t: NDArray[np.float64] | None, block: int) -> None:
         waits = self._n_pending + len(x) < block
-        self._values.append(_alone(x) if waits else x)
+        self._values.append(_detached(x) if waits else x)
         if t is not None:
-            self._times.append(_alone(t) if waits else t)
+            self._times.append(_detached(t) if waits else t)
         self._n_pending += len(x)
         if self._n_pending >= block:
             self._send(self._n_pending // self._chunk * self._chunk)
 
     def _send(self, count: int, *, last: bool = False) -> None:
-        """Give ``count`` samples, whole chunks but at the end, to hash, envelope and disk."""
+        """Pass ``count`` samples (whole chunks except at the end) to hash, envelope and disk."""
         block, self._values = _split(self._values, count)
         times, self._times = _split(self._times, count) if self._dt is None else (None, [])
         start, whole = self._n_sent, last and not self._n_sent
@@ -214,7 +219,11 @@ class ChannelWriter:
         rows = block_minmax(block, BASE)
         self._rails.add(block, rows)
         short = whole and count * self._sample_bytes <= SHORT_BYTES
-        hashing, writing = (Here(), Here()) if short else (self._lanes.hashing, self._lanes.writing)
+        hashing, writing = (
+            (InlineJobs(), InlineJobs())
+            if short
+            else (self._threads.hashing, self._threads.writing)
+        )
         hashing.put(lambda: self._hash(block, times))
         writing.put(lambda: self._store(start, block, times, rows, whole=whole))
 
@@ -232,7 +241,7 @@ class ChannelWriter:
         *,
         whole: bool,
     ) -> None:
-        """Write a block; ``whole``: the channel has no other."""
+        """Write a block; ``whole``: it is the channel's only one."""
         n, chunk = (len(block), min(len(block), self._chunk)) if whole else (None, self._chunk)
         if self._data is None:
             self._data = self._create("data", self._dtype, n, chunk)
@@ -245,23 +254,23 @@ class ChannelWriter:
             write_rows(self._time, start, times)
         assert self._finest is not None
         self._finest.add(rows)
-        self._lanes.check()
+        self._threads.check()
 
     def _create(self, name: str, dtype: np.dtype[Any], n: int | None, chunk: int) -> h5d.DatasetID:
         return create_chunked(self._group, name, dtype, chunk=chunk, n=n, packed=True)
 
     def flush(self) -> None:
-        """Send what is pending; nothing may be appended after it."""
+        """Send the pending samples; nothing may be appended afterwards."""
         if self._n_pending:
             self._send(self._n_pending, last=True)
 
     def finish(self) -> dict[str, Any]:
-        """Write what is known at the end: levels, counts, digest. The lanes have been joined.
+        """Write levels, counts and digest; the threads must have been joined.
 
         Returns
         -------
         dict
-            All that a reader wants to know of the channel, for the index of the file.
+            The description of the channel for the file's index.
         """
         levels = self._finish_levels()
         if self._steps_back:
@@ -291,7 +300,7 @@ class ChannelWriter:
             (set_text if isinstance(value, str) else set_number)(self._group, key, value)
         set_text(self._group, "scale", to_json(self._scale))
         set_text(self._group, "properties", to_json(self.properties))
-        # h5py looks at every object that is open whenever a file is closed
+        # closing a file makes h5py check every open object
         del self._group, self._data, self._time, self._finest
         return plain | {
             "dtype": self._dtype.str,
@@ -302,7 +311,7 @@ class ChannelWriter:
 
     def _finish_levels(self) -> list[int]:
         """Complete the envelope and return the factors of its levels."""
-        if self._finest is None:  # of a channel without samples: empty, not absent
+        if self._finest is None:  # a channel without samples has empty datasets, not none
             create_group(self._group, "envelope")
             write_small(self._group, "data", np.empty(0, self._dtype))
             if self._dt is None:
@@ -313,14 +322,14 @@ class ChannelWriter:
 
 
 def _split(parts: list[NDArray[Any]], count: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-    """Return the first ``count`` samples of the parts in one piece, and the rest."""
+    """Return the first ``count`` samples of the parts as one array, and the rest."""
     whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
     rest = whole[count:]
     return whole[:count], [rest.copy()] if len(rest) else []
 
 
-def _alone(x: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy of a small part of an array, which would keep all of it in memory."""
+def _detached(x: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy of a small view, which would keep its whole base array in memory."""
     base = x.base
     whole = base is None or (isinstance(base, np.ndarray) and base.nbytes <= 2 * x.nbytes)
     return x if whole else x.copy()

@@ -1,7 +1,7 @@
-"""The identity of a channel: a digest of its raw values, their times and what they mean.
+"""The identity of a channel: a digest of its raw values, their times and their meaning.
 
-SHA-256, because most processors do it in hardware: it is the fastest of the standard library's
-cryptographic hashes there. Values and times are hashed apart, so that the digest does not depend
+SHA-256 is the fastest cryptographic hash of the standard library on processors that support it in
+hardware, which most do. Values and times are hashed separately, so that the digest does not depend
 on how many samples were appended at a time.
 """
 
@@ -16,11 +16,11 @@ from ishtar.store.scale import Step
 
 DIGITS = 40
 SECONDS = "s"
-COUNTED = ""  # the unit of a place that is only the number of a sample
+COUNTED = ""  # the unit of x if it is only the number of a sample
 
 
 class ChannelDigest:
-    """Grows with the samples of one channel."""
+    """A digest of one channel, updated as its samples arrive."""
 
     def __init__(self) -> None:
         self.values = hashlib.sha256()
@@ -37,10 +37,10 @@ class ChannelDigest:
         scale: Sequence[Step],
     ) -> str:
         """Return the digest of the samples so far together with their meaning."""
-        facts: list[Any] = [dtype, unit, t0, dt, list(scale)]
-        if x_unit not in (SECONDS, COUNTED):  # files from before units of x have neither in it
-            facts.append(x_unit)
-        meaning = json.dumps(facts, sort_keys=True)
+        fields: list[Any] = [dtype, unit, t0, dt, list(scale)]
+        if x_unit not in (SECONDS, COUNTED):  # older files were digested without a unit of x
+            fields.append(x_unit)
+        meaning = json.dumps(fields, sort_keys=True)
         whole = hashlib.sha256(self.values.digest() + self.times.digest() + meaning.encode())
         return whole.hexdigest()[:DIGITS]
 

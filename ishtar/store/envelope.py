@@ -1,7 +1,7 @@
-"""Min/max pyramids: any stretch of any signal drawn from a few thousand numbers.
+"""Min/max pyramids, to draw any part of a channel from a few thousand numbers.
 
-Level ``k`` holds minimum and maximum of blocks of ``BASE * STEP**k`` samples, so a shot of any
-size is drawn from one small read. NaN are left out; a block of nothing but NaN is NaN.
+Level ``k`` has the minimum and maximum of blocks of ``BASE * STEP**k`` samples, so that a plot at
+any zoom takes one small read. NaN are ignored; a block of only NaN is NaN.
 """
 
 from __future__ import annotations
@@ -19,36 +19,39 @@ if TYPE_CHECKING:
 
 BASE = 128
 STEP = 4
-SMALLEST_LEVEL = 256  # a coarser level than this many blocks would never be read
-ROWS = 1 << 14  # blocks kept in memory, and in one chunk of a long level: 64 kB of int16
+MIN_LEVEL_BLOCKS = 256  # a level with fewer blocks would never be read
+ROWS = 1 << 14  # blocks buffered in memory, and in one chunk of a long level: 64 kB of int16
 
 
 def block_minmax(x: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Return minimum and maximum of each block of ``factor`` samples, the last one may be short.
+    """Return the minimum and maximum of each block of samples.
 
     Parameters
     ----------
     x : (n,) or (n, 2)
         Samples, or pairs (min, max) of a finer level.
+    factor : int
+        Samples in a block; the last block may be shorter.
 
     Returns
     -------
     (ceil(n / factor), 2) same dtype
+        (min, max) of each block.
     """
     lo, hi = (x, x) if x.ndim == 1 else (x[:, 0], x[:, 1])
     starts = np.arange(0, len(lo), factor)
     out = np.empty((len(starts), 2), dtype=x.dtype)
     if len(starts):
-        # reduceat is the fastest of numpy's ways here, fmin as fast as min and deaf to NaN
+        # reduceat is the fastest in numpy here; fmin is as fast as min and ignores NaN
         np.fmin.reduceat(lo, starts, out=out[:, 0])
         np.fmax.reduceat(hi, starts, out=out[:, 1])
     return out
 
 
 class Level:
-    """One level of a pyramid, appended to the file as it grows: constant memory.
+    """One level of a pyramid, appended to the file as it grows, in constant memory.
 
-    ``rows`` blocks are kept in memory, and lie in one chunk of a long level.
+    ``rows`` is the number of blocks buffered in memory, and in one chunk of a long level.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Level:
         self._dataset: h5d.DatasetID | None = None
 
     def add(self, rows: NDArray[Any]) -> None:
-        """Take the next blocks: (m, 2) minimum and maximum."""
+        """Append blocks: (m, 2) minimum and maximum."""
         self._pending.append(rows)
         self._n_pending += len(rows)
         self.n += len(rows)
@@ -79,7 +82,7 @@ class Level:
         self._pending, self._n_pending = [rows[count:].copy()], len(rows) - count
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write the remaining blocks."""
         if self._dataset is not None:
             if self._n_pending:
                 self._flush(self._n_pending)
@@ -93,9 +96,9 @@ class Level:
 
 
 def add_coarser_levels(finest: Level) -> list[int]:
-    """Write the levels above a finished one, each from the one below; return all factors."""
+    """Write the coarser levels, each from the next finer one; return the factors of all levels."""
     level, factors = finest, [finest.factor] if finest.n else []
-    while level.n > SMALLEST_LEVEL * STEP:
+    while level.n > MIN_LEVEL_BLOCKS * STEP:
         coarser = Level(level.group, level.factor * STEP, level.dtype, level.rows)
         for start in range(0, level.n, STEP * ROWS):
             coarser.add(block_minmax(level.read(start, start + STEP * ROWS), STEP))

@@ -1,4 +1,4 @@
-"""How names and texts are kept in HDF5, which has rules of its own for both."""
+"""Encoding of names and texts for HDF5, which restricts both."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CHANNELS = "channels"  # the group of all channels
 
 
 def group_name(path: str) -> str:
-    """Return the HDF5 group of a channel path ``group/name``; no two paths share one."""
+    """Return the HDF5 group of a channel path ``group/name``, unique for each path."""
     return "/".join((CHANNELS, *group_parts(path)))
 
 
 def group_parts(path: str) -> tuple[str, str]:
-    """Return the names of the two groups, one in the other, that a channel path stands for.
+    """Return the names of the outer and inner HDF5 group of a channel path.
 
-    The first ``/`` parts group and name, further ones belong to the name (``cDAQ1/ai0``).
+    The first ``/`` separates group and name; others belong to the name (``cDAQ1/ai0``).
     """
     group, slash, name = path.partition("/")
     return _quote(group) if slash else "%", _quote(name if slash else group)
@@ -27,15 +27,15 @@ def group_parts(path: str) -> tuple[str, str]:
 
 def _quote(part: str) -> str:
     quoted = quote(part, safe=" ")
-    if not quoted.strip("."):  # '' cannot be a name, '.' and '..' mean something to HDF5
+    if not quoted.strip("."):  # '' is not a valid name; '.' and '..' have a meaning in HDF5
         return quoted.replace(".", "%2E") or "%-"
     return quoted
 
 
-def free_name(name: str, taken: set[str], numbered: str = "{} ({})") -> str:
-    """Return the name, or with a number behind it if it is taken; from now on it is.
+def unique_name(name: str, taken: set[str], numbered: str = "{} ({})") -> str:
+    """Return the name, with a number appended if it is in ``taken``, and add it there.
 
-    ``a/b`` and ``c`` are one path with ``a`` and ``b/c``.
+    Different sources of a path can collide: ``a/b`` with ``c``, and ``a`` with ``b/c``.
     """
     free, k = name, 1
     while free in taken:
@@ -46,7 +46,7 @@ def free_name(name: str, taken: set[str], numbered: str = "{} ({})") -> str:
 
 
 def to_json(value: Any) -> str:
-    """Return JSON text of plain values, numpy's among them; what has no JSON becomes text."""
+    """Return values, including numpy's, as JSON; values without a JSON form become strings."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
 
 

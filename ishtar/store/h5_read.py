@@ -1,7 +1,7 @@
-"""Reading HDF5 through h5py's low-level functions, at a third of the cost of opening a file.
+"""Read HDF5 through h5py's low-level functions, at a third of the cost of `h5py.File`.
 
-A shot is opened by reading a dozen attributes of each of its files, and a zoom by reading one
-chunk: there the objects that `h5py.File` makes on the way cost more than the reading.
+Opening a shot reads a dozen attributes of each of its files, and a zoom reads one chunk; the
+objects that `h5py.File` creates cost more than these reads.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from ishtar.errors import DamagedFile
 
 @contextmanager
 def open_h5(path: Path) -> Iterator[h5f.FileID]:
-    """Open a stored file for one read; any HDF5 failure names the file."""
-    with damage_told(path), opened(path) as file:
+    """Open a stored file for one read; raise `DamagedFile` if HDF5 fails."""
+    with reporting_damage(path), open_unchecked(path) as file:
         yield file
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
-    """Turn what HDF5 says of a file into an error that names it."""
+def reporting_damage(path: Path) -> Iterator[None]:
+    """Turn errors of HDF5 into a `DamagedFile` that names the file."""
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedFile):
         raise
     except (OSError, KeyError, RuntimeError) as error:
         raise _damaged(path, error) from error
 
 
 @contextmanager
-def content_told(path: Path) -> Iterator[None]:
-    """Turn texts that no writer wrote, where a file was read well, into an error that names it."""
+def reporting_invalid_content(path: Path) -> Iterator[None]:
+    """Turn errors from invalid content of a readable file into a `DamagedFile` that names it."""
     try:
         yield
     except (ValueError, TypeError, AttributeError, LookupError) as error:
@@ -51,14 +51,14 @@ def content_told(path: Path) -> Iterator[None]:
 def _damaged(path: Path, error: Exception) -> DamagedFile:
     what = (str(error).splitlines() or [type(error).__name__])[0]
     return DamagedFile(
-        f"{path} cannot be read ({what}); "
-        "ingest its source again, `ishtar verify` lists every damaged file"
+        f"{path} cannot be read ({what}): "
+        "ingest its source again; `ishtar verify` lists every damaged file"
     )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5f.FileID]:
-    """Open a stored file, for whoever tells its failures from those of others."""
+def open_unchecked(path: Path) -> Iterator[h5f.FileID]:
+    """Open a stored file and leave errors as they are."""
     file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=_access())
     try:
         yield file
@@ -75,8 +75,8 @@ def _access() -> h5p.PropFAID:
 
 
 def open_dataset(file: h5f.FileID, name: str) -> h5d.DatasetID:
-    """Open a dataset, whatever it is compressed with."""
-    import hdf5plugin  # noqa: F401  registers the filters; opening a shot does without
+    """Open a dataset with any compression."""
+    import hdf5plugin  # noqa: F401  registers the filters; not needed to open a shot
 
     return h5d.open(file, name.encode())
 
@@ -88,7 +88,7 @@ def read_rows(
     *,
     into: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Read rows ``start … stop``, as a slice takes them; ``into`` an array that has their shape."""
+    """Read rows ``start … stop``, with the rules of a slice, into an array of their shape."""
     shape = dataset.shape
     start, stop, _ = slice(start, stop).indices(shape[0])
     count = (max(stop - start, 0), *shape[1:])
@@ -107,8 +107,8 @@ def _text() -> np.dtype[Any]:
 
 
 def read_text(group: Any, name: str) -> str:
-    """Return a text that `ishtar.store.h5_names.set_text` kept."""
-    if not has(group, name):
+    """Return a text that `ishtar.store.h5_write.set_text` wrote."""
+    if not has_attribute(group, name):
         return bytes(read_rows(open_dataset(group, f"text_{name}")).data).decode()
     return str(_attribute(group, name, _text()).decode())
 
@@ -119,27 +119,27 @@ def open_group(loc: Any, name: str | bytes) -> h5g.GroupID:
 
 
 def names_in(group: h5g.GroupID) -> list[bytes]:
-    """Return the names of what a group holds."""
+    """Return the names of a group's members."""
     return list(group)
 
 
-def has(group: Any, name: str) -> bool:
-    """Say whether an object has an attribute."""
+def has_attribute(group: Any, name: str) -> bool:
+    """Return whether an object has an attribute."""
     return bool(h5a.exists(group, name.encode()))
 
 
 def read_integer(group: Any, name: str) -> int:
-    """Return an attribute that is an integer."""
+    """Return an integer attribute."""
     return int(_attribute(group, name, np.dtype(np.int64)))
 
 
 def read_float(group: Any, name: str) -> float:
-    """Return an attribute that is a number."""
+    """Return a floating-point attribute."""
     return float(_attribute(group, name, np.dtype(np.float64)))
 
 
 def _attribute(group: Any, name: str, dtype: np.dtype[Any]) -> Any:
-    # the dtype is given, because to ask the file for it takes longer than to read the value
+    # the dtype is given: reading it from the file takes longer than reading the value
     out = np.empty((), dtype)
     h5a.open(group, name.encode()).read(out)
     return out[()]

@@ -11,7 +11,7 @@ FORMAT = 1
 class Origin:
     """Where a stored file came from.
 
-    ``sha256`` may be empty at first and be set on the writer when the source was read to its end.
+    ``sha256`` may be empty at first, and set on the writer after the source is read to its end.
     """
 
     shot: int

@@ -1,4 +1,4 @@
-"""Reading the file of one source: opened for each read, closed at once, only what is asked for."""
+"""Read the file of one source: each read opens and closes it, and reads only what is needed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from h5py import h5f, h5g
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
-from ishtar.store.blocks import LONG, filling, in_blocks, looking_up
+from ishtar.store.blocks import MIN_LENGTH, fill_by_computing, fill_by_lookup, in_blocks
 from ishtar.store.digest import COUNTED, SECONDS
 from ishtar.store.h5_names import CHANNELS, group_name
 from ishtar.store.h5_read import (
-    content_told,
-    damage_told,
-    has,
+    has_attribute,
     names_in,
     open_dataset,
     open_group,
     open_h5,
-    opened,
+    open_unchecked,
     read_float,
     read_integer,
     read_rows,
     read_text,
+    reporting_damage,
+    reporting_invalid_content,
 )
 from ishtar.store.origin import FORMAT, Origin
 from ishtar.store.scale import Step, apply_scale
@@ -38,10 +38,10 @@ from ishtar.store.scale import Step, apply_scale
 
 @dataclass(frozen=True, kw_only=True)
 class Channel:
-    """One channel of one stored file. Holding it costs nothing; reading is a verb.
+    """A lazy handle of one channel in a stored file; only its methods read samples.
 
-    ``t0``, ``dt`` and `time` are in ``x_unit``: ``"s"`` on the shot's clock; ``""`` where samples
-    are only counted; else what the samples lie along is no time at all, ``"Hz"``.
+    ``t0``, ``dt`` and `time` are in ``x_unit``: ``"s"`` on the shot's clock, ``""`` for bare sample
+    numbers, or another unit if the axis is not time, ``"Hz"``.
     """
 
     file: Path
@@ -62,7 +62,7 @@ class Channel:
 
     @property
     def irregular(self) -> bool:
-        """Whether the samples carry times of their own."""
+        """Whether each sample has its own time."""
         return self.dt is None
 
     @property
@@ -71,12 +71,39 @@ class Channel:
         return self.n * self.dtype.itemsize
 
     def raw(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Read samples ``start … stop`` as recorded."""
+        """Read raw samples.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            The samples ``start … stop``, with the rules of a slice.
+
+        Returns
+        -------
+        (n,) of the channel's dtype
+            Values as recorded, without scale or calibration.
+
+        Raises
+        ------
+        DamagedFile
+            The file cannot be read.
+        """
         with open_h5(self.file) as f:
             return read_rows(open_dataset(f, f"{group_name(self.path)}/data"), start, stop)
 
     def time(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
-        """Return where samples ``start … stop`` lie, in ``x_unit``."""
+        """Return the times (or other x) of samples.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            The samples ``start … stop``.
+
+        Returns
+        -------
+        (n,) float64, ``x_unit``
+            Computed for regular sampling, else read.
+        """
         stop = self.n if stop is None else min(stop, self.n)
         if self.dt is not None:
             return self.t0 + self.dt * np.arange(start, stop, dtype=np.float64)
@@ -84,7 +111,18 @@ class Channel:
             return read_rows(open_dataset(f, f"{group_name(self.path)}/time"), start, stop)
 
     def scaled(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
-        """Read samples ``start … stop`` with the file's own scale applied."""
+        """Read samples and apply the file's own scale.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            The samples ``start … stop``, with the rules of a slice.
+
+        Returns
+        -------
+        (n,) float64, ``unit``
+            Scaled, but not calibrated.
+        """
         return self.through(partial(apply_scale, scale=self.scale), start, stop)
 
     def through(
@@ -93,55 +131,82 @@ class Channel:
         start: int = 0,
         stop: int | None = None,
     ) -> NDArray[np.float64]:
-        """Read samples ``start … stop`` and compute from them, in one pass over memory.
+        """Read samples and compute values from them, in one pass over memory.
 
         Parameters
         ----------
         compute : callable
-            Of raw samples (m,), gives as many values, each from its sample alone: a long
-            stretch goes through it in blocks. It must not keep its argument.
+            Maps raw samples (m,) to values (m,), each from its own sample alone; long channels are
+            computed in blocks. It must not keep its argument.
+        start, stop : int, optional
+            The samples ``start … stop``, with the rules of a slice.
 
         Returns
         -------
         (n,) float64
+            What ``compute`` returns.
         """
         start, stop, _ = slice(start, stop).indices(self.n)
-        if stop - start < LONG:
+        if stop - start < MIN_LENGTH:
             return compute(self.raw(start, stop))
         with ExitStack() as stack:
-            with damage_told(self.file):
-                f = stack.enter_context(opened(self.file))
+            with reporting_damage(self.file):
+                f = stack.enter_context(open_unchecked(self.file))
                 data = open_dataset(f, f"{group_name(self.path)}/data")
 
             def read(a: int, b: int, into: NDArray[Any]) -> NDArray[Any]:
-                with damage_told(self.file):
+                with reporting_damage(self.file):
                     return read_rows(data, a, b, into=into)
 
             few = self.dtype.kind in "iu" and self.dtype.itemsize <= 2
             fill = (
-                looking_up(compute, self.raw_min, self.raw_max, self.dtype)
+                fill_by_lookup(compute, self.raw_min, self.raw_max, self.dtype)
                 if few
-                else filling(compute)
+                else fill_by_computing(compute)
             )
             return in_blocks(read, fill, start, stop, self.dtype)
 
     def level(self, factor: int, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Read blocks ``start … stop`` of a level of the envelope pyramid: (m, 2) raw min, max."""
+        """Read blocks of a level of the envelope pyramid.
+
+        Parameters
+        ----------
+        factor : int
+            Samples in a block, one of ``levels``.
+        start, stop : int, optional
+            The blocks ``start … stop``, with the rules of a slice.
+
+        Returns
+        -------
+        (m, 2) of the channel's dtype
+            Raw minimum and maximum of each block.
+        """
         with open_h5(self.file) as f:
             level = open_dataset(f, f"{group_name(self.path)}/envelope/{factor}")
             return read_rows(level, start, stop)
 
 
 class SourceFile:
-    """The stored file of one source."""
+    """The stored file of one source.
+
+    Parameters
+    ----------
+    path : Path
+        The HDF5 file; its attributes and index are read at once.
+
+    Raises
+    ------
+    DamagedFile
+        The file cannot be read, or has another format.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        with content_told(self.path), open_h5(self.path) as f:
+        with reporting_invalid_content(self.path), open_h5(self.path) as f:
             stored = read_integer(f, "format")
             if stored != FORMAT:
                 raise DamagedFile(
-                    f"{self.path} has format {stored}, this version reads {FORMAT}: "
+                    f"{self.path} has format {stored}, but this version reads {FORMAT}: "
                     "use the version of ishtar that wrote it, or ingest its source again"
                 )
             self.origin = Origin(
@@ -159,24 +224,28 @@ class SourceFile:
 
     @cached_property
     def channels(self) -> dict[str, Channel]:
-        """Channels by path, in the order of their names."""
-        with content_told(self.path):
-            index = sorted(self._index, key=lambda facts: facts["path"])
-            return {facts["path"]: self._channel(**facts) for facts in index}
+        """Channels by path, in alphabetical order."""
+        with reporting_invalid_content(self.path):
+            index = sorted(self._index, key=lambda record: record["path"])
+            return {record["path"]: self._channel(**record) for record in index}
 
     def read_channels(self, file: h5f.FileID | None = None) -> dict[str, Channel]:
-        """Read the channels from their own groups; the index only repeats them, in one read.
+        """Read the channels from their own groups, which the index only repeats.
 
         Parameters
         ----------
         file : FileID, optional
-            This file, where it is open already.
+            This file, if it is already open.
         """
-        with ExitStack() as stack, content_told(self.path), damage_told(self.path):
-            file = file or stack.enter_context(opened(self.path))
-            found = [_facts(group) for group in _channel_groups(file)]
-            found.sort(key=lambda facts: facts["path"])
-            return {facts["path"]: self._channel(**facts) for facts in found}
+        with (
+            ExitStack() as stack,
+            reporting_invalid_content(self.path),
+            reporting_damage(self.path),
+        ):
+            file = file or stack.enter_context(open_unchecked(self.path))
+            found = [_channel_record(group) for group in _channel_groups(file)]
+            found.sort(key=lambda record: record["path"])
+            return {record["path"]: self._channel(**record) for record in found}
 
     def _channel(
         self,
@@ -187,10 +256,10 @@ class SourceFile:
         x_unit: str | None = None,
         raw_min: float = np.nan,
         raw_max: float = np.nan,
-        **facts: Any,
+        **rest: Any,
     ) -> Channel:
-        if x_unit is None:  # files from before units of x say it in a property
-            counted = facts["properties"].get("time_base") == "samples"
+        if x_unit is None:  # older files have no unit of x, but a property
+            counted = rest["properties"].get("time_base") == "samples"
             x_unit = COUNTED if counted else SECONDS
         return Channel(
             file=self.path,
@@ -200,7 +269,7 @@ class SourceFile:
             x_unit=x_unit,
             raw_min=raw_min,
             raw_max=raw_max,
-            **facts,
+            **rest,
         )
 
 
@@ -213,14 +282,15 @@ def _channel_groups(file: h5f.FileID) -> Iterator[h5g.GroupID]:
                 yield open_group(group, name)
 
 
-def _facts(group: h5g.GroupID) -> dict[str, Any]:
-    """Return what the group of a channel says of it, as the index does."""
-    facts: dict[str, Any] = {key: read_text(group, key) for key in ("path", "unit", "digest")}
-    facts |= {key: read_integer(group, key) for key in ("n", "n_clipped")}
-    facts["t0"] = read_float(group, "t0")
-    facts |= {k: read_float(group, k) for k in ("dt", "raw_min", "raw_max") if has(group, k)}
-    if has(group, "x_unit"):
-        facts["x_unit"] = read_text(group, "x_unit")
-    facts["dtype"] = open_dataset(group, "data").dtype.str
-    facts["levels"] = sorted(int(factor) for factor in names_in(open_group(group, "envelope")))
-    return facts | {key: json.loads(read_text(group, key)) for key in ("scale", "properties")}
+def _channel_record(group: h5g.GroupID) -> dict[str, Any]:
+    """Return the description of a channel from its group, in the form of the index."""
+    record: dict[str, Any] = {key: read_text(group, key) for key in ("path", "unit", "digest")}
+    record |= {key: read_integer(group, key) for key in ("n", "n_clipped")}
+    record["t0"] = read_float(group, "t0")
+    optional = [key for key in ("dt", "raw_min", "raw_max") if has_attribute(group, key)]
+    record |= {key: read_float(group, key) for key in optional}
+    if has_attribute(group, "x_unit"):
+        record["x_unit"] = read_text(group, "x_unit")
+    record["dtype"] = open_dataset(group, "data").dtype.str
+    record["levels"] = sorted(int(factor) for factor in names_in(open_group(group, "envelope")))
+    return record | {key: json.loads(read_text(group, key)) for key in ("scale", "properties")}

@@ -1,8 +1,8 @@
-"""What a source file says its raw numbers mean: steps from recorded integers to physical values.
+"""The scale of a source file: steps from recorded integers to physical values.
 
 These are the file's own scales (``NI_Scale[...]`` of a TDMS file, ``sampling`` factors of an
-archive), kept beside the raw integers and applied on reading. Calibrations are something else
-and live in :mod:`ishtar.calibration`.
+archive), stored with the raw integers and applied on reading. They are not calibrations, see
+:mod:`ishtar.calibration`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Step = Mapping[str, Any]
 
 
 class ScaleError(IshtarError, ValueError):
-    """A scale step that is unknown or incomplete."""
+    """A scale step is unknown or incomplete."""
 
 
 def _linear(x: NDArray[np.float64], step: Step) -> NDArray[np.float64]:
@@ -42,11 +42,11 @@ STEPS = {"linear": _linear, "polynomial": _polynomial, "table": _table}
 
 
 def check_scale(scale: Sequence[Step]) -> None:
-    """Raise `ScaleError` for a step that `apply_scale` would not know."""
+    """Raise `ScaleError` if a step is unknown to `apply_scale`."""
     for step in scale:
         if step.get("kind") not in STEPS:
             raise ScaleError(
-                f"unknown scale type {step.get('kind')!r}; known are {', '.join(sorted(STEPS))}: "
+                f"unknown scale type {step.get('kind')!r} (known: {', '.join(sorted(STEPS))}): "
                 "add it to ishtar/store/scale.py"
             )
 
@@ -66,6 +66,12 @@ def apply_scale(raw: NDArray[Any], scale: Sequence[Step]) -> NDArray[np.float64]
     Returns
     -------
     (...,) float64
+        Values in the unit that the file states.
+
+    Raises
+    ------
+    ScaleError
+        A step is unknown.
     """
     check_scale(scale)
     out = np.asarray(raw, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Is a stored file what was written? Every sample is read and every digest computed anew."""
+"""Verify a stored file: read every sample and recompute every digest."""
 
 from __future__ import annotations
 
@@ -13,18 +13,35 @@ from ishtar.errors import DamagedFile
 from ishtar.store.channel_writer import BLOCK_BYTES, CHUNK
 from ishtar.store.digest import ChannelDigest, dtype_name
 from ishtar.store.h5_names import group_name, to_json
-from ishtar.store.h5_read import damage_told, open_dataset, open_group, opened, read_rows
-from ishtar.store.lane import Here, Lane
+from ishtar.store.h5_read import (
+    open_dataset,
+    open_group,
+    open_unchecked,
+    read_rows,
+    reporting_damage,
+)
+from ishtar.store.job_thread import InlineJobs, JobThread
 from ishtar.store.reader import Channel, SourceFile
 
 
 def problems(path: Path) -> Iterator[str]:
-    """Yield what is wrong with a stored file, nothing for a good one."""
+    """Yield every problem of a stored file.
+
+    Parameters
+    ----------
+    path : Path
+        The HDF5 file of one source.
+
+    Yields
+    ------
+    str
+        A problem in one line; nothing for a valid file.
+    """
     with ExitStack() as stack:
         try:
             source = SourceFile(path)
-            with damage_told(path):
-                file = stack.enter_context(opened(path))  # once, however many the channels
+            with reporting_damage(path):
+                file = stack.enter_context(open_unchecked(path))  # once for all channels
             channels = source.read_channels(file)
             indexed = source.channels
         except DamagedFile as error:
@@ -34,26 +51,26 @@ def problems(path: Path) -> Iterator[str]:
         if [to_json(vars(c)) for c in channels.values()] != [
             to_json(vars(c)) for c in indexed.values()
         ]:
-            yield "its index says otherwise than its channels"
+            yield "its index differs from its channels"
         for channel in channels.values():
             try:
-                with damage_told(path):
-                    found = recomputed_digest(channel, file)
+                with reporting_damage(path):
+                    found = recompute_digest(channel, file)
             except (DamagedFile, ValueError) as error:
                 yield f"channel {channel.path}: {error}"
                 continue
             if found != channel.digest:
-                yield f"channel {channel.path}: its values are not those that were written"
+                yield f"channel {channel.path}: its values differ from those written"
 
 
-def recomputed_digest(channel: Channel, file: h5f.FileID) -> str:
-    """Return the digest of what the file holds now; equal to ``channel.digest`` if all is well."""
+def recompute_digest(channel: Channel, file: h5f.FileID) -> str:
+    """Return the digest of the stored samples; it equals ``channel.digest`` if they are intact."""
     digest = ChannelDigest()
     group = open_group(file, group_name(channel.path))
     samples = open_dataset(group, "data")
     times = open_dataset(group, "time") if channel.irregular else None
     block = max(CHUNK, BLOCK_BYTES // channel.dtype.itemsize // CHUNK * CHUNK)
-    hashing = Lane("store-verify") if channel.n > block else Here()
+    hashing = JobThread("store-verify") if channel.n > block else InlineJobs()
     try:
         for start in range(0, channel.n, block):
             stop = start + block

@@ -1,8 +1,7 @@
-"""Writing the file of one source: streaming, in constant memory, whole and verified or not at all.
+"""Write the file of one source: streaming, in constant memory, atomically and verified.
 
-Samples go two ways at once, through a lane that hashes them and a lane that compresses and writes
-them. When all is written the file is read back, its digests are compared, and only then does it
-get its name.
+One thread hashes the samples while another compresses and writes them. Then the file is read back
+and its digests are compared; only after that is it renamed to its final name.
 """
 
 from __future__ import annotations
@@ -19,36 +18,36 @@ from h5py import h5f, h5g
 from numpy.typing import DTypeLike
 
 from ishtar.errors import DamagedFile
-from ishtar.store.atomic import fsync_dir, fsync_file, rename_exclusive, temporary_beside
-from ishtar.store.channel_writer import ChannelWriter, Lanes, StoreError
-from ishtar.store.forgiving_file import ForgivingFile
+from ishtar.store.atomic import fsync_dir, fsync_file, rename_exclusive, temporary_path
+from ishtar.store.channel_writer import ChannelWriter, StoreError, WriterThreads
+from ishtar.store.deferred_error_file import DeferredErrorFile
 from ishtar.store.h5_names import CHANNELS, group_parts, to_json
 from ishtar.store.h5_write import create_group, set_number, set_text
-from ishtar.store.lane import Lane
+from ishtar.store.job_thread import JobThread
 from ishtar.store.origin import FORMAT, Origin
 from ishtar.store.scale import Step
 from ishtar.store.verify import problems
 
-METADATA_BYTES = 16 << 20  # 3 kB a channel; from 2 MB on HDF5 would write and read them again
+METADATA_BYTES = 16 << 20  # 3 kB per channel; above the default 2 MB HDF5 would evict and reread it
 
 
 class SourceWriter:
-    """Writes ``path`` under a temporary name; renames it when the block ends without an error.
+    """Writes ``path`` under a temporary name, and renames it if the block ends without an error.
 
-    Use as a context manager. ``attributes`` are what the source says of the shot (date, gas …),
-    ``properties`` everything else that it says of itself. ``origin_sha256`` and
-    ``origin_writer`` may be set until the block ends.
+    Use it as a context manager. ``attributes`` describe the shot (date, gas …), ``properties`` the
+    source itself. Both, ``origin_sha256`` and ``origin_writer`` may be set until the block ends.
 
     Parameters
     ----------
     path : Path
-        The file to be.
+        The file to write.
     origin : Origin
         Where its content comes from.
     exclusive : bool
-        Never replace an existing file: `FileExistsError`, of two processes the first wins.
+        Never replace an existing file; of two processes the first wins, the other gets
+        `FileExistsError`.
     verify : bool
-        Read the written file back and compare all digests before it gets its name.
+        Read the written file back and compare all digests before renaming it.
     """
 
     def __init__(
@@ -66,34 +65,34 @@ class SourceWriter:
 
     @property
     def temporary(self) -> Path:
-        """The file while it is being written; who kills the writing process removes it."""
+        """The file while it is being written; whoever kills the writing process removes it."""
         return self._temporary
 
     @property
     def channels(self) -> dict[str, ChannelWriter]:
-        """The channels begun so far, by path."""
+        """The channels created so far, by path."""
         return dict(self._channels)
 
     def __enter__(self) -> SourceWriter:
-        self._temporary = temporary_beside(self.path)
+        self._temporary = temporary_path(self.path)
         self._disk = self._begin_file()
-        self._lanes = Lanes(self._disk.check)
+        self._threads = WriterThreads(self._disk.check)
         self._file = h5py.File(
             self._disk,
             "w",
             libver=("v110", "v110"),  # readable by every HDF5 since 1.10
-            rdcc_nbytes=0,  # whole chunks are written: a cache would only hold memory
+            rdcc_nbytes=0,  # whole chunks are written: a cache would only waste memory
         )
         _keep_metadata(self._file.id)
         return self
 
-    def _begin_file(self) -> ForgivingFile:
+    def _begin_file(self) -> DeferredErrorFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return ForgivingFile(self._temporary)
-        except FileNotFoundError:  # somebody found the new folder empty and removed it
+            return DeferredErrorFile(self._temporary)
+        except FileNotFoundError:  # another process removed the new folder while it was empty
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            return ForgivingFile(self._temporary)
+            return DeferredErrorFile(self._temporary)
 
     def channel(
         self,
@@ -108,7 +107,7 @@ class SourceWriter:
         scale: list[Step] | None = None,
         properties: dict[str, Any] | None = None,
     ) -> ChannelWriter:
-        """Begin a channel.
+        """Create a channel.
 
         Parameters
         ----------
@@ -117,26 +116,38 @@ class SourceWriter:
         dtype : dtype
             As recorded: integer or float.
         unit : str
-            Of the scaled values, as the source says it.
+            Of the scaled values, as stated by the source.
         t0, dt : float
-            Place of the first sample and step to the next, in ``x_unit``: s on the shot's clock;
-            of an irregular channel ``t0`` becomes the place of its first sample.
+            x of the first sample and the step to the next, in ``x_unit``: s on the shot's clock.
+            An irregular channel takes ``t0`` from its first sample.
         irregular : bool
-            A place is given with each sample instead of ``dt``.
+            The time of each sample is given instead of ``dt``.
         x_unit : str
-            What the samples lie along: ``"s"`` for time, ``"Hz"`` for frequency, another unit,
-            ``""`` where they are only counted and nothing says when they were taken.
+            The unit of x: ``"s"`` for time, ``"Hz"`` for frequency, another unit, or ``""`` for
+            bare sample numbers whose times are unknown.
         scale : list of steps
             See :func:`ishtar.store.apply_scale`.
+        properties : dict
+            What else the source states about the channel.
+
+        Returns
+        -------
+        ChannelWriter
+            Takes the samples.
+
+        Raises
+        ------
+        StoreError
+            The channel already exists, or its times are invalid.
         """
         if path in self._channels:
-            raise StoreError(f"channel {path!r} was begun twice in {self.origin.source}")
+            raise StoreError(f"channel {path!r} occurs twice in {self.origin.source}: rename one")
         if irregular == (dt is not None):
             raise StoreError(f"channel {path!r}: give dt, or irregular=True with times")
         if dt is not None and not (np.isfinite(dt) and dt > 0):
-            raise StoreError(f"channel {path!r}: dt is {dt} s; it must be positive")
+            raise StoreError(f"channel {path!r}: dt is {dt} s: it must be positive")
         if not np.isfinite(t0):
-            raise StoreError(f"channel {path!r}: t0 is {t0} s; it must be finite")
+            raise StoreError(f"channel {path!r}: t0 is {t0} s: it must be finite")
         group, name = group_parts(path)
         writer = ChannelWriter(
             self._parent(group),
@@ -149,13 +160,13 @@ class SourceWriter:
             x_unit=x_unit,
             scale=list(scale or []),
             properties=dict(properties or {}),
-            lanes=self._lanes,
+            threads=self._threads,
         )
         self._channels[path] = writer
         return writer
 
     def _parent(self, group: str) -> h5g.GroupID:
-        """Return the HDF5 group of a group of channels."""
+        """Return the HDF5 group of a group of channels, created on first use."""
         if not self._groups:
             self._groups[""] = create_group(self._file.id, CHANNELS)
         if group not in self._groups:
@@ -171,13 +182,13 @@ class SourceWriter:
         try:
             if exc_type is None:
                 self._finish()
-            self._lanes.abandon()
+            self._threads.abandon()
             self._file.close()
             if exc_type is None:
                 self._disk.check()
                 self._publish()
         finally:
-            self._lanes.abandon()
+            self._threads.abandon()
             self._file.close()
             self._disk.close()
             self._temporary.unlink(missing_ok=True)
@@ -185,7 +196,7 @@ class SourceWriter:
     def _finish(self) -> None:
         for channel in self._channels.values():
             channel.flush()
-        self._lanes.join()
+        self._threads.join()
         index = [channel.finish() for channel in self._channels.values()]
         root = self._file.id
         set_text(root, "index", to_json(index))
@@ -197,7 +208,7 @@ class SourceWriter:
         set_text(root, "properties", to_json(self.properties))
 
     def _publish(self) -> None:
-        flushing = Lane("store-fsync")  # the disk works while the processor verifies
+        flushing = JobThread("store-fsync")  # fsync while the file is being verified
         flushing.put(lambda: fsync_file(self._temporary))
         try:
             if self._verify:
@@ -214,13 +225,13 @@ class SourceWriter:
     def _read_back(self) -> None:
         for problem in problems(self._temporary):
             raise DamagedFile(
-                f"{self.path.name} reads back otherwise than it was written ({problem}): "
-                "check disk and memory of this computer, then ingest its source again"
+                f"{self.path.name} differs from what was written ({problem}): check disk and "
+                "memory of this computer, then ingest its source again"
             )
 
 
 def _keep_metadata(file: h5f.FileID) -> None:
-    """Let HDF5 hold what it knows of channels that are written side by side."""
+    """Enlarge HDF5's metadata cache for many channels that are written in parallel."""
     cache = file.get_mdc_config()
     cache.set_initial_size = True
     cache.initial_size = cache.min_size = METADATA_BYTES

@@ -254,7 +254,7 @@ def wire(
         stored=stored,
         rewrite_history=rewrite,
     )
-    _finish(edit.told(_unknown_channel(workspace, stored, first, channel)), dry_run)
+    _finish(edit.with_notes(_unknown_channel(workspace, stored, first, channel)), dry_run)
 
 
 def _declared(workspace: Workspace, revision: str | None) -> Declarations:

@@ -8,7 +8,7 @@ from typing import Any
 from ishtar.calibration.changes import Change, component_text, wiring_text
 from ishtar.calibration.declared import Calibration, ComponentDeclaration, Wiring
 from ishtar.calibration.equations import equation
-from ishtar.calibration.show import DeviceShown, Shown, SignalShown
+from ishtar.calibration.show import DeviceOverview, Overview, SignalOverview
 from ishtar.calibration.spans import Span
 
 FOLDER = "calibrations/"
@@ -38,7 +38,7 @@ def _calibration(row: Calibration) -> dict[str, Any]:
         "version": row.version,
         "input": row.input_unit,
         "unit": row.unit,
-        "transforms": [equation(t, whole=True) for t in row.transforms],
+        "transforms": [equation(t, complete=True) for t in row.transforms],
         "reference": row.reference or None,
         "where": FOLDER + row.where,
     }
@@ -56,7 +56,7 @@ def _component(row: ComponentDeclaration) -> dict[str, Any]:
     }
 
 
-def _signal(shown: SignalShown) -> dict[str, Any]:
+def _signal(shown: SignalOverview) -> dict[str, Any]:
     return {
         "name": shown.declared.name,
         "unit": shown.declared.unit,
@@ -75,7 +75,7 @@ def _signal(shown: SignalShown) -> dict[str, Any]:
     }
 
 
-def _device(shown: DeviceShown) -> dict[str, Any]:
+def _device(shown: DeviceOverview) -> dict[str, Any]:
     return {
         "name": shown.declared.name,
         "serial": shown.declared.serial or None,
@@ -87,7 +87,7 @@ def _device(shown: DeviceShown) -> dict[str, Any]:
     }
 
 
-def shown_document(shown: Shown) -> dict[str, Any]:
+def shown_document(shown: Overview) -> dict[str, Any]:
     """Return the document of `ishtar calib show --json`."""
     return {
         "name": shown.name,
@@ -111,7 +111,7 @@ def change_document(change: Change) -> dict[str, Any]:
     }
 
 
-def shown_lines(shown: Shown) -> Iterator[str]:
+def shown_lines(shown: Overview) -> Iterator[str]:
     """Yield the lines of `ishtar calib show`."""
     when = "" if shown.shot is None else f" at shot {shown.shot}"
     if shown.revision:
@@ -129,7 +129,7 @@ def shown_lines(shown: Shown) -> Iterator[str]:
         yield f"component {shown.name}{when}: not there"
 
 
-def _signal_lines(shown: SignalShown, when: str) -> Iterator[str]:
+def _signal_lines(shown: SignalOverview, when: str) -> Iterator[str]:
     declared = shown.declared
     description = f" — {declared.description}" if declared.description else ""
     yield f"signal {declared.name}{when} [{declared.unit or '1'}]{description}"
@@ -163,7 +163,7 @@ def _calibration_lines(row: Calibration, span: Span) -> Iterator[str]:
         yield f"    reference: {row.reference}"
 
 
-def _device_lines(shown: DeviceShown, when: str) -> Iterator[str]:
+def _device_lines(shown: DeviceOverview, when: str) -> Iterator[str]:
     d = shown.declared
     details = ", ".join(text for text in (d.kind, d.serial and f"serial {d.serial}") if text)
     yield f"device {d.name}{when}" + (f": {details}" if details else "")

@@ -61,7 +61,7 @@ def verify(as_json: bool) -> int:
         for name, problem in found.items():
             folder = (workspace.reports / name).relative_to(workspace.root)
             rows.append({"file": str(folder), "problem": problem})
-            coordinator.catalogue.forget_report(name)
+            coordinator.catalogue.remove_report(name)
     good = f"{len(files)} stored files and {len(made)} reports are as they were written"
     print_rows(rows, as_json, none=good)
     return int(bool(rows))

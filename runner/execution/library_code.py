@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import ishtar
-from ishtar.lineage.executed import BODY, TAKEN
+from ishtar.lineage.executed import ACCESS, BODY
 from ishtar.lineage.record import ABSENT, RAN, Input, digest
 from runner.execution.source_units import Module
 
@@ -131,8 +131,8 @@ class _Dependencies:
             module, _, unit = item.name.partition(":")
             if item.kind == RAN and item.subject:
                 self._at_import[item.subject].add((module, unit))
-            elif item.kind == RAN and unit.startswith(TAKEN):
-                self._add_symbol(module, unit.removeprefix(TAKEN))
+            elif item.kind == RAN and unit.startswith(ACCESS):
+                self._add_symbol(module, unit.removeprefix(ACCESS))
             elif item.kind == RAN:
                 self._add(module, unit)
 

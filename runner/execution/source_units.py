@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.lineage import normal_form as normal
-from ishtar.lineage.executed import BODY, Function, from_source, units
+from ishtar.lineage.executed import BODY, Function, cached_from_source, units
 from ishtar.lineage.normal_form import normal_form, without_docstrings
 from ishtar.lineage.record import digest
 
@@ -69,7 +69,7 @@ class Module:
     def at(cls, name: str, path: Path) -> Module:
         """Read a module from its file, or from the cache if the file has not changed."""
         is_package = path.name == "__init__.py"
-        found, assigned, imports, cached, loaded = from_source(
+        found, assigned, imports, cached, loaded = cached_from_source(
             str(path), _TAG, lambda source: _parse_units(name, source.decode(), is_package)
         )
         names = ("identity", "names", "chains", "attributes")

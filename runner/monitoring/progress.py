@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ishtar.store.atomic import temporary_beside
+from ishtar.store.atomic import temporary_path
 from ishtar.workspace import Workspace
 from runner.monitoring import logs
 
@@ -160,7 +160,7 @@ def clear_progress(workspace: Workspace) -> None:
 
 def write_transient(path: Path, text: str) -> None:
     """Write a file atomically but without fsync: transient state may be lost in a power cut."""
-    temporary = temporary_beside(path)
+    temporary = temporary_path(path)
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)

@@ -114,7 +114,7 @@ def publish_workspace(
     )
     for folder, why in source.damaged.items():
         log.warning("%s: %s", folder, why)
-        coordinator.catalogue.forget_report(folder)
+        coordinator.catalogue.remove_report(folder)
     return replace(published, damaged=tuple(source.damaged))
 
 

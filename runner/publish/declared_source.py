@@ -11,7 +11,7 @@ from ishtar.calibration.declared import Calibration, Device, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in
 from ishtar.calibration.show import periods
-from ishtar.catalogue.names import Called
+from ishtar.catalogue.names import ResultName
 from runner.publish.records import (
     CalibrationRecord,
     DeviceRecord,
@@ -96,7 +96,7 @@ def _span(
     )
 
 
-def template_record(template: Template, called: Sequence[Called] = ()) -> TemplateRecord:
+def template_record(template: Template, called: Sequence[ResultName] = ()) -> TemplateRecord:
     """Return the record of a template; ``called`` are the labels that notebooks glued."""
     glued = {c.name: ResultRecord(label=c.label, symbol=c.symbol) for c in called}
     return TemplateRecord(

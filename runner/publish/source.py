@@ -103,7 +103,7 @@ class WorkspaceSource:
 
     def templates(self) -> Sequence[TemplateRecord]:
         """Return the templates, in display order."""
-        called = self._catalogue.called()
+        called = self._catalogue.result_names()
         return [template_record(t, called.get(t.name, ())) for t in self._templates.values()]
 
     def ranges(self) -> Sequence[Subject]:

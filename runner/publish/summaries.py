@@ -43,7 +43,7 @@ class Summaries:
     def of(self, subjects: Sequence[Subject]) -> Mapping[Subject, Sequence[ReportSummary]]:
         """Return the official reports of some subjects."""
         keys = [s.key for s in subjects]
-        rows = self._catalogue.reports_of(keys)
+        rows = self._catalogue.reports_of_subjects(keys)
         scraps: dict[tuple[str, str], list[Scrap]] = {}
         for s in self._catalogue.scraps(keys):
             scraps.setdefault((s.subject, s.template), []).append(_scrap(s))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ishtar.store import fsync_dir, write_atomic
-from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_beside
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_path
 from runner.publish.addresses import relative_url
 from runner.publish.page_models import Page
 from runner.publish.view_models import Site
@@ -197,7 +197,7 @@ class Writer:
 
     def _temporary(self, target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
-        return temporary_beside(target)
+        return temporary_path(target)
 
     def _add(self, path: str, temporary: Path) -> None:
         """Queue a new file, to which nothing links yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ishtar.catalogue import Catalogue, ReportRow, SourceRow
-from ishtar.catalogue.names import Called
+from ishtar.catalogue.names import ResultName
 from ishtar.shots.testbed import Testbed
 from ishtar.store import SourceFile
 from ishtar.workspace import Workspace
@@ -47,7 +47,7 @@ def note_report(catalogue: Catalogue, folder: str, receipt: Receipt) -> None:
         row,
         r.inputs,
         [(s.name, s.value, s.sigma, s.unit) for s in r.scraps],
-        [Called(s.name, s.label, s.symbol) for s in r.scraps],
+        [ResultName(s.name, s.label, s.symbol) for s in r.scraps],
     )
 
 

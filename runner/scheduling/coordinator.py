@@ -127,7 +127,7 @@ class Coordinator:
 
     def changed_shots(self) -> list[int]:
         """Return the shots to note: their folder is new or has changed."""
-        seen = self.catalogue.seen()
+        seen = self.catalogue.folder_times_ns()
         changed = [
             number
             for number, when in shot_folders(self.workspace).items()
@@ -156,7 +156,7 @@ class Coordinator:
         """
         catalogue = self.catalogue
         numbers = catalogue.shots()[-NEWEST_CHECKED:] if shots is None else shots
-        rows: list[ReportRow] = catalogue.reports_of([subject_of(n) for n in numbers])
+        rows: list[ReportRow] = catalogue.reports_of_subjects([subject_of(n) for n in numbers])
         for scope in ("day", "range"):
             rows += catalogue.reports(scope=scope, current=True)
         found = confirmed_damage(
@@ -164,7 +164,7 @@ class Coordinator:
         )
         for folder, why in found.items():
             logger.warning("%s", why)
-            catalogue.forget_report(folder)
+            catalogue.remove_report(folder)
         return list(found.values())
 
     def clear_leftovers(self) -> int:

@@ -46,7 +46,7 @@ class CurrentState:
             return Input(kind=item.kind, name=item.name, subject=item.subject, digest=ABSENT)
         key = (item.kind, item.name, item.subject)
         if key not in self._answers:
-            found = kind.present(self, item, folder)
+            found = kind.current(self, item, folder)
             if item.kind == "code" and found.digest == ABSENT:
                 return found  # its receipt is unreadable; another report's may be readable
             self._answers[key] = found

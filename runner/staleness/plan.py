@@ -107,7 +107,7 @@ class _Comparison:
         ``wanted`` is None for all shots.
         """
         found: dict[str, tuple[tuple[str, ...], str]] = {}
-        for row in self.catalogue.reworded(template.name, template.prose_digest, wanted):
+        for row in self.catalogue.with_other_prose(template.name, template.prose_digest, wanted):
             found[row.subject] = ((PROSE,), row.folder)
         dirty = self.catalogue.dirty([template.name], wanted)
         inputs = self.catalogue.inputs([row.folder for row in dirty])

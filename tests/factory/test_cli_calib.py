@@ -37,7 +37,7 @@ def test_check_tells_problems_with_file_and_line_and_warnings_apart(factory, cal
     wiring.write_text(wiring.read_text().replace("S7/Ngas_P", "PXI M6251/Lang_I"))
     code, out, err = calib("check")
     assert code == 0
-    assert err.startswith("warning: calibrations/wiring/all.toml:7 wiring 2: Ngas_P takes")
+    assert err.startswith("warning: calibrations/wiring/all.toml:7 wiring 2: Ngas_P uses")
     gauge = folder / "devices" / "gauge_1.toml"
     gauge.write_text(gauge.read_text().replace("from = 1", "from = 2"))
     code, out, err = calib("check")
@@ -84,7 +84,7 @@ def test_certify_shows_what_it_would_do_then_does_it(factory, calib):
     assert (factory.workspace.calibrations / "devices" / "langmuir_1.toml").read_text() == before
     code, out, err = calib("certify", "langmuir_1", "--from", 2, *GAIN)
     assert (code, err) == (0, "")
-    assert "langmuir_1 version 2 holds for shots 2…" in out
+    assert "langmuir_1 version 2 is valid for shots 2…" in out
     assert "commit it" in out
     code, out, _ = calib("diff", 1, 2, "--json")
     (row,) = json.loads(out)
@@ -95,7 +95,7 @@ def test_certify_shows_what_it_would_do_then_does_it(factory, calib):
 def test_certify_refuses_to_rewrite_history_unless_told(factory, calib):
     code, _, err = calib("certify", "langmuir_1", "--from", 1, *GAIN)
     assert code == 1
-    assert "stored shots 1 say" in err
+    assert "would change stored shots 1:" in err
     assert err.count("\n") == 1
     code, out, _ = calib("certify", "langmuir_1", "--from", 1, *GAIN, "--rewrite-history", "typo")
     assert code == 0
@@ -160,7 +160,7 @@ def test_a_mistake_gets_one_line_that_says_what_to_do(tagged, calib, arguments, 
             ["certify", "gauge_1", "--from", "2", "--reference", "x", "--transform", 'kind = "a"'],
             "unknown transform 'a'",
         ),
-        (["wire", "Lang_I", "--from", "2"], "is wired so already"),
+        (["wire", "Lang_I", "--from", "2"], "already has this wiring"),
         (["wire", "Lang_I", "--from", "1", "--channel", "x"], "--rewrite-history"),
     ],
 )

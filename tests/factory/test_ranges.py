@@ -63,7 +63,7 @@ def test_letters_are_no_range():
         (["run", "--templates", "profile", "--shots", "2"], "made for a range of shots"),
         (["run", "--templates", "profile", "--shots", "2..1"], "write 1..2"),
         (["run", "--templates", "profile", "--shots", "7..9"], "nearest are 1, 2"),
-        (["run", "--templates", "profile", "--shots", "a..b"], "names no shots"),
+        (["run", "--templates", "profile", "--shots", "a..b"], "selects no shots"),
         (["rerun", "1", "profile"], "made for a range of shots"),
         (["rerun", "2..1", "profile"], "write 1..2"),
         (["rerun", "1..2", "profile", "-p", "first=2"], "first argument"),

@@ -189,9 +189,10 @@ def test_what_a_killed_writer_left_is_done_or_undone_also_for_who_may_not_write(
     path.with_name("c.sqlite-shm").unlink(missing_ok=True)  # as in a copy, or after a restart
     assert [p.name for p in place.iterdir() if p != path]
     code = (
-        "import sys\nfrom pathlib import Path\nfrom ishtar.catalogue.reading import Reading\n"
-        "r = Reading(Path(sys.argv[1]))\n"
-        "print(r.now().execute('SELECT count(*), max(x) FROM t').fetchone(), flush=True)\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from ishtar.catalogue.read_connection import ReadConnection\n"
+        "r = ReadConnection(Path(sys.argv[1]))\n"
+        "print(r.current().execute('SELECT count(*), max(x) FROM t').fetchone(), flush=True)\n"
         "r.close()"
     )
     for p in (*place.iterdir(), place):

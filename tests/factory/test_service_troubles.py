@@ -144,7 +144,7 @@ def test_a_report_that_a_killed_service_had_made_is_noted_and_published(served):
     watch(served, once=True)
     (folder,) = (f.parent for f in served.reports.glob("00001/mean/*/receipt.json"))
     with Coordinator(served) as coordinator:
-        coordinator.catalogue.forget_report(folder.relative_to(served.reports).as_posix())
+        coordinator.catalogue.remove_report(folder.relative_to(served.reports).as_posix())
         from runner.publish import publish_workspace
 
         publish_workspace(coordinator)
@@ -228,7 +228,7 @@ def test_what_meets_a_locked_catalogue_is_done_when_it_is_free_and_told_meanwhil
             service.wait_for(lambda: "database is locked" in service.said)
             service.wait_for(lambda: document(read_status(served))["troubles"])
             (trouble, *_) = document(read_status(served))["troubles"]
-            assert "another process writes it: try again" in trouble["error"]
+            assert "another process is writing it: try again" in trouble["error"]
             told = "\n".join(lines(read_status(served)))
             assert re.search(r"trouble +\S.*database is locked.*tried \d+ times", told)
         service.wait_for(page(served, 2).exists)

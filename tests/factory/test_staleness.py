@@ -18,7 +18,7 @@ from ishtar.errors import NotFoundError
 from ishtar.inputs import identity
 from ishtar.inputs.kinds import KINDS
 from ishtar.lineage.record import ABSENT, Input
-from ishtar.quality.dating import dating
+from ishtar.quality.dating import date_findings
 from ishtar.shots.testbed import Testbed
 from runner.execution import library_code as code
 from runner.jobs import Selection
@@ -47,7 +47,7 @@ READERS: dict[str, Callable[[Any, Any], object]] = {
     "raw": lambda tb, s: tb[s.number].channel("PXI M6251/Lang_I").raw(),
     "declared": lambda tb, s: tb[s.number].missing(),
     "listed": lambda tb, s: tb[s.number].channels(),
-    "files": lambda tb, s: dating(tb[s.number]),
+    "files": lambda tb, s: date_findings(tb[s.number]),
     "tip": lambda tb, s: tb[s.number].machine["tip"].value("tip_radius", "mm"),
     "gas": lambda tb, s: tb[s.number].attributes["gas"],
     "nothing": lambda tb, s: None,

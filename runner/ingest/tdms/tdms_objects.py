@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ishtar.store.h5_names import free_name
+from ishtar.store.h5_names import unique_name
 from runner.ingest.ingest_errors import one_line
 from runner.ingest.tdms.tdms_blocks import TdmsMetadata
 from runner.ingest.tdms.tdms_types import DataType, TimeStamp, UnknownValue, type_of
@@ -78,7 +78,7 @@ def read_objects(metadata: TdmsMetadata) -> Objects:
             left_out[shown] = f"its name has {len(text)} characters"
         else:
             groups.setdefault(path[0], {})
-            stored = free_name("/".join(map(cleaned, path)), taken)
+            stored = unique_name("/".join(map(cleaned, path)), taken)
             index = found.index
             channels[path[0], path[1]] = Channel(
                 path=text,

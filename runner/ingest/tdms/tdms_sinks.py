@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.store import ChannelWriter
-from ishtar.store.h5_names import free_name
+from ishtar.store.h5_names import unique_name
 from runner.ingest.context import Context
 from runner.ingest.tdms.tdms_bases import Note, TimeBases
 from runner.ingest.tdms.tdms_blocks import Block
@@ -165,7 +165,7 @@ class NumberSink(Sink):
         name = self.channel.stored
         base = self._base
         return self._context.channel(
-            free_name(name + suffix, self._taken) if suffix else name,
+            unique_name(name + suffix, self._taken) if suffix else name,
             dtype=dtype,
             x_unit=base.x_unit,
             **{"unit": self._values.unit, "properties": dict(self._properties)} | options,

@@ -130,7 +130,7 @@ def _enter(
     _import_from_here()
     os.environ.clear()
     os.environ.update(env)
-    executed.begin()
+    executed.start_writing()
     sandbox.enter(env, temporary)
     app.shell.init_environment()  # what it says to programs that a cell starts
     backend = os.environ.setdefault("MPLBACKEND", INLINE)

@@ -95,7 +95,7 @@ def _first_use() -> None:
     from ishtar.lineage.executed import executed
     from ishtar.units import factor
 
-    with executed.on_behalf_of("ishtar.units"):  # fills caches: it counts where those do
+    with executed.attributed_to("ishtar.units"):  # fills caches: it counts where those do
         factor("eV", "J")
     xr.DataArray([0.0], dims="time").to_series()  # imports every kind of array that there may be
     pd.DataFrame({"x": [0.0]}).to_html()

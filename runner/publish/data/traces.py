@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ishtar.errors import IshtarError
 from ishtar.lineage.record import digest
 from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
-from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_beside
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_path
 from runner.publish.addresses import slug
 from runner.publish.data.tiles import TILE, Level, Tile, cut_tiles, encode, levels_of
 from runner.publish.records import ShotRecord, SiteSource, WiringRow
@@ -142,7 +142,7 @@ class _TraceWriter:
         name = f"{slug(row.signal)}-{made[:8]}"
         described = [_level(level) for level in levels]
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_beside(self.folder / name)
+        temporary = temporary_path(self.folder / name)
         temporary.mkdir()
         try:
             for tile in cut_tiles(signal.samples, levels):

@@ -1,8 +1,8 @@
-"""A lane: one thread that does jobs in their order while its owner goes on.
+"""A thread that runs jobs in order while its owner continues.
 
-Hashing, HDF5 filters and file writes all release the interpreter, so two or three lanes keep two
-cores busy. A lane holds a few jobs at most, so memory stays bounded; its first error is raised
-to its owner at the next call.
+Hashing, HDF5 filters and file writes all release the GIL, so that two or three threads keep two
+cores busy. The queue is short, so that memory stays bounded; the owner gets the first error at the
+next call.
 """
 
 from __future__ import annotations
@@ -11,34 +11,34 @@ import queue
 import threading
 from collections.abc import Callable
 
-LONGEST_QUEUE = 6  # jobs of at most writer.BLOCK_BYTES each
+MAX_QUEUE = 6  # jobs of at most writer.BLOCK_BYTES each
 
 
-class Here:
-    """A lane for little work: every job is done at once, where it is put."""
+class InlineJobs:
+    """The interface of `JobThread` for small work: each job runs at once in the caller's thread."""
 
     def put(self, job: Callable[[], object]) -> None:
-        """Do a job."""
+        """Run a job."""
         job()
 
     def join(self) -> None:
-        """Return: everything is done."""
+        """Do nothing: all jobs are done."""
 
     def abandon(self) -> None:
-        """Return: nothing is queued."""
+        """Do nothing: no jobs are queued."""
 
 
-class Lane:
-    """Does jobs one after the other in a thread of its own, which starts with the first job."""
+class JobThread:
+    """Runs jobs in order in its own thread, which starts with the first job."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(LONGEST_QUEUE)
+        self._jobs: queue.Queue[Callable[[], object] | None] = queue.Queue(MAX_QUEUE)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
     def put(self, job: Callable[[], object]) -> None:
-        """Queue a job; wait while the queue is full; raise what an earlier job raised."""
+        """Queue a job, waiting while the queue is full; raise the error of an earlier job."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
@@ -46,19 +46,19 @@ class Lane:
         self._jobs.put(job)
 
     def join(self) -> None:
-        """Wait until every job is done; raise what one of them raised."""
+        """Wait until all jobs are done; raise the first error."""
         self.close()
         self._raise()
 
     def close(self) -> None:
-        """End the thread when its queue is empty; errors stay unsaid."""
+        """End the thread when its queue is empty, without raising errors."""
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
             self._thread = None
 
     def abandon(self) -> None:
-        """End the thread without doing the jobs still queued."""
+        """End the thread and discard the jobs still queued."""
         self._error = self._error or RuntimeError("abandoned")
         self.close()
 
@@ -68,8 +68,8 @@ class Lane:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            if self._error is None:  # after an error the queue is emptied, nothing is done
+            if self._error is None:  # after an error the remaining jobs are discarded
                 try:
                     job()
-                except BaseException as error:  # handed to the owner, whatever it is
+                except BaseException as error:  # any error is raised in the owner's thread
                     self._error = error

@@ -1,8 +1,8 @@
-"""A file for HDF5 to write to, whose errors are ours to raise.
+"""A file for HDF5 to write to that hides write errors from it until the owner asks.
 
-HDF5 cannot cope with a write that fails while it closes a file: it keeps the file open, and often
-ends the whole process. So it is never told. The first error is kept for the owner to raise, and
-what cannot be written any more is held in memory until HDF5 has closed a file that nobody wants.
+HDF5 does not survive a write that fails while it closes a file: it keeps the file open, and often
+crashes the process. So every write appears to succeed. The first error is kept for the owner to
+raise, and later data stays in memory until HDF5 has closed the file, which is then discarded.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 
-class ForgivingFile(io.RawIOBase):
-    """A new binary file that takes every write.
+class DeferredErrorFile(io.RawIOBase):
+    """A new binary file that accepts every write.
 
     Attributes
     ----------
     error : OSError or None
-        The first error of the disk. When there is one the file's content is worth nothing.
+        The first error of the disk; after it the file's content is invalid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class ForgivingFile(io.RawIOBase):
             raise self.error
 
     def write(self, data: Any) -> int:
-        """Take some bytes at the position."""
+        """Write bytes at the position."""
         view = memoryview(data).cast("B")
         length = len(view)
         position = self._position
@@ -53,7 +53,7 @@ class ForgivingFile(io.RawIOBase):
         return length
 
     def readinto(self, buffer: Any) -> int:
-        """Read at the position; what lies beyond the end is zero."""
+        """Read at the position; bytes beyond the end are zero."""
         view = memoryview(buffer).cast("B")
         start, length = self._position, len(view)
         found = os.pread(self._fd, length, start)
@@ -88,7 +88,7 @@ class ForgivingFile(io.RawIOBase):
         return size
 
     def flush(self) -> None:
-        """Do nothing: every write went to the operating system."""
+        """Do nothing: every write goes straight to the operating system."""
 
     def readable(self) -> bool:
         """Return True."""
@@ -103,7 +103,7 @@ class ForgivingFile(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        """Close the file; its owner has asked for errors before."""
+        """Close the file; the owner must call `check` before."""
         if not self.closed:
             os.close(self._fd)
         super().close()
