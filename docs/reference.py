@@ -24,6 +24,7 @@ MODULES = (
     "ishtar.quality",
     "ishtar.machine",
     "ishtar.calibration",
+    "ishtar.calibration.facility",
     "ishtar.attributes",
     "ishtar.align",
     "ishtar.export",
@@ -40,8 +41,10 @@ def build(folder: Path) -> None:
     for name in ishtar.__all__:  # found late otherwise, and so not at all
         setattr(ishtar, name, getattr(ishtar, name))
     pdoc.render.configure(docformat="numpy", show_source=False, footer_text="Ishtar")
-    own = [m for m in MODULES if m.removeprefix("ishtar.") not in ishtar.__all__]
-    pdoc.pdoc(*own, "!ishtar.version", output_directory=folder)
+    wanted = ["ishtar", r"!ishtar\..+"]  # modules that are not listed are the library's own
+    for name in MODULES[1:]:
+        wanted += [name, rf"!{name}\..+"]
+    pdoc.pdoc(*wanted, output_directory=folder)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ishtar.errors import IshtarError, TimeBaseError
-from ishtar.plasma.propagate import propagate
+from ishtar.plasma import propagate
 from ishtar.quantity import Measured, mean_of
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from types import FunctionType
 
 import pytest
 
-MODULES = run_path(str(Path(__file__).parents[1] / "docs" / "reference.py"))["MODULES"]
+ROOT = Path(__file__).parents[1]
+MODULES = run_path(str(ROOT / "docs" / "reference.py"))["MODULES"]
 SECTION = re.compile(r"^([A-Z][A-Za-z ]+)\n-{3,}\n(.*?)(?=^\S[^\n]*\n-{3,}\n|\Z)", re.M | re.S)
 
 
@@ -20,8 +22,9 @@ def public(module: str) -> Iterator[tuple[str, object]]:
     home = importlib.import_module(module)
     own = [k for k, v in vars(home).items() if getattr(v, "__module__", "") == module]
     for name in getattr(home, "__all__", own):
-        if not name.startswith("_"):
-            yield name, getattr(home, name)
+        thing = getattr(home, name, None)  # None for a module that only other folders import
+        if not name.startswith("_") and not inspect.ismodule(thing) and thing is not None:
+            yield name, thing
 
 
 def functions(module: str) -> Iterator[tuple[str, FunctionType]]:
@@ -47,6 +50,36 @@ def documented(function: FunctionType) -> set[str]:
                 if re.match(r"\S", line):
                     found |= {n.strip().lstrip("*") for n in line.split(":")[0].split(",")}
     return found
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Yield the code of the templates and of the documentation, with where it is."""
+    for path in sorted((ROOT / "templates_nb").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        yield path.name, "\n".join(code)
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+        yield path.name, "\n".join(blocks)
+
+
+def imports(code: str) -> Iterator[tuple[str, str]]:
+    """Yield module and name of what a code imports of the library."""
+    for module, names in re.findall(r"^\s*from (ishtar[\w.]*) import (\w+(?:, \w+)*)", code, re.M):
+        yield from ((module, name) for name in names.split(", "))
+    for module in re.findall(r"^\s*import (ishtar[\w.]*)", code, re.M):
+        yield module, ""
+
+
+EXAMPLES = dict(examples())
+
+
+@pytest.mark.parametrize("where", EXAMPLES)
+def test_templates_and_documentation_import_what_is_public(where):
+    for module, name in imports(EXAMPLES[where]):
+        submodule = f"{module}.{name}" in MODULES
+        assert submodule or module in MODULES, f"{where}: {module} is not in the reference"
+        assert submodule or not name or name in dict(public(module)), f"{where}: {module}.{name}"
 
 
 def test_there_is_something_to_look_at():

@@ -147,12 +147,3 @@ def test_the_public_names_are_these():
         assert getattr(ishtar, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         ishtar.nothing  # noqa: B018
-
-
-@pytest.mark.parametrize(
-    "name", [m for m in MODULES if m.startswith("ishtar")], ids=lambda name: name
-)
-def test_every_name_in_all_is_there(name):
-    module = __import__(name, fromlist=["*"])
-    for public in getattr(module, "__all__", []):
-        assert hasattr(module, public), public

@@ -25,7 +25,9 @@ __all__ = [
     "edit",
     "edit_many",
     "from_text",
+    "moments",
     "read_edits",
     "stated",
+    "stated_dates",
     "stated_in",
 ]

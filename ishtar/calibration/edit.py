@@ -24,7 +24,7 @@ from ishtar.calibration.load import read_declarations
 from ishtar.calibration.spans import Span
 from ishtar.errors import IshtarError
 from ishtar.plain_files import read_plain
-from ishtar.store.atomic import atomic_path
+from ishtar.store import atomic_path
 
 Entry = dict[str, Any]
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

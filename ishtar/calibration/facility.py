@@ -42,6 +42,8 @@ from ishtar.lineage.normal_form import normal_form, without_docstrings
 from ishtar.lineage.record import digest
 from ishtar.plain_files import read_plain
 
+__all__ = ["FacilityTransformError", "transform"]
+
 NAME = "transforms.py"
 PROBE = (0.0, 0.5, 1.0)  # inputs for a trial of each transform when it is read
 FIELDS = ("float", "tuple[float, ...]")

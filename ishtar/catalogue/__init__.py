@@ -8,4 +8,13 @@ from ishtar.catalogue.database import Catalogue, CatalogueError
 from ishtar.catalogue.rows import ReportRow, ScrapRow, SourceRow
 from ishtar.catalogue.schema import MIGRATIONS
 
-__all__ = ["MIGRATIONS", "Catalogue", "CatalogueError", "ReportRow", "ScrapRow", "SourceRow"]
+__all__ = [
+    "MIGRATIONS",
+    "Catalogue",
+    "CatalogueError",
+    "ReportRow",
+    "ScrapRow",
+    "SourceRow",
+    "names",
+    "rows",
+]

@@ -11,4 +11,4 @@ from ishtar.machine.component import Component, ComponentError
 from ishtar.machine.diff import Changes
 from ishtar.machine.tree import KINDS, Machine, Tree
 
-__all__ = ["KINDS", "Changes", "Component", "ComponentError", "Machine", "Tree"]
+__all__ = ["KINDS", "Changes", "Component", "ComponentError", "Machine", "Tree", "component"]

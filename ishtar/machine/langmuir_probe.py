@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ishtar.errors import MissingCalibration, NotFoundError, TimeBaseError
-from ishtar.langmuir.analysis import SweepResult, dataset_of, entries
+from ishtar.langmuir import SweepResult
+from ishtar.langmuir.analysis import dataset_of, entries
 from ishtar.langmuir.arguments import probe_of
 from ishtar.langmuir.model import Probe
 from ishtar.langmuir.record_analysis import analyse_record

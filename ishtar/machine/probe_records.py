@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError
-from ishtar.langmuir.sweeps import Sweeps, find_sweeps
+from ishtar.langmuir import Sweeps, find_sweeps
 from ishtar.units import factor
 
 if TYPE_CHECKING:

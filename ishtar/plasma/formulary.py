@@ -23,13 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ishtar.gases import Gas
 from ishtar.gases import gas as _gas
-from ishtar.langmuir.theory import (
-    ELECTRON_MASS,
-    ELEMENTARY_CHARGE,
-    VACUUM_PERMITTIVITY,
-    bohm_speed,
-    debye_length,
-)
+from ishtar.langmuir import bohm_speed, debye_length
+from ishtar.langmuir.theory import ELECTRON_MASS, ELEMENTARY_CHARGE, VACUUM_PERMITTIVITY
 
 __all__ = [
     "alfven_speed",

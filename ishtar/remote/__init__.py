@@ -11,3 +11,5 @@
 
 What a site keeps is told in ``docs/site-data.md``.
 """
+
+__all__ = ["fetch", "testbed"]

@@ -11,7 +11,7 @@ from ishtar.signals.protocols import AnyShot, Window
 if TYPE_CHECKING:
     import xarray
 
-    from ishtar.export.writing import Exported
+    from ishtar.export import Exported
 
 
 class SeveralSignals:
@@ -51,7 +51,7 @@ class SeveralSignals:
         n : int, optional
             At most this many samples of each, as minima and maxima.
         """
-        from ishtar.export.writing import export
+        from ishtar.export import export
 
         return export(self, path, names, t, n)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ishtar.attributes.edits import Edit
+from ishtar.attributes import Edit
 from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.errors import IshtarError
 from ishtar.store import Channel, SourceFile

@@ -6,7 +6,7 @@ from datetime import date as Date
 from functools import cached_property
 from pathlib import Path
 
-from ishtar.attributes.edits import History, current, read_edits, stated
+from ishtar.attributes import History, current, read_edits, stated
 from ishtar.attributes.moments import moment_of
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile

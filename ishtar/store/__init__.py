@@ -28,8 +28,11 @@ __all__ = [
     "SourceWriter",
     "StoreError",
     "apply_scale",
+    "atomic",
     "atomic_path",
+    "envelope",
     "fsync_dir",
+    "h5_names",
     "problems",
     "write_atomic",
 ]

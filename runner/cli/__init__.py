@@ -23,6 +23,8 @@ from ishtar.version import __version__
 from runner.errors import NoSuchTemplate, ParameterError
 from runner.monitoring.logs import FORMS, Form, configure
 
+__all__ = ["main"]
+
 COMMANDS: dict[str, str] = {
     "demo": "workspaces",
     "init": "workspaces",

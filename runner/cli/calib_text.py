@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ishtar.calibration import Calibration, ComponentDeclaration, Wiring
 from ishtar.calibration.changes import Change, component_text, wiring_text
-from ishtar.calibration.declared import Calibration, ComponentDeclaration, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.show import DeviceOverview, Overview, SignalOverview
 from ishtar.calibration.spans import Span

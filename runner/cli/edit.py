@@ -10,8 +10,15 @@ from typing import Any
 
 import click
 
-from ishtar.attributes.edits import current, edit_many, read_edits, stated_in
-from ishtar.attributes.validation import AttributeEditError, check, from_text
+from ishtar.attributes import (
+    AttributeEditError,
+    check,
+    current,
+    edit_many,
+    from_text,
+    read_edits,
+    stated_in,
+)
 from ishtar.workspace import Workspace
 from runner.cli.output import json_option, print_rows
 from runner.cli.pages import publish_or_request

@@ -1,1 +1,3 @@
 """The demos: synthetic shots through the whole factory."""
+
+__all__ = ["demo"]

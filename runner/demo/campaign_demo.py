@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ishtar.attributes.edits import edit_many
+from ishtar.attributes import edit_many
 from ishtar.workspace import Workspace
 from runner.jobs import Job, Selection
 from runner.receipts import Subject

@@ -7,7 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ishtar.store.atomic import fsync_dir, fsync_files
+from ishtar.store import fsync_dir
+from ishtar.store.atomic import fsync_files
 from runner.jobs import Done, Job
 from runner.receipts import Receipt
 

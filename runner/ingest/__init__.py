@@ -39,6 +39,7 @@ __all__ = [
     "ingest_file",
     "match_day",
     "match_days",
+    "raw_files",
     "rematch_shots",
     "remove_leftovers",
     "scan",

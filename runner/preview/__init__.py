@@ -11,3 +11,5 @@
 
 A preview changes neither official reports nor the catalogue nor the site.
 """
+
+__all__ = ["preview_result", "preview_run"]

@@ -12,4 +12,19 @@
 
 from runner.publish.build import NotASite, Published, publish, publish_workspace
 
-__all__ = ["NotASite", "Published", "publish", "publish_workspace"]
+__all__ = [
+    "NotASite",
+    "Published",
+    "addresses",
+    "build",
+    "data",
+    "page_models",
+    "publish",
+    "publish_workspace",
+    "quantities",
+    "records",
+    "retention",
+    "source",
+    "view_models",
+    "writer",
+]

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ishtar.calibration import Declarations
-from ishtar.calibration.declared import Calibration, Device, Wiring
+from ishtar.calibration import Calibration, Declarations, Device, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in
 from ishtar.calibration.show import periods

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ishtar.workspace import Workspace
 from runner.attempts import Trouble
-from runner.ingest.ingest_outcome import Outcome
+from runner.ingest import Outcome
 from runner.ingest.raw_files.intake import WaitingFile
 from runner.ingest.raw_files.quarantine import quarantined_files
 from runner.monitoring.progress import Progress, kind_of, read_progress, write_transient

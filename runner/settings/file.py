@@ -13,7 +13,7 @@ from ishtar.attributes.moments import time_of_day
 from ishtar.errors import did_you_mean
 from ishtar.workspace import MARKER, Workspace
 from runner.errors import SettingsError
-from runner.ingest.settings import IngestSettings
+from runner.ingest import IngestSettings
 from runner.kernel.sandbox import CHOICES
 from runner.monitoring.logs import FORMS
 from runner.settings.facility import Facility

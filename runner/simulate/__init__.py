@@ -23,6 +23,7 @@ __all__ = [
     "simulate_shot",
     "three_weeks",
     "truncate",
+    "weeks",
     "write_archive",
     "write_lvm",
 ]

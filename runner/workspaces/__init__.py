@@ -1,1 +1,3 @@
 """Create workspaces and check them for problems."""
+
+__all__ = ["doctor", "new_workspace"]

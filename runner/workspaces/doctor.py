@@ -22,9 +22,8 @@ from ishtar.catalogue import Catalogue
 from ishtar.errors import IshtarError, WorkspaceError
 from ishtar.shots.testbed import stored_shots
 from ishtar.workspace import VARIABLE, Workspace
+from runner.ingest import converters, scan
 from runner.ingest.raw_files.quarantine import REASON, reason_of
-from runner.ingest.raw_files.settling import scan
-from runner.ingest.registry import converters
 from runner.monitoring.status import holder_troubles, read_status
 from runner.scheduling.rebuild import why_lost
 from runner.settings.file import Settings, read_settings

@@ -1,1 +1,3 @@
 """The generator's logs of a day, matched to the shots of the day."""
+
+__all__ = ["day_index", "day_logs"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ishtar.attributes.edits import read_edits
+from ishtar.attributes import read_edits
 from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.errors import DamagedFile
 from ishtar.shots.clocks import clock_of

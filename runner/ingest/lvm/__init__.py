@@ -1,1 +1,3 @@
 """LVM, the text files of LabVIEW."""
+
+__all__ = ["lvm_converter"]

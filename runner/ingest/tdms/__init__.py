@@ -1,1 +1,3 @@
 """TDMS of LabVIEW: segments, scales, time bases and waveforms."""
+
+__all__ = ["tdms_converter"]

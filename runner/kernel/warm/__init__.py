@@ -12,3 +12,5 @@
 
 A kernel runs one notebook and is never used again.
 """
+
+__all__ = ["folders", "lease", "owner", "processes", "provisioner", "server"]

@@ -12,3 +12,5 @@
 
 ``docs/site-data.md`` describes the formats. `runner.publish.subject_data`: one shot, one day.
 """
+
+__all__ = ["index", "parquet", "traces", "traces_and_downloads"]

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ishtar.errors import IshtarError
 from ishtar.lineage.record import digest
 from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
-from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_dir, fsync_files, temporary_path
+from ishtar.store import fsync_dir
+from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_path
 from runner.publish.addresses import slug
 from runner.publish.data.tiles import TILE, Level, Tile, cut_tiles, encode, levels_of
 from runner.publish.records import ShotRecord, SiteSource, WiringRow

@@ -1,1 +1,12 @@
 """The pages of the site: one file for each kind."""
+
+__all__ = [
+    "across_shots",
+    "bibliography",
+    "calendar_pages",
+    "declared",
+    "feeds",
+    "landing",
+    "shots",
+    "templates",
+]

@@ -20,3 +20,5 @@ leftovers.
 
 `distributed` is imported with the first job.
 """
+
+__all__ = ["cluster_pool"]
