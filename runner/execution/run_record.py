@@ -42,8 +42,9 @@ class RunRecord:
         it_ran : bool
             Whether the notebook ran; otherwise any of the library's code may decide its outcome.
         """
-        ran = library().dependencies(records) if it_ran else {ALL: [ALL]}
-        code, sources = library().digests(ran), library().stamps()
+        current = library()
+        ran = current.dependencies(records) if it_ran else {ALL: [ALL]}
+        code, sources = current.digests(ran), current.stamps()
         code |= {m: CHANGING for m in code if self._sources.get(m) != sources.get(m)}
         read = {record for record in records if record.kind != RAN}
         environment = dict(package_versions())
