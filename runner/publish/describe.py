@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from runner.publish.addresses import subject_page
 from runner.publish.quantities import quantity
 from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
-from runner.publish.view_models import InputRow, Provenance, ReportState
+from runner.publish.view_models import InputRow, Link, Provenance, ReportState
 from runner.receipts import Subject
 from runner.render.format import time_text
 from runner.render.parameter_table import SUBJECT_PARAMETERS
@@ -102,6 +103,11 @@ def subject_text(subject: Subject) -> str:
             return f"Shots {int(first)} to {int(last)}"
         case _:
             return subject.key
+
+
+def subject_link(subject: Subject) -> Link:
+    """Return the link to the page of a subject, named by the subject in words."""
+    return Link(href=subject_page(subject), text=subject_text(subject))
 
 
 def number_spans(numbers: Sequence[int]) -> str:

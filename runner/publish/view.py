@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runner.publish.addresses import official_stem, report_stem, subject_page
-from runner.publish.describe import parameter_text, report_state, subject_text, summary_state
+from runner.publish.addresses import official_stem, report_stem
+from runner.publish.describe import parameter_text, report_state, subject_link, summary_state
 from runner.publish.key_results import Key, KeyResults
 from runner.publish.records import (
     ReportRecord,
@@ -37,6 +37,7 @@ from runner.render.fragment import Fragment, read_fragment
 from runner.render.notebook import THUMBNAIL
 from runner.render.parameter_table import SUBJECT_PARAMETERS
 
+Neighbours = tuple[Subject | None, Subject | None]
 VALUES_OF_CARD = 6
 BATCH_SHOTS = 200  # shots looked up together in a full build
 MAX_SHOTS = 300  # records kept in memory
@@ -218,13 +219,15 @@ class View:
         for report in reports:
             self._fragments.pop(report.folder, None)
 
-    def neighbours(self, number: int) -> tuple[int | None, int | None]:
-        """Return the shots before and after."""
-        return _adjacent(self.numbers, number)
-
-    def neighbour_days(self, day: str) -> tuple[str | None, str | None]:
-        """Return the days before and after."""
-        return _adjacent(self.days, day)
+    def neighbours(self, subject: Subject) -> Neighbours:
+        """Return the shots, or the days, before and after; a range has no neighbours."""
+        match subject.scope:
+            case "shot":
+                return _neighbours(self.numbers, subject.number, Subject.shot)
+            case "day":
+                return _neighbours(self.days, subject.key, Subject.day)
+            case _:
+                return None, None
 
     def title(self, report: ReportRecord) -> str:
         """Return the title of a report."""
@@ -353,17 +356,22 @@ class View:
         return found
 
 
-def _adjacent(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
+def _neighbours(
+    items: Sequence[Any], item: Any, subject_of: Callable[[Any], Subject]
+) -> Neighbours:
     i = bisect.bisect_left(items, item)
     after = i + 1 if i < len(items) and items[i] == item else i
-    return (items[i - 1] if i > 0 else None, items[after] if after < len(items) else None)
+    return (
+        subject_of(items[i - 1]) if i > 0 else None,
+        subject_of(items[after]) if after < len(items) else None,
+    )
 
 
 def failure(view: View, summary: ReportSummary) -> Failure:
     """Return the entry of a failed report in lists."""
     return Failure(
         mark=view.summary_mark(summary),
-        subject=Link(href=subject_page(summary.subject), text=subject_text(summary.subject)),
+        subject=subject_link(summary.subject),
         started=summary.started,
     )
 

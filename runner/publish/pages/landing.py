@@ -13,7 +13,7 @@ from runner.publish.addresses import (
     report_stem,
     subject_page,
 )
-from runner.publish.describe import attributes, number_spans, sentences, subject_text
+from runner.publish.describe import attributes, number_spans, sentences, subject_link, subject_text
 from runner.publish.history import key_values
 from runner.publish.page_models import (
     DaysPage,
@@ -56,7 +56,7 @@ def home_page(view: View) -> HomePage:
             f"The newest is {latest_text(latest)}" if latest else "",
         ),
         latest=latest,
-        day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
+        day=subject_link(Subject.day(newest)) if newest else None,
         table=shot_table(view, rows) if rows else None,
         day_reports=[
             card for card in view.cards(Subject.day(newest)) if card.mark.state != "missing"

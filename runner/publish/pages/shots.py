@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -23,7 +24,7 @@ from runner.publish.describe import (
     provenance,
     sentences,
     shot_heading,
-    subject_text,
+    subject_link,
 )
 from runner.publish.history import key_values, trend
 from runner.publish.page_models import DayPage, ReportPage, ShotPage
@@ -56,7 +57,7 @@ def day_page(view: View, day: str) -> DayPage:
         )
         for c in table.columns
     ]
-    before, after = view.neighbour_days(day)
+    before, after = view.neighbours(subject)
     return DayPage(
         path=subject_page(subject),
         title=day_text(day),
@@ -70,8 +71,8 @@ def day_page(view: View, day: str) -> DayPage:
         trends=[t for t in drawn if t is not None],
         reports=view.cards(subject),
         reruns=[view.rerun_link(r) for r in view.reruns(subject)],
-        previous=_day_link(before),
-        next=_day_link(after),
+        previous=subject_link(before) if before else None,
+        next=subject_link(after) if after else None,
     )
 
 
@@ -79,7 +80,7 @@ def shot_page(view: View, number: int) -> ShotPage:
     """Return the page of a shot."""
     subject = Subject.shot(number)
     record = view.shot(number)
-    before, after = view.neighbours(number)
+    before, after = view.neighbours(subject)
     day = f"{record.date:%Y-%m-%d}" if record.date else ""
     return ShotPage(
         path=subject_page(subject),
@@ -87,7 +88,7 @@ def shot_page(view: View, number: int) -> ShotPage:
         description=_shot_text(view, record),
         shot=number,
         date=record.date,
-        day=_day_link(day) if day in view.counts else None,
+        day=subject_link(Subject.day(day)) if day in view.counts else None,
         attributes=attributes(record),
         problems=list(record.problems),
         values=key_values(view, number),
@@ -95,15 +96,15 @@ def shot_page(view: View, number: int) -> ShotPage:
         reruns=[view.rerun_link(r) for r in view.reruns(subject)],
         wiring=record.wiring,
         components=record.components,
-        changes=_grouped(changes(view.shot(before), record)) if before is not None else None,
+        changes=_grouped(changes(view.shot(before.number), record)) if before else None,
         links=_links(view, record),
         traces=f"{TRACES}#shots={number}",
-        compare=f"{COMPARE}#shots={before},{number}" if before is not None else "",
+        compare=f"{COMPARE}#shots={before.number},{number}" if before else "",
         downloads=_downloads(view, subject),
         sources=record.sources,
         notes=[(source.name, note) for source in record.sources for note in source.notes],
-        previous=_shot_link(before),
-        next=_shot_link(after),
+        previous=subject_link(before) if before else None,
+        next=subject_link(after) if after else None,
         data=f"{subject_folder(subject)}/shot.json",
     )
 
@@ -183,7 +184,7 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
             ),
         ),
         mark=mark,
-        subject=Link(href=subject_page(subject), text=subject_text(subject)),
+        subject=subject_link(subject),
         about=template_page(receipt.template) if receipt.template in view.templates else "",
         facts=shot_heading(view.shot(subject.number)) if subject.scope == "shot" else [],
         reasons=view.reasons(report),
@@ -211,26 +212,21 @@ def _body(view: View, fragment: Fragment, stem: str) -> Markup:
 
 def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | None]:
     """Return links to the same report of the neighbours, or to the neighbours themselves."""
-    subject = report.receipt.about
-    if report.receipt.rerun or subject.scope == "range":
+    if report.receipt.rerun:
         return None, None
-    around: Sequence[Subject | None]
-    if subject.scope == "shot":
-        around = [
-            Subject.shot(n) if n is not None else None for n in view.neighbours(subject.number)
-        ]
-    else:
-        around = [Subject.day(d) if d else None for d in view.neighbour_days(subject.key)]
-    links: list[Link | None] = []
-    for other in around:
-        if other is None:
-            links.append(None)
-            continue
-        template = report.receipt.template
-        same = any(r.template == template for r in view.summaries(other))
-        href = f"{official_stem(other, template)}.html" if same else subject_page(other)
-        links.append(Link(href=href, text=subject_text(other)))
-    return links[0], links[1]
+    before, after = view.neighbours(report.receipt.about)
+    template = report.receipt.template
+    return (
+        _report_link(view, before, template) if before else None,
+        _report_link(view, after, template) if after else None,
+    )
+
+
+def _report_link(view: View, subject: Subject, template: str) -> Link:
+    """Return the link to a report of another subject, or to the subject if it has none."""
+    link = subject_link(subject)
+    has_report = any(r.template == template for r in view.summaries(subject))
+    return replace(link, href=f"{official_stem(subject, template)}.html") if has_report else link
 
 
 def _jupyterhub(view: View, report: ReportRecord) -> str:
@@ -244,13 +240,3 @@ def _jupyterhub(view: View, report: ReportRecord) -> str:
     ):
         address = address.replace("{" + name + "}", quote(value))
     return address
-
-
-def _shot_link(number: int | None) -> Link | None:
-    if number is None:
-        return None
-    return Link(href=subject_page(Subject.shot(number)), text=f"Shot {number}")
-
-
-def _day_link(day: str | None) -> Link | None:
-    return Link(href=subject_page(Subject.day(day)), text=day) if day else None
