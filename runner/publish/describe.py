@@ -1,4 +1,4 @@
-"""Texts about a report or shot: state, attributes, provenance, commands."""
+"""Texts about a report or shot: attributes, provenance, commands."""
 
 from __future__ import annotations
 
@@ -7,23 +7,13 @@ from collections.abc import Sequence
 
 from runner.publish.addresses import subject_page
 from runner.publish.quantities import quantity
-from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
-from runner.publish.view_models import InputRow, Link, Provenance, ReportState
+from runner.publish.records import ReportRecord, ShotRecord
+from runner.publish.view_models import InputRow, Link, Provenance
 from runner.receipts import Subject
 from runner.render.format import time_text
 from runner.render.parameter_table import SUBJECT_PARAMETERS
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
-
-
-def report_state(report: ReportRecord) -> ReportState:
-    """Return the displayed state: an ok report with changed inputs is stale."""
-    return "stale" if report.stale and report.receipt.state == "ok" else report.receipt.state
-
-
-def summary_state(summary: ReportSummary) -> ReportState:
-    """Return the displayed state of a report, from its summary."""
-    return "stale" if summary.stale and summary.state == "ok" else summary.state
 
 
 def attributes(record: ShotRecord) -> list[tuple[str, str]]:

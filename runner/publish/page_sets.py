@@ -15,7 +15,6 @@ from runner.kernel.warm.processes import end_with_parent
 from runner.publish.addresses import (
     FAILURES_FEED,
     FEED,
-    report_stem,
     subject_folder,
     template_page,
 )
@@ -106,18 +105,17 @@ def write_subject(view: View, subject: Subject, writer: Writer) -> None:
 
 
 def _write_files(view: View, report: ReportRecord, writer: Writer) -> None:
-    stem = report_stem(report.receipt)
     notebook = report.folder / NOTEBOOK
     if not notebook.is_file():
         return
-    writer.copy(f"{stem}.ipynb", notebook)
+    writer.copy(f"{report.stem}.ipynb", notebook)
     fragment = view.fragment(report)
     if fragment is None:
         return
     for file in fragment.files:
-        writer.copy(f"{stem}/{file}", report.folder / FIGURES / file, by_name=True)
+        writer.copy(f"{report.stem}/{file}", report.folder / FIGURES / file, by_name=True)
     if fragment.thumbnail and not report.receipt.rerun and report.receipt.scope != "range":
-        writer.copy(f"{stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
+        writer.copy(f"{report.stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
 
 
 FOLDERS = ("templates", "signals", "devices", "weeks", "months")

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runner.publish.addresses import official_stem, report_stem
-from runner.publish.describe import parameter_text, report_state, subject_link, summary_state
+from runner.publish.addresses import official_stem
+from runner.publish.describe import parameter_text, subject_link
 from runner.publish.key_results import Key, KeyResults
 from runner.publish.records import (
     ReportRecord,
@@ -238,19 +238,13 @@ class View:
 
     def mark(self, report: ReportRecord) -> Mark:
         """Return the state of a report with a link to its page."""
-        reasons = self.reasons(report)
         return Mark(
             template=report.receipt.template,
             title=self.title(report),
-            state=report_state(report),
-            href=report_stem(report.receipt) + ".html",
-            reason=reasons[0] if reasons else "",
+            state=report.shown_state,
+            href=report.page,
+            reason=next(iter(report.reasons), ""),
         )
-
-    def reasons(self, report: ReportRecord) -> Sequence[str]:
-        """Return why a report is not ok, one line each."""
-        own = [report.receipt.reason] if report.receipt.reason else []
-        return [*own, *report.stale]
 
     def missing(self, scope: Scope, made: Iterable[str]) -> list[Mark]:
         """Return marks for the templates of a scope whose report is missing."""
@@ -264,25 +258,23 @@ class View:
     def summary_mark(self, summary: ReportSummary) -> Mark:
         """Return the state of a report, from its summary."""
         known = self.templates.get(summary.template)
-        reasons = [r for r in (summary.reason, *summary.stale) if r]
         return Mark(
             template=summary.template,
             title=(known.title if known else "") or summary.template,
-            state=summary_state(summary),
+            state=summary.shown_state,
             href=official_stem(summary.subject, summary.template) + ".html",
-            reason=reasons[0] if reasons else "",
+            reason=next(iter(summary.reasons), ""),
         )
 
     def card(self, report: ReportRecord) -> ReportCard:
         """Return the card of a report for the page of its shot."""
         values = self.values(report)
         fragment = self.fragment(report)
-        stem = report_stem(report.receipt)
         thumbnail = None
         if fragment is not None and fragment.thumbnail is not None:
             width, height = fragment.thumbnail
             thumbnail = Image(
-                href=f"{stem}/{THUMBNAIL}",
+                href=f"{report.stem}/{THUMBNAIL}",
                 width=width,
                 height=height,
                 alt="",  # the card's title describes it
@@ -296,10 +288,10 @@ class View:
         return ReportCard(
             mark=self.mark(report),
             thumbnail=thumbnail,
-            reasons=self.reasons(report),
+            reasons=report.reasons,
             values=shown[:VALUES_OF_CARD],
             more_values=len(values) - len(shown[:VALUES_OF_CARD]),
-            notebook=f"{stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else "",
+            notebook=f"{report.stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else "",
             duration_s=report.receipt.duration_s,
         )
 
@@ -332,7 +324,7 @@ class View:
 
     def values(self, report: ReportRecord) -> list[Value]:
         """Return all results of a report."""
-        template, stem = report.receipt.template, report_stem(report.receipt)
+        template = report.receipt.template
         return [
             Value(
                 name=s.name,
@@ -340,7 +332,7 @@ class View:
                 symbol=self.results.record(template, s.name).symbol or s.symbol,
                 quantity=self.results.quantity(template, s),
                 template=template,
-                href=f"{stem}.html",
+                href=report.page,
             )
             for s in report.receipt.scraps
         ]

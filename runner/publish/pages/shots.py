@@ -11,7 +11,6 @@ from markupsafe import Markup
 from runner.publish.addresses import (
     device_page,
     official_stem,
-    report_stem,
     signal_page,
     subject_folder,
     subject_page,
@@ -156,14 +155,13 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
     """Return the page of a report or of a re-run."""
     receipt = report.receipt
     subject = receipt.about
-    stem = report_stem(receipt)
     fragment = view.fragment(report)
     mark = view.mark(report)
     official = None
     if receipt.rerun:
         same = [r for r in view.reports(subject) if r.receipt.template == receipt.template]
         official = Link(
-            href=view.mark(same[0]).href if same else subject_page(subject),
+            href=same[0].page if same else subject_page(subject),
             text="The official report" if same else f"There is no official report of {subject}",
         )
     reruns = [
@@ -175,7 +173,7 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
     names = view.results.names(receipt.template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
     has_notebook = (report.folder / NOTEBOOK).is_file()
     return ReportPage(
-        path=f"{stem}.html",
+        path=report.page,
         title=f"{mark.title}, {subject}",
         description=sentences(
             f"{mark.title} of {subject}: {mark.word}",
@@ -187,27 +185,27 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
         subject=subject_link(subject),
         about=template_page(receipt.template) if receipt.template in view.templates else "",
         facts=shot_heading(view.shot(subject.number)) if subject.scope == "shot" else [],
-        reasons=view.reasons(report),
+        reasons=report.reasons,
         rerun=receipt.rerun,
         official=official,
         reruns=reruns if not receipt.rerun else [],
         previous=previous,
         next=following,
         values=view.values(report),
-        body=_body(view, fragment, stem) if fragment else None,
+        body=_body(view, report, fragment) if fragment else None,
         contents=[(h.level, h.id, h.text) for h in fragment.contents] if fragment else [],
         failed_cell=fragment.failed_cell if fragment else "",
-        notebook=f"{stem}.ipynb" if has_notebook else "",
+        notebook=f"{report.stem}.ipynb" if has_notebook else "",
         jupyterhub=_jupyterhub(view, report) if has_notebook else "",
         commands=commands(report),
         provenance=provenance(report),
     )
 
 
-def _body(view: View, fragment: Fragment, stem: str) -> Markup:
+def _body(view: View, report: ReportRecord, fragment: Fragment) -> Markup:
     """Return the body of a report with working links to pictures and references."""
-    body = fragment.body_at(stem.rpartition("/")[2] + "/")
-    return with_citations(body, f"{stem}.html", read_bibliography(view.references))
+    body = fragment.body_at(report.stem.rpartition("/")[2] + "/")
+    return with_citations(body, report.page, read_bibliography(view.references))
 
 
 def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | None]:
