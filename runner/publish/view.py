@@ -29,8 +29,6 @@ from runner.publish.view_models import (
     Mark,
     ReportCard,
     RerunLink,
-    ResultName,
-    Value,
 )
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 from runner.render.fragment import Fragment, read_fragment
@@ -268,7 +266,7 @@ class View:
 
     def card(self, report: ReportRecord) -> ReportCard:
         """Return the card of a report for the page of its shot."""
-        values = self.values(report)
+        values = self.results.values(report)
         fragment = self.fragment(report)
         thumbnail = None
         if fragment is not None and fragment.thumbnail is not None:
@@ -322,21 +320,6 @@ class View:
             started=receipt.started,
         )
 
-    def values(self, report: ReportRecord) -> list[Value]:
-        """Return all results of a report."""
-        template = report.receipt.template
-        return [
-            Value(
-                name=s.name,
-                label=self.results.record(template, s.name).label or s.label,
-                symbol=self.results.record(template, s.name).symbol or s.symbol,
-                quantity=self.results.quantity(template, s),
-                template=template,
-                href=report.page,
-            )
-            for s in report.receipt.scraps
-        ]
-
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
         """Return the key results of a subject by (template, name)."""
         found: dict[tuple[str, str], Scrap] = {}
@@ -383,14 +366,6 @@ def group_alike(failures: Iterable[Failure]) -> list[Failure]:
         )
         for first, *others in groups.values()
     ]
-
-
-def result_text(view: View, template: str, scrap: Scrap) -> str:
-    """Return a result on one line, for feeds and previews: ``T_e = 4.10(20) eV``."""
-    called = view.results.record(template, scrap.name)
-    named = ResultName(name=scrap.name, label=called.label, symbol=called.symbol)
-    shown = view.results.quantity(template, scrap)
-    return f"{named.short} {shown}" if shown.is_limit else f"{named.short} = {shown}"
 
 
 def failures_between(view: View, numbers: Sequence[int]) -> list[ReportSummary]:

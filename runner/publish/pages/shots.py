@@ -32,7 +32,7 @@ from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.pages.calendar_pages import periods_of
 from runner.publish.records import ReportRecord, ShotRecord
 from runner.publish.shot_tables import shot_table
-from runner.publish.view import View, result_text
+from runner.publish.view import View
 from runner.publish.view_models import Change, Link
 from runner.receipts import NOTEBOOK, Subject
 from runner.render.format import day_text
@@ -114,7 +114,7 @@ def _shot_text(view: View, record: ShotRecord) -> str:
     keys = view.results.chosen(scraps, RESULTS_IN_DESCRIPTION)
     return sentences(
         ", ".join([f"Shot {record.shot}", *shot_heading(record)]),
-        "; ".join(result_text(view, key[0], scraps[key]) for key in keys),
+        "; ".join(view.results.text(key[0], scraps[key]) for key in keys),
         str(record.attributes.get("comment") or ""),
     )
 
@@ -178,7 +178,7 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
         description=sentences(
             f"{mark.title} of {subject}: {mark.word}",
             "; ".join(
-                result_text(view, receipt.template, s) for s in receipt.scraps if s.name in names
+                view.results.text(receipt.template, s) for s in receipt.scraps if s.name in names
             ),
         ),
         mark=mark,
@@ -191,7 +191,7 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
         reruns=reruns if not receipt.rerun else [],
         previous=previous,
         next=following,
-        values=view.values(report),
+        values=view.results.values(report),
         body=_body(view, report, fragment) if fragment else None,
         contents=[(h.level, h.id, h.text) for h in fragment.contents] if fragment else [],
         failed_cell=fragment.failed_cell if fragment else "",
