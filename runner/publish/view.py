@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date as Date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from runner.publish.records import (
     SiteSource,
     TemplateRecord,
 )
-from runner.publish.retention import is_old, without_figures
+from runner.publish.retention import without_old_figures
 from runner.publish.summaries import ShotSummary, read_summary, summarise
 from runner.publish.view_models import (
     Failure,
@@ -134,6 +134,16 @@ class View:
             self._shot_summaries[number] = summarise(self._shots[number])
         return self._shots[number]
 
+    def date(self, subject: Subject) -> Date | None:
+        """Return the date of a shot or day; None if it is unknown, or for a range."""
+        match subject.scope:
+            case "shot":
+                return self.shot(subject.number).date
+            case "day":
+                return Date.fromisoformat(subject.key)
+            case _:
+                return None
+
     def shot_summary(self, number: int) -> ShotSummary:
         """Return the summary of a shot; of an unchanged page, as it was published."""
         if number not in self._shot_summaries:
@@ -194,20 +204,12 @@ class View:
     def fragment(self, report: ReportRecord) -> Fragment | None:
         """Return the rendered body of a report; None if it has no notebook."""
         if report.folder not in self._fragments:
+            date = self.date(report.receipt.about)
             fragment = read_fragment(report.folder, self.renderer)
-            if fragment and fragment.figures and self._drops_figures(report):
-                fragment = without_figures(fragment)
-            self._fragments[report.folder] = fragment
+            self._fragments[report.folder] = fragment and without_old_figures(
+                fragment, date, self.keep_figures_days
+            )
         return self._fragments[report.folder]
-
-    def _drops_figures(self, report: ReportRecord) -> bool:
-        """Return whether a report is too old for the site to keep its figures."""
-        subject = report.receipt.about
-        if not self.keep_figures_days or subject.scope == "range":
-            return False
-        if subject.scope == "day":
-            return is_old(datetime.fromisoformat(subject.key), self.keep_figures_days)
-        return is_old(self.shot(subject.number).date, self.keep_figures_days)
 
     def forget(self, subject: Subject) -> None:
         """Forget what only this subject's pages need, to limit the memory of a full build."""
