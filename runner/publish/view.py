@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runner.publish.addresses import official_stem
-from runner.publish.describe import parameter_text, subject_link
+from runner.publish.addresses import official_stem, subject_page
+from runner.publish.describe import parameter_text, subject_link, subject_text
 from runner.publish.key_results import Key, KeyResults
 from runner.publish.records import (
     ReportRecord,
@@ -308,19 +308,35 @@ class View:
         missing = self.missing(subject.scope, [r.template for r in found])
         return [*(self.summary_mark(r) for r in found), *missing]
 
-    def rerun_link(self, report: ReportRecord) -> RerunLink:
-        """Return the entry of a re-run in lists."""
-        receipt = report.receipt
-        return RerunLink(
-            mark=self.mark(report),
-            digest=receipt.digest[:10],
-            parameters={
-                k: parameter_text(v)
-                for k, v in receipt.parameters.items()
-                if k not in SUBJECT_PARAMETERS
-            },
-            started=receipt.started,
-        )
+    def report_link(self, subject: Subject, template: str) -> Link:
+        """Return the link to a report of a subject, or to the subject if it has none."""
+        if all(r.template != template for r in self.summaries(subject)):
+            return subject_link(subject)
+        return Link(href=f"{official_stem(subject, template)}.html", text=subject_text(subject))
+
+    def official_link(self, subject: Subject, template: str) -> Link:
+        """Return the link from a re-run to the official report, or to its subject without one."""
+        for report in self.reports(subject):
+            if report.receipt.template == template:
+                return Link(href=report.page, text="The official report")
+        return Link(href=subject_page(subject), text=f"There is no official report of {subject}")
+
+    def rerun_links(self, subject: Subject, template: str | None = None) -> list[RerunLink]:
+        """Return the re-runs of a subject, or of one of its reports, oldest first."""
+        return [
+            RerunLink(
+                mark=self.mark(report),
+                digest=report.receipt.digest[:10],
+                parameters={
+                    k: parameter_text(v)
+                    for k, v in report.receipt.parameters.items()
+                    if k not in SUBJECT_PARAMETERS
+                },
+                started=report.receipt.started,
+            )
+            for report in self.reruns(subject)
+            if template in (None, report.receipt.template)
+        ]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
         """Return the key results of a subject by (template, name)."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from runner.publish.addresses import (
     device_page,
-    official_stem,
     signal_page,
     subject_folder,
     subject_page,
@@ -69,7 +67,7 @@ def day_page(view: View, day: str) -> DayPage:
         table=table,
         trends=[t for t in drawn if t is not None],
         reports=view.cards(subject),
-        reruns=[view.rerun_link(r) for r in view.reruns(subject)],
+        reruns=view.rerun_links(subject),
         previous=subject_link(before) if before else None,
         next=subject_link(after) if after else None,
     )
@@ -92,7 +90,7 @@ def shot_page(view: View, number: int) -> ShotPage:
         problems=list(record.problems),
         values=key_values(view, number),
         reports=view.cards(subject),
-        reruns=[view.rerun_link(r) for r in view.reruns(subject)],
+        reruns=view.rerun_links(subject),
         wiring=record.wiring,
         components=record.components,
         changes=_grouped(changes(view.shot(before.number), record)) if before else None,
@@ -154,44 +152,31 @@ def _downloads(view: View, subject: Subject) -> list[Link]:
 def report_page(view: View, report: ReportRecord) -> ReportPage:
     """Return the page of a report or of a re-run."""
     receipt = report.receipt
-    subject = receipt.about
-    fragment = view.fragment(report)
+    subject, template = receipt.about, receipt.template
     mark = view.mark(report)
-    official = None
-    if receipt.rerun:
-        same = [r for r in view.reports(subject) if r.receipt.template == receipt.template]
-        official = Link(
-            href=same[0].page if same else subject_page(subject),
-            text="The official report" if same else f"There is no official report of {subject}",
-        )
-    reruns = [
-        view.rerun_link(r)
-        for r in view.reruns(subject)
-        if r.receipt.template == receipt.template and r.folder != report.folder
-    ]
-    previous, following = _same_report(view, report)
-    names = view.results.names(receipt.template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
+    fragment = view.fragment(report)
+    shot = view.shot(subject.number) if subject.scope == "shot" else None
+    before, after = (None, None) if receipt.rerun else view.neighbours(subject)
+    names = view.results.names(template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
     has_notebook = (report.folder / NOTEBOOK).is_file()
     return ReportPage(
         path=report.page,
         title=f"{mark.title}, {subject}",
         description=sentences(
             f"{mark.title} of {subject}: {mark.word}",
-            "; ".join(
-                view.results.text(receipt.template, s) for s in receipt.scraps if s.name in names
-            ),
+            "; ".join(view.results.text(template, s) for s in receipt.scraps if s.name in names),
         ),
         mark=mark,
-        subject=subject_link(subject),
-        about=template_page(receipt.template) if receipt.template in view.templates else "",
-        facts=shot_heading(view.shot(subject.number)) if subject.scope == "shot" else [],
         reasons=report.reasons,
-        rerun=receipt.rerun,
-        official=official,
-        reruns=reruns if not receipt.rerun else [],
-        previous=previous,
-        next=following,
         values=view.results.values(report),
+        rerun=receipt.rerun,
+        official=view.official_link(subject, template) if receipt.rerun else None,
+        reruns=[] if receipt.rerun else view.rerun_links(subject, template),
+        previous=view.report_link(before, template) if before else None,
+        next=view.report_link(after, template) if after else None,
+        subject=subject_link(subject),
+        facts=shot_heading(shot) if shot else [],
+        about=template_page(template) if template in view.templates else "",
         body=_body(view, report, fragment) if fragment else None,
         contents=[(h.level, h.id, h.text) for h in fragment.contents] if fragment else [],
         failed_cell=fragment.failed_cell if fragment else "",
@@ -206,25 +191,6 @@ def _body(view: View, report: ReportRecord, fragment: Fragment) -> Markup:
     """Return the body of a report with working links to pictures and references."""
     body = fragment.body_at(report.stem.rpartition("/")[2] + "/")
     return with_citations(body, report.page, read_bibliography(view.references))
-
-
-def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | None]:
-    """Return links to the same report of the neighbours, or to the neighbours themselves."""
-    if report.receipt.rerun:
-        return None, None
-    before, after = view.neighbours(report.receipt.about)
-    template = report.receipt.template
-    return (
-        _report_link(view, before, template) if before else None,
-        _report_link(view, after, template) if after else None,
-    )
-
-
-def _report_link(view: View, subject: Subject, template: str) -> Link:
-    """Return the link to a report of another subject, or to the subject if it has none."""
-    link = subject_link(subject)
-    has_report = any(r.template == template for r in view.summaries(subject))
-    return replace(link, href=f"{official_stem(subject, template)}.html") if has_report else link
 
 
 def _jupyterhub(view: View, report: ReportRecord) -> str:
