@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from runner.publish.addresses import subject_page
 from runner.publish.quantities import quantity
-from runner.publish.records import ReportRecord, ShotRecord
-from runner.publish.view_models import InputRow, Link, Provenance
+from runner.publish.records import ShotRecord
+from runner.publish.view_models import Link
 from runner.receipts import Subject
 from runner.render.format import time_text
-from runner.render.parameter_table import SUBJECT_PARAMETERS
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
 
@@ -31,42 +29,6 @@ def attributes(record: ShotRecord) -> list[tuple[str, str]]:
 def parameter_text(value: object) -> str:
     """Return a parameter as the command line takes it."""
     return repr(value) if not isinstance(value, str) else value
-
-
-def provenance(report: ReportRecord) -> Provenance:
-    """Return the provenance of a report."""
-    receipt = report.receipt
-    return Provenance(
-        template=receipt.template,
-        template_digest=receipt.template_digest,
-        digest=receipt.digest,
-        started=receipt.started,
-        duration_s=receipt.duration_s,
-        phases=dict(receipt.phases),
-        parameters={k: parameter_text(v) for k, v in receipt.parameters.items()},
-        inputs=[
-            InputRow(
-                kind=i.kind, name=i.name, subject=i.subject, version=i.version, digest=i.digest
-            )
-            for i in sorted(receipt.inputs)
-        ],
-        environment=dict(receipt.environment),
-    )
-
-
-def commands(report: ReportRecord) -> list[tuple[str, str]]:
-    """Return the commands that fork and re-run a report, as (what it does, command line)."""
-    receipt = report.receipt
-    subject = str(receipt.about.number) if receipt.scope == "shot" else receipt.subject
-    name = shlex.quote(receipt.template)
-    free = [(k, v) for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS]
-    given = "name=value"
-    if free:
-        given = shlex.quote(f"{free[0][0]}={parameter_text(free[0][1])}")
-    return [
-        ("A notebook of your own", f"ishtar fork {subject} {name} -o mine.ipynb"),
-        ("The same report, other parameters", f"ishtar rerun {subject} {name} -p {given}"),
-    ]
 
 
 def sentences(*parts: str) -> str:

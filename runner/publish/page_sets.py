@@ -30,7 +30,8 @@ from runner.publish.pages.declared import (
     signals_page,
 )
 from runner.publish.pages.feeds import failures_feed, shots_feed
-from runner.publish.pages.shots import day_page, report_page, shot_page
+from runner.publish.pages.report_page import report_page
+from runner.publish.pages.shots import day_page, shot_page
 from runner.publish.pages.templates import template_page_of, templates_page
 from runner.publish.records import ReportRecord
 from runner.publish.subject_data import (

@@ -1,11 +1,8 @@
-"""The pages of shots, days and reports."""
+"""The pages of shots and days."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
-
-from markupsafe import Markup
 
 from runner.publish.addresses import (
     device_page,
@@ -17,24 +14,20 @@ from runner.publish.addresses import (
 from runner.publish.changes import changes
 from runner.publish.describe import (
     attributes,
-    commands,
-    provenance,
     sentences,
     shot_heading,
     subject_link,
 )
 from runner.publish.history import key_values, trend
-from runner.publish.page_models import DayPage, ReportPage, ShotPage
+from runner.publish.page_models import DayPage, ShotPage
 from runner.publish.pages.across_shots import COMPARE, TRACES
-from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.pages.calendar_pages import periods_of
-from runner.publish.records import ReportRecord, ShotRecord
+from runner.publish.records import ShotRecord
 from runner.publish.shot_tables import shot_table
 from runner.publish.view import View
 from runner.publish.view_models import Change, Link
-from runner.receipts import NOTEBOOK, Subject
+from runner.receipts import Subject
 from runner.render.format import day_text
-from runner.render.fragment import Fragment
 
 RESULTS_IN_DESCRIPTION = 5
 
@@ -147,60 +140,3 @@ def _downloads(view: View, subject: Subject) -> list[Link]:
         if view.out is not None and (view.out / folder / name).is_file()
     ]
     return [*found, Link(href=f"{folder}/scraps.json", text="Results (JSON)")]
-
-
-def report_page(view: View, report: ReportRecord) -> ReportPage:
-    """Return the page of a report or of a re-run."""
-    receipt = report.receipt
-    subject, template = receipt.about, receipt.template
-    mark = view.mark(report)
-    fragment = view.fragment(report)
-    shot = view.shot(subject.number) if subject.scope == "shot" else None
-    before, after = (None, None) if receipt.rerun else view.neighbours(subject)
-    names = view.results.names(template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
-    has_notebook = (report.folder / NOTEBOOK).is_file()
-    return ReportPage(
-        path=report.page,
-        title=f"{mark.title}, {subject}",
-        description=sentences(
-            f"{mark.title} of {subject}: {mark.word}",
-            "; ".join(view.results.text(template, s) for s in receipt.scraps if s.name in names),
-        ),
-        mark=mark,
-        reasons=report.reasons,
-        values=view.results.values(report),
-        rerun=receipt.rerun,
-        official=view.official_link(subject, template) if receipt.rerun else None,
-        reruns=[] if receipt.rerun else view.rerun_links(subject, template),
-        previous=view.report_link(before, template) if before else None,
-        next=view.report_link(after, template) if after else None,
-        subject=subject_link(subject),
-        facts=shot_heading(shot) if shot else [],
-        about=template_page(template) if template in view.templates else "",
-        body=_body(view, report, fragment) if fragment else None,
-        contents=[(h.level, h.id, h.text) for h in fragment.contents] if fragment else [],
-        failed_cell=fragment.failed_cell if fragment else "",
-        notebook=f"{report.stem}.ipynb" if has_notebook else "",
-        jupyterhub=_jupyterhub(view, report) if has_notebook else "",
-        commands=commands(report),
-        provenance=provenance(report),
-    )
-
-
-def _body(view: View, report: ReportRecord, fragment: Fragment) -> Markup:
-    """Return the body of a report with working links to pictures and references."""
-    body = fragment.body_at(report.stem.rpartition("/")[2] + "/")
-    return with_citations(body, report.page, read_bibliography(view.references))
-
-
-def _jupyterhub(view: View, report: ReportRecord) -> str:
-    """Return the JupyterHub address with {subject}, {template} and {notebook} filled in."""
-    address = view.source.facility.jupyterhub
-    receipt = report.receipt
-    for name, value in (
-        ("subject", receipt.subject),
-        ("template", receipt.template),
-        ("notebook", f"reports/{receipt.subject}/{receipt.template}/{receipt.digest}/{NOTEBOOK}"),
-    ):
-        address = address.replace("{" + name + "}", quote(value))
-    return address
