@@ -12,12 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from runner.kernel.warm.processes import end_with_parent
-from runner.publish.addresses import (
-    FAILURES_FEED,
-    FEED,
-    subject_folder,
-    template_page,
-)
+from runner.publish.addresses import FAILURES_FEED, FEED, subject_folder, template_page
 from runner.publish.data.traces_and_downloads import keep_shot_data
 from runner.publish.page_models import Page
 from runner.publish.pages.bibliography import bibliography_page, read_bibliography

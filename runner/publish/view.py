@@ -22,14 +22,7 @@ from runner.publish.records import (
 )
 from runner.publish.retention import without_old_figures
 from runner.publish.summaries import ShotSummary, read_summary, summarise
-from runner.publish.view_models import (
-    Failure,
-    Image,
-    Link,
-    Mark,
-    ReportCard,
-    RerunLink,
-)
+from runner.publish.view_models import Failure, Image, Link, Mark, ReportCard, RerunLink
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 from runner.render.fragment import Fragment, read_fragment
 from runner.render.notebook import THUMBNAIL

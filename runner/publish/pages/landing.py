@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.publish.addresses import (
-    DAYS,
-    HOME,
-    LATEST,
-    NOT_FOUND,
-    UNDATED,
-    subject_page,
-)
+from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, UNDATED, subject_page
 from runner.publish.describe import attributes, number_spans, sentences, subject_link, subject_text
 from runner.publish.history import key_values
 from runner.publish.page_models import (

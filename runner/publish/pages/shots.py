@@ -12,12 +12,7 @@ from runner.publish.addresses import (
     template_page,
 )
 from runner.publish.changes import changes
-from runner.publish.describe import (
-    attributes,
-    sentences,
-    shot_heading,
-    subject_link,
-)
+from runner.publish.describe import attributes, sentences, shot_heading, subject_link
 from runner.publish.history import key_values, trend
 from runner.publish.page_models import DayPage, ShotPage
 from runner.publish.pages.across_shots import COMPARE, TRACES
