@@ -1,4 +1,4 @@
-"""Texts about a report or shot: attributes, provenance, commands."""
+"""Shots, subjects and parameters in words: attributes, headings, links."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from runner.receipts import Scrap
 from runner.templates.results import ResultRecord
 
 VALUES_EACH = 4  # key results of a report whose template names none
+RESULTS_IN_DESCRIPTION = 5  # key results in the description of a page
 Key = tuple[str, str]
 """Template and name of a scrap."""
 

@@ -1,7 +1,7 @@
 """The data of a workspace that the site shows, as plain records.
 
 Pages depend on these and on receipts alone, so that a site can be built from a fake source in a
-test and from the catalogue of a workspace.
+test and from the catalogue of a workspace. A report also knows the path of its page.
 """
 
 from __future__ import annotations

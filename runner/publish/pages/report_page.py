@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from runner.publish.addresses import template_page
 from runner.publish.describe import parameter_text, sentences, shot_heading, subject_link
+from runner.publish.key_results import RESULTS_IN_DESCRIPTION
 from runner.publish.page_models import ReportPage
 from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.records import ReportRecord
@@ -17,8 +18,6 @@ from runner.publish.view_models import InputRow, Provenance
 from runner.receipts import NOTEBOOK
 from runner.render.fragment import Fragment
 from runner.render.parameter_table import SUBJECT_PARAMETERS
-
-RESULTS_IN_DESCRIPTION = 5
 
 
 def report_page(view: View, report: ReportRecord) -> ReportPage:

@@ -14,6 +14,7 @@ from runner.publish.addresses import (
 from runner.publish.changes import changes
 from runner.publish.describe import attributes, sentences, shot_heading, subject_link
 from runner.publish.history import key_values, trend
+from runner.publish.key_results import RESULTS_IN_DESCRIPTION
 from runner.publish.page_models import DayPage, ShotPage
 from runner.publish.pages.across_shots import COMPARE, TRACES
 from runner.publish.pages.calendar_pages import periods_of
@@ -23,8 +24,6 @@ from runner.publish.view import View
 from runner.publish.view_models import Change, Link
 from runner.receipts import Subject
 from runner.render.format import day_text
-
-RESULTS_IN_DESCRIPTION = 5
 
 
 def day_page(view: View, day: str) -> DayPage:
