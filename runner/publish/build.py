@@ -347,9 +347,8 @@ def _mentioning(view: View, only: Collection[Subject], out: Path) -> Iterator[Su
     for subject in sorted(only):
         if subject.scope == "shot":
             shots[subject] = None
-            before, after = view.neighbours(subject.number)
             # its own pages first, then the pages that link to it
-            shots |= {Subject.shot(n): None for n in (before, after) if n is not None}
+            shots |= {s: None for s in view.neighbours(subject) if s}
             if subject.number in view.known and (date := view.shot(subject.number).date):
                 days[Subject.day(f"{date:%Y-%m-%d}")] = None
         elif subject.scope == "day":
@@ -357,7 +356,7 @@ def _mentioning(view: View, only: Collection[Subject], out: Path) -> Iterator[Su
     for day in list(days):
         # a day with reports of its own, or a new one, changes the links of its neighbour days
         if view.reports(day) or not (out / subject_page(day)).is_file():
-            days |= {Subject.day(d): None for d in view.neighbour_days(day.key) if d}
+            days |= {d: None for d in view.neighbours(day) if d}
     yield from shots
     yield from days
     yield from sorted(s for s in only if s.scope == "range")

@@ -1,28 +1,17 @@
-"""Texts about a report or shot: state, attributes, provenance, commands."""
+"""Shots, subjects and parameters in words: attributes, headings, links."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
+from runner.publish.addresses import subject_page
 from runner.publish.quantities import quantity
-from runner.publish.records import ReportRecord, ReportSummary, ShotRecord
-from runner.publish.view_models import InputRow, Provenance, ReportState
+from runner.publish.records import ShotRecord
+from runner.publish.view_models import Link
 from runner.receipts import Subject
 from runner.render.format import time_text
-from runner.render.parameter_table import SUBJECT_PARAMETERS
 
 FIRST_ATTRIBUTES = ("gas", "program", "operator", "useful", "comment")
-
-
-def report_state(report: ReportRecord) -> ReportState:
-    """Return the displayed state: an ok report with changed inputs is stale."""
-    return "stale" if report.stale and report.receipt.state == "ok" else report.receipt.state
-
-
-def summary_state(summary: ReportSummary) -> ReportState:
-    """Return the displayed state of a report, from its summary."""
-    return "stale" if summary.stale and summary.state == "ok" else summary.state
 
 
 def attributes(record: ShotRecord) -> list[tuple[str, str]]:
@@ -40,42 +29,6 @@ def attributes(record: ShotRecord) -> list[tuple[str, str]]:
 def parameter_text(value: object) -> str:
     """Return a parameter as the command line takes it."""
     return repr(value) if not isinstance(value, str) else value
-
-
-def provenance(report: ReportRecord) -> Provenance:
-    """Return the provenance of a report."""
-    receipt = report.receipt
-    return Provenance(
-        template=receipt.template,
-        template_digest=receipt.template_digest,
-        digest=receipt.digest,
-        started=receipt.started,
-        duration_s=receipt.duration_s,
-        phases=dict(receipt.phases),
-        parameters={k: parameter_text(v) for k, v in receipt.parameters.items()},
-        inputs=[
-            InputRow(
-                kind=i.kind, name=i.name, subject=i.subject, version=i.version, digest=i.digest
-            )
-            for i in sorted(receipt.inputs)
-        ],
-        environment=dict(receipt.environment),
-    )
-
-
-def commands(report: ReportRecord) -> list[tuple[str, str]]:
-    """Return the commands that fork and re-run a report, as (what it does, command line)."""
-    receipt = report.receipt
-    subject = str(receipt.about.number) if receipt.scope == "shot" else receipt.subject
-    name = shlex.quote(receipt.template)
-    free = [(k, v) for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS]
-    given = "name=value"
-    if free:
-        given = shlex.quote(f"{free[0][0]}={parameter_text(free[0][1])}")
-    return [
-        ("A notebook of your own", f"ishtar fork {subject} {name} -o mine.ipynb"),
-        ("The same report, other parameters", f"ishtar rerun {subject} {name} -p {given}"),
-    ]
 
 
 def sentences(*parts: str) -> str:
@@ -102,6 +55,11 @@ def subject_text(subject: Subject) -> str:
             return f"Shots {int(first)} to {int(last)}"
         case _:
             return subject.key
+
+
+def subject_link(subject: Subject) -> Link:
+    """Return the link to the page of a subject, named by the subject in words."""
+    return Link(href=subject_page(subject), text=subject_text(subject))
 
 
 def number_spans(numbers: Sequence[int]) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.publish.quantities import Quantity, quantity
-from runner.publish.records import TemplateRecord
+from runner.publish.records import ReportRecord, TemplateRecord
+from runner.publish.view_models import ResultName, Value
 from runner.receipts import Scrap
 from runner.templates.results import ResultRecord
 
 VALUES_EACH = 4  # key results of a report whose template names none
+RESULTS_IN_DESCRIPTION = 5  # key results in the description of a page
 Key = tuple[str, str]
 """Template and name of a scrap."""
 
@@ -37,6 +39,28 @@ class KeyResults:
         """Return a result as a printable quantity."""
         signed = self.record(template, scrap.name).signed
         return quantity(scrap.value, scrap.sigma, scrap.unit, signed=signed)
+
+    def text(self, template: str, scrap: Scrap) -> str:
+        """Return a result on one line, for feeds and previews: ``T_e = 4.10(20) eV``."""
+        called = self.record(template, scrap.name)
+        named = ResultName(name=scrap.name, label=called.label, symbol=called.symbol)
+        shown = self.quantity(template, scrap)
+        return f"{named.short} {shown}" if shown.is_limit else f"{named.short} = {shown}"
+
+    def values(self, report: ReportRecord) -> list[Value]:
+        """Return all results of a report."""
+        template = report.receipt.template
+        return [
+            Value(
+                name=s.name,
+                label=self.record(template, s.name).label or s.label,
+                symbol=self.record(template, s.name).symbol or s.symbol,
+                quantity=self.quantity(template, s),
+                template=template,
+                href=report.page,
+            )
+            for s in report.receipt.scraps
+        ]
 
     def names(self, template: str, scraps: Sequence[Scrap]) -> list[str]:
         """Return the names of a report's key results, in order."""

@@ -223,14 +223,14 @@ class ReportPage(Page):
 
     Attributes
     ----------
-    subject
-        What it is about, as a link.
-    about
-        Page of its template; empty if the template was removed.
     official
         The official report, if this is a re-run.
     previous, next
         The same report of the neighbours, or their pages if they have none.
+    subject, facts
+        What it is about, as a link; for a shot, its date, gas and program.
+    about
+        Page of its template; empty if the template was removed.
     body
         The report as sanitised markup; None if there is no notebook.
     contents
@@ -244,16 +244,16 @@ class ReportPage(Page):
     template: ClassVar[str] = "pages/report.html"
     scripts: ClassVar[Sequence[str]] = ("figures.js",)
     mark: Mark
-    subject: Link
-    about: str
-    facts: Sequence[str]
     reasons: Sequence[str]
+    values: Sequence[Value]
     rerun: bool
     official: Link | None
     reruns: Sequence[RerunLink]
     previous: Link | None
     next: Link | None
-    values: Sequence[Value]
+    subject: Link
+    facts: Sequence[str]
+    about: str
     body: Markup | None
     contents: Sequence[tuple[int, str, str]]
     failed_cell: str

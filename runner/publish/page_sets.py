@@ -12,13 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from runner.kernel.warm.processes import end_with_parent
-from runner.publish.addresses import (
-    FAILURES_FEED,
-    FEED,
-    report_stem,
-    subject_folder,
-    template_page,
-)
+from runner.publish.addresses import FAILURES_FEED, FEED, subject_folder, template_page
 from runner.publish.data.traces_and_downloads import keep_shot_data
 from runner.publish.page_models import Page
 from runner.publish.pages.bibliography import bibliography_page, read_bibliography
@@ -31,7 +25,8 @@ from runner.publish.pages.declared import (
     signals_page,
 )
 from runner.publish.pages.feeds import failures_feed, shots_feed
-from runner.publish.pages.shots import day_page, report_page, shot_page
+from runner.publish.pages.report_page import report_page
+from runner.publish.pages.shots import day_page, shot_page
 from runner.publish.pages.templates import template_page_of, templates_page
 from runner.publish.records import ReportRecord
 from runner.publish.subject_data import (
@@ -106,18 +101,17 @@ def write_subject(view: View, subject: Subject, writer: Writer) -> None:
 
 
 def _write_files(view: View, report: ReportRecord, writer: Writer) -> None:
-    stem = report_stem(report.receipt)
     notebook = report.folder / NOTEBOOK
     if not notebook.is_file():
         return
-    writer.copy(f"{stem}.ipynb", notebook)
+    writer.copy(f"{report.stem}.ipynb", notebook)
     fragment = view.fragment(report)
     if fragment is None:
         return
     for file in fragment.files:
-        writer.copy(f"{stem}/{file}", report.folder / FIGURES / file, by_name=True)
+        writer.copy(f"{report.stem}/{file}", report.folder / FIGURES / file, by_name=True)
     if fragment.thumbnail and not report.receipt.rerun and report.receipt.scope != "range":
-        writer.copy(f"{stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
+        writer.copy(f"{report.stem}/{THUMBNAIL}", report.folder / THUMBNAIL)
 
 
 FOLDERS = ("templates", "signals", "devices", "weeks", "months")

@@ -1,7 +1,7 @@
 """The data of a workspace that the site shows, as plain records.
 
 Pages depend on these and on receipts alone, so that a site can be built from a fake source in a
-test and from the catalogue of a workspace.
+test and from the catalogue of a workspace. A report also knows the path of its page.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ishtar.signals.source_notes import time_base_missing
+from runner.publish.addresses import report_stem
 from runner.receipts import Receipt, Scope, Scrap, State, Subject
 from runner.settings.facility import Facility
 from runner.templates.parameters import Parameter
@@ -20,6 +22,9 @@ from runner.templates.results import ResultRecord
 
 if TYPE_CHECKING:
     from ishtar.signals.signal import Signal
+
+ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
+"""The state of a report on pages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +135,26 @@ class ReportRecord:
     folder: Path
     stale: Sequence[str] = ()
 
+    @cached_property
+    def stem(self) -> str:
+        """The path of its page without suffix, which is also the folder of its figures."""
+        return report_stem(self.receipt)
+
+    @property
+    def page(self) -> str:
+        """The path of its page in the site."""
+        return f"{self.stem}.html"
+
+    @property
+    def shown_state(self) -> ReportState:
+        """Its state on pages: an ok report with changed inputs is stale."""
+        return "stale" if self.stale and self.receipt.state == "ok" else self.receipt.state
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why it is not ok, one line each."""
+        return [r for r in (self.receipt.reason, *self.stale) if r]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSummary:
@@ -145,6 +170,16 @@ class ReportSummary:
     stale: Sequence[str] = ()
     started: str = ""
     scraps: Sequence[Scrap] = ()
+
+    @property
+    def shown_state(self) -> ReportState:
+        """Its state on pages: an ok report with changed inputs is stale."""
+        return "stale" if self.stale and self.state == "ok" else self.state
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why it is not ok, one line each."""
+        return [r for r in (self.reason, *self.stale) if r]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,18 @@ _FIGURE = re.compile(rf'<a href="figures/[^"]*"[^>]*>\s*({_IMAGE})\s*</a>|({_IMA
 _ALT = re.compile(r'\salt="([^"]*)"')
 
 
-def is_old(date: datetime | Date | None, days: int) -> bool:
+def is_old(date: Date | None, days: int) -> bool:
     """Return whether a date is more than ``days`` ago; never for 0 days or an unknown date."""
     if not days or date is None:
         return False
     if not isinstance(date, datetime):
         date = datetime.combine(date, datetime.min.time())
     return datetime.now(date.tzinfo) - date > timedelta(days=days)
+
+
+def without_old_figures(fragment: Fragment, date: Date | None, days: int) -> Fragment:
+    """Return the body of a report, without its figures once ``date`` is more than ``days`` ago."""
+    return without_figures(fragment) if is_old(date, days) else fragment
 
 
 def without_figures(fragment: Fragment) -> Fragment:

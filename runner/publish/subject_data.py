@@ -10,8 +10,7 @@ import json
 from statistics import median
 from typing import Any
 
-from runner.publish.addresses import report_stem, subject_folder
-from runner.publish.describe import report_state
+from runner.publish.addresses import subject_folder
 from runner.publish.key_results import Key, is_number
 from runner.publish.records import ReportRecord
 from runner.publish.view import DaySummary, View
@@ -117,7 +116,6 @@ def scraps_data(view: View, number: int) -> dict[str, Any]:
 
 def _report(view: View, report: ReportRecord) -> dict[str, Any]:
     receipt = report.receipt
-    stem = report_stem(receipt)
     fragment = view.fragment(report)
     figures = []
     thumbnail = None
@@ -125,7 +123,7 @@ def _report(view: View, report: ReportRecord) -> dict[str, Any]:
         alts = [*fragment.alts, *[""] * len(fragment.figures)]
         figures = [
             {
-                "file": f"{stem}/{picture.file}",
+                "file": f"{report.stem}/{picture.file}",
                 "width": picture.width,
                 "height": picture.height,
                 "alt": alt,
@@ -133,16 +131,16 @@ def _report(view: View, report: ReportRecord) -> dict[str, Any]:
             for picture, alt in zip(fragment.figures, alts, strict=False)
         ]
         if fragment.thumbnail and not receipt.rerun:
-            thumbnail = f"{stem}/{THUMBNAIL}"
+            thumbnail = f"{report.stem}/{THUMBNAIL}"
     return {
         "template": receipt.template,
         "title": view.title(report),
-        "state": report_state(report),
-        "reasons": list(view.reasons(report)),
+        "state": report.shown_state,
+        "reasons": list(report.reasons),
         "digest": receipt.digest,
         "parameters": dict(receipt.parameters),
-        "html": f"{stem}.html",
-        "notebook": f"{stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else None,
+        "html": report.page,
+        "notebook": f"{report.stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else None,
         "thumbnail": thumbnail,
         "figures": figures,
         "scraps": [vars(s) for s in receipt.scraps],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date as Date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from runner.publish.addresses import official_stem, report_stem, subject_page
-from runner.publish.describe import parameter_text, report_state, subject_text, summary_state
+from runner.publish.addresses import official_stem, subject_page
+from runner.publish.describe import parameter_text, subject_link, subject_text
 from runner.publish.key_results import Key, KeyResults
 from runner.publish.records import (
     ReportRecord,
@@ -20,23 +20,15 @@ from runner.publish.records import (
     SiteSource,
     TemplateRecord,
 )
-from runner.publish.retention import is_old, without_figures
+from runner.publish.retention import without_old_figures
 from runner.publish.summaries import ShotSummary, read_summary, summarise
-from runner.publish.view_models import (
-    Failure,
-    Image,
-    Link,
-    Mark,
-    ReportCard,
-    RerunLink,
-    ResultName,
-    Value,
-)
+from runner.publish.view_models import Failure, Image, Link, Mark, ReportCard, RerunLink
 from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 from runner.render.fragment import Fragment, read_fragment
 from runner.render.notebook import THUMBNAIL
 from runner.render.parameter_table import SUBJECT_PARAMETERS
 
+Neighbours = tuple[Subject | None, Subject | None]
 VALUES_OF_CARD = 6
 BATCH_SHOTS = 200  # shots looked up together in a full build
 MAX_SHOTS = 300  # records kept in memory
@@ -135,6 +127,16 @@ class View:
             self._shot_summaries[number] = summarise(self._shots[number])
         return self._shots[number]
 
+    def date(self, subject: Subject) -> Date | None:
+        """Return the date of a shot or day; None if it is unknown, or for a range."""
+        match subject.scope:
+            case "shot":
+                return self.shot(subject.number).date
+            case "day":
+                return Date.fromisoformat(subject.key)
+            case _:
+                return None
+
     def shot_summary(self, number: int) -> ShotSummary:
         """Return the summary of a shot; of an unchanged page, as it was published."""
         if number not in self._shot_summaries:
@@ -195,20 +197,12 @@ class View:
     def fragment(self, report: ReportRecord) -> Fragment | None:
         """Return the rendered body of a report; None if it has no notebook."""
         if report.folder not in self._fragments:
+            date = self.date(report.receipt.about)
             fragment = read_fragment(report.folder, self.renderer)
-            if fragment and fragment.figures and self._drops_figures(report):
-                fragment = without_figures(fragment)
-            self._fragments[report.folder] = fragment
+            self._fragments[report.folder] = fragment and without_old_figures(
+                fragment, date, self.keep_figures_days
+            )
         return self._fragments[report.folder]
-
-    def _drops_figures(self, report: ReportRecord) -> bool:
-        """Return whether a report is too old for the site to keep its figures."""
-        subject = report.receipt.about
-        if not self.keep_figures_days or subject.scope == "range":
-            return False
-        if subject.scope == "day":
-            return is_old(datetime.fromisoformat(subject.key), self.keep_figures_days)
-        return is_old(self.shot(subject.number).date, self.keep_figures_days)
 
     def forget(self, subject: Subject) -> None:
         """Forget what only this subject's pages need, to limit the memory of a full build."""
@@ -218,13 +212,15 @@ class View:
         for report in reports:
             self._fragments.pop(report.folder, None)
 
-    def neighbours(self, number: int) -> tuple[int | None, int | None]:
-        """Return the shots before and after."""
-        return _adjacent(self.numbers, number)
-
-    def neighbour_days(self, day: str) -> tuple[str | None, str | None]:
-        """Return the days before and after."""
-        return _adjacent(self.days, day)
+    def neighbours(self, subject: Subject) -> Neighbours:
+        """Return the shots, or the days, before and after; a range has no neighbours."""
+        match subject.scope:
+            case "shot":
+                return _neighbours(self.numbers, subject.number, Subject.shot)
+            case "day":
+                return _neighbours(self.days, subject.key, Subject.day)
+            case _:
+                return None, None
 
     def title(self, report: ReportRecord) -> str:
         """Return the title of a report."""
@@ -235,19 +231,13 @@ class View:
 
     def mark(self, report: ReportRecord) -> Mark:
         """Return the state of a report with a link to its page."""
-        reasons = self.reasons(report)
         return Mark(
             template=report.receipt.template,
             title=self.title(report),
-            state=report_state(report),
-            href=report_stem(report.receipt) + ".html",
-            reason=reasons[0] if reasons else "",
+            state=report.shown_state,
+            href=report.page,
+            reason=next(iter(report.reasons), ""),
         )
-
-    def reasons(self, report: ReportRecord) -> Sequence[str]:
-        """Return why a report is not ok, one line each."""
-        own = [report.receipt.reason] if report.receipt.reason else []
-        return [*own, *report.stale]
 
     def missing(self, scope: Scope, made: Iterable[str]) -> list[Mark]:
         """Return marks for the templates of a scope whose report is missing."""
@@ -261,25 +251,23 @@ class View:
     def summary_mark(self, summary: ReportSummary) -> Mark:
         """Return the state of a report, from its summary."""
         known = self.templates.get(summary.template)
-        reasons = [r for r in (summary.reason, *summary.stale) if r]
         return Mark(
             template=summary.template,
             title=(known.title if known else "") or summary.template,
-            state=summary_state(summary),
+            state=summary.shown_state,
             href=official_stem(summary.subject, summary.template) + ".html",
-            reason=reasons[0] if reasons else "",
+            reason=next(iter(summary.reasons), ""),
         )
 
     def card(self, report: ReportRecord) -> ReportCard:
         """Return the card of a report for the page of its shot."""
-        values = self.values(report)
+        values = self.results.values(report)
         fragment = self.fragment(report)
-        stem = report_stem(report.receipt)
         thumbnail = None
         if fragment is not None and fragment.thumbnail is not None:
             width, height = fragment.thumbnail
             thumbnail = Image(
-                href=f"{stem}/{THUMBNAIL}",
+                href=f"{report.stem}/{THUMBNAIL}",
                 width=width,
                 height=height,
                 alt="",  # the card's title describes it
@@ -293,10 +281,10 @@ class View:
         return ReportCard(
             mark=self.mark(report),
             thumbnail=thumbnail,
-            reasons=self.reasons(report),
+            reasons=report.reasons,
             values=shown[:VALUES_OF_CARD],
             more_values=len(values) - len(shown[:VALUES_OF_CARD]),
-            notebook=f"{stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else "",
+            notebook=f"{report.stem}.ipynb" if (report.folder / NOTEBOOK).is_file() else "",
             duration_s=report.receipt.duration_s,
         )
 
@@ -313,33 +301,34 @@ class View:
         missing = self.missing(subject.scope, [r.template for r in found])
         return [*(self.summary_mark(r) for r in found), *missing]
 
-    def rerun_link(self, report: ReportRecord) -> RerunLink:
-        """Return the entry of a re-run in lists."""
-        receipt = report.receipt
-        return RerunLink(
-            mark=self.mark(report),
-            digest=receipt.digest[:10],
-            parameters={
-                k: parameter_text(v)
-                for k, v in receipt.parameters.items()
-                if k not in SUBJECT_PARAMETERS
-            },
-            started=receipt.started,
-        )
+    def report_link(self, subject: Subject, template: str) -> Link:
+        """Return the link to a report of a subject, or to the subject if it has none."""
+        if all(r.template != template for r in self.summaries(subject)):
+            return subject_link(subject)
+        return Link(href=f"{official_stem(subject, template)}.html", text=subject_text(subject))
 
-    def values(self, report: ReportRecord) -> list[Value]:
-        """Return all results of a report."""
-        template, stem = report.receipt.template, report_stem(report.receipt)
+    def official_link(self, subject: Subject, template: str) -> Link:
+        """Return the link from a re-run to the official report, or to its subject without one."""
+        for report in self.reports(subject):
+            if report.receipt.template == template:
+                return Link(href=report.page, text="The official report")
+        return Link(href=subject_page(subject), text=f"There is no official report of {subject}")
+
+    def rerun_links(self, subject: Subject, template: str | None = None) -> list[RerunLink]:
+        """Return the re-runs of a subject, or of one of its reports, oldest first."""
         return [
-            Value(
-                name=s.name,
-                label=self.results.record(template, s.name).label or s.label,
-                symbol=self.results.record(template, s.name).symbol or s.symbol,
-                quantity=self.results.quantity(template, s),
-                template=template,
-                href=f"{stem}.html",
+            RerunLink(
+                mark=self.mark(report),
+                digest=report.receipt.digest[:10],
+                parameters={
+                    k: parameter_text(v)
+                    for k, v in report.receipt.parameters.items()
+                    if k not in SUBJECT_PARAMETERS
+                },
+                started=report.receipt.started,
             )
-            for s in report.receipt.scraps
+            for report in self.reruns(subject)
+            if template in (None, report.receipt.template)
         ]
 
     def key_scraps(self, subject: Subject) -> dict[tuple[str, str], Scrap]:
@@ -353,17 +342,22 @@ class View:
         return found
 
 
-def _adjacent(items: Sequence[Any], item: Any) -> tuple[Any, Any]:
+def _neighbours(
+    items: Sequence[Any], item: Any, subject_of: Callable[[Any], Subject]
+) -> Neighbours:
     i = bisect.bisect_left(items, item)
     after = i + 1 if i < len(items) and items[i] == item else i
-    return (items[i - 1] if i > 0 else None, items[after] if after < len(items) else None)
+    return (
+        subject_of(items[i - 1]) if i > 0 else None,
+        subject_of(items[after]) if after < len(items) else None,
+    )
 
 
 def failure(view: View, summary: ReportSummary) -> Failure:
     """Return the entry of a failed report in lists."""
     return Failure(
         mark=view.summary_mark(summary),
-        subject=Link(href=subject_page(summary.subject), text=subject_text(summary.subject)),
+        subject=subject_link(summary.subject),
         started=summary.started,
     )
 
@@ -383,14 +377,6 @@ def group_alike(failures: Iterable[Failure]) -> list[Failure]:
         )
         for first, *others in groups.values()
     ]
-
-
-def result_text(view: View, template: str, scrap: Scrap) -> str:
-    """Return a result on one line, for feeds and previews: ``T_e = 4.10(20) eV``."""
-    called = view.results.record(template, scrap.name)
-    named = ResultName(name=scrap.name, label=called.label, symbol=called.symbol)
-    shown = view.results.quantity(template, scrap)
-    return f"{named.short} {shown}" if shown.is_limit else f"{named.short} = {shown}"
 
 
 def failures_between(view: View, numbers: Sequence[int]) -> list[ReportSummary]:

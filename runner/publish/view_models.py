@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
-from typing import Literal
 
 from runner.publish.quantities import Quantity
+from runner.publish.records import ReportState
 from runner.render.theme import Theme
 from runner.settings.facility import Facility
 
-ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
 STATE_WORDS: Mapping[ReportState, str] = {
     "ok": "ok",
     "failed": "failed",

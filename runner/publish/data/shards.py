@@ -17,7 +17,6 @@ from typing import Any
 from ishtar.errors import UnitError
 from ishtar.units import factor
 from runner.publish.addresses import slug
-from runner.publish.describe import report_state
 from runner.publish.view import View
 from runner.publish.writer import Writer, plain
 from runner.receipts import Subject
@@ -64,7 +63,7 @@ def row_of(view: View, number: int) -> Row:
         date=record.date.isoformat() if record.date else None,
         attributes={k: v for k, v in record.attributes.items() if k != "date"},
         problems=list(record.problems),
-        states={r.receipt.template: report_state(r) for r in reports},
+        states={r.receipt.template: r.shown_state for r in reports},
         scraps={
             r.receipt.template: {s.name: (s.value, s.sigma, s.unit) for s in r.receipt.scraps}
             for r in reports

@@ -7,6 +7,7 @@ __all__ = [
     "declared",
     "feeds",
     "landing",
+    "report_page",
     "shots",
     "templates",
 ]

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import ClassVar, Literal
 
 from runner.publish.addresses import month_page, subject_page, week_page
+from runner.publish.describe import subject_link
 from runner.publish.history import trend
 from runner.publish.key_results import Key
 from runner.publish.page_models import Page
@@ -137,7 +138,7 @@ def period_page(view: View, key: str, all_keys: Sequence[str]) -> PeriodPage:
         columns=[c.column for c in histories],
         rows=[
             DayRow(
-                day=Link(href=subject_page(Subject.day(day)), text=day),
+                day=subject_link(Subject.day(day)),
                 name=day_text(day),
                 shots=[
                     Link(href=subject_page(Subject.shot(n)), text=str(n)) for n in found[day].shots

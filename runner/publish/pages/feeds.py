@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from runner.publish.addresses import FAILURES_FEED, FEED, HOME, subject_page
 from runner.publish.describe import subject_text
-from runner.publish.view import View, result_text
+from runner.publish.view import View
 from runner.receipts import Subject
 from runner.render.format import parse_time
 from runner.settings.facility import Facility
@@ -65,7 +65,7 @@ def _shot(view: View, subject: Subject) -> Item:
     summary = view.shot_summary(subject.number)
     reports = view.summaries(subject)
     values = [
-        result_text(view, template, s) for (template, _), s in view.key_scraps(subject).items()
+        view.results.text(template, s) for (template, _), s in view.key_scraps(subject).items()
     ]
     failed = [m.title for m in map(view.summary_mark, reports) if m.state in {"failed", "timeout"}]
     parts = [

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.publish.addresses import (
-    DAYS,
-    HOME,
-    LATEST,
-    NOT_FOUND,
-    UNDATED,
-    report_stem,
-    subject_page,
-)
-from runner.publish.describe import attributes, number_spans, sentences, subject_text
+from runner.publish.addresses import DAYS, HOME, LATEST, NOT_FOUND, UNDATED, subject_page
+from runner.publish.describe import attributes, number_spans, sentences, subject_link, subject_text
 from runner.publish.history import key_values
 from runner.publish.page_models import (
     DaysPage,
@@ -56,7 +48,7 @@ def home_page(view: View) -> HomePage:
             f"The newest is {latest_text(latest)}" if latest else "",
         ),
         latest=latest,
-        day=Link(href=subject_page(Subject.day(newest)), text=newest) if newest else None,
+        day=subject_link(Subject.day(newest)) if newest else None,
         table=shot_table(view, rows) if rows else None,
         day_reports=[
             card for card in view.cards(Subject.day(newest)) if card.mark.state != "missing"
@@ -143,14 +135,14 @@ def _latest(view: View, most: int) -> LatestShot | None:
     for report in view.reports(subject):
         fragment = view.fragment(report)
         if fragment and fragment.figures:
-            figure, stem = fragment.figures[0], report_stem(report.receipt)
+            figure = fragment.figures[0]
             picture = Image(
-                href=f"{stem}/{figure.file}",
+                href=f"{report.stem}/{figure.file}",
                 width=figure.width,
                 height=figure.height,
                 alt=f"{view.title(report)} of shot {number}: {fragment.alts[0]}",
             )
-            picture_href = f"{stem}.html"
+            picture_href = report.page
             break
     shown = view.results.chosen(view.key_scraps(subject), most)
     values = {(v.template, v.name): v for v in key_values(view, number)}
@@ -182,7 +174,7 @@ def _failures(view: View) -> Iterator[Failure]:
 def _ranges(view: View) -> list[Link]:
     return [
         Link(
-            href=f"{report_stem(report.receipt)}.html",
+            href=report.page,
             text=f"{view.title(report)}, {subject_text(subject).lower()}",
         )
         for subject in view.source.ranges()

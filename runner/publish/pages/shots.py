@@ -1,44 +1,29 @@
-"""The pages of shots, days and reports."""
+"""The pages of shots and days."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
-
-from markupsafe import Markup
 
 from runner.publish.addresses import (
     device_page,
-    official_stem,
-    report_stem,
     signal_page,
     subject_folder,
     subject_page,
     template_page,
 )
 from runner.publish.changes import changes
-from runner.publish.describe import (
-    attributes,
-    commands,
-    provenance,
-    sentences,
-    shot_heading,
-    subject_text,
-)
+from runner.publish.describe import attributes, sentences, shot_heading, subject_link
 from runner.publish.history import key_values, trend
-from runner.publish.page_models import DayPage, ReportPage, ShotPage
+from runner.publish.key_results import RESULTS_IN_DESCRIPTION
+from runner.publish.page_models import DayPage, ShotPage
 from runner.publish.pages.across_shots import COMPARE, TRACES
-from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.pages.calendar_pages import periods_of
-from runner.publish.records import ReportRecord, ShotRecord
+from runner.publish.records import ShotRecord
 from runner.publish.shot_tables import shot_table
-from runner.publish.view import View, result_text
+from runner.publish.view import View
 from runner.publish.view_models import Change, Link
-from runner.receipts import NOTEBOOK, Subject
+from runner.receipts import Subject
 from runner.render.format import day_text
-from runner.render.fragment import Fragment
-
-RESULTS_IN_DESCRIPTION = 5
 
 
 def day_page(view: View, day: str) -> DayPage:
@@ -56,7 +41,7 @@ def day_page(view: View, day: str) -> DayPage:
         )
         for c in table.columns
     ]
-    before, after = view.neighbour_days(day)
+    before, after = view.neighbours(subject)
     return DayPage(
         path=subject_page(subject),
         title=day_text(day),
@@ -69,9 +54,9 @@ def day_page(view: View, day: str) -> DayPage:
         table=table,
         trends=[t for t in drawn if t is not None],
         reports=view.cards(subject),
-        reruns=[view.rerun_link(r) for r in view.reruns(subject)],
-        previous=_day_link(before),
-        next=_day_link(after),
+        reruns=view.rerun_links(subject),
+        previous=subject_link(before) if before else None,
+        next=subject_link(after) if after else None,
     )
 
 
@@ -79,7 +64,7 @@ def shot_page(view: View, number: int) -> ShotPage:
     """Return the page of a shot."""
     subject = Subject.shot(number)
     record = view.shot(number)
-    before, after = view.neighbours(number)
+    before, after = view.neighbours(subject)
     day = f"{record.date:%Y-%m-%d}" if record.date else ""
     return ShotPage(
         path=subject_page(subject),
@@ -87,23 +72,23 @@ def shot_page(view: View, number: int) -> ShotPage:
         description=_shot_text(view, record),
         shot=number,
         date=record.date,
-        day=_day_link(day) if day in view.counts else None,
+        day=subject_link(Subject.day(day)) if day in view.counts else None,
         attributes=attributes(record),
         problems=list(record.problems),
         values=key_values(view, number),
         reports=view.cards(subject),
-        reruns=[view.rerun_link(r) for r in view.reruns(subject)],
+        reruns=view.rerun_links(subject),
         wiring=record.wiring,
         components=record.components,
-        changes=_grouped(changes(view.shot(before), record)) if before is not None else None,
+        changes=_grouped(changes(view.shot(before.number), record)) if before else None,
         links=_links(view, record),
         traces=f"{TRACES}#shots={number}",
-        compare=f"{COMPARE}#shots={before},{number}" if before is not None else "",
+        compare=f"{COMPARE}#shots={before.number},{number}" if before else "",
         downloads=_downloads(view, subject),
         sources=record.sources,
         notes=[(source.name, note) for source in record.sources for note in source.notes],
-        previous=_shot_link(before),
-        next=_shot_link(after),
+        previous=subject_link(before) if before else None,
+        next=subject_link(after) if after else None,
         data=f"{subject_folder(subject)}/shot.json",
     )
 
@@ -114,7 +99,7 @@ def _shot_text(view: View, record: ShotRecord) -> str:
     keys = view.results.chosen(scraps, RESULTS_IN_DESCRIPTION)
     return sentences(
         ", ".join([f"Shot {record.shot}", *shot_heading(record)]),
-        "; ".join(result_text(view, key[0], scraps[key]) for key in keys),
+        "; ".join(view.results.text(key[0], scraps[key]) for key in keys),
         str(record.attributes.get("comment") or ""),
     )
 
@@ -149,108 +134,3 @@ def _downloads(view: View, subject: Subject) -> list[Link]:
         if view.out is not None and (view.out / folder / name).is_file()
     ]
     return [*found, Link(href=f"{folder}/scraps.json", text="Results (JSON)")]
-
-
-def report_page(view: View, report: ReportRecord) -> ReportPage:
-    """Return the page of a report or of a re-run."""
-    receipt = report.receipt
-    subject = receipt.about
-    stem = report_stem(receipt)
-    fragment = view.fragment(report)
-    mark = view.mark(report)
-    official = None
-    if receipt.rerun:
-        same = [r for r in view.reports(subject) if r.receipt.template == receipt.template]
-        official = Link(
-            href=view.mark(same[0]).href if same else subject_page(subject),
-            text="The official report" if same else f"There is no official report of {subject}",
-        )
-    reruns = [
-        view.rerun_link(r)
-        for r in view.reruns(subject)
-        if r.receipt.template == receipt.template and r.folder != report.folder
-    ]
-    previous, following = _same_report(view, report)
-    names = view.results.names(receipt.template, receipt.scraps)[:RESULTS_IN_DESCRIPTION]
-    has_notebook = (report.folder / NOTEBOOK).is_file()
-    return ReportPage(
-        path=f"{stem}.html",
-        title=f"{mark.title}, {subject}",
-        description=sentences(
-            f"{mark.title} of {subject}: {mark.word}",
-            "; ".join(
-                result_text(view, receipt.template, s) for s in receipt.scraps if s.name in names
-            ),
-        ),
-        mark=mark,
-        subject=Link(href=subject_page(subject), text=subject_text(subject)),
-        about=template_page(receipt.template) if receipt.template in view.templates else "",
-        facts=shot_heading(view.shot(subject.number)) if subject.scope == "shot" else [],
-        reasons=view.reasons(report),
-        rerun=receipt.rerun,
-        official=official,
-        reruns=reruns if not receipt.rerun else [],
-        previous=previous,
-        next=following,
-        values=view.values(report),
-        body=_body(view, fragment, stem) if fragment else None,
-        contents=[(h.level, h.id, h.text) for h in fragment.contents] if fragment else [],
-        failed_cell=fragment.failed_cell if fragment else "",
-        notebook=f"{stem}.ipynb" if has_notebook else "",
-        jupyterhub=_jupyterhub(view, report) if has_notebook else "",
-        commands=commands(report),
-        provenance=provenance(report),
-    )
-
-
-def _body(view: View, fragment: Fragment, stem: str) -> Markup:
-    """Return the body of a report with working links to pictures and references."""
-    body = fragment.body_at(stem.rpartition("/")[2] + "/")
-    return with_citations(body, f"{stem}.html", read_bibliography(view.references))
-
-
-def _same_report(view: View, report: ReportRecord) -> tuple[Link | None, Link | None]:
-    """Return links to the same report of the neighbours, or to the neighbours themselves."""
-    subject = report.receipt.about
-    if report.receipt.rerun or subject.scope == "range":
-        return None, None
-    around: Sequence[Subject | None]
-    if subject.scope == "shot":
-        around = [
-            Subject.shot(n) if n is not None else None for n in view.neighbours(subject.number)
-        ]
-    else:
-        around = [Subject.day(d) if d else None for d in view.neighbour_days(subject.key)]
-    links: list[Link | None] = []
-    for other in around:
-        if other is None:
-            links.append(None)
-            continue
-        template = report.receipt.template
-        same = any(r.template == template for r in view.summaries(other))
-        href = f"{official_stem(other, template)}.html" if same else subject_page(other)
-        links.append(Link(href=href, text=subject_text(other)))
-    return links[0], links[1]
-
-
-def _jupyterhub(view: View, report: ReportRecord) -> str:
-    """Return the JupyterHub address with {subject}, {template} and {notebook} filled in."""
-    address = view.source.facility.jupyterhub
-    receipt = report.receipt
-    for name, value in (
-        ("subject", receipt.subject),
-        ("template", receipt.template),
-        ("notebook", f"reports/{receipt.subject}/{receipt.template}/{receipt.digest}/{NOTEBOOK}"),
-    ):
-        address = address.replace("{" + name + "}", quote(value))
-    return address
-
-
-def _shot_link(number: int | None) -> Link | None:
-    if number is None:
-        return None
-    return Link(href=subject_page(Subject.shot(number)), text=f"Shot {number}")
-
-
-def _day_link(day: str | None) -> Link | None:
-    return Link(href=subject_page(Subject.day(day)), text=day) if day else None
