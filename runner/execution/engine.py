@@ -40,8 +40,8 @@ from runner.execution.outcome import (
     is_injected,
 )
 from runner.kernel.kernels import ColdKernelManager, PrivateKernelManager, WarmKernelManager
-from runner.kernel.memory import over
-from runner.kernel.messages import lost_output, make_valid
+from runner.kernel.memory import memory_above
+from runner.kernel.messages import make_valid, unreadable_output
 from runner.kernel.warm.lease import WarmKernelError
 from runner.kernel.warm.owner import available
 from runner.kernel.warm.processes import kill_tree
@@ -196,7 +196,7 @@ class LimitedClient(PapermillNotebookClient):  # type: ignore[misc]
         told = False
         # without a client the report was given up
         while self.kc is not None and await self.kc.is_alive():
-            if self._ended_by is None and (taken := over(self._pid(), self._memory_limit)):
+            if self._ended_by is None and (taken := memory_above(self._pid(), self._memory_limit)):
                 self._ended_by = (
                     MEMORY_LIMIT,
                     f"the report took {taken / 1e6:.0f} MB, over {self._memory_limit / 1e6:g} MB",
@@ -299,7 +299,7 @@ class LimitedClient(PapermillNotebookClient):  # type: ignore[misc]
             raise
         except Exception as error:
             logger.warning("an output is left out: %r", error)
-            cell.outputs.append(lost_output(error))
+            cell.outputs.append(unreadable_output(error))
             return None
 
 
