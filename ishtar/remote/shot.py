@@ -155,7 +155,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
             source=self._site.address,
             precision=PRECISION,
         )
-        return Signal(samples, story, on_read=_nothing, tell=partial(self._story, name))
+        return Signal(samples, story, on_read=_nothing, explain=partial(self._story, name))
 
     def _story(self, name: str) -> Story:
         row = next(row for row in self.facts["wiring"] if row["signal"] == name)
