@@ -97,22 +97,22 @@ class TestFiles:
 class TestTestbed:
     @pytest.mark.parametrize("number", ["7", "latest", 7.0, None])
     def test_a_shot_is_a_number(self, testbed, number):
-        with pytest.raises(TypeError, match=r"is no shot: write its number, tb\[1234\]"):
+        with pytest.raises(TypeError, match=r"is not a shot: write its number, tb\[1234\]"):
             testbed[number]
-        with pytest.raises(TypeError, match="is no shot"):
+        with pytest.raises(TypeError, match="is not a shot"):
             testbed.range(1, number)
 
     def test_no_day_is_not_every_day(self, testbed):
-        with pytest.raises(TypeError, match="None is no day"):
+        with pytest.raises(TypeError, match="None is not a day"):
             testbed.day(None)
 
     def test_a_query_is_a_text(self, testbed):
-        with pytest.raises(TypeError, match="5 is no query"):
+        with pytest.raises(TypeError, match="5 is not a query"):
             testbed.shots(5)
 
     def test_one_column_may_be_named_alone(self, catalogued):
         assert list(catalogued.range(1, 0).table("date").columns) == ["date"]
-        with pytest.raises(TypeError, match="5 is no column"):
+        with pytest.raises(TypeError, match="5 is not a column"):
             catalogued.range(1, 0).table([5])
 
     def test_an_address_is_no_folder(self):

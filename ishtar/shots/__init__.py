@@ -1,1 +1,1 @@
-"""A shot, and the testbed that it is of."""
+"""Shots and testbeds."""

@@ -310,7 +310,7 @@ class Signal:
             calibration's range, 4 not finite.
         """
         self._on_read()
-        samples = self._samples.recorded("what is wrong with single samples")
+        samples = self._samples.recorded("the quality flags of single samples")
         facts = {"shot": self._story.shot, "long_name": f"quality of {self.name}"}
         return self._array(samples.flags(*self._window), facts | ATTRIBUTES)
 
