@@ -67,9 +67,9 @@ def figures(templates: Path, shot: int, rounds: int) -> None:
     """Draw the figures of a shot."""
     ways: Mapping[str, Way] = {
         "ours": contextlib.nullcontext,
-        "without Axis._update_ticks": lambda: patch.object(drawing, "_remembered_ticks", _plain),
-        "without Text._get_layout": lambda: patch.object(drawing, "_remembered_layout", _plain),
-        "without both": lambda: patch.object(drawing, "_remembering", contextlib.nullcontext),
+        "without Axis._update_ticks": lambda: patch.object(drawing, "_cached_ticks", _plain),
+        "without Text._get_layout": lambda: patch.object(drawing, "_cached_text_layout", _plain),
+        "without both": lambda: patch.object(drawing, "_cached_layout", contextlib.nullcontext),
     }
     sums = dict.fromkeys(ways, 0.0)
     drawn = [pickle.dumps(figure) for figure in shown(templates, shot)]

@@ -1,4 +1,4 @@
-"""Opening a testbed: a workspace, or a published site; above near and far."""
+"""Open a testbed: a workspace or a published site."""
 
 from __future__ import annotations
 
@@ -19,35 +19,42 @@ def open_testbed(
     Parameters
     ----------
     where : path, optional
-        Its folder; without it, the one that this folder lies in, or ``ISHTAR_WORKSPACE``. The
-        address of a published site, ``https://host/path``, or its folder, ``site/public``, gives
-        what its pages show, read only: see `ishtar.remote`.
+        Folder of the workspace; by default the one around the current folder, or
+        ``ISHTAR_WORKSPACE``. With the address of a published site, ``https://host/path``, or its
+        folder, ``site/public``, its data are read only: see `ishtar.remote`.
     calib : str, optional
         A tag or commit of the repository that holds ``calibrations/``: signals, wiring,
-        calibrations and machine as they were known then. Without it, as they are now.
+        calibrations and machine as of that revision. By default the current ones.
+
+    Returns
+    -------
+    Testbed or RemoteTestbed
+        The testbed; ``testbed[1234]`` is a shot.
 
     Raises
     ------
+    WorkspaceError
+        There is no workspace, or ``calib`` was given for a published site.
     NoHistory, NoSuchRevision
-        ``calibrations/`` is in no repository, or it has no such tag or commit.
+        ``calibrations/`` is not in a repository, or that has no such tag or commit.
     """
     if where is not None and _is_site(where):
         if calib is not None:
             raise WorkspaceError(
-                f"{where} is a published site, with the calibrations that it was made with: open "
-                "its workspace for others"
+                f"{where} is a published site, which has only the calibrations it was made with: "
+                "open its workspace for others"
             )
-        from ishtar.remote.testbed import RemoteTestbed  # which needs more than most do
+        from ishtar.remote.testbed import RemoteTestbed  # heavy, and rarely used
 
         return RemoteTestbed(where)
     if isinstance(where, str) and "://" in where:
         raise WorkspaceError(
-            f"{where} is an address: give the folder of a workspace on a disk here, or that of a "
+            f"{where} is an address: give the local folder of a workspace, or the address of a "
             "published site, https://…"
         )
     found = Testbed(Workspace.find() if where is None else Workspace.at(Path(where)), calib)
     if calib is not None:
-        found.declarations  # noqa: B018  a wrong tag is told at once
+        found.declarations  # noqa: B018  raises an error for an unknown tag now, not later
     return found
 
 

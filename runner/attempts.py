@@ -1,7 +1,7 @@
 """Retry failed tasks after growing pauses.
 
-The caller keeps a task until `Attempts.do` returns that it is done. Until then its last error is
-logged once and shown in the status.
+The caller keeps a task until `Attempts.do` returns True. Until then each new error of the task is
+logged once, and the last one is shown in the status.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ MACHINE_ERRORS = {
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
 }
 
-FIRST_S, LONGEST_S = 1.0, 600.0  # pause before the second try, and before any
+FIRST_S, LONGEST_S = 1.0, 600.0  # first and longest pause
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """A task that has failed so far; times are Unix times, s.
+    """A task that has not succeeded yet; times are Unix times, s.
 
     Attributes
     ----------
     what : the task, in a few words.
-    error : why it failed last, in one line.
-    since : when it failed first.
-    tries : how often it was tried.
-    next_try : when it is tried again.
+    error : the last error, in one line.
+    since : time of the first failure.
+    tries : number of failures.
+    next_try : time of the next try.
     """
 
     what: str
@@ -58,7 +58,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self._troubles: dict[str, Trouble] = {}
-        self._paused: dict[str, float] = {}  # until when, by the monotonic clock
+        self._paused: dict[str, float] = {}  # end of each task's pause, by the monotonic clock
         self._errors: dict[str, Exception] = {}
         self.n_failed = 0  # of all attempts
 
@@ -68,7 +68,7 @@ class Attempts:
         return tuple(sorted(self._troubles.values(), key=lambda t: (t.since, t.what)))
 
     def ready(self, what: str) -> bool:
-        """Return whether a task may be tried now: it is not pausing after a failure."""
+        """Return whether a task may be tried now, that is, it is not paused after a failure."""
         return what not in self._paused or time.monotonic() >= self._paused[what]
 
     def error(self, what: str) -> Exception | None:
@@ -80,7 +80,7 @@ class Attempts:
         return self._troubles[what].tries if what in self._troubles else 0
 
     def do(self, what: str, work: Callable[[], object]) -> bool:
-        """Do a task, unless it is pausing; return whether it is done."""
+        """Do a task unless it is paused; return whether it is done."""
         if not self.ready(what):
             return False
         try:
@@ -92,15 +92,16 @@ class Attempts:
         return True
 
     def failed(self, what: str, error: Exception) -> None:
-        """Note that a task failed; the pause grows with each failure."""
+        """Record that a task failed, and pause it; the pause grows with each failure."""
         before, now = self._troubles.get(what), time.time()
         tries = before.tries + 1 if before else 1
         pause = min(FIRST_S * 2.0 ** min(tries - 1, 30), LONGEST_S)
         text = " ".join((str(error) or type(error).__name__).split())
-        known = isinstance(error, IshtarError | OSError)
-        text = text if known else f"{type(error).__name__}: {text}"
+        expected = isinstance(error, IshtarError | OSError)
+        text = text if expected else f"{type(error).__name__}: {text}"
         if before is None or before.error != text:
-            logger.error("%s: %s; trying again", *(what, text), exc_info=None if known else error)
+            traceback = None if expected else error
+            logger.error("%s: %s; trying again", what, text, exc_info=traceback)
         self._troubles[what] = Trouble(
             what=what,
             error=text,
@@ -113,7 +114,7 @@ class Attempts:
         self.n_failed += 1
 
     def succeeded(self, what: str) -> None:
-        """Note that a task is done; those that failed for the same reason may be tried at once."""
+        """Record that a task is done; end the pauses of tasks that failed with the same error."""
         trouble = self._troubles.pop(what, None)
         self._paused.pop(what, None)
         self._errors.pop(what, None)
@@ -125,7 +126,7 @@ class Attempts:
                 self._paused.pop(other.what, None)
 
     def end_pauses(self) -> None:
-        """End all pauses: somebody changed something and may have fixed the problem."""
+        """End all pauses, because a user's change may have fixed the problems."""
         self._paused.clear()
 
     def forget(self, what: str) -> None:

@@ -5,14 +5,16 @@
     IshtarError
     ├── TemplateError (ValueError)       a template notebook or its sidecar cannot be used
     │   └── NoSuchTemplate (KeyError)
-    ├── ParameterError (ValueError)      a parameter that the template does not take
+    ├── ParameterError (ValueError)      a parameter that the template does not accept
     ├── SettingsError (ValueError)       ishtar.toml has an invalid setting
     ├── Busy (RuntimeError)              another coordinator works on this workspace
     ├── ClusterError (ConnectionError)   the cluster that the settings name cannot be used
     ├── MissingExtra (ImportError)       an optional library that is not installed
     ├── ReportsNotMade (RuntimeError)    some reports of a run could not be made, all others were
     ├── WorkersLost (RuntimeError)       a job ended every worker that tried it
-    └── CoordinatorsLost (RuntimeError)  a job ended every service that ran it
+    └── CoordinatorsLost (RuntimeError)  a job ended every coordinator that ran it
+
+`KernelKilled` stays within the factory, so it is no `IshtarError`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from ishtar.errors import IshtarError, WorkspaceError
 class TemplateError(IshtarError, ValueError):
     """A template notebook or its sidecar cannot be used.
 
-    ``problems`` lists everything that is wrong, one text each.
+    ``problems`` lists all problems, one text each.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -32,11 +34,11 @@ class TemplateError(IshtarError, ValueError):
 
 
 class NoSuchTemplate(TemplateError, KeyError):
-    """There is no template of that name."""
+    """There is no template with this name."""
 
 
 class ParameterError(IshtarError, ValueError):
-    """A template does not take some parameters; the message lists all of them."""
+    """A template does not accept some parameters; the message lists all of them."""
 
 
 class SettingsError(WorkspaceError):
@@ -72,4 +74,4 @@ class CoordinatorsLost(IshtarError, RuntimeError):
 
 
 class KernelKilled(Exception):
-    """The kernel was killed by a SIGKILL that we did not send."""
+    """The kernel was killed by a SIGKILL that the engine did not send."""

@@ -60,8 +60,8 @@ class Job:
     sandbox: str = "auto"
     reasons: tuple[str, ...] = ()
     staged: bool = False  # leave the report under its temporary name, for `place`
-    given_up: str = ""  # why it is not run any more; becomes the reason of its failed report
-    may_retry: bool = False  # if killed or the disk is full: raise instead of a failed report
+    given_up: str = ""  # why it is no longer run; becomes the reason of its failed report
+    may_retry: bool = False  # if killed or the disk is full: raise, make no failed report
     reports: str = ""  # folder for the report; empty for that of the workspace
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class Observer(Protocol):
     """Count reports for the status and the metrics."""
 
     def report_made(self, done: Done) -> None:
-        """Note that a report is made."""
+        """Count a report that was made."""
 
     def report_not_made(self, job: Job) -> None:
-        """Note that an attempt to make a report failed."""
+        """Count a failed attempt to make a report."""

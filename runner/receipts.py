@@ -1,4 +1,4 @@
-"""Receipts: the record of one execution, a JSON file next to the executed notebook.
+"""Receipts: records of executions, each a JSON file next to its executed notebook.
 
 ``reports/<subject>/<template>/<digest>/receipt.json``, where the subject is a shot (``01234``), a
 day (``2026-11-22``) or a range of shots (``01200..01250``).
@@ -54,7 +54,7 @@ class Subject:
 
     @classmethod
     def parse(cls, key: str) -> Subject:
-        """Return the subject of a folder name; ValueError if it is not one."""
+        """Return the subject that a folder name denotes; raise ValueError if it denotes none."""
         if re.fullmatch(r"\d{5,}", key):
             return cls("shot", key)
         if re.fullmatch(r"\d{4}-\d\d-\d\d", key):
@@ -65,7 +65,7 @@ class Subject:
 
     @property
     def number(self) -> int:
-        """The shot number (of a shot)."""
+        """The shot number, if the subject is a shot."""
         return int(self.key)
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class Subject:
 class Scrap:
     """A named result of a report.
 
-    ``label`` and ``symbol`` are its names on pages; older receipts have neither.
+    Pages show ``label`` and ``symbol`` instead of the name; older receipts have neither.
     """
 
     name: str
@@ -107,11 +107,11 @@ class Receipt:
     code
         Digests of the library code that ran, by module.
     ran
-        Names of the functions that ran, by module; ``""`` for the module's own body.
+        Names of the functions that ran, by module; ``""`` is the module's body.
     sandbox
         What the notebook was allowed to change, if a sandbox was in use.
     rerun
-        Whether a user made it with other parameters; such a report is never the official one.
+        Whether a user made it with other parameters; a rerun never becomes the official report.
     """
 
     scope: Scope
@@ -148,10 +148,12 @@ class Receipt:
 
     @classmethod
     def read(cls, folder: Path) -> Receipt:
-        """Read the receipt of a report; `DamagedReceipt` for anything that is not one.
+        """Read the receipt in the folder of a report.
 
         Raises
         ------
+        DamagedReceipt
+            The file is not a valid receipt.
         FileNotFoundError
             There is no receipt.
         """
@@ -167,7 +169,7 @@ class Receipt:
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:
-        """Read a receipt; `DamagedReceipt` for anything that is not one."""
+        """Return the receipt of a JSON text; raise `DamagedReceipt` if it is not valid."""
         try:
             data = json.loads(text)
             known = {f.name for f in fields(cls)}
@@ -186,7 +188,7 @@ class Receipt:
 
 
 _STATES = get_args(State)
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "str": str,
     "bool": bool,
     "float": (int, float),
@@ -202,7 +204,7 @@ def _check_types(receipt: Receipt) -> None:
     for record in records:
         for f in fields(record):
             value, kind = getattr(record, f.name), str(f.type)
-            wanted = _KINDS.get(kind, Mapping if kind.startswith("Mapping") else object)
+            wanted = _TYPES.get(kind, Mapping if kind.startswith("Mapping") else object)
             if not isinstance(value, wanted):
                 raise TypeError(f"{f.name} is {value!r:.40}")
     if receipt.state not in _STATES:
@@ -228,7 +230,7 @@ def report_folder(reports: Path, subject: Subject, template: str, digest: str) -
 
 
 def receipts(reports: Path, subject: Subject | None = None) -> Iterator[Path]:
-    """Yield the receipts of all reports on disk, or of one subject, in a fixed order."""
+    """Yield the paths of the receipts on disk, of all reports or one subject's, in fixed order."""
     for path in sorted(reports.glob(f"{subject.key if subject else '*'}/*/*/{RECEIPT}")):
         if not any(part.startswith(".") for part in path.relative_to(reports).parts):
             yield path
@@ -237,7 +239,7 @@ def receipts(reports: Path, subject: Subject | None = None) -> Iterator[Path]:
 def read_receipts(
     reports: Path, subject: Subject | None = None
 ) -> Iterator[tuple[Path, Receipt | DamagedReceipt]]:
-    """Yield (folder, receipt) of every report on disk, or of one subject, in a fixed order."""
+    """Yield (folder, receipt) of all reports on disk, or one subject's, in fixed order."""
     for path in receipts(reports, subject):
         try:
             yield path.parent, Receipt.read(path.parent)

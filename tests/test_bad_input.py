@@ -42,7 +42,7 @@ def test_anything_else_is_no_window(t, shot, tmp_path):
         lambda t: shot.load(["Probe_U"], t=t),
         lambda t: shot.export(tmp_path / "x.mat", ["Probe_U"], t=t),
     ):
-        with pytest.raises(TimeBaseError, match=r"give (from and until|seconds)"):
+        with pytest.raises(TimeBaseError, match=r"give (start and end|seconds)"):
             use(t)
     assert list(tmp_path.iterdir()) == []
 
@@ -50,11 +50,11 @@ def test_anything_else_is_no_window(t, shot, tmp_path):
 class TestSignals:
     @pytest.mark.parametrize("n", [2.5, "7", None, math.nan])
     def test_an_envelope_has_a_whole_number_of_stretches(self, shot, n):
-        with pytest.raises(TypeError, match="a whole number of stretches"):
+        with pytest.raises(TypeError, match="a whole number of intervals"):
             shot["Probe_U"].envelope(n)
 
     def test_a_step_is_a_number(self, shot):
-        with pytest.raises(TimeBaseError, match="dt = '1ms' is no time: give seconds"):
+        with pytest.raises(TimeBaseError, match="dt = '1ms' is not a time: give seconds"):
             shot["Probe_U"].resample("1ms")
 
     @pytest.mark.parametrize("signals", ["U", ["Probe_U"], [1]])
@@ -71,7 +71,7 @@ class TestSignals:
             align([shot["Probe_U"]], t=["a"])
 
     def test_a_channel_is_a_path(self, shot):
-        with pytest.raises(TypeError, match="3 is no channel: write its path"):
+        with pytest.raises(TypeError, match="3 is not a channel: write its path"):
             shot.channel(3)
 
 
@@ -97,22 +97,22 @@ class TestFiles:
 class TestTestbed:
     @pytest.mark.parametrize("number", ["7", "latest", 7.0, None])
     def test_a_shot_is_a_number(self, testbed, number):
-        with pytest.raises(TypeError, match=r"is no shot: write its number, tb\[1234\]"):
+        with pytest.raises(TypeError, match=r"is not a shot: write its number, tb\[1234\]"):
             testbed[number]
-        with pytest.raises(TypeError, match="is no shot"):
+        with pytest.raises(TypeError, match="is not a shot"):
             testbed.range(1, number)
 
     def test_no_day_is_not_every_day(self, testbed):
-        with pytest.raises(TypeError, match="None is no day"):
+        with pytest.raises(TypeError, match="None is not a day"):
             testbed.day(None)
 
     def test_a_query_is_a_text(self, testbed):
-        with pytest.raises(TypeError, match="5 is no query"):
+        with pytest.raises(TypeError, match="5 is not a query"):
             testbed.shots(5)
 
     def test_one_column_may_be_named_alone(self, catalogued):
         assert list(catalogued.range(1, 0).table("date").columns) == ["date"]
-        with pytest.raises(TypeError, match="5 is no column"):
+        with pytest.raises(TypeError, match="5 is not a column"):
             catalogued.range(1, 0).table([5])
 
     def test_an_address_is_no_folder(self):
@@ -163,12 +163,10 @@ class TestMachine:
         for ask in (gas.pressure, probe.sweep if not isinstance(t, tuple) else probe.sweeps):
             if t is None and ask == gas.pressure:
                 continue  # all of the record
-            with pytest.raises(
-                TimeBaseError, match=r"is no (time|stretch of time)|s is empty"
-            ) as caught:
+            with pytest.raises(TimeBaseError, match=r"is not a time|s is empty") as caught:
                 ask(t)
             assert isinstance(caught.value, IshtarError)
 
     def test_one_time_is_no_stretch_for_sweeps(self, machine):
-        with pytest.raises(TimeBaseError, match=r"t=0\.3 is no stretch of time"):
+        with pytest.raises(TimeBaseError, match=r"t=0\.3 is not a time window"):
             machine.of_kind("langmuir_probe")[0].sweeps(0.3)

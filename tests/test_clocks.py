@@ -221,17 +221,17 @@ def test_another_day_is_told_with_the_days():
 
 def test_dates_that_say_nothing_are_told():
     assert told(source("x.tdms", "noon"), plc("x.csv", MILLI)) == [
-        "x.tdms states the date 'noon', which is no local time: "
+        "x.tdms states the date 'noon', which is not a local time: "
         "`ishtar edit SHOT date=…` corrects it"
     ]
     (text,) = told(plc("x.csv", MILLI), edits=[edit("2026-11-22T15:00:00+01:00")])
     assert text.startswith("the correction by Ada states the date '2026-11-22T15:00:00+01:00'")
     assert told(plc("x.csv", MILLI), edits=[edit(None)]) == [
-        f"x.csv says {MILLI}, but the shot's date was taken away"
+        f"x.csv says {MILLI}, but the shot's date was removed"
     ]
     assert told(source("x", None)) == []
     assert told(source("x.tdms", "noon")) == [
-        "x.tdms states the date 'noon', which is no local time: "
+        "x.tdms states the date 'noon', which is not a local time: "
         "`ishtar edit SHOT date=…` corrects it"
     ]
 

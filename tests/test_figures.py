@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MultipleLocator
 from PIL import Image
 
-from runner.kernel.drawing import remembering
+from runner.kernel.drawing import cached_layout
 from runner.kernel.figures import png
 
 pytestmark = pytest.mark.whole
@@ -167,7 +167,7 @@ def one_formatter_for_two_axes(figure: Figure) -> None:
 @pytest.mark.parametrize("layout", ["constrained", "tight"])
 def test_what_is_remembered_of_ticks_and_texts_changes_no_pixel(fill, layout):
     drawn = []
-    for remember in (remembering, nullcontext):
+    for remember in (cached_layout, nullcontext):
         figure = Figure(figsize=(7, 4), dpi=100, layout=layout)
         canvas = FigureCanvasAgg(figure)
         fill(figure)

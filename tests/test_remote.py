@@ -138,7 +138,7 @@ def test_a_site_that_lost_a_file_says_which(there, published):
     for tile in tiles:
         tile.rename(tile.with_suffix(".gone"))
     try:
-        with pytest.raises(RemoteError, match=r"Fwd_P of shot 1250: .* is not there"):
+        with pytest.raises(RemoteError, match=r"Fwd_P of shot 1250: .* does not exist"):
             there[MOVED]["Fwd_P"].envelope()
     finally:
         for tile in tiles:

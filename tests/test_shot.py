@@ -183,7 +183,7 @@ def test_signals_of_several_clocks_are_no_data_set_and_named(testbed):
         shot.load(["Gas_P", "Probe_U", "Probe_I"])
     with pytest.raises(MissingCalibration):
         shot.load(["Probe_U", "Bare_U"])
-    with pytest.raises(TypeError, match=r"shot\.load\(\[\.\.\.\]\) gives several"):
+    with pytest.raises(TypeError, match=r"shot\.load\(\[\.\.\.\]\) reads several"):
         shot["Probe_U", "Probe_I"]
 
 
@@ -240,7 +240,7 @@ def test_a_damaged_file_is_named(workspace, keep):
 def test_a_date_that_is_none_is_told(workspace):
     with SourceWriter(workspace.shot_folder(9) / "9.h5", origin(9, "9", "datecsv 1")) as w:
         w.attributes["date"] = "yesterday"
-    with pytest.raises(DamagedFile, match="shot 9 has the date 'yesterday', which is none"):
+    with pytest.raises(DamagedFile, match="shot 9 has the date 'yesterday', which is not a date"):
         assert Testbed(workspace)[9].date
     with SourceWriter(workspace.shot_folder(8) / "8.h5", origin(8, "8")):
         pass

@@ -135,7 +135,7 @@ def test_a_signal_without_calibration_has_a_quality_of_what_was_recorded(testbed
 def test_a_unit_that_does_not_fit_is_refused(testbed):
     s = testbed[FIRST]["Probe_I"]
     for unit, told in (("V", "'mA' does not fit 'V'"), ("furlungs", "unknown unit 'furlungs'")):
-        with pytest.raises(UnitError, match=f"^Probe_I is not to be had in '{unit}': {told}"):
+        with pytest.raises(UnitError, match=f"^Probe_I cannot be converted to '{unit}': {told}"):
             s.to(unit)
     with pytest.raises(UnitError, match="does not fit 'V'"):
         testbed[FIRST].channel("PLC/Position").to("V")  # states no unit

@@ -245,7 +245,7 @@ def test_a_mean_is_walked_and_does_not_depend_on_the_walk(monkeypatch):
 
 def test_a_mean_of_nothing_of_one_and_of_nan():
     s = signal_of(ChannelSamples(memory_channel([1.0, np.nan, 3.0])))
-    with pytest.raises(TimeBaseError, match="x has no samples here: select another stretch"):
+    with pytest.raises(TimeBaseError, match="x has no samples here: select another interval"):
         s[1:1].mean()
     one = s[0:1].mean()
     assert (one.value, np.isnan(one.sigma)) == (1.0, True)
@@ -262,7 +262,7 @@ def test_a_calibration_that_states_no_sigma_says_so(testbed):
     assert "uncertainty     probe.U v1 states no uncertainty" in str(s.explain())
     assert testbed[FIRST]["Probe_I"].load().attrs["uncertainty"] == "probe.I v1 sigma of gain"
     coil = testbed[FIRST]["Coil_I"].explain().uncertainty
-    assert coil == "transducer v1 states no uncertainty beside that of the quiet mean"
+    assert coil == "transducer v1 states no uncertainty besides that of the quiet mean"
 
 
 def test_another_unit_takes_values_sigma_and_envelope_along(testbed):

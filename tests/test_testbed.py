@@ -96,7 +96,7 @@ def test_days_and_ranges_hold_their_shots(tb):
     assert repr(tb.range(1, 2)) == "<Shots: none>"
     with pytest.raises(NoSuchShot, match=r"no shots on '2026-11-2'; did you mean '2026-11-22'"):
         tb.day("2026-11-2")
-    with pytest.raises(NoSuchShot, match=r"testbed\.days\(\) lists those that have"):
+    with pytest.raises(NoSuchShot, match=r"testbed\.days\(\) lists the days with shots"):
         tb.day("x")
 
 

@@ -305,7 +305,7 @@ def test_a_formula_of_counted_and_timed_samples_is_refused_though_they_are_as_ma
     along = ChannelSamples(memory_channel(np.arange(5.0), dt=1.0, x_unit="Hz"))
     for other in (timed, fewer, along):
         for parts in ({"a": counted, "b": other}, {"a": other, "b": counted}):
-            with pytest.raises(TimeBaseError, match="do not go together"):
+            with pytest.raises(TimeBaseError, match="cannot be combined"):
                 DerivedSamples("c", "a + b", parts)
     assert DerivedSamples("c", "a + b", {"a": along, "b": along}).base.unit == "Hz"
 

@@ -1,15 +1,16 @@
-"""A testbed over a published site: its shots, scraps and signals, by an address.
+"""Testbeds of published sites: shots, scraps and signals, by the site's address.
 
 ::
 
-    fetch    files of a site over HTTP, few and small
-    not_kept what only a workspace has, told in one way
+    fetch    files of a site over HTTP
+    not_kept errors for what only a workspace has
+    numbers  numbers as the site's data writes them
     samples  the samples of a signal, from its tiles
     shot     one shot
-    mirror   attributes and scraps of all shots, as a catalogue to ask
-    testbed  the whole
+    mirror   attributes and scraps of all shots, as a local catalogue for queries
+    testbed  the testbed
 
-What a site keeps is told in ``docs/site-data.md``.
+``docs/site-data.md`` describes what a site keeps.
 """
 
 __all__ = ["fetch", "testbed"]

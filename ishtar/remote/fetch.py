@@ -1,4 +1,4 @@
-"""Files of a site, few and small: each once. Over HTTP, compressed where the server can."""
+"""Read the files of a site, over HTTP (compressed if the server can) or from a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ishtar.errors import IshtarError
 TIMEOUT_S = 30.0
 TILES_KEPT = 512  # some 10 kB each
 INDEX = "data/index.json"
-GZIP = b"\x1f\x8b"  # how what was compressed on its way begins; JSON and scripts do not
+GZIP = b"\x1f\x8b"  # first bytes of compressed content; JSON and scripts never begin with them
 
 
 class RemoteError(IshtarError, OSError):
@@ -30,14 +30,14 @@ class NotThere(RemoteError):
 
 
 class Site:
-    """A published site, by the address of its folder or of its ``index.html``, or by a path here.
+    """A published site, by the address of its folder or ``index.html``, or by a local path.
 
     Attributes
     ----------
-    address
-        Of its folder.
-    received
-        Bytes that were read; over a network without the heads.
+    address : str
+        Address of its folder.
+    received : int
+        Bytes that were read, without HTTP headers.
     """
 
     def __init__(self, where: str | Path, timeout_s: float = TIMEOUT_S) -> None:
@@ -49,67 +49,67 @@ class Site:
             path = parts.path.removesuffix("index.html").rstrip("/")
             self.address = f"{parts.scheme}://{parts.netloc}{path}/"
         else:
-            raise RemoteError(f"{where} is no address of a site: write it as https://host/path")
+            raise RemoteError(f"{where} is not an address: write it as https://host/path")
         self.received = 0
         self._timeout_s = timeout_s
         self._scripts: OrderedDict[str, Any] = OrderedDict()
 
     def json(self, path: str) -> Any:
-        """Return what a file of JSON holds, as it is now."""
-        return self._understood(path, self._get(path))
+        """Return the content of a JSON file; it is not cached."""
+        return self._parse(path, self._get(path))
 
     def script(self, path: str) -> Any:
-        """Return what a file ``path.js`` gives to a page; kept, as a tile never changes."""
+        """Return the data in a script ``path.js``; it is cached, as a tile never changes."""
         if path in self._scripts:
             self._scripts.move_to_end(path)
             return self._scripts[path]
         content = self._get(f"{path}.js")
         begin = b"ishtar.data(" + json.dumps(path).encode() + b", "
         if not content.startswith(begin):
-            raise self._wrong(f"{path}.js")
-        found = self._understood(f"{path}.js", content[len(begin) : content.rindex(b")")])
-        self._scripts[path] = found
+            raise self._invalid(f"{path}.js")
+        data = self._parse(f"{path}.js", content[len(begin) : content.rindex(b")")])
+        self._scripts[path] = data
         while len(self._scripts) > TILES_KEPT:
             self._scripts.popitem(last=False)
-        return found
+        return data
 
     def index(self) -> dict[str, Any]:
-        """Return what there is.
+        """Return the index of the site: its shots, days and scraps.
 
         Raises
         ------
         RemoteError
-            There is no such address, or no site of ours is there.
+            The address does not answer, or is not an Ishtar site.
         """
         try:
             index = self.json(INDEX)
         except NotThere as error:
             raise RemoteError(
-                f"{self.address} is no published site, or one of an older version: give the "
-                "address of its front page, or publish it again"
+                f"{self.address} is not a published site, or was made by an older version: give "
+                "the address of its front page, or publish it again"
             ) from error
         if not isinstance(index, dict) or not {"shots", "shard", "scraps"} <= index.keys():
-            raise self._wrong(INDEX)
+            raise self._invalid(INDEX)
         return index
 
     def _get(self, path: str) -> bytes:
-        content = self._fetched(path) if self._folder is None else self._read(self._folder / path)
+        content = self._fetch(path) if self._folder is None else self._read(self._folder / path)
         self.received += len(content)
         try:
             return gzip.decompress(content) if content.startswith(GZIP) else content
         except (OSError, EOFError, zlib.error) as error:
-            raise self._wrong(path) from error
+            raise self._invalid(path) from error
 
     def _read(self, path: Path) -> bytes:
         try:
             return path.read_bytes()
         except FileNotFoundError as error:
-            raise NotThere(f"{path} is not there: publish the site again") from error
+            raise NotThere(f"{path} does not exist: publish the site again") from error
         except OSError as error:
             why = error.strerror or error
-            raise RemoteError(f"{path} cannot be read ({why}): look at the disk") from error
+            raise RemoteError(f"{path} cannot be read ({why}): check the disk") from error
 
-    def _fetched(self, path: str) -> bytes:
+    def _fetch(self, path: str) -> bytes:
         url = self.address + quote(path)
         request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
         try:
@@ -119,25 +119,25 @@ class Site:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code in (404, 410):
-                raise NotThere(f"{url} is not there: publish the site again") from error
+                raise NotThere(f"{url} does not exist: publish the site again") from error
             raise RemoteError(
-                f"{url} is refused ({error.code} {error.reason}): ask whoever keeps the site"
+                f"{url} is refused ({error.code} {error.reason}): ask the site's administrator"
             ) from error
         except (OSError, http.client.HTTPException) as error:
             why = getattr(error, "reason", None) or error
             raise RemoteError(
-                f"{self.address} does not answer ({why or type(error).__name__}): look at the "
+                f"{self.address} does not answer ({why or type(error).__name__}): check the "
                 "address and the network, then try again"
             ) from error
 
-    def _understood(self, path: str, content: bytes) -> Any:
+    def _parse(self, path: str, content: bytes) -> Any:
         try:
             return json.loads(content)
         except ValueError as error:
-            raise self._wrong(path) from error
+            raise self._invalid(path) from error
 
-    def _wrong(self, path: str) -> RemoteError:
+    def _invalid(self, path: str) -> RemoteError:
         return RemoteError(
-            f"{self.address}{path} does not hold what a published site has there: give the "
-            "address of the front page of one"
+            f"{self.address}{path} is not a file of a published site: give the address of the "
+            "front page of a site"
         )

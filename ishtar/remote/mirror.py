@@ -1,7 +1,7 @@
-"""Attributes and scraps of all shots of a site as a catalogue, so that they can be asked for.
+"""Attributes and scraps of all shots of a site, mirrored in a local catalogue for queries.
 
-It lies in a folder of its own until its testbed is gone. The attributes are fetched with the first
-question, the scraps of a template with the first that names one of them.
+The catalogue is in a temporary folder that is removed with the testbed. The first query fetches the
+attributes; the first query that names a scrap of a template fetches the template's scraps.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ATTRIBUTES = ("gas", "program", "operator", "comment")
 
 
 class Mirror:
-    """What is known of the shots of a site, fetched as it is asked for."""
+    """A catalogue of a site's shots, filled on demand."""
 
     def __init__(self, site: Site, index: Mapping[str, Any]) -> None:
         self._site = site
@@ -35,12 +35,12 @@ class Mirror:
         folder = Path(tempfile.mkdtemp(prefix="ishtar-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.path = folder / "catalogue.sqlite"
-        self._held: set[str] = set()
+        self._fetched: set[str] = set()  # templates; an empty name for the attributes
         Catalogue(self.path, write=True).close()
         self._slugs = {s["template"]: s["slug"] for s in index["scraps"]}
 
     def catalogue(self, names: Iterable[str]) -> Catalogue:
-        """Return it with the scraps that names may mean: ``Te``, ``langmuir.Te``, ``Te.sigma``."""
+        """Open it with all scraps that names may mean: ``Te``, ``langmuir.Te``, ``Te.sigma``."""
         wanted = set()
         for name in names:
             base = name.removesuffix(".sigma")
@@ -50,30 +50,30 @@ class Mirror:
                 for s in self._index["scraps"]
                 if s["name"] == base or (s["name"] == bare and s["template"] == template)
             }
-        self._take(["", *sorted(wanted)])
+        self._fetch(["", *sorted(wanted)])
         return Catalogue(self.path)
 
-    def _take(self, templates: Iterable[str]) -> None:
-        """Take the scraps of some templates in; an empty one means the attributes."""
-        missing = [t for t in templates if t not in self._held]
+    def _fetch(self, templates: Iterable[str]) -> None:
+        """Fetch the scraps of some templates; an empty name means the attributes."""
+        missing = [t for t in templates if t not in self._fetched]
         if not missing:
             return
         with closing(sqlite3.connect(self.path)) as db, db:
             for template in missing:
                 for shard in self._index["shards"]:
                     if template:
-                        self._take_scraps(db, template, shard)
+                        self._fetch_scraps(db, template, shard)
                     else:
-                        self._take_attributes(db, shard)
+                        self._fetch_attributes(db, shard)
             known.reindex(db)
-            # what could be asked for is known without being fetched
+            # the index of the site has the names of all scraps, also of those not fetched yet
             db.executemany(
                 "INSERT OR IGNORE INTO names (template, name) VALUES (?, ?)",
                 [(s["template"], s["name"]) for s in self._index["scraps"]],
             )
-        self._held |= set(missing)
+        self._fetched |= set(missing)
 
-    def _take_attributes(self, db: sqlite3.Connection, shard: int) -> None:
+    def _fetch_attributes(self, db: sqlite3.Connection, shard: int) -> None:
         table = self._site.json(f"data/shots/{shard:04d}.json")
         columns = {name: table[name] for name in ATTRIBUTES} | table["attributes"]
         columns["date"] = table["date"]
@@ -83,11 +83,11 @@ class Mirror:
             row = (shot, date, date and date[:10], json.dumps(stated))
             db.execute("INSERT INTO shots (shot, date, day, attributes) VALUES (?, ?, ?, ?)", row)
 
-    def _take_scraps(self, db: sqlite3.Connection, template: str, shard: int) -> None:
+    def _fetch_scraps(self, db: sqlite3.Connection, template: str, shard: int) -> None:
         try:
             table = self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json")
         except NotThere:
-            return  # none of its shots has a report of it
+            return  # no shot of this shard has a report of the template
         for shot in table["shot"]:
             values = dict.fromkeys(REPORT_COLUMNS.split(", "), "") | {
                 "folder": f"{subject_of(shot)}/{template}",

@@ -1,4 +1,4 @@
-"""What a published site does not keep: told in one way, wherever it is asked for."""
+"""Errors for what a published site does not keep."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from ishtar.errors import IshtarError
 
 
 class NotKept(IshtarError, ValueError, AttributeError):
-    """Something that a published site does not keep; the workspace has it."""
+    """A published site does not keep what was asked for; the workspace has it."""
 
 
-def not_kept(whose: str, what: str) -> NotKept:
-    """Return the error for what only a workspace has."""
-    return NotKept(f"{whose}: a published site does not keep {what}: open the workspace")
+def not_kept(owner: str, what: str) -> NotKept:
+    """Return the error for a part of a shot or testbed that only a workspace has."""
+    return NotKept(f"{owner}: a published site does not keep {what}: open the workspace")
 
 
 class KeptInPart:
-    """Something that a workspace has more of: `hasattr` says no to that, whoever asks is told why.
+    """A shot or testbed without some attributes of a workspace's: these raise `NotKept`.
 
-    ``lacks`` holds the words for each such name, ``whose`` says of what it is.
+    As that is an `AttributeError`, `hasattr` returns False. ``not_kept_names`` describes each such
+    attribute, ``owner`` names the object in messages.
     """
 
-    lacks: ClassVar[Mapping[str, str]]
-    whose: str
+    not_kept_names: ClassVar[Mapping[str, str]]
+    owner: str
 
-    if not TYPE_CHECKING:  # to a type checker such names are not there
+    if not TYPE_CHECKING:  # for a type checker these attributes do not exist
 
         def __getattr__(self, name: str) -> Any:
-            if name in self.lacks:
-                raise not_kept(self.whose, self.lacks[name])
+            if name in self.not_kept_names:
+                raise not_kept(self.owner, self.not_kept_names[name])
             message = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(message, name=name, obj=self)

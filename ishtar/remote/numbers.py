@@ -1,4 +1,4 @@
-"""Numbers as the data of a site writes them."""
+"""Parse numbers as the data of a site writes them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def number_of(value: Any) -> Any:
-    """Return a value; the texts that stand for numbers which JSON has not become those."""
+    """Return a value; NaN and infinities, which JSON writes as texts, as floats."""
     return NOT_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def shots_of(text: str) -> list[int]:
-    """Return the numbers of ``1-12,15``."""
+    """Return the shot numbers of a text such as ``1-12,15``."""
     found: list[int] = []
     for part in filter(None, text.split(",")):
         first, _, last = part.partition("-")

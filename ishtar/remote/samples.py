@@ -1,4 +1,4 @@
-"""The samples of a signal, from its tiles on a site: those that are needed, and no others."""
+"""The samples of a signal of a site, from the tiles that are needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRECISION = "1/65534 of the range of the 2048 samples around"
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """One level of tiles: samples in a stretch, and stretches."""
+    """One level of tiles: ``bins`` blocks of ``stride`` samples each."""
 
     number: int
     stride: int
@@ -35,9 +35,9 @@ class Level:
 
 @dataclass
 class TileSamples:
-    """Implements `ishtar.signals.samples.Sampled` over the tiles of one signal of one shot.
+    """Implement `ishtar.signals.samples.Sampled` by the tiles of one signal of one shot.
 
-    Values are exact to 1/65534 of the range of their tile.
+    Values are rounded to 1/65534 of the range of their tile.
     """
 
     site: Site
@@ -63,17 +63,17 @@ class TileSamples:
 
     @property
     def stride(self) -> int:
-        """Samples in a stretch of the finest level that is kept."""
+        """Samples in a block of the finest level that is kept."""
         return self.levels[-1].stride
 
     @cached_property
     def base(self) -> Axis:
-        """What the samples lie along: time, if it is known."""
+        """The axis of the samples: time, if it is known."""
         return axis(self.x_unit, self.entry["n"], *self._where, self._places, self.name)
 
     @property
     def x_unit(self) -> str:
-        """What the samples lie along; sites from before this was told say nothing: seconds."""
+        """Unit of the axis; seconds for older sites, which do not state it."""
         return str(self.entry.get("x_unit", SECONDS))
 
     @property
@@ -84,7 +84,7 @@ class TileSamples:
 
     def _places(self) -> Array:
         what = "times" if self.x_unit == SECONDS else "places"
-        self._samples_are_kept(f"the {what} of single samples")
+        self._check_samples_are_kept(f"the {what} of single samples")
         finest = self.levels[-1]
         count = -(-finest.bins // self.tile)
         tiles = [self._tile(finest, k) for k in range(count)]
@@ -92,19 +92,19 @@ class TileSamples:
         return np.asarray(np.concatenate(parts) + self._where[0])
 
     def check(self) -> None:
-        """It has a calibration."""
+        """Do nothing: a site keeps only calibrated signals."""
 
     def read(self, start: int, stop: int) -> Array:
-        """Return samples ``start … stop``; `NotKept` where only extremes of stretches are."""
+        """Return samples ``start … stop``; raise `NotKept` if only minima and maxima are kept."""
         if stop <= start:
             return np.empty(0)
-        self._samples_are_kept("single samples")
+        self._check_samples_are_kept("single samples")
         return self._rows(self.levels[-1], start, stop)[:, 0]
 
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return edges and extremes of at most ``n`` stretches, as fine as is kept.
+        """Return edges, minima and maxima of at most ``n`` blocks, as fine as is kept.
 
-        The first and the last may hold samples of up to one kept stretch beyond ``start … stop``.
+        The first and last block may include up to one kept block beyond ``start … stop``.
         """
         if stop <= start:
             return np.array([start], dtype=np.int64), np.empty((0, 2))
@@ -117,7 +117,7 @@ class TileSamples:
         return np.append(edges, stop), block_minmax(rows, merge)
 
     def _rows(self, level: Level, first: int, last: int) -> Array:
-        """Return extremes of the stretches ``first … last`` of a level, (m, 2)."""
+        """Return minima and maxima of the blocks ``first … last`` of a level, (m, 2)."""
         parts = []
         for k in range(first // self.tile, -(-last // self.tile)):
             begin = k * self.tile
@@ -131,12 +131,12 @@ class TileSamples:
             tile: Mapping[str, Any] = self.site.script(path)
         except RemoteError as error:
             raise type(error)(
-                f"{self.name} of shot {self.shot}: {error}; or it was made anew meanwhile: open "
-                "the site again"
+                f"{self.name} of shot {self.shot}: {error}; if it was published again meanwhile, "
+                "open the site again"
             ) from error
         return tile
 
-    def _samples_are_kept(self, what: str) -> None:
+    def _check_samples_are_kept(self, what: str) -> None:
         if self.stride == 1:
             return
         dx = self.base.dx
@@ -147,12 +147,12 @@ class TileSamples:
         )
 
     def recorded(self, what: str, /) -> NoReturn:
-        """Raise `NotKept`: tiles are all there is."""
+        """Raise `NotKept`: a site has only tiles."""
         raise not_kept(f"{self.name} of shot {self.shot}", what)
 
 
 def _decoded(tile: Mapping[str, Any]) -> Array:
-    """Return minimum and maximum of the stretches of a tile, (m, 2); samples are both."""
+    """Return minima and maxima of the blocks of a tile, (m, 2); equal for single samples."""
     codes = np.frombuffer(base64.b64decode(tile["v"]), "<u2").reshape(-1, tile["n"])
     values = tile["lo"] + (tile["hi"] - tile["lo"]) * (codes / STEPS)
     values = np.where(codes == NO_VALUE, np.nan, values)

@@ -26,13 +26,13 @@ from ishtar.signals.time_base import SECONDS
 
 
 def _nothing() -> None:
-    """Nobody plans by what was read of a site."""
+    """Record nothing: reports are not planned by what was read from a site."""
 
 
 class RemoteShot(SeveralSignals, KeptInPart):
-    """One shot as its page on a site tells it. Nothing is read before it is asked for."""
+    """One shot of a published site; files are fetched only on request."""
 
-    lacks: ClassVar = {
+    not_kept_names: ClassVar = {
         "machine": "the machine",
         "channels": "channels as they were recorded",
         "channel": "channels as they were recorded",
@@ -43,14 +43,14 @@ class RemoteShot(SeveralSignals, KeptInPart):
 
     def __init__(self, site: Site, number: int, known: Sequence[int]) -> None:
         self.number = number
-        self.whose = f"shot {number}"
+        self.owner = f"shot {number}"
         self._site = site
         self._known = known
         self._folder = f"shots/{subject_of(number)}"
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
-        """All that the site says of the shot: ``shot.json``."""
+        """All data of the shot on the site: ``shot.json``."""
         try:
             found: Mapping[str, Any] = self._site.json(f"{self._folder}/shot.json")
         except NotThere as error:
@@ -69,16 +69,16 @@ class RemoteShot(SeveralSignals, KeptInPart):
 
     @property
     def date(self) -> Date | None:
-        """When the shot was triggered (local time), None where no source says it.
+        """When the shot was triggered, local time; None if no source states it.
 
-        As of a workspace: a day alone where no time of day is known.
+        A `datetime.datetime`, or a `datetime.date` if no source states the time of day.
         """
         text = self.facts["date"]
         return None if text is None else moment_of(text)
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with its data, a sentence each."""
+        """Problems of its data, a sentence each."""
         return list(self.facts["problems"])
 
     @property
@@ -102,7 +102,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
         try:
             index = self._site.json(f"{self._folder}/traces/index.json")
         except NotThere:
-            self.facts  # noqa: B018  a shot that is not there is told as that
+            self.facts  # noqa: B018  raises `NoSuchShot` if the shot does not exist
             return 1, {}
         return index["tile"], {entry["name"]: entry for entry in index["signals"]}
 
@@ -111,17 +111,25 @@ class RemoteShot(SeveralSignals, KeptInPart):
         return [name for name, entry in self._index[1].items() if entry["levels"]]
 
     def missing(self) -> dict[str, str]:
-        """Return the declared signals that it does not, each with the reason."""
+        """Return the declared signals that the site does not keep, each with the reason."""
         return {name: e["problem"] for name, e in self._index[1].items() if not e["levels"]}
 
     def problem(self, name: str, *, in_time: bool = False) -> str | None:
-        """Return why a signal cannot be read, None where it can; ``in_time``: against time."""
+        """Return why a signal cannot be read; None if it can.
+
+        Parameters
+        ----------
+        name : str
+            Name of the signal.
+        in_time : bool, optional
+            Whether a signal without times in seconds is a problem, too.
+        """
         if name in self.signals():
             return self[name].lack_of_time if in_time else None
         return self.missing().get(name) or str(self._unknown(name))
 
     def _unknown(self, name: str) -> NoSuchSignal:
-        """Return what to raise for a signal of which the site says nothing."""
+        """Return the error for a signal that the site does not mention."""
         entries = self._index[1]
         if not entries:
             why = "the site has no traces of it yet: try again in a while"
@@ -130,13 +138,13 @@ class RemoteShot(SeveralSignals, KeptInPart):
         return NoSuchSignal(f"no signal {name!r}{hint}", name=name, nearest=nearest(name, entries))
 
     def __contains__(self, name: object) -> bool:
-        """Say whether a signal can be read; `NoSuchSignal` of a name that is none anywhere."""
+        """Return whether a signal can be read; raise `NoSuchSignal` if it is not declared."""
         if isinstance(name, str) and name not in self._index[1]:
             raise self._unknown(name)
         return isinstance(name, str) and name in self.signals()
 
     def __getitem__(self, name: str) -> AnySignal:
-        """Return a signal; no sample is read."""
+        """Return a signal without reading samples."""
         check_name(self, name)
         tile, entries = self._index
         if name not in entries:
@@ -155,7 +163,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
             source=self._site.address,
             precision=PRECISION,
         )
-        return Signal(samples, story, on_read=_nothing, tell=partial(self._story, name))
+        return Signal(samples, story, on_read=_nothing, explain=partial(self._story, name))
 
     def _story(self, name: str) -> Story:
         row = next(row for row in self.facts["wiring"] if row["signal"] == name)
@@ -172,7 +180,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
             span=row["span"],
             source=self._site.address,
             lack=row["problem"] or row["lack"],
-            # sites from before these were told do not have them
+            # older sites do not state these
             time_base=time_base_missing(row.get("x_unit", SECONDS)),
             salvaged=row.get("salvaged", ""),
             precision=PRECISION,

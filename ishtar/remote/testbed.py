@@ -1,4 +1,4 @@
-"""A testbed over a published site: what its pages show, by name and number."""
+"""A testbed of a published site."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from ishtar.shots.any_testbed import AnyTestbed, shot_number
 
 
 class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
-    """A published site as its users see it; ``testbed[1234]`` is a shot.
+    """All shots of a published site; ``testbed[1234]`` is a shot.
 
-    It says what the site said when it was opened; open it again to see newer shots. It is for
-    reading at a distance: a template reads the workspace that it runs in.
+    The list of shots is that of the moment when the site was opened; open it again to see newer
+    ones. Templates should not use it: they read the workspace that they run in.
     """
 
-    lacks: ClassVar = {
+    not_kept_names: ClassVar = {
         "declarations": "declarations (shot.facts['wiring'] says what was wired)",
         "workspace": "the folders of its workspace",
     }
 
     def __init__(self, where: str | Path) -> None:
         self.site = Site(where)
-        self.whose = self.site.address
+        self.owner = self.site.address
         self.calib = None
         self._index = self.site.index()
         self._numbers = shots_of(self._index["shots"])
@@ -43,7 +43,13 @@ class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
         return Mirror(self.site, self._index)
 
     def catalogue(self, names: Iterable[str] = ()) -> Catalogue:
-        """Open what is known of the shots, with the scraps of these names; close it after use."""
+        """Open a local catalogue of the site; close it after use.
+
+        Parameters
+        ----------
+        names : iterable of str, optional
+            Names in queries, ``Te``, ``langmuir.Te``: their scraps are fetched.
+        """
         return self._mirror.catalogue(names)
 
     def numbers(self) -> list[int]:
@@ -65,7 +71,7 @@ class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
         return list(self._index["days"])
 
     def note_read(self, item: Input) -> None:
-        """Nobody plans by what was read of a site."""
+        """Do nothing: reports are not planned by what was read from a site."""
 
     def scraps(self, shot: int) -> list[ScrapRow]:
         """Return all scraps of a shot's reports."""

@@ -1,3 +1,3 @@
-"""A shot, and the testbed that it is of."""
+"""Shots and testbeds."""
 
 __all__ = ["any_shot", "any_testbed", "clocks", "shot", "testbed"]

@@ -1,4 +1,4 @@
-"""What a shot does near and far by what each has: several signals at once, its first words."""
+"""Members that shots of a workspace and of a published site share."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
 
 class SeveralSignals:
-    """Signals of a shot together."""
+    """Load and export several signals of a shot together."""
 
     def load(self: AnyShot, names: str | Sequence[str], t: Window | None = None) -> xarray.Dataset:
-        """Read several signals that are on one time base: see `load_together`.
+        """Read several signals on the same time base: see `load_together`.
 
         Parameters
         ----------
         names : str or sequence of str
             Signals; patterns such as ``Lang_*``.
         t : (float or None, float or None), s, optional
-            Window; None is open on that side.
+            Window; None for an open bound.
+
+        Returns
+        -------
+        xarray.Dataset
+            A variable for each signal, (time,) float64.
         """
         from ishtar.export.dataset import load_together
 
@@ -47,9 +52,9 @@ class SeveralSignals:
         names : sequence of str
             Signals or channels; patterns such as ``Lang_*``.
         t : (float or None, float or None), s, optional
-            Window; None is open on that side.
+            Window; None for an open bound.
         n : int, optional
-            At most this many samples of each, as minima and maxima.
+            Write at most this many minima and maxima of each signal instead of its samples.
         """
         from ishtar.export import export
 
@@ -57,7 +62,7 @@ class SeveralSignals:
 
 
 def head_of(shot: AnyShot, cut: Sequence[str]) -> str:
-    """Return how the repr of a shot begins; ``cut`` names the sources that were salvaged."""
+    """Return the beginning of a shot's repr; ``cut`` names the sources that were salvaged."""
     known = shot.attributes.plain()
     head = f"<Shot {shot.number}: {known.get('date', 'date unknown')}"
     for name in ("gas", "program"):
@@ -67,9 +72,9 @@ def head_of(shot: AnyShot, cut: Sequence[str]) -> str:
 
 
 def check_name(shot: AnyShot, name: Any) -> None:
-    """Refuse what is no name of one signal."""
+    """Raise `TypeError` if a name is not a string."""
     if not isinstance(name, str):
         raise TypeError(
-            f"shot {shot.number} gives one signal for one name, not for {name!r}: "
-            "shot.load([...]) gives several on one time base"
+            f"shot {shot.number}: {name!r} is not the name of a signal; "
+            "shot.load([...]) reads several on the same time base"
         )

@@ -1,6 +1,6 @@
-"""A testbed near or far: lists of shots, by query, by day, as a table.
+"""Lists of shots of a testbed: by query, by day, as a table.
 
-All of it follows from what each testbed has in its own way: shots by number, and a catalogue.
+They need only what a workspace and a published site both provide: shots by number, and a catalogue.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ S = TypeVar("S", bound=AnyShot, covariant=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Mapped(Generic[T]):
-    """What a function gave for each shot, and the errors of those at which it failed."""
+    """Results of a function for each shot, and its errors for those at which it failed."""
 
     values: Mapping[int, T]
     errors: Mapping[int, Exception]
@@ -44,7 +44,7 @@ class Mapped(Generic[T]):
         return len(self.values)
 
     def __getitem__(self, shot: int) -> T:
-        """Return the value of a shot; raise the error that it met."""
+        """Return the value of a shot, or raise its error."""
         if shot in self.errors:
             raise self.errors[shot]
         return self.values[shot]
@@ -56,7 +56,7 @@ class Mapped(Generic[T]):
 
 
 class Shots(Generic[S]):
-    """Some shots of a testbed, ascending; iterating gives `Shot` handles."""
+    """Some shots of a testbed, ascending; iteration yields `Shot` handles."""
 
     def __init__(self, testbed: AnyTestbed[S], numbers: Sequence[int]) -> None:
         self._testbed = testbed
@@ -69,12 +69,12 @@ class Shots(Generic[S]):
         return len(self.numbers)
 
     def map(self, work: Callable[[S], T]) -> Mapped[T]:
-        """Apply a function to each shot; one that fails leaves its error and ends nothing.
+        """Apply a function to each shot; collect errors instead of raising them.
 
         Parameters
         ----------
         work : callable
-            Takes a `Shot`, returns anything.
+            Called with a `Shot`; may return anything.
 
         Returns
         -------
@@ -96,23 +96,28 @@ class Shots(Generic[S]):
         Parameters
         ----------
         columns : str or sequence of str
-            Names of scraps (``"Te"``, or ``"langmuir.Te"`` where two templates glue the same
-            name), their sigmas (``"Te.sigma"``) or attributes (``"date"``, ``"gas"``). A name that
-            is both means the attribute.
+            Names of scraps (``"Te"``, or ``"langmuir.Te"`` if two templates glue the same name),
+            their sigmas (``"Te.sigma"``) or attributes (``"date"``, ``"gas"``). If a scrap and an
+            attribute have the same name, it means the attribute.
 
         Returns
         -------
         pandas.DataFrame
-            One row a shot (index ``shot``), None or NaN where a shot has no such value.
-            ``attrs["units"]`` holds the unit of each scrap; scraps in another unit than that of
-            the first shot are converted. ``attrs["unknown"]`` lists the columns that no shot of
-            the whole testbed has: misspelt, or not made yet.
+            One row per shot (index ``shot``), None or NaN where a shot has no such value.
+            ``attrs["units"]`` holds the unit of each scrap; scraps are converted to the unit of the
+            first shot. ``attrs["unknown"]`` lists the columns that no shot of the testbed has:
+            misspelt, or not made yet.
+
+        Raises
+        ------
+        NotFoundError
+            Several templates glue a scrap of this name; the message names the choices.
         """
         import pandas as pd
 
         columns = [columns] if isinstance(columns, str) else list(columns)
         if wrong := [c for c in columns if not isinstance(c, str)]:
-            raise TypeError(f"{wrong[0]!r} is no column: write names, ['Te', 'date']")
+            raise TypeError(f"{wrong[0]!r} is not a column: write names, ['Te', 'date']")
         units: dict[str, str] = {}
         with closing(self._testbed.catalogue(columns)) as catalogue:
             known = [catalogue.attributes(n) or {} for n in self.numbers]
@@ -155,7 +160,7 @@ class Shots(Generic[S]):
         for subject in subjects:
             self._testbed.note_read(identity.scrap_input(found.get(subject), base, subject))
         if not found:
-            return [math.nan] * len(subjects)  # numbers: a column of None cannot be drawn
+            return [math.nan] * len(subjects)  # floats, as a column of None cannot be plotted
         unit = units[column] = next(iter(found.values())).unit
         return [_value(found.get(s), unit, is_sigma) for s in subjects]
 
@@ -166,7 +171,7 @@ class Shots(Generic[S]):
 
 
 def _value(row: ScrapRow | None, unit: str, is_sigma: bool) -> Any:
-    """Return a scrap's value or sigma in a unit, None where there is none."""
+    """Return a scrap's value or sigma in a unit; None if there is none."""
     value = None if row is None else row.sigma if is_sigma else row.value
     if row is None or row.unit == unit or not isinstance(value, int | float):
         return value
@@ -174,15 +179,15 @@ def _value(row: ScrapRow | None, unit: str, is_sigma: bool) -> Any:
 
 
 class AnyTestbed(Protocol[S]):
-    """What a testbed can do, near and far; ``testbed[1234]`` is a shot."""
+    """A testbed of a workspace or a published site; ``testbed[1234]`` is a shot."""
 
     @abstractmethod
     def __getitem__(self, number: int, /) -> S:
-        """Return a shot; `NoSuchShot` names the nearest."""
+        """Return a shot; raise `NoSuchShot`, which names the nearest, if it does not exist."""
 
     @abstractmethod
     def __contains__(self, number: object, /) -> bool:
-        """Tell whether there is a shot of this number."""
+        """Return whether there is a shot with this number."""
 
     @abstractmethod
     def catalogue(self, names: Iterable[str] = ()) -> Catalogue:
@@ -202,7 +207,7 @@ class AnyTestbed(Protocol[S]):
 
     @abstractmethod
     def note_read(self, item: Input) -> None:
-        """Record that something was read, where reports are planned by it."""
+        """Record an input of a report, if reports are planned by it."""
 
     def shots(self, query: str | None = None) -> Shots[S]:
         """Return all shots, or those that a query matches.
@@ -212,15 +217,20 @@ class AnyTestbed(Protocol[S]):
         query : str, optional
             A condition on attributes, scraps and the number of a shot, for example ``"gas == 'Ar'
             and max_IC_Pinj > 500 and date >= '2026-11-01'"`` or ``"gas = Ar; Te > 3 eV"``;
-            docs/catalogue.md has the language.
+            docs/catalogue.md describes the language.
+
+        Returns
+        -------
+        Shots
+            The matching shots, ascending.
 
         Raises
         ------
         QueryError
-            It is no query, or names what no shot has; it points at the place.
+            The query is invalid, or uses a name that no shot has; the error marks the position.
         """
         if query is not None and not isinstance(query, str):
-            raise TypeError(f"{query!r} is no query: write tb.shots(\"gas == 'Ar'\")")
+            raise TypeError(f"{query!r} is not a query: write tb.shots(\"gas == 'Ar'\")")
         if query is None:
             numbers = self.numbers()
         else:
@@ -231,14 +241,30 @@ class AnyTestbed(Protocol[S]):
         return Shots(self, numbers)
 
     def day(self, day: str) -> Shots[S]:
-        """Return the shots of a day, ``2026-11-22``."""
+        """Return the shots of a day.
+
+        Parameters
+        ----------
+        day : str
+            The date, ``"2026-11-22"``.
+
+        Returns
+        -------
+        Shots
+            The shots of the day, ascending.
+
+        Raises
+        ------
+        NoSuchShot
+            There are no shots on that day; the message names similar days.
+        """
         if not isinstance(day, str):
-            raise TypeError(f"{day!r} is no day: write it as text, '2026-11-22'")
+            raise TypeError(f"{day!r} is not a day: write it as text, '2026-11-22'")
         with closing(self.catalogue()) as catalogue:
             numbers = catalogue.shots(day)
         self.note_read(identity.shots_input(numbers, day))
         if not numbers:
-            hint = did_you_mean(day, self.days()) or "; testbed.days() lists those that have"
+            hint = did_you_mean(day, self.days()) or "; testbed.days() lists the days with shots"
             raise NoSuchShot(f"there are no shots on {day!r}{hint}")
         return Shots(self, numbers)
 
@@ -251,6 +277,11 @@ class AnyTestbed(Protocol[S]):
             First shot.
         last : int
             Last shot, included.
+
+        Returns
+        -------
+        Shots
+            The existing shots of the range, ascending.
         """
         first, last = shot_number(first), shot_number(last)
         numbers = [n for n in self.numbers() if first <= n <= last]
@@ -259,8 +290,8 @@ class AnyTestbed(Protocol[S]):
 
 
 def shot_number(number: Any) -> int:
-    """Return what somebody gave as the number of a shot; `TypeError` where it is none."""
+    """Return a shot number as int; raise `TypeError` if it is not an integer."""
     try:
         return operator.index(number)
     except TypeError:
-        raise TypeError(f"{number!r} is no shot: write its number, tb[1234]") from None
+        raise TypeError(f"{number!r} is not a shot: write its number, tb[1234]") from None

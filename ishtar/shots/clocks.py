@@ -1,8 +1,8 @@
-"""The clock that a shot goes by, and by how much the other clocks differ from it.
+"""The clock of a shot, and the differences of its other sources' clocks from it.
 
-Recorders start with the trigger and need no clock. What is written for a whole day (the generator's
-log) is placed by the shot's date alone: where two sources state different dates, its times are
-right by one of them only. That is told for as long as both sources are there, whichever came first.
+Recorders start with the trigger and need no clock. Records of a whole day (the generator's log) are
+matched to a shot by its date alone. If two sources state different dates, the matched times are
+right by only one of them. The difference is reported while both sources exist.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ MATCHED = "matched by clock"  # `time_base` of channels that are placed by the s
 
 @dataclass(frozen=True, kw_only=True)
 class ClockDifference:
-    """A source that says otherwise when the shot was than the clock that it goes by.
+    """A source whose date differs from the shot's clock.
 
     Attributes
     ----------
     date : StatedDate
-        What the source says.
+        The date that the source states.
     clock : StatedDate or None
-        What counts; None where a person has taken the date away.
+        The date that the shot uses; None if a user has removed it.
     matched : bool
-        Whether the shot holds something that is placed by its clock.
+        Whether the shot has channels that are matched by its clock.
     """
 
     date: StatedDate
@@ -42,23 +42,23 @@ class ClockDifference:
 
     @property
     def seconds(self) -> float | None:
-        """By how much the source is ahead, s; None where one of the two states no time of day."""
+        """Lead of the source over the clock, s; None if either states no time of day."""
         here = self.date.moment
         there = self.clock.moment if self.clock else None
         return None if here is None or there is None else (here - there).total_seconds()
 
     @property
     def is_rounding(self) -> bool:
-        """Whether the coarser of the two clocks explains it: it only counts in larger steps."""
+        """Whether the resolution of the coarser clock explains the difference."""
         return self.seconds is not None and abs(self.seconds) < _coarser(self.date, self.clock)
 
     def __str__(self) -> str:
         if self.clock is None:
-            return f"{self.date.by} says {self.date.text}, but the shot's date was taken away"
+            return f"{self.date.by} says {self.date.text}, but the shot's date was removed"
         for stated in (self.date, self.clock):
             if stated.day is None:
                 return (
-                    f"{stated.by} states the date {stated.text!r}, which is no local time: "
+                    f"{stated.by} states the date {stated.text!r}, which is not a local time: "
                     "`ishtar edit SHOT date=…` corrects it"
                 )
         here, there = _both(self.date, self.clock)
@@ -67,9 +67,9 @@ class ClockDifference:
 
 
 def clock_of(sources: Iterable[SourceFile], edits: Iterable[Edit]) -> StatedDate | None:
-    """Return the clock that a shot goes by: a person's correction, then the best source.
+    """Return the clock of a shot: the latest correction, otherwise the best source.
 
-    None where no source states a date, or a person has taken it away.
+    None if no source states a date, or a user has removed it.
     """
     for edit in reversed(list(edits)):
         if "date" in edit.changes:
@@ -79,10 +79,10 @@ def clock_of(sources: Iterable[SourceFile], edits: Iterable[Edit]) -> StatedDate
 
 
 def clock_differences(shot: Shot) -> list[ClockDifference]:
-    """Return the sources of a shot whose dates differ from its clock by more than can be seen.
+    """Return the sources of a shot whose dates differ significantly from its clock.
 
-    What can be seen is one step of the rows that are matched to the shot by clock; where there are
-    none, what the coarser of the two clocks counts in. A date that cannot be used is told always.
+    The threshold is one step of the rows that are matched to the shot by clock. Without such rows
+    it is the resolution of the coarser clock. An unusable date is always reported.
     """
     clock = clock_of(shot.sources, shot.edits)
     step = row_step_s(shot.sources)
@@ -91,26 +91,26 @@ def clock_differences(shot: Shot) -> list[ClockDifference]:
         ClockDifference(date=date, clock=clock, matched=matched)
         for date in stated_dates(shot.sources)
     )
-    return [difference for difference in found if _is_seen(difference, step)]
+    return [difference for difference in found if _is_significant(difference, step)]
 
 
-def _is_seen(difference: ClockDifference, step_s: float | None) -> bool:
+def _is_significant(difference: ClockDifference, step_s: float | None) -> bool:
     date, clock, seconds = difference.date, difference.clock, difference.seconds
     if seconds is not None:
         return abs(seconds) > (step_s or _coarser(date, clock))
-    # one of them states a day alone, or nothing that can be compared
+    # one of them states only a day, or nothing comparable
     return date.day is None or clock is None or date.day != clock.day
 
 
 def row_step_s(sources: Sequence[SourceFile]) -> float | None:
-    """Return the usual step of rows that were matched by clock, s; None where there are none."""
+    """Return the median step of rows that were matched by clock, s; None if there are none."""
     import numpy as np
 
     steps = []
     for channel in _matched(sources):
         try:
             forward = np.diff(channel.time())
-        except IshtarError:  # damage of it is told where it is read
+        except IshtarError:  # damage is reported where the channel is read
             continue
         if len(forward := forward[forward > 0.0]):
             steps.append(float(np.median(forward)))
@@ -118,7 +118,7 @@ def row_step_s(sources: Sequence[SourceFile]) -> float | None:
 
 
 def _matched(sources: Sequence[SourceFile]) -> Iterable[Channel]:
-    """Yield one channel of each source that was matched by clock; its others have its times."""
+    """Yield one channel of each source matched by clock; its other channels have the same times."""
     for source in sources:
         channels = (c for c in source.channels.values() if c.properties.get("time_base") == MATCHED)
         if (first := next(channels, None)) is not None:
@@ -130,7 +130,7 @@ def _coarser(date: StatedDate, clock: StatedDate | None) -> float:
 
 
 def _both(a: StatedDate, b: StatedDate) -> tuple[str, str]:
-    """Return two dates as text; without the day where it is the same."""
+    """Return two dates as text, without the day if it is the same."""
     if a.moment is None or b.moment is None or a.day != b.day:
         return _text(a), _text(b)
     return _text(a).split(" ")[1], _text(b).split(" ")[1]

@@ -22,7 +22,7 @@ from ishtar.store import Channel, SourceFile
 
 
 class Shot(SeveralSignals):
-    """One shot of a testbed. Nothing is read before it is asked for."""
+    """One shot of a testbed; files are read only on request."""
 
     def __init__(self, number: int, folder: Path, declarations: Declarations) -> None:
         self.number = number
@@ -37,27 +37,27 @@ class Shot(SeveralSignals):
 
     @cached_property
     def attributes(self) -> Attributes:
-        """Attributes of the shot, as its sources state them and people have corrected them."""
+        """Attributes of the shot from its sources, with the users' corrections."""
         return Attributes(current(stated(self.sources), self.edits), self.number)
 
     @property
     def edits(self) -> History:
-        """The corrections of its attributes, the oldest first: who, when, why, before, after."""
+        """The corrections of the attributes, oldest first: who, when, why, before, after."""
         return read_edits(self._folder)
 
     @property
     def date(self) -> Date | None:
-        """When the shot was triggered (local time), None where no source says it.
+        """When the shot was triggered, local time; None if no source states it.
 
-        A `datetime.datetime`; a `datetime.date` where no source says at what time of the day.
+        A `datetime.datetime`, or a `datetime.date` if no source states the time of day.
         """
         text = self.attributes.get("date")
         try:
             return None if text is None else moment_of(str(text))
         except ValueError as error:
             raise DamagedFile(
-                f"shot {self.number} has the date {text!r}, which is none: correct its source and "
-                "ingest it again"
+                f"shot {self.number} has the date {text!r}, which is not a date: correct its "
+                "source and ingest it again"
             ) from error
 
     @property
@@ -70,18 +70,40 @@ class Shot(SeveralSignals):
         return Resolver(self.number, self._folder, self._declarations, self.sources)
 
     def channels(self) -> list[str]:
-        """Return the paths of all channels that the raw files hold."""
+        """Return the paths of all channels in the raw files."""
         paths = self._names.paths()
         if is_recording():
             record(identity.channels_input(paths, self.number))
         return paths
 
     def find_channel(self, path: str) -> Channel:
-        """Return the stored channel; an error names the nearest ones."""
+        """Return a stored channel.
+
+        Parameters
+        ----------
+        path : str
+            Path in the raw file, ``"PXI M6251/Lang_I"``.
+
+        Raises
+        ------
+        NoSuchChannel
+            There is no such channel, or several; the error names similar paths.
+        """
         return self._names.find_channel(path)
 
     def channel(self, path: str) -> Signal:
-        """Return a raw channel with the scale that its file states, calibrated by nothing."""
+        """Return a channel with the scale that its file states, without calibration.
+
+        Parameters
+        ----------
+        path : str
+            Path in the raw file, ``"PXI M6251/Lang_I"``.
+
+        Raises
+        ------
+        NoSuchChannel
+            There is no such channel; the error names similar paths and shots that have it.
+        """
         return self._names.channel(path)
 
     def signals(self) -> list[str]:
@@ -90,23 +112,21 @@ class Shot(SeveralSignals):
         return [name for name in self._declarations.signals if self.problem(name) is None]
 
     def problem(self, name: str, *, in_time: bool = False) -> str | None:
-        """Return why a signal cannot be read at this shot, None where it can.
-
-        ``in_time``: also why it cannot be read against time, as its samples lie in none.
+        """Return why a signal cannot be read at this shot; None if it can.
 
         Parameters
         ----------
         name : str
-            Signal.
+            Name of the signal.
         in_time : bool, optional
-            Also report a signal without times in seconds.
+            Whether a signal without times in seconds is a problem, too.
         """
         self._names.note(name)
         why = self._names.problem(name)
         if why is None and in_time:
             signal = self._names.signal(name)
             if why := signal.lack_of_time:
-                signal.note_read()  # who goes by what it lies along depends on its channel
+                signal.note_read()  # the answer depends on the channel's axis
         return why
 
     def missing(self) -> dict[str, str]:
@@ -116,18 +136,18 @@ class Shot(SeveralSignals):
         return {name: problem for name, problem in problems.items() if problem is not None}
 
     def _note_list(self) -> None:
-        """Record that all declared signals were asked for: one more is news to who asked."""
+        """Record the list of declared signals as an input: a new signal changes the answer."""
         if is_recording():
             record(identity.signal_input(self._declarations, identity.ALL_SIGNALS))
 
     def __contains__(self, name: object) -> bool:
-        """Say whether a signal can be read at this shot.
+        """Return whether a signal can be read at this shot.
 
         Raises
         ------
         NoSuchSignal
-            No signal of this name is declared for any shot: a typo, which must not look like a
-            signal that this shot lacks.
+            No signal of this name is declared: a misspelt name must not look like a signal that is
+            missing at this shot.
         """
         if isinstance(name, str) and name not in self._declarations.signals:
             self._names.note(name)
@@ -135,7 +155,7 @@ class Shot(SeveralSignals):
         return isinstance(name, str) and self.problem(name) is None
 
     def __getitem__(self, name: str) -> Signal:
-        """Return a signal; one whose device has no calibration can be had, and read raw only."""
+        """Return a signal; without calibration, only its raw samples can be read."""
         check_name(self, name)
         self._names.note(name)
         return self._names.signal(name)

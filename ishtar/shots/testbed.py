@@ -19,11 +19,11 @@ from ishtar.shots.any_testbed import AnyTestbed, shot_number
 from ishtar.shots.shot import Shot
 from ishtar.workspace import Workspace
 
-STORED = "[!.]*.h5"  # not those that are still being written
+STORED = "[!.]*.h5"  # without files that are still being written
 
 
 class Testbed(AnyTestbed[Shot]):
-    """A workspace as its users see it; ``testbed[1234]`` is a shot."""
+    """All shots of a workspace; ``testbed[1234]`` is a shot."""
 
     __test__ = False  # its name begins like a test class
 
@@ -40,7 +40,13 @@ class Testbed(AnyTestbed[Shot]):
         return declarations_at(self.workspace.calibrations, self.calib)
 
     def catalogue(self, names: Iterable[str] = ()) -> Catalogue:
-        """Open the catalogue for reading, it holds all names; close it after use."""
+        """Open the catalogue for reading; close it after use.
+
+        Parameters
+        ----------
+        names : iterable of str, optional
+            Ignored: the catalogue of a workspace has all names.
+        """
         return Catalogue(self.workspace.catalogue)
 
     def numbers(self) -> list[int]:
@@ -67,11 +73,23 @@ class Testbed(AnyTestbed[Shot]):
             return catalogue.days()
 
     def note_read(self, item: Input) -> None:
-        """Record that something was read: reports are planned by it."""
+        """Record an input of the running report.
+
+        Parameters
+        ----------
+        item : Input
+            What was read.
+        """
         record(item)
 
     def scraps(self, shot: int) -> list[ScrapRow]:
-        """Return all scraps of a shot's current reports; to a report, not those of its own."""
+        """Return all scraps of a shot's current reports; a running report does not get its own.
+
+        Parameters
+        ----------
+        shot : int
+            Number of the shot.
+        """
         subject = subject_of(shot)
         running, followed = this_report()
         with closing(self.catalogue()) as catalogue:
@@ -88,7 +106,7 @@ class Testbed(AnyTestbed[Shot]):
 
 
 def shot_folders(workspace: Workspace) -> dict[int, int]:
-    """Return the folders of shots by number, with the time of their last change in ns."""
+    """Return the time of the last change of each shot's folder, Unix time in ns, by number."""
     try:
         entries = list(os.scandir(workspace.shots))
     except FileNotFoundError:
@@ -102,10 +120,10 @@ def shot_folders(workspace: Workspace) -> dict[int, int]:
 
 
 def is_stored(workspace: Workspace, shot: int) -> bool:
-    """Tell whether a shot has a stored file."""
+    """Return whether a shot has a stored file."""
     return any(workspace.shot_folder(shot).glob(STORED))
 
 
 def stored_shots(workspace: Workspace) -> list[int]:
-    """Return the shots that have stored files, ascending, from the folders themselves."""
+    """Return the shots with stored files, ascending, from the folders instead of the catalogue."""
     return sorted(n for n in shot_folders(workspace) if is_stored(workspace, n))

@@ -1,15 +1,16 @@
-"""Signals on a time base that somebody asked for; nothing here happens by itself.
+"""Bring signals onto a common time base, only when asked to.
 
-Three ways to a value at time ``t``:
+Methods for the value at time ``t``:
 
-``linear``   between the two samples around ``t``. Faster changes than the new step fold back.
-``nearest``  the sample nearest to ``t``, the earlier of two at the same distance.
-``mean``     the average over the bin around ``t``, from half way to the time before until half way
-             to the time after. A sample stands for the interval of its own length around it, so
-             that the average of all bins is the average of all samples.
+``linear``   interpolates between the two samples around ``t``. Changes faster than the new step
+             are aliased.
+``nearest``  takes the sample nearest to ``t``, the earlier of two at the same distance.
+``mean``     averages over the bin around ``t``, which reaches half way to the times before and
+             after. Each sample covers one sampling interval centred on it, so the average of all
+             bins is the average of all samples.
 
-Where a signal has no samples the result is NaN: before its first and after its last sample, in bins
-that its record does not cover whole, and in bins with a sample that is not finite.
+The result is NaN where a signal has no samples: before its first and after its last sample, in bins
+that its record covers only in part, and in bins with a sample that is not finite.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ Method = Literal["linear", "nearest", "mean"]
 
 METHODS = ("linear", "nearest", "mean")
 BLOCK = 1 << 20  # samples in memory at a time
-NEAR = 1e-6  # of a sample: nearer than this is the same place
-MOST = 1 << 28  # times of a result: 2 GB a signal
+NEAR = 1e-6  # tolerance for equal positions, samples
+MAX_TIMES = 1 << 28  # of a result: 2 GB a signal
 
 
 def align(
@@ -50,25 +51,27 @@ def align(
     Parameters
     ----------
     signals : sequence of ishtar.Signal
-        Each name once a shot; selections too, ``shot["Lang_I"][2.0:3.0]``.
+        Signals or selections of them, ``shot["Lang_I"][2.0:3.0]``; each name once per shot.
     dt : float, optional
-        Step in s. The times are its multiples, from the first sample of all to the last.
+        Step in s. The times are its multiples, from the earliest sample of all to the latest.
     t : array_like (n_t,), optional
         Instead of ``dt``: the times, ascending, s on the shot's clock.
     method : str or mapping
-        ``"linear"``, ``"nearest"`` or ``"mean"``; or by name of the signal, the others linear.
+        ``"linear"``, ``"nearest"`` or ``"mean"``; or a mapping from the signal's name to one of
+        them, linear for all others.
 
     Returns
     -------
     xarray.Dataset
-        A variable for each name: (time,) float64, or (shot, time) where the signals are of several
-        shots. NaN where a signal has no samples; ``attrs["overlap"]`` says where all have, s.
+        A variable for each name: (time,) float64, or (shot, time) for signals of several shots.
+        NaN where a signal has no samples; ``attrs["overlap"]`` is the interval in which all have
+        samples, s.
 
     Raises
     ------
     TimeBaseError
-        The times cannot be used, or bins are narrower than a signal's samples are apart; a signal's
-        samples do not lie in time.
+        The times are invalid, bins are narrower than a signal's sampling interval, or a signal has
+        no times in seconds.
     UnitError
         A signal has different units at different shots.
     """
@@ -89,7 +92,7 @@ def align(
         if signal.story.shot in of_shot:
             raise TimeBaseError(
                 f"{signal.name} of shot {signal.story.shot} is given twice: give it once, or align "
-                "its stretches apart"
+                "its selections separately"
             )
         of_shot[signal.story.shot] = signal
     variables = {}
@@ -115,12 +118,12 @@ def align(
 
 
 def resample(signal: AnySignal, dt: float, method: Method = "mean") -> xarray.DataArray:
-    """Give a signal a new step; ``mean`` keeps fast changes from folding back.
+    """Return a signal with a new step; the method ``mean`` suppresses aliasing.
 
     Parameters
     ----------
     signal : ishtar.Signal
-        Or a stretch of one.
+        Signal or selection of one.
     dt : float
         Step in s; the times are its multiples within the record.
     method : str
@@ -135,7 +138,7 @@ def resample(signal: AnySignal, dt: float, method: Method = "mean") -> xarray.Da
 
     times = _times([signal], dt, None)
     values = _onto(signal, times, dt, method)
-    if method == "mean":  # a bin that the record covers in part is no average
+    if method == "mean":  # drop the bins that the record covers only in part
         whole = _covered(signal, _edges(times, dt))
         times, values = times[whole], values[whole]
     attrs = _attributes([signal]) | {"method": f"{method}, dt = {dt:g} s"}
@@ -157,12 +160,12 @@ def _times(signals: Sequence[AnySignal], dt: float | None, t: Any) -> Array:
         raise TimeBaseError(f"give either dt in s or the times t; the signals have: {steps}")
     extents = [_extent(s) for s in signals if s.n]
     if not extents:
-        raise TimeBaseError(f"{signals[0].name} has no samples here: select another stretch")
+        raise TimeBaseError(f"{signals[0].name} has no samples here: select another interval")
     if t is not None:
         try:
             times = np.atleast_1d(np.asarray(t, dtype=np.float64))
         except (TypeError, ValueError):
-            raise TimeBaseError(f"t = {t!r} holds what is no time: give seconds") from None
+            raise TimeBaseError(f"t = {t!r} has values that are not times: give seconds") from None
         if times.ndim != 1 or not len(times) or not np.isfinite(times).all():
             raise TimeBaseError("t must be a row of finite times in s: correct it")
         if (np.diff(times) <= 0).any():
@@ -170,10 +173,10 @@ def _times(signals: Sequence[AnySignal], dt: float | None, t: Any) -> Array:
         return times
     step = seconds(dt, f"dt = {dt!r}")
     if not (np.isfinite(step) and step > 0):
-        raise TimeBaseError(f"dt = {step:g} s is no step: give a positive number of seconds")
+        raise TimeBaseError(f"dt = {step:g} s is not a step: give a positive number of seconds")
     first = np.ceil(min(e[0] for e in extents) / step - NEAR)
     last = np.floor(max(e[1] for e in extents) / step + NEAR)
-    if last - first >= MOST:
+    if last - first >= MAX_TIMES:
         raise TimeBaseError(f"dt = {step:g} s makes {last - first:.3g} times: take a larger one")
     if last < first:
         raise TimeBaseError(f"no multiple of {step:g} s lies in the record: take a smaller dt")
@@ -194,7 +197,7 @@ def _irregular_times(signal: AnySignal) -> Array:
     if back.any() or not np.isfinite(times[:1]).all():
         raise TimeBaseError(
             f"the times of {signal.name} do not run forward at sample {int(np.argmax(back)) + 1}: "
-            "select a stretch by sample where they do"
+            "select samples by number where they do"
         )
     return times
 
@@ -216,10 +219,10 @@ def _onto(signal: AnySignal, times: Array, dt: float | None, method: str) -> Arr
 
 @dataclass(frozen=True)
 class _Places:
-    """For each time the sample before it, and how far on it is to the next one, 0 … 1."""
+    """For each time, the sample before it and the position between it and the next, 0 … 1."""
 
     before: NDArray[np.int64]
-    share: Array
+    fraction: Array
     inside: NDArray[np.bool_]
 
 
@@ -238,8 +241,8 @@ def _places(signal: AnySignal, times: Array) -> _Places:
     inside = (times >= at[0]) & (times <= at[-1])
     before = np.clip(np.searchsorted(at, times, side="right") - 1, 0, max(last - 1, 0))
     width = at[np.minimum(before + 1, last)] - at[before]
-    share = np.divide(times - at[before], width, out=np.zeros(len(times)), where=width > 0)
-    return _Places(before, np.clip(share, 0, 1), inside)
+    fraction = np.divide(times - at[before], width, out=np.zeros(len(times)), where=width > 0)
+    return _Places(before, np.clip(fraction, 0, 1), inside)
 
 
 def _points(signal: AnySignal, times: Array, method: str) -> Array:
@@ -252,12 +255,12 @@ def _points(signal: AnySignal, times: Array, method: str) -> Array:
         values = signal[first : int(places.before[b - 1]) + 2].values()
         here = places.before[a:b] - first
         left, right = values[here], values[np.minimum(here + 1, len(values) - 1)]
-        share = places.share[a:b]
+        fraction = places.fraction[a:b]
         if method == "nearest":
-            found[a:b] = np.where(share > 0.5, right, left)
-        else:  # at a sample its neighbours do not matter, though they were NaN
-            between = left + share * (right - left)
-            found[a:b] = np.where(share == 0, left, np.where(share == 1, right, between))
+            found[a:b] = np.where(fraction > 0.5, right, left)
+        else:  # exactly at a sample, a NaN next to it must not matter
+            between = left + fraction * (right - left)
+            found[a:b] = np.where(fraction == 0, left, np.where(fraction == 1, right, between))
         a = b
     return np.where(places.inside, found, np.nan)
 
@@ -273,14 +276,14 @@ def _edges(times: Array, dt: float | None) -> Array:
 
 
 def _in_samples(signal: AnySignal, edges: Array) -> Array:
-    """Return edges in samples of a regular signal; sample i is i … i + 1."""
+    """Return edges as sample positions of a regular signal; sample i covers i … i + 1."""
     u = (edges - signal.t0) / (signal.dt or np.nan) + 0.5
     whole = np.round(u)
     return np.where(abs(u - whole) <= NEAR, whole, u)
 
 
 def _covered(signal: AnySignal, edges: Array) -> NDArray[np.bool_]:
-    """Tell which bins the record covers whole."""
+    """Return which bins the record covers completely, (m,)."""
     if signal.dt is None:
         first, last = _extent(signal)
         return (edges[:-1] >= first) & (edges[1:] <= last)
@@ -306,16 +309,16 @@ def _means(signal: AnySignal, edges: Array) -> Array:
         values = signal[i:j].values()
         good = np.isfinite(values)
         here = np.clip(u[k0 : k1 + 1], i, j) - i
-        zero = float(values[good].mean()) if good.any() else 0.0  # keeps the sums small
-        total[k0:k1] += np.diff(_integral(np.where(good, values - zero, 0.0), here))
-        total[k0:k1] += zero * np.diff(here)
+        offset = float(values[good].mean()) if good.any() else 0.0  # limits rounding in the sums
+        total[k0:k1] += np.diff(_integral(np.where(good, values - offset, 0.0), here))
+        total[k0:k1] += offset * np.diff(here)
         if not good.all():
             lost[k0:k1] += np.diff(_integral((~good).astype(np.float64), here))
     return np.where(lost <= NEAR, total / width, np.nan)
 
 
 def _integral(values: Array, edges: Array) -> Array:
-    """Return the sum of samples up to positions ``edges``, parts of a sample in proportion."""
+    """Return the sum of the samples up to positions ``edges``, with fractions of samples."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     return np.asarray(np.interp(edges, np.arange(len(sums)), sums))
 
@@ -331,7 +334,7 @@ def _means_of_irregular(signal: AnySignal, edges: Array) -> Array:
     return np.where(np.isfinite(mean), mean, np.nan)
 
 
-# --- what goes with them -------------------------------------------------------------------------
+# --- attributes ----------------------------------------------------------------------------------
 
 
 def _is_signal(value: object) -> bool:
@@ -339,12 +342,12 @@ def _is_signal(value: object) -> bool:
 
 
 def _attributes(signals: Sequence[AnySignal]) -> dict[str, Any]:
-    """Return units and origin of a signal; of several shots, what differs as a list."""
+    """Return unit and origin of a signal; values that differ between shots as a list."""
     units = {s.unit for s in signals}
     if len(units) > 1:
         raise UnitError(
             f"{signals[0].name} is in {' and '.join(map(repr, sorted(units)))} at different shots: "
-            "align them apart"
+            "align them separately"
         )
     found: dict[str, Any] = {"units": units.pop()}
     for name in ("description", "channel", "device", "calibration", "source", "derived"):

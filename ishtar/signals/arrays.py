@@ -1,4 +1,4 @@
-"""Samples and envelopes as xarray, over what they lie along: time, frequency, a count."""
+"""Samples and envelopes as xarray objects, over time, frequency or sample number."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ __all__ = ["array_over", "envelope_over"]
 def array_over(
     axis: Axis, window: tuple[int, int], values: NDArray[Any], name: str, attrs: dict[str, Any]
 ) -> xarray.DataArray:
-    """Return samples ``window`` over what they lie along.
+    """Return the samples of ``window`` with their axis as coordinate.
 
-    Times of a constant step take no memory, and are found by ``method="nearest"`` only; frequencies
-    are written out, so that ``.sel(frequency=slice(a, b))`` finds them, as `TimeBaseError` says.
+    Times with a constant step are computed, not stored; ``.sel`` finds them only with
+    ``method="nearest"``. Frequencies are stored, so that ``.sel(frequency=slice(a, b))`` works, as
+    the message of `TimeBaseError` suggests.
     """
     import xarray as xr
 
@@ -52,7 +53,7 @@ def envelope_over(
     clipped: NDArray[np.bool_] | None,
     attrs: dict[str, Any],
 ) -> xarray.Dataset:
-    """Return minimum and maximum of stretches with these edges, each at its middle."""
+    """Return minima and maxima of the blocks between edges, at the middles of the blocks."""
     import xarray as xr
 
     dim = axis.dim

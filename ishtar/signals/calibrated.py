@@ -1,12 +1,12 @@
-"""A channel with the calibration of the device that it is wired to, and its uncertainty.
+"""Samples of a channel, calibrated by the device that it is wired to, with their uncertainty.
 
-Each uncertain number of a calibration is a source of its own, by name (``langmuir_1.I v1 gain``).
-What one sigma of it changes is carried from step to step by the derivative of each (first order),
-so that the sources of two signals can be added name by name: what both share cancels in a ratio.
+Each uncertain number of a calibration is a named source (``langmuir_1.I v1 gain``). The change that
+one sigma of it causes is propagated through the steps by their derivatives (first order). The
+sources of two signals are then added by name, so that shared ones cancel in a ratio.
 
-A step that takes the mean over the quiet time before the shot brings a source of its own: the
-standard error of that mean, from the scatter of the means of parts of the quiet time. An error that
-was there in the quiet time too, an offset's, cancels in it.
+A step that subtracts the mean over the quiet time before the shot adds a source: the standard error
+of that mean, from the scatter of the means of parts of the quiet time. An error that is the same in
+the quiet time, such as that of an offset, cancels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ishtar.errors import MissingCalibration, TimeBaseError, UnitError
 from ishtar.quantity import Mean, mean_of
 from ishtar.signals.flags import Flags, Mask, flags
 from ishtar.signals.min_max import NOWHERE, Curve, Edges, channel_blocks, even_edges, image, walk
-from ishtar.signals.samples import Changes, ChannelSamples, OfFiles, clipped_walk
+from ishtar.signals.samples import Changes, ChannelSamples, FileSamples, clipped_by_reading
 from ishtar.signals.time_base import Along, Counted, Regular, TimeBase, in_seconds
 from ishtar.store import Channel, apply_scale
 from ishtar.units import factor
@@ -35,8 +35,8 @@ Array = NDArray[np.float64]
 
 
 @dataclass
-class _Stretch:
-    """Samples ``start … stop`` on their way through the steps."""
+class _Part:
+    """Samples ``start … stop`` after some steps."""
 
     start: int
     stop: int
@@ -45,11 +45,11 @@ class _Stretch:
     outside: Mask | None = None
 
 
-class CalibratedSamples(OfFiles):
-    """A channel with the calibration of the device that it is wired to.
+class CalibratedSamples(FileSamples):
+    """Samples of a channel, calibrated by the device that it is wired to.
 
-    A channel whose file states no unit is taken to be in the one that the calibration takes: that
-    is what the calibration's author says of what comes out of the device. `assumed_unit` tells.
+    If the file states no unit, the input unit of the calibration is assumed, as its author knows
+    the output of the device. `assumed_unit` is then that unit.
     """
 
     def __init__(self, channel: Channel, calibration: Calibration, unit: str) -> None:
@@ -57,7 +57,7 @@ class CalibratedSamples(OfFiles):
         self.calibration = calibration
         self.base = self.source.base
         if isinstance(self.base, Counted | Along):
-            self._refuse_time(self.base)
+            self._check_axis(self.base)
         self.itemsize = self.source.itemsize
         self.n_clipped = self.source.n_clipped
         self.assumed_unit = "" if channel.unit else calibration.input_unit
@@ -65,13 +65,13 @@ class CalibratedSamples(OfFiles):
         self._quiet_cache: dict[int, Array] = {}
         self._quiet_means: dict[int, Mean] = {}
         self._margins = [self._margin(step) for step in calibration.transforms]
-        if isinstance(self.base, Regular):  # the others' times would have to be read
+        if isinstance(self.base, Regular):  # checking irregular times would read them
             for step in calibration.transforms:
                 if isinstance(step, QuietOffset):
                     self._quiet_window(step.t_start_s, step.t_end_s)
 
-    def _refuse_time(self, base: Counted | Along) -> None:
-        """Refuse steps that need seconds: samples are none."""
+    def _check_axis(self, base: Counted | Along) -> None:
+        """Raise `TimeBaseError` if a step needs seconds, which the samples do not have."""
         for step in self.calibration.transforms:
             if isinstance(step, QuietOffset | Filter):
                 need = "a quiet time" if isinstance(step, QuietOffset) else "a sampling interval"
@@ -85,17 +85,17 @@ class CalibratedSamples(OfFiles):
         return in_seconds(self.base, self.source.channel.path)
 
     def check(self) -> None:
-        """It has a calibration."""
+        """Do nothing: there is a calibration."""
 
     def read(self, start: int, stop: int) -> Array:
         """Return calibrated samples in the signal's unit."""
         if any(isinstance(step, Filter) for step in self.calibration.transforms):
-            x = self._through(start, stop).x
+            x = self._apply_steps(start, stop).x
             return x * self._output if self._output != 1.0 else x
-        return self.source.channel.through(self._of_raw, start, stop)
+        return self.source.channel.through(self._calibrate_raw, start, stop)
 
-    def _of_raw(self, raw: NDArray[Any]) -> Array:
-        """Take raw samples through all steps but filters, which look at a sample's neighbours."""
+    def _calibrate_raw(self, raw: NDArray[Any]) -> Array:
+        """Apply all steps except filters, which need neighbouring samples, to raw samples."""
         x = apply_scale(raw, self.source.channel.scale)
         x = x * self._input if self._input != 1.0 else x
         for k, step in enumerate(self.calibration.transforms):
@@ -104,8 +104,8 @@ class CalibratedSamples(OfFiles):
         return x * self._output if self._output != 1.0 else x
 
     def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
-        """Return samples, and what one sigma of each source of uncertainty changes them by."""
-        found = self._through(start, stop, sensitive=True)
+        """Return samples, and their change by one sigma of each source of uncertainty."""
+        found = self._apply_steps(start, stop, sensitive=True)
         changed = found.changes or {}
         return found.x * self._output, {k: c * self._output for k, c in changed.items()}
 
@@ -114,12 +114,12 @@ class CalibratedSamples(OfFiles):
         return self.source.raw(start, stop)
 
     def clipped(self, start: int, stop: int) -> Mask:
-        """Tell which samples are at an end of the recorder's range."""
+        """Return which samples are at a limit of the recorder's range, (n,)."""
         return self.source.clipped(start, stop)
 
     def flags(self, start: int, stop: int) -> Flags:
-        """Return what is wrong with each sample."""
-        found = self._through(start, stop, watched=True)
+        """Return the flags of each sample, (n,)."""
+        found = self._apply_steps(start, stop, check_range=True)
         outside = np.zeros(found.x.shape, bool) if found.outside is None else found.outside
         return flags(clipped=self.clipped(start, stop), outside=outside, values=found.x)
 
@@ -132,9 +132,9 @@ class CalibratedSamples(OfFiles):
         return edges, image(edges, rows, self.curves(), self.read)
 
     def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
+        """Return which blocks of `minmax` for ``n`` contain a clipped sample, (m,)."""
         if any(self._margins):
-            return clipped_walk(self, edges)
+            return clipped_by_reading(self, edges)
         return self.source.clipped_in(edges, n)
 
     def curves(self) -> list[Curve]:
@@ -150,21 +150,21 @@ class CalibratedSamples(OfFiles):
             Curve(lambda x: x * self._output, NOWHERE),
         ]
 
-    def _through(
+    def _apply_steps(
         self,
         start: int,
         stop: int,
         upto: int | None = None,
         *,
         sensitive: bool = False,
-        watched: bool = False,
-    ) -> _Stretch:
-        """Take samples through the first ``upto`` steps, with what filters need around them."""
+        check_range: bool = False,
+    ) -> _Part:
+        """Apply the first ``upto`` steps to samples, read with the margins that filters need."""
         steps, margins = self.calibration.transforms[:upto], self._margins[:upto]
         around = sum(margins) if stop > start else 0
         first, last = max(start - around, 0), min(stop + around, self.base.n)
         x = self.source.read(first, last)
-        part = _Stretch(first, last, x * self._input if self._input != 1.0 else x)
+        part = _Part(first, last, x * self._input if self._input != 1.0 else x)
         part.changes = {} if sensitive else None
         for k, (step, margin) in enumerate(zip(steps, margins, strict=True)):
             if isinstance(step, Filter):
@@ -176,15 +176,15 @@ class CalibratedSamples(OfFiles):
                 continue
             quiet = partial(self._quiet, k)
             if part.changes is not None:
-                self._carry(part.changes, k, step, part.x, quiet)
-            if watched and hasattr(step, "outside"):
+                self._propagate(part.changes, k, step, part.x, quiet)
+            if check_range and hasattr(step, "outside"):
                 out = step.outside(part.x)
                 part.outside = out if part.outside is None else part.outside | out
             part.x = step.apply(part.x, quiet)
         return part
 
-    def _filter(self, part: _Stretch, step: Filter, margin: int, start: int, stop: int) -> None:
-        """Take a stretch through a filter, which leaves ``start … stop`` of it."""
+    def _filter(self, part: _Part, step: Filter, margin: int, start: int, stop: int) -> None:
+        """Apply a filter to a part, and shrink it to ``start … stop``."""
         if stop <= start:
             return
         dt = self._clock.dt or np.nan
@@ -199,11 +199,13 @@ class CalibratedSamples(OfFiles):
             part.changes = {name: through(c) for name, c in part.changes.items()}
         part.x, part.start, part.stop = through(part.x), start, stop
 
-    def _carry(self, changed: dict[str, Array], k: int, step: Any, x: Array, quiet: Any) -> None:
-        """Carry what the sources change through a step, and add those of the step itself."""
+    def _propagate(
+        self, changed: dict[str, Array], k: int, step: Any, x: Array, quiet: Any
+    ) -> None:
+        """Propagate the changes of the sources through a step, and add the step's own sources."""
         if isinstance(step, QuietOffset):
             mean = self._quiet_mean(k, step)
-            for name, change in mean.changes.items():  # what the quiet time had as well
+            for name, change in mean.changes.items():  # the same error in the quiet time cancels
                 changed[name] = changed[name] - change
             name = f"{self.source.channel.path} quiet mean"
             changed[name] = changed.get(name, 0.0) + np.full(x.shape, -np.nan_to_num(mean.error))
@@ -243,19 +245,19 @@ class CalibratedSamples(OfFiles):
         return start, stop
 
     def _quiet(self, k: int, t_start: float, t_end: float) -> Array:
-        """Return the mean of a step's input over a quiet time, (1,); walked, as it may be long."""
+        """Return the mean of a step's input over a quiet time, (1,), read in blocks."""
         if k not in self._quiet_cache:
             start, stop = self._quiet_window(t_start, t_end)
-            mean = mean_of(lambda i, j: (self._through(i, j, k).x, {}), start, stop)
+            mean = mean_of(lambda i, j: (self._apply_steps(i, j, k).x, {}), start, stop)
             self._quiet_cache[k] = np.asarray([mean.value])
         return self._quiet_cache[k]
 
     def _quiet_mean(self, k: int, step: QuietOffset) -> Mean:
-        """Return that mean with its error, and what the sources of uncertainty change in it."""
+        """Return the quiet mean with its standard error and its change by each source."""
         if k not in self._quiet_means:
 
             def read(i: int, j: int) -> tuple[Array, Changes]:
-                part = self._through(i, j, k, sensitive=True)
+                part = self._apply_steps(i, j, k, sensitive=True)
                 return part.x, part.changes or {}
 
             window = self._quiet_window(step.t_start_s, step.t_end_s)
@@ -264,7 +266,7 @@ class CalibratedSamples(OfFiles):
 
 
 def _factors(channel: Channel, calibration: Calibration, unit: str) -> tuple[float, float]:
-    """Return what turns the file's unit into the calibration's, and that into the signal's."""
+    """Return the factors from the file's unit to the calibration's input, and to the signal's."""
     label, where = calibration.label, calibration.where
     try:
         before = factor(channel.unit, calibration.input_unit) if channel.unit else 1.0
@@ -294,7 +296,7 @@ def _turns(step: Any) -> Array | None:
 
 
 class UncalibratedSamples(ChannelSamples):
-    """A channel whose device has no calibration: it can be looked at raw, and not otherwise."""
+    """Samples of a channel whose device has no calibration; only raw ones can be read."""
 
     def __init__(self, channel: Channel, lack: MissingCalibration) -> None:
         super().__init__(channel)
@@ -313,7 +315,7 @@ class UncalibratedSamples(ChannelSamples):
         self.check()
 
     def flags(self, start: int, stop: int) -> Flags:
-        """Tell of what was recorded: there are no values."""
+        """Return the flags of the recorded samples; there are no values to check."""
         clipped = self.clipped(start, stop)
         nothing = np.zeros(clipped.shape, dtype=bool)
         return flags(clipped=clipped, outside=nothing, values=nothing.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Samples that are computed from those of other signals by a formula."""
+"""Samples computed from other signals by a formula."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ishtar.calibration.expression import evaluate, propagate
 from ishtar.errors import TimeBaseError
 from ishtar.signals.flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
 from ishtar.signals.min_max import Edges, even_edges, walk
-from ishtar.signals.samples import Changes, OfFiles, Recorded, clipped_walk
+from ishtar.signals.samples import Changes, FileSamples, Recorded, clipped_by_reading
 from ishtar.signals.time_base import Along, Axis, Counted, step_text
 
 Array = NDArray[np.float64]
 
 
 @dataclass
-class DerivedSamples(OfFiles):
-    """A formula of other signals on the same time base, or of samples that are counted alike.
+class DerivedSamples(FileSamples):
+    """A formula of signals on the same time base, or of equally many counted samples.
 
-    ``scale`` takes the formula's own unit to that of the signal.
+    ``scale`` converts from the formula's unit to that of the signal.
     """
 
     name: str
@@ -40,10 +40,10 @@ class DerivedSamples(OfFiles):
                 continue
             for name, base in bases.items():
                 if isinstance(base, Counted | Along):
-                    told = (f"{k} ({b.n} samples, {step_text(b)})" for k, b in bases.items())
+                    sides = (f"{k} ({b.n} samples, {step_text(b)})" for k, b in bases.items())
                     raise TimeBaseError(
-                        f"{self.name} = {self.expression}: {' and '.join(told)} do not go "
-                        f"together: {name} {base.lack}"
+                        f"{self.name} = {self.expression}: {' and '.join(sides)} cannot be "
+                        f"combined: {name} {base.lack}"
                     )
             raise TimeBaseError(
                 f"{self.name} = {self.expression}: {first} and {other} are on different time "
@@ -52,21 +52,21 @@ class DerivedSamples(OfFiles):
 
     @property
     def base(self) -> Axis:
-        """What all of its parts lie along."""
+        """The axis that all parts share."""
         return next(iter(self.parts.values())).base
 
     @property
     def itemsize(self) -> int:
-        """Bytes of a sample once computed."""
+        """Bytes of a computed sample."""
         return 8
 
     @property
     def n_clipped(self) -> int | None:
-        """0 where none of its parts is clipped, else not known without reading."""
+        """0 if no part has clipped samples, else None: unknown without reading."""
         return 0 if all(part.n_clipped == 0 for part in self.parts.values()) else None
 
     def check(self) -> None:
-        """Raise what its parts raise."""
+        """Raise `MissingCalibration` if a part has no calibration."""
         for part in self.parts.values():
             part.check()
 
@@ -77,9 +77,9 @@ class DerivedSamples(OfFiles):
         return found * self.scale if self.scale != 1.0 else found
 
     def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
-        """Compute samples, and what one sigma of each source of uncertainty changes them by.
+        """Return samples, and their change by one sigma of each source of uncertainty.
 
-        Sources are added name by name, so that what two parts share cancels where it does.
+        Sources are added by name, so that those that several parts share can cancel.
         """
         read = {k: p.sensitive(start, stop) for k, p in self.parts.items()}
         values = {k: x for k, (x, _) in read.items()}
@@ -87,19 +87,19 @@ class DerivedSamples(OfFiles):
         return found * self.scale, {k: c * self.scale for k, c in changes.items()}
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
-        """A formula has no recorded samples."""
+        """Raise `TimeBaseError`: a formula has no recorded samples."""
         raise TimeBaseError(
             f"{self.name} is computed as {self.expression}: take raw() of {', '.join(self.parts)}"
         )
 
     def clipped(self, start: int, stop: int) -> Mask:
-        """Tell which samples are made of one at an end of the recorder's range."""
+        """Return which samples depend on one at a limit of the recorder's range, (n,)."""
         nothing = np.zeros(max(stop - start, 0), dtype=bool)
         masks = (p.clipped(start, stop) for p in self.parts.values() if p.n_clipped != 0)
         return reduce(np.logical_or, masks, nothing)
 
     def flags(self, start: int, stop: int) -> Flags:
-        """Return what is wrong with the samples that each is made of, and with itself."""
+        """Return the flags of each sample and of the samples that it depends on, (n,)."""
         nothing = np.zeros(max(stop - start, 0), dtype=np.uint8)
         found = reduce(np.bitwise_or, (p.flags(start, stop) for p in self.parts.values()), nothing)
         found &= np.uint8(CLIPPED | OUT_OF_RANGE)
@@ -107,10 +107,10 @@ class DerivedSamples(OfFiles):
         return np.asarray(found | (lost.astype(np.uint8) * np.uint8(NOT_FINITE)), dtype=np.uint8)
 
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return block edges and minima and maxima: of a formula, every sample is computed."""
+        """Return block edges, minima and maxima; this computes every sample."""
         edges = even_edges(start, stop, n)
         return edges, walk(self.read, edges)
 
     def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
-        return clipped_walk(self, edges)
+        """Return which blocks of `minmax` for ``n`` contain a clipped sample, (m,)."""
+        return clipped_by_reading(self, edges)

@@ -1,8 +1,8 @@
-"""What is wrong with single samples: flags, one bit each.
+"""Quality flags of single samples, one bit each.
 
 ====  =============  ===========================================================================
-  1   clipped        the recorder was at the end of its range: the true value lies beyond it
-  2   out_of_range   outside what the calibration holds for (its look-up table, its range)
+  1   clipped        the recorder was at a limit of its range: the true value lies beyond it
+  2   out_of_range   outside the calibration's range of validity (its look-up table, its range)
   4   not_finite     the value is NaN or infinite
 ====  =============  ===========================================================================
 """
@@ -28,9 +28,9 @@ ATTRIBUTES = {  # as the CF conventions write flags
 
 
 def rails(channel: Channel) -> tuple[int, ...]:
-    """Return the ends of the recorder's range; none where the channel never was at one.
+    """Return the raw values at the limits of the recorder's range; empty if none was recorded.
 
-    The same rule by which the file's own count was made (`ishtar.store.converter_limits`).
+    The file's own count follows the same rule (`ishtar.store.converter_limits`).
     """
     if not channel.n_clipped or channel.dtype.kind not in "iu":
         return ()
@@ -42,7 +42,7 @@ def rails(channel: Channel) -> tuple[int, ...]:
 
 
 def at_rails(raw: NDArray[Any], channel: Channel) -> Mask:
-    """Tell which recorded samples are at an end of the recorder's range."""
+    """Return which raw samples are at a limit of the recorder's range."""
     found = np.zeros(raw.shape, dtype=bool)
     for rail in rails(channel):
         found |= raw == rail

@@ -1,7 +1,7 @@
-"""Minimum and maximum over stretches of a signal: exact, and read from the pyramid where it can be.
+"""Exact minima and maxima over blocks of a signal, read from the channel's pyramid if possible.
 
-A channel's pyramid holds extremes of raw values. Through curves that only rise or fall they
-become extremes of calibrated values; the few stretches in which a curve turns are read in full.
+The pyramid of a channel stores minima and maxima of raw values. Monotonic curves map them to those
+of calibrated values. Blocks in which a curve has a stationary point are read in full.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ishtar.store.envelope import block_minmax
 
 Array = NDArray[np.float64]
 Edges = NDArray[np.int64]
-BLOCK = 1 << 20  # samples at a time where a signal is walked from end to end
+BLOCK = 1 << 20  # samples in memory while a whole signal is read
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One step from raw to calibrated values, and where it turns (None: anywhere)."""
+    """One step from raw to calibrated values, and its stationary points (None: unknown)."""
 
     apply: Callable[[Array], Array]
     turns: Array | None
@@ -35,7 +35,7 @@ NOWHERE: Array = np.empty(0)
 
 
 def scale_turns(step: Any) -> Array | None:
-    """Return where one step of a file's own scale turns."""
+    """Return the stationary points of one step of a file's own scale."""
     if step["kind"] == "polynomial":
         return polynomial_turns(step["coefficients"])
     if step["kind"] == "table":
@@ -44,7 +44,7 @@ def scale_turns(step: Any) -> Array | None:
 
 
 def even_edges(start: int, stop: int, n: int) -> Edges:
-    """Return the edges of at most ``n`` blocks of one length, the last one may be short."""
+    """Return the edges of at most ``n`` blocks of equal length; the last may be shorter."""
     length = max(-(-(stop - start) // n), 1)
     return np.append(np.arange(start, stop, length, dtype=np.int64), stop)
 
@@ -52,7 +52,7 @@ def even_edges(start: int, stop: int, n: int) -> Edges:
 def channel_blocks(
     channel: Channel, start: int, stop: int, n: int
 ) -> tuple[Edges, NDArray[np.generic]]:
-    """Return edges and raw extremes of at most ``n`` blocks that make up ``start … stop`` exactly.
+    """Return edges, raw minima and maxima of at most ``n`` blocks that tile ``start … stop``.
 
     Returns
     -------
@@ -82,20 +82,20 @@ def channel_blocks(
 
 
 def clipped_blocks(channel: Channel, start: int, stop: int, n: int) -> NDArray[np.bool_]:
-    """Tell which of the blocks of `channel_blocks` hold a clipped sample, (m,)."""
+    """Return which of the blocks of `channel_blocks` contain a clipped sample, (m,)."""
     _, rows = channel_blocks(channel, start, stop, n)
     return np.asarray(at_rails(rows, channel).any(axis=1))
 
 
 def _whole(channel: Channel, level: int, start: int, stop: int) -> tuple[int, int]:
-    """Return the blocks of a level that lie in ``start … stop``; the last one may be short."""
+    """Return the range of a level's blocks that lie in ``start … stop``; the last may be short."""
     first = -(-start // level)
     last = -(-stop // level) if stop == channel.n else stop // level
     return first, max(first, last)
 
 
 def _row(channel: Channel, start: int, stop: int, levels: Sequence[int]) -> NDArray[Any]:
-    """Return the extremes (1, 2) of a stretch, from ever finer levels at its two ends."""
+    """Return minimum and maximum of a range, (1, 2), from finer levels towards its ends."""
     return block_minmax(np.concatenate(list(_pieces(channel, start, stop, levels))), stop - start)
 
 
@@ -121,16 +121,16 @@ def image(
     curves: Sequence[Curve],
     read: Callable[[int, int], Array],
 ) -> Array:
-    """Return the extremes of calibrated values from those of raw ones.
+    """Return minima and maxima of calibrated values from those of raw values.
 
     Parameters
     ----------
     edges, rows
-        As `channel_blocks` gives them.
+        Returned by `channel_blocks`.
     curves
         From raw to calibrated, in order.
     read
-        Gives calibrated samples, for blocks whose extremes do not follow from their ends.
+        Returns calibrated samples, for blocks in which a curve is not monotonic.
 
     Returns
     -------
@@ -145,13 +145,13 @@ def image(
         low, high = np.minimum(*ends), np.maximum(*ends)
     out = np.stack([low, high], axis=1)
     changes = np.flatnonzero(np.diff(unsure, prepend=False, append=False))
-    for a, b in changes.reshape(-1, 2):  # runs of neighbours
+    for a, b in changes.reshape(-1, 2):  # runs of adjacent blocks
         out[a:b] = walk(read, edges[a : b + 1])
     return out
 
 
 def walk(read: Callable[[int, int], Array], edges: Edges) -> Array:
-    """Return minimum and maximum between consecutive edges, reading every sample once."""
+    """Return minima and maxima between consecutive edges, (m, 2), reading each sample once."""
     out = np.full((len(edges) - 1, 2), np.nan)
     first, stop = int(edges[0]), int(edges[-1])
     for i in range(first, stop, BLOCK):

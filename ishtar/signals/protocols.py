@@ -1,11 +1,11 @@
-"""What a signal and a shot can do, wherever they come from.
+"""Interfaces of signals and shots, of a workspace or of a published site.
 
 ::
 
-    AnySignal         near and far
-    └── RecordedSignal    whose files are at hand: also what only they know
-    AnyShot           near and far
-    └── RecordedShot      whose files are at hand: their channels, and recorded signals
+    AnySignal         of a workspace or a site
+    └── RecordedSignal    of a workspace: also raw samples, sigma and flags
+    AnyShot           of a workspace or a site
+    └── RecordedShot      of a workspace: also channels, and recorded signals
 
 A testbed is `ishtar.shots.any_testbed.AnyTestbed`.
 """
@@ -33,7 +33,7 @@ Window = tuple[float | None, float | None]
 
 
 class AnySignal(Protocol):
-    """Samples with a name, a unit and a place; `ishtar.signals.signal.Signal` tells of each."""
+    """Samples with a name, a unit and an axis; `ishtar.signals.signal.Signal` describes each."""
 
     @property
     def name(self) -> str: ...
@@ -81,7 +81,7 @@ class AnySignal(Protocol):
 
 
 class RecordedSignal(AnySignal, Protocol):
-    """A signal with what only the files of its shot know."""
+    """A signal with the members that need the files of its shot."""
 
     @property
     def n_clipped(self) -> int: ...
@@ -99,7 +99,7 @@ class RecordedSignal(AnySignal, Protocol):
 
 
 class AnyShot(Protocol):
-    """A shot by its number; `ishtar.shots.shot.Shot` tells of each member."""
+    """A shot and its signals; `ishtar.shots.shot.Shot` describes each member."""
 
     @property
     def number(self) -> int: ...
@@ -120,13 +120,13 @@ class AnyShot(Protocol):
 
 @runtime_checkable
 class HasChannels(Protocol):
-    """Something with the channels that raw files hold."""
+    """An object with the channels of raw files."""
 
     def channels(self) -> list[str]: ...
     def channel(self, path: str, /) -> RecordedSignal: ...
 
 
 class RecordedShot(AnyShot, HasChannels, Protocol):
-    """A shot whose files are at hand."""
+    """A shot of a workspace, with its files."""
 
     def __getitem__(self, name: str, /) -> RecordedSignal: ...

@@ -1,4 +1,4 @@
-"""The story of a signal: channel, device, calibration, span, source."""
+"""The provenance of a signal: channel, device, calibration, span, source."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """Where a signal's numbers come from, for people and for receipts.
+    """The provenance of a signal's values, for users and receipts.
 
-    ``uncertainty`` says what of the calibration has a sigma; ``lack`` why there is no calibration.
-    ``time_base`` says where there is none, ``scale_missing`` why the scale that the file states is
-    not applied, ``salvaged`` that the recording was cut, ``precision`` how exact a copy of it is.
+    ``uncertainty`` names the numbers of the calibration that have a sigma. ``lack`` is the reason
+    why there is no calibration, ``time_base`` why there are no times, and ``scale_missing`` why the
+    file's own scale is not applied. ``salvaged`` says that the recording was cut, ``precision`` how
+    exact the values of a published site are.
     """
 
     signal: str
@@ -38,13 +39,13 @@ class Story:
 
     @property
     def shown_unit(self) -> str:
-        """The unit for people: ``1`` where it is none, and said where nobody states one."""
-        stated = self.calibration or self.derived or self.lack or self.precision  # of signals alone
+        """The unit to display: ``1`` if dimensionless, or a note that none is stated."""
+        stated = self.calibration or self.derived or self.lack or self.precision  # not for channels
         states_none = not (self.unit or stated)
         return "no unit stated" if states_none else self.unit or "1"
 
     def attributes(self, stride: int) -> dict[str, Any]:
-        """Return what goes with arrays of its values, of which ``stride`` make a stretch."""
+        """Return the attributes of arrays of the signal's values, kept in blocks of ``stride``."""
         facts = {
             "channel": self.channel,
             "device": self.device,

@@ -1,4 +1,4 @@
-"""From a name to samples: which channel, device and calibration a signal has at one shot."""
+"""Resolve names to samples: the channel, device and calibration of a signal at one shot."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from ishtar.signals.signal import Signal, Story
 from ishtar.signals.source_notes import salvaged, scale_missing, time_base_missing
 from ishtar.store import Channel, SourceFile
 
-NEIGHBOURS = 10  # shots on either side that are asked whether they have what is not there
+NEIGHBOURS = 10  # shots on either side that are searched for a missing channel
 
 
 class Resolver:
-    """The names of one shot."""
+    """Resolve the names of signals and channels at one shot."""
 
     def __init__(
         self,
@@ -54,12 +54,12 @@ class Resolver:
 
     @cached_property
     def channels(self) -> Mapping[str, tuple[Channel, ...]]:
-        """All channels by path; more than one where a path must be asked for with its file."""
+        """All channels by path; several for a path that is ambiguous without its file."""
         found: dict[str, list[Channel]] = defaultdict(list)
         for source in self._sources:
             for path, channel in source.channels.items():
                 found[path].append(channel)
-        # A path that two sources hold is addressed with the source's name.
+        # A path that occurs in several sources is addressed with the source's name.
         unique = {path: (rows[0],) for path, rows in found.items() if len(rows) == 1}
         shared = {
             f"{path} @ {channel.file.stem}": (channel,)
@@ -70,13 +70,13 @@ class Resolver:
         return unique | shared | {p: tuple(rows) for p, rows in found.items() if len(rows) > 1}
 
     def paths(self) -> list[str]:
-        """Return the paths that name one channel each."""
+        """Return the unambiguous paths, sorted."""
         return sorted(path for path, rows in self.channels.items() if len(rows) == 1)
 
     def find_channel(self, path: str) -> Channel:
-        """Return the stored channel; an error names the nearest ones."""
+        """Return the stored channel of a path; the error names similar paths."""
         if not isinstance(path, str):
-            raise TypeError(f"{path!r} is no channel: write its path, 'PXI M6251/Lang_I'")
+            raise TypeError(f"{path!r} is not a channel: write its path, 'PXI M6251/Lang_I'")
         rows = self.channels.get(path, ())
         if not rows:
             raise NoSuchChannel(
@@ -96,12 +96,12 @@ class Resolver:
         return rows[0]
 
     def channel(self, path: str) -> Signal:
-        """Return a raw channel with the scale that its file states, calibrated by nothing."""
+        """Return a channel with the scale that its file states, without calibration."""
         try:
             channel = self.find_channel(path)
         except NoSuchChannel as error:
             record(identity.channel_input(None, path, self.number))
-            raise self._told(error) from None
+            raise self._with_neighbours(error) from None
         story = Story(
             signal=path,
             shot=self.number,
@@ -114,7 +114,7 @@ class Resolver:
         return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path))
 
     def _with_flaws(self, story: Story, channel: Channel) -> Story:
-        """Add to a story what of its channel a reader must not overlook."""
+        """Return a provenance with the channel's flaws: no times, no scale, a cut recording."""
         source = next((s for s in self._sources if s.path == channel.file), None)
         return replace(
             story,
@@ -123,33 +123,33 @@ class Resolver:
             salvaged=salvaged(source) if source else "",
         )
 
-    def _told(self, error: NoSuchChannel) -> NoSuchChannel:
-        """Add to an error which of the neighbouring shots have the channel that this one lacks."""
-        having: list[int | None] = []
+    def _with_neighbours(self, error: NoSuchChannel) -> NoSuchChannel:
+        """Return an error that also names the nearest shots with the missing channel."""
+        found: list[int | None] = []
         for step in () if error.name in self.channels else (-1, 1):
             numbers = (self.number + step * k for k in range(1, NEIGHBOURS + 1))
-            having += [next((n for n in numbers if self._has(n, error.name)), None)]
-        shots = [str(n) for n in having if n is not None]
+            found += [next((n for n in numbers if self._has(n, error.name)), None)]
+        shots = [str(n) for n in found if n is not None]
         if not shots:
             return error
-        told = f"{error}; it is at shot {' and '.join(shots)}"
-        return NoSuchChannel(told, name=error.name, nearest=error.nearest)
+        message = f"{error}; it is at shot {' and '.join(shots)}"
+        return NoSuchChannel(message, name=error.name, nearest=error.nearest)
 
     def _has(self, number: int, path: str) -> bool:
         files = (self._folder.parent / f"{number:05d}").glob("[!.]*.h5")
         try:
             return any(path in SourceFile(file).channels for file in files)
-        except IshtarError:  # a damaged neighbour is no concern of who asks here
+        except IshtarError:  # a damaged file of another shot does not matter here
             return False
 
     # --- signals ------------------------------------------------------------------------------
 
     def signal(self, name: str) -> Signal:
-        """Return a signal; one without calibration can be had, and read raw only."""
+        """Return a signal; without calibration, only its raw samples can be read."""
         try:
             return self._resolve(name)
         except NoSuchChannel as error:
-            raise self._told(error) from error
+            raise self._with_neighbours(error) from error
         except MissingCalibration as lack:
             declared = self.declarations.signals[name]
             row = identity.wiring_at(self.declarations, name, self.number)
@@ -158,7 +158,7 @@ class Resolver:
             return self._uncalibrated(declared, row, lack)
 
     def problem(self, name: str) -> str | None:
-        """Return why a signal has no calibrated values, None where it has."""
+        """Return why a signal has no calibrated values; None if it has."""
         try:
             self._resolve(name)
         except IshtarError as error:
@@ -166,7 +166,7 @@ class Resolver:
         return None
 
     def note(self, name: str) -> None:
-        """Record that a signal was asked for, and how things stand with it and its parts."""
+        """Record a request for a signal as inputs: its declaration, wiring, parts and problems."""
         if not is_recording():
             return
         record(identity.signal_input(self.declarations, name))
@@ -182,7 +182,7 @@ class Resolver:
         if row is not None and len(self.channels.get(row.channel, ())) != 1:
             record(identity.channel_input(None, row.channel, self.number))
         elif row is not None and (self._calibration(row) is None or self.problem(name)):
-            # a calibration that does not go with the channel: each of the two may be mended
+            # a calibration that does not fit the channel: either of them may be corrected later
             record(identity.calibration_input(self.declarations, _port(row), self.number))
             if self._calibration(row) is not None:
                 record(
@@ -211,7 +211,7 @@ class Resolver:
         return self._derived(declared) if declared.derived else self._wired(declared)
 
     def undeclared(self, name: str) -> NoSuchSignal:
-        """Return what to raise for a signal that is declared for no shot."""
+        """Return the error for a signal that is not declared."""
         return NoSuchSignal(
             f"no signal {name!r}{self._hint(name)}",
             name=name,
@@ -283,7 +283,7 @@ class Resolver:
         )
 
     def _channel_of(self, name: str, row: Wiring) -> Channel:
-        # near names would be other signals', no help here, and take longer than opening the shot
+        # similar names would belong to other signals, and the search is slower than opening a shot
         if row.channel not in self.channels:
             raise NoSuchChannel(
                 f"{name} is wired to {row.channel!r}, but shot {self.number} has no channel "
@@ -324,8 +324,8 @@ class Resolver:
             try:
                 parts[name] = self._resolve(name)
             except NotFoundError as error:
-                told = f"{formula}: {error}"
-                raise type(error)(told, name=error.name, nearest=error.nearest) from error
+                message = f"{formula}: {error}"
+                raise type(error)(message, name=error.name, nearest=error.nearest) from error
             except MissingCalibration as error:
                 raise type(error)(
                     f"{formula}: {error}",
@@ -368,10 +368,10 @@ def _port(row: Wiring) -> str:
 
 
 def _uncertainty(calibration: Calibration) -> str:
-    """Say which numbers of a calibration have a sigma."""
+    """Return a sentence on which numbers of a calibration have a sigma."""
     known = [name for step in calibration.transforms for name in stated(step)]
     quiet = any(isinstance(step, QuietOffset) for step in calibration.transforms)
     if not known:
-        beside = " beside that of the quiet mean" if quiet else ""
-        return f"{calibration.label} states no uncertainty{beside}"
+        besides = " besides that of the quiet mean" if quiet else ""
+        return f"{calibration.label} states no uncertainty{besides}"
     return f"{calibration.label} sigma of {', '.join(known + ['quiet mean'] * quiet)}"

@@ -1,8 +1,8 @@
-"""Where the samples of a signal come from: here a channel of a file; see also
-`ishtar.signals.calibrated` and `ishtar.signals.derived`.
+"""Sources of a signal's samples: their interfaces, and the channel of a file.
 
-Each has the same members; `ishtar.signals.signal.Signal` adds what a user sees. `Sampled` is what
-a copy of a record has as well (`ishtar.remote.samples`), `Recorded` what only its files have.
+`ishtar.signals.calibrated` and `ishtar.signals.derived` are the other sources of a workspace.
+A published site's (`ishtar.remote.samples`) has only the members of `Sampled`; those of `Recorded`
+need the files. `ishtar.signals.signal.Signal` is the user's view of a source.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from ishtar.store import Channel, apply_scale
 
 Array = NDArray[np.float64]
 Changes = Mapping[str, Array]
-"""By source of uncertainty (``langmuir_1.I v1 gain``), what one sigma of it changes, (n,)."""
+"""By source of uncertainty (``langmuir_1.I v1 gain``), the change by one sigma of it, (n,)."""
 
 
 class Sampled(Protocol):
-    """A source of samples: files of a shot, or a copy that keeps less of them."""
+    """A source of samples: files of a shot, or a published site, which keeps less."""
 
     @property
     def base(self) -> Axis:
-        """What the samples lie along: time, if it is known."""
+        """The axis of the samples: time, if it is known."""
 
     @property
     def itemsize(self) -> int:
@@ -45,65 +45,65 @@ class Sampled(Protocol):
 
     @property
     def stride(self) -> int:
-        """Samples in the shortest stretch that is kept; 1: single samples."""
+        """Samples in the smallest block that is kept; 1 for single samples."""
 
     def check(self) -> None:
-        """Raise what `read` would, for want of a calibration."""
+        """Raise `MissingCalibration` if there is none, without reading."""
 
     def read(self, start: int, stop: int) -> Array:
-        """Return samples ``start … stop``, calibrated."""
+        """Return the calibrated samples ``start … stop``."""
 
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
-        """Return block edges (m + 1) and minimum and maximum (m, 2) of at most ``n`` blocks."""
+        """Return edges (m + 1,), minima and maxima (m, 2) of at most ``n`` blocks."""
 
     def recorded(self, what: str, /) -> Recorded:
-        """Return itself, or raise that ``what`` is not kept where only a copy is at hand."""
+        """Return itself; raise `NotKept`, naming ``what``, if there are no files."""
 
 
 class Recorded(Sampled, Protocol):
-    """A source of samples with all that the files of a shot know of them."""
+    """A source of samples with the members that need the files of a shot."""
 
     @property
     def n_clipped(self) -> int | None:
-        """How many of the whole record are at an end of the recorder's range; None: count them."""
+        """Number of samples at a limit of the recorder's range; None if it must be counted."""
 
     def sensitive(self, start: int, stop: int) -> tuple[Array, Changes]:
-        """Return samples, and what one sigma of each source of uncertainty changes them by."""
+        """Return samples, and their change by one sigma of each source of uncertainty."""
 
     def raw(self, start: int, stop: int) -> NDArray[Any]:
         """Return samples ``start … stop`` as recorded."""
 
     def clipped(self, start: int, stop: int) -> Mask:
-        """Tell which samples are at an end of the recorder's range."""
+        """Return which samples are at a limit of the recorder's range, (n,)."""
 
     def flags(self, start: int, stop: int) -> Flags:
-        """Return what is wrong with each sample."""
+        """Return the flags of each sample, (n,)."""
 
     def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
+        """Return which blocks of `minmax` for ``n`` contain a clipped sample, (m,)."""
 
 
 R = TypeVar("R", bound=Recorded)
 
 
-class OfFiles:
-    """Samples whose files are at hand."""
+class FileSamples:
+    """Samples of files in a workspace."""
 
     stride = 1
 
     def recorded(self: R, what: str, /) -> R:
-        """Return itself: nothing is lacking."""
+        """Return itself: the files have everything."""
         return self
 
 
 def axis_of(channel: Channel) -> Axis:
-    """Return what the samples of a stored channel lie along."""
+    """Return the axis of a stored channel."""
     c = channel
     return axis(c.x_unit, c.n, c.t0, c.dt, c.time, c.path)
 
 
-def clipped_walk(samples: Recorded, edges: Edges) -> Mask:
-    """Tell which blocks hold a clipped sample, looking at every one where there may be any."""
+def clipped_by_reading(samples: Recorded, edges: Edges) -> Mask:
+    """Return which blocks contain a clipped sample, (m,); reads every sample if any may be."""
     if samples.n_clipped == 0 or len(edges) < 2:
         return np.zeros(len(edges) - 1, dtype=bool)
 
@@ -113,7 +113,7 @@ def clipped_walk(samples: Recorded, edges: Edges) -> Mask:
     return np.asarray(walk(clipped, edges)[:, 1] > 0)
 
 
-class ChannelSamples(OfFiles):
+class ChannelSamples(FileSamples):
     """A channel with the scale that its file states."""
 
     def __init__(self, channel: Channel) -> None:
@@ -123,7 +123,7 @@ class ChannelSamples(OfFiles):
         self.n_clipped: int | None = channel.n_clipped
 
     def check(self) -> None:
-        """A channel can always be read."""
+        """Do nothing: a channel needs no calibration."""
 
     def read(self, start: int, stop: int) -> Array:
         """Return samples in the file's unit."""
@@ -138,13 +138,13 @@ class ChannelSamples(OfFiles):
         return self.channel.raw(start, stop)
 
     def clipped(self, start: int, stop: int) -> Mask:
-        """Tell which samples are at an end of the recorder's range."""
+        """Return which samples are at a limit of the recorder's range, (n,)."""
         if not self.n_clipped:
             return np.zeros(max(stop - start, 0), dtype=bool)
         return at_rails(self.raw(start, stop), self.channel)
 
     def flags(self, start: int, stop: int) -> Flags:
-        """Return what is wrong with each sample."""
+        """Return the flags of each sample, (n,)."""
         x = self.read(start, stop)
         clipped = self.clipped(start, stop)
         return flags(clipped=clipped, outside=np.zeros(x.shape, dtype=bool), values=x)
@@ -162,7 +162,7 @@ class ChannelSamples(OfFiles):
         return edges, image(edges, rows, self.curves(), self.read)
 
     def clipped_in(self, edges: Edges, n: int) -> Mask:
-        """Tell which blocks that `minmax` gave for ``n`` hold a clipped sample, (m,)."""
+        """Return which blocks of `minmax` for ``n`` contain a clipped sample, (m,)."""
         if not self.n_clipped or len(edges) < 2:
             return np.zeros(len(edges) - 1, dtype=bool)
         return clipped_blocks(self.channel, int(edges[0]), int(edges[-1]), n)

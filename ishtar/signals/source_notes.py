@@ -1,4 +1,4 @@
-"""What a reader must know of a shot's raw files, as their converters noted it when they arrived."""
+"""Notes on a shot's raw files, written by their converters during ingest."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ishtar.store import Channel, SourceFile
 
 
 def notes_of(source: SourceFile) -> list[str]:
-    """Return what was stored otherwise than a reader would think, or left out, a sentence each."""
+    """Return a sentence for each thing that was left out, or not stored as one would expect."""
     notes = source.properties.get("notes")
-    # a text of that name is the file's own property, no note of ours
+    # a text is a property of the raw file that happens to have this name
     return [str(note) for note in notes] if isinstance(notes, list) else []
 
 
 def salvaged(source: SourceFile) -> str:
-    """Return how much of a recording that was cut could be kept, and why; empty of a whole one."""
+    """Return how much of a cut recording was kept, and why; empty for a complete one."""
     facts = source.properties.get("salvaged")
     if not isinstance(facts, Mapping):
         return ""
@@ -32,12 +32,12 @@ def salvaged_names(sources: Iterable[SourceFile]) -> list[str]:
 
 
 def scale_missing(channel: Channel) -> str:
-    """Return why the scale that a channel's file states is not applied; empty where it is."""
+    """Return why the scale that a channel's file states is not applied; empty if it is."""
     return str(channel.properties.get("scale_missing") or "")
 
 
 def time_base_missing(x_unit: str) -> str:
-    """Return why samples have no time base, by the unit of what they lie along; empty for s."""
+    """Return why samples have no time base, from the unit of their axis; empty for s."""
     if x_unit == COUNTED:
         return "none: samples are only counted, nothing says when they were taken"
     if x_unit == SECONDS:

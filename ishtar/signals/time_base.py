@@ -1,4 +1,4 @@
-"""What samples lie along: time, where a file gives it; else a count, or another quantity.
+"""The axis of samples: time if a file states it, otherwise a count or another quantity.
 
 ::
 
@@ -8,7 +8,8 @@
     Counted    nothing says when the samples were taken; they are only counted
     Along      another quantity, a spectrum's frequency
 
-Only a `TimeBase` has seconds. Who needs them asks `in_seconds`, which refuses the others.
+Only a `TimeBase` has seconds. Code that needs them calls `in_seconds`, which raises an error for
+the others.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from ishtar.errors import TimeBaseError
 
 Times = NDArray[np.float64]
 Places = NDArray[Any]
-"""Times in s; numbers of samples; or places in the unit of what they lie along."""
+"""Times in s, sample numbers, or positions in the unit of the axis."""
 
 SECONDS = "s"
 COUNTED = ""
-NEAR = 1e-6  # of a sampling interval: a time this much behind a sample means that sample
-ULPS = 8.0  # roundings between a sample's index and a time that was computed from it
+NEAR = 1e-6  # sampling intervals; a time this little after a sample selects that sample
+ULPS = 8.0  # rounding errors of a time that was computed from a sample's index
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class Regular:
 
     @property
     def x0(self) -> float:
-        """Where the first sample lies."""
+        """Time of the first sample, s."""
         return self.t0
 
     @property
     def dx(self) -> float:
-        """How far samples are apart."""
+        """Sampling interval, s."""
         return self.dt
 
     def index(self, t: float) -> int:
@@ -61,8 +62,8 @@ class Regular:
         steps = (t - self.t0) / self.dt
         if not 0 < steps < self.n:  # infinite too
             return self.n if steps > 0 else 0
-        # A time that was computed as t0 + i·dt must find sample i whatever the rounding, which
-        # at ns steps and seconds after the trigger is more than a fixed share of a step.
+        # A time computed as t0 + i·dt must find sample i despite rounding, which for steps of ns at
+        # seconds after the trigger exceeds any fixed fraction of a step.
         rounding = ULPS * math.ulp(max(abs(t), abs(self.t0))) / self.dt
         i = math.ceil(steps - min(NEAR + rounding, 0.5))
         return min(max(i, 0), self.n)
@@ -76,15 +77,15 @@ class Regular:
         return self.times(start, stop)
 
     def middles(self, edges: NDArray[np.int64]) -> Times:
-        """Return the middles of stretches of samples with these edges, (m,)."""
+        """Return the middles of the blocks of samples between edges, (m,)."""
         return np.asarray(self.t0 + self.dt * (edges[:-1] + edges[1:] - 1) / 2)
 
     def same_as(self, other: Axis) -> bool:
-        """Tell whether samples of the same index lie at the same time."""
+        """Return whether samples of the same index have the same time."""
         return (
             isinstance(other, Regular)
             and self.n == other.n
-            # over the whole record, or the end of a long one would be apart by many samples
+            # compared at the end of the record, where a difference in dt has added up
             and abs(self.dt - other.dt) * self.n <= self.dt * 1e-3
             and abs(self.t0 - other.t0) <= self.dt * 1e-3
         )
@@ -92,9 +93,9 @@ class Regular:
 
 @dataclass(frozen=True)
 class Irregular:
-    """Each sample has a time of its own; they are read when first needed.
+    """A time for each sample; the times are read when first needed.
 
-    ``read`` gives all of them, ``t0`` is the first, ``name`` says in errors whose they are.
+    ``read`` returns all times, ``t0`` is the first, ``name`` is for errors.
     """
 
     read: Callable[[], Times]
@@ -112,7 +113,7 @@ class Irregular:
 
     @property
     def x0(self) -> float:
-        """Where the first sample lies."""
+        """Time of the first sample, s."""
         return self.t0
 
     @property
@@ -135,7 +136,7 @@ class Irregular:
         if self._first_step_back is not None:
             raise TimeBaseError(
                 f"the times of {self.name} do not run forward at sample {self._first_step_back}: "
-                "select by sample, s[100:200], and look at s.times()"
+                "select by sample, s[100:200], and check s.times()"
             )
         return int(np.searchsorted(self._all, t, side="left"))
 
@@ -148,11 +149,11 @@ class Irregular:
         return self.times(start, stop)
 
     def middles(self, edges: NDArray[np.int64]) -> Times:
-        """Return the middles of stretches of samples with these edges, (m,)."""
+        """Return the middles of the blocks of samples between edges, (m,)."""
         return np.asarray((self._all[edges[:-1]] + self._all[edges[1:] - 1]) / 2)
 
     def same_as(self, other: Axis) -> bool:
-        """Tell whether samples of the same index lie at the same time; compares all of them."""
+        """Return whether samples of the same index have the same time; compares all times."""
         if not isinstance(other, Irregular) or self.n != other.n:
             return False
         return self.t0 == other.t0 and np.array_equal(self._all, other._all)
@@ -163,7 +164,7 @@ TimeBase = Regular | Irregular
 
 @dataclass(frozen=True)
 class Counted:
-    """Samples that are only counted: nothing says when they were taken. ``name``: whose."""
+    """Samples that are only counted: nothing says when they were taken; ``name`` is for errors."""
 
     n: int
     name: str
@@ -186,17 +187,17 @@ class Counted:
         return np.arange(start, stop, dtype=np.int64)
 
     def middles(self, edges: NDArray[np.int64]) -> Times:
-        """Return the middles of stretches of samples with these edges, (m,)."""
+        """Return the middles of the blocks of samples between edges, (m,)."""
         return np.asarray((edges[:-1] + edges[1:] - 1) / 2)
 
     def same_as(self, other: Axis) -> bool:
-        """Tell whether the other is counted too, and as long."""
+        """Return whether the other axis is counted, too, and has the same length."""
         return isinstance(other, Counted) and self.n == other.n
 
 
 @dataclass(frozen=True)
 class Along:
-    """Samples along something that is no time: ``base`` holds their places, in ``unit``."""
+    """Samples along another quantity than time: ``base`` holds their positions, in ``unit``."""
 
     base: TimeBase
     unit: str
@@ -209,17 +210,17 @@ class Along:
 
     @property
     def dim(self) -> str:
-        """What they lie along, as far as the unit tells: ``frequency``, or ``x``."""
+        """Name of the axis, from its unit: ``frequency``, or ``x``."""
         return dim_of(self.unit)
 
     @property
     def x0(self) -> float:
-        """Where the first sample lies."""
+        """Position of the first sample, in ``unit``."""
         return self.base.t0
 
     @property
     def dx(self) -> float | None:
-        """How far samples are apart; None where they lie irregularly."""
+        """Distance between samples, in ``unit``; None if irregular."""
         return self.base.dt
 
     @property
@@ -232,15 +233,15 @@ class Along:
         )
 
     def places(self, start: int, stop: int) -> Places:
-        """Return the places of samples ``start … stop``, in ``unit``."""
+        """Return the positions of samples ``start … stop``, in ``unit``."""
         return self.base.times(start, stop)
 
     def middles(self, edges: NDArray[np.int64]) -> Times:
-        """Return the middles of stretches of samples with these edges, (m,)."""
+        """Return the middles of the blocks of samples between edges, (m,)."""
         return self.base.middles(edges)
 
     def same_as(self, other: Axis) -> bool:
-        """Tell whether samples of the same index lie at the same place, in the same unit."""
+        """Return whether samples of the same index have the same position, in the same unit."""
         return (
             isinstance(other, Along) and self.unit == other.unit and self.base.same_as(other.base)
         )
@@ -252,7 +253,7 @@ Axis = TimeBase | Counted | Along
 def axis(
     unit: str, n: int, x0: float, dx: float | None, places: Callable[[], Times], name: str
 ) -> Axis:
-    """Return what ``n`` samples lie along; ``places`` reads each where they have no step."""
+    """Return the axis of ``n`` samples; ``places`` reads all positions if ``dx`` is None."""
     if unit == COUNTED:
         return Counted(n, name)
     base: TimeBase = Irregular(places, n, x0, name) if dx is None else Regular(x0, dx, n)
@@ -260,26 +261,31 @@ def axis(
 
 
 def dim_of(unit: str) -> str:
-    """Return the name of what samples lie along, by its unit."""
+    """Return the name of an axis, from its unit."""
     if unit.endswith("Hz"):
         return "frequency"
     return {SECONDS: "time", COUNTED: "sample"}.get(unit, "x")
 
 
 def in_seconds(axis: Axis, name: str) -> TimeBase:
-    """Return where samples lie in time.
+    """Return an axis as a time base.
 
     Parameters
     ----------
     axis : Axis
-        What they lie along.
+        Axis of the samples.
     name : str
-        Whose, for the error.
+        Name of the signal, for the error.
+
+    Returns
+    -------
+    TimeBase
+        The axis itself.
 
     Raises
     ------
     TimeBaseError
-        They do not lie in time, or nobody knows where.
+        The axis is not time.
     """
     if isinstance(axis, Regular | Irregular):
         return axis
@@ -287,15 +293,15 @@ def in_seconds(axis: Axis, name: str) -> TimeBase:
 
 
 def lack_of_time(axis: Axis, name: str) -> str | None:
-    """Return why samples have no seconds, and what to do; None where they have."""
+    """Return why samples have no times in seconds, and what to do; None if they have."""
     if isinstance(axis, Regular | Irregular):
         return None
-    whose = name if name == axis.name else f"{name} ({axis.name})"
-    return f"{whose} {axis.lack}"
+    samples = name if name == axis.name else f"{name} ({axis.name})"
+    return f"{samples} {axis.lack}"
 
 
 def step_text(axis: Axis, regular: str = "every {:g} s") -> str:
-    """Return how samples follow each other, in a few words."""
+    """Return a short text on the step between samples."""
     if isinstance(axis, Counted):
         return "only counted, no time base"
     if isinstance(axis, Along):
@@ -306,4 +312,4 @@ def step_text(axis: Axis, regular: str = "every {:g} s") -> str:
 
 def _check(t: float) -> None:
     if math.isnan(t):
-        raise TimeBaseError("nan is no time to select by: check where it was computed")
+        raise TimeBaseError("nan is not a time to select by: check where it was computed")

@@ -1,4 +1,4 @@
-"""What people write for a stretch: two bounds, each seconds or open; samples in a slice."""
+"""Parse windows as users write them: two bounds in seconds, either open, or a slice."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Window = tuple[float | None, float | None]
 
 
 def bounds(t: Any) -> Window:
-    """Return the two bounds of a window as float, so that whole numbers are times, not samples.
+    """Return the bounds of a window as floats, so that integers mean times, not samples.
 
     Parameters
     ----------
     t : (float or None, float or None) or None
-        From and until, s on the shot's clock; None for an open end, or for all.
+        Start and end, s on the shot's clock; None for an open bound, or for the whole record.
 
     Raises
     ------
     TimeBaseError
-        It is no pair of times.
+        ``t`` is not a pair of times.
     """
     if t is None:
         return None, None
@@ -31,7 +31,7 @@ def bounds(t: Any) -> Window:
         start, stop = t
     except (TypeError, ValueError):
         raise TimeBaseError(
-            f"t={t!r} is no stretch of time: give from and until in s, t=(2.0, 2.1)"
+            f"t={t!r} is not a time window: give start and end in s, t=(2.0, 2.1)"
         ) from None
     return _bound(start, t), _bound(stop, t)
 
@@ -41,30 +41,30 @@ def _bound(bound: Any, t: Any) -> float | None:
 
 
 def seconds(value: Any, what: str) -> float:
-    """Return a time as float; ``what`` says in the error what was written.
+    """Return a time as float; the error quotes ``what``, the user's text.
 
     Raises
     ------
     TimeBaseError
-        It is no number. Texts are none, be they digits.
+        The value is not a number; a string of digits is not one either.
     """
     try:
         if not isinstance(value, str | bytes):
             return float(value)
     except (TypeError, ValueError):
         pass
-    raise TimeBaseError(f"{what} is no time: give seconds as a number, 2.0")
+    raise TimeBaseError(f"{what} is not a time: give seconds as a number, 2.0")
 
 
 def selected(key: Any, window: tuple[int, int], axis: Axis, name: str) -> tuple[int, int]:
-    """Return the samples of ``window`` that ``s[key]`` means; ``name`` says in errors whose.
+    """Return the samples of ``window`` that ``s[key]`` selects; ``name`` is for errors.
 
-    Two whole numbers are samples, counted from the window's first. Anything else is a time.
+    Two integers are sample numbers, counted from the window's first. Otherwise bounds are times.
     """
     if not isinstance(key, slice):
-        raise TypeError(f"{name}[{key!r}]: select a stretch, s[2.0:2.1] or s[100:200]")
+        raise TypeError(f"{name}[{key!r}]: select with a slice, s[2.0:2.1] or s[100:200]")
     if key.step is not None:
-        raise TypeError(f"{name}: a slice has no step; load() and decimate")
+        raise TypeError(f"{name}: a slice must have no step; load() and decimate")
     start, stop = window
     bounds = [b for b in (key.start, key.stop) if b is not None]
     if all(isinstance(b, int | np.integer) for b in bounds):
@@ -86,4 +86,4 @@ def _slice_bound(bound: Any, name: str) -> float:
             return float(bound)
     except (TypeError, ValueError):
         pass
-    raise TypeError(f"{name}: {bound!r} is no time; give seconds, s[2.0:2.1]")
+    raise TypeError(f"{name}: {bound!r} is not a time; give seconds, s[2.0:2.1]")

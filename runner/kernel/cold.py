@@ -1,4 +1,4 @@
-"""What a cold kernel does first, so that it is like a warm one: its figures, and its sandbox."""
+"""Prepare a cold kernel so that it behaves like a warm one: its figures and its sandbox."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TEMPORARY = "ISHTAR_TEMPORARY"  # folder for its temporary files
+TEMPORARY = "ISHTAR_TEMPORARY"  # environment variable: folder for the kernel's temporary files
 START = "from runner.kernel.cold import begin as _; _(get_ipython()); del _"
 
 
 def begin(shell: Any) -> None:
-    """Get this kernel ready; where it cannot be held to its folder, it ends."""
+    """Prepare this kernel; end it if its sandbox cannot be entered."""
     from runner.kernel import sandbox
     from runner.kernel.figures import prepare
 
@@ -20,6 +20,6 @@ def begin(shell: Any) -> None:
     if temporary := os.environ.pop(TEMPORARY, ""):
         try:
             sandbox.enter(os.environ, Path(temporary))
-        except OSError as error:  # IPython would tell, and go on
+        except OSError as error:  # IPython would print it and run the notebook anyway
             print(f"ishtar: no sandbox: {error}", file=sys.__stderr__)
             os._exit(1)

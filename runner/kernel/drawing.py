@@ -1,8 +1,8 @@
-"""Drawing a figure without working out the same thing again and again.
+"""Cache ticks and text layouts while a figure is drawn.
 
-While it lays a figure out, matplotlib looks for the ticks of each axis about ten times, and
-measures each text as often, though neither changes but with the size of the axes. Both are
-remembered here for as long as one drawing takes, in which nothing else can change a figure.
+During layout, matplotlib finds the ticks of each axis about ten times and measures each text as
+often, although both change only with the size of the axes. The cache lasts for one drawing, during
+which nothing else can change the figure.
 """
 
 from __future__ import annotations
@@ -16,64 +16,64 @@ from matplotlib.artist import Artist
 from matplotlib.axis import Axis
 from matplotlib.text import Text
 
-Ticks = tuple[Hashable, list[Any]]
+Ticks = tuple[Hashable, list[Any]]  # state of the axis, and its ticks in that state
 
 
-_alone = RLock()  # of the threads that draw: what is put in place of matplotlib's is for one
+_drawing_lock = RLock()  # the patched methods of matplotlib serve one thread at a time
 
 
 @contextmanager
-def remembering() -> Iterator[None]:
-    """Draw faster within the block; what is drawn is the same to the last pixel."""
-    with _alone, _remembering():
+def cached_layout() -> Iterator[None]:
+    """Draw faster within the block; the pixels stay the same."""
+    with _drawing_lock, _cached_layout():
         yield
 
 
 @contextmanager
-def _remembering() -> Iterator[None]:
-    found: dict[Axis, Ticks] = {}
-    measured: dict[Hashable, Any] = {}
-    look, measure = getattr(Axis, "_update_ticks", None), getattr(Text, "_get_layout", None)
-    if look is None or measure is None:  # another matplotlib, which calls them something else
+def _cached_layout() -> Iterator[None]:
+    ticks: dict[Axis, Ticks] = {}
+    layouts: dict[Hashable, Any] = {}
+    update, layout = getattr(Axis, "_update_ticks", None), getattr(Text, "_get_layout", None)
+    if update is None or layout is None:  # a version of matplotlib that names them differently
         yield
         return
     try:
-        Axis._update_ticks = _remembered_ticks(look, found)  # type: ignore[attr-defined]
-        Text._get_layout = _remembered_layout(measure, measured)  # type: ignore[attr-defined]
+        Axis._update_ticks = _cached_ticks(update, ticks)  # type: ignore[attr-defined]
+        Text._get_layout = _cached_text_layout(layout, layouts)  # type: ignore[attr-defined]
         yield
     finally:
-        Axis._update_ticks = look  # type: ignore[attr-defined]
-        Text._get_layout = measure  # type: ignore[attr-defined]
+        Axis._update_ticks = update  # type: ignore[attr-defined]
+        Text._get_layout = layout  # type: ignore[attr-defined]
 
 
-def _remembered_ticks(
-    look: Callable[[Axis], list[Any]], found: dict[Axis, Ticks]
+def _cached_ticks(
+    update: Callable[[Axis], list[Any]], cache: dict[Axis, Ticks]
 ) -> Callable[[Axis], list[Any]]:
-    served: dict[Any, Axis] = {}  # formatters, and the axis whose numbers each holds
+    formatter_axis: dict[Any, Axis] = {}  # the axis whose locations a formatter holds now
 
-    def update(axis: Axis) -> list[Any]:
+    def cached_update(axis: Axis) -> list[Any]:
         if axis.axes.name != "rectilinear":
-            return look(axis)
+            return update(axis)
         formatters = axis.get_major_formatter(), axis.get_minor_formatter()
         state = (*axis.axes.bbox.bounds, *axis.get_view_interval(), _dpi(axis))
-        known = found.get(axis)
-        if known and known[0] == state and all(served.get(f) is axis for f in formatters):
-            return list(known[1])
-        ticks = look(axis)
-        found[axis] = (state, list(ticks))
-        served.update(dict.fromkeys(formatters, axis))
+        cached = cache.get(axis)
+        if cached and cached[0] == state and all(formatter_axis.get(f) is axis for f in formatters):
+            return list(cached[1])
+        ticks = update(axis)
+        cache[axis] = (state, list(ticks))
+        formatter_axis.update(dict.fromkeys(formatters, axis))
         return ticks
 
-    return update
+    return cached_update
 
 
-def _remembered_layout(
-    measure: Callable[[Text, Any], Any], measured: dict[Hashable, Any]
+def _cached_text_layout(
+    layout: Callable[[Text, Any], Any], cache: dict[Hashable, Any]
 ) -> Callable[[Text, Any], Any]:
-    def layout(text: Text, renderer: Any) -> Any:
-        if text.get_wrap():  # then it depends on where it is
-            return measure(text, renderer)
-        said = (
+    def cached_text_layout(text: Text, renderer: Any) -> Any:
+        if text.get_wrap():  # the layout of a wrapped text depends on its position
+            return layout(text, renderer)
+        key = (
             text,
             text.get_text(),
             hash(text.get_fontproperties()),
@@ -85,11 +85,11 @@ def _remembered_layout(
             text.get_parse_math(),
             _dpi(text),
         )
-        if said not in measured:
-            measured[said] = measure(text, renderer)
-        return measured[said]
+        if key not in cache:
+            cache[key] = layout(text, renderer)
+        return cache[key]
 
-    return layout
+    return cached_text_layout
 
 
 def _dpi(artist: Artist) -> float:

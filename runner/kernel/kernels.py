@@ -1,7 +1,7 @@
-"""The two ways to get a kernel: leased warm from a server, or started cold, as Jupyter does.
+"""Managers of kernels: leased warm from a server, or started cold, as Jupyter does.
 
-Both speak through socket files in a folder that only the owner can enter, never over TCP, and both
-take no notice of the kernels, profiles and startup files that a user has installed.
+Both communicate through socket files in a folder that only the owner can enter, never over TCP.
+Both ignore the kernels, profiles and startup files that a user has installed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from runner.kernel.warm.folders import private_folder
 from runner.kernel.warm.owner import kernel_environment
 
 STREAMS = "runner.kernel.streams.PromptStream"
-_SILENT = logging.Logger("kernels", logging.CRITICAL)  # a failure is raised, and told once
+_SILENT = logging.Logger("kernels", logging.CRITICAL)  # failures are raised, and logged there
 
 
 class PrivateKernelManager(AsyncKernelManager):
-    """A kernel with this very Python, for one notebook."""
+    """Manage a kernel for one notebook, run by the same Python as this process."""
 
-    started_by: ClassVar[dict[str, Any]] = {}  # jupyter_client's words for who starts it
+    spec_metadata: ClassVar[dict[str, Any]] = {}  # of the kernel specification
 
     def __init__(self, **kw: Any) -> None:
-        # One for all reports of a process: each has threads, which take long to start and to end.
+        # All reports of a process share one context: its threads are slow to start and to end.
         super().__init__(context=zmq.asyncio.Context.instance(), log=_SILENT, **kw)
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """The one kernel that reports run on."""
+        """The kernel specification of all reports."""
         return KernelSpec(
             argv=[
                 *(sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
@@ -43,30 +43,30 @@ class PrivateKernelManager(AsyncKernelManager):
             ],
             display_name="Python 3",
             language="python",
-            metadata=self.started_by,
+            metadata=self.spec_metadata,
         )
 
     def environment(self, process: Mapping[str, str]) -> dict[str, str]:
-        """Return the kernel's environment from that of a process."""
+        """Return the kernel's environment, derived from that of a process."""
         return kernel_environment(process)
 
     def remove_folder(self) -> None:
-        """Take away what is left of the kernel."""
+        """Remove the kernel's files, if it has any of its own."""
 
 
 class WarmKernelManager(PrivateKernelManager):
-    """Leases a kernel that is ready."""
+    """Lease a kernel that is ready."""
 
-    started_by: ClassVar[dict[str, Any]] = {
+    spec_metadata: ClassVar[dict[str, Any]] = {
         "kernel_provisioner": {"provisioner_name": "ishtar-warm"}
     }
 
     def write_connection_file(self, **kwargs: Any) -> None:
-        """Do nothing: the kernel runs already and nobody else needs to find it."""
+        """Do nothing: the kernel already runs, and only this manager connects to it."""
 
 
 class ColdKernelManager(PrivateKernelManager):
-    """Starts an ordinary kernel."""
+    """Start an ordinary kernel."""
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
@@ -77,10 +77,10 @@ class ColdKernelManager(PrivateKernelManager):
         self.connection_file = f"{self._folder}/kernel.json"
 
     def environment(self, process: Mapping[str, str]) -> dict[str, str]:
-        """Return the kernel's environment; a person's profile is not a report's."""
+        """Return the kernel's environment, without the user's IPython profile."""
         own = {"IPYTHONDIR": str(self._folder / "ipython"), TEMPORARY: str(self._folder / "tmp")}
         return {**super().environment(process), **own}
 
     def remove_folder(self) -> None:
-        """Take the sockets away."""
+        """Remove the folder of the kernel's sockets."""
         self._private.remove()

@@ -1,4 +1,4 @@
-"""How much memory a process takes, together with all that it has started."""
+"""Measure the memory that a process and its descendants use."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import psutil
 from runner.kernel.warm.processes import descendants
 
 
-def over(pid: int, limit_bytes: float) -> float:
-    """Return what a process and its descendants take [bytes] if that is over a limit, else 0.
+def memory_above(pid: int, limit_bytes: float) -> float:
+    """Return the memory of a process and its descendants, bytes, if above a limit, else 0.
 
-    Resident memory is quickly read but counts a page once for each process that shares it, so
-    where it is over the limit the proportional share decides, which the system has to count.
-    A limit on addresses (``RLIMIT_AS``) would count mapped files that were never read.
+    Resident memory (RSS) is read quickly but counts a shared page once for each process. If it is
+    above the limit, the proportional share (PSS) decides, which is slow to read. A limit on
+    addresses (``RLIMIT_AS``) would count mapped files that were never read.
     """
     if not (pid and limit_bytes):
         return 0.0
     processes = {pid} | descendants(pid)
     if _sum(processes, exact=False) <= limit_bytes:
         return 0.0
-    taken = _sum(processes, exact=True)
-    return taken if taken > limit_bytes else 0.0
+    used = _sum(processes, exact=True)
+    return used if used > limit_bytes else 0.0
 
 
 def _sum(processes: Collection[int], *, exact: bool) -> float:

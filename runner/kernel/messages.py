@@ -1,8 +1,8 @@
-"""What kernels send, made such that a notebook can hold it.
+"""Make the messages of kernels valid outputs of a notebook.
 
-A cell may display anything, and nbformat raises for what its schema does not know: a number as
-``text/plain``, an object as a kind that does not end in ``json``. What such an output says is kept,
-as text; only its form is changed.
+A cell may display anything, and nbformat raises an error for what its schema does not allow: a
+number as ``text/plain``, an object as a MIME type that does not end in ``json``. Such an output is
+converted to text and keeps its content.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 
 from nbformat.v4 import new_output
 
-DEEPEST = 100  # lists and objects in each other, in one output
-_JSON = re.compile(r"application/(?:.*\+)?json")  # kinds that may hold any value: nbformat's words
+MAX_DEPTH = 100  # of nested lists and objects in one output
+_JSON = re.compile(r"application/(?:.*\+)?json")  # nbformat allows any value for these MIME types
 
 
 def make_valid(message: dict[str, Any]) -> None:
-    """Change the content of a message, where it must be, to what nbformat takes.
+    """Change the content of a message, where necessary, so that nbformat accepts it.
 
     Raises
     ------
     ValueError
-        What it holds is nested too deep to be written.
+        The content is nested too deeply to be written.
     """
     content = message.get("content")
     if not isinstance(content, dict):
         message["content"] = content = {}
     kind = message.get("msg_type")
-    if not is_shallow(content, DEEPEST):
-        raise ValueError(f"it is nested more than {DEEPEST} deep")
+    if not is_shallow(content, MAX_DEPTH):
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
     if "execution_count" in content and type(content["execution_count"]) is not int:
         content["execution_count"] = None
     if kind in {"display_data", "execute_result", "update_display_data"}:
@@ -47,17 +47,17 @@ def make_valid(message: dict[str, Any]) -> None:
             content[name] = _text(content.get(name, ""))
 
 
-def lost_output(error: Exception) -> Any:
-    """Return the output that stands for one that could not be read."""
+def unreadable_output(error: Exception) -> Any:
+    """Return the output that replaces an unreadable one."""
     why = f"{type(error).__name__}: {error}"[:300]
     text = f"An output of this cell cannot be read and is left out ({why}).\n"
     return new_output("stream", name="stderr", text=_text(text))
 
 
-def is_shallow(value: object, most: int) -> bool:
-    """Tell whether no more than so many lists and objects lie in each other."""
+def is_shallow(value: object, max_depth: int) -> bool:
+    """Return whether lists and objects are nested at most ``max_depth`` deep."""
     level = [value]
-    for _ in range(most + 1):
+    for _ in range(max_depth + 1):
         level = [
             inner
             for outer in level
@@ -72,7 +72,7 @@ def is_shallow(value: object, most: int) -> bool:
 def _display(content: dict[str, Any]) -> None:
     data, metadata, transient = (content.get(n) for n in ("data", "metadata", "transient"))
     content["metadata"] = _encodable(metadata) if isinstance(metadata, dict) else {}
-    # what is no bundle of kinds is at least a text
+    # data that is no MIME bundle is shown as text
     bundle = data if isinstance(data, dict) else {} if data is None else {"text/plain": data}
     content["data"] = {
         _text(kind): _encodable(value) if _JSON.fullmatch(kind) else _lines(value)
@@ -89,7 +89,7 @@ def _lines(value: Any) -> str | list[str]:
 
 
 def _text(value: Any) -> str:
-    """Return a text that UTF-8 can hold; of what is none, its JSON."""
+    """Return a text that UTF-8 can encode; of any other value, its JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 

@@ -43,7 +43,7 @@ class Inline(Executor):
 
 
 class Workers(ProcessPoolExecutor):
-    """Local processes with a server of kernels, which starts with the first job."""
+    """Local processes with a kernel server, which starts with the first job."""
 
     def __init__(
         self, workers: int, server: owner.WarmServer | None, address: str | None = None
@@ -116,7 +116,7 @@ def _inline(wanted: Wanted) -> Iterator[Executor]:
 def _local(wanted: Wanted) -> Iterator[Executor]:
     workers = wanted.workers
     warm = wanted.kernels == "warm" and owner.available()
-    address = owner.told() if warm else None
+    address = owner.shared_address() if warm else None
     with (
         (
             owner.WarmServer(spare=workers, environment=wanted.environment)
@@ -162,7 +162,7 @@ def open_pool(
     Parameters
     ----------
     kernels : {"warm", "cold"}
-        Whether there is a server of kernels.
+        Whether there is a kernel server.
     environment : mapping
         Further variables for it, which libraries read when they are imported.
     settings : PoolSettings

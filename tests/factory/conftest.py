@@ -166,7 +166,7 @@ def kernel_server() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def kernels_where_reports_run(request: pytest.FixtureRequest) -> None:
-    """Start the server of kernels with the first module that runs reports."""
+    """Start the kernel server with the first module that runs reports."""
     if request.node.get_closest_marker("whole"):
         request.getfixturevalue("kernel_server")
 

@@ -68,7 +68,7 @@ def test_workers_end_at_once_when_the_command_is_terminated(tmp_path):
 
 def server_of_kernels() -> str | None:
     """Return the address at which a worker takes its kernels."""
-    return owner.told()
+    return owner.shared_address()
 
 
 @pytest.mark.skipif(not owner.available(), reason="kernels are not forked here")

@@ -109,14 +109,14 @@ def test_a_report_cannot_end_the_service_or_install_packages(factory, tried, tmp
         assert not (tmp_path / "there").exists()
 
 
-@pytest.mark.skipif(not owner.available(), reason="there are no servers of kernels")
+@pytest.mark.skipif(not owner.available(), reason="there are no kernel servers")
 def test_a_report_gets_no_kernel_from_the_server_which_would_be_held_by_nothing(factory, tried):
     """A kernel is held if its order says so, and the order is whose who connects."""
     ask = (
         "import json, socket\n"
         "def ask():\n"
         "    s = socket.socket(socket.AF_UNIX)\n"
-        f"    s.connect({owner.told()!r})\n"
+        f"    s.connect({owner.shared_address()!r})\n"
         "    s.sendall(json.dumps({'cwd': root, 'env': {}}).encode() + b'\\n')\n"
         "    return s.recv(100).decode()\n"
     )

@@ -216,7 +216,7 @@ import os, socket, sys
 from pathlib import Path
 from runner.kernel.warm import server
 
-server.preload_first = server.preload_later = list
+server.preload_required = server.preload_optional = list
 server.Server._fork = lambda self: print("a kernel begins")
 folder = Path(sys.argv[1])
 os.chdir(folder.parent)

@@ -18,7 +18,7 @@ from runner.kernel.warm import owner
 @contextmanager
 def kernels_from(address: str | None) -> Iterator[None]:
     """Take kernels from the server at an address, or from one of our own, within the block."""
-    before = owner.told()
+    before = owner.shared_address()
     owner.use(address)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Folders for sockets in ``$TMPDIR`` that do not outlive their owner for long, however it ends.
+"""Private folders for sockets in ``$TMPDIR``, removed even after their owner was killed.
 
-Each is locked as long as its owner lives, which needs no process ids and so holds across
-containers. Whoever makes a new one removes those that nobody holds any more.
+The owner holds a lock on its folder while it lives. This needs no process ids, so it also works
+across containers. Whoever makes a new folder removes those that nobody has locked.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from pathlib import Path
 PREFIX = "ishtar-"
 UNFINISHED = "ishtar.new-"  # not locked yet
 LOCK = "owner"
-LONGEST_PREFIX = 80  # a socket's path must stay below 104 characters, on macOS
+MAX_PREFIX = 80  # a socket's path must stay below 104 characters on macOS
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrivateFolder:
-    """A folder that only this user can enter, and the lock by which it is known to be in use."""
+    """A folder that only this user can enter, and the lock that marks it as in use."""
 
     path: Path
     lock: int
 
     def remove(self) -> None:
-        """Remove it with what is in it."""
+        """Remove the folder and its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):  # it was removed before
             os.close(self.lock)
 
 
 def private_folder() -> PrivateFolder:
-    """Make a folder that only the owner can enter, with a path that is short enough for sockets."""
+    """Make a folder that only this user can enter, with a path short enough for sockets."""
     temporary = Path(tempfile.gettempdir())
-    if len(str(temporary)) > LONGEST_PREFIX - 30:
+    if len(str(temporary)) > MAX_PREFIX - 30:
         temporary = Path("/tmp")
     remove_abandoned(temporary)
     made = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=temporary))
@@ -48,11 +48,11 @@ def private_folder() -> PrivateFolder:
 
 
 def remove_abandoned(temporary: Path) -> None:
-    """Remove the folders whose owner has ended without removing them."""
+    """Remove the folders whose owner ended without removing them."""
     for path in temporary.glob(f"{PREFIX}*"):
         try:
             lock = os.open(path / LOCK, os.O_RDWR)
-        except OSError:  # somebody else's, or none of ours
+        except OSError:  # another user's folder, or not one of these
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,7 +64,7 @@ def remove_abandoned(temporary: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove what is there, whatever it is; of a link, the link."""
+    """Remove a file, a folder or a link (not its target), if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -72,6 +72,6 @@ def remove(path: Path) -> None:
 
 
 def remove_files_of(prefix: str) -> None:
-    """Remove the sockets and folders of a kernel, whose names begin alike."""
+    """Remove the sockets and folders of a kernel, whose names share a prefix."""
     for path in Path(prefix).parent.glob(f"{Path(prefix).name}[-.]*"):
         remove(path)

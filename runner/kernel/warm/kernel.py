@@ -1,7 +1,7 @@
-"""What a forked process does until it is a kernel like any other.
+"""Turn a forked process into an ordinary kernel.
 
-It gets itself ready as far as it can without knowing its notebook, says how it can be reached,
-and waits. With the order it gets the folder and environment of its notebook, and begins.
+It prepares as far as it can without its notebook, sends its connection info, and waits. The order
+names the folder and environment of the notebook; then the kernel starts.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from typing import Any, NoReturn
 from ishtar.lineage.executed import executed
 from runner.kernel import sandbox
 from runner.kernel.figures import INLINE, prepare
-from runner.kernel.warm.processes import LINUX, adopt_orphans, die_with
+from runner.kernel.warm.processes import LINUX, adopt_orphans, die_with_parent
 
 
 def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
-    """Be a kernel, in a process that was just forked; never return.
+    """Run a kernel in a process that was just forked; never return.
 
     Parameters
     ----------
     channel : socket
-        To the server: one line of JSON out (the connection), one in (the order).
+        To the server: one line of JSON out (the connection info), one in (the order).
     prefix : str
-        Path that the names of its sockets begin with.
+        Path prefix of its sockets.
     server : int
         Process id of the server.
     """
     code = 1
     try:
         try:
-            _leave_the_server(server)
+            _detach_from_server(server)
             app = _start(prefix, server)
             info = app.get_connection_info()
             info["key"] = info["key"].decode()
@@ -60,16 +60,16 @@ def run(channel: socket.socket, prefix: str, server: int) -> NoReturn:
         os._exit(code)
 
 
-def _leave_the_server(server: int) -> None:
-    """Shed what must not be shared: session, streams, signals, random numbers."""
-    os.setsid()  # the leader of a group that can be killed as a whole
-    die_with(server)
+def _detach_from_server(server: int) -> None:
+    """Replace the state that must not be shared: session, streams, signals, random numbers."""
+    os.setsid()  # makes it the leader of a group that can be killed as a whole
+    die_with_parent(server)
     adopt_orphans()
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: an error, no death
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: an error instead of death
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # What is written before ipykernel takes both streams over is nobody's output.
+    # Output before ipykernel redirects both streams belongs to no cell.
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
@@ -79,16 +79,16 @@ def _leave_the_server(server: int) -> None:
     with contextlib.suppress(ImportError):
         import numpy as np
 
-        np.random.seed()  # noqa: NPY002  its global state would be the same in all kernels
+        np.random.seed()  # noqa: NPY002  all kernels would have the same global state
 
 
 def _start(prefix: str, server: int) -> Any:
-    """Return IPython's application, listening."""
+    """Return the kernel's application, listening on its sockets."""
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
 
     config = Config()
-    config.HistoryManager.enabled = False  # a database and a thread that nobody asks
+    config.HistoryManager.enabled = False  # saves a database and a thread that nobody uses
     config.IPKernelApp.exec_PYTHONSTARTUP = False
     config.IPKernelApp.outstream_class = "runner.kernel.streams.PromptStream"
     config.IPKernelApp.parent_handle = 0 if LINUX else server
@@ -97,19 +97,19 @@ def _start(prefix: str, server: int) -> Any:
     )
     sys.argv = ["ipykernel_launcher", "-f", f"{prefix}.json"]
     app.initialize([])
-    with contextlib.suppress(ImportError):  # the notebook that needs it will say so
+    with contextlib.suppress(ImportError):  # a notebook that needs matplotlib fails by itself
         prepare(app.shell)
     return app
 
 
-def _import_from_here() -> None:
-    """Let the notebook import files that it writes, as on an ordinary kernel.
+def _import_from_cwd() -> None:
+    """Let the notebook import files that it writes, as in an ordinary kernel.
 
-    The server itself runs without (``-P``): what lies in its folder is nobody's business.
+    The server itself runs with ``-P``, so that it imports nothing from its working folder.
     """
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    place = next((k for k, path in enumerate(sys.path) if path in installed), 0)
-    sys.path.insert(place, "")
+    index = next((k for k, path in enumerate(sys.path) if path in installed), 0)
+    sys.path.insert(index, "")
 
 
 def _enter(
@@ -120,19 +120,19 @@ def _enter(
     env: dict[str, str],
     connection: dict[str, Any] | None = None,
 ) -> None:
-    """Take over the folder and the environment of the notebook.
+    """Switch to the folder and the environment of the notebook.
 
-    ``connection`` is that of the kernel whose place this one takes; the server moves the sockets.
+    ``connection`` is the info of the kernel that this one replaces; the server moves the sockets.
     """
     if connection:
         app.session.key = connection["key"].encode()
     os.chdir(cwd)
-    _import_from_here()
+    _import_from_cwd()
     os.environ.clear()
     os.environ.update(env)
     executed.start_writing()
     sandbox.enter(env, temporary)
-    app.shell.init_environment()  # what it says to programs that a cell starts
+    app.shell.init_environment()  # variables for programs that a cell starts
     backend = os.environ.setdefault("MPLBACKEND", INLINE)
     if backend != INLINE:
         import matplotlib as mpl

@@ -1,6 +1,6 @@
-"""One warm kernel, held by a connection to the server that forked it.
+"""One warm kernel, tied to a connection to the server that forked it.
 
-The kernel ends with the connection, so it ends with whoever holds it, however that happens.
+The kernel ends when the connection closes, so it also ends when its user is killed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 from ishtar.errors import IshtarError
 
-LONGEST_S = 60.0  # that a server may be silent when it is asked for something
+ANSWER_TIMEOUT_S = 60.0  # for the server's answer to a request
 
 
 class WarmKernelError(IshtarError, RuntimeError):
-    """The server of warm kernels gave none; an ordinary kernel does the same, later."""
+    """The kernel server provided no kernel; a cold kernel does the same, more slowly."""
 
 
 class Lease:
-    """A kernel for one notebook. ``pid`` is its process, ``exit_code`` is set when it is gone."""
+    """A kernel for one notebook; ``pid`` is its process, ``exit_code`` is set when it has ended."""
 
     def __init__(self, address: str) -> None:
         self.pid = 0
@@ -35,7 +35,7 @@ class Lease:
         except OSError as error:
             self._socket.close()
             raise WarmKernelError(
-                f"no server of kernels answers at its socket ({error}): use ordinary kernels, "
+                f"no kernel server answers at its socket ({error}): use cold kernels, "
                 '`kernels = "cold"` under [run]'
             ) from error
         self._socket.setblocking(False)
@@ -43,9 +43,9 @@ class Lease:
     async def order(
         self, *, cwd: str, env: Mapping[str, str], earlier: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Get a kernel that works in a folder with an environment; return how it is reached.
+        """Order a kernel with a working folder and an environment; return its connection info.
 
-        ``earlier`` is what this returned for a kernel that has ended and whose place it takes.
+        ``earlier`` is the connection info of a kernel that has ended and that this one replaces.
         """
         loop = asyncio.get_running_loop()
         order: dict[str, Any] = {"cwd": cwd, "env": dict(env)}
@@ -57,7 +57,7 @@ class Lease:
         except OSError as error:
             raise WarmKernelError(_ENDED) from error
         try:
-            info = await asyncio.wait_for(self._next(), LONGEST_S)
+            info = await asyncio.wait_for(self._receive(), ANSWER_TIMEOUT_S)
         except TimeoutError as error:
             raise WarmKernelError(_SILENT) from error
         if info is None or "pid" not in info:
@@ -67,65 +67,65 @@ class Lease:
         return info
 
     async def ended(self) -> int:
-        """Wait until the kernel and all that it has started are gone; return its exit code."""
+        """Wait until the kernel and all its descendants have ended; return its exit code."""
         while self.exit_code is None:
-            self._note(await self._next())
+            self._note(await self._receive())
         return self.exit_code
 
     def poll(self) -> int | None:
         """Return the exit code; None while the kernel runs."""
         if self.exit_code is None:
             try:
-                got = self._socket.recv(4096)
+                data = self._socket.recv(4096)
             except BlockingIOError:
                 return None
             except OSError:
-                got = b""
-            self._received += got
-            if b"\n" in self._received or not got:
-                self._note(self._line())
+                data = b""
+            self._received += data
+            if b"\n" in self._received or not data:
+                self._note(self._take_line())
         return self.exit_code
 
     def send_signal(self, number: int) -> None:
-        """Have a signal sent to the kernel."""
+        """Ask the server to send a signal to the kernel."""
         try:
             self._socket.sendall(json.dumps({"signal": number}).encode() + b"\n")
         except OSError:
             self._note(None)
 
     def close(self) -> None:
-        """Give the kernel up; it is ended with all that it has started."""
+        """Close the connection; the server then ends the kernel and all its descendants."""
         self._socket.close()
         if self.exit_code is None:
             self.exit_code = -signal.SIGKILL
 
     def _note(self, message: dict[str, Any] | None) -> None:
-        # Without its server no kernel lives on.
+        # No message: the server has ended, and its kernels with it.
         self.exit_code = -signal.SIGKILL if message is None else message.get("exit", self.exit_code)
 
-    def _line(self) -> dict[str, Any] | None:
+    def _take_line(self) -> dict[str, Any] | None:
         line, found, self._received = self._received.partition(b"\n")
         return json.loads(line) if found else None
 
-    async def _next(self) -> dict[str, Any] | None:
-        """Wait for a line; None when the connection has closed."""
+    async def _receive(self) -> dict[str, Any] | None:
+        """Wait for a message; return None when the connection has closed."""
         loop = asyncio.get_running_loop()
         while b"\n" not in self._received:
             try:
-                got = await loop.sock_recv(self._socket, 1 << 16)
+                data = await loop.sock_recv(self._socket, 1 << 16)
             except OSError:
                 return None
-            if not got:
+            if not data:
                 return None
-            self._received += got
-        return self._line()
+            self._received += data
+        return self._take_line()
 
 
 _ENDED = (
-    "the server of kernels ended before it gave one: try again, "
-    'or use ordinary kernels, `kernels = "cold"` under [run]'
+    "the kernel server ended before it provided a kernel: try again, "
+    'or use cold kernels, `kernels = "cold"` under [run]'
 )
 _SILENT = (
-    f"the server of kernels has not answered for {LONGEST_S:g} s: look what it waits for, "
-    'or use ordinary kernels, `kernels = "cold"` under [run]'
+    f"the kernel server has not answered for {ANSWER_TIMEOUT_S:g} s: find out what it waits for, "
+    'or use cold kernels, `kernels = "cold"` under [run]'
 )

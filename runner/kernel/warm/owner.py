@@ -1,7 +1,7 @@
-"""Whoever uses warm kernels owns a server, or is told the address of one.
+"""Start the kernel server of this process, or use one whose address is known.
 
-A coordinator starts one for all its workers; a process that was told of none (a notebook server,
-papermill on its own) starts its own with its first kernel.
+A coordinator starts one server for all its workers. A process without an address (a notebook
+server, papermill on its own) starts its own server with its first kernel.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from runner.kernel.warm.folders import private_folder
 
 logger = logging.getLogger(__name__)
 
-# Reports run side by side, one on each core; threads of a report's own would only be in the way,
-# and a sum over threads is not the same twice.
+# Reports run in parallel, one on each core; more threads would only compete, and a sum over threads
+# is not reproducible.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
-# Told to Python and IPython by a person, not by a notebook.
+# Set by the user for their own sessions, not for reports.
 PERSONAL = ("PYTHONSTARTUP", "PYTHONINSPECT", "JPY_PARENT_PID", "MPLBACKEND")
-READ_BY_IMPORTS = ("MPLCONFIGDIR",)  # of what a notebook's environment sets
-QUICK_S = 10.0  # a server that ends sooner has not served
-MOST_QUICK_ENDS = 3
+READ_BY_IMPORTS = ("MPLCONFIGDIR",)  # variables of a notebook that libraries read on import
+QUICK_S = 10.0  # a server that ends sooner has failed to start
+MAX_QUICK_ENDS = 3
 
 
 def available() -> bool:
-    """Tell whether kernels can be forked here.
+    """Return whether kernels can be forked on this system.
 
-    On macOS they can not: system libraries that numpy uses do not survive it.
+    They cannot on macOS: system libraries that numpy uses do not survive a fork.
     """
     return hasattr(os, "fork") and sys.platform == "linux"
 
@@ -51,10 +51,10 @@ def kernel_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class WarmServer:
-    """Runs the server, from `start` as long as this object is open.
+    """Run a kernel server, from `start` until `close`.
 
-    ``address`` is the path of its socket. The socket exists at once: whoever connects while the
-    server still imports, or is started again, waits.
+    ``address`` is the path of its socket, which exists at once: clients that connect while the
+    server still imports, or restarts, wait.
     """
 
     def __init__(self, *, spare: int = 1, environment: Mapping[str, str] | None = None) -> None:
@@ -64,8 +64,8 @@ class WarmServer:
         self._environment = kernel_environment({**os.environ, **(environment or {})}) | {
             "MPLBACKEND": INLINE,
             FORKS: "1",
-            "IPYTHONDIR": str(self._folder / "ipython"),  # a person's profile is not a report's
-            # pyarrow's allocator would start a thread; a server that forks must have one only.
+            "IPYTHONDIR": str(self._folder / "ipython"),  # instead of the user's profile
+            # pyarrow's allocator would start a thread; a server that forks must have only one.
             "JE_ARROW_MALLOC_CONF": "background_thread:false",
         }
         self.address = str(self._folder / "server")
@@ -82,7 +82,7 @@ class WarmServer:
         return self._process.pid if self._process else 0
 
     def start(self) -> None:
-        """Start the server if it is not; return at once."""
+        """Start the server unless it is started; return at once."""
         if self._process is None:
             self._process = self._launch()
             self._watcher.start()
@@ -98,12 +98,12 @@ class WarmServer:
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-P", "-m", "runner.kernel.warm.server", str(state)],
-                stdin=subprocess.PIPE,  # its end is how the server learns of ours
+                stdin=subprocess.PIPE,  # closes when this process ends, and the server then ends
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=[number],
                 env=self._environment,
-                start_new_session=True,  # a Ctrl-C at the terminal is for us
+                start_new_session=True,  # Ctrl-C at the terminal must not reach the server
             )
 
     def _watch(self) -> None:
@@ -117,21 +117,21 @@ class WarmServer:
             if self._closing.is_set():
                 return
             quick = quick + 1 if time.monotonic() - began < QUICK_S else 0
-            last = self._last_words()
-            if quick >= MOST_QUICK_ENDS:
-                logger.error("the server of kernels cannot run (%s): kernels start cold", last)
-                self._listener.close()  # those who ask are refused, and help themselves
+            last = self._last_log_line()
+            if quick >= MAX_QUICK_ENDS:
+                logger.error("the kernel server cannot run (%s): kernels start cold", last)
+                self._listener.close()  # clients are refused, and start cold kernels
                 return
-            logger.warning("the server of kernels ended (%s, %s): starting it again", code, last)
+            logger.warning("the kernel server ended (%s, %s): restarting it", code, last)
             process.stdin.close()
             self._process = self._launch()
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         try:
             lines = (self._folder / "log").read_text("utf-8", errors="replace").split("\n")
         except OSError:
-            return "no word from it"
-        return next((line for line in reversed(lines) if line.strip()), "no word from it")
+            return "no log"
+        return next((line for line in reversed(lines) if line.strip()), "no log")
 
     def close(self) -> None:
         """End the server with all its kernels."""
@@ -154,32 +154,34 @@ class WarmServer:
         self.close()
 
 
-_told: str | None = None
+_shared_address: str | None = None
 _own: WarmServer | None = None
 _own_pid = 0
 _lock = threading.Lock()
 
 
 def use(address: str | None) -> None:
-    """Take kernels from the server at an address from now on; None: from one of one's own."""
-    global _told
-    _told = address
+    """Use the server at an address from now on; with None, a server of this process."""
+    global _shared_address
+    _shared_address = address
 
 
-def told() -> str | None:
-    """Return the address of the server that was named with `use`, if there is still one."""
-    return _told if _told is not None and Path(_told).exists() else None
+def shared_address() -> str | None:
+    """Return the address that was set by `use`, None if its socket no longer exists."""
+    return (
+        _shared_address if _shared_address is not None and Path(_shared_address).exists() else None
+    )
 
 
 def address(environment: Mapping[str, str] | None = None) -> str:
-    """Return the address of the server to use; starts one where none is known.
+    """Return the address of the server to use; start one if none is known.
 
-    ``environment`` is a notebook's; a server that is started now takes from it what libraries read
-    when they are imported.
+    ``environment`` is that of a notebook; a server that is started now takes from it the variables
+    that libraries read on import.
     """
     global _own, _own_pid
-    if (named := told()) is not None:
-        return named
+    if (shared := shared_address()) is not None:
+        return shared
     with _lock:
         if _own is None or _own_pid != os.getpid():
             read = {n: environment[n] for n in READ_BY_IMPORTS if environment and n in environment}
@@ -190,7 +192,7 @@ def address(environment: Mapping[str, str] | None = None) -> str:
 
 
 def close_own() -> None:
-    """End the server that this process has started, if it has."""
+    """End the server that this process started, if any."""
     global _own
     with _lock:
         if _own is not None and _own_pid == os.getpid():

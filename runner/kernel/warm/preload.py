@@ -1,4 +1,4 @@
-"""What the server of kernels has imported, and whether that is still what lies on the disk."""
+"""Import modules for the kernel server, and detect changes of their files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import ishtar
 
 logger = logging.getLogger(__name__)
 
-# What every report needs, and what a kernel is made of: each imports `ipykernel.debugger`
-# when it starts. The library's own modules follow.
-FIRST = (
+# Modules that every report or kernel needs; each kernel imports `ipykernel.debugger` when it
+# starts. The library's own modules follow.
+REQUIRED = (
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "ipykernel.debugger",
@@ -34,8 +34,8 @@ FIRST = (
     "hdf5plugin",
     "pandas",
 )
-# What some need, so much of it that the first kernel does not wait for it.
-LATER = (
+# Modules that some reports need; they take so long that the first kernel does not wait for them.
+OPTIONAL = (
     "contourpy",
     "pint",
     "xarray",
@@ -52,58 +52,59 @@ OWN = ("ishtar", "runner")
 Stamp = tuple[int, int]  # modification time [ns], size
 
 
-def preload_first() -> list[str]:
-    """Import what every report needs; return what could not be imported.
+def preload_required() -> list[str]:
+    """Import the modules that every report needs; return those that could not be imported.
 
-    A module that cannot be imported is not the server's business: the report that needs it fails
-    with the reason.
+    Such a module does not stop the server: the report that needs it fails with the reason.
     """
-    failed = [name for name in FIRST if not _imported(name)]
+    failed = [name for name in REQUIRED if not _import(name)]
     root = Path(ishtar.__file__).parent
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root.parent).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if not _imported(name):
+        if not _import(name):
             failed.append(name)
     return failed
 
 
-def preload_later() -> list[str]:
-    """Import what some reports need, and do once what is slow the first time."""
-    failed = [name for name in LATER if not _imported(name)]
+def preload_optional() -> list[str]:
+    """Import the modules that some reports need, and fill caches; return what failed to import."""
+    failed = [name for name in OPTIONAL if not _import(name)]
     try:
-        _first_use()
+        _warm_caches()
     except Exception:
-        logger.warning("what is slow the first time was not done beforehand", exc_info=True)
+        logger.warning(
+            "caches were not filled: the first use in each kernel is slow", exc_info=True
+        )
     return failed
 
 
-def _imported(name: str) -> bool:
+def _import(name: str) -> bool:
     try:
         importlib.import_module(name)
     except Exception:
-        logger.warning("not imported beforehand: %s", name, exc_info=True)
+        logger.warning("not preloaded: %s; reports that import it may fail", name, exc_info=True)
         return False
     return True
 
 
-def _first_use() -> None:
-    """Do once what is slow the first time, and leave no file open that kernels would share."""
+def _warm_caches() -> None:
+    """Run once what is slow the first time; leave no file open that kernels would share."""
     import pandas as pd
     import xarray as xr
 
     from ishtar.lineage.executed import executed
     from ishtar.units import factor
 
-    with executed.attributed_to("ishtar.units"):  # fills caches: it counts where those do
+    with executed.attributed_to("ishtar.units"):  # recorded for the reports that use these caches
         factor("eV", "J")
-    xr.DataArray([0.0], dims="time").to_series()  # imports every kind of array that there may be
+    xr.DataArray([0.0], dims="time").to_series()  # imports all optional array types
     pd.DataFrame({"x": [0.0]}).to_html()
     _draw()
 
 
 def _draw() -> None:
-    """Draw what figures are made of, and let the files of the fonts go."""
+    """Draw a figure of typical elements, then close the font files."""
     from matplotlib import font_manager, mathtext
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.registry import backend_registry
@@ -117,12 +118,12 @@ def _draw() -> None:
     above, below = figure.subplots(2, sharex=True)
     above.errorbar([1, 2], [1, 20], [0.1, 2], fmt="o", label="$n_e$")
     above.fill_between([1, 2], [1, 2], [2, 3])
-    above.set(yscale="log", ylabel="density $n_e$ [m$^{-3}$]", title="drawn beforehand")
+    above.set(yscale="log", ylabel="density $n_e$ [m$^{-3}$]", title="preloaded")
     above.legend()
     figure.colorbar(below.pcolormesh([[1, 2], [3, 4]]), ax=below, label="dB")
     below.set(xlabel="time $t$ [s]")
     png(figure)
-    # matplotlib keeps fonts, and in them their files; what they are drawn with anew is not kept
+    # these caches keep fonts, and with them their open files
     for owner, name in ((font_manager, "_get_font"), (mathtext.MathTextParser, "_parse_cached")):
         getattr(owner, name).cache_clear()
     figure.clear()
@@ -137,10 +138,11 @@ def _stamp(path: str) -> Stamp:
 
 
 class Sources:
-    """The files that imported modules came from, as they were then.
+    """The files of the imported modules, with their stamps at the time of import.
 
-    Watched are this package, the library, and whatever else does not belong to Python or an
-    installed package; of those only the folder, which changes when one is installed or removed.
+    These are the files of the factory, the library, and all modules that belong neither to Python
+    nor to an installed package. Of the installed packages only the folder is watched: it changes
+    when one is installed or removed.
     """
 
     def __init__(self, failed: list[str]) -> None:
@@ -153,12 +155,12 @@ class Sources:
                 continue
             if name.split(".")[0] in OWN or not path.startswith(everything):
                 paths.add(path)
-        if failed:  # it may be imported when one of these changes
+        if failed:  # a change of any of these may fix the import
             for package in OWN:
                 if path := getattr(sys.modules.get(package), "__file__", None):
                     paths |= {str(p) for p in Path(path).parent.rglob("*.py")}
         self._stamps = {path: _stamp(path) for path in paths}
 
     def changed(self) -> list[str]:
-        """Return the files that are not what they were."""
+        """Return the files that have changed."""
         return [path for path, stamp in self._stamps.items() if _stamp(path) != stamp]

@@ -1,8 +1,8 @@
-"""What the operating system offers so that no process is left behind.
+"""Find and end processes, so that none is left behind.
 
-On Linux a kernel dies with the server that forked it, and adopts whatever its notebook starts in
-the background, so that those are found below it, or below the server once it has died. Elsewhere
-its descendants are looked up before it is ended.
+On Linux a kernel dies with the server that forked it. It adopts the orphaned background processes
+of its notebook, so they stay its descendants, or the server's once it has died. On other systems
+its descendants are looked up before it is killed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import psutil
 
 LINUX = sys.platform == "linux"
 _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-_adopts = False  # orphans from below
+_adopts = False  # whether this process adopts orphaned descendants
 
 
 def _prctl(option: int, value: int) -> None:
@@ -30,20 +30,20 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def die_with(parent: int) -> None:
-    """Let the system end this process when its parent ends.
+def die_with_parent(parent: int) -> None:
+    """Have the system kill this process when its parent ends.
 
-    Only for children of a process with a single thread: Linux goes by the thread that forked.
+    Only for children of a single-threaded process: Linux watches the thread that forked.
     """
     _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before this was said
+    if os.getppid() != parent:  # it had already ended
         os._exit(1)
 
 
 def end_with_parent() -> None:
-    """Let a process of `multiprocessing` end when the one that started it is killed.
+    """End this process of `multiprocessing` when its parent is killed.
 
-    Left alone, it would wait for work for ever.
+    It would otherwise wait for work forever.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -57,7 +57,7 @@ def end_with_parent() -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of all descendants whose own parent ends."""
+    """Become the parent of all descendants whose own parent has ended."""
     global _adopts
     _prctl(_SET_CHILD_SUBREAPER, 1)
     _adopts = True
@@ -65,9 +65,10 @@ def adopt_orphans() -> None:
 
 @contextlib.contextmanager
 def no_orphans() -> Iterator[None]:
-    """Kill what is left below this process at the end, if it adopts orphans and has nothing else.
+    """Kill all children of this process when the block ends, if it adopts orphans.
 
-    That is so in a worker: what a notebook on an ordinary kernel leaves running falls to it.
+    For workers, which have no other children: they adopt what a notebook on a cold kernel leaves
+    running.
     """
     try:
         yield
@@ -80,7 +81,7 @@ def no_orphans() -> Iterator[None]:
 
 
 def children(pid: int) -> set[int]:
-    """Return the children of a process; psutil would look at every process there is."""
+    """Return the children of a process; psutil would scan all processes."""
     try:
         return {int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()}
     except OSError:
@@ -90,17 +91,17 @@ def children(pid: int) -> set[int]:
             return set()
 
 
-def comes_from_below(connection: socket.socket) -> bool:
-    """Tell whether a process below this one has made a connection, or one that is gone already.
+def is_from_descendant(connection: socket.socket) -> bool:
+    """Return whether a connection comes from a descendant, or from a process that has ended.
 
-    Whatever a kernel has started stays below it, since it adopts orphans.
+    All processes that a kernel starts stay its descendants, since it adopts orphans.
     """
     if not LINUX:
         return False
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * 4)
-    pid = int.from_bytes(told[:4], sys.byteorder)
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * 4)
+    pid = int.from_bytes(credentials[:4], sys.byteorder)
     while pid != os.getpid():
-        if pid <= 1:  # 0 is in no namespace of ours
+        if pid <= 1:  # 0: a process of another namespace
             return False
         try:
             pid = int(Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[1])
@@ -110,7 +111,7 @@ def comes_from_below(connection: socket.socket) -> bool:
 
 
 def descendants(pid: int) -> set[int]:
-    """Return all processes below one."""
+    """Return all descendants of a process."""
     found: set[int] = set()
     new = {pid}
     while new:
@@ -120,7 +121,7 @@ def descendants(pid: int) -> set[int]:
 
 
 def kill(pid: int) -> bool:
-    """Kill a process; tell whether there was one that could be killed."""
+    """Kill a process; return whether it existed and could be killed."""
     try:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -129,7 +130,7 @@ def kill(pid: int) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process, the group where it leads one, and all that is below it."""
+    """Kill a process, its process group if it leads one, and all its descendants."""
     below = descendants(pid)
     kill(pid)
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,6 +1,6 @@
-"""Warm kernels for anything that speaks `jupyter_client`: nbclient, papermill, JupyterLab.
+"""Warm kernels for all programs that use `jupyter_client`: nbclient, papermill, JupyterLab.
 
-A kernel specification asks for it by name::
+A kernel specification names the provisioner::
 
     {"display_name": "Ishtar (warm)", "language": "python", "argv": [],
      "metadata": {"kernel_provisioner": {"provisioner_name": "ishtar-warm"}}}
@@ -19,19 +19,19 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from runner.kernel.warm import owner
-from runner.kernel.warm.lease import LONGEST_S, Lease
+from runner.kernel.warm.lease import ANSWER_TIMEOUT_S, Lease
 from runner.kernel.warm.processes import kill_tree
 
 
 class WarmProvisioner(KernelProvisionerBase):
-    """Leases a kernel instead of starting one."""
+    """Lease a kernel instead of starting one."""
 
     lease: Lease | None = None
     _cwd: str | None = None
 
     @property
     def has_process(self) -> bool:
-        """Tell whether there is a kernel."""
+        """Whether there is a kernel."""
         return self.lease is not None
 
     @property
@@ -40,7 +40,7 @@ class WarmProvisioner(KernelProvisionerBase):
         return self.lease.pid if self.lease else None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Return the arguments of the launch; there is no command."""
+        """Return the arguments of the launch, with an empty command."""
         kwargs = await super().pre_launch(**kwargs)
         kwargs.setdefault("cmd", [])
         return kwargs
@@ -54,7 +54,7 @@ class WarmProvisioner(KernelProvisionerBase):
             info = await lease.order(
                 cwd=self._cwd,
                 env=environment,
-                earlier=cast(dict[str, Any], self.connection_info),  # of a kernel that is restarted
+                earlier=cast(dict[str, Any], self.connection_info),  # set if this is a restart
             )
         except BaseException:
             lease.close()
@@ -68,7 +68,7 @@ class WarmProvisioner(KernelProvisionerBase):
         return self.lease.poll() if self.lease else 0
 
     async def wait(self) -> int | None:
-        """Wait for the end of the kernel."""
+        """Wait until the kernel has ended; return its exit code."""
         if self.lease is None:
             return 0
         code = await self.lease.ended()
@@ -81,19 +81,19 @@ class WarmProvisioner(KernelProvisionerBase):
             self.lease.send_signal(signum)
 
     async def kill(self, restart: bool = False) -> None:
-        """End the kernel and everything that it has started; return when it is gone."""
+        """Kill the kernel and all its descendants; return when they have ended."""
         if self.lease and self.lease.poll() is None:
             kill_tree(self.lease.pid)
             self.lease.send_signal(signal.SIGKILL)
-            with contextlib.suppress(TimeoutError):  # a server that hangs tells nothing
-                await asyncio.wait_for(self.lease.ended(), LONGEST_S)
+            with contextlib.suppress(TimeoutError):  # a server that hangs does not answer
+                await asyncio.wait_for(self.lease.ended(), ANSWER_TIMEOUT_S)
 
     async def terminate(self, restart: bool = False) -> None:
         """Ask the kernel to end."""
         await self.send_signal(signal.SIGTERM)
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Give up the connection."""
+        """Close the lease."""
         self._drop()
 
     def resolve_path(self, path: str) -> str | None:

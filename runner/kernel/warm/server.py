@@ -1,19 +1,19 @@
-"""The server of warm kernels: a process with one thread that forks kernels and hands them out.
+"""The kernel server: a single-threaded process that forks warm kernels and leases them.
 
     python -m runner.kernel.warm.server STATE
 
-Its owner made the socket that it listens at, and holds the other end of its standard input: when
-that closes, the server ends with all its kernels, however the owner came to its end. Each lease is
-one connection, spoken in lines of JSON::
+Its owner creates the socket on which it listens, and holds the other end of its standard input.
+When that closes, the server ends with all its kernels, even if the owner was killed. Each lease is
+one connection, which carries lines of JSON::
 
-    → {"cwd": "…", "env": {…}}      the order; with "connection", that of an earlier kernel whose
-                                    place this one takes
+    → {"cwd": "…", "env": {…}}      the order; "connection" is the info of an ended kernel that
+                                    this one replaces
     ← {"pid": 123, "transport": "ipc", "ip": "…", "shell_port": 1, …}
     → {"signal": 2}
-    ← {"exit": -9}                  the kernel and all that it had started are gone
+    ← {"exit": -9}                  the kernel and all its descendants have ended
 
-When the connection closes, the kernel is ended. When a file that the server has imported changed,
-it replaces itself (``execv``) and keeps its children and connections: no lease is lost.
+When the connection closes, the server kills the kernel. When a file that it has imported changes,
+the server replaces itself (``execv``) and keeps its children and connections: no lease is lost.
 """
 
 from __future__ import annotations
@@ -37,18 +37,24 @@ from typing import Any
 
 from runner.kernel.warm import kernel as forked
 from runner.kernel.warm.folders import remove_files_of
-from runner.kernel.warm.preload import Sources, preload_first, preload_later
-from runner.kernel.warm.processes import adopt_orphans, children, comes_from_below, kill, kill_tree
+from runner.kernel.warm.preload import Sources, preload_optional, preload_required
+from runner.kernel.warm.processes import (
+    adopt_orphans,
+    children,
+    is_from_descendant,
+    kill,
+    kill_tree,
+)
 
 logger = logging.getLogger(__name__)
 OWNER = 0  # standard input
-LAST_S = 3.0  # for the end of kernels when the server ends
-MOST_FAILURES = 3  # kernels one after the other that could not start
+END_TIMEOUT_S = 3.0  # to wait for the kernels when the server ends
+MAX_FAILURES = 3  # consecutive kernels that could not start
 
 
 @dataclass(eq=False)
 class Lease:
-    """A connection, what came in over it, and the kernel that it holds."""
+    """A connection, the data received over it, and its kernel."""
 
     connection: socket.socket
     received: bytes = b""
@@ -58,7 +64,7 @@ class Lease:
 
 @dataclass(eq=False)
 class Kernel:
-    """A forked process; ``info`` is there as soon as it can be reached."""
+    """A forked process; ``info`` is its connection info, set once it is ready."""
 
     pid: int
     prefix: str
@@ -70,24 +76,24 @@ class Kernel:
 
 
 class Server:
-    """Keeps ``spare`` kernels ready, and gives one to each connection that orders one."""
+    """Keep ``spare`` kernels ready, and lease one to each connection that orders one."""
 
     def __init__(self, listener: socket.socket, folder: Path, spare: int) -> None:
         self._listener, self._folder, self._spare = listener, folder, spare
-        self._selector = selectors.PollSelector()  # unlike epoll it needs no file of its own
+        self._selector = selectors.PollSelector()  # unlike epoll, it opens no file
         self._kernels: dict[int, Kernel] = {}
         self._idle: list[Kernel] = []
         self._waiting: list[Lease] = []
-        self._leases: dict[Lease, None] = {}  # in the order in which they came
+        self._leases: dict[Lease, None] = {}  # in order of arrival
         self._dead: list[Kernel] = []
         self._forked = self._failures = 0
-        self._ended = self._orphaned = self._complete = False
+        self._ended = self._owner_gone = self._imports_complete = False
         self._failed: list[str] = []
 
     def run(self) -> None:
-        """Serve until the owner is gone."""
-        self._failed = preload_first()
-        self._settle()
+        """Serve until the owner has ended."""
+        self._failed = preload_required()
+        self._freeze_imports()
         self._wake, wakeup = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wakeup, False)
@@ -96,28 +102,28 @@ class Server:
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "_ended", True))
         self._own = (self._listener.fileno(), OWNER, self._wake, wakeup)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(OWNER, selectors.EVENT_READ, self._owner_spoke)
-        self._selector.register(self._wake, selectors.EVENT_READ, self._bury)
-        self._bury()  # who ended while the server replaced itself
+        self._selector.register(OWNER, selectors.EVENT_READ, self._read_owner)
+        self._selector.register(self._wake, selectors.EVENT_READ, self._reap)
+        self._reap()  # kernels may have ended while the server replaced itself
         try:
-            while not self._left_alone():
-                self._hand_out()
-                if not self._complete and self._idle and not self._waiting:
-                    self._complete_imports()
+            while not self._should_end():
+                self._assign_kernels()
+                if not self._imports_complete and self._idle and not self._waiting:
+                    self._import_optional()
                     continue
                 for key, _ in self._selector.select():
-                    if self._selector.get_map().get(key.fd) is key:  # still, after those before it
-                        key.data()
+                    if self._selector.get_map().get(key.fd) is key:  # an earlier callback may have
+                        key.data()  # unregistered it
         finally:
             self._end_all()
-            if self._orphaned:  # else the owner starts another one, with the same socket
+            if self._owner_gone:  # otherwise the owner restarts the server with the same socket
                 shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end_all(self) -> None:
-        """End all that is below; one that still started could put back what is then removed."""
+        """End all descendants; a kernel that still starts could recreate the removed folder."""
         for kernel in self._kernels.values():
             kill_tree(kernel.pid)
-        deadline = time.monotonic() + LAST_S
+        deadline = time.monotonic() + END_TIMEOUT_S
         with contextlib.suppress(ChildProcessError):
             while time.monotonic() < deadline:
                 for pid in children(os.getpid()):
@@ -125,79 +131,79 @@ class Server:
                 if not os.waitpid(-1, os.WNOHANG)[0]:
                     time.sleep(0.002)
 
-    def _settle(self) -> None:
-        """Make what was imported the ground that kernels are forked from."""
+    def _freeze_imports(self) -> None:
+        """Record the files of the imported modules, and exempt their objects from collection."""
         self._sources = Sources(self._failed)
         gc.collect()
-        gc.freeze()  # a collection in a kernel need not touch, and so copy, what is shared
+        gc.freeze()  # a collection in a kernel would touch, and so copy, the shared memory
 
-    def _complete_imports(self) -> None:
-        """Import the rest while nobody waits; kernels that were forked without it are replaced."""
-        self._complete = True
-        self._failed += preload_later()
-        self._settle()
+    def _import_optional(self) -> None:
+        """Import the optional modules while no lease waits; replace the kernels forked before."""
+        self._imports_complete = True
+        self._failed += preload_optional()
+        self._freeze_imports()
         for kernel in self._idle:
             kill_tree(kernel.pid)
             kernel.retired = True
         self._idle.clear()
 
-    def _left_alone(self) -> bool:
-        """Tell whether it is time to end; the owner may have gone while this imported.
+    def _should_end(self) -> bool:
+        """Return whether to end; the owner may have ended while the server imported modules.
 
-        A kernel that began then would find its folder removed, and leave one of its own.
+        A kernel that started then would find its folder removed, and leave a new one behind.
         """
         if not self._ended and select.select([OWNER], [], [], 0)[0]:
-            self._owner_spoke()
+            self._read_owner()
         return self._ended
 
-    def _owner_spoke(self) -> None:
-        self._ended = self._orphaned = not os.read(OWNER, 4096)
+    def _read_owner(self) -> None:
+        self._ended = self._owner_gone = not os.read(OWNER, 4096)
 
     # --- leases --------------------------------------------------------------------------------
 
     def _accept(self) -> None:
         with contextlib.suppress(BlockingIOError):
             connection, _ = self._listener.accept()
-            if comes_from_below(connection):  # from a notebook, which would be rid of its sandbox
-                logger.warning("a program of a notebook asked for a kernel: refused")
+            if is_from_descendant(connection):  # a notebook that would get a kernel without sandbox
+                logger.warning("refused a kernel: the order came from a program of a notebook")
                 connection.close()
             else:
-                self._hold(Lease(connection))
+                self._add_lease(Lease(connection))
 
-    def _hold(self, lease: Lease) -> None:
+    def _add_lease(self, lease: Lease) -> None:
         lease.connection.setblocking(False)
         self._leases[lease] = None
         self._selector.register(
-            lease.connection, selectors.EVENT_READ, partial(self._listen_to, lease)
+            lease.connection, selectors.EVENT_READ, partial(self._read_lease, lease)
         )
 
-    def _listen_to(self, lease: Lease) -> None:
+    def _read_lease(self, lease: Lease) -> None:
         try:
-            got = lease.connection.recv(1 << 16)
+            data = lease.connection.recv(1 << 16)
         except BlockingIOError:
             return
         except OSError:
-            got = b""
-        if not got:
-            self._let_go(lease)
+            data = b""
+        if not data:
+            self._end_lease(lease)
             return
-        *lines, lease.received = (lease.received + got).split(b"\n")
+        *lines, lease.received = (lease.received + data).split(b"\n")
         for line in lines:
             try:
-                said = json.loads(line)
+                message = json.loads(line)
                 if not lease.order:
-                    str(said["cwd"]), dict(said["env"])
+                    str(message["cwd"]), dict(message["env"])
                     lease.order = line
                     self._waiting.append(lease)
                 elif lease.kernel and lease.kernel.exit is None:
-                    os.kill(lease.kernel.pid, int(said["signal"]))
+                    os.kill(lease.kernel.pid, int(message["signal"]))
             except (ValueError, TypeError, KeyError, OSError) as error:
-                logger.warning("an order was not understood (%r)", error)
-                self._let_go(lease)
+                logger.warning("invalid order (%r): its connection is closed", error)
+                self._end_lease(lease)
                 return
 
-    def _let_go(self, lease: Lease) -> None:
-        """Close the connection; its kernel ends."""
+    def _end_lease(self, lease: Lease) -> None:
+        """Close the connection and kill its kernel."""
         if lease not in self._leases:
             return
         del self._leases[lease]
@@ -210,34 +216,34 @@ class Server:
             if kernel.exit is None:
                 kill_tree(kernel.pid)
 
-    def _tell(self, lease: Lease, what: dict[str, Any]) -> None:
+    def _send(self, lease: Lease, message: dict[str, Any]) -> None:
         try:
-            lease.connection.sendall(json.dumps(what).encode() + b"\n")
-        except OSError:  # gone, or it does not listen; nobody may hold up the others
-            self._let_go(lease)
+            lease.connection.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:  # closed, or its buffer is full; it must not block the others
+            self._end_lease(lease)
 
-    def _hand_out(self) -> None:
-        """Give ready kernels to those who wait, and see that there are more."""
+    def _assign_kernels(self) -> None:
+        """Assign ready kernels to waiting leases, and fork new ones."""
         if self._waiting and not self._dead and (changed := self._sources.changed()):
-            logger.info("starting again: %s changed", ", ".join(changed[:5]))
-            self._replace()
+            logger.info("restarting: %s changed", ", ".join(changed[:5]))
+            self._replace_self()
         while self._waiting and self._idle:
             lease, kernel = self._waiting.pop(0), self._idle.pop(0)
             lease.kernel, kernel.lease = kernel, lease
             channel, kernel.channel = kernel.channel, None
             assert channel is not None
             if earlier := json.loads(lease.order).get("connection"):
-                self._take_place(kernel, earlier)
-            with channel, contextlib.suppress(OSError):  # it has died: its end will be told
+                self._keep_address(kernel, earlier)
+            with channel, contextlib.suppress(OSError):  # it has died: its exit code will be sent
                 channel.setblocking(True)
                 channel.sendall(lease.order + b"\n")
-            self._tell(lease, {"pid": kernel.pid, **kernel.info})
-        coming = sum(not k.lease and not k.retired for k in self._kernels.values())
-        for _ in range(max(self._spare, len(self._waiting)) - coming):
+            self._send(lease, {"pid": kernel.pid, **kernel.info})
+        unleased = sum(not k.lease and not k.retired for k in self._kernels.values())
+        for _ in range(max(self._spare, len(self._waiting)) - unleased):
             self._fork()
 
-    def _take_place(self, kernel: Kernel, earlier: dict[str, Any]) -> None:
-        """Let a kernel be reached as an earlier one was: clients of a restarted kernel stay."""
+    def _keep_address(self, kernel: Kernel, earlier: dict[str, Any]) -> None:
+        """Move a kernel to the sockets of an earlier one, so that its clients stay connected."""
         if Path(earlier["ip"]).parent != self._folder:
             return
         for name in (n for n in kernel.info if n.endswith("_port")):
@@ -260,14 +266,14 @@ class Server:
                 ours.close()
                 forked.run(theirs, prefix, server)
             finally:
-                os._exit(1)  # it must never go on as a second server
+                os._exit(1)  # it must never continue as a second server
         theirs.close()
         kernel = Kernel(pid, prefix, ours)
         self._kernels[pid] = kernel
         self._selector.register(ours, selectors.EVENT_READ, partial(self._ready, kernel))
 
     def _close_all(self) -> None:
-        """Close, in the child, what belongs to the server; kernels hold nothing of each other."""
+        """Close the server's sockets and pipes in the child; kernels share none with each other."""
         for lease in self._leases:
             lease.connection.close()
         for kernel in self._kernels.values():
@@ -291,10 +297,10 @@ class Server:
         kernel.channel.close()
         kernel.channel = None
         self._failures += 1
-        self._ended |= self._failures >= MOST_FAILURES
+        self._ended |= self._failures >= MAX_FAILURES
 
-    def _bury(self) -> None:
-        """Take note of processes that have ended, and end what kernels have left behind."""
+    def _reap(self) -> None:
+        """Collect ended processes, and kill the processes that kernels left behind."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake, 4096):
                 pass
@@ -305,8 +311,8 @@ class Server:
                     self._dead.append(kernel)
         if not self._dead:
             return
-        # Orphans of living kernels are adopted by those, so whoever else is here belonged to a
-        # dead one. Its own children come here in turn, with a signal.
+        # Living kernels adopt their own orphans, so any other child belonged to a dead kernel.
+        # When it dies, its children come here in turn, with another signal.
         strays = children(os.getpid()) - self._kernels.keys()
         if any([kill(pid) for pid in strays]):
             return
@@ -323,12 +329,12 @@ class Server:
             kernel.channel.close()
         remove_files_of(kernel.prefix)
         if kernel.lease:
-            self._tell(kernel.lease, {"exit": kernel.exit})
+            self._send(kernel.lease, {"exit": kernel.exit})
 
     # --- replacing itself ----------------------------------------------------------------------
 
-    def _replace(self) -> None:
-        """Become a new server with the code as it is now; connections and children stay."""
+    def _replace_self(self) -> None:
+        """Restart with the current code in the same process; connections and children stay."""
         for kernel in self._kernels.values():
             if kernel.lease is None:
                 kill_tree(kernel.pid)
@@ -357,8 +363,8 @@ class Server:
         path.write_text(json.dumps(state), encoding="ascii")
         os.execv(sys.executable, [sys.executable, "-P", "-m", __spec__.name, str(path)])
 
-    def take_over(self, forked: int, leases: list[dict[str, Any]]) -> None:
-        """Go on with the connections and kernels of the server that this process was."""
+    def restore(self, forked: int, leases: list[dict[str, Any]]) -> None:
+        """Restore the connections and kernels from before the server replaced itself."""
         self._forked = forked
         for state in leases:
             lease = Lease(
@@ -367,7 +373,7 @@ class Server:
                 state["order"].encode("latin-1"),
             )
             lease.connection.set_inheritable(False)
-            self._hold(lease)
+            self._add_lease(lease)
             if state["kernel"]:
                 pid, prefix, code = state["kernel"]
                 lease.kernel = Kernel(pid, prefix, lease=lease, exit=code)
@@ -378,7 +384,7 @@ class Server:
 
 
 def main(state_file: str) -> None:
-    """Serve, from a state that the owner or an earlier self has left."""
+    """Serve from a state file, written by the owner or by the server before it replaced itself."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     adopt_orphans()
@@ -388,7 +394,7 @@ def main(state_file: str) -> None:
     listener.set_inheritable(False)
     listener.setblocking(False)
     server = Server(listener, Path(state["folder"]), state["spare"])
-    server.take_over(state.get("forked", 0), state.get("leases", []))
+    server.restore(state.get("forked", 0), state.get("leases", []))
     server.run()
 
 
