@@ -21,6 +21,13 @@ class MadeFrom:
     environment: Mapping[str, str]
 
 
+# The code of earlier reports, by what ran and the library's files; a template's reports mostly run
+# the same. Following the names of a thousand functions takes 12 ms.
+_Code = tuple[dict[str, list[str]], dict[str, str]]
+_known: dict[tuple[frozenset[Input], frozenset[tuple[str, tuple[int, int]]]], _Code] = {}
+_MAX_KNOWN = 32
+
+
 class RunRecord:
     """Compares packages and library code at the beginning of a run with those at its end."""
 
@@ -42,10 +49,7 @@ class RunRecord:
         it_ran : bool
             Whether the notebook ran; otherwise any of the library's code may decide its outcome.
         """
-        current = library()
-        ran = current.dependencies(records) if it_ran else {ALL: [ALL]}
-        code, sources = current.digests(ran), current.stamps()
-        code |= {m: CHANGING for m in code if self._sources.get(m) != sources.get(m)}
+        ran, code = self._code(records) if it_ran else self._code_of({ALL: [ALL]})
         read = {record for record in records if record.kind != RAN}
         environment = dict(package_versions())
         if sandbox.installed() != self._packages:
@@ -56,3 +60,19 @@ class RunRecord:
             code=code,
             environment=environment,
         )
+
+    def _code(self, records: Collection[Input]) -> _Code:
+        """Return the units that ran, and their digests, by module."""
+        key = frozenset(r for r in records if r.kind == RAN), frozenset(self._sources.items())
+        found = _known.pop(key, None) or self._code_of(library().dependencies(records))
+        if library().stamps() != self._sources:  # while it ran, or since
+            return self._code_of(library().dependencies(records))
+        if len(_known) >= _MAX_KNOWN:
+            del _known[next(iter(_known))]  # the least recently used
+        _known[key] = found
+        return found
+
+    def _code_of(self, ran: dict[str, list[str]]) -> _Code:
+        current = library()
+        code, sources = current.digests(ran), current.stamps()
+        return ran, code | {m: CHANGING for m in code if self._sources.get(m) != sources.get(m)}
