@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 import ishtar
 from ishtar.shots.shot import Shot
-from ishtar.signals.signal import Signal
+from ishtar.signals.lazy_signal import Signal
 from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.h5_names import group_name
 from runner.ingest import IngestSettings, Layout, ingest_file
@@ -110,7 +110,9 @@ def slices(shot: Shot) -> None:
 
 def stored(shot: Shot, signal: Signal) -> Channel:
     """Return the channel of a signal."""
-    (found,) = (c for s in shot.sources for p, c in s.channels.items() if p == signal.story.channel)
+    (found,) = (
+        c for s in shot.sources for p, c in s.channels.items() if p == signal.provenance.channel
+    )
     return found
 
 
@@ -136,7 +138,7 @@ def compare(signal: Signal, channel: Channel, gain: float, cold: bool) -> None:
     times = in_turn([ours, raw, in_units], before=(lambda: forget(path)) if cold else None)
     mine, bare, units = (f"{t * 1e3:.2f} ms" for t in times)
     print(
-        f"  {signal.story.channel.rpartition('/')[2]:<10}{stop - start:>9}"
+        f"  {signal.provenance.channel.rpartition('/')[2]:<10}{stop - start:>9}"
         f"{'cold' if cold else 'warm':>7}{mine:>10}{bare:>11}{times[0] / times[1]:>7.2f}"
         f"{units:>15}{times[0] / times[2]:>7.2f}"
     )

@@ -1,4 +1,4 @@
-"""Ishtar: any signal of any shot of a plasma testbed by its name, calibrated, with its story.
+"""Ishtar: any signal of any shot of a plasma testbed by its name, calibrated, with its provenance.
 
 >>> import ishtar
 >>> tb = ishtar.open()          # this workspace; or a path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ishtar.quantity import Measured
     from ishtar.shots.shot import Shot
     from ishtar.shots.testbed import Testbed
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.lazy_signal import Signal
 
 if "ISHTAR_LINEAGE" in os.environ or "ISHTAR_FORKS_REPORTS" in os.environ:
     from ishtar.lineage import executed  # before any other module of the library is compiled
@@ -34,7 +34,7 @@ _HOMES = {
     "IshtarError": "ishtar.errors",
     "Measured": "ishtar.quantity",
     "Shot": "ishtar.shots.shot",
-    "Signal": "ishtar.signals.signal",
+    "Signal": "ishtar.signals.lazy_signal",
     "Testbed": "ishtar.shots.testbed",
 }
 

@@ -1,7 +1,7 @@
-"""Signals on a time base that somebody asked for: the public address of `ishtar.signals.align`."""
+"""Put signals on a common time base: the public address of `ishtar.signals.alignment`."""
 
 from __future__ import annotations
 
-from ishtar.signals.align import METHODS, Method, align, resample
+from ishtar.signals.alignment import METHODS, Method, align, resample
 
 __all__ = ["METHODS", "Method", "align", "resample"]

@@ -44,7 +44,7 @@ def open_testbed(
                 f"{where} is a published site, which has only the calibrations it was made with: "
                 "open its workspace for others"
             )
-        from ishtar.remote.testbed import RemoteTestbed  # heavy, and rarely used
+        from ishtar.remote.remote_testbed import RemoteTestbed  # heavy, and rarely used
 
         return RemoteTestbed(where)
     if isinstance(where, str) and "://" in where:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ishtar.signals.signal import Signal, Story
+from ishtar.signals.lazy_signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.store import Channel, Origin, SourceWriter
 from ishtar.store.envelope import block_minmax
 from ishtar.workspace import Workspace
@@ -399,4 +400,4 @@ def memory_channel(
 
 def signal_of(samples: Any) -> Signal:
     """Return a signal of these samples whose story is short."""
-    return Signal(samples, Story(signal="x", shot=1, unit="V"), on_read=lambda: None)
+    return Signal(samples, Provenance(signal="x", shot=1, unit="V"), on_read=lambda: None)

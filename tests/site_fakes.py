@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.errors import NoSuchSignal
-from ishtar.signals.signal import Signal
+from ishtar.signals.lazy_signal import Signal
 from runner.publish.records import (
     CalibrationRecord,
     ComponentRecord,

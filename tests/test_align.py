@@ -7,19 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ishtar.signals.align
+import ishtar.signals.alignment
 from ishtar.errors import TimeBaseError, UnitError
-from ishtar.signals.align import align, resample
+from ishtar.signals.alignment import align, resample
+from ishtar.signals.lazy_signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.samples import ChannelSamples
-from ishtar.signals.signal import Signal, Story
 from tests.library_fakes import DT, FIRST, LAMED, MOVED, T0, N, memory_channel, truth
 
 
 def make(values, *, name="x", shot=1, unit="V", **where) -> Signal:
     """Return a signal in memory."""
     channel = memory_channel(np.asarray(values, dtype=float), unit=unit, **where)
-    story = Story(signal=name, shot=shot, unit=unit, channel="DAQ/x")
-    return Signal(ChannelSamples(channel), story, on_read=lambda: None)
+    provenance = Provenance(signal=name, shot=shot, unit=unit, channel="DAQ/x")
+    return Signal(ChannelSamples(channel), provenance, on_read=lambda: None)
 
 
 def test_linear_interpolates_and_is_nan_outside():
@@ -111,10 +112,10 @@ def test_all_means_together_are_the_mean(values, ratio, t0, block):
     m = max(int(len(values) / ratio), 1)
     edges = t0 - 0.25 + np.linspace(0, 0.5 * len(values), m + 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ishtar.signals.align, "BLOCK", block)
-        found = ishtar.signals.align._means(s, edges)
+        patch.setattr(ishtar.signals.alignment, "BLOCK", block)
+        found = ishtar.signals.alignment._means(s, edges)
     assert np.mean(found) == pytest.approx(np.mean(values), abs=1e-6)
-    whole = ishtar.signals.align._means(s, edges)
+    whole = ishtar.signals.alignment._means(s, edges)
     np.testing.assert_allclose(found, whole, atol=1e-6)
 
 
@@ -124,7 +125,7 @@ def test_reading_in_blocks_changes_nothing(method, block, monkeypatch):
     """Memory is bounded, the result the same."""
     s = make(np.random.default_rng(1).normal(size=500), dt=0.01)
     whole = align([s], dt=0.033, method=method)["x"]
-    monkeypatch.setattr(ishtar.signals.align, "BLOCK", block)
+    monkeypatch.setattr(ishtar.signals.alignment, "BLOCK", block)
     np.testing.assert_allclose(align([s], dt=0.033, method=method)["x"], whole, atol=1e-12)
 
 

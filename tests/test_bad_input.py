@@ -11,7 +11,7 @@ from ishtar.export.writing import ExportError
 from ishtar.machine import Machine
 from ishtar.opening import open_testbed
 from ishtar.shots.testbed import Testbed
-from ishtar.signals.align import align
+from ishtar.signals.alignment import align
 from ishtar.signals.windows import bounds, seconds
 from ishtar.workspace import Workspace
 from tests.library_fakes import FIRST

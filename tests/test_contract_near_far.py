@@ -20,15 +20,16 @@ from ishtar.errors import MissingCalibration, NoSuchShot, NoSuchSignal, TimeBase
 from ishtar.lineage.record import recording
 from ishtar.query.query_tree import QueryError
 from ishtar.remote.not_kept import NotKept
-from ishtar.remote.samples import TileSamples
-from ishtar.remote.shot import RemoteShot
-from ishtar.remote.testbed import RemoteTestbed
+from ishtar.remote.remote_shot import RemoteShot
+from ishtar.remote.remote_testbed import RemoteTestbed
+from ishtar.remote.tile_samples import TileSamples
 from ishtar.shots.any_testbed import AnyTestbed
 from ishtar.shots.shot import Shot
 from ishtar.shots.testbed import Testbed
-from ishtar.signals.align import align
+from ishtar.signals.alignment import align
 from ishtar.signals.calibrated import CalibratedSamples, UncalibratedSamples
 from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.protocols import (
     AnyShot,
     AnySignal,
@@ -36,8 +37,7 @@ from ishtar.signals.protocols import (
     RecordedShot,
     RecordedSignal,
 )
-from ishtar.signals.samples import ChannelSamples, Recorded, Sampled
-from ishtar.signals.signal import Signal
+from ishtar.signals.samples import ChannelSamples, RecordedSamples, Samples
 from tests.library_fakes import DT, FIRST, LAMED, MOVED, T0, N, truth
 
 pytestmark = pytest.mark.whole
@@ -64,11 +64,11 @@ IMPLEMENTATIONS = [
     (Shot, RecordedShot),
     (RemoteShot, AnyShot),
     (Signal, RecordedSignal),
-    (ChannelSamples, Recorded),
-    (CalibratedSamples, Recorded),
-    (UncalibratedSamples, Recorded),
-    (DerivedSamples, Recorded),
-    (TileSamples, Sampled),
+    (ChannelSamples, RecordedSamples),
+    (CalibratedSamples, RecordedSamples),
+    (UncalibratedSamples, RecordedSamples),
+    (DerivedSamples, RecordedSamples),
+    (TileSamples, Samples),
 ]
 BY_INSTANCE = {"number", "base", "itemsize", "n_clipped"}  # set in __init__: mypy sees those
 
@@ -101,7 +101,7 @@ def test_an_implementation_has_each_member_and_takes_its_arguments(kind, protoco
 
 
 def test_a_recorded_one_has_more_and_what_is_abstract_must_be_there():
-    assert members(Sampled).keys() < members(Recorded).keys()
+    assert members(Samples).keys() < members(RecordedSamples).keys()
     assert members(AnySignal).keys() < members(RecordedSignal).keys()
     assert members(AnyShot).keys() < members(RecordedShot).keys()
     with pytest.raises(TypeError, match="abstract"):
@@ -348,7 +348,7 @@ def test_a_signal_is_known_before_it_is_read(signal, case):
     times, values, _ = known(case)
     assert (signal.name, signal.unit) == (case.name, case.unit)
     assert (signal.n, len(signal), signal.shape) == (len(times), len(times), (len(times),))
-    assert (signal.x_unit, signal.x_name, signal.lack_of_time) == ("s", "time", None)
+    assert (signal.x_unit, signal.x_name, signal.time_problem) == ("s", "time", None)
     assert (signal.dt, signal.dx) == ((DT, DT) if case.regular else (None, None))
     if len(times):
         assert signal.t0 == signal.x0 == pytest.approx(times[0])
@@ -356,7 +356,7 @@ def test_a_signal_is_known_before_it_is_read(signal, case):
         assert np.isnan(signal.t0)
     assert signal.stride == 1
     assert signal.nbytes >= 2 * len(values)
-    assert signal.story.shot == signal.explain().shot == FIRST
+    assert signal.provenance.shot == signal.explain().shot == FIRST
     assert signal.explain().unit == case.unit
     assert f"<Signal {case.name} [{case.unit or 1}] of shot {FIRST}: {len(times)} " in repr(signal)
 

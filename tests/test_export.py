@@ -16,8 +16,9 @@ import ishtar.export.files
 from ishtar.errors import DamagedFile, MissingCalibration, NoSuchChannel, NoSuchSignal
 from ishtar.export.files import FORMATS, Export, Series, identifiers
 from ishtar.export.writing import ExportError, export
+from ishtar.signals.lazy_signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.samples import ChannelSamples
-from ishtar.signals.signal import Signal, Story
 from tests.library_fakes import DT, FIRST, LAMED, T0, N, memory_channel, truth
 
 REAL = truth(FIRST)
@@ -286,7 +287,8 @@ def test_a_name_inside_another_is_refused_for_h5_only(tmp_path):
     one = memory_channel([1.0, 2.0], path="DAQ")
     two = memory_channel([1.0, 2.0], path="DAQ/x")
     series = tuple(
-        Series(signal=s, story=s.story) for s in (_signal("DAQ", one), _signal("DAQ/x", two))
+        Series(signal=s, provenance=s.provenance)
+        for s in (_signal("DAQ", one), _signal("DAQ/x", two))
     )
     about = {"shot": 1, "software": "ishtar", "exported": "", "attributes": {}, "left_out": {}}
     what = Export(groups=(series,), provenance=about)
@@ -297,5 +299,5 @@ def test_a_name_inside_another_is_refused_for_h5_only(tmp_path):
 
 
 def _signal(name, channel):
-    story = Story(signal=name, shot=1, unit="V", channel=channel.path)
-    return Signal(ChannelSamples(channel), story, on_read=lambda: None)
+    provenance = Provenance(signal=name, shot=1, unit="V", channel=channel.path)
+    return Signal(ChannelSamples(channel), provenance, on_read=lambda: None)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from runner.ingest import IngestSettings, IngestStopped, Layout, Outcome, ingest_file
-from runner.ingest.processes import close_processes
+from runner.ingest.ingest_processes import close_processes
 
 pytestmark = pytest.mark.whole
 
@@ -158,7 +158,7 @@ def test_nothing_of_a_conversion_outlives_its_owner(place: Place, tmp_path: Path
     script.write_text(
         "import sys, threading, time, pathlib, os\n"
         "from runner.ingest import IngestSettings, Layout, ingest_file\n"
-        "from runner.ingest import processes\n"
+        "from runner.ingest import ingest_processes\n"
         "layout = Layout.of(pathlib.Path(sys.argv[1]))\n"
         "settings = IngestSettings(converters=('odd:Odd',))\n"
         "def seen(done, total): pass\n"
@@ -166,7 +166,7 @@ def test_nothing_of_a_conversion_outlives_its_owner(place: Place, tmp_path: Path
         "threading.Thread(target=ingest_file, args=(path,), kwargs=dict(layout=layout,\n"
         "    settings=settings), daemon=True).start()\n"
         "while not list(layout.shots.rglob('.tmp-*')): time.sleep(0.01)\n"
-        "print(processes._server._process.pid, flush=True)\n"
+        "print(ingest_processes._server._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     place.file("hangs")

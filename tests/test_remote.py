@@ -11,7 +11,7 @@ import ishtar
 from ishtar.errors import IshtarError, MissingCalibration, NoSuchShot, WorkspaceError
 from ishtar.remote.fetch import RemoteError
 from ishtar.remote.not_kept import NotKept
-from ishtar.remote.testbed import RemoteTestbed
+from ishtar.remote.remote_testbed import RemoteTestbed
 from tests.library_fakes import FIRST, LAMED, MOVED
 from tests.remote_fakes import Quiet
 
@@ -54,8 +54,8 @@ def test_a_copy_says_that_it_is_one(there):
 
 
 def test_a_signal_tells_its_story(there):
-    story = there[FIRST]["Probe_U"].explain()
-    assert (story.channel, story.device) == ("DAQ/Probe_U", "probe")
+    provenance = there[FIRST]["Probe_U"].explain()
+    assert (provenance.channel, provenance.device) == ("DAQ/Probe_U", "probe")
     assert there[FIRST]["Share"].explain().derived == "Inj_P / Fwd_P"
 
 

@@ -128,9 +128,13 @@ def test_a_missing_calibration_keeps_its_facts_and_the_raw_samples_can_be_read(t
     assert isinstance(facts, LookupError)
     np.testing.assert_array_equal(s.raw(), raw_of(FIRST)["Spare"])
     assert (s.n, s.dt, s.unit, s.n_clipped) == (N, pytest.approx(DT), "V", 0)
-    story = s.explain()
-    assert (story.channel, story.device, story.calibration) == ("DAQ/Spare", "bare", "")
-    assert "calibration     none: bare has no calibration" in str(story)
+    provenance = s.explain()
+    assert (provenance.channel, provenance.device, provenance.calibration) == (
+        "DAQ/Spare",
+        "bare",
+        "",
+    )
+    assert "calibration     none: bare has no calibration" in str(provenance)
     assert shot.channel("DAQ/Spare")[0:3].load().attrs["units"] == "V"
     assert str(pickle.loads(pickle.dumps(facts))) == str(facts)
     assert pickle.loads(pickle.dumps(facts)).device == "bare"

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ishtar.errors import TimeBaseError, UnitError
 from ishtar.shots.testbed import Testbed
 from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.lazy_signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.samples import ChannelSamples
-from ishtar.signals.signal import Signal, Story
 from ishtar.signals.time_base import Regular
 from tests.library_fakes import (
     DT,
@@ -53,8 +54,8 @@ class Reads:
 
 def signal_of(channel: MemoryChannel, reads: Reads | None = None) -> Signal:
     reads = reads or Reads()
-    story = Story(signal="x", shot=1, unit=channel.unit, channel=channel.path)
-    return Signal(ChannelSamples(channel), story, on_read=reads.read, on_raw=reads.read_raw)
+    provenance = Provenance(signal="x", shot=1, unit=channel.unit, channel=channel.path)
+    return Signal(ChannelSamples(channel), provenance, on_read=reads.read, on_raw=reads.read_raw)
 
 
 # Laziness
@@ -299,9 +300,9 @@ def test_a_change_of_wiring_and_calibration_holds_from_its_first_shot_on(testbed
 
 
 def test_the_story_says_which_unit_is_assumed_where_the_file_states_none(testbed):
-    story = testbed[FIRST]["Position"].explain()
-    assert story.assumed == "PLC/Position states no unit; taken as count"
-    assert "taken as count" in str(story)
+    provenance = testbed[FIRST]["Position"].explain()
+    assert provenance.assumed == "PLC/Position states no unit; taken as count"
+    assert "taken as count" in str(provenance)
     assert testbed[FIRST]["Probe_U"].explain().assumed == ""
 
 

@@ -283,7 +283,7 @@ def test_sigma_of_a_stretch_is_that_stretch_of_sigma(testbed, monkeypatch):
     for name in ("Probe_I", "Coil_I", "Inj_P"):
         s = testbed[FIRST][name]
         np.testing.assert_array_equal(s.sigma()[1000:1300], s[1000:1300].sigma())
-        monkeypatch.setattr("ishtar.signals.signal.BLOCK", 77)
+        monkeypatch.setattr("ishtar.signals.lazy_signal.BLOCK", 77)
         np.testing.assert_array_equal(s.sigma()[1000:1300], s[1000:1300].sigma())
 
 

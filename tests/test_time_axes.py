@@ -22,11 +22,12 @@ from ishtar.quality import examine
 from ishtar.quality.channel_view import ChannelView
 from ishtar.shots.any_testbed import Shots
 from ishtar.shots.shot import Shot
-from ishtar.signals.align import align, resample
+from ishtar.signals.alignment import align, resample
 from ishtar.signals.calibrated import CalibratedSamples
 from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.lazy_signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.samples import ChannelSamples, axis_of
-from ishtar.signals.signal import Signal, Story
 from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import Along, Counted, Irregular, Regular, in_seconds
 from ishtar.spectral import spectrogram_of
@@ -142,7 +143,7 @@ def test_whatever_needs_seconds_is_refused_with_the_reason(shot, name, reason):
             ask()
         assert name in str(told.value)
         assert "\n" not in str(told.value)
-    assert reason in signal.lack_of_time
+    assert reason in signal.time_problem
     assert shot.problem(name) is None
     assert reason in shot.problem(name, in_time=True)
 
@@ -160,7 +161,7 @@ def test_a_signal_in_time_is_as_it_was(testbed):
     signal = testbed[TIMED]["Probe_U"]
     assert (signal.dt, signal.t0, signal.x_unit, signal.x_name) == (DT, T0, "s", "time")
     assert (signal.dx, signal.x0) == (DT, T0)
-    assert signal.lack_of_time is None
+    assert signal.time_problem is None
     assert testbed[TIMED].problem("Probe_U", in_time=True) is None
     assert testbed[TIMED].problem("Nowhere_U", in_time=True) is not None
     np.testing.assert_allclose(signal.places(), signal.times())
@@ -392,10 +393,10 @@ def test_samples_and_seconds_that_are_the_same_numbers_are_not_one_column(tmp_pa
         Series(
             signal=Signal(
                 ChannelSamples(memory_channel(np.arange(5.0), dt=1.0, path=unit, x_unit=unit)),
-                Story(signal=unit, shot=1, unit="V"),
+                Provenance(signal=unit, shot=1, unit="V"),
                 on_read=lambda: None,
             ),
-            story=Story(signal=unit, shot=1, unit="V"),
+            provenance=Provenance(signal=unit, shot=1, unit="V"),
         )
         for unit in ("s", "", "Hz")
     )

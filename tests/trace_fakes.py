@@ -35,7 +35,7 @@ STATED = "no calibration of interferometer_1 at this shot"
 
 @dataclass(frozen=True, kw_only=True)
 class KnownSamples:
-    """Samples that a function of their number gives: what publishing asks of `Sampled`."""
+    """Samples that a function of their number gives: what publishing asks of `Samples`."""
 
     base: TimeBase
     value: Callable[[Array], Array]

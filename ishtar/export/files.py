@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ishtar.errors import IshtarError
 from ishtar.export.matlab import ascii_symbols, fields, identifiers, set_class, struct
 from ishtar.signals.protocols import AnySignal
-from ishtar.signals.provenance import Story
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.time_base import COUNTED, SECONDS, Regular
 from ishtar.store import atomic_path
 
@@ -42,7 +42,7 @@ class Series:
     """A signal to be written, with each ``every`` samples averaged into one value."""
 
     signal: AnySignal
-    story: Story
+    provenance: Provenance
     every: int = 1
 
     @property
@@ -129,7 +129,7 @@ class Series:
 
     def metadata(self) -> dict[str, Any]:
         """Return the metadata of the series for a file; unknown texts are empty."""
-        s = self.story
+        s = self.provenance
         return {
             "unit": self.unit,
             "name": self.name,
@@ -215,7 +215,7 @@ def _write_head(f: TextIO, export: Export, series: Sequence[Series]) -> None:
     ]
     if first.every > 1:
         lines.append(f"each value is the mean of {first.every} samples")
-    lines += [line for s in series for line in str(s.story).splitlines()]
+    lines += [line for s in series for line in str(s.provenance).splitlines()]
     lines += [f"left out: {name}: {why}" for name, why in p["left_out"].items()]
     f.writelines(f"# {' '.join(line.split())}\n" for line in lines)
     out = io.StringIO()
@@ -268,7 +268,7 @@ def write_h5(export: Export, paths: Sequence[Path]) -> None:
             place.make_scale(first.x_name)
             for s in series:
                 data = _dataset(f, s.name, (s.n,), s.values())
-                data.attrs.update(s.metadata() | {s.x_name: f"/{base}", "story": str(s.story)})
+                data.attrs.update(s.metadata() | {s.x_name: f"/{base}", "story": str(s.provenance)})
                 data.dims[0].attach_scale(place)
 
 
@@ -320,7 +320,7 @@ def _named(export: Export) -> Iterator[tuple[str, Series, int]]:
 
 def _mat_facts(s: Series) -> dict[str, Any]:
     """Return the metadata of a series, with its provenance as text."""
-    return ascii_symbols(s.metadata() | {"story": str(s.story)})
+    return ascii_symbols(s.metadata() | {"story": str(s.provenance)})
 
 
 def _about(export: Export) -> dict[str, Any]:

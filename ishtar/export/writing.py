@@ -28,7 +28,7 @@ import numpy as np
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
 from ishtar.export.files import FORMATS, Export, ExportError, Format, Series, write_all
 from ishtar.signals.protocols import AnySignal, HasChannels
-from ishtar.signals.provenance import Story
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.windows import bounds
 from ishtar.version import __version__
 
@@ -101,7 +101,7 @@ def export(
     series = []
     windowed = bounds(t) != (None, None)
     for signal in signals:
-        if windowed and (reason := signal.lack_of_time):  # a window in time cannot select samples
+        if windowed and (reason := signal.time_problem):  # a window in time cannot select samples
             left_out[signal.name] = reason
             continue
         if (one := _series(signal, t, n)).n:
@@ -194,12 +194,12 @@ def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[s
 def _series(
     signal: AnySignal, t: tuple[float | None, float | None] | None, n: int | None
 ) -> Series:
-    story = signal.explain()
+    provenance = signal.explain()
     if t is not None:
         start, stop = bounds(t)
         signal = signal[start:stop]
     every = 1 if n is None else max(-(-signal.n // n), 1)
-    return Series(signal=signal, story=story, every=every)
+    return Series(signal=signal, provenance=provenance, every=every)
 
 
 def _by_time_base(series: Sequence[Series]) -> tuple[tuple[Series, ...], ...]:
@@ -233,13 +233,13 @@ def _provenance(
         "attributes": dict(shot.attributes),
         "window_s": None if t is None else list(t),
         "left_out": dict(left_out),
-        "signals": {s.name: _as_dict(s.story) for group in groups for s in group},
+        "signals": {s.name: _as_dict(s.provenance) for group in groups for s in group},
     }
 
 
-def _as_dict(story: Story) -> dict[str, Any]:
-    parts = [_as_dict(part) for part in story.parts]
-    facts = {k: v for k, v in asdict(story).items() if v not in ("", ()) and k != "parts"}
+def _as_dict(provenance: Provenance) -> dict[str, Any]:
+    parts = [_as_dict(part) for part in provenance.parts]
+    facts = {k: v for k, v in asdict(provenance).items() if v not in ("", ()) and k != "parts"}
     return facts | ({"parts": parts} if parts else {})
 
 

@@ -1,3 +1,3 @@
 """Everything that a report can read: its kinds, and the identity of each."""
 
-__all__ = ["attributes", "identity", "kinds"]
+__all__ = ["identity", "kinds", "shot_attributes"]

@@ -6,9 +6,10 @@ library are compiled with a mark at the beginning of every function. The first c
 recorded (an `ishtar.lineage.record.Input` of kind ``ran``); a later call only tests a flag.
 
 A *unit* is a function of a module (``ishtar.units:factor``) or a method
-(``ishtar.signals.signal:Signal.load``) with all functions nested in it. What runs while a module is
-imported is recorded as part of that module. An attribute of a module that has no mark (a constant,
-a class, a cached function) is recorded by name when it is accessed, ``ishtar.gases:.MASSES``.
+(``ishtar.signals.lazy_signal:Signal.load``) with all functions nested in it. What runs while a
+module is imported is recorded as part of that module. An attribute of a module that has no mark (a
+constant, a class, a cached function) is recorded by name when it is accessed,
+``ishtar.gases:.MASSES``.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Manipulator(Component):
             signal.check()
         except (NotFoundError, MissingCalibration, TimeBaseError) as error:
             return str(error)
-        if t is not None and (problem := signal.lack_of_time):
+        if t is not None and (problem := signal.time_problem):
             return problem
         part = window_at(signal, t)
         values = part.values()

@@ -13,4 +13,4 @@
 ``docs/site-data.md`` describes what a site keeps.
 """
 
-__all__ = ["fetch", "testbed"]
+__all__ = ["fetch", "remote_testbed"]

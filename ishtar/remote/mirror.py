@@ -21,7 +21,7 @@ from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.lineage.record import subject_of
 from ishtar.query import index as known
 from ishtar.remote.fetch import NotThere, Site
-from ishtar.remote.numbers import number_of
+from ishtar.remote.site_values import number_of
 
 ATTRIBUTES = ("gas", "program", "operator", "comment")
 

@@ -11,12 +11,12 @@ from ishtar.attributes.moments import moment_of
 from ishtar.calibration import Declarations
 from ishtar.errors import DamagedFile
 from ishtar.inputs import identity
-from ishtar.inputs.attributes import Attributes
+from ishtar.inputs.shot_attributes import Attributes
 from ishtar.lineage.record import is_recording, record
 from ishtar.machine import Machine
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
+from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.resolve import Resolver
-from ishtar.signals.signal import Signal
 from ishtar.signals.source_notes import salvaged_names
 from ishtar.store import Channel, SourceFile
 
@@ -125,7 +125,7 @@ class Shot(SeveralSignals):
         why = self._names.problem(name)
         if why is None and in_time:
             signal = self._names.signal(name)
-            if why := signal.lack_of_time:
+            if why := signal.time_problem:
                 signal.note_read()  # the answer depends on the channel's axis
         return why
 

@@ -1,13 +1,13 @@
 """Signals: lazy handles, the samples behind them, and where they lie in time."""
 
 __all__ = [
-    "align",
+    "alignment",
+    "lazy_signal",
     "min_max",
     "protocols",
     "provenance",
     "resolve",
     "samples",
-    "signal",
     "source_notes",
     "time_base",
     "windows",

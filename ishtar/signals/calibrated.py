@@ -76,8 +76,8 @@ class CalibratedSamples(FileSamples):
             if isinstance(step, QuietOffset | Filter):
                 need = "a quiet time" if isinstance(step, QuietOffset) else "a sampling interval"
                 raise TimeBaseError(
-                    f"{self.calibration.label} needs {need}, and {base.name!r} {base.lack}; or "
-                    f"correct {self.calibration.where}"
+                    f"{self.calibration.label} needs {need}, and {base.name!r} "
+                    f"{base.time_problem}; or correct {self.calibration.where}"
                 )
 
     @property
@@ -298,13 +298,13 @@ def _turns(step: Any) -> Array | None:
 class UncalibratedSamples(ChannelSamples):
     """Samples of a channel whose device has no calibration; only raw ones can be read."""
 
-    def __init__(self, channel: Channel, lack: MissingCalibration) -> None:
+    def __init__(self, channel: Channel, error: MissingCalibration) -> None:
         super().__init__(channel)
-        self.lack = lack
+        self.error = error
 
     def check(self) -> NoReturn:
         """Raise `MissingCalibration`."""
-        raise self.lack
+        raise self.error
 
     def read(self, start: int, stop: int) -> Array:
         """Raise `MissingCalibration`."""

@@ -14,7 +14,7 @@ from ishtar.calibration.expression import evaluate, propagate
 from ishtar.errors import TimeBaseError
 from ishtar.signals.flags import CLIPPED, NOT_FINITE, OUT_OF_RANGE, Flags, Mask
 from ishtar.signals.min_max import Edges, even_edges, walk
-from ishtar.signals.samples import Changes, FileSamples, Recorded, clipped_by_reading
+from ishtar.signals.samples import Changes, FileSamples, RecordedSamples, clipped_by_reading
 from ishtar.signals.time_base import Along, Axis, Counted, step_text
 
 Array = NDArray[np.float64]
@@ -29,7 +29,7 @@ class DerivedSamples(FileSamples):
 
     name: str
     expression: str
-    parts: Mapping[str, Recorded]
+    parts: Mapping[str, RecordedSamples]
     scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class DerivedSamples(FileSamples):
                     sides = (f"{k} ({b.n} samples, {step_text(b)})" for k, b in bases.items())
                     raise TimeBaseError(
                         f"{self.name} = {self.expression}: {' and '.join(sides)} cannot be "
-                        f"combined: {name} {base.lack}"
+                        f"combined: {name} {base.time_problem}"
                     )
             raise TimeBaseError(
                 f"{self.name} = {self.expression}: {first} and {other} are on different time "

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class Provenance:
     """The provenance of a signal's values, for users and receipts.
 
     ``uncertainty`` names the numbers of the calibration that have a sigma. ``lack`` is the reason
@@ -28,7 +28,7 @@ class Story:
     description: str = ""
     reference: str = ""
     steps: tuple[str, ...] = ()
-    parts: tuple[Story, ...] = ()
+    parts: tuple[Provenance, ...] = ()
     assumed: str = ""
     uncertainty: str = ""
     lack: str = ""

@@ -27,8 +27,9 @@ from ishtar.inputs import identity
 from ishtar.lineage.record import is_recording, record
 from ishtar.signals.calibrated import CalibratedSamples, UncalibratedSamples
 from ishtar.signals.derived import DerivedSamples
+from ishtar.signals.lazy_signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.samples import ChannelSamples
-from ishtar.signals.signal import Signal, Story
 from ishtar.signals.source_notes import salvaged, scale_missing, time_base_missing
 from ishtar.store import Channel, SourceFile
 
@@ -102,7 +103,7 @@ class Resolver:
         except NoSuchChannel as error:
             record(identity.channel_input(None, path, self.number))
             raise self._with_neighbours(error) from None
-        story = Story(
+        provenance = Provenance(
             signal=path,
             shot=self.number,
             unit=channel.unit,
@@ -110,14 +111,14 @@ class Resolver:
             source=channel.file.stem,
             description=str(channel.properties.get("description", "")),
         )
-        story = self._with_flaws(story, channel)
-        return Signal(ChannelSamples(channel), story, on_read=self._on_read(channel, path))
+        provenance = self._with_flaws(provenance, channel)
+        return Signal(ChannelSamples(channel), provenance, on_read=self._on_read(channel, path))
 
-    def _with_flaws(self, story: Story, channel: Channel) -> Story:
+    def _with_flaws(self, provenance: Provenance, channel: Channel) -> Provenance:
         """Return a provenance with the channel's flaws: no times, no scale, a cut recording."""
         source = next((s for s in self._sources if s.path == channel.file), None)
         return replace(
-            story,
+            provenance,
             time_base=time_base_missing(channel.x_unit),
             scale_missing=scale_missing(channel),
             salvaged=salvaged(source) if source else "",
@@ -150,12 +151,12 @@ class Resolver:
             return self._resolve(name)
         except NoSuchChannel as error:
             raise self._with_neighbours(error) from error
-        except MissingCalibration as lack:
+        except MissingCalibration as error:
             declared = self.declarations.signals[name]
             row = identity.wiring_at(self.declarations, name, self.number)
             if declared.derived or row is None:
                 raise
-            return self._uncalibrated(declared, row, lack)
+            return self._uncalibrated(declared, row, error)
 
     def problem(self, name: str) -> str | None:
         """Return why a signal has no calibrated values; None if it has."""
@@ -260,7 +261,7 @@ class Resolver:
         except IshtarError as error:
             raise type(error)(f"{name}: {error}") from error
         assumed = f"{channel.path} states no unit; taken as {samples.assumed_unit or '1'}"
-        story = Story(
+        provenance = Provenance(
             signal=name,
             shot=self.number,
             unit=declared.unit,
@@ -277,7 +278,7 @@ class Resolver:
         )
         return Signal(
             samples,
-            self._with_flaws(story, channel),
+            self._with_flaws(provenance, channel),
             on_read=self._on_read(channel, row.channel, calibration),
             on_raw=self._on_read(channel, row.channel),
         )
@@ -300,10 +301,10 @@ class Resolver:
             ) from error
 
     def _uncalibrated(
-        self, declared: SignalDeclaration, row: Wiring, lack: MissingCalibration
+        self, declared: SignalDeclaration, row: Wiring, error: MissingCalibration
     ) -> Signal:
         channel = self.find_channel(row.channel)
-        story = Story(
+        provenance = Provenance(
             signal=declared.name,
             shot=self.number,
             unit=declared.unit,
@@ -311,11 +312,11 @@ class Resolver:
             device=row.device,
             source=channel.file.stem,
             description=declared.description,
-            lack=str(lack),
+            lack=str(error),
         )
         on_read = self._on_read(channel, row.channel)
-        story = self._with_flaws(story, channel)
-        return Signal(UncalibratedSamples(channel, lack), story, on_read=on_read)
+        provenance = self._with_flaws(provenance, channel)
+        return Signal(UncalibratedSamples(channel, error), provenance, on_read=on_read)
 
     def _derived(self, declared: SignalDeclaration) -> Signal:
         formula = f"{declared.name} = {declared.derived}"
@@ -333,15 +334,15 @@ class Resolver:
                     device=error.device,
                     shot=error.shot,
                 ) from error
-        stories = tuple(part.story for part in parts.values())
-        story = Story(
+        provenances = tuple(part.provenance for part in parts.values())
+        provenance = Provenance(
             signal=declared.name,
             shot=self.number,
             unit=declared.unit,
             derived=declared.derived,
             description=declared.description,
-            parts=stories,
-            uncertainty="; ".join(dict.fromkeys(s.uncertainty for s in stories)),
+            parts=provenances,
+            uncertainty="; ".join(dict.fromkeys(s.uncertainty for s in provenances)),
         )
         units = {k: p.unit for k, p in parts.items()}
         samples = DerivedSamples(
@@ -355,12 +356,12 @@ class Resolver:
             for part in parts.values():
                 part.note_read()
 
-        story = replace(
-            story,
+        provenance = replace(
+            provenance,
             time_base=time_base_missing(samples.base.unit),
-            salvaged=next((s.salvaged for s in stories if s.salvaged), ""),
+            salvaged=next((s.salvaged for s in provenances if s.salvaged), ""),
         )
-        return Signal(samples, story, on_read=note)
+        return Signal(samples, provenance, on_read=note)
 
 
 def _port(row: Wiring) -> str:

@@ -1,8 +1,8 @@
 """Sources of a signal's samples: their interfaces, and the channel of a file.
 
 `ishtar.signals.calibrated` and `ishtar.signals.derived` are the other sources of a workspace.
-A published site's (`ishtar.remote.samples`) has only the members of `Sampled`; those of `Recorded`
-need the files. `ishtar.signals.signal.Signal` is the user's view of a source.
+A published site's (`ishtar.remote.tile_samples`) has only the members of `Samples`; those of
+`RecordedSamples` need the files. `ishtar.signals.lazy_signal.Signal` is the user's view of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Changes = Mapping[str, Array]
 """By source of uncertainty (``langmuir_1.I v1 gain``), the change by one sigma of it, (n,)."""
 
 
-class Sampled(Protocol):
+class Samples(Protocol):
     """A source of samples: files of a shot, or a published site, which keeps less."""
 
     @property
@@ -56,11 +56,11 @@ class Sampled(Protocol):
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
         """Return edges (m + 1,), minima and maxima (m, 2) of at most ``n`` blocks."""
 
-    def recorded(self, what: str, /) -> Recorded:
+    def recorded(self, what: str, /) -> RecordedSamples:
         """Return itself; raise `NotKept`, naming ``what``, if there are no files."""
 
 
-class Recorded(Sampled, Protocol):
+class RecordedSamples(Samples, Protocol):
     """A source of samples with the members that need the files of a shot."""
 
     @property
@@ -83,7 +83,7 @@ class Recorded(Sampled, Protocol):
         """Return which blocks of `minmax` for ``n`` contain a clipped sample, (m,)."""
 
 
-R = TypeVar("R", bound=Recorded)
+R = TypeVar("R", bound=RecordedSamples)
 
 
 class FileSamples:
@@ -102,7 +102,7 @@ def axis_of(channel: Channel) -> Axis:
     return axis(c.x_unit, c.n, c.t0, c.dt, c.time, c.path)
 
 
-def clipped_by_reading(samples: Recorded, edges: Edges) -> Mask:
+def clipped_by_reading(samples: RecordedSamples, edges: Edges) -> Mask:
     """Return which blocks contain a clipped sample, (m,); reads every sample if any may be."""
     if samples.n_clipped == 0 or len(edges) < 2:
         return np.zeros(len(edges) - 1, dtype=bool)

@@ -175,7 +175,7 @@ class Counted:
     dx = None
 
     @property
-    def lack(self) -> str:
+    def time_problem(self) -> str:
         """Why there are no seconds, and what to do."""
         return (
             "is only counted: nothing says when its samples were taken; select by sample, "
@@ -224,7 +224,7 @@ class Along:
         return self.base.dt
 
     @property
-    def lack(self) -> str:
+    def time_problem(self) -> str:
         """Why there are no seconds, and what to do."""
         what = "frequency" if self.dim == "frequency" else "something else"
         return (
@@ -289,15 +289,15 @@ def in_seconds(axis: Axis, name: str) -> TimeBase:
     """
     if isinstance(axis, Regular | Irregular):
         return axis
-    raise TimeBaseError(str(lack_of_time(axis, name)))
+    raise TimeBaseError(str(time_problem(axis, name)))
 
 
-def lack_of_time(axis: Axis, name: str) -> str | None:
+def time_problem(axis: Axis, name: str) -> str | None:
     """Return why samples have no times in seconds, and what to do; None if they have."""
     if isinstance(axis, Regular | Irregular):
         return None
     samples = name if name == axis.name else f"{name} ({axis.name})"
-    return f"{samples} {axis.lack}"
+    return f"{samples} {axis.time_problem}"
 
 
 def step_text(axis: Axis, regular: str = "every {:g} s") -> str:

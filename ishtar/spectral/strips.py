@@ -23,7 +23,7 @@ IN_FULL = 1 << 22  # samples; 32 MB of float64
 
 
 class Samples(Protocol):
-    """The part of `ishtar.signals.signal.Signal` that a spectrogram needs."""
+    """The part of `ishtar.signals.lazy_signal.Signal` that a spectrogram needs."""
 
     @property
     def n(self) -> int:

@@ -281,17 +281,17 @@ def signal(shot: str, name: str | None, at: tuple[float, float] | None, as_json:
     provenance = s.explain()
     if at is not None and not at[0] < at[1]:
         raise click.UsageError(f"--at {at[0]:g} {at[1]:g} is empty: give the earlier time first")
-    lack = s.lack_of_time
-    if at is not None and lack:
-        raise click.UsageError(f"--at {at[0]:g} {at[1]:g}: {lack}")
+    time_problem = s.time_problem
+    if at is not None and time_problem:
+        raise click.UsageError(f"--at {at[0]:g} {at[1]:g}: {time_problem}")
     part = None if at is None else s[at[0] : at[1]]
     if as_json:
         document: dict[str, Any] = {
             "shot": numbers[0],
             "signal": s.name,
             "unit": s.unit,
-            "dt": None if lack else s.dt,
-            "t0": None if lack else s.t0,
+            "dt": None if time_problem else s.dt,
+            "t0": None if time_problem else s.t0,
             "x_unit": s.x_unit,
             "x0": s.x0,
             "dx": s.dx,

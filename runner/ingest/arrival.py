@@ -1,8 +1,8 @@
 """Ingest one file: it ends stored, known, waiting, pending or in quarantine, never half stored.
 
-A separate process reads the content (:mod:`runner.ingest.processes`). A file leaves an incoming
-folder only after the stored copy has been read back and compared. Files elsewhere, including those
-behind a link in an incoming folder, are never moved or removed.
+A separate process reads the content (:mod:`runner.ingest.ingest_processes`). A file leaves an
+incoming folder only after the stored copy has been read back and compared. Files elsewhere,
+including those behind a link in an incoming folder, are never moved or removed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ishtar.store import SourceFile
 from runner.ingest.conversion import Identity, Request, Verdict, convert
 from runner.ingest.ingest_errors import IngestStopped, SourceMissing, ingest_stopped
 from runner.ingest.ingest_outcome import Outcome
+from runner.ingest.ingest_processes import ConversionDied, convert_apart
 from runner.ingest.layout import DataFolders, Layout
-from runner.ingest.processes import ConversionDied, convert_apart
 from runner.ingest.raw_files.quarantine import archive_stored, move_to_folder, quarantine
 from runner.ingest.raw_files.settling import is_inside
 from runner.ingest.raw_files.source_hash import sha256_of

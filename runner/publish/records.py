@@ -21,7 +21,7 @@ from runner.templates.parameters import Parameter
 from runner.templates.results import ResultRecord
 
 if TYPE_CHECKING:
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.lazy_signal import Signal
 
 ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
 """The state of a report on pages."""

@@ -13,7 +13,7 @@ from ishtar.machine.component import parameter_text
 from ishtar.shots.clocks import clock_differences
 from ishtar.shots.shot import Shot
 from ishtar.shots.testbed import Testbed
-from ishtar.signals.signal import Signal
+from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
 from ishtar.workspace import MARKER, Workspace

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.signals.min_max import BLOCK, walk
-from ishtar.signals.samples import Sampled
+from ishtar.signals.samples import Samples
 from ishtar.store.envelope import BASE, block_minmax
 
 TILE = 2048
@@ -80,7 +80,7 @@ def levels_of(n: int, most: int) -> list[Level]:
     return levels
 
 
-def cut_tiles(samples: Sampled, levels: Sequence[Level]) -> Iterator[Tile]:
+def cut_tiles(samples: Samples, levels: Sequence[Level]) -> Iterator[Tile]:
     """Yield the tiles of a record at some levels; memory does not grow with the record."""
     buffers = [_LevelBuffer(i) for i in range(len(levels))]
     finest = levels[-1].stride
@@ -96,7 +96,7 @@ def cut_tiles(samples: Sampled, levels: Sequence[Level]) -> Iterator[Tile]:
                 rows = buffer.merged(rows, last=stop == n)
 
 
-def min_max_rows(samples: Sampled, stride: int, start: int, stop: int) -> Array:
+def min_max_rows(samples: Samples, stride: int, start: int, stop: int) -> Array:
     """Return minimum and maximum of every ``stride`` samples of a range, (m, 2)."""
     if stride == 1:
         x = samples.read(start, stop)

@@ -25,7 +25,7 @@ from runner.publish.records import ShotRecord, SiteSource, WiringRow
 from runner.publish.writer import Writer, json_bytes, script_bytes
 
 if TYPE_CHECKING:
-    from ishtar.signals.signal import Signal
+    from ishtar.signals.lazy_signal import Signal
 
 FORMAT = 1  # of tiles; a change makes all of them again
 LEVELS_KEPT = 2  # of an old shot

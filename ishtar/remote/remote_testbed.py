@@ -13,8 +13,8 @@ from ishtar.query.shot_numbers import no_such_shot
 from ishtar.remote.fetch import Site
 from ishtar.remote.mirror import Mirror
 from ishtar.remote.not_kept import KeptInPart
-from ishtar.remote.numbers import shots_of
-from ishtar.remote.shot import RemoteShot
+from ishtar.remote.remote_shot import RemoteShot
+from ishtar.remote.site_values import shots_of
 from ishtar.shots.any_testbed import AnyTestbed, shot_number
 
 

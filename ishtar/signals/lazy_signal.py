@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 from ishtar.errors import TimeBaseError, UnitError
 from ishtar.quantity import Measured, mean_of, root_sum_square
-from ishtar.signals.align import Method
-from ishtar.signals.align import resample as resampled
+from ishtar.signals.alignment import Method
+from ishtar.signals.alignment import resample as resampled
 from ishtar.signals.arrays import array_over, envelope_over
 from ishtar.signals.flags import ATTRIBUTES
 from ishtar.signals.min_max import BLOCK
-from ishtar.signals.provenance import Story
-from ishtar.signals.samples import Changes, Sampled
-from ishtar.signals.time_base import Along, Counted, TimeBase, in_seconds, lack_of_time, step_text
+from ishtar.signals.provenance import Provenance
+from ishtar.signals.samples import Changes, Samples
+from ishtar.signals.time_base import Along, Counted, TimeBase, in_seconds, step_text, time_problem
 from ishtar.signals.windows import selected
 from ishtar.units import factor
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Signal", "Story"]
+__all__ = ["Signal"]
 
 CLIPPING = "which samples are clipped"
 
@@ -47,15 +47,15 @@ class Signal:
 
     def __init__(
         self,
-        samples: Sampled,
-        story: Story,
+        samples: Samples,
+        provenance: Provenance,
         *,
         on_read: Callable[[], None],
         on_raw: Callable[[], None] | None = None,
-        explain: Callable[[], Story] | None = None,
+        explain: Callable[[], Provenance] | None = None,
     ) -> None:
         self._samples = samples
-        self._story = story
+        self._provenance = provenance
         self._on_read = on_read
         self._on_raw = on_raw or on_read
         self._explain = explain
@@ -65,12 +65,12 @@ class Signal:
     @property
     def name(self) -> str:
         """The signal's name, or the channel's path."""
-        return self._story.signal
+        return self._provenance.signal
 
     @property
     def unit(self) -> str:
         """Unit of the loaded values."""
-        return self._story.unit
+        return self._provenance.unit
 
     @property
     def time_base(self) -> TimeBase:
@@ -78,9 +78,9 @@ class Signal:
         return in_seconds(self._samples.base, self.name)
 
     @property
-    def lack_of_time(self) -> str | None:
+    def time_problem(self) -> str | None:
         """Why the samples have no times in seconds, and what to do; None if they have."""
-        return lack_of_time(self._samples.base, self.name)
+        return time_problem(self._samples.base, self.name)
 
     @property
     def dt(self) -> float | None:
@@ -143,7 +143,7 @@ class Signal:
         return self._samples.stride
 
     @property
-    def samples(self) -> Sampled:
+    def samples(self) -> Samples:
         """The source of the samples, before conversion by `to`; formulas use these."""
         return self._samples
 
@@ -191,10 +191,12 @@ class Signal:
             raise UnitError(f"{self.name} cannot be converted to {unit!r}: {error}") from error
         if unit == self.unit:
             return self
-        step = f"y = {scale:.10g} · x, {self._story.shown_unit} → {unit or '1'}"
+        step = f"y = {scale:.10g} · x, {self._provenance.shown_unit} → {unit or '1'}"
         other = self._copy()
         other._scale *= scale
-        other._story = replace(self._story, unit=unit, steps=(*self._story.steps, step))
+        other._provenance = replace(
+            self._provenance, unit=unit, steps=(*self._provenance.steps, step)
+        )
         return other
 
     def _read(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -246,8 +248,8 @@ class Signal:
             uncertainty = self.sigma()  # first, as it raises `NotKept` for a published site
             return xr.Dataset({"value": self.load(), "sigma": uncertainty})
         values = self._read(*self._window)
-        clipped = {} if self._story.precision else {"n_clipped": self.n_clipped}
-        return self._array(values, self._story.attributes(self.stride) | clipped)
+        clipped = {} if self._provenance.precision else {"n_clipped": self.n_clipped}
+        return self._array(values, self._provenance.attributes(self.stride) | clipped)
 
     def sigma(self) -> xarray.DataArray:
         """Return the calibration's one-sigma uncertainty of each selected sample.
@@ -271,7 +273,7 @@ class Signal:
             for change in changes.values():
                 found[i - start : i - start + BLOCK] += change**2
         named = {"long_name": f"one sigma of the calibration of {self.name}"}
-        attrs = self._story.attributes(self.stride) | named
+        attrs = self._provenance.attributes(self.stride) | named
         return self._array(np.sqrt(found), attrs | {"sources": list(sources)})
 
     def mean(self) -> Measured:
@@ -310,7 +312,7 @@ class Signal:
         """
         self._on_read()
         samples = self._samples.recorded("the quality flags of single samples")
-        facts = {"shot": self._story.shot, "long_name": f"quality of {self.name}"}
+        facts = {"shot": self._provenance.shot, "long_name": f"quality of {self.name}"}
         return self._array(samples.flags(*self._window), facts | ATTRIBUTES)
 
     @property
@@ -357,7 +359,7 @@ class Signal:
         """
         self._on_raw()
         samples = self._samples.recorded("samples as they were recorded")
-        facts = {"shot": self._story.shot, "channel": self._story.channel, "units": "1"}
+        facts = {"shot": self._provenance.shot, "channel": self._provenance.channel, "units": "1"}
         return self._array(samples.raw(*self._window), facts)
 
     def values(self) -> NDArray[np.float64]:
@@ -406,15 +408,15 @@ class Signal:
         self._on_read()
         edges, blocks = self._samples.minmax(*self._window, n)
         clipped = self._samples.recorded(CLIPPING).clipped_in(edges, n) if quality else None
-        base, attrs = self._samples.base, self._story.attributes(self.stride)
+        base, attrs = self._samples.base, self._provenance.attributes(self.stride)
         return envelope_over(base, edges, blocks * self._scale, clipped, attrs)
 
     @property
-    def story(self) -> Story:
+    def provenance(self) -> Provenance:
         """The signal's provenance, without recording that it was read."""
-        return self._story
+        return self._provenance
 
-    def explain(self) -> Story:
+    def explain(self) -> Provenance:
         """Return the signal's provenance: channel, device, calibration, span, source.
 
         Returns
@@ -424,15 +426,15 @@ class Signal:
         """
         self._on_read()  # a report that shows the calibration's name depends on the calibration
         if self._explain is None:
-            return self._story
-        full, own = self._explain(), self._story
+            return self._provenance
+        full, own = self._explain(), self._provenance
         return replace(full, unit=own.unit, steps=(*full.steps, *own.steps))
 
     def _array(self, values: NDArray[Any], attrs: dict[str, Any]) -> xarray.DataArray:
         return array_over(self._samples.base, self._window, values, self.name, attrs)
 
     def __repr__(self) -> str:
-        s = self._story
+        s = self._provenance
         step = step_text(self._samples.base, "dt {:.4g} s")
         via = f", {s.calibration}" if s.calibration else ""
         notes = ", scale missing" * bool(s.scale_missing) + ", salvaged" * bool(s.salvaged)

@@ -85,16 +85,16 @@ def align(
     for signal in signals:
         signal.time_base  # noqa: B018  refuses what has no seconds
     times = _times(signals, dt, t)
-    shots = sorted({s.story.shot for s in signals})
+    shots = sorted({s.provenance.shot for s in signals})
     found: dict[str, dict[int, AnySignal]] = {}
     for signal in signals:
         of_shot = found.setdefault(signal.name, {})
-        if signal.story.shot in of_shot:
+        if signal.provenance.shot in of_shot:
             raise TimeBaseError(
-                f"{signal.name} of shot {signal.story.shot} is given twice: give it once, or align "
-                "its selections separately"
+                f"{signal.name} of shot {signal.provenance.shot} is given twice: give it once, or "
+                "align its selections separately"
             )
-        of_shot[signal.story.shot] = signal
+        of_shot[signal.provenance.shot] = signal
     variables = {}
     for name, of_shot in found.items():
         how = method if isinstance(method, str) else method.get(name, "linear")
@@ -338,7 +338,7 @@ def _means_of_irregular(signal: AnySignal, edges: Array) -> Array:
 
 
 def _is_signal(value: object) -> bool:
-    return hasattr(type(value), "story")
+    return hasattr(type(value), "provenance")
 
 
 def _attributes(signals: Sequence[AnySignal]) -> dict[str, Any]:
@@ -351,13 +351,13 @@ def _attributes(signals: Sequence[AnySignal]) -> dict[str, Any]:
         )
     found: dict[str, Any] = {"units": units.pop()}
     for name in ("description", "channel", "device", "calibration", "source", "derived"):
-        values = [getattr(s.story, name) for s in signals]
+        values = [getattr(s.provenance, name) for s in signals]
         if any(values):
             found["long_name" if name == "description" else name] = (
                 values[0] if len(set(values)) == 1 else values
             )
     if len(signals) == 1:
-        found["shot"] = signals[0].story.shot
+        found["shot"] = signals[0].provenance.shot
     return found
 
 

@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 from ishtar.attributes.moments import moment_of
 from ishtar.catalogue import ScrapRow
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
-from ishtar.inputs.attributes import Attributes
+from ishtar.inputs.shot_attributes import Attributes
 from ishtar.lineage.record import subject_of
 from ishtar.query.shot_numbers import no_such_shot
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.not_kept import KeptInPart
-from ishtar.remote.numbers import number_of
-from ishtar.remote.samples import PRECISION, TileSamples
+from ishtar.remote.site_values import number_of
+from ishtar.remote.tile_samples import PRECISION, TileSamples
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
+from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.protocols import AnySignal
-from ishtar.signals.provenance import Story
-from ishtar.signals.signal import Signal
+from ishtar.signals.provenance import Provenance
 from ishtar.signals.source_notes import time_base_missing
 from ishtar.signals.time_base import SECONDS
 
@@ -125,7 +125,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
             Whether a signal without times in seconds is a problem, too.
         """
         if name in self.signals():
-            return self[name].lack_of_time if in_time else None
+            return self[name].time_problem if in_time else None
         return self.missing().get(name) or str(self._unknown(name))
 
     def _unknown(self, name: str) -> NoSuchSignal:
@@ -156,20 +156,22 @@ class RemoteShot(SeveralSignals, KeptInPart):
                 raise MissingCalibration(entry["problem"], signal=name, shot=self.number)
             raise NoSuchSignal(entry["problem"], name=name)
         samples = TileSamples(self._site, f"{self._folder}/traces", entry, tile, self.number)
-        story = Story(
+        provenance = Provenance(
             signal=name,
             shot=self.number,
             unit=entry["unit"],
             source=self._site.address,
             precision=PRECISION,
         )
-        return Signal(samples, story, on_read=_nothing, explain=partial(self._story, name))
+        return Signal(
+            samples, provenance, on_read=_nothing, explain=partial(self._provenance, name)
+        )
 
-    def _story(self, name: str) -> Story:
+    def _provenance(self, name: str) -> Provenance:
         row = next(row for row in self.facts["wiring"] if row["signal"] == name)
         channel = row["channel"]
         is_formula = channel.startswith("= ")
-        return Story(
+        return Provenance(
             signal=name,
             shot=self.number,
             unit=row["unit"],

@@ -35,7 +35,7 @@ class Level:
 
 @dataclass
 class TileSamples:
-    """Implement `ishtar.signals.samples.Sampled` by the tiles of one signal of one shot.
+    """Implement `ishtar.signals.samples.Samples` by the tiles of one signal of one shot.
 
     Values are rounded to 1/65534 of the range of their tile.
     """
