@@ -20,7 +20,7 @@ from ishtar.workspace import Workspace
 from runner.attempts import Trouble
 from runner.ingest import Outcome
 from runner.ingest.raw_files.intake import WaitingFile
-from runner.ingest.raw_files.quarantine import quarantined_files
+from runner.ingest.raw_files.quarantine import quarantined_names
 from runner.monitoring.progress import Progress, kind_of, read_progress, write_transient
 from runner.monitoring.status import LastFile, StatusWriter
 from runner.service.external_changes import Change
@@ -45,12 +45,10 @@ class ServiceObserver:
         self.metrics = Metrics()
         self.status_writer = StatusWriter(workspace, "watch")
         self._open = ExitStack()
-        self._quarantined = 0
 
     def __enter__(self) -> ServiceObserver:
         """Begin to write the status and serve the metrics, if their address is free."""
         self.metrics.put("ishtar_start_time_seconds", self.status_writer.holder.since)
-        self._quarantined = len(quarantined_files(self._workspace.quarantine))
         where = ""
         if self._where == METRICS_FILE:
             where = str(self._workspace.root / "data" / "metrics.prom")
@@ -90,8 +88,6 @@ class ServiceObserver:
         self.metrics.put("ishtar_last_file_timestamp_seconds", now)
         if outcome.status == "stored":
             self.metrics.observe("ishtar_ingest_duration_seconds", outcome.seconds)
-        if outcome.status == "quarantined":
-            self._quarantined = len(quarantined_files(self._workspace.quarantine))
         last = LastFile(
             name=outcome.name, status=outcome.status, shots=tuple(outcome.shots), when=now
         )
@@ -135,7 +131,7 @@ class ServiceObserver:
         put("ishtar_shots_to_plan", scheduler["shots_to_plan"])
         put("ishtar_troubles", len(troubles))
         put("ishtar_files_waiting", len(files))
-        put("ishtar_quarantined_files", self._quarantined)
+        put("ishtar_quarantined_files", len(quarantined_names(self._workspace.quarantine)))
         put("ishtar_disk_free_bytes", shutil.disk_usage(self._workspace.root).free)
         put("ishtar_last_look_timestamp_seconds", time.time())
         self.status_writer.update(

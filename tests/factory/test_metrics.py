@@ -141,6 +141,22 @@ def test_the_service_fills_the_metrics(factory):
     assert 0 < found["ishtar_disk_free_bytes", ""] < math.inf
 
 
+def test_files_in_quarantine_are_those_that_are_there(factory):
+    """Only the service's own quarantining was counted: emptying the folder changed nothing."""
+    folder = factory.workspace.quarantine
+    folder.mkdir(parents=True)
+    with ServiceObserver(factory.workspace, "file") as observer:
+        for names in (["x", "y"], ["y"], []):
+            for path in folder.iterdir():
+                path.unlink()
+            for name in names:
+                (folder / name).write_text("")
+                (folder / f"{name}.reason.json").write_text("{}")
+            observer.poll_done(DESK, {})
+            text = Path(observer.status_writer.holder.metrics).read_text()
+            assert samples(text)["ishtar_quarantined_files", ""] == len(names)
+
+
 def test_metrics_can_be_a_file_for_the_node_exporter(factory):
     with ServiceObserver(factory.workspace, "file") as observer:
         observer.poll_done(DESK, {})

@@ -96,9 +96,8 @@ class QuarantinedFile:
 
 def quarantined_files(folder: Path) -> list[QuarantinedFile]:
     """Return the files in quarantine, newest first, including those without a readable reason."""
-    names = {p.name.removesuffix(REASON) for p in _files(folder)}
     found = []
-    for name in names:
+    for name in quarantined_names(folder):
         facts = reason_of(folder / name)
         reason = str(facts.get("reason") or "no reason is recorded: look into data/quarantine")
         found.append(
@@ -107,11 +106,13 @@ def quarantined_files(folder: Path) -> list[QuarantinedFile]:
     return sorted(found, key=lambda h: (h.when, h.name), reverse=True)
 
 
-def _files(folder: Path) -> list[Path]:
+def quarantined_names(folder: Path) -> set[str]:
+    """Return the names of the files in quarantine, without reading why."""
     try:
-        return [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+        files = [p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     except FileNotFoundError:
-        return []
+        return set()
+    return {name.removesuffix(REASON) for name in files}
 
 
 def reason_of(path: Path) -> dict[str, Any]:
