@@ -11,10 +11,9 @@ from ishtar.query.shot_numbers import select
 from ishtar.workspace import Workspace
 from runner.cli.pages import publish_or_request
 from runner.errors import ParameterError
-from runner.jobs import Job
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import run_one
+from runner.scheduling.dispatch import make_job, run_one
 from runner.templates.fork import fork as make_fork
 from runner.templates.parameters import SCOPE_PARAMETERS, parse_assignments
 from runner.templates.ranges import range_of
@@ -66,17 +65,8 @@ def rerun(shot: str, template: str, assignments: tuple[str, ...]) -> int:
         chosen = coordinator.templates()[template]
         subject = _subject(coordinator, chosen, shot)
         given = _given(chosen, assignments)
-        job = Job(
-            root=str(coordinator.workspace.root),
-            subject=subject,
-            template=chosen.name,
-            parameters=chosen.values(subject, given),
-            rerun=True,
-            timeout_s=chosen.timeout_s or coordinator.settings.run.timeout_s,
-            output_mb=coordinator.settings.run.output_mb,
-            memory_mb=chosen.memory_mb or coordinator.settings.run.memory_limit_mb,
-            kernels=coordinator.settings.run.kernels,
-        )
+        values = chosen.values(subject, given)
+        job = make_job(coordinator, chosen, subject, parameters=values, rerun=True)
         done = run_one(coordinator, job)
         from runner.publish.addresses import report_stem
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from ishtar.attributes import edit_many
 from ishtar.workspace import Workspace
-from runner.jobs import Job, Selection
+from runner.jobs import Selection
 from runner.receipts import Subject
 from runner.scheduling.batch import run_batch
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import run_one
+from runner.scheduling.dispatch import make_job, run_one
 from runner.simulate import truncate
 
 NEW_ANTENNA, NEW_DETECTOR, NEW_CALIBRATION = 1201, 1206, 1211  # first shots with them
@@ -197,15 +197,7 @@ def run_requested(coordinator: Coordinator) -> None:
     template = coordinator.templates()["langmuir"]
     for number, parameters in RERUNS:
         subject = Subject.shot(number)
+        values = template.values(subject, parameters)
         run_one(
-            coordinator,
-            Job(
-                root=str(coordinator.workspace.root),
-                subject=subject,
-                template=template.name,
-                parameters=template.values(subject, parameters),
-                rerun=True,
-                timeout_s=template.timeout_s or coordinator.settings.run.timeout_s,
-                kernels=coordinator.settings.run.kernels,
-            ),
+            coordinator, make_job(coordinator, template, subject, parameters=values, rerun=True)
         )

@@ -29,7 +29,7 @@ from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.render.theme import Theme
 from runner.render.untrusted import UnreadableNotebook
 from runner.scheduling.coordinator import Coordinator
-from runner.scheduling.dispatch import make_failed_report, open_workers
+from runner.scheduling.dispatch import make_failed_report, make_job, open_workers
 from runner.templates.ranges import range_of
 from runner.templates.template import Template
 
@@ -93,7 +93,11 @@ def preview_template(
     folder = parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}"
     folder.mkdir()
     try:
-        jobs = [_job(coordinator, template, subject, folder / "made") for subject in subjects]
+        made = str(folder / "made")
+        jobs = [
+            make_job(coordinator, template, subject, rerun=True, reports=made)
+            for subject in subjects
+        ]
         found = _run(coordinator, jobs, workers, listener)
         for done in found:
             os.rename(folder / "made" / done.folder, folder / done.receipt.subject)
@@ -129,21 +133,6 @@ def _prepare(parent: Path) -> None:
         with contextlib.suppress(FileNotFoundError):  # another preview has just removed it
             if time.time() - path.stat().st_mtime > LEFTOVER_S:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _job(coordinator: Coordinator, template: Template, subject: Subject, reports: Path) -> Job:
-    settings = coordinator.settings.run
-    return Job(
-        root=str(coordinator.workspace.root),
-        subject=subject,
-        template=template.name,
-        rerun=True,
-        timeout_s=template.timeout_s or settings.timeout_s,
-        output_mb=settings.output_mb,
-        memory_mb=template.memory_mb or coordinator.settings.memory_limit_mb,
-        kernels=settings.kernels,
-        reports=str(reports),
-    )
 
 
 def _run(

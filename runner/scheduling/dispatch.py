@@ -7,12 +7,13 @@ from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from runner.errors import WorkersLost
 from runner.execution.environment import library_environment
 from runner.execution.execute import execute, rerender
 from runner.jobs import Done, Job
-from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt
+from runner.receipts import NOTEBOOK, DamagedReceipt, Receipt, Subject
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.pool import open_pool
 from runner.staleness.plan import Planned
@@ -23,18 +24,28 @@ logger = logging.getLogger(__name__)
 
 def job_of(coordinator: Coordinator, planned: Planned, template: Template) -> Job:
     """Return the work order of a planned report."""
+    return make_job(coordinator, template, planned.subject, reasons=planned.reasons)
+
+
+def make_job(coordinator: Coordinator, template: Template, subject: Subject, **given: Any) -> Job:
+    """Return a work order with the limits of its template, or else of the workspace.
+
+    Parameters
+    ----------
+    given
+        Other fields of `Job`: ``parameters``, ``rerun``, ``reports``, ``reasons``.
+    """
     settings = coordinator.settings
     return Job(
         root=str(coordinator.workspace.root),
-        subject=planned.subject,
-        template=planned.template,
-        parameters=template.subject_values(planned.subject),
+        subject=subject,
+        template=template.name,
         timeout_s=template.timeout_s or settings.run.timeout_s,
         output_mb=settings.run.output_mb,
         memory_mb=template.memory_mb or settings.memory_limit_mb,
         kernels=settings.run.kernels,
         sandbox=settings.run.sandbox,
-        reasons=planned.reasons,
+        **given,
     )
 
 

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from runner.cli import COMMANDS, main
+from runner.receipts import RECEIPT, Receipt
 
 pytestmark = pytest.mark.whole
 
@@ -135,6 +136,16 @@ def test_a_rerun_lies_beside_the_official_report(factory, call):
     assert sorted(r["rerun"] for r in rows) == [False, True]
     assert len({r["html"] for r in rows}) == 2
     assert json.loads(call("plan", "--json")[1]) == []
+
+
+def test_what_is_set_for_runs_holds_for_reruns_and_previews(factory, call):
+    """Each had a list of settings of its own: re-runs and previews ignored `sandbox`."""
+    factory.unbounded().template("probe", READ, GLUE, parameters=PARAMETERS)
+    for command in ("run --workers 1", "rerun 1 probe -p t_start=0.9", "template test probe"):
+        assert call(*command.split())[0] == 0
+    receipts = [Receipt.read(path.parent) for path in factory.workspace.root.rglob(RECEIPT)]
+    assert len(receipts) == 3
+    assert {receipt.sandbox for receipt in receipts} == {"none: switched off"}
 
 
 def test_a_changed_word_is_rendered_and_not_executed(factory, call):

@@ -17,8 +17,8 @@ ONE, TWO = Subject.shot(1), Subject.shot(2)
 TOOK = {"quick": 1.0, "slow": 5.0, "first": 1.0, "second": 6.0}
 
 
-def template(scope: str) -> SimpleNamespace:
-    return SimpleNamespace(scope=scope, timeout_s=0, memory_mb=0, subject_values=lambda _: {})
+def template(name: str, scope: str) -> SimpleNamespace:
+    return SimpleNamespace(name=name, scope=scope, timeout_s=0, memory_mb=0)
 
 
 class Templates(dict):
@@ -27,7 +27,7 @@ class Templates(dict):
     def __init__(self) -> None:
         names = ("quick", "slow", "first", "second", "third", "summary")
         scopes = {"summary": "day"}
-        super().__init__({n: template(scopes.get(n, "shot")) for n in names})
+        super().__init__({n: template(n, scopes.get(n, "shot")) for n in names})
 
     def upstream(self, name: str) -> set[str]:
         return {"second": {"first"}, "third": {"first", "second"}}.get(name, set())
@@ -151,8 +151,8 @@ def test_what_reads_a_report_that_is_done_is_planned_of_the_same_subject_and_sco
 def test_what_follows_of_a_day_or_a_range_is_planned_of_it(
     ready_queue, monkeypatch, subject, asked
 ):
-    scopes = dict.fromkeys(Templates(), template(subject.scope))
-    monkeypatch.setattr(Templates, "__getitem__", lambda self, name: scopes[name])
+    scope = subject.scope
+    monkeypatch.setattr(Templates, "__getitem__", lambda self, name: template(name, scope))
     ready_queue.add_downstream(
         SimpleNamespace(subject=subject, template="second"), Priority.LIVE, ()
     )
