@@ -154,6 +154,7 @@ class TestOtherSweeps:
         assert found.attrs["pickup_Hz"][0] == pytest.approx(675.0, abs=1.0)
         assert found.attrs["pickup_bias_V"][0] == pytest.approx(VOLTS, rel=0.06)
 
+    @pytest.mark.long
     def test_sweeps_that_follow_no_clock_have_no_lines(self):
         s = sawtooth(np.random.default_rng(1).integers(50, 400, N))
         found = analysed(s)

@@ -106,6 +106,7 @@ class TestOneSweepAndTheTable:
             sigma = np.hypot(float(row[f"{q}_sigma"]), float(row[f"{q}_sigma_common"]))
             assert m.sigma == pytest.approx(sigma, rel=0.15), q
 
+    @pytest.mark.long
     def test_also_where_pick_up_is_taken_out(self, tb, table):
         one = tb[INTEGERS].machine["tip_1"].sweep(0.3)
         row = nearest(table, 0.3)

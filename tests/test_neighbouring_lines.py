@@ -64,7 +64,10 @@ def test_pairs_are_told_apart_in_other_windows(window, apart):
     agree(seen(truth, window=window, segment=N // 4), truth)
 
 
-@pytest.mark.parametrize("window", ["hann", "blackmanharris", "flattop"])
+@pytest.mark.parametrize(
+    "window",
+    ["hann", *(pytest.param(w, marks=pytest.mark.long) for w in ("blackmanharris", "flattop"))],
+)
 def test_what_is_closer_than_the_window_resolves_is_said_to_be_one(window):
     for seed in range(5):
         (line,) = seen({300.4: 1.0, 300.9: 1.0}, window=window, seed=seed)
@@ -109,7 +112,7 @@ def test_lines_exactly_on_bins_without_noise_are_exact():
     assert [line.amplitude.value for line in found] == pytest.approx([1.0, 0.5], abs=1e-5)
 
 
-@pytest.mark.parametrize("first", [6.3, N / 2 - 12.3])
+@pytest.mark.parametrize("first", [6.3, pytest.param(N / 2 - 12.3, marks=pytest.mark.long)])
 def test_lines_beside_zero_and_beside_the_nyquist_frequency_know_their_images(first):
     truth = {first: 1.0, first + 5.0: 0.5}
     agree(seen(truth, window="boxcar"), truth)
@@ -165,7 +168,9 @@ def test_a_line_that_hardly_reaches_the_bins_gets_no_power_out_of_nothing():
     assert np.abs(residual).max() < 1e-9
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 6))]
+)
 def test_a_slow_drift_of_few_steps_ends_in_lines_or_none(seed):
     """A detector's level that creeps over some of its steps, and no line at all."""
     rng = np.random.default_rng(seed)
