@@ -19,11 +19,11 @@ from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.workspace import Workspace
 from runner.ingest import rematch_shots, remove_leftovers
 from runner.jobs import EVERYTHING, RERUN_PREFIX, Done, Selection
-from runner.receipts import Receipt, Subject
+from runner.receipts import Subject
 from runner.scheduling.catalogue_rows import note_report, note_shot
 from runner.scheduling.rebuild import missing_reports, open_catalogue
 from runner.settings.file import Settings, read_settings
-from runner.staleness.integrity import confirmed_damage, receipt_damage, report_damage
+from runner.staleness.integrity import confirmed_damage, intact_receipt, receipt_damage
 from runner.staleness.plan import Planned, make_plan
 from runner.templates.template import Templates, read_templates
 
@@ -220,8 +220,8 @@ class Coordinator:
             noted = {row.folder for row in rows}
             for path in sorted(place.iterdir()):
                 folder = path.relative_to(self.workspace.reports).as_posix()
-                if folder not in noted and not report_damage(path):
-                    self.note_report(Done(folder=folder, receipt=Receipt.read(path)))
+                if folder not in noted and (receipt := intact_receipt(path)):
+                    note_report(self.catalogue, folder, receipt)
                     self._unpublished.add(p.subject)
                     n_noted += 1
         return n_noted

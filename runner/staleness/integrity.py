@@ -25,17 +25,26 @@ def receipt_damage(folder: Path) -> str:
 
 def report_damage(folder: Path) -> str:
     """Return what is wrong with a report, its notebook and its results; empty if nothing."""
+    return _check_all(folder)[1]
+
+
+def intact_receipt(folder: Path) -> Receipt | None:
+    """Return the receipt of a report; None if anything is wrong with the report."""
+    return _check_all(folder)[0]
+
+
+def _check_all(folder: Path) -> tuple[Receipt | None, str]:
     receipt, found = _check(folder)
     if receipt is None:
-        return found
+        return None, found
     try:
         cells = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
         scraps = scraps_in([cell for cell in cells if cell["cell_type"] == "code"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return f"{folder / NOTEBOOK} is damaged ({error!r:.200}): run the report again"
+        return None, f"{folder / NOTEBOOK} is damaged ({error!r:.200}): run the report again"
     if [_normalised(s) for s in scraps] != [_normalised(s) for s in receipt.scraps]:
-        return f"{folder}: receipt and notebook have different results: run the report again"
-    return ""
+        return None, f"{folder}: receipt and notebook have different results: run the report again"
+    return receipt, ""
 
 
 def confirmed_damage(
