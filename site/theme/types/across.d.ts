@@ -167,7 +167,7 @@ interface TableColumn {
 interface RowBox {
   /** Show other rows. */
   show(rows: number[]): void;
-  /** Draw those of some shots anew, from what is known now. */
+  /** Draw those of some shots again, from what is known now. */
   redrawSome(wanted: (i: number) => boolean): void;
 }
 

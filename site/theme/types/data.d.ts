@@ -29,7 +29,7 @@ interface Ishtar {
   numbers: {
     number(value: number, sigma?: number | null): string;
     unitText(unit: string): string;
-    /** What a column of values is told in. */
+    /** The unit and format of a column of values. */
     scaleOf(values: Iterable<any>, unit: string): NumberScale;
     cell(value: any, sigma: number | null | undefined, unit: string, scale: NumberScale, signed?: boolean | null): string;
     quantity(value: any, sigma: number | null | undefined, unit: string, signed?: boolean | null): string;
