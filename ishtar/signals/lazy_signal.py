@@ -421,7 +421,7 @@ class Signal:
 
         Returns
         -------
-        Story
+        Provenance
             Printing it shows a line for each.
         """
         self._on_read()  # a report that shows the calibration's name depends on the calibration

@@ -106,15 +106,19 @@ class Library:
 
 
 def _files_below(folder: str, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield name and file of each module of a package: by `os`, as each report asks twice."""
-    with os.scandir(folder) as found:
+    """Yield name and file of each module of a package: by `os`, as each report asks twice.
+
+    Skip folders that cannot be read, or were removed meanwhile: nothing can be imported from them.
+    """
+    entries: list[os.DirEntry[str]] = []
+    with contextlib.suppress(PermissionError, FileNotFoundError), os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
         if entry.name == "__init__.py":
             yield name, entry
         elif entry.name.endswith(".py"):
             yield f"{name}.{entry.name.removesuffix('.py')}", entry
-        elif entry.is_dir(follow_symlinks=False):
+        elif entry.is_dir(follow_symlinks=False) and entry.name != "__pycache__":
             yield from _files_below(entry.path, f"{name}.{entry.name}")
 
 

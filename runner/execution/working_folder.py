@@ -60,7 +60,7 @@ class WorkingFolder:
 
         Raises
         ------
-        FolderMeddledWith
+        FolderTampered
             The folder was replaced by another one or a link: write nothing there.
         """
         try:

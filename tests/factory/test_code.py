@@ -481,6 +481,25 @@ def test_a_stamp_changes_with_the_file_of_its_module_alone(library):
     assert {name for name in before if now[name] != before[name]} == {"lib.facts"}
 
 
+@pytest.mark.parametrize("error", [PermissionError, FileNotFoundError])
+def test_a_folder_that_cannot_be_read_or_vanishes_is_passed_over(library, monkeypatch, error):
+    """As root with another umask leaves them: no report could be made any more."""
+    lib = library()
+    closed = lib._root / "closed"
+    closed.mkdir()
+    (closed / "hidden.py").write_text("")
+    scandir = os.scandir
+
+    def refusing(folder):
+        if Path(folder) == closed:
+            raise error(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert lib.stamps().keys() == {"lib", "lib.shot", "lib.signal", "lib.facts", "lib.other"}
+    assert lib.names() == list(lib.stamps())
+
+
 @pytest.mark.whole
 def test_a_skipped_report_depends_on_all_of_the_library(factory):
     factory.template("x", "1 / 0", sidecar='needs = ["Lang_I"]')

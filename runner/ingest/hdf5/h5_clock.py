@@ -25,7 +25,7 @@ class Clock:
 
     Raises
     ------
-    LeftOut
+    Omitted
         They cannot be places: not all numbers, not all written, or all the same.
     """
 

@@ -37,7 +37,7 @@ class ChunkDecoder:
 
     Raises
     ------
-    LeftOut
+    Omitted
         The filters are not installed, or cannot be checked.
     """
 
@@ -127,7 +127,7 @@ def _packing(filters: Sequence[Any]) -> int | None:
 
     Raises
     ------
-    LeftOut
+    Omitted
         Not all filters are known here; or something else than a checksum comes after packing.
     """
     codes = [code for code, *_ in filters]

@@ -30,7 +30,7 @@ def text_of_dataset(found: Found, claims: Claims) -> Any:
 
     Raises
     ------
-    LeftOut
+    Omitted
         They are longer than properties may be, or were never written.
     """
     kind, shape = found.id.get_type(), found.id.shape

@@ -95,7 +95,7 @@ class Axes:
 
         Raises
         ------
-        LeftOut
+        Omitted
             It cannot be told which axis is that of the samples.
         """
         long = [i for i, n in enumerate(shape) if n != 1]

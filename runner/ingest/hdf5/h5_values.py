@@ -48,7 +48,7 @@ def number_type(kind: h5t.TypeID) -> np.dtype[Any]:
 
     Raises
     ------
-    LeftOut
+    Omitted
         They are no numbers.
     """
     try:
