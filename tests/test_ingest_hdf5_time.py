@@ -12,6 +12,8 @@ import pytest
 from runner.ingest.hdf5 import h5_clock
 from tests.hdf5_fakes import Written, good
 
+pytestmark = pytest.mark.whole
+
 N = np.arange(5.0)
 COUNTED = ("", 0.0, 1.0, "samples")
 

@@ -421,6 +421,7 @@ def test_the_versions_are_those_that_are_installed(row):
         assert (package, allowed) == ("Python", "—")
 
 
+@pytest.mark.whole
 def test_no_private_attribute_of_others_is_relied_on_but_those_in_the_table():
     trees = {
         path.relative_to(ROOT): ast.parse(path.read_text("utf-8"))

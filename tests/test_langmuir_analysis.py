@@ -25,6 +25,8 @@ from ishtar.langmuir import (
     two_temperatures,
 )
 
+pytestmark = pytest.mark.whole
+
 TIP = {"radius": 0.3e-3, "length": 5e-3}
 PROBE = {"area": probe_area(**TIP), **TIP}
 PLASMA = {"ne": 1e17, "te": 5.0, "vp": 12.0}

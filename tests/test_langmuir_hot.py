@@ -9,6 +9,8 @@ from ishtar.langmuir import analyse, analyse_sweeps
 from runner.simulate.probe import Physics
 from tests.probe_fakes import KNOWN, NE, SAMPLES, TE, VP, shot, vf_of
 
+pytestmark = pytest.mark.whole
+
 HOT = [(0.02, 4.0), (0.1, 3.0)]
 QUANTITIES = {"Te": TE, "ne": NE, "Vp": VP}
 

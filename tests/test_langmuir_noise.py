@@ -9,6 +9,8 @@ from ishtar.langmuir import analyse_sweeps
 from ishtar.langmuir.noise import noise_components, undithered_part
 from tests.probe_fakes import KNOWN, TE, shot, vf_of
 
+pytestmark = pytest.mark.whole
+
 N, M, DOF = 400, 40, 10.0
 SLOPE = np.tile(np.exp(np.linspace(-4.0, 0.0, M)), (N, 1))
 FLAT, RIPPLE = 1.0, 4.0

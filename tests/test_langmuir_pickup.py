@@ -26,6 +26,8 @@ from tests.probe_fakes import (
     vf_of,
 )
 
+pytestmark = pytest.mark.whole
+
 SWEEP_S = SAMPLES * DT
 N = 40
 VOLTS = 0.2

@@ -10,6 +10,8 @@ from ishtar.langmuir.clipping import at_limits, flat_end
 from runner.simulate.probe.recorder import quantised
 from tests.probe_fakes import KNOWN, NE, SAMPLES, TE, shot
 
+pytestmark = pytest.mark.whole
+
 LOOSE = shot(16)
 HIGH = float(LOOSE.current.max())
 IONS = float(np.median(LOOSE.current[LOOSE.bias < -40.0]))

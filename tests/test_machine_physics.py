@@ -68,6 +68,7 @@ def test_every_kind_has_a_class_of_its_own():
     assert class_of("vessel") is Component
 
 
+@pytest.mark.whole
 class TestLangmuirProbe:
     def test_the_sweep_nearest_to_a_time_gives_the_plasma(self, machine):
         s = machine["tip_1"].sweep(t=0.5)

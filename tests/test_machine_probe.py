@@ -24,6 +24,8 @@ from tests.machine_fakes import (
     write_machine_workspace,
 )
 
+pytestmark = pytest.mark.whole
+
 QUANTITIES = ("Vf", "Vp", "Te", "ne", "Isat")
 INTEGERS, NO_TOUCH = 13, 14
 ALIAS_HZ, VOLTS = 333.0, 0.3

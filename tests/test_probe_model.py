@@ -38,6 +38,8 @@ from runner.simulate.probe.tables import (
     orbital_limit,
 )
 
+pytestmark = pytest.mark.whole
+
 TIP = Probe(radius=0.25e-3, length=5e-3, gas="Ar")
 PLASMA = Plasma(ne=1e17, te=4.0, vp=12.0)
 ARGON = 39.95 * 1.66053906660e-27 - ELECTRON_MASS

@@ -31,6 +31,8 @@ from tests.library_fakes import MOVED, write_workspace
 from tests.site_fakes import DAYS, FIRST, FakeSource, campaign, receipt
 from tests.test_publish_format import plain
 
+pytestmark = pytest.mark.whole
+
 LAST = FIRST + 14
 
 
