@@ -12,33 +12,19 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from runpy import run_path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("ishtar", "runner")
+from tests.source_files import MODULES, ROOT, parsed
+
 ADDRESS = re.compile(r"(?:ishtar|runner)(?:\.\w+)+")
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-FILES = {
-    module_name(path): path
-    for package in PACKAGES
-    for path in sorted((ROOT / package).rglob("*.py"))
-    if "_bundled" not in path.parts
-}
-FOLDERS = [name for name, path in FILES.items() if path.name == "__init__.py" and "." in name]
+FOLDERS = [name for name, path in MODULES.items() if path.name == "__init__.py" and "." in name]
 
 
 @cache
 def face(folder: str) -> list[str]:
-    for node in ast.parse(FILES[folder].read_text(encoding="utf-8")).body:
+    for node in parsed(MODULES[folder]).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return list(ast.literal_eval(node.value))
     return []
@@ -58,7 +44,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             address = node.value.partition(":")[0]
-            if ADDRESS.fullmatch(address) and address in FILES:
+            if ADDRESS.fullmatch(address) and address in MODULES:
                 yield address
 
 
@@ -76,8 +62,8 @@ def entered(name: str, tree: ast.AST) -> Iterator[tuple[str, str]]:
 def entries() -> dict[tuple[str, str], str]:
     """Return who enters which folder by what; the entry points of the package are a file, too."""
     found: dict[tuple[str, str], str] = {}
-    for name, path in FILES.items():
-        for entry in entered(name, ast.parse(path.read_text(encoding="utf-8"))):
+    for name, path in MODULES.items():
+        for entry in entered(name, parsed(path)):
             found[entry] = name
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     points = [project["scripts"], *project["entry-points"].values()]
@@ -90,13 +76,13 @@ def entries() -> dict[tuple[str, str], str]:
     return found
 
 
-@pytest.mark.parametrize("folder", [name for name in FILES if name in FOLDERS or face(name)])
+@pytest.mark.parametrize("folder", [name for name in MODULES if name in FOLDERS or face(name)])
 def test_a_face_is_sorted_and_all_of_it_exists(folder):
-    assert face(folder), f"{FILES[folder]} has no __all__"
+    assert face(folder), f"{MODULES[folder]} has no __all__"
     assert face(folder) == sorted(set(face(folder)), key=lambda n: (order(n), n))
     module = importlib.import_module(folder)
     for name in face(folder):
-        if f"{folder}.{name}" not in FILES:
+        if f"{folder}.{name}" not in MODULES:
             assert hasattr(module, name), name
 
 
@@ -109,7 +95,7 @@ def test_a_folder_is_entered_by_its_face_alone(folder):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_face_lists_no_module_that_nobody_enters(folder):
-    modules = {name for name in face(folder) if f"{folder}.{name}" in FILES}
+    modules = {name for name in face(folder) if f"{folder}.{name}" in MODULES}
     unused = modules - {entry for where, entry in entries() if where == folder}
     assert not unused, f"remove from {folder}.__all__: {sorted(unused)}"
 

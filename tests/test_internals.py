@@ -23,6 +23,8 @@ import nbformat.v4
 import numpy as np
 import pytest
 
+from tests.source_files import MODULES, parsed
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "internals.md"
 DOCUMENTED = {"_exit", "_fields"}  # os, ast: private by their names only
@@ -423,11 +425,7 @@ def test_the_versions_are_those_that_are_installed(row):
 
 @pytest.mark.whole
 def test_no_private_attribute_of_others_is_relied_on_but_those_in_the_table():
-    trees = {
-        path.relative_to(ROOT): ast.parse(path.read_text("utf-8"))
-        for package in ("ishtar", "runner")
-        for path in (ROOT / package).rglob("*.py")
-    }
+    trees = {path.relative_to(ROOT): parsed(path) for path in MODULES.values()}
     nodes = [node for tree in trees.values() for node in ast.walk(tree)]
     ours = {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
     ours |= {n.arg for n in nodes if isinstance(n, ast.arg | ast.keyword) and n.arg}

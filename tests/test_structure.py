@@ -6,17 +6,16 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 import ishtar
+from tests.source_files import MODULES, ROOT, module_name, parsed
 
 pytestmark = pytest.mark.whole
 
-ROOT = Path(__file__).parents[1]
-FILES = sorted(p for package in ("ishtar", "runner") for p in (ROOT / package).rglob("*.py"))
+FILES = sorted(MODULES.values())
 LIBRARY = [p for p in FILES if p.is_relative_to(ROOT / "ishtar")]
 HEAVY = {
     *(
@@ -32,19 +31,6 @@ HEAVY = {
     *("papermill", "pint", "scipy", "scrapbook", "xarray"),
 }
 LONGEST = 400  # lines, those of docstrings not counted
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(p): p for p in FILES}
 
 
 def imports(path: Path) -> Iterator[str]:
