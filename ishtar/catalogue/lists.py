@@ -7,6 +7,7 @@ a hundred thousand.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -33,11 +34,12 @@ SCRAP_HISTORY = """
 """
 
 
-class ListQueries:
+class ListQueries(ABC):
     """The queries, as a mixin for the catalogue, which runs them by `_all`."""
 
+    @abstractmethod
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        raise NotImplementedError
+        """Return the rows of a query."""
 
     def has_reports(self) -> bool:
         """Return whether there is any report."""
