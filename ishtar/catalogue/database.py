@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from ishtar.query import index as search_index
 REBUILD = "`ishtar rebuild` recreates it"
 START_ORDER = "julianday(started)"  # as text, 02:30+02:00 would come after 02:10+01:00
 DAMAGED = (1, 11, 26)  # SQLite's codes: missing table, malformed page, not a database
+RETRY_S = 0.01
 ADVICE = {  # SQLite's codes: busy, locked, I/O error, disk full
     5: "another process is writing it: try again",
     6: "another process is writing it: try again",
@@ -78,7 +80,7 @@ class Catalogue(ListQueries):
         try:
             with self._translated_errors():
                 if write:
-                    self._db.execute(f"PRAGMA journal_mode={'DELETE' if shared else 'WAL'}")
+                    self._set_journal("DELETE" if shared else "WAL", patience_s)
                     self._db.execute("PRAGMA synchronous=NORMAL")
                     self._migrate()
                 elif applied_steps(self._db) != MIGRATIONS.keys():
@@ -86,6 +88,18 @@ class Catalogue(ListQueries):
         except BaseException:
             self.close()
             raise
+
+    def _set_journal(self, mode: str, patience_s: float) -> None:
+        """Set the journal's mode; SQLite does not wait for others here, against its timeout."""
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                self._db.execute(f"PRAGMA journal_mode={mode}")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(RETRY_S)
 
     @property
     def _db(self) -> sqlite3.Connection:
