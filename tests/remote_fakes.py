@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ishtar.workspace import Workspace
 from runner.publish import publish
+from runner.publish.data.shards import SHARD, SHARDS
 from runner.publish.source import WorkspaceSource
 from runner.receipts import Receipt, Scrap, Subject, report_folder
 from runner.scheduling.coordinator import Coordinator
@@ -62,6 +63,7 @@ def write_published(stored: Workspace, folder: Path) -> Workspace:
     with Coordinator(workspace) as coordinator:
         source = WorkspaceSource(workspace, coordinator.catalogue)
         publish(source, public / "sub" / "path")
+        coordinator.catalogue.put_shown(public / "sub" / "path" / SHARDS, SHARD, {})
         publish(source, public / "shallow", settings=PublishSettings(tile_samples=2000))
     (public / "other" / "data").mkdir(parents=True)
     (public / "other" / "data" / "index.json").write_text("[1, 2]")

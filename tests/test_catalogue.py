@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 import threading
 from itertools import permutations
@@ -460,3 +461,52 @@ def test_what_results_are_called_is_kept_by_template_and_the_newest_report_decid
     assert catalogue.result_names() == kept
     put(catalogue, "says nothing", started="2026-11-23T10:00:00.000+01:00")
     assert catalogue.result_names() == kept
+
+
+def shard(shots: dict[int, list[str]]) -> str:
+    """Return a shard of the site that shows these problems."""
+    return json.dumps(
+        {
+            "shot": list(shots),
+            "problems": list(shots.values()),
+            "states": {"t": [None] * len(shots)},
+        }
+    )
+
+
+def test_what_pages_show_is_copied_from_the_shards_that_changed(tmp_path, caplog):
+    with Catalogue(tmp_path / "catalogue.sqlite", write=True) as catalogue:
+        for shot in (1, 2, 250):
+            catalogue.put_shot(shot, {}, [])
+        (tmp_path / "0000.json").write_text(shard({1: ["odd"], 2: []}))
+        (tmp_path / "0001.json").write_text(shard({250: ["odd", "old"]}))
+        (tmp_path / "0000.json.tmp").write_text("{")
+        (tmp_path / "notes.json").write_text("{")
+        catalogue.put_shown(tmp_path, 200, {})
+        assert catalogue.find("problems > 0") == [1, 250]
+        assert catalogue.find("problems ~ old") == [250]
+
+        (tmp_path / "0000.json").write_text(shard({1: [], 2: ["odd", "and new"]}))
+        (tmp_path / "0001.json").unlink()  # its shots are gone
+        catalogue.put_shown(tmp_path, 200, {})
+        assert catalogue.find("problems > 0") == [2]
+        assert catalogue.find("missing(problems)") == [250]
+
+        (tmp_path / "0000.json").write_text('{"shot": [1]}')
+        (tmp_path / "0001.json").write_text(shard({250: ["back"]}))
+        catalogue.put_shown(tmp_path, 200, {})
+        assert catalogue.find("problems > 0") == [250]  # a damaged one costs itself alone
+        assert "0000.json cannot be read" in caplog.text
+        (tmp_path / "0000.json").write_text(shard({1: ["odd"]}))
+        catalogue.put_shown(tmp_path, 200, {})
+        assert catalogue.find("problems > 0") == [1, 250]
+
+
+def test_attributes_and_scraps_named_problems_go_first(tmp_path):
+    with Catalogue(tmp_path / "catalogue.sqlite", write=True) as catalogue:
+        catalogue.put_shot(1, {"problems": 7}, [])
+        (tmp_path / "0000.json").write_text(shard({1: ["odd"]}))
+        catalogue.put_shown(tmp_path, 200, {})
+        assert catalogue.find("problems = 7") == [1]
+        assert catalogue.find("odd") == [1]
+        assert catalogue.names().count("problems") == 1

@@ -229,6 +229,24 @@ def test_what_is_no_shot_and_no_query_is_told_in_the_same_way(tb, error, ask):
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize(
+    ("query", "shots"),
+    [
+        ("langmuir = out of date", [FIRST, MOVED]),  # their template was removed
+        ("langmuir = ok", []),
+        ("langmuir = not made", [LAMED]),
+        ("langmuir != out of date", [LAMED]),
+        ("problems > 2", [FIRST, MOVED, LAMED]),
+        ("problems > 3", [LAMED]),
+        ("problems ~ probe_u is missing", [LAMED]),
+        ("'not recorded'; gas = Ar", [LAMED]),
+        ("shot > 0; not problems ~ probe_u", [FIRST, MOVED]),
+    ],
+)
+def test_what_pages_show_is_found_wherever_it_is_asked(tb, query, shots):
+    assert tb.shots(query).numbers == shots
+
+
 def test_only_what_is_near_is_an_input_of_a_report(tb):
     with recording() as recorder:
         tb.shots("gas == 'Ar'").table(["Te"])

@@ -62,9 +62,27 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
                     (name, number_of(value), number_of(sigma), units[template, name])
                     for name, (value, sigma) in scraps.items()
                 ]
-                made = report(int(number), template, state)
+                made = report(int(number), template, "ok" if state == "stale" else state)
                 catalogue.put_report(made, [], rows, called[template])
+        publish(catalogue, path.parent / "shards")
         yield catalogue
+
+
+def publish(catalogue: Catalogue, folder: Path) -> None:
+    """Let a catalogue know what the site shows of the shots of the cases."""
+    folder.mkdir()
+    for shard in {int(number) // 200 for number in CASES["shots"]}:
+        shots = {int(n): s for n, s in CASES["shots"].items() if int(n) // 200 == shard}
+        templates = [t["name"] for t in CASES["templates"]]
+        table = {
+            "shot": list(shots),
+            "problems": [shot.get("problems", []) for shot in shots.values()],
+            "states": {
+                t: [shot.get("states", {}).get(t) for shot in shots.values()] for t in templates
+            },
+        }
+        (folder / f"{shard:04d}.json").write_text(json.dumps(table))
+    catalogue.put_shown(folder, 200, {t["name"]: t["title"] for t in CASES["templates"]})
 
 
 def number_of(value: Any) -> Any:
@@ -101,10 +119,23 @@ def test_a_link_of_older_pages_as_a_query_finds_what_it_found(
     assert catalogue.find(text) == shots, older
 
 
-@pytest.mark.parametrize("text", ["problems > 0", "problems ~ x", "langmuir = out of date"])
-def test_what_only_the_site_knows_is_refused_in_the_library(
-    catalogue: Catalogue, text: str
-) -> None:
-    """No answer is better than a wrong one."""
-    with pytest.raises(QueryError, match="the site"):
-        catalogue.find(text)
+NOT_BEFORE_A_PUBLICATION = ["problems > 0", "problems ~ x", "missing(problems)", "rf = out of date"]
+
+
+@pytest.mark.parametrize("text", NOT_BEFORE_A_PUBLICATION)
+def test_what_no_publication_has_shown_is_refused(tmp_path: Path, text: str) -> None:
+    """No answer is better than a wrong one; the message says what to do."""
+    with Catalogue(tmp_path / "catalogue.sqlite", write=True) as catalogue:
+        catalogue.put_shot(1, {}, [])
+        catalogue.put_report(report(1, "rf", "ok"), [], [])
+        with pytest.raises(QueryError, match="run `ishtar publish`"):
+            catalogue.find(text)
+        assert catalogue.find("rf = ok") == [1]
+
+
+def test_a_report_does_not_depend_on_what_is_out_of_date(catalogue: Catalogue) -> None:
+    """It would be made again for ever: making it changes what is out of date."""
+    with pytest.raises(QueryError, match="no report can depend on"):
+        catalogue.find("echo = out of date", for_report=True)
+    assert catalogue.find("echo = ok", for_report=True) == [1, 2, 5]
+    assert catalogue.find("problems > 0", for_report=True) == [1240]

@@ -17,4 +17,5 @@ __all__ = [
     "SourceRow",
     "names",
     "rows",
+    "shown",
 ]

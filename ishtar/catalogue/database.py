@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ishtar.catalogue import dirty_marks
+from ishtar.catalogue import dirty_marks, shown
 from ishtar.catalogue.lists import ListQueries
 from ishtar.catalogue.names import ResultName, put_names
 from ishtar.catalogue.read_connection import ReadConnection
@@ -228,12 +228,12 @@ class Catalogue(ListQueries):
         """Return the last recorded modification time of each shot's folder, ns."""
         return dict(self._all("SELECT shot, seen FROM shots"))
 
-    def find(self, text: str) -> list[int]:
-        """Return the shots that a query matches, ascending; see `ishtar.query.sql`."""
+    def find(self, text: str, *, for_report: bool = False) -> list[int]:
+        """Return the shots that a query matches, ascending; see `ishtar.query.sql.find`."""
         from ishtar.query import sql
 
         with self._translated_errors():
-            return sql.find(self._db, text)
+            return sql.find(self._db, text, for_report=for_report)
 
     def names(self) -> list[str]:
         """Return the names that queries may use: attributes, and scraps with and without template.
@@ -366,6 +366,38 @@ class Catalogue(ListQueries):
             list(chosen.values()),
         )
         return [report_of(row) for row in rows]
+
+    def put_shown(self, tables: Path, span: int, titles: Mapping[str, str]) -> None:
+        """Copy what the site shows of shots from its shards that changed since the last call.
+
+        Parameters
+        ----------
+        tables : Path
+            The folder of the shards, ``data/shots`` of the site.
+        span : int
+            How many shot numbers a shard covers.
+        titles : mapping
+            The title of each template, by name.
+        """
+        before = dict(self._all("SELECT file, stamp FROM shown_files"))
+        found = {
+            file.name: f"{status.st_mtime_ns} {status.st_size}"
+            for file in tables.glob("*.json")
+            if file.stem.isdecimal()
+            for status in [file.stat()]
+        }
+        with self.transaction():
+            shown.put_titles(self._db, titles)
+            for name in before.keys() | found.keys():
+                if before.get(name) == found.get(name):
+                    continue
+                first = int(name.removesuffix(".json")) * span
+                rows = shown.read_shard(tables / name) if name in found else []
+                shown.put_shown(self._db, rows or [], first, first + span - 1)
+                self._db.execute("DELETE FROM shown_files WHERE file = ?", (name,))
+                if rows is not None and name in found:  # one that is damaged is read again
+                    row = (name, found[name])
+                    self._db.execute("INSERT INTO shown_files VALUES (?, ?)", row)
 
     def mark_changed(self, fingerprints: Mapping[tuple[str, str], str]) -> int:
         """Mark the reports dirty whose inputs changed since the last call; return the changes.

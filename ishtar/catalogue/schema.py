@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ishtar.catalogue import dirty_marks, lists, names
+from ishtar.catalogue import dirty_marks, lists, names, shown
 from ishtar.query import index as search_index
 
 MIGRATIONS: dict[str, str] = {
@@ -35,8 +35,9 @@ MIGRATIONS: dict[str, str] = {
     "003 what is in doubt": dirty_marks.MIGRATION,
     "004 what lists ask for": lists.MIGRATION,
     "005 what results are called": names.MIGRATION,
+    "006 what the site shows": shown.MIGRATION,
 }
-DATA_STEPS = {"002 what is known of shots": search_index.reindex}  # steps that move data
+DATA_STEPS = {"002 what is known of shots": search_index.reindex_values}  # steps that move data
 
 
 def applied_steps(db: sqlite3.Connection) -> set[str]:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+PROBLEMS = " "  # in place of a template: no attribute and no scrap is meant
 SHIFT = 32  # known.key = names.id << SHIFT | shot; a shot's own row has the name 0
 
 MIGRATION = """
@@ -50,8 +51,28 @@ def index_report(db: sqlite3.Connection, subject: str, template: str) -> None:
     _put(db, int(subject), template, [(n, json.loads(v), s) for n, v, s in rows])
 
 
+def index_problems(db: sqlite3.Connection, shot: int) -> None:
+    """Replace the indexed problems of a shot: their number, and their texts to search in."""
+    row = db.execute("SELECT problems FROM shown_problems WHERE shot = ?", (shot,)).fetchone()
+    key = "(SELECT id FROM names WHERE template = ? AND name = 'problems') << ? | ?"
+    at = (PROBLEMS, SHIFT, shot)
+    db.execute("INSERT OR IGNORE INTO names (template, name) VALUES (?, 'problems')", (PROBLEMS,))
+    db.execute(f"DELETE FROM known WHERE key = ({key})", at)
+    if row is not None:
+        problems = json.loads(row[0])
+        values = (*at, len(problems), "\n".join(problems))
+        db.execute(f"INSERT INTO known VALUES ({key}, ?, ?, NULL)", values)
+
+
 def reindex(db: sqlite3.Connection) -> None:
     """Rebuild the index from the catalogue, inside the caller's transaction."""
+    reindex_values(db)
+    for (shot,) in db.execute("SELECT shot FROM shown_problems").fetchall():
+        index_problems(db, shot)
+
+
+def reindex_values(db: sqlite3.Connection) -> None:
+    """Rebuild the index of attributes and scraps, inside the caller's transaction."""
     db.execute("DELETE FROM known")
     db.execute("DELETE FROM names WHERE id > 0")
     for shot, attributes in db.execute("SELECT shot, attributes FROM shots").fetchall():

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ishtar.errors import IshtarError, did_you_mean, nearest
-from ishtar.query.index import SHIFT
+from ishtar.query.index import PROBLEMS, SHIFT
 from ishtar.query.query_tree import Name, QueryError
 from ishtar.query.query_words import BASE, is_one_letter_off
 from ishtar.query.scan import KEYWORDS
 
 DATES = ("date", "day")
-ONLY_ON_THE_SITE = "known to the site, not to the catalogue: filter its table"
+NOT_PUBLISHED = "known once the site is published: run `ishtar publish`"
 
 
 class IndexMissingError(IshtarError, OSError):
@@ -30,6 +30,8 @@ class Source:
     full: str
     sigma: bool = False
     is_date: bool = False
+    is_problems: bool = False
+    """Whether it counts the problems of a shot's data."""
 
 
 class Names:
@@ -54,8 +56,16 @@ class Names:
         ).fetchall()
         if found := {t: self.sources[n][t] for t, n in rows if t in self.sources.get(n, {})}:
             return found
+        if name.lower() == "problems":
+            return {"": self.problems()}
         base = BASE.get(name.lower(), "")
         return self.sources.get(base, {"": Source(id=None, full=base)}) if base else {}
+
+    def problems(self) -> Source:
+        """Return the place of the problems of shots; without id if nothing was published."""
+        query = "SELECT id FROM names WHERE template = ?"
+        row = self.db.execute(query, (PROBLEMS,)).fetchone()
+        return Source(id=row[0] if row else None, full="problems", is_problems=True)
 
     def is_known(self, name: str) -> bool:
         """Return whether a name has a meaning."""
@@ -84,11 +94,9 @@ class Names:
         if sigma and (found := self.meanings(base)):
             scraps = {t: replace(s, sigma=True) for t, s in found.items() if t}
             return self._unambiguous(node, scraps)
-        if node.name.lower() == "problems":
-            raise self._fail(f"problems are {ONLY_ON_THE_SITE}", node)
         dotted = "." in base  # suggest names with a template only if the query has one
         known = [n + ".sigma" * sigma for n in self.sources if dotted or "." not in n]
-        known += () if sigma else (*KEYWORDS, "latest")
+        known += () if sigma else (*KEYWORDS, "latest", "problems")
         some = ", ".join([n for n in self.sources if "." not in n][:12])
         hint = did_you_mean(node.name, known) or f"; there are {some} …, text has quotes"
         problem = f"no attribute or scrap {node.name!r}{hint}"
@@ -96,7 +104,10 @@ class Names:
 
     def _unambiguous(self, node: Name, by_template: Mapping[str, Source]) -> Source:
         if "" in by_template:  # attributes have precedence over scraps
-            return by_template[""]
+            found = by_template[""]
+            if found.is_problems and found.id is None and not self.is_published():
+                raise self._fail(f"problems are {NOT_PUBLISHED}", node)
+            return found
         if not by_template:
             problem = f"{node.name.removesuffix('.sigma')} is an attribute, without sigma"
             raise self._fail(problem, node)
@@ -132,10 +143,18 @@ class Names:
             raise self._fail(problem, node)
         return str(rows[0][0]) if rows else ""
 
-    def is_template(self, name: str) -> bool:
-        """Return whether a template has reports with a state."""
-        query = "SELECT 1 FROM reports WHERE current AND template = ? AND state <> '' LIMIT 1"
-        return self.db.execute(query, (name,)).fetchone() is not None
+    def is_published(self) -> bool:
+        """Return whether the catalogue knows what a site shows."""
+        return self.db.execute("SELECT 1 FROM shown_files LIMIT 1").fetchone() is not None
+
+    def template(self, name: str) -> str | None:
+        """Return the template with reports that a name or a title means, None if there is none."""
+        query = (
+            "SELECT template FROM reports WHERE current AND template = :name AND state <> '' "
+            "UNION ALL SELECT template FROM shown_titles WHERE :name IN (template, title) LIMIT 1"
+        )
+        row = self.db.execute(query, {"name": name}).fetchone()
+        return row[0] if row else None
 
 
 def read_sources(db: sqlite3.Connection) -> dict[str, dict[str, Source]]:
@@ -148,6 +167,8 @@ def read_sources(db: sqlite3.Connection) -> dict[str, dict[str, Source]]:
         ) from error
     found: dict[str, dict[str, Source]] = {}
     for number, template, name in rows:
+        if template == PROBLEMS:
+            continue
         full = f"{template}.{name}" if template else name
         is_date = not template and name in DATES
         source = Source(id=number, full=full, is_date=is_date)

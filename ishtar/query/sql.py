@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from ishtar.query.index import SHIFT
 from ishtar.query.parse import parse, parse_item
-from ishtar.query.query_names import ONLY_ON_THE_SITE, IndexMissingError, Names, read_sources
+from ishtar.query.query_names import NOT_PUBLISHED, IndexMissingError, Names, read_sources
 from ishtar.query.query_tree import (
     MOMENT,
     Among,
@@ -86,7 +86,7 @@ class _Value:
     missing: str
 
 
-def find(db: sqlite3.Connection, text: str) -> list[int]:
+def find(db: sqlite3.Connection, text: str, *, for_report: bool = False) -> list[int]:
     """Return the shots that a query matches, ascending.
 
     Parameters
@@ -95,23 +95,26 @@ def find(db: sqlite3.Connection, text: str) -> list[int]:
         The catalogue.
     text : str
         The query, as in docs/catalogue.md.
+    for_report : bool, optional
+        A report is made from the result, which must not depend on what is out of date: a state is
+        the one that the report was made with.
 
     Raises
     ------
     QueryError, IndexMissingError
         The query is invalid or uses an unknown name, or the catalogue has no index.
     """
-    compiled = compile_query(db, text)
+    compiled = compile_query(db, text, for_report=for_report)
     (found,) = db.execute(compiled.sql, compiled.parameters).fetchone()
     # one long text is fetched several times faster than many rows; JSON parses it fastest
     return sorted(json.loads(f"[{found}]")) if found else []
 
 
-def compile_query(db: sqlite3.Connection, text: str) -> Compiled:
+def compile_query(db: sqlite3.Connection, text: str, *, for_report: bool = False) -> Compiled:
     """Return a query as SQL with bound parameters; arguments and errors as for `find`."""
     db.create_function("search_text", 2, search_text, deterministic=True)
     db.create_function("has_words", 2, has_words, deterministic=True)
-    return _Compiler(db, text).compile(parse(text))
+    return _Compiler(db, text, for_report).compile(parse(text))
 
 
 def known_names(db: sqlite3.Connection) -> list[str]:
@@ -120,8 +123,9 @@ def known_names(db: sqlite3.Connection) -> list[str]:
 
 
 class _Compiler:
-    def __init__(self, db: sqlite3.Connection, text: str) -> None:
+    def __init__(self, db: sqlite3.Connection, text: str, for_report: bool) -> None:
         self.text = text
+        self.for_report = for_report
         self.names = Names(db, text)
         self.joins: dict[int, str] = {}
         self.parameters: dict[str, Any] = {}
@@ -159,7 +163,14 @@ class _Compiler:
             self.fail(f"more than {MAX_NAMES} names: split the query", node)
         if source.sigma:
             return _Value(f"{alias}.sigma", None, f"{alias}.sigma IS NULL")
+        if source.is_problems:  # a number; only a search looks into the texts
+            return _Value(f"{alias}.number", None, f"{alias}.key IS NULL")
         return _Value(f"{alias}.number", f"{alias}.text", f"{alias}.key IS NULL")
+
+    def problems_text(self) -> str:
+        """Return the texts of a shot's problems, NULL if nothing was published."""
+        number = self.names.problems().id
+        return "NULL" if number is None else f"{self.joins.setdefault(number, f'k{number}')}.text"
 
     def require_kind(self, node: Node, kind: str) -> None:
         """Raise `QueryError` if no value of a name is a number (or text), as it is used."""
@@ -247,7 +258,8 @@ class _Compiler:
                 return self.loose(node)
             case Words(words=words):
                 values = [self.name(Name(node.at, node.length, name)) for name in TEXTS]
-                texts = " || char(10) || ".join(f"coalesce({v.text}, '')" for v in values)
+                found = [*(v.text for v in values), self.problems_text()]
+                texts = " || char(10) || ".join(f"coalesce({text}, '')" for text in found)
                 return f"has_words({texts}, {self.bind(json.dumps(words))})"
             case Not(condition=condition):
                 return f"(NOT {self.condition(condition)})"
@@ -335,6 +347,8 @@ class _Compiler:
         own, wanted = self.name(name), folded(value.text)
         text = own.text or "NULL"
         searched = f"search_text({own.number}, {text})"
+        if node.operator == "~" and self.names.source(name).is_problems:
+            searched = f"search_text(NULL, {self.problems_text()})"
         is_informal = BASE.get(name.name.lower()) in TEXTS
         if is_informal:  # a missing text counts as empty
             searched = f"coalesce({searched}, '')"
@@ -369,12 +383,18 @@ class _Compiler:
 
     def state(self, node: Loose) -> str | None:
         """Compare the state of a report; return None if the name is not a template's."""
-        template, value = node.name.name, node.value
-        if not self.names.is_template(template):
+        template, value = self.names.template(node.name.name), node.value
+        if template is None:
             return None
         state = state_of(value.text)
+        shown = "r.state"
+        if not self.for_report:  # as pages show it: an ok report with changed inputs is stale
+            shown = (
+                "CASE WHEN r.state = 'ok' AND EXISTS (SELECT 1 FROM shown_stale x WHERE "
+                "x.subject = r.subject AND x.template = r.template) THEN 'stale' ELSE r.state END"
+            )
         own = (
-            "coalesce((SELECT r.state FROM reports r WHERE r.current AND r.template = "
+            f"coalesce((SELECT {shown} FROM reports r WHERE r.current AND r.template = "
             f"{self.bind(template)} AND r.subject = printf('%05d', s.key)), 'missing')"
         )
         if node.operator == "~":
@@ -382,8 +402,10 @@ class _Compiler:
         if state is None:
             states = ", ".join(STATES)
             self.fail(f"“{value.text}” is no state of a report; there are {states}", value)
-        if state == "stale":
-            self.fail(f"what is out of date is {ONLY_ON_THE_SITE}", value)
+        if state == "stale" and self.for_report:
+            self.fail("no report can depend on what is out of date: leave this part out", value)
+        if state == "stale" and not self.names.is_published():
+            self.fail(f"what is out of date is {NOT_PUBLISHED}", value)
         return f"({own} {'<>' if node.operator == '!=' else '='} {self.bind(state)})"
 
     def compare_date(self, x: str, operator: str, text: str) -> str:

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ishtar.catalogue import Catalogue
+from ishtar.catalogue import Catalogue, shown
 from ishtar.catalogue.rows import REPORT_COLUMNS
 from ishtar.lineage.record import subject_of
 from ishtar.query import index as known
@@ -59,6 +59,7 @@ class Mirror:
         if not missing:
             return
         with closing(sqlite3.connect(self.path)) as db, db:
+            shown.put_titles(db, {t["name"]: t["title"] for t in self._index["templates"]})
             for template in missing:
                 for shard in self._index["shards"]:
                     if template:
@@ -82,26 +83,21 @@ class Mirror:
             date = table["date"][i]
             row = (shot, date, date and date[:10], json.dumps(stated))
             db.execute("INSERT INTO shots (shot, date, day, attributes) VALUES (?, ?, ?, ?)", row)
+        for template, states in table["states"].items():
+            for shot, state in zip(table["shot"], states, strict=True):
+                if state is not None:
+                    _put_report(db, template, shot, "ok" if state == "stale" else state)
+        if table["shot"]:
+            ends = table["shot"][0], table["shot"][-1]
+            shown.put_shown(db, shown.shown_in_shard(table), *ends)
+        name = f"{shard:04d}.json"
+        db.execute("INSERT OR REPLACE INTO shown_files VALUES (?, 'fetched')", (name,))
 
     def _fetch_scraps(self, db: sqlite3.Connection, template: str, shard: int) -> None:
         try:
             table = self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json")
         except NotThere:
             return  # no shot of this shard has a report of the template
-        for shot in table["shot"]:
-            values = dict.fromkeys(REPORT_COLUMNS.split(", "), "") | {
-                "folder": f"{subject_of(shot)}/{template}",
-                "scope": "shot",
-                "subject": subject_of(shot),
-                "template": template,
-                "rerun": 0,
-                "current": 1,
-                "duration_s": 0.0,
-                "parameters": "{}",
-            }
-            marks = ", ".join("?" * len(values))
-            sql = f"INSERT INTO reports ({REPORT_COLUMNS}) VALUES ({marks})"
-            db.execute(sql, list(values.values()))
         for name, column in table["columns"].items():
             rows = zip(table["shot"], column["value"], column["sigma"], strict=True)
             db.executemany(
@@ -118,3 +114,21 @@ class Mirror:
                     if value is not None or sigma is not None
                 ],
             )
+
+
+def _put_report(db: sqlite3.Connection, template: str, shot: int, state: str) -> None:
+    """Insert a report of which no more than its state is known."""
+    values = dict.fromkeys(REPORT_COLUMNS.split(", "), "") | {
+        "folder": f"{subject_of(shot)}/{template}",
+        "scope": "shot",
+        "subject": subject_of(shot),
+        "template": template,
+        "state": state,
+        "rerun": 0,
+        "current": 1,
+        "duration_s": 0.0,
+        "parameters": "{}",
+    }
+    marks = ", ".join("?" * len(values))
+    sql = f"INSERT INTO reports ({REPORT_COLUMNS}) VALUES ({marks})"
+    db.execute(sql, list(values.values()))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import NoSuchShot, NotFoundError, did_you_mean
 from ishtar.inputs import identity
-from ishtar.lineage.record import WHERE, Input, subject_of
+from ishtar.lineage.record import WHERE, Input, is_recording, subject_of
 from ishtar.query.parse import parse
 from ishtar.query.query_tree import names_in
 from ishtar.signals.protocols import AnyShot
@@ -236,7 +236,7 @@ class AnyTestbed(Protocol[S]):
         else:
             names = [name.name for name in names_in(parse(query))]
             with closing(self.catalogue(names)) as catalogue:
-                numbers = catalogue.find(query)
+                numbers = catalogue.find(query, for_report=is_recording())
         self.note_read(identity.shots_input(numbers, "" if query is None else WHERE + query))
         return Shots(self, numbers)
 

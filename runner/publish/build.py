@@ -26,6 +26,7 @@ from ishtar.workspace import Workspace
 from runner.publish.addresses import UNDATED, subject_folder, subject_page
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
+from runner.publish.data.shards import SHARD, SHARDS
 from runner.publish.data.traces_and_downloads import make_traces
 from runner.publish.history import shots_after
 from runner.publish.page_sets import render_missing, write_reference_pages, write_subject
@@ -115,6 +116,8 @@ def publish_workspace(
     for folder, why in source.damaged.items():
         log.warning("%s: %s", folder, why)
         coordinator.catalogue.remove_report(folder)
+    titles = {t.name: t.title or t.name for t in source.templates()}
+    coordinator.catalogue.put_shown(workspace.site / SHARDS, SHARD, titles)
     return replace(published, damaged=tuple(source.damaged))
 
 

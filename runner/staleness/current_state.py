@@ -76,7 +76,7 @@ class CurrentState:
     def numbers(self, subject: str) -> list[int]:
         """Return the shots of a day, a range or a query."""
         if subject.startswith(WHERE):
-            return self._catalogue.find(subject.removeprefix(WHERE))
+            return self._catalogue.find(subject.removeprefix(WHERE), for_report=True)
         if ".." in subject:
             first, last = (int(n) for n in subject.split(".."))
             return [n for n in self._catalogue.shots() if first <= n <= last]

@@ -13,4 +13,4 @@
 ``docs/site-data.md`` describes the formats. `runner.publish.subject_data`: one shot, one day.
 """
 
-__all__ = ["index", "parquet", "traces", "traces_and_downloads"]
+__all__ = ["index", "parquet", "shards", "traces", "traces_and_downloads"]

@@ -22,6 +22,7 @@ from runner.publish.writer import Writer, plain
 from runner.receipts import Subject
 
 SHARD = 200  # shots in a file: some 100 kB of a usual template's scraps, before compression
+SHARDS = "data/shots"  # of the site: a file for each shard
 ATTRIBUTES = ("gas", "program", "operator", "comment")  # with a column in every shard
 
 Units = dict[tuple[str, str], str]
@@ -118,7 +119,7 @@ def put_rows(
         if after != before:
             _write(writer, path, _scraps(after, template, units))
     table = _shots([shots[n] for n in sorted(shots)]) | {"scraps": filled}
-    _write(writer, f"data/shots/{name}", table)
+    _write(writer, f"{SHARDS}/{name}", table)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class _Shard:
         """Read a shard; return None if it is missing or invalid."""
         name = shard_name(number)
         try:
-            shots = json.loads((out / f"data/shots/{name}.json").read_bytes())
+            shots = json.loads((out / f"{SHARDS}/{name}.json").read_bytes())
             rows = {n: _row(shots, i) for i, n in enumerate(shots["shot"])}
             scraps = {}
             for folder, template in names.items():

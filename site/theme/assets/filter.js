@@ -108,7 +108,7 @@
     /** What may have been meant by a name that nothing has. @param {string} name @returns {string} */
     hint(name) {
       const parts = this.archive.scraps.map((s) => s.id).filter((id) => folded(id).includes(folded(name)));
-      const near = new Set([...parts, ...this.known.filter((known) => isOneLetterOff(name, known, 2))]);
+      const near = new Set([...parts, ...[...this.known, "problems"].filter((known) => isOneLetterOff(name, known, 2))]);
       return near.size ? `; did you mean ${[...near].slice(0, 3).join(" or ")}?` : ": choose a name from the list of columns";
     }
 
