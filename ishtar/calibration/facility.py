@@ -50,6 +50,13 @@ FIELDS = ("float", "tuple[float, ...]")
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class NotRun:
+    """A step of a facility's own whose code the reader of a published site does not run."""
+
+    kind: str
+
+
 class FacilityTransformError(CalibrationFileError):
     """A facility's own transform cannot be used; the message has file and line."""
 
@@ -149,6 +156,25 @@ def facility_transforms(folder: Path) -> tuple[dict[str, type[Any]], list[str]]:
     return dict(found), list(problems)
 
 
+def kinds_not_run(folder: Path) -> dict[str, type[NotRun]]:
+    """Return the kinds that a facility's own code declares, without running it."""
+    path = Path(folder) / NAME
+    try:
+        tree = ast.parse(read_plain(path))
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return {}
+    calls = (
+        node
+        for cls in tree.body
+        if isinstance(cls, ast.ClassDef)
+        for node in cls.decorator_list
+        if isinstance(node, ast.Call) and node.args
+    )
+    kinds = (call.args[0] for call in calls)
+    names = [k.value for k in kinds if isinstance(k, ast.Constant) and isinstance(k.value, str)]
+    return dict.fromkeys(names, NotRun)
+
+
 @lru_cache(maxsize=32)
 def _load(path: str, source: str) -> tuple[Mapping[str, type[Any]], tuple[str, ...]]:
     name = f"ishtar_facility_{hashlib.blake2b((path + source).encode(), digest_size=8).hexdigest()}"
@@ -212,6 +238,9 @@ def parse_step(entry: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
     CalibrationFileError
         As for `parse_transform`, or the facility's code fails on a few numbers.
     """
+    kind = entry.get("kind") if isinstance(entry, Mapping) else None
+    if isinstance(kind, str) and known.get(kind) is NotRun:
+        return NotRun(kind)
     step = parse_transform(entry, known)
     if getattr(type(step), "source_digest", ""):
         with np.errstate(all="ignore"):

@@ -26,7 +26,7 @@ from ishtar.calibration.declared import (
     SignalDeclaration,
     Wiring,
 )
-from ishtar.calibration.facility import facility_transforms, parse_step
+from ishtar.calibration.facility import facility_transforms, kinds_not_run, parse_step
 from ishtar.calibration.toml_reader import Known, Reader
 from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import CalibrationFileError
@@ -83,11 +83,15 @@ def _wiring(r: Reader, names: Names) -> dict[str, tuple[Wiring, ...]]:
     return {name: tuple(rows) for name, rows in found.items()}
 
 
-def _devices(r: Reader, names: Names) -> dict[str, Device]:
+def _devices(r: Reader, names: Names, run_code: bool) -> dict[str, Device]:
     found: dict[str, Device] = {}
-    own, problems = facility_transforms(r.root)
-    r.problems.extend(problems)
-    kinds = TRANSFORMS | own
+    kinds: dict[str, type] = {**TRANSFORMS}
+    if run_code:
+        own, problems = facility_transforms(r.root)
+        r.problems.extend(problems)
+        kinds |= own
+    else:
+        kinds |= kinds_not_run(r.root)
     for text in r.files("devices/*.toml"):
         device = text.path.stem
         names.devices.add(device)
@@ -172,13 +176,15 @@ def _components(r: Reader, names: Names) -> dict[str, tuple[ComponentDeclaration
     return {name: tuple(rows) for name, rows in found.items()}
 
 
-def read_declarations(folder: Path) -> tuple[Declarations, list[str]]:
+def read_declarations(folder: Path, *, run_code: bool = True) -> tuple[Declarations, list[str]]:
     """Read a ``calibrations/`` folder, collecting problems.
 
     Parameters
     ----------
     folder : Path
         The folder; a missing one declares nothing.
+    run_code : bool, optional
+        Run the facility's own code; without it, steps of its kinds are `NotRun`.
 
     Returns
     -------
@@ -187,17 +193,19 @@ def read_declarations(folder: Path) -> tuple[Declarations, list[str]]:
     problems : list of str
         Every problem, with file and line.
     """
-    declarations, problems, _ = read_with_names(folder)
+    declarations, problems, _ = read_with_names(folder, run_code=run_code)
     return declarations, problems
 
 
-def read_with_names(folder: Path) -> tuple[Declarations, list[str], Names]:
+def read_with_names(
+    folder: Path, *, run_code: bool = True
+) -> tuple[Declarations, list[str], Names]:
     """Return as `read_declarations`, and the names of all entries, including invalid ones."""
     r, names = Reader(Path(folder)), Names()
     declarations = Declarations(
         signals=_signals(r, names),
         wiring=_wiring(r, names),
-        devices=_devices(r, names),
+        devices=_devices(r, names, run_code),
         components=_components(r, names),
     )
     r.unread()

@@ -7,18 +7,19 @@ from typing import Any
 
 from ishtar.errors import NotFoundError, did_you_mean, nearest
 from ishtar.inputs import identity
-from ishtar.lineage.record import record
+from ishtar.lineage.record import OWN, Notes
 
 
 class Attributes(Mapping[str, Any]):
     """Attributes of a shot by name; each access is recorded, also to a missing one."""
 
-    def __init__(self, values: Mapping[str, Any], shot: int) -> None:
+    def __init__(self, values: Mapping[str, Any], shot: int, notes: Notes = OWN) -> None:
         self._values = values
         self._shot = shot
+        self._notes = notes
 
     def __getitem__(self, name: str) -> Any:
-        record(identity.attribute_input(name, self._values.get(name), self._shot))
+        self._notes.record(identity.attribute_input(name, self._values.get(name), self._shot))
         if name not in self._values:
             known = ", ".join(self._values) or "none"
             raise NotFoundError(

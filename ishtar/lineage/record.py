@@ -105,6 +105,27 @@ def record(item: Input) -> None:
         _from_environment.setdefault(path, Recorder(Path(path))).add(item)
 
 
+@dataclass(frozen=True)
+class Notes:
+    """Records what is read of a testbed, unless it is foreign: reports are planned by their own."""
+
+    foreign: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether recording is on; if not, identities need not be computed."""
+        return not self.foreign and is_recording()
+
+    def record(self, item: Input) -> None:
+        """Record that something was read, unless it is foreign or recording is off."""
+        if not self.foreign:
+            record(item)
+
+
+OWN = Notes()
+FOREIGN = Notes(foreign=True)
+
+
 def this_report() -> tuple[str, tuple[str, ...]]:
     """Return the running template and those that it follows; empty outside a report."""
     template, *after = os.environ.get(REPORT, "").split("/")

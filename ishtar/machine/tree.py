@@ -9,7 +9,7 @@ from ishtar.calibration import Declarations
 from ishtar.calibration.changes import changes
 from ishtar.errors import NoSuchComponent, did_you_mean, nearest
 from ishtar.inputs import identity
-from ishtar.lineage.record import record
+from ishtar.lineage.record import OWN, Notes
 from ishtar.machine import magnetic
 from ishtar.machine.component import Component, ComponentError, parameter_text
 from ishtar.machine.diff import Changes
@@ -68,11 +68,17 @@ class Machine:
     """All components at one shot. Every look-up is recorded as an input, also of missing ones."""
 
     def __init__(
-        self, declarations: Declarations, number: int, *, shot: RecordedShot | None = None
+        self,
+        declarations: Declarations,
+        number: int,
+        *,
+        shot: RecordedShot | None = None,
+        notes: Notes = OWN,
     ) -> None:
         self._declarations = declarations
         self.number = number
         self._shot = shot
+        self._notes = notes
 
     @property
     def shot(self) -> RecordedShot:
@@ -95,7 +101,7 @@ class Machine:
     def __getitem__(self, name: str) -> Component:
         if not isinstance(name, str):
             raise TypeError(f"{name!r} is not the name of a component: write 'langmuir_1'")
-        record(identity.component_input(self._declarations, name, self.number))
+        self._notes.record(identity.component_input(self._declarations, name, self.number))
         row = identity.component_at(self._declarations, name, self.number)
         if row is None:
             rows = self._declarations.components.get(name, ())
@@ -112,7 +118,7 @@ class Machine:
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
-        record(identity.component_input(self._declarations, name, self.number))
+        self._notes.record(identity.component_input(self._declarations, name, self.number))
         return identity.component_at(self._declarations, name, self.number) is not None
 
     def __iter__(self) -> Iterator[Component]:
@@ -148,7 +154,7 @@ class Machine:
         return self._select(identity.PART_OF + name)
 
     def _select(self, which: str) -> list[Component]:
-        record(identity.component_input(self._declarations, which, self.number))
+        self._notes.record(identity.component_input(self._declarations, which, self.number))
         return [self[n] for n in identity.components_listed(self._declarations, which, self.number)]
 
     def tree(self) -> Tree:
@@ -198,10 +204,12 @@ class Machine:
             raise TypeError(f"diff({other!r}): give the other shot itself, machine.diff(tb[1200])")
         ours, theirs = self._declarations, before._declarations
         if ours is theirs or ours == theirs:
-            record(identity.component_input(ours, f"{identity.SINCE}{before.number}", self.number))
+            self._notes.record(
+                identity.component_input(ours, f"{identity.SINCE}{before.number}", self.number)
+            )
         else:
             for fact in identity.everything_at(ours, self.number):
-                record(fact)
+                self._notes.record(fact)
         return Changes(changes(theirs, before.number, ours, self.number))
 
     def field(self, z: ArrayLike, r: ArrayLike = 0.0, *, t: Time) -> xr.Dataset:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ishtar.inputs import identity
-from ishtar.lineage.record import record
 from ishtar.quality.findings import Finding, Severity
 from ishtar.shots.clocks import clock_differences
 
@@ -27,7 +26,9 @@ def date_findings(shot: Shot) -> list[Finding]:
     """
     shot.attributes.get("date")  # recorded as an input, since it may be corrected
     stored = [(source.path.name, source.origin.sha256) for source in shot.sources]
-    record(identity.sources_input(stored, shot.number))  # a new source may state another date
+    shot.notes.record(
+        identity.sources_input(stored, shot.number)
+    )  # a new source may state another date
     return [
         Finding(
             kind="clocks",

@@ -9,10 +9,10 @@ from pathlib import Path
 from ishtar.attributes import History, current, read_edits, stated
 from ishtar.attributes.moments import moment_of
 from ishtar.calibration import Declarations
-from ishtar.errors import DamagedFile
+from ishtar.errors import DamagedFile, IshtarError
 from ishtar.inputs import identity
 from ishtar.inputs.shot_attributes import Attributes
-from ishtar.lineage.record import is_recording, record
+from ishtar.lineage.record import OWN, subject_of
 from ishtar.machine import Machine
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
 from ishtar.signals.lazy_signal import Signal
@@ -23,6 +23,8 @@ from ishtar.store import Channel, SourceFile
 
 class Shot(SeveralSignals):
     """One shot of a testbed; files are read only on request."""
+
+    notes = OWN
 
     def __init__(self, number: int, folder: Path, declarations: Declarations) -> None:
         self.number = number
@@ -38,7 +40,7 @@ class Shot(SeveralSignals):
     @cached_property
     def attributes(self) -> Attributes:
         """Attributes of the shot from its sources, with the users' corrections."""
-        return Attributes(current(stated(self.sources), self.edits), self.number)
+        return Attributes(current(stated(self.sources), self.edits), self.number, self.notes)
 
     @property
     def edits(self) -> History:
@@ -63,17 +65,27 @@ class Shot(SeveralSignals):
     @property
     def machine(self) -> Machine:
         """The components of the machine at this shot."""
-        return Machine(self._declarations, self.number, shot=self)
+        return Machine(self._declarations, self.number, shot=self, notes=self.notes)
 
     @cached_property
     def _names(self) -> Resolver:
-        return Resolver(self.number, self._folder, self._declarations, self.sources)
+        return Resolver(
+            self.number, self._declarations, self.sources, self._has_channel, self.notes
+        )
+
+    def _has_channel(self, number: int, path: str) -> bool:
+        """Return whether another shot has a channel."""
+        files = (self._folder.parent / subject_of(number)).glob("[!.]*.h5")
+        try:
+            return any(path in SourceFile(file).channels for file in files)
+        except IshtarError:  # a damaged file of another shot does not matter here
+            return False
 
     def channels(self) -> list[str]:
         """Return the paths of all channels in the raw files."""
         paths = self._names.paths()
-        if is_recording():
-            record(identity.channels_input(paths, self.number))
+        if self.notes.is_on:
+            self.notes.record(identity.channels_input(paths, self.number))
         return paths
 
     def find_channel(self, path: str) -> Channel:
@@ -137,8 +149,8 @@ class Shot(SeveralSignals):
 
     def _note_list(self) -> None:
         """Record the list of declared signals as an input: a new signal changes the answer."""
-        if is_recording():
-            record(identity.signal_input(self._declarations, identity.ALL_SIGNALS))
+        if self.notes.is_on:
+            self.notes.record(identity.signal_input(self._declarations, identity.ALL_SIGNALS))
 
     def __contains__(self, name: object) -> bool:
         """Return whether a signal can be read at this shot.

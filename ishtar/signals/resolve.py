@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 from ishtar.calibration import Calibration, Declarations, SignalDeclaration, Wiring
 from ishtar.calibration.equations import equation
 from ishtar.calibration.expression import names_in, unit_factor
+from ishtar.calibration.facility import NotRun
 from ishtar.calibration.steps import stated
 from ishtar.calibration.transforms import QuietOffset
 from ishtar.errors import (
@@ -24,7 +24,7 @@ from ishtar.errors import (
     nearest,
 )
 from ishtar.inputs import identity
-from ishtar.lineage.record import is_recording, record
+from ishtar.lineage.record import OWN, Notes
 from ishtar.signals.calibrated import CalibratedSamples, UncalibratedSamples
 from ishtar.signals.derived import DerivedSamples
 from ishtar.signals.lazy_signal import Signal
@@ -37,19 +37,24 @@ NEIGHBOURS = 10  # shots on either side that are searched for a missing channel
 
 
 class Resolver:
-    """Resolve the names of signals and channels at one shot."""
+    """Resolve the names of signals and channels at one shot.
+
+    ``has_channel`` tells whether another shot has a channel, for the hint of an error.
+    """
 
     def __init__(
         self,
         number: int,
-        folder: Path,
         declarations: Declarations,
         sources: Sequence[SourceFile],
+        has_channel: Callable[[int, str], bool],
+        notes: Notes = OWN,
     ) -> None:
         self.number = number
         self.declarations = declarations
-        self._folder = folder
+        self._has_channel = has_channel
         self._sources = sources
+        self._notes = notes
 
     # --- channels -----------------------------------------------------------------------------
 
@@ -101,7 +106,7 @@ class Resolver:
         try:
             channel = self.find_channel(path)
         except NoSuchChannel as error:
-            record(identity.channel_input(None, path, self.number))
+            self._notes.record(identity.channel_input(None, path, self.number))
             raise self._with_neighbours(error) from None
         provenance = Provenance(
             signal=path,
@@ -129,19 +134,12 @@ class Resolver:
         found: list[int | None] = []
         for step in () if error.name in self.channels else (-1, 1):
             numbers = (self.number + step * k for k in range(1, NEIGHBOURS + 1))
-            found += [next((n for n in numbers if self._has(n, error.name)), None)]
+            found += [next((n for n in numbers if self._has_channel(n, error.name)), None)]
         shots = [str(n) for n in found if n is not None]
         if not shots:
             return error
         message = f"{error}; it is at shot {' and '.join(shots)}"
         return NoSuchChannel(message, name=error.name, nearest=error.nearest)
-
-    def _has(self, number: int, path: str) -> bool:
-        files = (self._folder.parent / f"{number:05d}").glob("[!.]*.h5")
-        try:
-            return any(path in SourceFile(file).channels for file in files)
-        except IshtarError:  # a damaged file of another shot does not matter here
-            return False
 
     # --- signals ------------------------------------------------------------------------------
 
@@ -168,9 +166,9 @@ class Resolver:
 
     def note(self, name: str) -> None:
         """Record a request for a signal as inputs: its declaration, wiring, parts and problems."""
-        if not is_recording():
+        if not self._notes.is_on:
             return
-        record(identity.signal_input(self.declarations, name))
+        self._notes.record(identity.signal_input(self.declarations, name))
         declared = self.declarations.signals.get(name)
         if declared is None:
             return
@@ -178,15 +176,17 @@ class Resolver:
             for part in names_in(declared.derived):
                 self.note(part)
             return
-        record(identity.wiring_input(self.declarations, name, self.number))
+        self._notes.record(identity.wiring_input(self.declarations, name, self.number))
         row = identity.wiring_at(self.declarations, name, self.number)
         if row is not None and len(self.channels.get(row.channel, ())) != 1:
-            record(identity.channel_input(None, row.channel, self.number))
+            self._notes.record(identity.channel_input(None, row.channel, self.number))
         elif row is not None and (self._calibration(row) is None or self.problem(name)):
             # a calibration that does not fit the channel: either of them may be corrected later
-            record(identity.calibration_input(self.declarations, _port(row), self.number))
+            self._notes.record(
+                identity.calibration_input(self.declarations, _port(row), self.number)
+            )
             if self._calibration(row) is not None:
-                record(
+                self._notes.record(
                     identity.channel_input(self.find_channel(row.channel), row.channel, self.number)
                 )
 
@@ -194,11 +194,13 @@ class Resolver:
         self, channel: Channel, path: str, calibration: Calibration | None = None
     ) -> Callable[[], None]:
         def note() -> None:
-            if not is_recording():
+            if not self._notes.is_on:
                 return
-            record(identity.channel_input(channel, path, self.number))
+            self._notes.record(identity.channel_input(channel, path, self.number))
             if calibration is not None:
-                record(identity.calibration_input(self.declarations, calibration.name, self.number))
+                self._notes.record(
+                    identity.calibration_input(self.declarations, calibration.name, self.number)
+                )
 
         return note
 
@@ -252,6 +254,15 @@ class Resolver:
                 f"{channel.path!r} was stored without the scale that its file states ({why}), so "
                 f"{calibration.label} cannot take it: read {name}'s raw(), or shot.channel("
                 f"{row.channel!r})",
+                signal=name,
+                device=_port(row),
+                shot=self.number,
+            )
+        if kind := next((s.kind for s in calibration.transforms if isinstance(s, NotRun)), None):
+            raise MissingCalibration(
+                f"{calibration.label} is computed by the facility's own transform {kind!r}, whose "
+                f"code is not run here: read {name}'s raw(), or, if you trust the site, open it "
+                "with run_facility_code=True",
                 signal=name,
                 device=_port(row),
                 shot=self.number,
