@@ -30,9 +30,12 @@ __all__ = [
     "apply_scale",
     "atomic",
     "atomic_path",
+    "chunk_decode",
+    "chunk_index",
     "envelope",
     "fsync_dir",
     "h5_names",
     "problems",
+    "reader",
     "write_atomic",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -34,6 +34,8 @@ from ishtar.store.h5_read import (
 )
 from ishtar.store.origin import FORMAT, Origin
 from ishtar.store.scale import Step, apply_scale
+
+ReadRows = Callable[[int, int | None, NDArray[Any] | None], NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,33 @@ class Channel:
         """Size of the raw samples in memory."""
         return self.n * self.dtype.itemsize
 
+    @contextmanager
+    def reading(self, name: str, start: int, stop: int | None) -> Iterator[ReadRows]:
+        """Open a dataset of the channel, of which rows in ``start … stop`` will be read.
+
+        Parameters
+        ----------
+        name : str
+            ``data``, ``time`` or ``envelope/<factor>``.
+        start, stop : int
+            The rows that are needed, with the rules of a slice.
+
+        Yields
+        ------
+        callable
+            Reads the rows ``start … stop``, into an array of their shape if one is given.
+        """
+        with ExitStack() as stack:
+            with reporting_damage(self.file):
+                f = stack.enter_context(open_unchecked(self.file))
+                dataset = open_dataset(f, f"{group_name(self.path)}/{name}")
+
+            def read(a: int, b: int | None, into: NDArray[Any] | None) -> NDArray[Any]:
+                with reporting_damage(self.file):
+                    return read_rows(dataset, a, b, into=into)
+
+            yield read
+
     def raw(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         """Read raw samples.
 
@@ -88,8 +117,8 @@ class Channel:
         DamagedFile
             The file cannot be read.
         """
-        with open_h5(self.file) as f:
-            return read_rows(open_dataset(f, f"{group_name(self.path)}/data"), start, stop)
+        with self.reading("data", start, stop) as read:
+            return read(start, stop, None)
 
     def time(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Return the times (or other x) of samples.
@@ -107,8 +136,8 @@ class Channel:
         stop = self.n if stop is None else min(stop, self.n)
         if self.dt is not None:
             return self.t0 + self.dt * np.arange(start, stop, dtype=np.float64)
-        with open_h5(self.file) as f:
-            return read_rows(open_dataset(f, f"{group_name(self.path)}/time"), start, stop)
+        with self.reading("time", start, stop) as read:
+            return read(start, stop, None)
 
     def scaled(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Read samples and apply the file's own scale.
@@ -149,15 +178,7 @@ class Channel:
         start, stop, _ = slice(start, stop).indices(self.n)
         if stop - start < MIN_LENGTH:
             return compute(self.raw(start, stop))
-        with ExitStack() as stack:
-            with reporting_damage(self.file):
-                f = stack.enter_context(open_unchecked(self.file))
-                data = open_dataset(f, f"{group_name(self.path)}/data")
-
-            def read(a: int, b: int, into: NDArray[Any]) -> NDArray[Any]:
-                with reporting_damage(self.file):
-                    return read_rows(data, a, b, into=into)
-
+        with self.reading("data", start, stop) as read:
             few = self.dtype.kind in "iu" and self.dtype.itemsize <= 2
             fill = (
                 fill_by_lookup(compute, self.raw_min, self.raw_max, self.dtype)
@@ -181,9 +202,8 @@ class Channel:
         (m, 2) of the channel's dtype
             Raw minimum and maximum of each block.
         """
-        with open_h5(self.file) as f:
-            level = open_dataset(f, f"{group_name(self.path)}/envelope/{factor}")
-            return read_rows(level, start, stop)
+        with self.reading(f"envelope/{factor}", start, stop) as read:
+            return read(start, stop, None)
 
 
 class SourceFile:
@@ -220,14 +240,14 @@ class SourceFile:
             )
             self.attributes: dict[str, Any] = json.loads(read_text(f, "attributes"))
             self.properties: dict[str, Any] = json.loads(read_text(f, "properties"))
-            self._index: list[dict[str, Any]] = json.loads(read_text(f, "index"))
+            self.index: list[dict[str, Any]] = json.loads(read_text(f, "index"))
 
     @cached_property
     def channels(self) -> dict[str, Channel]:
         """Channels by path, in alphabetical order."""
         with reporting_invalid_content(self.path):
-            index = sorted(self._index, key=lambda record: record["path"])
-            return {record["path"]: self._channel(**record) for record in index}
+            index = sorted(self.index, key=lambda record: record["path"])
+            return {record["path"]: channel_of(self.path, **record) for record in index}
 
     def read_channels(self, file: h5f.FileID | None = None) -> dict[str, Channel]:
         """Read the channels from their own groups, which the index only repeats.
@@ -245,32 +265,35 @@ class SourceFile:
             file = file or stack.enter_context(open_unchecked(self.path))
             found = [_channel_record(group) for group in _channel_groups(file)]
             found.sort(key=lambda record: record["path"])
-            return {record["path"]: self._channel(**record) for record in found}
+            return {record["path"]: channel_of(self.path, **record) for record in found}
 
-    def _channel(
-        self,
-        *,
-        dtype: str,
-        levels: list[int],
-        dt: float | None = None,
-        x_unit: str | None = None,
-        raw_min: float = np.nan,
-        raw_max: float = np.nan,
-        **rest: Any,
-    ) -> Channel:
-        if x_unit is None:  # older files have no unit of x, but a property
-            counted = rest["properties"].get("time_base") == "samples"
-            x_unit = COUNTED if counted else SECONDS
-        return Channel(
-            file=self.path,
-            dtype=np.dtype(dtype),
-            levels=tuple(levels),
-            dt=dt,
-            x_unit=x_unit,
-            raw_min=raw_min,
-            raw_max=raw_max,
-            **rest,
-        )
+
+def channel_of(
+    file: Path,
+    *,
+    of: Callable[..., Channel] = Channel,
+    dtype: str,
+    levels: list[int],
+    dt: float | None = None,
+    x_unit: str | None = None,
+    raw_min: float = np.nan,
+    raw_max: float = np.nan,
+    **rest: Any,
+) -> Channel:
+    """Return the channel that a record of a file's index describes, as ``of`` makes it."""
+    if x_unit is None:  # older files have no unit of x, but a property
+        counted = rest["properties"].get("time_base") == "samples"
+        x_unit = COUNTED if counted else SECONDS
+    return of(
+        file=file,
+        dtype=np.dtype(dtype),
+        levels=tuple(levels),
+        dt=dt,
+        x_unit=x_unit,
+        raw_min=raw_min,
+        raw_max=raw_max,
+        **rest,
+    )
 
 
 def _channel_groups(file: h5f.FileID) -> Iterator[h5g.GroupID]:
