@@ -35,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.dont_write_bytecode = False
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests read of sites out of the user's cache, and send no credentials of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ISHTAR_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("ISHTAR_TOKEN", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def stored_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Write the workspace once; nobody changes it."""

@@ -1,46 +1,66 @@
-"""Read the files of a site, over HTTP (compressed if the server can) or from a folder."""
+"""Read the files of a site, over HTTP or from a folder, and keep what was read."""
 
 from __future__ import annotations
 
 import gzip
-import http.client
 import json
-import urllib.error
-import urllib.request
+import logging
+import time
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ishtar.errors import IshtarError
+from ishtar.remote.byte_ranges import Span
+from ishtar.remote.cache import Cache
+from ishtar.remote.http import (
+    TIMEOUT_S,
+    Answer,
+    Connection,
+    NotThere,
+    RemoteError,
+    Unreachable,
+)
 
-TIMEOUT_S = 30.0
+__all__ = ["INDEX", "NotThere", "RemoteError", "Site", "Unreachable"]
+
+logger = logging.getLogger(__name__)
+
 TILES_KEPT = 512  # some 10 kB each
 INDEX = "data/index.json"
 GZIP = b"\x1f\x8b"  # first bytes of compressed content; JSON and scripts never begin with them
 
 
-class RemoteError(IshtarError, OSError):
-    """A published site that cannot be read."""
-
-
-class NotThere(RemoteError):
-    """The site has no such file."""
-
-
 class Site:
     """A published site, by the address of its folder or ``index.html``, or by a local path.
+
+    Parameters
+    ----------
+    where : str or Path
+        Its address or folder.
+    timeout_s : float, optional
+        Of each step of a request.
+    headers : mapping, optional
+        Sent to its host alone: ``{"Authorization": "Bearer …"}``.
+    cache : Cache, optional
+        Where to keep what was read; the user's by default.
 
     Attributes
     ----------
     address : str
         Address of its folder.
-    received : int
-        Bytes that were read, without HTTP headers.
     """
 
-    def __init__(self, where: str | Path, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        where: str | Path,
+        timeout_s: float = TIMEOUT_S,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cache: Cache | None = None,
+    ) -> None:
         parts = urlsplit(str(where))
         self._folder = None if parts.scheme in ("http", "https") else Path(where)
         if self._folder is not None:
@@ -50,13 +70,108 @@ class Site:
             self.address = f"{parts.scheme}://{parts.netloc}{path}/"
         else:
             raise RemoteError(f"{where} is not an address: write it as https://host/path")
-        self.received = 0
-        self._timeout_s = timeout_s
+        self.cache = cache or Cache()
+        self._connection = Connection(self.address, dict(headers or {}), timeout_s)
         self._scripts: OrderedDict[str, Any] = OrderedDict()
+        self._read_bytes = 0
+        self._told = False
 
-    def json(self, path: str) -> Any:
-        """Return the content of a JSON file; it is not cached."""
-        return self._parse(path, self._get(path))
+    @property
+    def received(self) -> int:
+        """Bytes that were read, without HTTP headers."""
+        return self._read_bytes + self._connection.received
+
+    @property
+    def requests(self) -> int:
+        """Requests that were sent."""
+        return self._connection.requests
+
+    def json(self, path: str, stamp: str = "") -> Any:
+        """Return the content of a JSON file; see `document`."""
+        return self._parse(path, self.document(path, stamp))
+
+    def document(self, path: str, stamp: str = "") -> bytes:
+        """Return a file, decompressed.
+
+        The server is asked whether a kept copy is still the same, unless it was kept under the same
+        ``stamp``. If the host does not answer, the copy is returned, with a warning.
+        """
+        if self._folder is not None:
+            return self._get(path)
+        url = self._url(path)
+        content = self._kept(url, stamp, lambda tag: self._connection.document(url, tag))
+        return self._decompressed(path, content)
+
+    def beginning(self, path: str, length: int, stamp: str = "") -> bytes:
+        """Return at most the first ``length`` bytes of a file; kept as a `document` is."""
+        if self._folder is not None:
+            content = self._read(self._folder / path, length)
+            self._read_bytes += len(content)
+            return content
+        url = self._url(path)
+
+        def ask(tag: str) -> Answer:
+            return self._connection.beginning(url, length, tag)
+
+        return self._kept(f"{url} {length}", stamp, ask)
+
+    def _kept(self, key: str, stamp: str, ask: Callable[[str], Answer]) -> bytes:
+        """Return a kept document if it is as on the server, which is asked if necessary."""
+        kept = self.cache.document(key)
+        if kept is not None and stamp and kept.stamp == stamp:
+            return kept.content
+        try:
+            answer = ask(kept.tag if kept else "")
+        except Unreachable as error:
+            if kept is None:
+                raise
+            self._tell_offline(kept.read, error)
+            return kept.content
+        content = kept.content if answer.content is None and kept else answer.content or b""
+        if kept is None or content != kept.content or stamp != kept.stamp:
+            self.cache.put_document(key, content, tag=answer.tag, stamp=stamp)
+        return content
+
+    def _tell_offline(self, read: float, error: Unreachable) -> None:
+        if not self._told:
+            self._told = True
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(read))
+            logger.warning("%s; what was read on %s is shown", error, when)
+
+    def parts(self, where: str, spans: Sequence[Span], size: int) -> list[bytes]:
+        """Return parts of a file of ``size`` bytes.
+
+        Parameters
+        ----------
+        where : str
+            Its path in the site, or an address.
+        spans : sequence of (int, int)
+            Place and length of each part, bytes.
+        size : int
+            The length that the file must have.
+        """
+        if self._folder is None or "://" in where:
+            return self._connection.parts(self._url(where), spans, size)
+        return self._parts_of(self._folder / where, spans, size)
+
+    def _parts_of(self, path: Path, spans: Sequence[Span], size: int) -> list[bytes]:
+        try:
+            with path.open("rb") as file:
+                if path.stat().st_size != size:
+                    raise RemoteError(f"{path} has changed: open the site again")
+                found = []
+                for at, length in spans:
+                    file.seek(at)
+                    found.append(file.read(length))
+        except FileNotFoundError as error:
+            raise NotThere(f"{path} does not exist: publish the site again") from error
+        except OSError as error:
+            raise RemoteError(f"{path} cannot be read ({error}): check the disk") from error
+        self._read_bytes += sum(map(len, found))
+        return found
+
+    def _url(self, path: str) -> str:
+        return path if "://" in path else self.address + quote(path, errors="surrogateescape")
 
     def script(self, path: str) -> Any:
         """Return the data in a script ``path.js``; it is cached, as a tile never changes."""
@@ -93,42 +208,28 @@ class Site:
         return index
 
     def _get(self, path: str) -> bytes:
-        content = self._fetch(path) if self._folder is None else self._read(self._folder / path)
-        self.received += len(content)
+        if self._folder is None:
+            return self._connection.document(self._url(path)).content or b""
+        content = self._read(self._folder / path)
+        self._read_bytes += len(content)
+        return self._decompressed(path, content)
+
+    def _decompressed(self, path: str, content: bytes) -> bytes:
+        """Return a file's content, which may be compressed as it lies on the server."""
         try:
             return gzip.decompress(content) if content.startswith(GZIP) else content
         except (OSError, EOFError, zlib.error) as error:
             raise self._invalid(path) from error
 
-    def _read(self, path: Path) -> bytes:
+    def _read(self, path: Path, length: int = -1) -> bytes:
         try:
-            return path.read_bytes()
+            with path.open("rb") as file:
+                return file.read(length)
         except FileNotFoundError as error:
             raise NotThere(f"{path} does not exist: publish the site again") from error
         except OSError as error:
             why = error.strerror or error
             raise RemoteError(f"{path} cannot be read ({why}): check the disk") from error
-
-    def _fetch(self, path: str) -> bytes:
-        url = self.address + quote(path)
-        request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
-        try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
-                content: bytes = answer.read()
-                return content
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code in (404, 410):
-                raise NotThere(f"{url} does not exist: publish the site again") from error
-            raise RemoteError(
-                f"{url} is refused ({error.code} {error.reason}): ask the site's administrator"
-            ) from error
-        except (OSError, http.client.HTTPException) as error:
-            why = getattr(error, "reason", None) or error
-            raise RemoteError(
-                f"{self.address} does not answer ({why or type(error).__name__}): check the "
-                "address and the network, then try again"
-            ) from error
 
     def _parse(self, path: str, content: bytes) -> Any:
         try:
