@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import logging
+import socket
 
 import click
 
@@ -49,13 +48,6 @@ def status(as_json: bool) -> None:
         click.echo(printable(line))
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serve files without logging each request."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Log nothing."""
-
-
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True)
@@ -64,13 +56,18 @@ def serve(port: int, host: str) -> None:
     site = Workspace.find().site
     if not (site / "index.html").exists():
         raise IshtarError("there is no site yet: `ishtar publish` builds it")
-    handler = functools.partial(QuietHandler, directory=str(site))
+    from runner.serve.run import run_app  # heavy
+    from runner.serve.site_app import site_app
+
     try:
-        server = http.server.ThreadingHTTPServer((host, port), handler)
+        listening = _listen(host, port)
     except OSError as error:
         raise IshtarError(f"port {port} cannot be used ({error.strerror}): try --port 0") from error
-    click.echo(f"http://{host}:{server.server_address[1]}/  (Ctrl-C ends it)")
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        server.server_close()
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"http://{shown}:{listening.getsockname()[1]}/  (Ctrl-C ends it)")
+    run_app(site_app(site), listening)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)

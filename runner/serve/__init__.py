@@ -1,0 +1,3 @@
+"""The web service: the site with its archive, parts of files included."""
+
+__all__ = ["run", "site_app"]

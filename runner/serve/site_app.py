@@ -1,0 +1,57 @@
+"""The site as a web application: plain files, compressed where that helps, and parts of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+TEXT = (".css", ".csv", ".html", ".ipynb", ".js", ".json", ".svg", ".xml")
+NOT_FOUND = "404.html"
+LEAST_COMPRESSED = 1000  # bytes
+
+
+class SiteFiles(StaticFiles):
+    """The files of a site; what does not exist is answered with the site's own page."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, html=True)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Return a file; a browser asks each time whether it is still the same."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        if isinstance(response, FileResponse | NotModifiedResponse):
+            response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def site_app(folder: Path) -> Starlette:
+    """Return the application that serves the folder of a site."""
+    return Starlette(routes=[Mount("/", _Compressed(SiteFiles(folder)))])
+
+
+class _Compressed:
+    """Compress texts that are sent whole: a part of a compressed file would be of no use."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._compressed = GZipMiddleware(app, minimum_size=LEAST_COMPRESSED, compresslevel=6)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_text = scope["type"] == "http" and (
+            scope["path"].endswith((*TEXT, "/"))
+            and not any(name == b"range" for name, _ in scope["headers"])
+        )
+        await (self._compressed if is_text else self._plain)(scope, receive, send)
