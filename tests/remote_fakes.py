@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import uvicorn
 
 from ishtar.workspace import Workspace
 from runner.publish import publish
@@ -17,6 +19,7 @@ from runner.publish.source import WorkspaceSource
 from runner.receipts import Receipt, Scrap, Subject, report_folder
 from runner.scheduling.coordinator import Coordinator
 from runner.scheduling.rebuild import rebuild
+from runner.serve.site_app import site_app
 from runner.settings.publishing import PublishSettings
 from tests.library_fakes import FIRST, MOVED
 
@@ -31,7 +34,8 @@ class Quiet(SimpleHTTPRequestHandler):
 def write_published(stored: Workspace, folder: Path) -> Workspace:
     """Copy a workspace, with scraps of two reports, and its site below ``www``.
 
-    There is one below ``sub/path``, a shallow one beside it, and a folder that is none.
+    There is one with an archive below ``sub/path``; ``tiles`` and ``shallow`` have no raw data, and
+    ``other`` is no site.
     """
     workspace = Workspace.at(shutil.copytree(stored.root, folder))
     for k, number in enumerate((FIRST, MOVED)):
@@ -64,7 +68,9 @@ def write_published(stored: Workspace, folder: Path) -> Workspace:
         source = WorkspaceSource(workspace, coordinator.catalogue)
         publish(source, public / "sub" / "path")
         coordinator.catalogue.put_shown(public / "sub" / "path" / SHARDS, SHARD, {})
-        publish(source, public / "shallow", settings=PublishSettings(tile_samples=2000))
+        publish(source, public / "tiles", settings=PublishSettings(raw="off"))
+        shallow = PublishSettings(tile_samples=2000, raw="off")
+        publish(source, public / "shallow", settings=shallow)
     (public / "other" / "data").mkdir(parents=True)
     (public / "other" / "data" / "index.json").write_text("[1, 2]")
     return workspace
@@ -72,10 +78,27 @@ def write_published(stored: Workspace, folder: Path) -> Workspace:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve a folder; give the address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+    """Serve a folder as `ishtar serve` does; give the address."""
+    config = uvicorn.Config(site_app(folder), log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def serving_by(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve by a handler of the standard library, which sends no parts; give the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -204,6 +204,15 @@ class FakeSource:
             for name in sorted({s.device for s in spans})
         ]
 
+    def calibrations(self) -> Path:
+        return self.root / "calibrations"
+
+    def raw_files(self, number: int) -> list[Path]:
+        return []
+
+    def edits(self, number: int) -> str:
+        return ""
+
     def logo(self) -> Path:
         return self.reports_dir.parent / self.facility.logo
 

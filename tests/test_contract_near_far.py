@@ -19,9 +19,10 @@ import ishtar
 from ishtar.errors import MissingCalibration, NoSuchShot, NoSuchSignal, TimeBaseError, UnitError
 from ishtar.lineage.record import recording
 from ishtar.query.query_tree import QueryError
+from ishtar.remote.archive_shot import ArchiveShot
 from ishtar.remote.not_kept import NotKept
 from ishtar.remote.remote_shot import RemoteShot
-from ishtar.remote.remote_testbed import RemoteTestbed
+from ishtar.remote.remote_testbed import ArchiveTestbed, RemoteTestbed
 from ishtar.remote.tile_samples import TileSamples
 from ishtar.shots.any_testbed import AnyTestbed
 from ishtar.shots.shot import Shot
@@ -46,6 +47,8 @@ TESTBEDS = {
     "workspace": lambda published, address: published.root,
     "folder of a site": lambda published, address: published.root / "www" / "sub" / "path",
     "site over http": lambda published, address: f"{address}/sub/path",
+    "folder without raw data": lambda published, address: published.root / "www" / "tiles",
+    "site without raw data": lambda published, address: f"{address}/tiles",
 }
 STEP = 1 / 65534  # of the range of a tile: how exact a site is
 
@@ -61,7 +64,9 @@ def tb(request, published, site_address) -> Any:
 IMPLEMENTATIONS = [
     (Testbed, AnyTestbed),
     (RemoteTestbed, AnyTestbed),
+    (ArchiveTestbed, AnyTestbed),
     (Shot, RecordedShot),
+    (ArchiveShot, RecordedShot),
     (RemoteShot, AnyShot),
     (Signal, RecordedSignal),
     (ChannelSamples, RecordedSamples),
@@ -109,16 +114,16 @@ def test_a_recorded_one_has_more_and_what_is_abstract_must_be_there():
 
 
 def test_what_a_copy_has_is_told_by_its_names(tb):
-    near = isinstance(tb, Testbed)
-    assert isinstance(tb[FIRST], HasChannels) is near
+    has_raw = not isinstance(tb, RemoteTestbed)
+    assert isinstance(tb[FIRST], HasChannels) is has_raw
     for name in ("machine", "channels", "channel", "find_channel", "sources", "edits"):
-        assert hasattr(tb[FIRST], name) is near
-    for name in ("declarations", "workspace"):
-        assert hasattr(tb, name) is near
+        assert hasattr(tb[FIRST], name) is has_raw
+    assert hasattr(tb, "declarations") is has_raw
+    assert hasattr(tb, "workspace") is isinstance(tb, Testbed)
 
 
 def test_what_a_copy_lacks_is_told_in_one_line(tb):
-    if isinstance(tb, Testbed):
+    if not isinstance(tb, RemoteTestbed):
         return
     signal = tb[FIRST]["Coil_I"].to("mA")[1.0:2.0]
     asked: list[Callable[[], Any]] = [
@@ -251,6 +256,15 @@ def test_only_what_is_near_is_an_input_of_a_report(tb):
     with recording() as recorder:
         tb.shots("gas == 'Ar'").table(["Te"])
         tb.range(FIRST, LAMED)
+        shot = tb[FIRST]
+        shot["Share"].load()
+        shot.attributes.get("gas")
+        shot.missing()
+        if not isinstance(tb, RemoteTestbed):
+            shot.channels()
+            shot["Coil_I"].sigma()
+            shot.machine.tree()
+            shot.machine.diff(tb[MOVED])
     assert bool(recorder.inputs) is isinstance(tb, Testbed)
 
 

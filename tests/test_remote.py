@@ -1,4 +1,4 @@
-"""A testbed over a published site: what is read of it, how much, and what it says if it cannot."""
+"""A site that keeps no raw data: what is read of it, how much, and what it says if it cannot."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.whole
 @pytest.fixture
 def there(site_address) -> RemoteTestbed:
     """The site, opened as a user does."""
-    found = ishtar.open(f"{site_address}/sub/path/")
+    found = ishtar.open(f"{site_address}/tiles/")
     assert isinstance(found, RemoteTestbed)
     return found
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/index.html"])
 def test_the_address_of_the_front_page_or_its_folder_opens_a_site(site_address, ending):
-    there = ishtar.open(f"{site_address}/sub/path{ending}")
+    there = ishtar.open(f"{site_address}/tiles{ending}")
     assert there.numbers() == [FIRST, MOVED, LAMED]
     assert "3 shots, read only" in repr(there)
 
@@ -60,7 +60,7 @@ def test_a_signal_tells_its_story(there):
 
 
 def test_a_first_look_costs_less_than_100_kb(site_address):
-    there = ishtar.open(f"{site_address}/sub/path")
+    there = ishtar.open(f"{site_address}/tiles")
     there[FIRST]["Probe_U"].envelope()
     assert 0 < there.site.received < 100_000
     before = there.site.received
@@ -77,13 +77,13 @@ def test_tiles_are_fetched_once(there):
 
 
 def test_only_the_scraps_that_are_asked_for_are_fetched(site_address):
-    there = ishtar.open(f"{site_address}/sub/path")
+    there = ishtar.open(f"{site_address}/tiles")
     there.shots("max_P > 0")
-    before = there.site.received
+    before = there.site.requests
     there.shots("max_P > 1 and gas == 'Ar'")
-    assert there.site.received == before
+    assert there.site.requests == before
     there.shots("Te > 0")
-    assert there.site.received > before
+    assert there.site.requests > before
 
 
 def test_a_shallow_site_says_what_it_keeps(site_address):
@@ -100,7 +100,7 @@ def test_what_is_not_there_is_told_in_one_line(there, site_address):
     cases = {
         NoSuchShot: lambda: there[99],
         MissingCalibration: lambda: there[FIRST]["Bare_U"],
-        WorkspaceError: lambda: ishtar.open(f"{site_address}/sub/path", calib="v1"),
+        WorkspaceError: lambda: ishtar.open(f"{site_address}/tiles", calib="v1"),
         NotKept: lambda: there.declarations,
     }
     for kind, ask in cases.items():
@@ -110,7 +110,7 @@ def test_what_is_not_there_is_told_in_one_line(there, site_address):
 
 
 def test_a_folder_that_lost_a_file_says_which(published, tmp_path):
-    site = shutil.copytree(published.root / "www" / "sub" / "path", tmp_path / "site")
+    site = shutil.copytree(published.root / "www" / "tiles", tmp_path / "site")
     there = ishtar.open(str(site))
     assert repr(there) == f"<Testbed 'Test' at {site}/: 3 shots, read only>"
     (site / "shots" / f"{MOVED:05d}" / "shot.json").unlink()
@@ -132,9 +132,7 @@ def test_a_server_that_does_not_answer_is_told():
 
 
 def test_a_site_that_lost_a_file_says_which(there, published):
-    tiles = list(
-        (published.root / "www/sub/path/shots" / f"{MOVED:05d}/traces").glob("Fwd_P*/*.js")
-    )
+    tiles = list((published.root / "www/tiles/shots" / f"{MOVED:05d}/traces").glob("Fwd_P*/*.js"))
     for tile in tiles:
         tile.rename(tile.with_suffix(".gone"))
     try:

@@ -106,6 +106,32 @@ def read_edits(folder: Path) -> History:
         content = path.read_bytes()
     except FileNotFoundError:
         return History()
+    return parse_edits(content, path)
+
+
+def edits_text(folder: Path) -> str:
+    """Return the edits of a shot as they are written, empty if there are none."""
+    try:
+        return (Path(folder) / FILE).read_bytes().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def parse_edits(content: bytes, path: Path) -> History:
+    """Return the edits that a file holds: see `read_edits`.
+
+    Parameters
+    ----------
+    content : bytes
+        What is written in the file.
+    path : Path
+        Its name in messages.
+
+    Returns
+    -------
+    History
+        As of `read_edits`.
+    """
     edits, problems = [], []
     for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -93,6 +93,48 @@ def _read(repository: _RepositoryFolder, commit: str) -> Declarations:
             problems=problems,
         )
     return replace(declared, revision=short)
+
+
+def declared_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of a ``calibrations/`` folder that declarations are read from, by name."""
+    paths = [*Path(folder).rglob("*.toml"), Path(folder) / OWN_TRANSFORMS]
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(paths)
+        if path.is_file()
+    }
+
+
+def files_at_tags(
+    folder: Path, known: Collection[str]
+) -> dict[str, tuple[str, Mapping[str, bytes] | None]]:
+    """Return (commit, files) of a ``calibrations/`` folder at each tag, the newest first.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder today.
+    known : collection of str
+        Commits whose files are not wanted: None is returned for them.
+
+    Raises
+    ------
+    NoHistory
+        There is no git, or the folder is not in a repository.
+    """
+    repository = _repository_folder(Path(folder))
+    form = "--format=%(refname:short)%00%(objectname)%00%(*objectname)"
+    listed = _git(repository.root, "for-each-ref", "--sort=-creatordate", form, "refs/tags")
+    found: dict[str, tuple[str, Mapping[str, bytes] | None]] = {}
+    for line in listed.stdout.decode("utf-8", "replace").splitlines():
+        tag, object_, peeled = line.split("\0")
+        commit = peeled or object_
+        try:
+            files = None if commit in known else _files_at(repository, commit)
+        except (NoSuchRevision, CalibrationFileError):
+            continue  # the tag is of something else, or before there were calibrations
+        found[tag] = (commit, files)
+    return found
 
 
 def _repository_folder(folder: Path) -> _RepositoryFolder:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date as Date
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from ishtar.attributes.moments import moment_of
-from ishtar.catalogue import ScrapRow
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
 from ishtar.inputs.shot_attributes import Attributes
-from ishtar.lineage.record import subject_of
-from ishtar.query.shot_numbers import no_such_shot
+from ishtar.lineage.record import FOREIGN
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.not_kept import KeptInPart
-from ishtar.remote.site_values import number_of
+from ishtar.remote.published_facts import PublishedFacts
 from ishtar.remote.tile_samples import PRECISION, TileSamples
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
 from ishtar.signals.lazy_signal import Signal
@@ -29,8 +27,8 @@ def _nothing() -> None:
     """Record nothing: reports are not planned by what was read from a site."""
 
 
-class RemoteShot(SeveralSignals, KeptInPart):
-    """One shot of a published site; files are fetched only on request."""
+class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
+    """One shot of a published site that keeps tiles, but no raw data."""
 
     not_kept_names: ClassVar = {
         "machine": "the machine",
@@ -42,22 +40,8 @@ class RemoteShot(SeveralSignals, KeptInPart):
     }
 
     def __init__(self, site: Site, number: int, known: Sequence[int]) -> None:
-        self.number = number
+        super().__init__(site, number, known)
         self.owner = f"shot {number}"
-        self._site = site
-        self._known = known
-        self._folder = f"shots/{subject_of(number)}"
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """All data of the shot on the site: ``shot.json``."""
-        try:
-            found: Mapping[str, Any] = self._site.json(f"{self._folder}/shot.json")
-        except NotThere as error:
-            known = [n for n in self._known if n != self.number]
-            what = f"{self._site.address} has no shot {self.number}"
-            raise no_such_shot(what, self.number, known) from error
-        return found
 
     @property
     def attributes(self) -> Attributes:
@@ -65,7 +49,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
         stated = dict(self.facts["attributes"])
         if self.facts["date"]:
             stated["date"] = self.facts["date"]
-        return Attributes(stated, self.number)
+        return Attributes(stated, self.number, FOREIGN)
 
     @property
     def date(self) -> Date | None:
@@ -76,31 +60,10 @@ class RemoteShot(SeveralSignals, KeptInPart):
         text = self.facts["date"]
         return None if text is None else moment_of(text)
 
-    @property
-    def problems(self) -> list[str]:
-        """Problems of its data, a sentence each."""
-        return list(self.facts["problems"])
-
-    @property
-    def scraps(self) -> list[ScrapRow]:
-        """The scraps of its reports."""
-        return [
-            ScrapRow(
-                subject=subject_of(self.number),
-                template=report["template"],
-                name=scrap["name"],
-                value=number_of(scrap["value"]),
-                sigma=number_of(scrap["sigma"]),
-                unit=scrap["unit"],
-            )
-            for report in self.facts["reports"]
-            for scrap in report["scraps"]
-        ]
-
     @cached_property
     def _index(self) -> tuple[int, dict[str, Any]]:
         try:
-            index = self._site.json(f"{self._folder}/traces/index.json")
+            index = self._site.json(f"{self._pages}/traces/index.json")
         except NotThere:
             self.facts  # noqa: B018  raises `NoSuchShot` if the shot does not exist
             return 1, {}
@@ -155,7 +118,7 @@ class RemoteShot(SeveralSignals, KeptInPart):
             if wired:
                 raise MissingCalibration(entry["problem"], signal=name, shot=self.number)
             raise NoSuchSignal(entry["problem"], name=name)
-        samples = TileSamples(self._site, f"{self._folder}/traces", entry, tile, self.number)
+        samples = TileSamples(self._site, f"{self._pages}/traces", entry, tile, self.number)
         provenance = Provenance(
             signal=name,
             shot=self.number,

@@ -1,15 +1,19 @@
-"""A testbed of a published site."""
+"""Testbeds of a published site: with its archive, or of an older one that has only tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+from ishtar.calibration import Declarations
 from ishtar.catalogue import Catalogue, ScrapRow
+from ishtar.errors import WorkspaceError
 from ishtar.lineage.record import Input
 from ishtar.query.shot_numbers import no_such_shot
+from ishtar.remote.archive import Archive
+from ishtar.remote.archive_shot import ArchiveShot
 from ishtar.remote.fetch import Site
 from ishtar.remote.mirror import Mirror
 from ishtar.remote.not_kept import KeptInPart
@@ -17,25 +21,47 @@ from ishtar.remote.remote_shot import RemoteShot
 from ishtar.remote.site_values import shots_of
 from ishtar.shots.any_testbed import AnyTestbed, shot_number
 
+P = TypeVar("P", ArchiveShot, RemoteShot)
 
-class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
+
+def open_site(
+    where: str | Path,
+    calib: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    run_facility_code: bool = False,
+) -> ArchiveTestbed | RemoteTestbed:
+    """Open a published site: see `ishtar.open`."""
+    site = Site(where, headers=headers)
+    index = site.index()
+    if entry := index.get("archive"):
+        archive = Archive(site, entry, run_code=run_facility_code)
+        testbed = ArchiveTestbed(site, index, archive, calib)
+        if calib is not None:
+            testbed.declarations  # noqa: B018  raises an error for an unknown tag now, not later
+        return testbed
+    if calib is not None:
+        raise WorkspaceError(
+            f'{where} has no raw data ([publish] raw = "off"), so that other calibrations cannot '
+            "be applied: open it without calib=, or open its workspace"
+        )
+    return RemoteTestbed(site, index)
+
+
+class _PublishedTestbed(AnyTestbed[P]):
     """All shots of a published site; ``testbed[1234]`` is a shot.
 
     The list of shots is that of the moment when the site was opened; open it again to see newer
     ones. Templates should not use it: they read the workspace that they run in.
     """
 
-    not_kept_names: ClassVar = {
-        "declarations": "declarations (shot.facts['wiring'] says what was wired)",
-        "workspace": "the folders of its workspace",
-    }
+    calib: str | None
 
-    def __init__(self, where: str | Path) -> None:
-        self.site = Site(where)
-        self.owner = self.site.address
-        self.calib = None
-        self._index = self.site.index()
-        self._numbers = shots_of(self._index["shots"])
+    def __init__(self, site: Site, index: Mapping[str, Any]) -> None:
+        self.site = site
+        self.owner = site.address
+        self._index = index
+        self._numbers = shots_of(index["shots"])
         self._known = frozenset(self._numbers)
 
     @cached_property
@@ -56,12 +82,13 @@ class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
         """Return all shot numbers, ascending."""
         return list(self._numbers)
 
-    def __getitem__(self, number: int) -> RemoteShot:
+    def checked(self, number: int) -> int:
+        """Return the number of an existing shot; raise `NoSuchShot` if there is none."""
         number = shot_number(number)
         if number not in self:
             what = f"{self.site.address} has no shot {number}"
             raise no_such_shot(what, number, self._numbers)
-        return RemoteShot(self.site, number, self._numbers)
+        return number
 
     def __contains__(self, number: object) -> bool:
         return hasattr(number, "__index__") and number in self._known
@@ -80,4 +107,40 @@ class RemoteTestbed(KeptInPart, AnyTestbed[RemoteShot]):
     def __repr__(self) -> str:
         count = len(self._numbers)
         name: Any = self._index.get("facility")
-        return f"<Testbed {name!r} at {self.site.address}: {count} shots, read only>"
+        pinned = f" with calibrations of {self.calib}" if self.calib else ""
+        return f"<Testbed {name!r} at {self.site.address}{pinned}: {count} shots, read only>"
+
+
+class ArchiveTestbed(KeptInPart, _PublishedTestbed[ArchiveShot]):
+    """All shots of a published site with its archive: at full resolution, as near as possible."""
+
+    not_kept_names: ClassVar = {"workspace": "the folders of its workspace"}
+
+    def __init__(
+        self, site: Site, index: Mapping[str, Any], archive: Archive, calib: str | None
+    ) -> None:
+        super().__init__(site, index)
+        self.calib = calib
+        self._archive = archive
+
+    @cached_property
+    def declarations(self) -> Declarations:
+        """Signals, wiring, devices and components as declared when the site was published."""
+        return self._archive.declarations(self.calib)
+
+    def __getitem__(self, number: int) -> ArchiveShot:
+        number = self.checked(number)
+        return ArchiveShot(self.site, self._archive, number, self._numbers, self.declarations)
+
+
+class RemoteTestbed(KeptInPart, _PublishedTestbed[RemoteShot]):
+    """All shots of a published site that keeps tiles, but no raw data."""
+
+    not_kept_names: ClassVar = {
+        "declarations": "declarations (shot.facts['wiring'] says what was wired)",
+        "workspace": "the folders of its workspace",
+    }
+    calib = None
+
+    def __getitem__(self, number: int) -> RemoteShot:
+        return RemoteShot(self.site, self.checked(number), self._numbers)

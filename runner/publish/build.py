@@ -24,6 +24,7 @@ from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.workspace import Workspace
 from runner.publish.addresses import UNDATED, subject_folder, subject_page
+from runner.publish.data.archive import raw_folder
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
 from runner.publish.data.shards import SHARD, SHARDS
@@ -286,6 +287,8 @@ def _write_indexes(build: _Build, theme: Theme) -> set[str]:
 def _remove_old(build: _Build, removed: set[str]) -> None:
     """Remove the files that no page mentions, and update the table of all scraps."""
     folders = None if build.full else {subject_folder(s) for s in build.subjects}
+    if folders is not None:
+        folders |= {raw_folder(s.number) for s in build.subjects if s.scope == "shot"}
     pages = {subject_page(s) for s in build.subjects} | removed
     build.writer.remove_unmentioned(folders, pages)
     if build.full:

@@ -276,6 +276,15 @@ class SiteSource(Protocol):
     def logo(self) -> Path:
         """Return the file of the facility's logo; called only if it has one."""
 
+    def calibrations(self) -> Path:
+        """Return the folder of the declarations."""
+
+    def raw_files(self, number: int) -> Sequence[Path]:
+        """Return the stored files of a shot."""
+
+    def edits(self, number: int) -> str:
+        """Return the corrections of a shot's attributes, as they are written."""
+
     def bibliography(self) -> str:
         """Return the text of the workspace's BibTeX file; empty if there is none."""
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from ishtar.attributes import edits_text
 from ishtar.catalogue import Catalogue, ReportRow
 from ishtar.errors import DamagedFile, IshtarError
 from ishtar.lineage.record import Input, digest, recording
 from ishtar.machine.component import parameter_text
 from ishtar.shots.clocks import clock_differences
 from ishtar.shots.shot import Shot
-from ishtar.shots.testbed import Testbed
+from ishtar.shots.testbed import STORED, Testbed
 from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import COUNTED
@@ -144,6 +145,18 @@ class WorkspaceSource:
                 f"{MARKER} [facility] logo = {self.facility.logo!r}: no such file: correct the path"
             )
         return path
+
+    def calibrations(self) -> Path:
+        """Return the folder of the declarations."""
+        return self.workspace.calibrations
+
+    def raw_files(self, number: int) -> Sequence[Path]:
+        """Return the stored files of a shot."""
+        return sorted(self.workspace.shot_folder(number).glob(STORED))
+
+    def edits(self, number: int) -> str:
+        """Return the corrections of a shot's attributes, as they are written."""
+        return edits_text(self.workspace.shot_folder(number))
 
     def bibliography(self) -> str:
         """Return the text of ``references.bib``: in the workspace, or in ``calibrations/``."""

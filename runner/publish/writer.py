@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -30,6 +31,7 @@ _FOLDERS = (
     "devices",
     "months",
     "ranges",
+    "raw",
     "shots",
     "signals",
     "templates",
@@ -176,6 +178,20 @@ class Writer:
             shutil.copyfile(source, temporary)
         self._add(path, temporary)
 
+    def link(self, path: str, source: Path, *, copy: bool = False) -> None:
+        """Publish a file that never changes, as a link where the disk allows, else as a copy."""
+        self.mentioned.add(path)
+        target = self.out / path
+        if is_same_file(target, source):
+            self.unchanged += 1
+            return
+        temporary = self._temporary(target)
+        with _removed_on_error(temporary):
+            if copy or not _is_linked(source, temporary):
+                shutil.copyfile(source, temporary)
+                shutil.copystat(source, temporary)  # by its time a copy is known again
+        self._add(path, temporary)
+
     def remove(self, path: str) -> None:
         """Remove a file that is no longer used."""
         target = self.out / path
@@ -270,6 +286,27 @@ class Writer:
     def _is_kept(self, name: str) -> bool:
         path = PurePosixPath(name)
         return any(str(p) in self.kept for p in (path, *path.parents))
+
+
+def is_same_file(target: Path, source: Path) -> bool:
+    """Return whether a published file is the one that it was made from, or a copy of it."""
+    try:
+        there, here = target.stat(), source.stat()
+    except FileNotFoundError:
+        return False
+    is_copy = (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
+    return os.path.samestat(there, here) or is_copy
+
+
+def _is_linked(source: Path, temporary: Path) -> bool:
+    """Link a file; return whether the disk allows that."""
+    try:
+        os.link(source, temporary)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+            return False
+        raise
+    return True
 
 
 def plain(value: Any) -> Any:

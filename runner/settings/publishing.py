@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RAW = ("link", "copy", "off")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishSettings:
@@ -18,6 +20,10 @@ class PublishSettings:
         the notebooks; 0: never.
     results : results that come first in tables and summaries, as ``"template.name"``; the others
         follow in the order of their templates.
+    raw : how raw data are published beside the pages: ``"link"`` (a copy where the disk allows no
+        hard links), ``"copy"`` or ``"off"``.
+    raw_url : address of ``data/shots/`` on another host, if that serves it; only the indexes of raw
+        data are published then.
     parquet_every_s : largest age of the file of all scraps before the service updates it.
     """
 
@@ -25,6 +31,8 @@ class PublishSettings:
     keep_tiles_days: int = 0
     keep_figures_days: int = 0
     results: tuple[str, ...] = ()
+    raw: str = "link"
+    raw_url: str = ""
     parquet_every_s: float = 600.0
 
     def __post_init__(self) -> None:
@@ -35,5 +43,9 @@ class PublishSettings:
             template, dot, result = name.partition(".")
             if not (template and dot and result):
                 raise ValueError(f"results: {name!r} must be a template and a result: langmuir.Te")
+        if self.raw not in RAW:
+            raise ValueError(f"raw = {self.raw!r} must be {' or '.join(map(repr, RAW))}")
+        if self.raw_url and not self.raw_url.startswith(("http://", "https://")):
+            raise ValueError(f"raw_url = {self.raw_url!r} must be an address: https://host/path")
         if self.parquet_every_s <= 0:
             raise ValueError(f"parquet_every_s = {self.parquet_every_s} must be above 0")

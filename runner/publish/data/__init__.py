@@ -4,6 +4,7 @@
 
     shards     all shots: attributes, states and scraps, two hundred to a file
     index      the index: shots, templates, scraps, signals
+    archive     raw files, where their chunks are, and declarations
     search     the entries of the search
     tiles      a signal cut into small files, from the whole shot to single samples
     traces     the tiles of a shot: made, updated, removed
@@ -13,4 +14,4 @@
 ``docs/site-data.md`` describes the formats. `runner.publish.subject_data`: one shot, one day.
 """
 
-__all__ = ["index", "parquet", "shards", "traces", "traces_and_downloads"]
+__all__ = ["archive", "index", "parquet", "shards", "traces", "traces_and_downloads"]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.publish.addresses import slug
+from runner.publish.data.archive import archive_entry, write_raw
 from runner.publish.data.search import Entry, search_entries
-from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_of
+from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_name, shard_of
 from runner.publish.data.traces_and_downloads import needs_traces
 from runner.publish.describe import number_spans
 from runner.publish.view import View
@@ -38,6 +39,8 @@ class _IndexData:
     devices: dict[str, list[str]] = field(default_factory=dict)
     """Calibrations of each device."""
     attributes: set[str] = field(default_factory=set)
+    stamps: dict[str, str] = field(default_factory=dict)
+    """Of the indexes of raw files, by shard."""
 
     def add(self, more: _IndexData) -> None:
         """Add the content of other shots."""
@@ -66,7 +69,7 @@ def collect(
     index_data = _IndexData()
     rows = {}
     for number in numbers:
-        rows[number] = row_of(view, number)
+        rows[number] = row_of(view, number, write_raw(view.source, number, writer, settings))
         _add_shot(view, number, index_data)
     without_traces = [n for n in numbers if needs_traces(view.shot(n), writer, settings)]
     return Collected(rows=rows, index_data=index_data, without_traces=without_traces)
@@ -118,7 +121,11 @@ class SiteData:
         """Write the remaining shards, the index and the search, with ``entries`` added to it."""
         self._write_shards()
         view, index_data, writer = self._view, self._gathered, self._writer
-        writer.data(INDEX, _index(view, index_data, writer.out, self._full), rank=2)
+        names = {shard_name(shard_of(n)) for n in view.numbers}
+        stamps = {name: s for name, s in index_data.stamps.items() if name in names}
+        archive = archive_entry(view.source, writer, self._settings, stamps, SHARD)
+        index = _index(view, index_data, writer.out, self._full) | {"archive": archive}
+        writer.data(INDEX, index, rank=2)
         writer.data(
             SEARCH,
             [
@@ -130,7 +137,7 @@ class SiteData:
 
     def _write_shards(self) -> None:
         for number, rows in self._shards.items():
-            put_rows(
+            self._gathered.stamps[shard_name(number)] = put_rows(
                 self._view,
                 number,
                 rows,
@@ -160,6 +167,7 @@ def _read(out: Path) -> _IndexData | None:
             signals={s["name"]: s["unit"] for s in index["signals"]},
             devices=devices,
             attributes=set(index.get("attributes", ())),
+            stamps=dict((index.get("archive") or {}).get("stamps", {})),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -183,7 +191,7 @@ def _rank(view: View, key: tuple[str, str]) -> int:
     return names.index(key[1]) if key[1] in names else len(names)
 
 
-def _index(view: View, index_data: _IndexData, out: Path, full: bool) -> Mapping[str, Any]:
+def _index(view: View, index_data: _IndexData, out: Path, full: bool) -> dict[str, Any]:
     has_parquet = find_spec("pyarrow") is not None if full else (out / PARQUET).is_file()
     return {
         "facility": view.source.facility.name,

@@ -17,6 +17,7 @@ from typing import Any
 from ishtar.errors import UnitError
 from ishtar.units import factor
 from runner.publish.addresses import slug
+from runner.publish.data.archive import digest_of, stamp_of
 from runner.publish.view import View
 from runner.publish.writer import Writer, plain
 from runner.receipts import Subject
@@ -51,12 +52,14 @@ class Row:
     attributes: Mapping[str, Any]
     problems: Sequence[str]
     states: Mapping[str, str]
+    archive: str = ""
+    """Digest of the index of its raw files."""
     scraps: Mapping[str, Values] = field(default_factory=dict)
     """By template; empty in a row read from a shard, whose scraps are in other files."""
 
 
-def row_of(view: View, number: int) -> Row:
-    """Return the row of a shot."""
+def row_of(view: View, number: int, archive: str) -> Row:
+    """Return the row of a shot; ``archive`` is the digest of the index of its raw files."""
     record = view.shot(number)
     reports = view.reports(Subject.shot(number))
     return Row(
@@ -65,6 +68,7 @@ def row_of(view: View, number: int) -> Row:
         attributes={k: v for k, v in record.attributes.items() if k != "date"},
         problems=list(record.problems),
         states={r.receipt.template: r.shown_state for r in reports},
+        archive=archive,
         scraps={
             r.receipt.template: {s.name: (s.value, s.sigma, s.unit) for s in r.receipt.scraps}
             for r in reports
@@ -81,8 +85,10 @@ def put_rows(
     *,
     names: Mapping[str, str] | None,
     units: Units,
-) -> None:
+) -> str:
     """Put rows of shots into the shard ``number``, and write the files that change.
+
+    Return a text that changes whenever the index of the raw files of one of its shots does.
 
     Parameters
     ----------
@@ -102,7 +108,8 @@ def put_rows(
     shard = None if names is None else _Shard.read(writer.out, number, names)
     if shard is None:  # missing, invalid, or part of a full build
         missing = [n for n in _shots_in(view, number) if n not in rows]
-        rows = {n: row_of(view, n) for n in missing} | dict(rows)
+        found = {n: row_of(view, n, digest_of(writer.out, n)) for n in missing}
+        rows = found | dict(rows)
         shard = _Shard(shots={}, scraps={})
     shots = {n: row for n, row in {**shard.shots, **rows}.items() if n in view.known}
     name = shard_name(number)
@@ -120,6 +127,7 @@ def put_rows(
             _write(writer, path, _scraps(after, template, units))
     table = _shots([shots[n] for n in sorted(shots)]) | {"scraps": filled}
     _write(writer, f"{SHARDS}/{name}", table)
+    return stamp_of(table["archive"])
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,7 @@ def _shots(rows: Sequence[Row]) -> dict[str, Any]:
         "attributes": {name: [plain(row.attributes.get(name)) for row in rows] for name in others},
         "problems": [list(row.problems) for row in rows],
         "states": {t: [row.states.get(t) for row in rows] for t in templates},
+        "archive": [row.archive for row in rows],
     }
 
 
