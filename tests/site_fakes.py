@@ -204,6 +204,9 @@ class FakeSource:
             for name in sorted({s.device for s in spans})
         ]
 
+    def folder(self) -> Path:
+        return self.root
+
     def calibrations(self) -> Path:
         return self.root / "calibrations"
 

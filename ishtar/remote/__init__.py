@@ -2,15 +2,20 @@
 
 ::
 
-    fetch    files of a site over HTTP
-    not_kept errors for what only a workspace has
-    numbers  numbers as the site's data writes them
-    samples  the samples of a signal, from its tiles
-    shot     one shot
-    mirror   attributes and scraps of all shots, as a local catalogue for queries
-    testbed  the testbed
+    byte_ranges      parts of files: what to ask for together, what an answer holds
+    cache            what was read, on the reader's disk
+    http             requests, with credentials for one host
+    fetch            files of a site, over HTTP or from a folder
+    archive          raw files and declarations of a site
+    archive_shot     a shot of a site with an archive
+    published_facts  what the pages of a site show of a shot
+    tile_samples     the samples of a signal, from tiles
+    remote_shot      a shot of a site without raw data
+    mirror           attributes and scraps of all shots, as a local catalogue for queries
+    remote_testbed   the testbeds
+    not_kept         errors for what only a workspace has
 
-``docs/site-data.md`` describes what a site keeps.
+``docs/far.md`` describes the archive, ``docs/site-data.md`` everything else that a site keeps.
 """
 
-__all__ = ["fetch", "remote_testbed"]
+__all__ = ["cache", "fetch", "remote_testbed"]

@@ -109,7 +109,12 @@ def fork(
         )
         report = rows[0].digest if rows else ""
         notebook = make_fork(
-            coordinator.workspace, chosen, subject, chosen.values(subject, given), report=report
+            coordinator.workspace,
+            chosen,
+            subject,
+            chosen.values(subject, given),
+            report=report,
+            url=coordinator.settings.facility.url,
         )
     path = output or Path(f"{subject.key}_{chosen.name}.ipynb")
     if path.exists() and not force:

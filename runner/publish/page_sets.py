@@ -42,6 +42,7 @@ from runner.receipts import NOTEBOOK, Subject
 from runner.render.fragment import read_fragment
 from runner.render.notebook import THUMBNAIL, render_report
 from runner.render.sanitise import FIGURES
+from runner.templates.origin_cell import with_origin
 
 
 def exists(view: View, subject: Subject) -> bool:
@@ -104,7 +105,9 @@ def _write_files(view: View, report: ReportRecord, writer: Writer) -> None:
     notebook = report.folder / NOTEBOOK
     if not notebook.is_file():
         return
-    writer.copy(f"{report.stem}.ipynb", notebook)
+    source = view.source
+    content = with_origin(notebook.read_bytes(), source.folder(), source.facility.url)
+    writer.bytes(f"{report.stem}.ipynb", content)
     fragment = view.fragment(report)
     if fragment is None:
         return

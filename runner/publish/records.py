@@ -276,6 +276,9 @@ class SiteSource(Protocol):
     def logo(self) -> Path:
         """Return the file of the facility's logo; called only if it has one."""
 
+    def folder(self) -> Path:
+        """Return the folder of the workspace."""
+
     def calibrations(self) -> Path:
         """Return the folder of the declarations."""
 

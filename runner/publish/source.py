@@ -146,6 +146,10 @@ class WorkspaceSource:
             )
         return path
 
+    def folder(self) -> Path:
+        """Return the folder of the workspace."""
+        return self.workspace.root
+
     def calibrations(self) -> Path:
         """Return the folder of the declarations."""
         return self.workspace.calibrations

@@ -4,6 +4,7 @@ __all__ = [
     "check",
     "fork",
     "notebook_file",
+    "origin_cell",
     "parameters",
     "ranges",
     "results",

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.lineage.record import digest
-from ishtar.workspace import VARIABLE, Workspace
+from ishtar.workspace import Workspace
 from runner.receipts import Subject
 from runner.templates.notebook_file import declares_parameters
+from runner.templates.origin_cell import CELL, origin_source
 from runner.templates.template import Template
 
 
@@ -72,6 +73,7 @@ def fork(
     values: Mapping[str, Any],
     *,
     report: str = "",
+    url: str = "",
 ) -> Any:
     """Return the fork as a notebook.
 
@@ -81,6 +83,8 @@ def fork(
         All parameters of the template.
     report : str
         Digest of the report that it was forked from; empty if there is none.
+    url : str
+        Address of the site, for those who have no access to the workspace.
     """
     from nbformat import from_dict
     from nbformat.v4 import new_code_cell
@@ -89,12 +93,9 @@ def fork(
     for cell in notebook.cells:
         if declares_parameters(cell):
             cell.source = fill_in(cell.source, values)
-    here = (
-        "import os\n\n"
-        f'os.environ.setdefault("{VARIABLE}", {str(workspace.root)!r})  # forked from there'
-    )
+    here = origin_source(workspace.root, url)
     first_code = next(k for k, c in enumerate(notebook.cells) if c.cell_type == "code")
-    notebook.cells.insert(first_code, new_code_cell(here, id="ishtar-workspace"))
+    notebook.cells.insert(first_code, new_code_cell(here, id=CELL))
     notebook.metadata["ishtar"] = {
         "origin": {
             "template": template.name,

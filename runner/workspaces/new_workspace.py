@@ -50,6 +50,8 @@ name = {facility}
 # tile_samples = 262144        # how far traces on the site can be zoomed; 0: to single samples
 # keep_tiles_days = 0          # age to remove finer levels of a shot's traces; 0: never
 # keep_figures_days = 0        # age to remove figures of its reports; notebooks and scraps stay
+# raw = "link"                 # raw data beside the pages; or "copy", or "off"
+# raw_url = ""                 # address of another host that serves data/shots/
 # parquet_every_s = 600.0      # largest age of the file of all scraps
 
 [watch]
