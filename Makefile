@@ -84,6 +84,9 @@ test-scripts: | $(VENV)/node  ## the scripts of the site, in two seconds, withou
 test-long: $(VENV)/ready vendor  ## the long tests
 	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"
 
+test-far: $(VENV)/ready  ## near and far once more, the site served by nginx (on the path)
+	@ISHTAR_TEST_SERVER=nginx $(SHARED) tests/test_contract_near_far.py tests/test_archive.py
+
 test-all: test test-long  ## all tests except those in the browser
 
 test-browser: $(VENV)/browser campaign  ## the campaign's site in headless Chromium (needs `chromium` on the path)
@@ -163,4 +166,4 @@ wheel: $(VENV)/ready vendor  ## build the wheel into dist/
 clean:  ## remove generated files (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-all test-browser check reference format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-far test-all test-browser check reference format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean

@@ -78,8 +78,9 @@ def published(stored_workspace: Workspace, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def site_address(published: Workspace) -> Iterator[str]:
-    """Serve what was published; give the address."""
-    from tests.remote_fakes import serving
+    """Serve what was published, as `ishtar serve` or nginx does; give the address."""
+    from tests.remote_fakes import serving, serving_by_nginx
 
-    with serving(published.root / "www") as address:
+    by_nginx = os.environ.get("ISHTAR_TEST_SERVER") == "nginx"
+    with (serving_by_nginx if by_nginx else serving)(published.root / "www") as address:
         yield address

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
+import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +93,44 @@ def serving(folder: Path) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+NGINX = """
+daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+  uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+  types {{ text/html html; application/json json; application/javascript js; }}
+  default_type application/octet-stream;
+  gzip on; gzip_types application/json application/javascript;
+  server {{ listen 127.0.0.1:{port}; root "{root}"; }}
+}}
+"""
+
+
+@contextmanager
+def serving_by_nginx(folder: Path) -> Iterator[str]:
+    """Serve a folder by nginx, which must be on the path; give the address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as scratch:
+        config = Path(scratch) / "nginx.conf"
+        config.write_text(NGINX.format(folder=scratch, port=port, root=folder))
+        owner = ["-g", f"user {folder.owner()};"] if os.geteuid() == 0 else []
+        server = subprocess.Popen(["nginx", "-c", str(config), *owner])
+        try:
+            for _ in range(100):
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1.0).close()
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @contextmanager
