@@ -65,6 +65,11 @@ class Workspace:
             There is no workspace, or its ``ishtar.toml`` cannot be read.
         """
         if start is None and (named := os.environ.get(VARIABLE)):
+            if "://" in named:
+                raise WorkspaceError(
+                    f"{VARIABLE} is the address of a site, which the library and notebooks read; "
+                    "commands need the folder of a workspace: set it to that"
+                )
             try:
                 return cls.at(Path(named))
             except WorkspaceError as error:

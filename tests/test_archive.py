@@ -24,6 +24,7 @@ from ishtar.remote.fetch import NotThere, RemoteError, Site
 from ishtar.remote.http import Connection
 from ishtar.remote.remote_testbed import ArchiveTestbed
 from ishtar.shots.testbed import Testbed
+from ishtar.workspace import Workspace
 from runner.publish import publish
 from runner.publish.source import WorkspaceSource
 from runner.scheduling.coordinator import Coordinator
@@ -115,7 +116,7 @@ def test_a_corrected_attribute_is_corrected_from_far(published, tmp_path):
     edit["changes"] = {"gas": {"before": "Ar", "after": "He"}}  # type: ignore[assignment]
     log = root / "data" / "shots" / f"{FIRST:05d}" / "attributes.jsonl"
     log.write_text(json.dumps(edit) + "\n")
-    with Coordinator(ishtar.workspace.Workspace.at(root)) as coordinator:
+    with Coordinator(Workspace.at(root)) as coordinator:
         publish(WorkspaceSource(coordinator.workspace, coordinator.catalogue), tmp_path / "site")
     shot = ishtar.open(tmp_path / "site")[FIRST]
     assert shot.attributes["gas"] == "He"
@@ -250,7 +251,7 @@ def site_with_code(published, tmp_path) -> Iterator[tuple[str, Path, Path]]:
     assert "transforms = [" in text
     changed = re.sub(r"transforms = \[", 'transforms = [{ kind = "doubled", by = 2.0 }, ', text)
     device.write_text(changed)
-    with Coordinator(ishtar.workspace.Workspace.at(root)) as coordinator:
+    with Coordinator(Workspace.at(root)) as coordinator:
         publish(WorkspaceSource(coordinator.workspace, coordinator.catalogue), root / "www")
     proof.unlink()
     ishtar.calibration.facility._load.cache_clear()
@@ -593,12 +594,35 @@ def test_raw_files_are_linked_where_the_disk_allows_and_copied_where_told(publis
         assert copied.read_bytes() == stored.read_bytes()
 
 
+def test_an_index_is_made_again_when_it_is_damaged_or_its_shot_changed(published, tmp_path):
+    root = shutil.copytree(published.root, tmp_path / "ws")
+    log = root / "data" / "shots" / f"{FIRST:05d}" / "attributes.jsonl"
+
+    def published_index() -> tuple[bytes, list[str]]:
+        with Coordinator(Workspace.at(root)) as coordinator:
+            done = publish(WorkspaceSource(coordinator.workspace, coordinator.catalogue), out)
+        index = out / "raw" / f"{FIRST:05d}" / "index.bin"
+        return index.read_bytes(), [path for path in done.written if path.endswith("index.bin")]
+
+    out = tmp_path / "site"
+    first, written = published_index()
+    assert len(written) == len(SHOTS)
+    assert published_index() == (first, [])
+    for damaged in (b"", first[:100], first[:-5], b"x" + first[1:]):
+        (out / "raw" / f"{FIRST:05d}" / "index.bin").write_bytes(damaged)
+        assert published_index()[0] == first
+    log.write_text("{}")
+    changed, written = published_index()
+    assert changed != first
+    assert written == [f"raw/{FIRST:05d}/index.bin"]
+
+
 def test_a_name_that_addresses_cannot_have_is_read(tmp_path, published, cache):
     root = shutil.copytree(published.root, tmp_path / "ws")
     folder = root / "data" / "shots" / f"{FIRST:05d}"
     first = next(folder.glob("*Data*.h5"))
     first.rename(first.with_name("odd % name # é?.tdms.h5"))
-    with Coordinator(ishtar.workspace.Workspace.at(root)) as coordinator:
+    with Coordinator(Workspace.at(root)) as coordinator:
         publish(WorkspaceSource(coordinator.workspace, coordinator.catalogue), tmp_path / "site")
     with serving(tmp_path / "site") as address:
         far = ishtar.open(address)
@@ -610,7 +634,7 @@ def test_a_damaged_file_costs_its_shot_alone(tmp_path, published, cache):
     root = shutil.copytree(published.root, tmp_path / "ws")
     damaged = next((root / "data" / "shots" / f"{FIRST:05d}").glob("*Data*.h5"))
     damaged.write_bytes(damaged.read_bytes()[:3000])
-    with Coordinator(ishtar.workspace.Workspace.at(root)) as coordinator:
+    with Coordinator(Workspace.at(root)) as coordinator:
         publish(WorkspaceSource(coordinator.workspace, coordinator.catalogue), tmp_path / "site")
     far = ishtar.open(tmp_path / "site")
     assert len(far[MOVED]["Probe_U"].values())
@@ -626,3 +650,8 @@ def test_a_server_without_the_index_of_a_shot_says_so(site, cache, tmp_path):
         with pytest.raises(NotThere, match="publish the site again"):
             far[FIRST]["Probe_U"]
         assert isinstance(far.site, Site)
+
+
+def test_the_workspace_of_the_environment_may_be_an_address(site_address, monkeypatch):
+    monkeypatch.setenv("ISHTAR_WORKSPACE", f"{site_address}/sub/path")
+    assert isinstance(ishtar.open(), ArchiveTestbed)

@@ -85,3 +85,9 @@ def test_everything_lies_below_its_root(root):
 def test_workspaces_of_the_same_folder_are_equal(root):
     assert Workspace.at(root) == Workspace.find(root / "a")
     assert len({Workspace.at(root), Workspace.at(root)}) == 1
+
+
+def test_commands_say_that_they_need_a_folder_where_an_address_is_set(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "https://host/path")
+    with pytest.raises(WorkspaceError, match="commands need the folder"):
+        Workspace.find()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.calibration.pinned import NoHistory, declared_files, files_at_tags
-from ishtar.store.chunk_index import describe_shot
+from ishtar.store.chunk_index import FORMAT as DESCRIBED
+from ishtar.store.chunk_index import describe_shot, lengths, read_description
 from runner.publish.records import SiteSource
 from runner.publish.writer import Writer, json_bytes
 from runner.receipts import Subject
@@ -45,9 +46,28 @@ def write_raw(source: SiteSource, number: int, writer: Writer, settings: Publish
     files = source.raw_files(number)
     for file in () if settings.raw_url else files:
         writer.link(f"{folder}/{file.name}", file, copy=settings.raw == "copy")
-    content = describe_shot(files, edits=source.edits(number))
-    writer.bytes(f"{folder}/{INDEX}", content)
+    made_of = {
+        "edits": source.edits(number),
+        "made_of": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+    }
+    path = f"{folder}/{INDEX}"
+    if _is_made_of(writer.out / path, made_of):  # to describe the files takes some 50 ms
+        writer.keep(path)
+        return digest_of(writer.out, number)
+    content = describe_shot(files, **made_of)
+    writer.bytes(path, content)
     return _digest(content)
+
+
+def _is_made_of(path: Path, made_of: Mapping[str, Any]) -> bool:
+    """Return whether an index is there and describes these files."""
+    try:
+        content = path.read_bytes()
+        is_whole = lengths(content)[1] == len(content)
+        described = read_description(content)
+    except (OSError, ValueError):
+        return False
+    return is_whole and described.get("format") == DESCRIBED and made_of.items() <= described.items()
 
 
 def digest_of(out: Path, number: int) -> str:
