@@ -205,10 +205,10 @@ class FakeSource:
         ]
 
     def folder(self) -> Path:
-        return self.root
+        return self.reports_dir.parent
 
     def calibrations(self) -> Path:
-        return self.root / "calibrations"
+        return self.reports_dir.parent / "calibrations"
 
     def raw_files(self, number: int) -> list[Path]:
         return []

@@ -20,6 +20,7 @@ from ishtar.attributes.edits import (
 from ishtar.attributes.stated_dates import StatedDate, stated_dates
 from ishtar.attributes.validation import AttributeEditError, check
 from ishtar.errors import DamagedFile
+from ishtar.lineage.record import OWN
 from ishtar.quality import Severity
 from ishtar.quality.dating import date_findings
 from ishtar.shots.clocks import ClockDifference, clock_differences, clock_of, row_step_s
@@ -71,7 +72,11 @@ def shot(*sources, edits=()):
         pass
 
     return SimpleNamespace(
-        sources=sources, edits=History(edits=tuple(edits)), attributes=Attributes(), number=3
+        sources=sources,
+        edits=History(edits=tuple(edits)),
+        attributes=Attributes(),
+        number=3,
+        notes=OWN,
     )
 
 

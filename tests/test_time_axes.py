@@ -32,6 +32,7 @@ from ishtar.signals.source_notes import notes_of, salvaged
 from ishtar.signals.time_base import Along, Counted, Irregular, Regular, in_seconds
 from ishtar.spectral import spectrogram_of
 from ishtar.store import SourceFile
+from ishtar.store.reader import channel_of
 from tests.axis_fakes import (
     BARE,
     COUNTED,
@@ -93,9 +94,9 @@ def test_the_type_of_an_axis_says_whether_there_are_seconds(given, kind):
 
 def test_a_file_from_before_units_of_x_is_known_by_its_time_base(tmp_path, shot):
     source = next(s for s in shot.sources if s.origin.source == SOURCE)
-    old = dict(next(i for i in source._index if i["path"] == "DAQ/Fwd"))
+    old = dict(next(i for i in source.index if i["path"] == "DAQ/Fwd"))
     del old["x_unit"]
-    channel = source._channel(**old)
+    channel = channel_of(source.path, **old)
     assert isinstance(axis_of(channel), Counted)
     old["properties"] = {"time_base": "SampleTime"}
     assert isinstance(axis_of(source._channel(**old)), Regular)

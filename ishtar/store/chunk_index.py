@@ -96,7 +96,7 @@ def _described_or_damaged(path: Path, tables: list[bytes]) -> Mapping[str, Any]:
     except DamagedFile as error:
         del tables[before:]
         why = str(error).replace(str(path), path.name)
-        return {"name": path.name, "size": path.stat().st_size, "damaged": why}
+        return {"name": path.name, "size": 0, "damaged": why}
 
 
 def _describe(path: Path, tables: list[bytes]) -> Mapping[str, Any]:

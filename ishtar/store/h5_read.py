@@ -33,7 +33,13 @@ def reporting_damage(path: Path) -> Iterator[None]:
     """Turn errors of HDF5 into a `DamagedFile` that names the file."""
     try:
         yield
-    except (FileNotFoundError, DamagedFile):
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise DamagedFile(
+                f"{path} lies on another disk, as {os.readlink(path)}, which is not there: mount it"
+            ) from error
+        raise
+    except DamagedFile:
         raise
     except (OSError, KeyError, RuntimeError) as error:
         raise _damaged(path, error) from error

@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "signal": "data",
     "reports": "reports",
     "scraps": "reports",
+    "prune": "prune",
     "cache": "cache",
     "doctor": "upkeep",
 }

@@ -182,12 +182,15 @@ class Writer:
         """Publish a file that never changes, as a link where the disk allows, else as a copy."""
         self.mentioned.add(path)
         target = self.out / path
-        if is_same_file(target, source):
+        is_moved = source.is_symlink() and not copy  # to another disk: link to it there
+        if is_same_file(target, source) and is_moved == target.is_symlink():
             self.unchanged += 1
             return
         temporary = self._temporary(target)
         with _removed_on_error(temporary):
-            if copy or not _is_linked(source, temporary):
+            if is_moved:
+                temporary.symlink_to(source.resolve())
+            elif copy or not _is_linked(source, temporary):
                 shutil.copyfile(source, temporary)
                 shutil.copystat(source, temporary)  # by its time a copy is known again
         self._add(path, temporary)

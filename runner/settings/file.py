@@ -18,6 +18,7 @@ from runner.kernel.sandbox import CHOICES
 from runner.monitoring.logs import FORMS
 from runner.settings.facility import Facility
 from runner.settings.publishing import PublishSettings
+from runner.settings.retention import RetentionSettings
 
 KERNELS = ("warm", "cold")
 METRICS_FILE = "file"
@@ -161,6 +162,7 @@ class Settings:
     pool: PoolSettings = field(default_factory=PoolSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
     @property
     def memory_limit_mb(self) -> float:
@@ -175,6 +177,7 @@ SECTIONS: dict[str, type[Any]] = {
     "pool": PoolSettings,
     "watch": WatchSettings,
     "publish": PublishSettings,
+    "retention": RetentionSettings,
 }
 T = TypeVar("T")
 

@@ -1,3 +1,3 @@
-"""Create workspaces and check them for problems."""
+"""Create workspaces, check them for problems, and remove what they no longer keep."""
 
-__all__ = ["doctor", "new_workspace"]
+__all__ = ["doctor", "new_workspace", "prune"]

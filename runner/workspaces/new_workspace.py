@@ -54,6 +54,12 @@ name = {facility}
 # raw_url = ""                 # address of another host that serves data/shots/
 # parquet_every_s = 600.0      # largest age of the file of all scraps
 
+[retention]
+# keep_superseded_days = 0     # age to remove reports that newer ones replaced; 0: never
+# keep_quarantine_days = 0     # age to remove files in quarantine
+# move_raw_days = 0            # age to move raw data to raw_folder, on another disk
+# raw_folder = ""
+
 [watch]
 # folders = []                 # more folders to watch, network shares too; read only
 # poll_s = 1.0

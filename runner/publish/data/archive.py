@@ -45,10 +45,11 @@ def write_raw(source: SiteSource, number: int, writer: Writer, settings: Publish
     folder = raw_folder(number)
     files = source.raw_files(number)
     for file in () if settings.raw_url else files:
-        writer.link(f"{folder}/{file.name}", file, copy=settings.raw == "copy")
+        if file.is_file():  # a link may lead to a disk that is not there
+            writer.link(f"{folder}/{file.name}", file, copy=settings.raw == "copy")
     made_of = {
         "edits": source.edits(number),
-        "made_of": [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+        "made_of": [_mark(file) for file in files],
     }
     path = f"{folder}/{INDEX}"
     if _is_made_of(writer.out / path, made_of):  # to describe the files takes some 50 ms
@@ -59,6 +60,15 @@ def write_raw(source: SiteSource, number: int, writer: Writer, settings: Publish
     return _digest(content)
 
 
+def _mark(file: Path) -> list[Any]:
+    """Return what changes whenever a stored file does."""
+    try:
+        status = file.stat()
+    except OSError as error:
+        return [file.name, error.errno]
+    return [file.name, status.st_size, status.st_mtime_ns]
+
+
 def _is_made_of(path: Path, made_of: Mapping[str, Any]) -> bool:
     """Return whether an index is there and describes these files."""
     try:
@@ -67,7 +77,8 @@ def _is_made_of(path: Path, made_of: Mapping[str, Any]) -> bool:
         described = read_description(content)
     except (OSError, ValueError):
         return False
-    return is_whole and described.get("format") == DESCRIBED and made_of.items() <= described.items()
+    is_current = described.get("format") == DESCRIBED and made_of.items() <= described.items()
+    return is_whole and is_current
 
 
 def digest_of(out: Path, number: int) -> str:

@@ -244,4 +244,5 @@ def _row(shots: Mapping[str, Any], i: int) -> Row:
         attributes={name: x[i] for name, x in columns.items() if x[i] is not None},
         problems=shots["problems"][i],
         states={t: x[i] for t, x in shots["states"].items() if x[i] is not None},
+        archive=shots["archive"][i],
     )
