@@ -99,7 +99,7 @@ def test_a_file_from_before_units_of_x_is_known_by_its_time_base(tmp_path, shot)
     channel = channel_of(source.path, **old)
     assert isinstance(axis_of(channel), Counted)
     old["properties"] = {"time_base": "SampleTime"}
-    assert isinstance(axis_of(source._channel(**old)), Regular)
+    assert isinstance(axis_of(channel_of(source.path, **old)), Regular)
 
 
 def test_what_samples_lie_along_is_the_same_only_in_the_same_unit():
