@@ -466,6 +466,27 @@ def test_a_file_that_changes_while_it_is_read_is_told(site, cache):
             shot["Coil_I"][1.0:1.1].load()
 
 
+def test_an_index_that_changes_between_its_parts_is_told(site, cache, monkeypatch):
+    monkeypatch.setattr("ishtar.remote.archive.FIRST_BYTES", 4000)  # the rest comes later
+    versions = {"index.bin": '"1"'}
+
+    def tagged(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
+        name = path.rpartition("/")[2]
+        first_range(handler, content, path, ETag=versions.get(name, '"0"'))
+
+    with serving_oddly(site, tagged) as (address, _):
+        connection = ishtar.open(address).site
+        path = f"raw/{FIRST:05d}/index.bin"
+        size = (site / path).stat().st_size
+        assert len(connection.beginning(path, 100, "stamp")) == 100
+        assert connection.parts(path, [(100, 10)], size)
+        again = ishtar.open(address).site
+        assert len(again.beginning(path, 100, "stamp")) == 100  # as it was kept
+        versions["index.bin"] = '"2"'
+        with pytest.raises(RemoteError, match="changed while it was read"):
+            again.parts(path, [(100, 10)], size)
+
+
 def test_declarations_that_are_not_what_the_index_says_are_refused(site, cache):
     def other(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
         if "/declarations/" in path:

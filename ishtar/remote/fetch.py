@@ -113,7 +113,10 @@ class Site:
         def ask(tag: str) -> Answer:
             return self._connection.beginning(url, length, tag)
 
-        return self._kept(f"{url} {length}", stamp, ask)
+        content = self._kept(f"{url} {length}", stamp, ask)
+        if kept := self.cache.document(f"{url} {length}"):
+            self._connection.expect(url, kept.tag)
+        return content
 
     def _kept(self, key: str, stamp: str, ask: Callable[[str], Answer]) -> bytes:
         """Return a kept document if it is as on the server, which is asked if necessary."""

@@ -214,6 +214,11 @@ class Connection:
         for start, length in asked:
             found[start] = content[start : start + length]
 
+    def expect(self, url: str, tag: str) -> None:
+        """Let further parts of a file be of the version that has a tag, if its server gives one."""
+        if tag:
+            self._tags[url] = tag
+
     def _check_unchanged(self, url: str, answer: Any) -> None:
         tag = answer.headers.get("ETag", "") or answer.headers.get("Last-Modified", "")
         if self._tags.setdefault(url, tag) != tag:
