@@ -123,6 +123,14 @@ def test_a_column_has_its_unit_in_the_head_and_what_does_not_fit_has_its_own():
     assert scale_of([0.1, 20.0, 3000.0], "") == scale_of([], "")
 
 
+def test_a_column_of_mostly_nothing_has_the_unit_of_its_largest_values():
+    scale = scale_of([0.8, 29e-6, 31e-6, 2e-6, 28e-6], "W")
+    assert scale.unit == "W"
+    assert plain(cell(0.8, None, "W", scale)) == "0.8"
+    assert plain(cell(29e-6, None, "W", scale)) == "2.9 × 10⁻⁵"
+    assert scale_of([0.08, 29e-6, 31e-6, 2e-3, 28e-6], "W").unit == "µW"  # 80 000 has five digits
+
+
 def test_a_range_is_told_in_one_unit():
     assert plain(range_text(9.61e16, 1.44e17, "1/m^3")) == "(0.96 … 1.44) × 10¹⁷ m⁻³"
     assert plain(range_text(45e3, 48e3, "W")) == "45 … 48 kW"

@@ -28,6 +28,7 @@ from runner.render.format import (
 )
 
 LONGEST_INTEGER_BITS = 1000  # float64 ends at 2**1024
+MAX_DIGITS = 5  # before the point, of the largest value of a column
 LIMIT_SIGMAS = 1.2816  # 90 % of a normal distribution lie below the mean plus this many sigmas
 PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _ALL = tuple(PREFIXES)
@@ -161,7 +162,10 @@ def prefixed(size: float, unit: str, *, is_limit: bool = False) -> tuple[int, st
 
 
 def scale_of(values: Iterable[float], unit: str) -> Scale:
-    """Return the scale of a column of values: a prefix, else a power of ten, if any."""
+    """Return the scale of a column of values: a prefix, else a power of ten, if any.
+
+    The prefix is that of the typical value, unless the largest would have more than five digits.
+    """
     shown = unit_text(unit)
     found = sorted(exponent(v) for v in values if v and math.isfinite(v))
     if not found:
@@ -169,6 +173,8 @@ def scale_of(values: Iterable[float], unit: str) -> Scale:
     if _split(shown)[0] is not None:
         middle = found[-1] if len(found) < 3 else found[len(found) // 2]
         power, shown = prefixed(10.0**middle, unit)
+        if found[-1] - power >= MAX_DIGITS:
+            power, shown = prefixed(10.0 ** found[-1], unit)
         return Scale(power=power, unit=shown)
     power = common_power(10.0**p for p in found)
     if not power:

@@ -202,3 +202,8 @@ test("ticks are round, evenly apart, within the range, no more than asked for, a
   assert.deepEqual(ticks(1, 10, 4), { at: [2.5, 5, 7.5, 10], decimals: 1 });
   assert.deepEqual(ticks(0, 1e-3, 4).decimals, 5); // 0.25, 0.5 … × 10⁻³
 });
+
+test("a column of mostly nothing has the unit of its largest values", () => {
+  assert.equal(scaleOf([0.8, 29e-6, 31e-6, 2e-6, 28e-6], "W").unit, "W");
+  assert.equal(scaleOf([0.02, 29e-6, 31e-6, 2e-3, 28e-6], "W").unit, "µW");
+});

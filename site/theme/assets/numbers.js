@@ -139,6 +139,7 @@
     ...["s", "K", "bar", "Torr"].map((u) => [u, [-15, 0]]), ["m", [-15, 3]],
   ]));
   const NEVER_NEGATIVE = ["m⁻³", "cm⁻³"];
+  const MAX_DIGITS = 5; // before the point, of the largest value of a column
   const LIMIT_SIGMAS = 1.2816; // 90 % of a normal distribution are below the mean plus this many sigmas
 
   /** A printed unit without its prefix, and the power of that. @param {string} shown @returns {{base: string, own: number}} `base` is empty if it takes no prefix */
@@ -173,7 +174,9 @@
     if (!powers.length) return { power: 0, unit: shown };
     if (split(shown).base) {
       powers.sort((a, b) => a - b);
-      return prefixed(Number(`1e${powers.length < 3 ? powers[powers.length - 1] : powers[Math.floor(powers.length / 2)]}`), unit);
+      const largest = powers[powers.length - 1], typical = powers.length < 3 ? largest : powers[Math.floor(powers.length / 2)];
+      const found = prefixed(Number(`1e${typical}`), unit);
+      return largest - found.power < MAX_DIGITS ? found : prefixed(Number(`1e${largest}`), unit);
     }
     const power = commonPower(powers.map((p) => Number(`1e${p}`)));
     return { power, unit: scaledUnit(power, unit) };
