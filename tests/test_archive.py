@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -613,6 +614,26 @@ def test_raw_files_are_linked_where_the_disk_allows_and_copied_where_told(publis
         assert linked.samefile(stored)
         assert not copied.samefile(stored)
         assert copied.read_bytes() == stored.read_bytes()
+
+
+def test_where_the_disk_allows_no_links_raw_data_are_copied_and_that_is_said(
+    published, tmp_path, monkeypatch, caplog
+):
+    def refuse(*args: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    with Coordinator(published) as coordinator:
+        publish(WorkspaceSource(published, coordinator.catalogue), tmp_path / "site")
+    stored = next(published.shot_folder(FIRST).glob("*.h5"))
+    copied = tmp_path / "site" / "raw" / f"{FIRST:05d}" / stored.name
+    assert copied.read_bytes() == stored.read_bytes()
+    assert len([r for r in caplog.records if "raw data are copied" in r.message]) == 1
+
+
+def test_what_was_read_is_for_the_user_alone(site_address, cache):
+    ishtar.open(f"{site_address}/sub/path")
+    assert cache.stat().st_mode & 0o077 == 0
 
 
 def test_an_index_is_made_again_when_it_is_damaged_or_its_shot_changed(published, tmp_path):

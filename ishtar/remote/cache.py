@@ -166,6 +166,8 @@ class Cache:
             return
         temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
         try:
+            # for the user alone: what was read may be for those who sign in
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
             os.replace(temporary, path)

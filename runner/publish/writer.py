@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import math
 import os
 import shutil
@@ -24,6 +25,8 @@ from runner.publish.page_models import Page
 from runner.publish.view_models import Site
 from runner.render.theme import Theme
 
+logger = logging.getLogger(__name__)
+
 _FOLDERS = (
     "assets",
     "data",
@@ -37,6 +40,7 @@ _FOLDERS = (
     "templates",
     "weeks",
 )
+NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES)
 MAX_PENDING = 256  # new files that are synced to disk together
 
 
@@ -76,6 +80,7 @@ class Writer:
     kept: set[str] = field(default_factory=set)
     new: list[tuple[str, Path]] = field(default_factory=list)
     staged: list[tuple[int, str, Path]] = field(default_factory=list)
+    _told_copies: bool = False
 
     @classmethod
     def plain(cls, out: Path) -> Writer:
@@ -190,10 +195,29 @@ class Writer:
         with _removed_on_error(temporary):
             if is_moved:
                 temporary.symlink_to(source.resolve())
-            elif copy or not _is_linked(source, temporary):
+            elif copy or not self._is_linked(source, temporary):
                 shutil.copyfile(source, temporary)
                 shutil.copystat(source, temporary)  # by its time a copy is known again
         self._add(path, temporary)
+
+    def _is_linked(self, source: Path, temporary: Path) -> bool:
+        """Link a file; return whether the disk allows that."""
+        try:
+            os.link(source, temporary)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            if not self._told_copies:
+                self._told_copies = True
+                logger.warning(
+                    "%s cannot have hard links to %s (%s): raw data are copied, which takes as "
+                    'much disk again; [publish] raw = "off" publishes none',
+                    self.out,
+                    source.parent,
+                    error.strerror,
+                )
+            return False
+        return True
 
     def remove(self, path: str) -> None:
         """Remove a file that is no longer used."""
@@ -299,17 +323,6 @@ def is_same_file(target: Path, source: Path) -> bool:
         return False
     is_copy = (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
     return os.path.samestat(there, here) or is_copy
-
-
-def _is_linked(source: Path, temporary: Path) -> bool:
-    """Link a file; return whether the disk allows that."""
-    try:
-        os.link(source, temporary)
-    except OSError as error:
-        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
-            return False
-        raise
-    return True
 
 
 def plain(value: Any) -> Any:
