@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -134,9 +135,13 @@ def serving_by_nginx(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def serving_by(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+def serving_by(
+    handler: Callable[..., BaseHTTPRequestHandler], context: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve by a handler of the standard library, which sends no parts; give the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

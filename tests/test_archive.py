@@ -6,6 +6,8 @@ import errno
 import json
 import re
 import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -238,8 +240,6 @@ class Doubled:
 @pytest.fixture
 def site_with_code(published, tmp_path) -> Iterator[tuple[str, Path, Path]]:
     """A site whose probe is calibrated by code of its facility, and a tag without it."""
-    import subprocess
-
     root = shutil.copytree(published.root, tmp_path / "ws")
     shutil.rmtree(root / "www")
     git = ["git", "-C", str(root / "calibrations"), "-c", "user.name=a", "-c", "user.email=a@b"]
@@ -301,7 +301,9 @@ class Server:
 
 @contextmanager
 def serving_oddly(
-    folder: Path, answer: Callable[[BaseHTTPRequestHandler, bytes, str], None]
+    folder: Path,
+    answer: Callable[[BaseHTTPRequestHandler, bytes, str], None],
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[tuple[str, Server]]:
     """Serve a folder by what a test says; give the address, and what was asked."""
     server = Server(answer)
@@ -320,7 +322,7 @@ def serving_oddly(
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with serving_by(Odd) as address:
+    with serving_by(Odd, context) as address:
         yield address, server
 
 
@@ -583,6 +585,31 @@ def test_a_redirect_on_the_same_host_is_followed(site, cache):
 
     with serving_oddly(site, moved) as (address, _):
         assert len(read_from(address))
+
+
+def test_a_certificate_that_does_not_fit_is_refused_at_once(site, cache, tmp_path, monkeypatch):
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    made += ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    asked: list[str] = []
+
+    def noted(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
+        asked.append(path)
+        first_range(handler, content, path)
+
+    with serving_oddly(site, noted, context) as (address, _):
+        port = address.rpartition(":")[2]
+        for host in ("localhost", "127.0.0.1"):
+            with pytest.raises(RemoteError, match=r"cannot be trusted.*SSL_CERT_FILE"):
+                ishtar.open(f"https://{host}:{port}")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        assert ishtar.open(f"https://localhost:{port}").numbers()
+        with pytest.raises(RemoteError, match="cannot be trusted"):
+            ishtar.open(f"https://127.0.0.1:{port}")  # it is of another name
+    assert asked == ["/data/index.json"]
 
 
 def test_raw_data_on_another_host_are_found(published, near, tmp_path, cache):
