@@ -13,8 +13,11 @@ import pytest
 from scipy.io import loadmat
 
 import ishtar.export.files
+import ishtar.export.series
 from ishtar.errors import DamagedFile, MissingCalibration, NoSuchChannel, NoSuchSignal
-from ishtar.export.files import FORMATS, Export, Series, identifiers
+from ishtar.export.files import FORMATS
+from ishtar.export.matlab import identifiers
+from ishtar.export.series import Export, Series
 from ishtar.export.writing import ExportError, export
 from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.provenance import Provenance
@@ -35,7 +38,7 @@ def shot(testbed):
 @pytest.fixture(params=[1 << 18, 700])
 def block(request, monkeypatch):
     """Files are written in one block, and in many."""
-    monkeypatch.setattr(ishtar.export.files, "BLOCK", request.param)
+    monkeypatch.setattr(ishtar.export.series, "BLOCK", request.param)
 
 
 def text_of(dataset):

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
-from ishtar.export.files import FORMATS, Export, ExportError, Format, Series, write_all
+from ishtar.export.files import FORMATS, Format, write_all
+from ishtar.export.series import Export, ExportError, Series
 from ishtar.signals.protocols import AnySignal, HasChannels
 from ishtar.signals.provenance import Provenance
 from ishtar.signals.windows import bounds
