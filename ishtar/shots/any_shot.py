@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class SeveralSignals:
     """Load and export several signals of a shot together."""
 
+    facility = ""
+    """Name of the facility, for the files of others; empty if it is not stated."""
+
     def load(self: AnyShot, names: str | Sequence[str], t: Window | None = None) -> xarray.Dataset:
         """Read several signals on the same time base: see `load_together`.
 
@@ -43,7 +46,7 @@ class SeveralSignals:
         t: Window | None = None,
         n: int | None = None,
     ) -> Exported:
-        """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`.
+        """Write signals to a .mat, .csv, .parquet, .h5 or .nc file: see `ishtar.export.export`.
 
         Parameters
         ----------
@@ -54,7 +57,7 @@ class SeveralSignals:
         t : (float or None, float or None), s, optional
             Window; None for an open bound.
         n : int, optional
-            Write at most this many minima and maxima of each signal instead of its samples.
+            Write at most this many values of each signal, means of neighbouring samples.
         """
         from ishtar.export import export
 
