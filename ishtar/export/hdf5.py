@@ -50,12 +50,14 @@ def _refuse_nested_names(names: Sequence[str], folders: Collection[str]) -> None
             )
 
 
-def compressed(where: Any, name: str, shape: tuple[int, ...], blocks: Iterator[Array]) -> Any:
-    """Write a compressed dataset block by block along its last axis."""
+def compressed(
+    where: Any, name: str, shape: tuple[int, ...], blocks: Iterator[Array], **how: Any
+) -> Any:
+    """Write a compressed dataset block by block along its last axis; ``how`` is for h5py."""
     chunk = (*(1 for _ in shape[:-1]), min(shape[-1], CHUNK))
-    data = where.create_dataset(
-        name, shape, np.float64, chunks=chunk, compression="gzip", compression_opts=4, shuffle=True
-    )
+    # only gzip and shuffle are filters of every HDF5, MATLAB's too
+    filters = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+    data = where.create_dataset(name, shape, np.float64, chunks=chunk, **filters, **how)
     i = 0
     for block in blocks:
         data[..., i : i + len(block)] = block

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import IshtarError
-from ishtar.signals.protocols import AnySignal
+from ishtar.signals.protocols import AnySignal, RecordedSignal
 from ishtar.signals.provenance import Provenance
 from ishtar.signals.time_base import COUNTED, SECONDS, Regular
 
@@ -90,6 +90,21 @@ class Series:
     def values(self) -> Iterator[Array]:
         """Yield the values block by block."""
         return self._blocks(lambda signal: signal.values())
+
+    @property
+    def has_sigma(self) -> bool:
+        """Whether a number of its calibration has an uncertainty; False for a published site's."""
+        if self.provenance.precision or not self.n:
+            return False
+        return bool(cast(RecordedSignal, self.signal[0:1]).sigma().attrs["sources"])
+
+    def sigmas(self) -> Iterator[Array]:
+        """Yield the calibration's one sigma in the same blocks, averaged as the values are.
+
+        What is common to all samples does not average down, so that this is an upper bound of the
+        sigma of a mean, and exact if each number changes all samples in the same direction.
+        """
+        return self._blocks(lambda signal: cast(RecordedSignal, signal).sigma().values)
 
     def places(self) -> Iterator[Array]:
         """Yield the x of the values in the same blocks: times in s, sample numbers, frequencies."""
