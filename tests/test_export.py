@@ -249,7 +249,7 @@ def test_what_cannot_be_is_refused(shot, tmp_path, names, how, error, says):
 
 def test_an_ending_says_how_to_write(shot, tmp_path):
     """Of capitals too."""
-    with pytest.raises(ExportError, match=r"\.csv or \.h5 or \.mat or \.parquet"):
+    with pytest.raises(ExportError, match=r"\.csv or \.h5 or \.mat or \.nc or \.parquet"):
         export(shot, tmp_path / "x.xlsx", FAST)
     assert export(shot, tmp_path / "X.H5", FAST).paths[0].exists()
 

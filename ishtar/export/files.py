@@ -1,4 +1,4 @@
-"""Writers of series of samples for other programs: .mat, .h5, .csv, .parquet.
+"""Writers of series of samples for other programs: .mat, .h5, .nc, .csv, .parquet.
 
 Each writer takes an `Export` and paths, and reads the samples block by block, except for a small
 .mat file, which is assembled in memory. `ishtar.export.writing` decides what goes into them.
@@ -20,6 +20,7 @@ import numpy as np
 
 from ishtar.export.hdf5 import compressed, write_h5
 from ishtar.export.matlab import ascii_symbols, fields, identifiers, set_class, struct
+from ishtar.export.netcdf import write_netcdf
 from ishtar.export.series import Export, ExportError, Series
 from ishtar.store import atomic_path
 
@@ -164,6 +165,7 @@ FORMATS: dict[str, Format] = {
     ".csv": Format(write_csv, True),
     ".h5": Format(write_h5, False),
     ".mat": Format(write_mat, False),
+    ".nc": Format(write_netcdf, False),
     ".parquet": Format(write_parquet, True),
 }
 

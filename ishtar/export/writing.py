@@ -3,15 +3,17 @@
 ``.mat``      a struct for each signal (``value``, ``time``, ``t0``, ``dt``, ``unit`` …); MATLAB's
               format 5, above 256 MB its format 7.3, which is HDF5
 ``.h5``       a dataset for each signal, compressed with gzip, with unit and origin as attributes
+``.nc``       NetCDF-4 with the CF conventions: a variable for each signal, and its sigma where the
+              calibration states one, over dimensions ``time``, ``time_2`` …, one for each time base
 ``.csv``      a table with the units in its header; one file for each time base
 ``.parquet``  the same as columns, with metadata
 
 If the axis is not time, the file has ``sample`` (numbers) or ``frequency`` instead of ``time``, and
 ``x0`` and ``dx`` instead of ``t0`` and ``dt``.
 
-Signals with different time bases are never resampled here (`ishtar.align` does that). ``.mat`` and
-``.h5`` store each with its own times; a table has one column of times, so that two time bases make
-two files, ``x.1.csv`` and ``x.2.csv``.
+Signals with different time bases are never resampled here (`ishtar.align` does that). ``.mat``,
+``.h5`` and ``.nc`` store each with its own times; a table has one column of times, so that two time
+bases make two files, ``x.1.csv`` and ``x.2.csv``.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ def export(
     shot : Shot
         The shot.
     path : path
-        ``x.mat``, ``x.csv``, ``x.parquet`` or ``x.h5``; an existing file is replaced atomically.
+        ``x.mat``, ``x.csv``, ``x.parquet``, ``x.h5`` or ``x.nc``; an existing file is
+        replaced atomically.
     names : sequence of str
         Signals, or channels of the raw files (``"PXI M6251/Lang_I"``), with ``*`` and ``?``.
     t : (float, float), optional
@@ -231,6 +234,7 @@ def _provenance(
         "software": f"ishtar {__version__}",
         "exported": datetime.now().astimezone().isoformat(timespec="seconds"),
         "shot": shot.number,
+        "facility": shot.facility,
         "attributes": dict(shot.attributes),
         "window_s": None if t is None else list(t),
         "left_out": dict(left_out),
