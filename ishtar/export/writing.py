@@ -101,6 +101,53 @@ def export(
         raise ExportError(f"n = {n!r} is not a number of values: give a whole number, 10_000")
     if n is not None and n < 1:
         raise ExportError(f"n = {n} is less than one value: give at least 1")
+    what = gather(shot, names, t, n)
+    paths = _paths(path, form, len(what.groups))
+    try:
+        write_all(what, form, paths)
+    except IshtarError:
+        raise  # a source that cannot be read
+    except OSError as error:
+        raise ExportError(
+            f"{path} cannot be written ({error.strerror or error}): choose another folder"
+        ) from error
+    held = [tuple(s.name for s in group) for group in what.groups]
+    if len(paths) == 1:
+        held = [tuple(name for group in held for name in group)]
+    return Exported(paths=paths, signals=tuple(held), left_out=what.provenance["left_out"])
+
+
+def gather(
+    shot: AnyShot,
+    names: Sequence[str],
+    t: tuple[float | None, float | None] | None = None,
+    n: int | None = None,
+) -> Export:
+    """Return the series that match names and patterns, grouped by time base; reads no values.
+
+    Parameters
+    ----------
+    shot : Shot
+        The shot.
+    names : sequence of str
+        Signals or channels, with ``*`` and ``?``.
+    t : (float, float), optional
+        Window in s on the shot's clock, half-open; None for an open end.
+    n : int, optional
+        Maximum number of values for each signal.
+
+    Returns
+    -------
+    Export
+        Its provenance names those that are left out, with the reason.
+
+    Raises
+    ------
+    NoSuchSignal
+        A name is unknown, or a pattern matches nothing.
+    ExportError
+        The window has no samples.
+    """
     signals, left_out = choose(shot, names)
     series = []
     windowed = bounds(t) != (None, None)
@@ -116,20 +163,7 @@ def export(
         why = "; ".join(left_out.values())
         raise ExportError(f"there are no samples from {_window(t)} ({why}): choose another window")
     groups = _by_time_base(series)
-    what = Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
-    paths = _paths(path, form, len(groups))
-    try:
-        write_all(what, form, paths)
-    except IshtarError:
-        raise  # a source that cannot be read
-    except OSError as error:
-        raise ExportError(
-            f"{path} cannot be written ({error.strerror or error}): choose another folder"
-        ) from error
-    held = [tuple(s.name for s in group) for group in groups]
-    if len(paths) == 1:
-        held = [tuple(name for group in held for name in group)]
-    return Exported(paths=paths, signals=tuple(held), left_out=left_out)
+    return Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
 
 
 def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[str, str]]:
