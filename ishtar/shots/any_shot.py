@@ -39,6 +39,27 @@ class SeveralSignals:
 
         return load_together(self, names, t)
 
+    def dataset(
+        self: AnyShot, names: str | Sequence[str] | None = None, t: Window | None = None
+    ) -> xarray.DataTree:
+        """Return signals as a tree with a node for each time base: see `signal_tree`.
+
+        Parameters
+        ----------
+        names : str or sequence of str, optional
+            Signals or channels; patterns such as ``Lang_*``. The default is every signal.
+        t : (float or None, float or None), s, optional
+            Window; None for an open bound.
+
+        Returns
+        -------
+        xarray.DataTree
+            Nodes ``time``, ``time_2`` …; samples are read when they are used.
+        """
+        from ishtar.export.data_tree import signal_tree
+
+        return signal_tree(self, names, t)
+
     def export(
         self: AnyShot,
         path: str | Path,
