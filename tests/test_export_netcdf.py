@@ -153,7 +153,7 @@ def test_names_of_signals_never_collide_with_those_of_axes(tmp_path):
 
 def test_attributes_may_be_called_anything_and_hold_anything(tmp_path):
     """What is too long, too large or not valid as it is, is written all the same."""
-    long = "µ" * LONGEST_TEXT
+    long = "µ" * 3 * LONGEST_TEXT
     stated = {"title": "mine", "1 st/x": True, "long": long, "none": None, "large": 10**30}
     one = made_up("x", memory_channel([1.0], path="DAQ/x"), description="zero \0 in it, µ → ±")
     with of_channels(tmp_path, one, attributes=stated) as f:
@@ -162,6 +162,10 @@ def test_attributes_may_be_called_anything_and_hold_anything(tmp_path):
         assert (f.shot_long, f.shot_large) == (long, str(10**30))
         assert "shot_none" not in f.ncattrs()
         assert f["x"].long_name == "zero  in it, µ → ±"
+    with h5py.File(tmp_path / "x.nc") as f:
+        texts = {k: h5py.check_string_dtype(f.attrs.get_id(k).dtype) for k in f.attrs}
+        assert texts["title"].length == len("Shot 1")  # characters, which every reader knows
+        assert texts["shot_long"].length is None  # a string, which is not in the head of the file
 
 
 def test_xarray_opens_a_file_without_help(shot, tmp_path):

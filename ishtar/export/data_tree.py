@@ -117,7 +117,7 @@ def _signal_array() -> Any:
                 return self.signal[picked : picked + 1].values()[0]
             if not picked:
                 return np.empty(0)
-            first, last = sorted((picked[0], picked[-1]))
-            return self.signal[first : last + 1].values()[:: picked.step]
+            # steps are positive: xarray turns arrays round by itself
+            return self.signal[picked[0] : picked[-1] + 1].values()[:: picked.step]
 
     return SignalArray

@@ -28,7 +28,7 @@ Facts = Mapping[str, str | int | float]
 
 CONVENTIONS = "CF-1.10"
 LARGEST = 2**63  # whole numbers from here on are texts
-LONGEST_TEXT = 32_000  # bytes; HDF5 refuses attributes of 64 kB
+LONGEST_TEXT = 32_000  # bytes; HDF5 may refuse characters of 64 kB
 
 
 def write_netcdf(export: Export, paths: Sequence[Path]) -> None:
