@@ -133,6 +133,12 @@ class Workspace:
         """Page templates of this workspace, which override the packaged ones."""
         return self.root / "site" / "theme"
 
+    @property
+    def facility(self) -> str:
+        """Name of the facility; empty if the settings do not state it."""
+        name = self.section("facility").get("name", "")
+        return name if isinstance(name, str) else ""
+
     def shot_folder(self, shot: int) -> Path:
         """Return the folder of one shot's stored files."""
         return self.shots / f"{shot:05d}"

@@ -324,6 +324,17 @@ def test_signals_are_read_and_written_together(tb, tmp_path):
     assert len(table) == 100
 
 
+def test_a_shot_is_a_tree_with_a_node_for_each_time_base(tb):
+    shot = tb[FIRST]
+    tree = shot.dataset(["Probe_*", "Gas_P", "Bare_*"])
+    assert tree.attrs["title"] == f"Shot {FIRST} of Test"
+    assert "left out: Bare_U" in tree.attrs["comment"]
+    current = tree["time/Probe_I"]
+    assert (current.attrs["units"], current.attrs["calibration"]) == ("mA", "probe.I v1")
+    np.testing.assert_allclose(current[1000:1100], shot["Probe_I"][1000:1100].values())
+    np.testing.assert_allclose(tree["time_2/Gas_P"], truth(FIRST).values["Gas_P"], atol=1e-3)
+
+
 # --- signals -------------------------------------------------------------------------------------
 
 

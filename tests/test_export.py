@@ -13,8 +13,11 @@ import pytest
 from scipy.io import loadmat
 
 import ishtar.export.files
+import ishtar.export.series
 from ishtar.errors import DamagedFile, MissingCalibration, NoSuchChannel, NoSuchSignal
-from ishtar.export.files import FORMATS, Export, Series, identifiers
+from ishtar.export.files import FORMATS
+from ishtar.export.matlab import identifiers
+from ishtar.export.series import Export, Series
 from ishtar.export.writing import ExportError, export
 from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.provenance import Provenance
@@ -35,7 +38,7 @@ def shot(testbed):
 @pytest.fixture(params=[1 << 18, 700])
 def block(request, monkeypatch):
     """Files are written in one block, and in many."""
-    monkeypatch.setattr(ishtar.export.files, "BLOCK", request.param)
+    monkeypatch.setattr(ishtar.export.series, "BLOCK", request.param)
 
 
 def text_of(dataset):
@@ -246,7 +249,7 @@ def test_what_cannot_be_is_refused(shot, tmp_path, names, how, error, says):
 
 def test_an_ending_says_how_to_write(shot, tmp_path):
     """Of capitals too."""
-    with pytest.raises(ExportError, match=r"\.csv or \.h5 or \.mat or \.parquet"):
+    with pytest.raises(ExportError, match=r"\.csv or \.h5 or \.mat or \.nc or \.parquet"):
         export(shot, tmp_path / "x.xlsx", FAST)
     assert export(shot, tmp_path / "X.H5", FAST).paths[0].exists()
 

@@ -15,7 +15,7 @@ from scipy.io import loadmat
 import ishtar
 from ishtar.calibration.load import load_declarations
 from ishtar.errors import MissingCalibration, MissingScale, TimeBaseError
-from ishtar.export.files import Series
+from ishtar.export.series import Series
 from ishtar.export.writing import ExportError
 from ishtar.lineage.record import recording
 from ishtar.quality import examine

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from ishtar.export.writing import Exported, ExportError, choose, export
 
-__all__ = ["ExportError", "Exported", "choose", "dataset", "export", "matlab"]
+__all__ = ["ExportError", "Exported", "choose", "data_tree", "dataset", "export", "matlab"]

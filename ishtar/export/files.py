@@ -1,4 +1,4 @@
-"""Writers of series of samples for other programs: .mat, .h5, .csv, .parquet.
+"""Writers of series of samples for other programs: .mat, .h5, .nc, .csv, .parquet.
 
 Each writer takes an `Export` and paths, and reads the samples block by block, except for a small
 .mat file, which is assembled in memory. `ishtar.export.writing` decides what goes into them.
@@ -10,176 +10,21 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ishtar.errors import IshtarError
+from ishtar.export.hdf5 import compressed, write_h5
 from ishtar.export.matlab import ascii_symbols, fields, identifiers, set_class, struct
-from ishtar.signals.protocols import AnySignal
-from ishtar.signals.provenance import Provenance
-from ishtar.signals.time_base import COUNTED, SECONDS, Regular
+from ishtar.export.netcdf import write_netcdf
+from ishtar.export.series import Export, ExportError, Series
 from ishtar.store import atomic_path
 
-Array = NDArray[np.float64]
-
-BLOCK = 1 << 18  # samples in memory at a time
 MAT5_MAX_BYTES = 1 << 28  # a larger .mat file is HDF5, as MATLAB's own are above 2 GB
-CHUNK = 1 << 16  # samples compressed together
-
-
-class ExportError(IshtarError, ValueError):
-    """Signals cannot be written as requested."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """A signal to be written, with each ``every`` samples averaged into one value."""
-
-    signal: AnySignal
-    provenance: Provenance
-    every: int = 1
-
-    @property
-    def name(self) -> str:
-        """Name of the signal."""
-        return self.signal.name
-
-    @property
-    def unit(self) -> str:
-        """Unit of the values."""
-        return self.signal.unit
-
-    @property
-    def n(self) -> int:
-        """Number of values."""
-        return self.signal.n // self.every
-
-    @property
-    def x_name(self) -> str:
-        """Name of the axis: ``time``, ``frequency``, or ``sample`` for bare sample numbers."""
-        return self.signal.x_name
-
-    @property
-    def x_unit(self) -> str:
-        """Unit of the axis; empty for sample numbers."""
-        return self.signal.x_unit
-
-    @property
-    def x_title(self) -> str:
-        """Name and unit of the axis, as the title of a column."""
-        return f"{self.x_name} [{self.x_unit}]" if self.x_unit else self.x_name
-
-    @property
-    def dx(self) -> float | None:
-        """Step in `x_unit` or samples; None if it is not constant."""
-        step = 1.0 if self.x_unit == COUNTED else self.signal.dx
-        return None if step is None else step * self.every
-
-    @property
-    def x0(self) -> float:
-        """x of the first value, in `x_unit` or samples."""
-        first = float(self.signal[0:1].places()[0])
-        if self.dx is None:
-            return float(next(self.places())[0])
-        return first + self.dx / self.every * (self.every - 1) / 2
-
-    def same_places(self, other: Series) -> bool:
-        """Return whether values of equal index have equal x."""
-        if (self.n, self.every, self.x_unit) != (other.n, other.every, other.x_unit):
-            return False
-        if self.dx is None or other.dx is None:
-            if self.dx is not None or other.dx is not None:
-                return False
-            places = zip(self.places(), other.places(), strict=True)
-            return all(np.array_equal(x, y) for x, y in places)
-        return Regular(self.x0, self.dx, self.n).same_as(Regular(other.x0, other.dx, other.n))
-
-    def values(self) -> Iterator[Array]:
-        """Yield the values block by block."""
-        return self._blocks(lambda signal: signal.values())
-
-    def places(self) -> Iterator[Array]:
-        """Yield the x of the values in the same blocks: times in s, sample numbers, frequencies."""
-        step = self.dx
-        if step is None:
-            yield from self._blocks(lambda signal: signal.places())
-            return
-        x0 = self.x0
-        for i, j in self._sample_ranges():
-            yield x0 + step * np.arange(i // self.every, j // self.every, dtype=np.float64)
-
-    def _sample_ranges(self) -> Iterator[tuple[int, int]]:
-        step = max(BLOCK // self.every, 1) * self.every
-        end = self.n * self.every
-        return ((i, min(i + step, end)) for i in range(0, end, step))
-
-    def _blocks(self, read: Callable[[AnySignal], Array]) -> Iterator[Array]:
-        for i, j in self._sample_ranges():
-            if self.every <= BLOCK:
-                yield read(self.signal[i:j]).reshape(-1, self.every).mean(axis=1)
-            else:  # one value from very many samples
-                parts = (read(self.signal[a : min(a + BLOCK, j)]) for a in range(i, j, BLOCK))
-                yield np.array([sum(float(x.sum()) for x in parts) / self.every])
-
-    def metadata(self) -> dict[str, Any]:
-        """Return the metadata of the series for a file; unknown texts are empty."""
-        s = self.provenance
-        return {
-            "unit": self.unit,
-            "name": self.name,
-            "shot": s.shot,
-            "channel": s.channel,
-            "device": s.device,
-            "calibration": s.calibration,
-            "span": s.span,
-            "source": s.source,
-            "derived": s.derived,
-            "description": s.description,
-            "averaged": self.every,
-            "x_unit": self.x_unit,
-            **self.start_and_step(),
-        }
-
-    def start_and_step(self) -> dict[str, float]:
-        """Return start and step by name; empty for sample numbers."""
-        if self.x_unit == COUNTED:
-            return {}
-        names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
-        return dict(zip(names, (self.x0, np.nan if self.dx is None else self.dx), strict=True))
-
-    def step_text(self) -> str:
-        """Return a description of the axis for a file's header."""
-        if self.x_unit == COUNTED:
-            return f"samples have numbers only, their times are unknown; {self.n} values"
-        names = ("t0", "dt") if self.x_unit == SECONDS else ("x0", "dx")
-        of = " on the shot's clock" if self.x_unit == SECONDS else ""
-        step = (
-            "irregular"
-            if self.dx is None
-            else f"{names[0]} = {self.x0:.15g} {self.x_unit}, "
-            f"{names[1]} = {self.dx:.15g} {self.x_unit}"
-        )
-        return f"{self.x_name} in {self.x_unit}{of}: {step}, {self.n} values"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export:
-    """The content of an export: series grouped by time base, and their provenance."""
-
-    groups: tuple[tuple[Series, ...], ...]
-    provenance: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        """The provenance as JSON."""
-        return json.dumps(self.provenance, ensure_ascii=False, default=str)
-
 
 Writer = Callable[[Export, Sequence[Path]], None]
 
@@ -248,59 +93,6 @@ def write_parquet(export: Export, paths: Sequence[Path]) -> None:
                 writer.write_table(pa.table([pa.array(x) for x in blocks], schema=schema))
 
 
-# --- HDF5 ----------------------------------------------------------------------------------------
-
-
-def write_h5(export: Export, paths: Sequence[Path]) -> None:
-    """Write a dataset for each signal, at its name, and one for each time base."""
-    import h5py
-
-    folders = {_axis_folder(series[0]) for series in export.groups}
-    _refuse_nested_names([s.name for series in export.groups for s in series], folders)
-    with h5py.File(paths[0], "w") as f:
-        f.attrs["provenance"] = export.text
-        f.attrs["shot"] = export.provenance["shot"]
-        for k, series in enumerate(export.groups, 1):
-            first = series[0]
-            base = f"{_axis_folder(first)}/{k}"
-            place = _dataset(f, base, (first.n,), first.places())
-            place.attrs.update({"unit": first.x_unit or "1"} | first.start_and_step())
-            place.make_scale(first.x_name)
-            for s in series:
-                data = _dataset(f, s.name, (s.n,), s.values())
-                data.attrs.update(s.metadata() | {s.x_name: f"/{base}", "story": str(s.provenance)})
-                data.dims[0].attach_scale(place)
-
-
-def _axis_folder(series: Series) -> str:
-    return "time_bases" if series.x_name == "time" else "axes"
-
-
-def _refuse_nested_names(names: Sequence[str], folders: Collection[str]) -> None:
-    """Raise `ExportError` if a name would be both a dataset and the group of another one."""
-    for name in names:
-        inner = [other for other in names if other.startswith(f"{name}/")]
-        if name.partition("/")[0] in folders or inner:
-            other = inner[0] if inner else "the times"
-            raise ExportError(
-                f"an .h5 file cannot hold both {name!r} and {other!r}, which would be inside it: "
-                "export them separately, or as .mat"
-            )
-
-
-def _dataset(where: Any, name: str, shape: tuple[int, ...], blocks: Iterator[Array]) -> Any:
-    """Write a compressed dataset block by block along its last axis."""
-    chunk = (*(1 for _ in shape[:-1]), min(shape[-1], CHUNK))
-    data = where.create_dataset(
-        name, shape, np.float64, chunks=chunk, compression="gzip", compression_opts=4, shuffle=True
-    )
-    i = 0
-    for block in blocks:
-        data[..., i : i + len(block)] = block
-        i += len(block)
-    return data
-
-
 # --- MATLAB --------------------------------------------------------------------------------------
 
 
@@ -349,11 +141,11 @@ def _write_mat73(export: Export, path: Path) -> None:
         for name, s, k in _named(export):
             group = f.create_group(name)
             # MATLAB reverses the axes: (1, n) here is a column there
-            set_class(_dataset(group, "value", (1, s.n), s.values()), "double")
+            set_class(compressed(group, "value", (1, s.n), s.values()), "double")
             if k in times:
                 group[s.x_name] = times[k]  # a hard link to the same numbers
             else:
-                times[k] = _dataset(group, s.x_name, (1, s.n), s.places())
+                times[k] = compressed(group, s.x_name, (1, s.n), s.places())
                 set_class(times[k], "double")
             fields(group, _mat_facts(s), first=("value", s.x_name))
     head = f"MATLAB 7.3 MAT-file, Platform: {sys.platform}, written by ishtar HDF5 schema 1.00 ."
@@ -373,6 +165,7 @@ FORMATS: dict[str, Format] = {
     ".csv": Format(write_csv, True),
     ".h5": Format(write_h5, False),
     ".mat": Format(write_mat, False),
+    ".nc": Format(write_netcdf, False),
     ".parquet": Format(write_parquet, True),
 }
 

@@ -3,15 +3,17 @@
 ``.mat``      a struct for each signal (``value``, ``time``, ``t0``, ``dt``, ``unit`` …); MATLAB's
               format 5, above 256 MB its format 7.3, which is HDF5
 ``.h5``       a dataset for each signal, compressed with gzip, with unit and origin as attributes
+``.nc``       NetCDF-4 with the CF conventions: a variable for each signal, and its sigma where the
+              calibration states one, over dimensions ``time``, ``time_2`` …, one for each time base
 ``.csv``      a table with the units in its header; one file for each time base
 ``.parquet``  the same as columns, with metadata
 
 If the axis is not time, the file has ``sample`` (numbers) or ``frequency`` instead of ``time``, and
 ``x0`` and ``dx`` instead of ``t0`` and ``dt``.
 
-Signals with different time bases are never resampled here (`ishtar.align` does that). ``.mat`` and
-``.h5`` store each with its own times; a table has one column of times, so that two time bases make
-two files, ``x.1.csv`` and ``x.2.csv``.
+Signals with different time bases are never resampled here (`ishtar.align` does that). ``.mat``,
+``.h5`` and ``.nc`` store each with its own times; a table has one column of times, so that two time
+bases make two files, ``x.1.csv`` and ``x.2.csv``.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ishtar.errors import IshtarError, NoSuchSignal, did_you_mean, nearest
-from ishtar.export.files import FORMATS, Export, ExportError, Format, Series, write_all
+from ishtar.export.files import FORMATS, Format, write_all
+from ishtar.export.series import Export, ExportError, Series
 from ishtar.signals.protocols import AnySignal, HasChannels
 from ishtar.signals.provenance import Provenance
 from ishtar.signals.windows import bounds
@@ -68,7 +71,8 @@ def export(
     shot : Shot
         The shot.
     path : path
-        ``x.mat``, ``x.csv``, ``x.parquet`` or ``x.h5``; an existing file is replaced atomically.
+        ``x.mat``, ``x.csv``, ``x.parquet``, ``x.h5`` or ``x.nc``; an existing file is
+        replaced atomically.
     names : sequence of str
         Signals, or channels of the raw files (``"PXI M6251/Lang_I"``), with ``*`` and ``?``.
     t : (float, float), optional
@@ -97,6 +101,53 @@ def export(
         raise ExportError(f"n = {n!r} is not a number of values: give a whole number, 10_000")
     if n is not None and n < 1:
         raise ExportError(f"n = {n} is less than one value: give at least 1")
+    what = gather(shot, names, t, n)
+    paths = _paths(path, form, len(what.groups))
+    try:
+        write_all(what, form, paths)
+    except IshtarError:
+        raise  # a source that cannot be read
+    except OSError as error:
+        raise ExportError(
+            f"{path} cannot be written ({error.strerror or error}): choose another folder"
+        ) from error
+    held = [tuple(s.name for s in group) for group in what.groups]
+    if len(paths) == 1:
+        held = [tuple(name for group in held for name in group)]
+    return Exported(paths=paths, signals=tuple(held), left_out=what.provenance["left_out"])
+
+
+def gather(
+    shot: AnyShot,
+    names: Sequence[str],
+    t: tuple[float | None, float | None] | None = None,
+    n: int | None = None,
+) -> Export:
+    """Return the series that match names and patterns, grouped by time base; reads no values.
+
+    Parameters
+    ----------
+    shot : Shot
+        The shot.
+    names : sequence of str
+        Signals or channels, with ``*`` and ``?``.
+    t : (float, float), optional
+        Window in s on the shot's clock, half-open; None for an open end.
+    n : int, optional
+        Maximum number of values for each signal.
+
+    Returns
+    -------
+    Export
+        Its provenance names those that are left out, with the reason.
+
+    Raises
+    ------
+    NoSuchSignal
+        A name is unknown, or a pattern matches nothing.
+    ExportError
+        The window has no samples.
+    """
     signals, left_out = choose(shot, names)
     series = []
     windowed = bounds(t) != (None, None)
@@ -112,20 +163,7 @@ def export(
         why = "; ".join(left_out.values())
         raise ExportError(f"there are no samples from {_window(t)} ({why}): choose another window")
     groups = _by_time_base(series)
-    what = Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
-    paths = _paths(path, form, len(groups))
-    try:
-        write_all(what, form, paths)
-    except IshtarError:
-        raise  # a source that cannot be read
-    except OSError as error:
-        raise ExportError(
-            f"{path} cannot be written ({error.strerror or error}): choose another folder"
-        ) from error
-    held = [tuple(s.name for s in group) for group in groups]
-    if len(paths) == 1:
-        held = [tuple(name for group in held for name in group)]
-    return Exported(paths=paths, signals=tuple(held), left_out=left_out)
+    return Export(groups=groups, provenance=_provenance(shot, groups, t, left_out))
 
 
 def choose(shot: AnyShot, names: Sequence[str]) -> tuple[list[AnySignal], dict[str, str]]:
@@ -230,6 +268,7 @@ def _provenance(
         "software": f"ishtar {__version__}",
         "exported": datetime.now().astimezone().isoformat(timespec="seconds"),
         "shot": shot.number,
+        "facility": shot.facility,
         "attributes": dict(shot.attributes),
         "window_s": None if t is None else list(t),
         "left_out": dict(left_out),

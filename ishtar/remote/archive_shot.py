@@ -28,8 +28,9 @@ class ArchiveShot(PublishedFacts, Shot):
         number: int,
         known: Sequence[int],
         declarations: Declarations,
+        facility: str = "",
     ) -> None:
-        super().__init__(site, number, known)
+        super().__init__(site, number, known, facility)
         self._archive = archive
         self._declarations = declarations
 

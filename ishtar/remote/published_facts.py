@@ -16,8 +16,9 @@ from ishtar.remote.site_values import number_of
 class PublishedFacts:
     """One shot of a published site; files are fetched only on request."""
 
-    def __init__(self, site: Site, number: int, known: Sequence[int]) -> None:
+    def __init__(self, site: Site, number: int, known: Sequence[int], facility: str = "") -> None:
         self.number = number
+        self.facility = facility
         self._site = site
         self._known = known
         self._pages = f"shots/{subject_of(number)}"

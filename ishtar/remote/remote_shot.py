@@ -39,8 +39,8 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
         "edits": "who has corrected its attributes",
     }
 
-    def __init__(self, site: Site, number: int, known: Sequence[int]) -> None:
-        super().__init__(site, number, known)
+    def __init__(self, site: Site, number: int, known: Sequence[int], facility: str = "") -> None:
+        super().__init__(site, number, known, facility)
         self.owner = f"shot {number}"
 
     @property

@@ -63,6 +63,7 @@ class _PublishedTestbed(AnyTestbed[P]):
         self._index = index
         self._numbers = shots_of(index["shots"])
         self._known = frozenset(self._numbers)
+        self.facility = str(index.get("facility") or "")
 
     @cached_property
     def _mirror(self) -> Mirror:
@@ -106,9 +107,10 @@ class _PublishedTestbed(AnyTestbed[P]):
 
     def __repr__(self) -> str:
         count = len(self._numbers)
-        name: Any = self._index.get("facility")
         pinned = f" with calibrations of {self.calib}" if self.calib else ""
-        return f"<Testbed {name!r} at {self.site.address}{pinned}: {count} shots, read only>"
+        return (
+            f"<Testbed {self.facility!r} at {self.site.address}{pinned}: {count} shots, read only>"
+        )
 
 
 class ArchiveTestbed(KeptInPart, _PublishedTestbed[ArchiveShot]):
@@ -130,7 +132,9 @@ class ArchiveTestbed(KeptInPart, _PublishedTestbed[ArchiveShot]):
 
     def __getitem__(self, number: int) -> ArchiveShot:
         number = self.checked(number)
-        return ArchiveShot(self.site, self._archive, number, self._numbers, self.declarations)
+        return ArchiveShot(
+            self.site, self._archive, number, self._numbers, self.declarations, self.facility
+        )
 
 
 class RemoteTestbed(KeptInPart, _PublishedTestbed[RemoteShot]):
@@ -143,4 +147,4 @@ class RemoteTestbed(KeptInPart, _PublishedTestbed[RemoteShot]):
     calib = None
 
     def __getitem__(self, number: int) -> RemoteShot:
-        return RemoteShot(self.site, self.checked(number), self._numbers)
+        return RemoteShot(self.site, self.checked(number), self._numbers, self.facility)

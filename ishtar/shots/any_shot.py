@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class SeveralSignals:
     """Load and export several signals of a shot together."""
 
+    facility = ""
+    """Name of the facility, for the files of others; empty if it is not stated."""
+
     def load(self: AnyShot, names: str | Sequence[str], t: Window | None = None) -> xarray.Dataset:
         """Read several signals on the same time base: see `load_together`.
 
@@ -36,6 +39,27 @@ class SeveralSignals:
 
         return load_together(self, names, t)
 
+    def dataset(
+        self: AnyShot, names: str | Sequence[str] | None = None, t: Window | None = None
+    ) -> xarray.DataTree:
+        """Return signals as a tree with a node for each time base: see `signal_tree`.
+
+        Parameters
+        ----------
+        names : str or sequence of str, optional
+            Signals or channels; patterns such as ``Lang_*``. The default is every signal.
+        t : (float or None, float or None), s, optional
+            Window; None for an open bound.
+
+        Returns
+        -------
+        xarray.DataTree
+            Nodes ``time``, ``time_2`` …; samples are read when they are used.
+        """
+        from ishtar.export.data_tree import signal_tree
+
+        return signal_tree(self, names, t)
+
     def export(
         self: AnyShot,
         path: str | Path,
@@ -43,7 +67,7 @@ class SeveralSignals:
         t: Window | None = None,
         n: int | None = None,
     ) -> Exported:
-        """Write signals to a .mat, .csv, .parquet or .h5 file: see `ishtar.export.export`.
+        """Write signals to a .mat, .csv, .parquet, .h5 or .nc file: see `ishtar.export.export`.
 
         Parameters
         ----------
@@ -54,7 +78,7 @@ class SeveralSignals:
         t : (float or None, float or None), s, optional
             Window; None for an open bound.
         n : int, optional
-            Write at most this many minima and maxima of each signal instead of its samples.
+            Write at most this many values of each signal, means of neighbouring samples.
         """
         from ishtar.export import export
 

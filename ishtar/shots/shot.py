@@ -26,8 +26,11 @@ class Shot(SeveralSignals):
 
     notes = OWN
 
-    def __init__(self, number: int, folder: Path, declarations: Declarations) -> None:
+    def __init__(
+        self, number: int, folder: Path, declarations: Declarations, facility: str = ""
+    ) -> None:
         self.number = number
+        self.facility = facility
         self._folder = folder
         self._declarations = declarations
 

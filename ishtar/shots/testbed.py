@@ -59,7 +59,8 @@ class Testbed(AnyTestbed[Shot]):
         if number not in self:
             known = stored_shots(self.workspace)
             raise no_such_shot(f"there is no shot {number}", number, known)
-        return Shot(number, self.workspace.shot_folder(number), self.declarations)
+        folder = self.workspace.shot_folder(number)
+        return Shot(number, folder, self.declarations, self.workspace.facility)
 
     def __contains__(self, number: object) -> bool:
         try:

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from runner.publish.records import ComponentRecord, SourceRecord, WiringRow
 from runner.publish.view_models import (
     Change,
+    Citation,
     Failure,
     Heat,
     Image,
@@ -192,6 +193,8 @@ class ShotPage(Page):
         Notes on its raw files: (name of the file, sentence).
     data
         Path of the same data as JSON.
+    citation
+        How the shot is cited.
     """
 
     template: ClassVar[str] = "pages/shot.html"
@@ -215,6 +218,7 @@ class ShotPage(Page):
     previous: Link | None
     next: Link | None
     data: str
+    citation: Citation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date as Date
+from typing import Any
 
 from runner.publish.quantities import Quantity
 from runner.publish.records import ReportState
@@ -78,6 +79,14 @@ class Site:
             icon=paths["mark.svg"],
             csp=csp,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation:
+    """How something is cited: a sentence for readers, and a JSON-LD record for catalogues."""
+
+    text: str
+    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

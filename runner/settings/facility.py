@@ -18,7 +18,7 @@ class Facility:
     links : in the footer of each page, text → address.
     jupyterhub : address of a notebook on a hub; ``{subject}``, ``{template}`` and ``{notebook}``
         are filled in.
-    url : address of the site, for feeds, which need absolute addresses.
+    url : address of the site, for feeds and citations, which need absolute addresses.
     logo : an image file in the workspace, instead of Ishtar's logo.
     """
 

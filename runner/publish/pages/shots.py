@@ -12,6 +12,7 @@ from runner.publish.addresses import (
     template_page,
 )
 from runner.publish.changes import changes
+from runner.publish.citation import citation
 from runner.publish.describe import attributes, sentences, shot_heading, subject_link
 from runner.publish.history import key_values, trend
 from runner.publish.key_results import RESULTS_IN_DESCRIPTION
@@ -65,11 +66,14 @@ def shot_page(view: View, number: int) -> ShotPage:
     subject = Subject.shot(number)
     record = view.shot(number)
     before, after = view.neighbours(subject)
+    path, data = subject_page(subject), f"{subject_folder(subject)}/shot.json"
+    text, downloads = _shot_text(view, record), _downloads(view, subject)
+    files = [*downloads, Link(href=data, text="All of the page (JSON)")]
     day = f"{record.date:%Y-%m-%d}" if record.date else ""
     return ShotPage(
-        path=subject_page(subject),
+        path=path,
         title=f"Shot {number}",
-        description=_shot_text(view, record),
+        description=text,
         shot=number,
         date=record.date,
         day=subject_link(Subject.day(day)) if day in view.counts else None,
@@ -84,12 +88,13 @@ def shot_page(view: View, number: int) -> ShotPage:
         links=_links(view, record),
         traces=f"{TRACES}#shots={number}",
         compare=f"{COMPARE}#shots={before.number},{number}" if before else "",
-        downloads=_downloads(view, subject),
+        downloads=downloads,
         sources=record.sources,
         notes=[(source.name, note) for source in record.sources for note in source.notes],
         previous=subject_link(before) if before else None,
         next=subject_link(after) if after else None,
-        data=f"{subject_folder(subject)}/shot.json",
+        data=data,
+        citation=citation(view.source.facility, record, path, text, files),
     )
 
 
