@@ -112,7 +112,6 @@ def test_what_cannot_be_is_refused(shot):
 
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
 def test_a_tree_is_written_and_read_by_xarray_alone(shot, tmp_path, engine):
-    pytest.importorskip({"h5netcdf": "h5netcdf", "netcdf4": "netCDF4"}[engine])
     shot.dataset(["Probe_*", "Gas_P"]).to_netcdf(tmp_path / "x.nc", engine=engine)
     with xr.open_datatree(tmp_path / "x.nc", engine=engine) as found:
         np.testing.assert_allclose(found["time/Probe_I"], REAL.values["Probe_I"], atol=1e-12)

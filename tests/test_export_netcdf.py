@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import h5py
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -18,8 +19,6 @@ from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.provenance import Provenance
 from ishtar.signals.samples import ChannelSamples
 from tests.library_fakes import DT, FIRST, T0, N, memory_channel, truth
-
-netCDF4 = pytest.importorskip("netCDF4")
 
 REAL = truth(FIRST)
 MIXED = ["Probe_*", "Gas_P", "DAQ/Spare"]
