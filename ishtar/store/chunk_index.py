@@ -50,7 +50,8 @@ FILTERS = {1: 0, 2: 1, 3: 0, 32008: 3}
 """Deflate, shuffle, fletcher32, bitshuffle: how many of the stored parameters HDF5 itself adds."""
 INLINE_CHUNKS = 4  # tables up to this length are in the description
 INLINE_BYTES = 4096  # datasets without chunks up to this size are in the description
-MAX_JSON = 1 << 28  # bytes of a description; that of a hundred channels has some 100 kB
+TABLE_ROW_BYTES = 24  # of a table: three numbers for each chunk
+MAX_JSON = 1 << 26  # bytes of a description; that of a hundred channels has some 100 kB
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,8 @@ def pack(chunks: Chunks) -> bytes:
 
 def unpack(content: bytes, count: int) -> Chunks:
     """Return the table that `pack` made; ValueError unless it has ``count`` chunks."""
-    planes = inflate(content, 24 * count)
-    if len(planes) != 24 * count:
+    planes = inflate(content, TABLE_ROW_BYTES * count)
+    if len(planes) != TABLE_ROW_BYTES * count:
         raise ValueError(f"a table of {len(planes)} bytes cannot hold {count} chunks")
     by_weight = np.frombuffer(planes, np.uint8).reshape(3, 8, count).transpose(0, 2, 1)
     gaps, size, mask = np.ascontiguousarray(by_weight).view("<i8").reshape(3, count)
