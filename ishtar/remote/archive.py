@@ -23,7 +23,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.calibration import Declarations, read_declarations
@@ -31,7 +30,8 @@ from ishtar.calibration.pinned import NoHistory, NoSuchRevision
 from ishtar.errors import CalibrationFileError, DamagedFile, did_you_mean, nearest
 from ishtar.lineage.record import subject_of
 from ishtar.remote.fetch import RemoteError, Site
-from ishtar.store import Channel, Origin, SourceFile
+from ishtar.remote.index_checks import check_channel, origin_of, plain_values
+from ishtar.store import Channel, SourceFile
 from ishtar.store.chunk_decode import ChunkedRows, Span
 from ishtar.store.chunk_index import lengths, read_description
 from ishtar.store.reader import ReadRows, channel_of
@@ -42,6 +42,10 @@ HISTORY = "declarations/history.json"
 FIRST_BYTES = 1 << 16  # of an index: those of most shots end before
 MAX_FILES = 10_000
 MAX_HEAD = 1 << 26
+CONTRADICTIONS = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(OSError, RuntimeError, MemoryError),
+)
 
 
 @contextmanager
@@ -51,7 +55,7 @@ def reporting_contradictions(what: str) -> Iterator[None]:
         yield
     except RemoteError:
         raise
-    except (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError) as error:
+    except CONTRADICTIONS as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RemoteError(
             f"{what} cannot be read ({why}): open the site again; if that does not help, its "
@@ -88,10 +92,13 @@ class ForeignSource(SourceFile):
         self.path = Path(str(entry["name"]))
         if damage := entry.get("damaged"):
             raise DamagedFile(str(damage))
-        self.origin = Origin(**entry["origin"])
-        self.attributes = dict(entry["attributes"])
-        self.properties = dict(entry["properties"])
-        self.index = list(entry["index"])
+        self.origin = origin_of(entry["origin"])
+        self.attributes = plain_values(entry["attributes"])
+        self.properties = plain_values(entry["properties"])
+        self.index = [
+            dict(record) | {"properties": plain_values(record["properties"])}
+            for record in entry["index"]
+        ]
         self._datasets = entry["datasets"]
         self._size = int(entry["size"])
         self._read, self._tables = read, tables
@@ -109,28 +116,8 @@ class ForeignSource(SourceFile):
             for name, entry in self._datasets[record["path"]].items()
         }
         channel = channel_of(self.path, of=ForeignChannel, rows=rows, **record)
-        _check(channel, rows)
+        check_channel(channel, rows)
         return channel
-
-
-def _check(channel: Channel, rows: Mapping[str, ChunkedRows]) -> None:
-    """Raise ValueError if the description of a channel and its datasets contradict each other."""
-    expected = {"data": (channel.n,)}
-    if channel.irregular:
-        expected["time"] = (channel.n,)
-    for factor in channel.levels:
-        if factor < 1:
-            raise ValueError(f"{channel.path} has a level of {factor} samples")
-        expected[f"envelope/{factor}"] = (-(-channel.n // factor), 2)  # type: ignore[assignment]
-    for name, shape in expected.items():
-        if rows[name].shape != shape:
-            raise ValueError(f"{name} of {channel.path} has {rows[name].shape}, not {shape}")
-    if rows["data"].dtype != channel.dtype:
-        raise ValueError(f"{channel.path} has {rows['data'].dtype}, not {channel.dtype}")
-    if channel.dtype.kind in "iu" and channel.n:
-        limits = np.iinfo(channel.dtype)
-        if not limits.min <= channel.raw_min <= channel.raw_max <= limits.max:
-            raise ValueError(f"{channel.path} has no range of {channel.dtype}")
 
 
 class _Pieces:

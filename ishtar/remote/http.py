@@ -197,8 +197,8 @@ class Connection:
         self, url: str, answer: Any, asked: Sequence[Span], size: int, found: dict[int, bytes]
     ) -> None:
         """Take a whole file that was sent instead of parts, if it is small."""
-        length = answer.headers.get("Content-Length")
-        if length is not None and int(length) != size:
+        length = _declared(answer)
+        if length is not None and length != size:
             raise RemoteError(f"{url} has {length} bytes, not {size}: {_AGAIN}")
         if size > WHOLE_FILE:
             if len(asked) > 1:
@@ -268,7 +268,11 @@ class Connection:
                 if answer.status not in MOVED:
                     yield answer
                     return
-                target = urljoin(url, answer.headers.get("Location", ""))
+                try:
+                    target = urljoin(url, answer.headers.get("Location", ""))
+                    urlsplit(target)
+                except ValueError as error:
+                    raise RemoteError(f"{asked} sends on to no address: {_AGAIN}") from error
                 if urlsplit(target).hostname != urlsplit(asked).hostname or (
                     urlsplit(asked).scheme == "https" != urlsplit(target).scheme
                 ):
@@ -319,14 +323,14 @@ class Connection:
 
     def _body(self, url: str, answer: Any, most: int) -> bytes:
         """Read a body of at most ``most`` bytes, as it is sent."""
-        declared = answer.headers.get("Content-Length")
-        if declared is not None and int(declared) > most:
+        declared = _declared(answer)
+        if declared is not None and declared > most:
             raise RemoteError(f"{url} has {declared} bytes, more than can be meant: {_AGAIN}")
         content: bytes = answer.read(most + 1, decode_content=False)
         self.received += len(content)
         if len(content) > most:
             raise RemoteError(f"{url} is longer than can be meant: {_AGAIN}")
-        if declared is not None and len(content) != int(declared):
+        if declared is not None and len(content) != declared:
             from urllib3.exceptions import ProtocolError
 
             raise ProtocolError(f"the connection was cut after {len(content)} of {declared} bytes")
@@ -338,6 +342,12 @@ class Connection:
 
 
 _AGAIN = "open the site again; if that does not help, its administrator has to publish it again"
+
+
+def _declared(answer: Any) -> int | None:
+    """Return the length that an answer declares, None if it declares none."""
+    text = answer.headers.get("Content-Length", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
