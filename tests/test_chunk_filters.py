@@ -14,7 +14,9 @@ import hdf5plugin
 import numpy as np
 import pytest
 
+from ishtar.store import Origin, SourceWriter
 from ishtar.store.chunk_decode import ChunkedRows
+from ishtar.store.chunk_index import describe_shot, lengths, read_description
 
 FILTERED = [[32008, 1, [0, 4, 2, 0, 2]]]
 FLIPS = 1200
@@ -103,3 +105,29 @@ def test_samples_with_flipped_bytes_are_an_error_or_samples(tmp_path):
         wrong[rng.randrange(rng.choice([40, len(wrong)]))] = rng.randrange(256)
         with suppress(ValueError, OSError):
             assert rows_of(bytes(wrong), FILTERED).shape == values.shape
+
+
+# --- the description -----------------------------------------------------------------------------
+
+
+def test_a_description_of_many_channels_is_short(tmp_path):
+    """Opening a shot costs some 100 bytes a channel; levels are fetched when they are looked at."""
+    path = tmp_path / "x.h5"
+    origin = dict.fromkeys(("source", "sha256", "converter", "writer", "arrived"), "")
+    noise = np.random.default_rng(5).integers(-9999, 9999, 60_000).astype(np.int16)
+    with SourceWriter(path, Origin(shot=1, size=1, **origin)) as writer:
+        for k in range(20):
+            writer.channel(f"DAQ/ai{k}", dtype=np.int16, dt=1e-6).append(noise + k)
+    content = describe_shot([path], edits="")
+    begin, total = lengths(content)
+    assert begin < 20 * 150 < total == len(content)
+    entry = read_description(content[:begin])["files"][0]["datasets"]["DAQ/ai7"]
+    (coarsest,) = (e for e in entry.values() if "rows_at" in e)
+    rows = ChunkedRows(
+        coarsest, len(content), lambda _: [], lambda s: content[begin + s[0] : begin + sum(s)]
+    )
+    factor = -(-len(noise) // rows.shape[0])
+    assert (
+        rows.reader(0, 1)(0, 1, None).tolist()[0][0]
+        == (noise + 7)[: 1 << factor.bit_length() - 1].min()
+    )

@@ -19,7 +19,7 @@ from h5py import h5d, h5f, h5p, h5s, h5t
 from numpy.typing import NDArray
 
 from ishtar.store.chunk_filters import Filter, check_chunk, check_filters
-from ishtar.store.chunk_index import FILTERS, INLINE_BYTES, TABLE_ROW_BYTES, Chunks, unpack
+from ishtar.store.chunk_index import FILTERS, TABLE_ROW_BYTES, Chunks, inflate, unpack
 from ishtar.store.h5_read import read_rows
 from ishtar.store.reader import ReadRows
 
@@ -27,6 +27,7 @@ NUMBER = re.compile(r"[<>|]([iu][1248]|f[248])")  # the types of samples
 MAX_CHUNK_BYTES = 1 << 27
 MAX_CHUNKS = 1 << 22  # in a dataset: 275 billion samples
 MAX_GROWTH = 4096  # bytes that filters may add to what cannot be compressed
+MAX_SMALL_BYTES = 1 << 16  # of a dataset without chunks or place in the file, as HDF5 has it
 WINDOW_BYTES = 1 << 28  # compressed; a longer slice is fetched in several parts
 
 _numbers = count()
@@ -80,9 +81,9 @@ class ChunkedRows:
         self._fetch, self._fetch_table = fetch, fetch_table
         self._chunk = int(entry.get("chunk", 0))
         self._chunk_bytes = self._chunk * self.dtype.itemsize * (2 if self.shape[1:] else 1)
-        if "rows" in entry:
-            if self.shape[0] > INLINE_BYTES:
-                raise ValueError(f"{self.shape[0]} rows are no part of a description")
+        if self._is_small:
+            if self._n_bytes > MAX_SMALL_BYTES:
+                raise ValueError(f"{self.shape[0]} rows are no part of an index")
         else:
             n_chunks = self._count
             if self._chunk_bytes > MAX_CHUNK_BYTES:
@@ -90,6 +91,15 @@ class ChunkedRows:
             if n_chunks > min(size, MAX_CHUNKS):
                 raise ValueError(f"{n_chunks} chunks do not fit into {size} bytes")
             check_filters(self._filters)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether its rows are in the index."""
+        return "rows" in self._entry or "rows_at" in self._entry
+
+    @property
+    def _n_bytes(self) -> int:
+        return self.shape[0] * self.dtype.itemsize * (2 if self.shape[1:] else 1)
 
     @property
     def _count(self) -> int:
@@ -106,10 +116,8 @@ class ChunkedRows:
         if "chunks" in self._entry:
             chunks = Chunks(*(np.array(x, dtype=np.int64) for x in self._entry["chunks"]))
         else:
-            at, length = map(int, self._entry["table"])
-            if at < 0 or not 0 < length <= TABLE_ROW_BYTES * (self._count + MAX_GROWTH):
-                raise ValueError(f"a table of {length} bytes at {at} is none")
-            chunks = unpack(self._fetch_table((at, length)), self._count)
+            span = self._in_tables("table", TABLE_ROW_BYTES * self._count)
+            chunks = unpack(self._fetch_table(span), self._count)
         whole = len(chunks) == self._count and len(chunks.size) == len(chunks.mask) == len(chunks)
         ends = chunks.offset + chunks.size
         most = 2 * self._chunk_bytes + MAX_GROWTH if self._filters else self._chunk_bytes
@@ -120,9 +128,20 @@ class ChunkedRows:
             raise ValueError(f"chunks of {self._chunk} rows have {chunks.size.max()} bytes")
         return chunks
 
+    def _in_tables(self, name: str, size: int) -> Span:
+        """Return where something of ``size`` bytes is, compressed, among the tables."""
+        at, length = map(int, self._entry[name])
+        if at < 0 or not 0 < length <= size + MAX_GROWTH:
+            raise ValueError(f"a table of {length} bytes at {at} is none")
+        return at, length
+
     @cached_property
     def _rows(self) -> NDArray[Any]:
-        content = base64.b64decode(self._entry["rows"], validate=True)
+        if "rows" in self._entry:
+            content = base64.b64decode(self._entry["rows"], validate=True)
+        else:
+            packed = self._fetch_table(self._in_tables("rows_at", self._n_bytes))
+            content = inflate(packed, self._n_bytes)
         return np.frombuffer(content, self.dtype).reshape(self.shape)
 
     def reader(self, start: int, stop: int) -> ReadRows:
@@ -149,7 +168,7 @@ class ChunkedRows:
         return read
 
     def _window(self, start: int, stop: int) -> _Window:
-        if "rows" in self._entry or stop <= start:
+        if self._is_small or stop <= start:
             return _Window(start, stop, {})
         first, last = self._touched(start, stop)
         spans = self._spans(first, last)
@@ -159,7 +178,7 @@ class ChunkedRows:
         return _Window(first * self._chunk, (first + count) * self._chunk, pieces)
 
     def _rows_of(self, window: _Window, start: int, stop: int) -> NDArray[Any]:
-        if "rows" in self._entry:
+        if self._is_small:
             return self._rows[start:stop]
         first, last = self._touched(start, stop)
         pieces = [window.pieces[span] for span in self._spans(first, last)]
