@@ -626,3 +626,17 @@ def test_a_server_without_the_index_of_a_shot_says_so(site, cache, tmp_path):
         with pytest.raises(NotThere, match="publish the site again"):
             far[FIRST]["Probe_U"]
         assert isinstance(far.site, Site)
+
+
+def test_the_data_of_all_shots_are_fetched_side_by_side(site, cache):
+    both = threading.Barrier(2, timeout=30)
+
+    def together(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
+        if path.startswith("/data/scraps/"):
+            both.wait()  # of one that is alone only a timeout would be heard
+        first_range(handler, content, path)
+
+    with serving_oddly(site, together) as (address, _):
+        far = ishtar.open(address)
+        assert len(far.shots("Te > 0 and max_P > 0")) == 2
+        assert far.site.requests == 4

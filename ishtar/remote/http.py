@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import threading
 import urllib.request
 import zlib
 from base64 import b64encode
@@ -81,6 +82,7 @@ class Connection:
     requests: int = 0
     _one_range_only: set[str] = field(default_factory=set)
     _tags: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # of the counts
 
     @cached_property
     def _pool(self) -> Any:
@@ -253,7 +255,8 @@ class Connection:
     def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[Any]:
         asked = url
         for _ in range(MAX_MOVES):
-            self.requests += 1
+            with self._lock:
+                self.requests += 1
             answer = self._pool.request(
                 "GET",
                 url,
@@ -327,7 +330,8 @@ class Connection:
         if declared is not None and declared > most:
             raise RemoteError(f"{url} has {declared} bytes, more than can be meant: {_AGAIN}")
         content: bytes = answer.read(most + 1, decode_content=False)
-        self.received += len(content)
+        with self._lock:
+            self.received += len(content)
         if len(content) > most:
             raise RemoteError(f"{url} is longer than can be meant: {_AGAIN}")
         if declared is not None and len(content) != declared:
