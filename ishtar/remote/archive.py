@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -148,13 +148,18 @@ class _Pieces:
 
 
 class _Tables:
-    """Fetch tables of chunks from the index of a shot."""
+    """Fetch tables of chunks from the index of a shot, of which the beginning is known."""
 
-    def __init__(self, pieces: _Pieces, at: int) -> None:
-        self._pieces, self._at = pieces, at
+    def __init__(
+        self, pieces: Callable[[Sequence[Span]], Sequence[bytes]], at: int, beginning: bytes
+    ) -> None:
+        self._pieces, self._at, self._beginning = pieces, at, beginning
 
     def __call__(self, span: Span) -> bytes:
-        return self._pieces([(self._at + span[0], span[1])])[0]
+        start, stop = self._at + span[0], self._at + sum(span)
+        if stop <= len(self._beginning):
+            return self._beginning[start:stop]
+        return self._pieces([(start, span[1])])[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,11 +262,13 @@ class Archive:
         """Return the files of a shot, without reading samples."""
         folder = f"raw/{subject_of(number)}"
         stamp = self._stamps.get(f"{number // self._shard:04d}", "")
-        head, total, digest = self._head(f"{folder}/{INDEX}", stamp)
+        beginning = self._beginning(f"{folder}/{INDEX}", stamp)
         with reporting_contradictions(f"{self._site.address}{folder}/{INDEX}"):
-            described = read_description(head)
+            length, total = lengths(beginning)
+            described = read_description(beginning)
+            digest = hashlib.sha256(beginning[:length]).hexdigest()
             pieces = _Pieces(self._site, f"{folder}/{INDEX}", total, digest)
-            tables = _Tables(pieces, len(head))
+            tables = _Tables(pieces, length, beginning)
             sources = [self._source(number, e, tables) for e in described["files"][:MAX_FILES]]
             edits = str(described["edits"]).encode()
         return ShotFiles(sources=tuple(sources), edits=edits)
@@ -277,18 +284,18 @@ class Archive:
         identity = hashlib.sha256(facts.encode()).hexdigest()
         return ForeignSource(entry, _Pieces(self._site, path, size, identity), tables)
 
-    def _head(self, path: str, stamp: str) -> tuple[bytes, int, str]:
-        """Return the beginning of an index with the description, its length, and a digest."""
+    def _beginning(self, path: str, stamp: str) -> bytes:
+        """Return the beginning of an index, at least to the end of its description."""
         content = self._site.beginning(path, FIRST_BYTES, stamp)
         with reporting_contradictions(f"{self._site.address}{path}"):
-            length, total = lengths(content)
+            length, _ = lengths(content)
             if length > MAX_HEAD:
                 raise ValueError(f"a description of {length} bytes is none")
             if length > len(content):
                 content = self._site.beginning(path, length, stamp)
             if length > len(content):
                 raise ValueError("it is shorter than it says")
-        return content[:length], total, hashlib.sha256(content[:length]).hexdigest()
+        return content
 
 
 @lru_cache(maxsize=16)
