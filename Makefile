@@ -133,6 +133,11 @@ bench-lines: $(VENV)/ready  ## spectral lines 2 to 12 bins apart: errors, sigmas
 bench-site: campaign  ## one more shot among 100, 1,000 and 10,000; a full build; page weights
 	@$(BIN)/python bench/site.py campaign
 
+# The Python of the peers, tiled, h5grove and kerchunk: bench/far.py says how to make it.
+PEERS ?=
+bench-far: $(VENV)/ready  ## a published shot of 4 GB over a slow line (needs nginx; PEERS=python of the peers)
+	@$(BIN)/python bench/far.py $(if $(PEERS),--peers $(PEERS))
+
 leaks: $(VENV)/ready  ## 500 reports: do processes, threads or files leak?
 	@$(BIN)/python bench/leaks.py
 
@@ -166,4 +171,4 @@ wheel: $(VENV)/ready vendor  ## build the wheel into dist/
 clean:  ## remove generated files (not .venv/ and node_modules/)
 	rm -rf demo campaign dist .pytest_cache .mypy_cache .ruff_cache tests/browser/shots
 
-.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-far test-all test-browser check reference format bench bench-library bench-langmuir bench-lines bench-site leaks fuzz crash faults lock wheel clean
+.PHONY: help env vendor demo campaign serve test test-fast test-scripts test-long test-far test-all test-browser check reference format bench bench-library bench-langmuir bench-lines bench-site bench-far leaks fuzz crash faults lock wheel clean

@@ -9,7 +9,7 @@ import shutil
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -22,6 +22,8 @@ import xarray
 
 import ishtar
 from ishtar.errors import MissingCalibration
+from ishtar.remote.archive import _Tables
+from ishtar.remote.byte_ranges import Span
 from ishtar.remote.cache import Cache
 from ishtar.remote.fetch import NotThere, RemoteError, Site
 from ishtar.remote.http import Connection
@@ -724,3 +726,32 @@ def test_a_server_without_the_index_of_a_shot_says_so(site, cache, tmp_path):
 def test_the_workspace_of_the_environment_may_be_an_address(site_address, monkeypatch):
     monkeypatch.setenv("ISHTAR_WORKSPACE", f"{site_address}/sub/path")
     assert isinstance(ishtar.open(), ArchiveTestbed)
+
+
+def test_the_data_of_all_shots_are_fetched_side_by_side(site, cache):
+    both = threading.Barrier(2, timeout=30)
+
+    def together(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
+        if path.startswith("/data/scraps/"):
+            both.wait()  # of one that is alone only a timeout would be heard
+        first_range(handler, content, path)
+
+    with serving_oddly(site, together) as (address, _):
+        far = ishtar.open(address)
+        assert len(far.shots("Te > 0 and max_P > 0")) == 2
+        assert far.site.requests == 4
+
+
+def test_a_table_that_came_with_the_description_is_not_fetched_again():
+    fetched: list[Span] = []
+    beginning, rest = bytes(range(100)), bytes(range(100, 200))
+
+    def pieces(spans: Sequence[Span]) -> Sequence[bytes]:
+        fetched.extend(spans)
+        return [(beginning + rest)[at : at + length] for at, length in spans]
+
+    tables = _Tables(pieces, 40, beginning)
+    assert tables((10, 50)) == bytes(range(50, 100))
+    assert not fetched
+    assert tables((10, 51)) == bytes(range(50, 101))
+    assert fetched == [(50, 51)]

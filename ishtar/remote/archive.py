@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -23,7 +23,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.calibration import Declarations, read_declarations
@@ -31,7 +30,8 @@ from ishtar.calibration.pinned import NoHistory, NoSuchRevision
 from ishtar.errors import CalibrationFileError, DamagedFile, did_you_mean, nearest
 from ishtar.lineage.record import subject_of
 from ishtar.remote.fetch import RemoteError, Site
-from ishtar.store import Channel, Origin, SourceFile
+from ishtar.remote.index_checks import check_channel, origin_of, plain_values
+from ishtar.store import Channel, SourceFile
 from ishtar.store.chunk_decode import ChunkedRows, Span
 from ishtar.store.chunk_index import lengths, read_description
 from ishtar.store.reader import ReadRows, channel_of
@@ -42,6 +42,10 @@ HISTORY = "declarations/history.json"
 FIRST_BYTES = 1 << 16  # of an index: those of most shots end before
 MAX_FILES = 10_000
 MAX_HEAD = 1 << 26
+CONTRADICTIONS = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(OSError, RuntimeError, MemoryError),
+)
 
 
 @contextmanager
@@ -51,7 +55,7 @@ def reporting_contradictions(what: str) -> Iterator[None]:
         yield
     except RemoteError:
         raise
-    except (ValueError, TypeError, LookupError, AttributeError, OSError, RuntimeError) as error:
+    except CONTRADICTIONS as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RemoteError(
             f"{what} cannot be read ({why}): open the site again; if that does not help, its "
@@ -88,10 +92,13 @@ class ForeignSource(SourceFile):
         self.path = Path(str(entry["name"]))
         if damage := entry.get("damaged"):
             raise DamagedFile(str(damage))
-        self.origin = Origin(**entry["origin"])
-        self.attributes = dict(entry["attributes"])
-        self.properties = dict(entry["properties"])
-        self.index = list(entry["index"])
+        self.origin = origin_of(entry["origin"])
+        self.attributes = plain_values(entry["attributes"])
+        self.properties = plain_values(entry["properties"])
+        self.index = [
+            dict(record) | {"properties": plain_values(record["properties"])}
+            for record in entry["index"]
+        ]
         self._datasets = entry["datasets"]
         self._size = int(entry["size"])
         self._read, self._tables = read, tables
@@ -109,28 +116,8 @@ class ForeignSource(SourceFile):
             for name, entry in self._datasets[record["path"]].items()
         }
         channel = channel_of(self.path, of=ForeignChannel, rows=rows, **record)
-        _check(channel, rows)
+        check_channel(channel, rows)
         return channel
-
-
-def _check(channel: Channel, rows: Mapping[str, ChunkedRows]) -> None:
-    """Raise ValueError if the description of a channel and its datasets contradict each other."""
-    expected = {"data": (channel.n,)}
-    if channel.irregular:
-        expected["time"] = (channel.n,)
-    for factor in channel.levels:
-        if factor < 1:
-            raise ValueError(f"{channel.path} has a level of {factor} samples")
-        expected[f"envelope/{factor}"] = (-(-channel.n // factor), 2)  # type: ignore[assignment]
-    for name, shape in expected.items():
-        if rows[name].shape != shape:
-            raise ValueError(f"{name} of {channel.path} has {rows[name].shape}, not {shape}")
-    if rows["data"].dtype != channel.dtype:
-        raise ValueError(f"{channel.path} has {rows['data'].dtype}, not {channel.dtype}")
-    if channel.dtype.kind in "iu" and channel.n:
-        limits = np.iinfo(channel.dtype)
-        if not limits.min <= channel.raw_min <= channel.raw_max <= limits.max:
-            raise ValueError(f"{channel.path} has no range of {channel.dtype}")
 
 
 class _Pieces:
@@ -161,13 +148,18 @@ class _Pieces:
 
 
 class _Tables:
-    """Fetch tables of chunks from the index of a shot."""
+    """Fetch tables of chunks from the index of a shot, of which the beginning is known."""
 
-    def __init__(self, pieces: _Pieces, at: int) -> None:
-        self._pieces, self._at = pieces, at
+    def __init__(
+        self, pieces: Callable[[Sequence[Span]], Sequence[bytes]], at: int, beginning: bytes
+    ) -> None:
+        self._pieces, self._at, self._beginning = pieces, at, beginning
 
     def __call__(self, span: Span) -> bytes:
-        return self._pieces([(self._at + span[0], span[1])])[0]
+        start, stop = self._at + span[0], self._at + sum(span)
+        if stop <= len(self._beginning):
+            return self._beginning[start:stop]
+        return self._pieces([(start, span[1])])[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,11 +262,13 @@ class Archive:
         """Return the files of a shot, without reading samples."""
         folder = f"raw/{subject_of(number)}"
         stamp = self._stamps.get(f"{number // self._shard:04d}", "")
-        head, total, digest = self._head(f"{folder}/{INDEX}", stamp)
+        beginning = self._beginning(f"{folder}/{INDEX}", stamp)
         with reporting_contradictions(f"{self._site.address}{folder}/{INDEX}"):
-            described = read_description(head)
+            length, total = lengths(beginning)
+            described = read_description(beginning)
+            digest = hashlib.sha256(beginning[:length]).hexdigest()
             pieces = _Pieces(self._site, f"{folder}/{INDEX}", total, digest)
-            tables = _Tables(pieces, len(head))
+            tables = _Tables(pieces, length, beginning)
             sources = [self._source(number, e, tables) for e in described["files"][:MAX_FILES]]
             edits = str(described["edits"]).encode()
         return ShotFiles(sources=tuple(sources), edits=edits)
@@ -290,18 +284,18 @@ class Archive:
         identity = hashlib.sha256(facts.encode()).hexdigest()
         return ForeignSource(entry, _Pieces(self._site, path, size, identity), tables)
 
-    def _head(self, path: str, stamp: str) -> tuple[bytes, int, str]:
-        """Return the beginning of an index with the description, its length, and a digest."""
+    def _beginning(self, path: str, stamp: str) -> bytes:
+        """Return the beginning of an index, at least to the end of its description."""
         content = self._site.beginning(path, FIRST_BYTES, stamp)
         with reporting_contradictions(f"{self._site.address}{path}"):
-            length, total = lengths(content)
+            length, _ = lengths(content)
             if length > MAX_HEAD:
                 raise ValueError(f"a description of {length} bytes is none")
             if length > len(content):
                 content = self._site.beginning(path, length, stamp)
             if length > len(content):
                 raise ValueError("it is shorter than it says")
-        return content[:length], total, hashlib.sha256(content[:length]).hexdigest()
+        return content
 
 
 @lru_cache(maxsize=16)

@@ -76,5 +76,7 @@ def parts_of(kind: str, content: bytes) -> Iterator[tuple[str, bytes]]:
             raise ValueError("a part of an answer has no range")
         start = end + 4
         stop = start + int(bounds[2]) - int(bounds[1]) + 1
+        if stop <= start:
+            raise ValueError("a part of an answer ends before it begins")
         yield described, content[start:stop]
         at = content.find(mark, stop)

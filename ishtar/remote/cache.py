@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -164,7 +165,8 @@ class Cache:
     def _write(self, path: Path, content: bytes) -> None:
         if self._broken or len(content) > self.limit:
             return
-        temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{time.monotonic_ns()}")
+        unique = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
+        temporary = path.with_name(f"{TEMPORARY}{unique}")
         try:
             # for the user alone: what was read may be for those who sign in
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -237,7 +237,7 @@ class Site:
     def _parse(self, path: str, content: bytes) -> Any:
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._invalid(path) from error
 
     def _invalid(self, path: str) -> RemoteError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import threading
 import urllib.request
 import zlib
 from base64 import b64encode
@@ -81,6 +82,7 @@ class Connection:
     requests: int = 0
     _one_range_only: set[str] = field(default_factory=set)
     _tags: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)  # of the counts
 
     @cached_property
     def _pool(self) -> Any:
@@ -197,8 +199,8 @@ class Connection:
         self, url: str, answer: Any, asked: Sequence[Span], size: int, found: dict[int, bytes]
     ) -> None:
         """Take a whole file that was sent instead of parts, if it is small."""
-        length = answer.headers.get("Content-Length")
-        if length is not None and int(length) != size:
+        length = _declared(answer)
+        if length is not None and length != size:
             raise RemoteError(f"{url} has {length} bytes, not {size}: {_AGAIN}")
         if size > WHOLE_FILE:
             if len(asked) > 1:
@@ -258,7 +260,8 @@ class Connection:
     def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[Any]:
         asked = url
         for _ in range(MAX_MOVES):
-            self.requests += 1
+            with self._lock:
+                self.requests += 1
             answer = self._pool.request(
                 "GET",
                 url,
@@ -273,7 +276,11 @@ class Connection:
                 if answer.status not in MOVED:
                     yield answer
                     return
-                target = urljoin(url, answer.headers.get("Location", ""))
+                try:
+                    target = urljoin(url, answer.headers.get("Location", ""))
+                    urlsplit(target)
+                except ValueError as error:
+                    raise RemoteError(f"{asked} sends on to no address: {_AGAIN}") from error
                 if urlsplit(target).hostname != urlsplit(asked).hostname or (
                     urlsplit(asked).scheme == "https" != urlsplit(target).scheme
                 ):
@@ -324,14 +331,15 @@ class Connection:
 
     def _body(self, url: str, answer: Any, most: int) -> bytes:
         """Read a body of at most ``most`` bytes, as it is sent."""
-        declared = answer.headers.get("Content-Length")
-        if declared is not None and int(declared) > most:
+        declared = _declared(answer)
+        if declared is not None and declared > most:
             raise RemoteError(f"{url} has {declared} bytes, more than can be meant: {_AGAIN}")
         content: bytes = answer.read(most + 1, decode_content=False)
-        self.received += len(content)
+        with self._lock:
+            self.received += len(content)
         if len(content) > most:
             raise RemoteError(f"{url} is longer than can be meant: {_AGAIN}")
-        if declared is not None and len(content) != int(declared):
+        if declared is not None and len(content) != declared:
             from urllib3.exceptions import ProtocolError
 
             raise ProtocolError(f"the connection was cut after {len(content)} of {declared} bytes")
@@ -343,6 +351,12 @@ class Connection:
 
 
 _AGAIN = "open the site again; if that does not help, its administrator has to publish it again"
+
+
+def _declared(answer: Any) -> int | None:
+    """Return the length that an answer declares, None if it declares none."""
+    text = answer.headers.get("Content-Length", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -12,6 +12,7 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ishtar.query import index as known
 from ishtar.remote.fetch import NotThere, Site
 from ishtar.remote.site_values import number_of
 
+AT_ONCE = 4  # requests
 ATTRIBUTES = ("gas", "program", "operator", "comment")
 
 
@@ -60,12 +62,16 @@ class Mirror:
             return
         with closing(sqlite3.connect(self.path)) as db, db:
             shown.put_titles(db, {t["name"]: t["title"] for t in self._index["templates"]})
-            for template in missing:
-                for shard in self._index["shards"]:
+            wanted = [(template, shard) for template in missing for shard in self._index["shards"]]
+            with ThreadPoolExecutor(AT_ONCE) as pool:  # each takes a round trip
+                tables = pool.map(self._table, wanted)
+                for (template, shard), table in zip(wanted, tables, strict=True):
+                    if table is None:
+                        continue  # no shot of this shard has a report of the template
                     if template:
-                        self._fetch_scraps(db, template, shard)
+                        _put_scraps(db, template, table)
                     else:
-                        self._fetch_attributes(db, shard)
+                        _put_attributes(db, shard, table)
             known.reindex(db)
             # the index of the site has the names of all scraps, also of those not fetched yet
             db.executemany(
@@ -74,46 +80,53 @@ class Mirror:
             )
         self._fetched |= set(missing)
 
-    def _fetch_attributes(self, db: sqlite3.Connection, shard: int) -> None:
-        table = self._site.json(f"data/shots/{shard:04d}.json")
-        columns = {name: table[name] for name in ATTRIBUTES} | table["attributes"]
-        columns["date"] = table["date"]
-        for i, shot in enumerate(table["shot"]):
-            stated = {name: number_of(x[i]) for name, x in columns.items() if x[i] is not None}
-            date = table["date"][i]
-            row = (shot, date, date and date[:10], json.dumps(stated))
-            db.execute("INSERT INTO shots (shot, date, day, attributes) VALUES (?, ?, ?, ?)", row)
-        for template, states in table["states"].items():
-            for shot, state in zip(table["shot"], states, strict=True):
-                if state is not None:
-                    _put_report(db, template, shot, "ok" if state == "stale" else state)
-        if table["shot"]:
-            ends = table["shot"][0], table["shot"][-1]
-            shown.put_shown(db, shown.shown_in_shard(table), *ends)
-        name = f"{shard:04d}.json"
-        db.execute("INSERT OR REPLACE INTO shown_files VALUES (?, 'fetched')", (name,))
-
-    def _fetch_scraps(self, db: sqlite3.Connection, template: str, shard: int) -> None:
+    def _table(self, wanted: tuple[str, int]) -> Any:
+        """Return what the site has of a template, or of all shots, in a shard."""
+        template, shard = wanted
+        if not template:
+            return self._site.json(f"data/shots/{shard:04d}.json")
         try:
-            table = self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json")
+            return self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json")
         except NotThere:
-            return  # no shot of this shard has a report of the template
-        for name, column in table["columns"].items():
-            rows = zip(table["shot"], column["value"], column["sigma"], strict=True)
-            db.executemany(
-                "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
-                [
-                    (
-                        f"{subject_of(shot)}/{template}",
-                        name,
-                        json.dumps(number_of(value)),
-                        number_of(sigma),
-                        column["unit"],
-                    )
-                    for shot, value, sigma in rows
-                    if value is not None or sigma is not None
-                ],
-            )
+            return None
+
+
+def _put_attributes(db: sqlite3.Connection, shard: int, table: Mapping[str, Any]) -> None:
+    columns = {name: table[name] for name in ATTRIBUTES} | table["attributes"]
+    columns["date"] = table["date"]
+    for i, shot in enumerate(table["shot"]):
+        stated = {name: number_of(x[i]) for name, x in columns.items() if x[i] is not None}
+        date = table["date"][i]
+        row = (shot, date, date and date[:10], json.dumps(stated))
+        db.execute("INSERT INTO shots (shot, date, day, attributes) VALUES (?, ?, ?, ?)", row)
+    for template, states in table["states"].items():
+        for shot, state in zip(table["shot"], states, strict=True):
+            if state is not None:
+                _put_report(db, template, shot, "ok" if state == "stale" else state)
+    if table["shot"]:
+        ends = table["shot"][0], table["shot"][-1]
+        shown.put_shown(db, shown.shown_in_shard(table), *ends)
+    name = f"{shard:04d}.json"
+    db.execute("INSERT OR REPLACE INTO shown_files VALUES (?, 'fetched')", (name,))
+
+
+def _put_scraps(db: sqlite3.Connection, template: str, table: Mapping[str, Any]) -> None:
+    for name, column in table["columns"].items():
+        rows = zip(table["shot"], column["value"], column["sigma"], strict=True)
+        db.executemany(
+            "INSERT INTO scraps VALUES (?, ?, ?, ?, ?)",
+            [
+                (
+                    f"{subject_of(shot)}/{template}",
+                    name,
+                    json.dumps(number_of(value)),
+                    number_of(sigma),
+                    column["unit"],
+                )
+                for shot, value, sigma in rows
+                if value is not None or sigma is not None
+            ],
+        )
 
 
 def _put_report(db: sqlite3.Connection, template: str, shot: int, state: str) -> None:

@@ -12,9 +12,9 @@ from ishtar.catalogue import Catalogue, ScrapRow
 from ishtar.errors import WorkspaceError
 from ishtar.lineage.record import Input
 from ishtar.query.shot_numbers import no_such_shot
-from ishtar.remote.archive import Archive
+from ishtar.remote.archive import Archive, reporting_contradictions
 from ishtar.remote.archive_shot import ArchiveShot
-from ishtar.remote.fetch import Site
+from ishtar.remote.fetch import INDEX, Site
 from ishtar.remote.mirror import Mirror
 from ishtar.remote.not_kept import KeptInPart
 from ishtar.remote.remote_shot import RemoteShot
@@ -61,7 +61,9 @@ class _PublishedTestbed(AnyTestbed[P]):
         self.site = site
         self.owner = site.address
         self._index = index
-        self._numbers = shots_of(index["shots"])
+        with reporting_contradictions(f"{site.address}{INDEX}"):
+            self._numbers = shots_of(str(index["shots"]))
+            self._days = [str(day) for day in index.get("days", ())]
         self._known = frozenset(self._numbers)
         self.facility = str(index.get("facility") or "")
 
@@ -96,7 +98,7 @@ class _PublishedTestbed(AnyTestbed[P]):
 
     def days(self) -> list[str]:
         """Return the days with shots, ``2026-11-22``, ascending."""
-        return list(self._index["days"])
+        return list(self._days)
 
     def note_read(self, item: Input) -> None:
         """Do nothing: reports are not planned by what was read from a site."""

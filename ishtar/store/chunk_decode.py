@@ -7,6 +7,7 @@ checksum is HDF5's own, and nothing of a foreign file's structure is interpreted
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -17,12 +18,16 @@ import numpy as np
 from h5py import h5d, h5f, h5p, h5s, h5t
 from numpy.typing import NDArray
 
-from ishtar.store.chunk_index import FILTERS, Chunks, unpack
+from ishtar.store.chunk_filters import Filter, check_chunk, check_filters
+from ishtar.store.chunk_index import FILTERS, TABLE_ROW_BYTES, Chunks, inflate, unpack
 from ishtar.store.h5_read import read_rows
 from ishtar.store.reader import ReadRows
 
-KINDS = "iuf"  # of samples: integers and floats
+NUMBER = re.compile(r"[<>|]([iu][1248]|f[248])")  # the types of samples
 MAX_CHUNK_BYTES = 1 << 27
+MAX_CHUNKS = 1 << 22  # in a dataset: 275 billion samples
+MAX_GROWTH = 4096  # bytes that filters may add to what cannot be compressed
+MAX_SMALL_BYTES = 1 << 16  # of a dataset without chunks or place in the file, as HDF5 has it
 WINDOW_BYTES = 1 << 28  # compressed; a longer slice is fetched in several parts
 
 _numbers = count()
@@ -66,22 +71,35 @@ class ChunkedRows:
         fetch: Callable[[Sequence[Span]], Sequence[bytes]],
         fetch_table: Callable[[Span], bytes],
     ) -> None:
-        self.dtype: np.dtype[Any] = np.dtype(str(entry["dtype"]))
+        if not NUMBER.fullmatch(str(entry["dtype"])):
+            raise ValueError(f"samples of type {entry['dtype']!r:.40} are not read")
+        self.dtype: np.dtype[Any] = np.dtype(entry["dtype"])
         self.shape = tuple(int(n) for n in entry["shape"])
-        if self.dtype.kind not in KINDS or self.dtype.hasobject:
-            raise ValueError(f"samples of type {self.dtype} are not read")
         if self.shape[1:] not in ((), (2,)) or self.shape[0] < 0:
             raise ValueError(f"samples of shape {self.shape} are not read")
         self._entry, self._size = entry, size
         self._fetch, self._fetch_table = fetch, fetch_table
         self._chunk = int(entry.get("chunk", 0))
-        row = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
-        if "rows" not in entry:
+        self._chunk_bytes = self._chunk * self.dtype.itemsize * (2 if self.shape[1:] else 1)
+        if self._is_small:
+            if self._n_bytes > MAX_SMALL_BYTES:
+                raise ValueError(f"{self.shape[0]} rows are no part of an index")
+        else:
             n_chunks = self._count
-            if self._filters and not 0 < self._chunk * row <= MAX_CHUNK_BYTES:
+            if self._chunk_bytes > MAX_CHUNK_BYTES:
                 raise ValueError(f"chunks of {self._chunk} rows are not read")
-            if n_chunks > size:
+            if n_chunks > min(size, MAX_CHUNKS):
                 raise ValueError(f"{n_chunks} chunks do not fit into {size} bytes")
+            check_filters(self._filters)
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether its rows are in the index."""
+        return "rows" in self._entry or "rows_at" in self._entry
+
+    @property
+    def _n_bytes(self) -> int:
+        return self.shape[0] * self.dtype.itemsize * (2 if self.shape[1:] else 1)
 
     @property
     def _count(self) -> int:
@@ -90,29 +108,40 @@ class ChunkedRows:
         return -(-self.shape[0] // self._chunk)
 
     @cached_property
-    def _filters(self) -> list[tuple[int, int, tuple[int, ...]]]:
-        found = [(int(c), int(f), tuple(map(int, v))) for c, f, v in self._entry["filters"]]
-        if unknown := [code for code, _, _ in found if code not in FILTERS]:
-            raise ValueError(f"HDF5's filter {unknown[0]} is not among those of stored files")
-        return found
+    def _filters(self) -> list[Filter]:
+        return [(int(c), int(f), tuple(map(int, v))) for c, f, v in self._entry["filters"]]
 
     @cached_property
     def _chunks(self) -> Chunks:
         if "chunks" in self._entry:
             chunks = Chunks(*(np.array(x, dtype=np.int64) for x in self._entry["chunks"]))
         else:
-            at, length = map(int, self._entry["table"])
-            chunks = unpack(self._fetch_table((at, length)), self._count)
+            span = self._in_tables("table", TABLE_ROW_BYTES * self._count)
+            chunks = unpack(self._fetch_table(span), self._count)
         whole = len(chunks) == self._count and len(chunks.size) == len(chunks.mask) == len(chunks)
         ends = chunks.offset + chunks.size
-        inside = (chunks.offset >= 0) & (chunks.size > 0) & (ends <= self._size)
+        most = 2 * self._chunk_bytes + MAX_GROWTH if self._filters else self._chunk_bytes
+        inside = (chunks.offset >= 0) & (chunks.size > 0) & (ends <= self._size) & (ends > 0)
         if not whole or not inside.all():
             raise ValueError("the table of its chunks points out of the file")
+        if (chunks.size > most).any():
+            raise ValueError(f"chunks of {self._chunk} rows have {chunks.size.max()} bytes")
         return chunks
+
+    def _in_tables(self, name: str, size: int) -> Span:
+        """Return where something of ``size`` bytes is, compressed, among the tables."""
+        at, length = map(int, self._entry[name])
+        if at < 0 or not 0 < length <= size + MAX_GROWTH:
+            raise ValueError(f"a table of {length} bytes at {at} is none")
+        return at, length
 
     @cached_property
     def _rows(self) -> NDArray[Any]:
-        content = base64.b64decode(self._entry["rows"], validate=True)
+        if "rows" in self._entry:
+            content = base64.b64decode(self._entry["rows"], validate=True)
+        else:
+            packed = self._fetch_table(self._in_tables("rows_at", self._n_bytes))
+            content = inflate(packed, self._n_bytes)
         return np.frombuffer(content, self.dtype).reshape(self.shape)
 
     def reader(self, start: int, stop: int) -> ReadRows:
@@ -139,7 +168,7 @@ class ChunkedRows:
         return read
 
     def _window(self, start: int, stop: int) -> _Window:
-        if "rows" in self._entry or stop <= start:
+        if self._is_small or stop <= start:
             return _Window(start, stop, {})
         first, last = self._touched(start, stop)
         spans = self._spans(first, last)
@@ -149,7 +178,7 @@ class ChunkedRows:
         return _Window(first * self._chunk, (first + count) * self._chunk, pieces)
 
     def _rows_of(self, window: _Window, start: int, stop: int) -> NDArray[Any]:
-        if "rows" in self._entry:
+        if self._is_small:
             return self._rows[start:stop]
         first, last = self._touched(start, stop)
         pieces = [window.pieces[span] for span in self._spans(first, last)]
@@ -166,6 +195,9 @@ class ChunkedRows:
     def _decoded(self, first: int, pieces: Sequence[bytes]) -> NDArray[Any]:
         """Return the rows of the chunks from number ``first`` on."""
         width = self.shape[1:]
+        for k, piece in enumerate(pieces, start=first):
+            mask = int(self._chunks.mask[k])
+            check_chunk(piece, mask, self._filters, self._chunk_bytes, self.dtype.itemsize)
         if not self._filters:
             content = b"".join(pieces)
             return np.frombuffer(content, self.dtype).reshape(-1, *width)

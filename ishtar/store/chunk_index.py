@@ -10,10 +10,11 @@ files once, the table of a dataset once, and then the bytes of the chunks that a
     8 bytes    length of the description, little-endian
     8 bytes    length of the whole index
     …          the description: JSON, compressed by zlib
-    …          the tables of chunks, each compressed by zlib
+    …          the tables of chunks, and rows of small datasets, each compressed by zlib
 
 Only what `ishtar.store.writer` writes can be described: chunks of whole rows, the filters in
-`FILTERS`, and small datasets, whose rows are in the description.
+`FILTERS`, and small datasets that lie between HDF5's own structures. Their rows are in the index,
+after the description: the coarsest levels of 200 channels have 100 kB, and few are looked at.
 """
 
 from __future__ import annotations
@@ -49,8 +50,9 @@ FORMAT = 1
 FILTERS = {1: 0, 2: 1, 3: 0, 32008: 3}
 """Deflate, shuffle, fletcher32, bitshuffle: how many of the stored parameters HDF5 itself adds."""
 INLINE_CHUNKS = 4  # tables up to this length are in the description
-INLINE_BYTES = 4096  # datasets without chunks up to this size are in the description
-MAX_JSON = 1 << 28  # bytes of a description; that of a hundred channels has some 100 kB
+INLINE_BYTES = 64  # datasets without chunks up to this size are in the description
+TABLE_ROW_BYTES = 24  # of a table: three numbers for each chunk
+MAX_JSON = 1 << 26  # bytes of a description; that of a hundred channels has some 100 kB
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _describe(path: Path, tables: list[bytes]) -> Mapping[str, Any]:
                 dataset = open_dataset(file, f"{group_name(channel)}/{name}")
                 entry, table = _dataset(path, dataset)
                 if table:
-                    entry["table"] = [at, len(table)]
+                    entry["table" if "chunk" in entry else "rows_at"] = [at, len(table)]
                     tables.append(table)
                     at += len(table)
                 entries[name] = entry
@@ -134,7 +136,7 @@ def _dataset_names(file: h5f.FileID, channel: str) -> Iterator[str]:
 
 
 def _dataset(path: Path, dataset: h5d.DatasetID) -> tuple[dict[str, Any], bytes]:
-    """Return the description of a dataset, and its table if that is long."""
+    """Return the description of a dataset, and its table or rows if these are long."""
     properties = dataset.get_create_plist()
     entry: dict[str, Any] = {"dtype": dataset.dtype.str, "shape": list(dataset.shape)}
     layout = properties.get_layout()
@@ -152,10 +154,13 @@ def _dataset(path: Path, dataset: h5d.DatasetID) -> tuple[dict[str, Any], bytes]
         return entry, b""
     size = dataset.dtype.itemsize * int(np.prod(dataset.shape, dtype=np.int64))
     if layout == h5d.CONTIGUOUS and size > INLINE_BYTES and dataset.get_offset() is not None:
-        rows = dataset.shape[0]  # one chunk without filters
-        entry |= {"chunk": rows, "filters": [], "chunks": [[dataset.get_offset()], [size], [0]]}
+        count = dataset.shape[0]  # one chunk without filters
+        entry |= {"chunk": count, "filters": [], "chunks": [[dataset.get_offset()], [size], [0]]}
         return entry, b""
-    entry["rows"] = base64.b64encode(read_rows(dataset).tobytes()).decode()
+    rows = read_rows(dataset).tobytes()
+    if size > INLINE_BYTES:
+        return entry, zlib.compress(rows, 9)
+    entry["rows"] = base64.b64encode(rows).decode()
     return entry, b""
 
 
@@ -187,8 +192,8 @@ def pack(chunks: Chunks) -> bytes:
 
 def unpack(content: bytes, count: int) -> Chunks:
     """Return the table that `pack` made; ValueError unless it has ``count`` chunks."""
-    planes = inflate(content, 24 * count)
-    if len(planes) != 24 * count:
+    planes = inflate(content, TABLE_ROW_BYTES * count)
+    if len(planes) != TABLE_ROW_BYTES * count:
         raise ValueError(f"a table of {len(planes)} bytes cannot hold {count} chunks")
     by_weight = np.frombuffer(planes, np.uint8).reshape(3, 8, count).transpose(0, 2, 1)
     gaps, size, mask = np.ascontiguousarray(by_weight).view("<i8").reshape(3, count)
