@@ -32,7 +32,9 @@ from ishtar.shots.testbed import Testbed
 from ishtar.workspace import Workspace
 from runner.publish import publish
 from runner.publish.source import WorkspaceSource
+from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
+from runner.scheduling.rebuild import rebuild
 from runner.settings.publishing import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED
 from tests.remote_fakes import Quiet, serving, serving_by
@@ -169,6 +171,28 @@ def test_a_slice_takes_four_requests_and_the_second_look_none(site_address, cach
     again = ishtar.open(f"{site_address}/sub/path")
     again[FIRST]["Probe_U"][1.0:1.1].load()
     assert (again.site.requests, again.site.received) == (1, 0)  # it has not changed
+
+
+def test_a_table_is_fetched_once_until_a_shot_of_its_shard_changes(published, cache, tmp_path):
+    root = shutil.copytree(published.root, tmp_path / "ws")
+    with Coordinator(Workspace.at(root)) as coordinator:
+        source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
+        publish(source, tmp_path / "site")
+    with serving(tmp_path / "site") as address:
+        first = ishtar.open(address)
+        before = first.shots().table(["Te", "max_P"])
+        assert first.site.requests == 4  # index, shots, scraps of two templates
+        again = ishtar.open(address)
+        assert again.shots().table(["Te", "max_P"]).equals(before)
+        assert again.site.requests == 1
+        shutil.rmtree(root / "reports" / f"{MOVED:05d}" / "langmuir")
+        rebuild(Workspace.at(root))
+        with Coordinator(Workspace.at(root)) as coordinator:
+            source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
+            publish(source, tmp_path / "site", only=[Subject.shot(MOVED)])
+        changed = ishtar.open(address).shots().table(["Te", "max_P"])
+    assert list(changed["Te"].isna()) == [False, True, True]
+    assert list(changed["max_P"].isna()) == [False, False, True]
 
 
 def test_without_network_what_was_read_is_read_again(published, cache, caplog):

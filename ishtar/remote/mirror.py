@@ -39,6 +39,7 @@ class Mirror:
         self.path = folder / "catalogue.sqlite"
         self._fetched: set[str] = set()  # templates; an empty name for the attributes
         Catalogue(self.path, write=True).close()
+        self._stamps: Mapping[str, str] = (index.get("archive") or {}).get("stamps", {})
         self._slugs = {s["template"]: s["slug"] for s in index["scraps"]}
 
     def catalogue(self, names: Iterable[str]) -> Catalogue:
@@ -83,10 +84,11 @@ class Mirror:
     def _table(self, wanted: tuple[str, int]) -> Any:
         """Return what the site has of a template, or of all shots, in a shard."""
         template, shard = wanted
+        stamp = self._stamps.get(f"{shard:04d}", "")
         if not template:
-            return self._site.json(f"data/shots/{shard:04d}.json")
+            return self._site.json(f"data/shots/{shard:04d}.json", stamp)
         try:
-            return self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json")
+            return self._site.json(f"data/scraps/{self._slugs[template]}/{shard:04d}.json", stamp)
         except NotThere:
             return None
 

@@ -89,9 +89,9 @@ def digest_of(out: Path, number: int) -> str:
         return ""
 
 
-def stamp_of(digests: Sequence[str]) -> str:
-    """Return a text that changes whenever an index of a shard's shots does."""
-    return _digest("\n".join(digests).encode())
+def stamp_of(texts: Sequence[bytes]) -> str:
+    """Return a text that changes whenever one of some files does."""
+    return _digest(b"".join(hashlib.sha256(text).digest() for text in texts))
 
 
 def archive_entry(

@@ -19,7 +19,7 @@ from ishtar.units import factor
 from runner.publish.addresses import slug
 from runner.publish.data.archive import digest_of, stamp_of
 from runner.publish.view import View
-from runner.publish.writer import Writer, plain
+from runner.publish.writer import Writer, json_bytes, plain
 from runner.receipts import Subject
 
 SHARD = 200  # shots in a file: some 100 kB of a usual template's scraps, before compression
@@ -88,7 +88,8 @@ def put_rows(
 ) -> str:
     """Put rows of shots into the shard ``number``, and write the files that change.
 
-    Return a text that changes whenever the index of the raw files of one of its shots does.
+    Return a text that changes whenever one of these files does, or the index of the raw files of
+    one of its shots.
 
     Parameters
     ----------
@@ -113,7 +114,7 @@ def put_rows(
         shard = _Shard(shots={}, scraps={})
     shots = {n: row for n, row in {**shard.shots, **rows}.items() if n in view.known}
     name = shard_name(number)
-    filled = []
+    filled, texts = [], []
     for template in sorted({t for row in rows.values() for t in row.scraps} | shard.scraps.keys()):
         path = f"data/scraps/{slug(template)}/{name}"
         before = shard.scraps.get(template, {})
@@ -124,10 +125,14 @@ def put_rows(
         if after:
             filled.append(template)
         if after != before:
-            _write(writer, path, _scraps(after, template, units))
+            scraps = _scraps(after, template, units)
+            _write(writer, path, scraps)
+            texts.append(json_bytes(scraps))
+        elif after:
+            texts.append((writer.out / f"{path}.json").read_bytes())
     table = _shots([shots[n] for n in sorted(shots)]) | {"scraps": filled}
     _write(writer, f"{SHARDS}/{name}", table)
-    return stamp_of(table["archive"])
+    return stamp_of([*texts, json_bytes(table)])
 
 
 @dataclass(frozen=True)
