@@ -15,7 +15,6 @@ import numpy as np
 from ishtar.store import Channel, Origin, apply_scale
 from ishtar.store.chunk_decode import ChunkedRows
 
-PLAIN = (str, int, float, bool, type(None))
 MAX_SAMPLES = 1 << 48  # numbers up to here, and their places in a file, are exact
 
 
@@ -28,15 +27,25 @@ def origin_of(entry: Any) -> Origin:
 
 
 def plain_values(entry: Any) -> dict[str, Any]:
-    """Return attributes or properties: numbers and texts, or lists of them."""
+    """Return attributes or properties by name, whose texts are all texts."""
     found = dict(entry)
     for name, value in found.items():
-        for one in value if isinstance(value, list) else (value,):
-            if not isinstance(one, PLAIN):
-                raise TypeError(f"{name} has a value of type {type(one).__name__}")
-            if isinstance(one, str):
-                one.encode()
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is no name")
+        _check_texts(value)
     return found
+
+
+def _check_texts(value: Any) -> None:
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, list):
+        for one in value:
+            _check_texts(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            name.encode()
+            _check_texts(one)
 
 
 def check_channel(channel: Channel, rows: Mapping[str, ChunkedRows]) -> None:
