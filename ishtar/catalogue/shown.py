@@ -64,8 +64,8 @@ def put_shown(
     db.executemany(
         "INSERT INTO shown_problems VALUES (?, ?)", [(n, texts[n]) for n in changed if n in texts]
     )
-    for number in changed:
-        index_problems(db, number)
+    if changed:
+        index_problems(db, changed)
     subjects = [(subject_of(n),) for n in before.keys() | after.keys()]
     db.executemany("DELETE FROM shown_stale WHERE subject = ?", subjects)
     db.executemany(
