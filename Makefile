@@ -85,7 +85,7 @@ test-long: $(VENV)/ready vendor  ## the long tests
 	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"
 
 test-far: $(VENV)/ready  ## near and far once more, the site served by nginx (on the path)
-	@ISHTAR_TEST_SERVER=nginx $(SHARED) tests/test_contract_near_far.py tests/test_archive.py
+	@ISHTAR_TEST_SERVER=nginx $(SHARED) tests/test_contract_near_far.py tests/test_archive*.py
 
 test-all: test test-long  ## all tests except those in the browser
 

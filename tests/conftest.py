@@ -84,3 +84,22 @@ def site_address(published: Workspace) -> Iterator[str]:
     by_nginx = os.environ.get("ISHTAR_TEST_SERVER") == "nginx"
     with (serving_by_nginx if by_nginx else serving)(published.root / "www") as address:
         yield address
+
+
+@pytest.fixture
+def near_tb(published: Workspace) -> Testbed:
+    """The workspace."""
+    return Testbed(published)
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of one test alone, empty."""
+    monkeypatch.setenv("ISHTAR_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def site_folder(published: Workspace) -> Path:
+    """The folder of the site."""
+    return Path(published.root / "www" / "sub" / "path")
