@@ -10,8 +10,8 @@ compared with those of the workspace. Imports are done before.
 
 PYTHON has the peers, which read the same stored file over an equal line:
 
-    python3.11 -m venv /tmp/peers
-    /tmp/peers/bin/pip install 'tiled[all]' h5grove fastapi hdf5plugin kerchunk 'zarr>=3'
+    python3.11 -m venv peers
+    peers/bin/pip install 'tiled[all]' h5grove fastapi hdf5plugin kerchunk 'zarr>=3'
 
 Asked: a cold open of at most 4 requests and 100 kB; a slice of at most 2 requests and 1.3 times the
 compressed chunks that it touches; an envelope of 2 requests and 60 kB; no request for a second
