@@ -245,7 +245,7 @@ def test_parts_are_taken_apart_in_an_end(parts, boundary):
     ],
 )
 def test_an_answer_that_is_none_is_an_error_of_ours(status, header, value, monkeypatch):
-    monkeypatch.setattr("ishtar.remote.http.WAIT_S", 0.01)
+    monkeypatch.setattr("ishtar.remote.connection.WAIT_S", 0.01)
 
     class Odd(Quiet):
         def do_GET(self) -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import ishtar
+from ishtar.remote.connection import Connection
 from ishtar.remote.fetch import RemoteError
-from ishtar.remote.http import Connection
 from runner.publish import publish
 from runner.publish.source import WorkspaceSource
 from runner.scheduling.coordinator import Coordinator
@@ -37,7 +37,7 @@ def test_small_files_are_read_whole_where_there_are_no_ranges(site_folder, near_
 
 
 def test_large_files_are_not_read_whole(site_folder, own_cache, monkeypatch):
-    monkeypatch.setattr("ishtar.remote.http.WHOLE_FILE", 20_000)
+    monkeypatch.setattr("ishtar.remote.connection.WHOLE_FILE", 20_000)
     data = max(site_folder.glob(f"raw/{FIRST:05d}/*.h5"), key=lambda p: p.stat().st_size)
     assert data.stat().st_size > 20_000
     with (
@@ -64,7 +64,7 @@ def cut(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
 
 
 def test_a_connection_that_is_cut_is_tried_again_then_told(site_folder, own_cache, monkeypatch):
-    monkeypatch.setattr("ishtar.remote.http.WAIT_S", 0.01)
+    monkeypatch.setattr("ishtar.remote.connection.WAIT_S", 0.01)
     with serving_oddly(site_folder, cut) as (address, server):
         with pytest.raises(RemoteError, match=rf"{address}.*does not answer"):
             read_from(address)
@@ -72,7 +72,7 @@ def test_a_connection_that_is_cut_is_tried_again_then_told(site_folder, own_cach
 
 
 def test_a_connection_that_is_cut_once_is_no_trouble(site_folder, near_tb, own_cache, monkeypatch):
-    monkeypatch.setattr("ishtar.remote.http.WAIT_S", 0.01)
+    monkeypatch.setattr("ishtar.remote.connection.WAIT_S", 0.01)
     failed: list[str] = []
 
     def cut_once(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
@@ -97,7 +97,7 @@ LIES: Mapping[str, Callable[[int, int, int, bytes], tuple[bytes, str]]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_server_that_lies_about_parts_is_refused(site_folder, own_cache, lie, monkeypatch):
-    monkeypatch.setattr("ishtar.remote.http.WAIT_S", 0.01)
+    monkeypatch.setattr("ishtar.remote.connection.WAIT_S", 0.01)
 
     def lying(handler: BaseHTTPRequestHandler, content: bytes, path: str) -> None:
         match = re.match(r"bytes=(\d+)-(\d+)", handler.headers.get("Range", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,15 @@ def imports(path: Path) -> Iterator[str]:
 def test_there_is_something_to_look_at():
     assert len(FILES) > 50
     assert {"ishtar.shots.shot", "ishtar.store.reader", "runner.staleness.plan"} <= MODULES.keys()
+
+
+@pytest.mark.parametrize("package", ["ishtar", "runner"])
+def test_a_file_has_a_name_of_its_own(package):
+    """No other file of the package has it, and no module of the standard library."""
+    names = [p.stem for p in FILES if p.is_relative_to(ROOT / package) and p.stem[:2] != "__"]
+    assert len(names) > 100
+    assert not {name for name, n in Counter(names).items() if n > 1}
+    assert not {*names} & sys.stdlib_module_names
 
 
 def test_imports_name_whole_modules():

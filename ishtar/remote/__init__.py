@@ -4,7 +4,7 @@
 
     byte_ranges      parts of files: what to ask for together, what an answer holds
     cache            what was read, on the reader's disk
-    http             requests, with credentials for one host
+    connection       requests, with credentials for one host
     fetch            files of a site, over HTTP or from a folder
     archive          raw files and declarations of a site
     archive_shot     a shot of a site with an archive

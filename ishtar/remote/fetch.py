@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from ishtar.remote.byte_ranges import Span
 from ishtar.remote.cache import Cache
-from ishtar.remote.http import (
+from ishtar.remote.connection import (
     TIMEOUT_S,
     Answer,
     Connection,

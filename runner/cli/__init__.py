@@ -47,7 +47,7 @@ COMMANDS: dict[str, str] = {
     "signal": "data",
     "reports": "reports",
     "scraps": "reports",
-    "prune": "prune",
+    "prune": "expiry_command",
     "cache": "cache",
     "doctor": "upkeep",
 }

@@ -16,9 +16,9 @@ from runner.errors import SettingsError
 from runner.ingest import IngestSettings
 from runner.kernel.sandbox import CHOICES
 from runner.monitoring.logs import FORMS
+from runner.settings.expiry import RetentionSettings
 from runner.settings.facility import Facility
 from runner.settings.publishing import PublishSettings
-from runner.settings.retention import RetentionSettings
 
 KERNELS = ("warm", "cold")
 METRICS_FILE = "file"
