@@ -31,6 +31,7 @@ from ishtar.errors import CalibrationFileError, DamagedFile, did_you_mean, neare
 from ishtar.lineage.record import subject_of
 from ishtar.remote.fetch import RemoteError, Site
 from ishtar.remote.index_checks import check_channel, origin_of, plain_values
+from ishtar.remote.pieces import Pieces
 from ishtar.store import Channel, SourceFile
 from ishtar.store.chunk_decode import ChunkedRows, Span
 from ishtar.store.chunk_index import lengths, read_description
@@ -49,13 +50,18 @@ CONTRADICTIONS = (
 
 
 @contextmanager
-def reporting_contradictions(what: str) -> Iterator[None]:
-    """Turn errors from what a site claims into a `RemoteError` that names it."""
+def reporting_contradictions(what: str, pieces: Pieces | None = None) -> Iterator[None]:
+    """Turn errors from what a site claims into a `RemoteError` that names it.
+
+    The ``pieces`` that led to it are not kept.
+    """
     try:
         yield
     except RemoteError:
         raise
     except CONTRADICTIONS as error:
+        if pieces is not None:
+            pieces.forget()
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RemoteError(
             f"{what} cannot be read ({why}): open the site again; if that does not help, its "
@@ -68,18 +74,19 @@ class ForeignChannel(Channel):
     """A channel of a file on a server; reads fetch the chunks that they touch."""
 
     rows: Mapping[str, ChunkedRows] = field(repr=False, compare=False)
+    pieces: Pieces = field(repr=False, compare=False)
 
     @contextmanager
     def reading(self, name: str, start: int, stop: int | None) -> Iterator[ReadRows]:
         """Open a dataset, and fetch what the rows ``start … stop`` need."""
         what = f"{self.path} of {self.file.name}"
-        with reporting_contradictions(what):
+        with reporting_contradictions(what, self.pieces):
             rows = self.rows[name]
             first, last, _ = slice(start, stop).indices(rows.shape[0])
             read_rows = rows.reader(first, last)
 
         def read(a: int, b: int | None, into: NDArray[Any] | None) -> NDArray[Any]:
-            with reporting_contradictions(what):
+            with reporting_contradictions(what, self.pieces):
                 return read_rows(a, b, into)
 
         yield read
@@ -88,7 +95,7 @@ class ForeignChannel(Channel):
 class ForeignSource(SourceFile):
     """A stored file on a server, described by the index of its shot."""
 
-    def __init__(self, entry: Mapping[str, Any], read: _Pieces, tables: _Tables) -> None:
+    def __init__(self, entry: Mapping[str, Any], read: Pieces, tables: _Tables) -> None:
         self.path = Path(str(entry["name"]))
         if damage := entry.get("damaged"):
             raise DamagedFile(str(damage))
@@ -115,36 +122,9 @@ class ForeignSource(SourceFile):
             name: ChunkedRows(entry, self._size, self._read, self._tables)
             for name, entry in self._datasets[record["path"]].items()
         }
-        channel = channel_of(self.path, of=ForeignChannel, rows=rows, **record)
+        channel = channel_of(self.path, of=ForeignChannel, rows=rows, pieces=self._read, **record)
         check_channel(channel, rows)
         return channel
-
-
-class _Pieces:
-    """Fetch pieces of one file, and keep them: they never change."""
-
-    def __init__(self, site: Site, where: str, size: int, identity: str) -> None:
-        self._site, self._where, self._size = site, where, size
-        self._identity = identity
-
-    def __call__(self, spans: Sequence[Span]) -> Sequence[bytes]:
-        cache = self._site.cache
-        found: dict[Span, bytes] = {}
-        for span in spans:
-            kept = cache.piece(self._key(span))
-            if kept is not None and len(kept) == span[1]:
-                found[span] = kept
-        if missing := [span for span in spans if span not in found]:
-            fetched = self._site.parts(self._where, missing, self._size)
-            for span, content in zip(missing, fetched, strict=True):
-                if len(content) != span[1]:
-                    raise RemoteError(f"{self._where} is shorter than its index says")
-                found[span] = content
-                cache.put_piece(self._key(span), content)
-        return [found[span] for span in spans]
-
-    def _key(self, span: Span) -> str:
-        return f"{self._identity} {span[0]} {span[1]}"
 
 
 class _Tables:
@@ -267,7 +247,7 @@ class Archive:
             length, total = lengths(beginning)
             described = read_description(beginning)
             digest = hashlib.sha256(beginning[:length]).hexdigest()
-            pieces = _Pieces(self._site, f"{folder}/{INDEX}", total, digest)
+            pieces = Pieces(self._site, f"{folder}/{INDEX}", total, digest)
             tables = _Tables(pieces, length, beginning)
             sources = [self._source(number, e, tables) for e in described["files"][:MAX_FILES]]
             edits = str(described["edits"]).encode()
@@ -282,7 +262,7 @@ class Archive:
             path = f"{self._raw}/{subject_of(number)}/{quote(name, errors='surrogateescape')}"
         facts = json.dumps([name, size, entry.get("origin"), entry.get("index")], sort_keys=True)
         identity = hashlib.sha256(facts.encode()).hexdigest()
-        return ForeignSource(entry, _Pieces(self._site, path, size, identity), tables)
+        return ForeignSource(entry, Pieces(self._site, path, size, identity), tables)
 
     def _beginning(self, path: str, stamp: str) -> bytes:
         """Return the beginning of an index, at least to the end of its description."""

@@ -87,6 +87,11 @@ class Cache:
 
     # --- documents -----------------------------------------------------------------------------
 
+    def drop_piece(self, key: str) -> None:
+        """Forget a piece that turned out to be damaged."""
+        with suppress(OSError):
+            self._path("pieces", key).unlink(missing_ok=True)
+
     def document(self, url: str) -> Document | None:
         """Return a document as it was read last, None if it is not kept."""
         found = self._read(self._path("documents", url))
