@@ -26,7 +26,7 @@ from ishtar.errors import MissingCalibration, TimeBaseError, UnitError
 from ishtar.quantity import Mean, mean_of
 from ishtar.signals.flags import Flags, Mask, flags
 from ishtar.signals.min_max import NOWHERE, Curve, Edges, channel_blocks, even_edges, image, walk
-from ishtar.signals.samples import Changes, ChannelSamples, FileSamples, clipped_by_reading
+from ishtar.signals.samples import Changes, ChannelSamples, Compute, FileSamples, clipped_by_reading
 from ishtar.signals.time_base import Along, Counted, Regular, TimeBase, in_seconds
 from ishtar.store import Channel, apply_scale
 from ishtar.units import factor
@@ -93,6 +93,12 @@ class CalibratedSamples(FileSamples):
             x = self._apply_steps(start, stop).x
             return x * self._output if self._output != 1.0 else x
         return self.source.channel.through(self._calibrate_raw, start, stop)
+
+    def computed_from(self) -> tuple[Channel, Compute] | None:
+        """Return the channel and its calibration; None if a filter needs neighbouring samples."""
+        if any(isinstance(step, Filter) for step in self.calibration.transforms):
+            return None
+        return self.source.channel, self._calibrate_raw
 
     def _calibrate_raw(self, raw: NDArray[Any]) -> Array:
         """Apply all steps except filters, which need neighbouring samples, to raw samples."""
@@ -311,6 +317,10 @@ class UncalibratedSamples(ChannelSamples):
         self.check()
 
     def minmax(self, start: int, stop: int, n: int) -> tuple[Edges, Array]:
+        """Raise `MissingCalibration`."""
+        self.check()
+
+    def computed_from(self) -> NoReturn:
         """Raise `MissingCalibration`."""
         self.check()
 

@@ -1,13 +1,13 @@
 """Sources of a signal's samples: their interfaces, and the channel of a file.
 
 `ishtar.signals.calibrated` and `ishtar.signals.derived` are the other sources of a workspace.
-A published site's (`ishtar.remote.tile_samples`) has only the members of `Samples`; those of
+A published site's (`ishtar.remote.pack_samples`) has only the members of `Samples`; those of
 `RecordedSamples` need the files. `ishtar.signals.lazy_signal.Signal` is the user's view of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -28,6 +28,7 @@ from ishtar.signals.time_base import Axis, axis
 from ishtar.store import Channel, apply_scale
 
 Array = NDArray[np.float64]
+Compute = Callable[[NDArray[Any]], Array]
 Changes = Mapping[str, Array]
 """By source of uncertainty (``langmuir_1.I v1 gain``), the change by one sigma of it, (n,)."""
 
@@ -95,6 +96,10 @@ class FileSamples:
         """Return itself: the files have everything."""
         return self
 
+    def computed_from(self) -> tuple[Channel, Compute] | None:
+        """Return the channel of which each sample alone gives one of these, and how; else None."""
+        return None
+
 
 def axis_of(channel: Channel) -> Axis:
     """Return the axis of a stored channel."""
@@ -124,6 +129,10 @@ class ChannelSamples(FileSamples):
 
     def check(self) -> None:
         """Do nothing: a channel needs no calibration."""
+
+    def computed_from(self) -> tuple[Channel, Compute] | None:
+        """Return the channel, and the scale that its file states."""
+        return self.channel, partial(apply_scale, scale=self.channel.scale)
 
     def read(self, start: int, stop: int) -> Array:
         """Return samples in the file's unit."""

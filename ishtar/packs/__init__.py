@@ -1,0 +1,13 @@
+"""Packs: a signal at several levels in one file, for viewers that read parts of files.
+
+::
+
+    levels       the levels of a record, and their bins, cut in constant memory
+    codes        what the codes of a block stand for
+    block_bytes  some bins as compressed bytes
+    part         the bytes of one signal: written level by level, read by ranges
+
+``docs/site-data.md`` describes the format.
+"""
+
+__all__: list[str] = []
