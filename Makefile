@@ -78,8 +78,10 @@ test: $(VENV)/ready vendor test-scripts  ## the tests, five minutes on two cores
 test-fast: $(VENV)/ready  ## tests to run while writing, one minute: no kernel, no service, no site
 	@$(SHARED) -m "not browser and not long and not whole"
 
-test-scripts: | $(VENV)/node  ## the scripts of the site, in two seconds, without a browser
-	@$(NODE) --test-reporter=dot tests/site_scripts/all.js
+PUBLISHED := .pytest_cache/published_scripts
+test-scripts: node_modules/ready | $(VENV)/node  ## the scripts of the site, in seconds, without a browser
+	@$(BIN)/python -m tests.site_scripts.published $(PUBLISHED)
+	@SITE_PUBLISHED="$(CURDIR)/$(PUBLISHED)" $(NODE) --test-reporter=dot tests/site_scripts/all.js
 
 test-long: $(VENV)/ready vendor  ## the long tests
 	@$(PYTEST) -q -n 2 --dist loadfile -m "long and not browser"

@@ -71,6 +71,20 @@ def test_an_asset_is_named_by_its_content(tmp_path):
     assert re.fullmatch(r"ishtar\.[0-9a-f]{10}\.css", first)
 
 
+def test_our_scripts_and_styles_are_published_without_comments_others_as_they_are(tmp_path):
+    (tmp_path / "assets").mkdir()
+    own = "/* ours */\nbody  { color: red }\n"
+    (tmp_path / "assets" / "zz-branding.css").write_text(own)
+    theme = Theme.load(tmp_path)
+    contents = {name: content.decode() for name, content in theme.contents.items()}
+    assert contents["zz-branding.css"] == own
+    assert contents["mark.svg"] == (theme_folder() / "assets" / "mark.svg").read_text()
+    for name in ("ishtar.css", "numbers.js", "query.js"):
+        written = (theme_folder() / "assets" / name).read_text()
+        assert len(contents[name]) < 0.95 * len(written)
+        assert not re.search(r"^\s*(// |/\*)", contents[name], re.M)
+
+
 def test_a_missing_part_is_an_error_that_names_it():
     with pytest.raises(ThemeError, match=r"pages/nothing\.html"):
         Theme.load().file("pages/nothing.html")

@@ -111,7 +111,7 @@ class Writer:
         """Write the assets under their hashed names."""
         assert self.theme is not None
         for name, published in self.theme.asset_names.items():
-            self.copy(f"assets/{published}", self.theme.assets[name], by_name=True)
+            self.bytes(f"assets/{published}", self.theme.contents[name])
 
     def page(self, page: Page, *, rank: int) -> None:
         """Render a page; a new one is written, a changed one staged for `switch`."""

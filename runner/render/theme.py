@@ -4,7 +4,8 @@
 
     theme/pages/*.html      one template for each kind of page
     theme/notebook/*.html   the body of a report, made from an executed notebook
-    theme/assets/*          styles, scripts, the mark; published as assets/<stem>.<hash>.<suffix>
+    theme/assets/*          styles, scripts, the mark; published as assets/<stem>.<hash>.<suffix>,
+                            without comments
     theme/vendor/*          third-party assets, made by ``make vendor`` and never committed
 
 Every page loads ``ishtar.css`` and ``ishtar.js``; pages that name other packaged assets load these
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -27,6 +29,9 @@ from runner.settings.bundled import bundled
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+_COMMENT_LINE = re.compile(r"/\*((?!\*/).)*\*/")
 
 
 class ThemeError(IshtarError, OSError):
@@ -78,11 +83,21 @@ class Theme:
         return [name for name in self.assets if name not in packaged]
 
     @cached_property
+    def contents(self) -> Mapping[str, bytes]:
+        """What is published of each asset: of our own styles and scripts without comments."""
+        ours = self.folders[-1] / "assets"
+        return {
+            name: _without_comments(path) if path.parent == ours else path.read_bytes()
+            for name, path in self.assets.items()
+        }
+
+    @cached_property
     def asset_names(self) -> Mapping[str, str]:
         """The published name of each asset, which changes with its content."""
         published = {}
-        for name, path in self.assets.items():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+        for name, content in self.contents.items():
+            digest = hashlib.sha256(content).hexdigest()[:10]
+            path = self.assets[name]
             published[name] = f"{path.stem}.{digest}{path.suffix}"
         return published
 
@@ -104,6 +119,24 @@ def _assets_in(folder: Path) -> dict[str, Path]:
     """Return the assets of one folder of a theme, third-party ones first."""
     found = [p for part in ("vendor", "assets") for p in sorted((folder / part).glob("*"))]
     return {p.name: p for p in found if p.is_file() and not p.name.startswith(".")}
+
+
+def _without_comments(path: Path) -> bytes:
+    """Return a style or script of ours without comment lines and indentation; others as they are.
+
+    Minifiers that know Python change the texts in template literals. Here a test compares tokens.
+    """
+    if path.suffix not in (".css", ".js"):
+        return path.read_bytes()
+    kept = []
+    in_comment = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.strip()
+        if in_comment or (text.startswith("/*") and "*/" not in text):
+            in_comment = "*/" not in text
+        elif text and not text.startswith("//") and not _COMMENT_LINE.fullmatch(text):
+            kept.append(text)
+    return ("\n".join(kept) + "\n").encode()
 
 
 @cache

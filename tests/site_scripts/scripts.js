@@ -54,4 +54,4 @@ const dataOf = (files) => {
 /** Let all that waits for promises run. */
 const settled = () => new Promise((resolve) => { setImmediate(resolve); });
 
-module.exports = { dataOf, load, random, settled };
+module.exports = { ASSETS, dataOf, load, random, settled };
