@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from ishtar.workspace import Workspace
 from runner.publish import publish
@@ -82,15 +85,16 @@ def write_published(stored: Workspace, folder: Path) -> Workspace:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve a folder as `ishtar serve` does; give the address."""
-    config = uvicorn.Config(site_app(folder), log_level="error", lifespan="off")
+def serving(folder: Path, below: str = "") -> Iterator[str]:
+    """Serve a folder as `ishtar serve` does, perhaps below a path; give the address."""
+    app = Starlette(routes=[Mount(below, app=site_app(folder))]) if below else site_app(folder)
+    config = uvicorn.Config(app, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}{quote(below)}"
         finally:
             server.should_exit = True
             thread.join()

@@ -21,9 +21,9 @@ from ishtar.lineage.record import recording
 from ishtar.query.query_tree import QueryError
 from ishtar.remote.archive_shot import ArchiveShot
 from ishtar.remote.not_kept import NotKept
+from ishtar.remote.pack_samples import PackSamples
 from ishtar.remote.remote_shot import RemoteShot
 from ishtar.remote.remote_testbed import ArchiveTestbed, RemoteTestbed
-from ishtar.remote.tile_samples import TileSamples
 from ishtar.shots.any_testbed import AnyTestbed
 from ishtar.shots.shot import Shot
 from ishtar.shots.testbed import Testbed
@@ -50,7 +50,7 @@ TESTBEDS = {
     "folder without raw data": lambda published, address: published.root / "www" / "tiles",
     "site without raw data": lambda published, address: f"{address}/tiles",
 }
-STEP = 1 / 65534  # of the range of a tile: how exact a site is
+STEP = 1 / 65534  # of the range of a block: how exact a site is
 
 
 @pytest.fixture(scope="module", params=TESTBEDS)
@@ -73,7 +73,7 @@ IMPLEMENTATIONS = [
     (CalibratedSamples, RecordedSamples),
     (UncalibratedSamples, RecordedSamples),
     (DerivedSamples, RecordedSamples),
-    (TileSamples, Samples),
+    (PackSamples, Samples),
 ]
 BY_INSTANCE = {"number", "base", "itemsize", "n_clipped"}  # set in __init__: mypy sees those
 

@@ -33,7 +33,7 @@ class _Plain(Page):
 @dataclass(frozen=True, kw_only=True)
 class _Plotted(_Plain):
     styles: ClassVar[tuple[str, ...]] = ("traces.css",)
-    scripts: ClassVar[tuple[str, ...]] = ("data.js", "tiles.js")
+    scripts: ClassVar[tuple[str, ...]] = ("data.js", "curves.js")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_page_links_the_scripts_it_names_between_those_of_all_and_those_of_a_w
         "../../assets/branding.css",
         "../../assets/ishtar.js",
         "../../assets/data.js",
-        "../../assets/tiles.js",
+        "../../assets/curves.js",
         "../../assets/a-logger.js",
     ]
 

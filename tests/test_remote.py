@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from http.server import ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 import ishtar
 from ishtar.errors import IshtarError, MissingCalibration, NoSuchShot, WorkspaceError
+from ishtar.remote.cache import Cache
 from ishtar.remote.fetch import RemoteError
 from ishtar.remote.not_kept import NotKept
 from ishtar.remote.remote_testbed import RemoteTestbed
@@ -59,7 +61,8 @@ def test_a_signal_tells_its_story(there):
     assert there[FIRST]["Share"].explain().derived == "Inj_P / Fwd_P"
 
 
-def test_a_first_look_costs_less_than_100_kb(site_address):
+def test_a_first_look_costs_less_than_100_kb(site_address, monkeypatch, tmp_path):
+    monkeypatch.setenv("ISHTAR_CACHE", str(tmp_path))  # nothing is kept of other tests
     there = ishtar.open(f"{site_address}/tiles")
     there[FIRST]["Probe_U"].envelope()
     assert 0 < there.site.received < 100_000
@@ -68,7 +71,7 @@ def test_a_first_look_costs_less_than_100_kb(site_address):
     assert there.site.received - before < 30_000
 
 
-def test_tiles_are_fetched_once(there):
+def test_blocks_are_fetched_once(there):
     signal = there[FIRST]["Probe_U"]
     signal[1.0:1.1].load()
     before = there.site.received
@@ -132,15 +135,49 @@ def test_a_server_that_does_not_answer_is_told():
 
 
 def test_a_site_that_lost_a_file_says_which(there, published):
-    tiles = list((published.root / "www/tiles/shots" / f"{MOVED:05d}/traces").glob("Fwd_P*/*.js"))
-    for tile in tiles:
-        tile.rename(tile.with_suffix(".gone"))
+    folder = published.root / "www/tiles/shots" / f"{MOVED:05d}/traces"
+    [pack] = folder.glob("Fwd_P*.pack")
+    pack.rename(pack.with_suffix(".gone"))
     try:
         with pytest.raises(RemoteError, match=r"Fwd_P of shot 1250: .* does not exist"):
             there[MOVED]["Fwd_P"].envelope()
     finally:
-        for tile in tiles:
-            tile.with_suffix(".gone").rename(tile)
+        pack.with_suffix(".gone").rename(pack)
+
+
+def test_a_pack_that_is_damaged_is_told_and_not_kept(site_address, published):
+    folder = published.root / "www/tiles/shots" / f"{MOVED:05d}/traces"
+    [pack] = folder.glob("Fwd_P*.pack")
+    content = pack.read_bytes()
+
+    def signal() -> Any:
+        return ishtar.open(f"{site_address}/tiles")[MOVED]["Fwd_P"]
+
+    signal().envelope()
+    Cache().clear()
+    try:
+        pack.write_bytes(content[:40] + bytes(60) + content[100:])
+        with pytest.raises(RemoteError, match=r"Fwd_P of shot 1250 is damaged on .*administrator"):
+            signal().envelope()
+        pack.write_bytes(content[:-7])
+        with pytest.raises(RemoteError, match=r"Fwd_P of shot 1250: .* not \d+"):
+            signal().load()
+    finally:
+        pack.write_bytes(content)
+    assert len(signal().load()) == signal().n
+
+
+def test_traces_of_another_format_are_told(site_address, published):
+    index = published.root / "www/tiles/shots" / f"{MOVED:05d}/traces/index.json"
+    text = index.read_text()
+    index.write_text(text.replace('"format":2', '"format":3'))
+    try:
+        with pytest.raises(
+            RemoteError, match=r"another version of the package: install the newest"
+        ):
+            ishtar.open(f"{site_address}/tiles")[MOVED].signals()
+    finally:
+        index.write_text(text)
 
 
 def test_other_kinds_of_address_are_refused():

@@ -21,7 +21,7 @@ import ishtar
 from ishtar.errors import TimeBaseError
 from ishtar.store import SourceWriter
 from ishtar.workspace import Workspace
-from runner.publish import publish, publish_workspace
+from runner.publish import publish_workspace
 from runner.publish.data.traces import is_current, traces_folder
 from runner.publish.data.traces_and_downloads import CoarseSignal, _groups, depth_of
 from runner.publish.source import WorkspaceSource
@@ -89,7 +89,8 @@ def test_traces_say_what_they_lie_along_and_have_no_seconds_where_there_are_none
     assert axis["Uneven"] == ["Hz", None, None, pytest.approx(1e3), None]
     timed = traces(workspace, TIMED)["Probe_U"]
     assert (timed["x_unit"], timed["t0"], timed["dt"]) == ("s", -0.5, 1e-3)
-    assert found["Uneven"]["levels"][0]["starts"] == [0.0]
+    assert found["Uneven"]["irregular"]
+    assert not found["Spectrum"]["irregular"]
     assert "needs a quiet time" in found["Coil_I"]["problem"]
     assert f"({WHY})" in found["Probe_I"]["problem"]
 
@@ -138,20 +139,6 @@ def test_samples_and_seconds_that_are_the_same_numbers_have_a_column_each():
         for unit in ("s", "")
     )  # fmt: skip
     assert _groups([one, other, one]) == [[one, one], [other]]
-
-
-def test_an_index_from_before_units_of_x_is_still_read(workspace, tmp_path):
-    out = tmp_path / "site"
-    with Coordinator(workspace) as coordinator:
-        source = WorkspaceSource(workspace, coordinator.catalogue)
-        publish(source, out)
-        index = out / f"shots/{TIMED:05d}/traces/index.json"
-        data = json.loads(index.read_text())
-        for signal in data["signals"]:
-            for name in ("x_unit", "x0", "dx"):
-                signal.pop(name, None)
-        index.write_text(json.dumps(data))
-        assert is_current(source.shot(TIMED), out, depth_of(source.shot(TIMED), PublishSettings()))
 
 
 # --- the page of the shot ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Traces of the site: tiles against known samples, when they are made anew, what is let go."""
+"""Traces of the site: packs against known samples, when they are made anew, what is let go."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import base64
 import csv
 import io
 import json
-import os
 import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,12 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from ishtar.signals.time_base import Regular
+from ishtar.packs.block_bytes import unpack
+from ishtar.packs.codes import STEPS, values_of
+from ishtar.packs.part import FORMAT
 from ishtar.workspace import Workspace
 from runner.publish import publish
-from runner.publish.data.tiles import NO_VALUE, STEPS, TILE, cut_tiles, encode, levels_of
-from runner.publish.data.traces import read_index
+from runner.publish.data.traces import published_part, read_index
 from runner.publish.retention import is_old, without_figures
 from runner.publish.source import WorkspaceSource
 from runner.receipts import Subject
@@ -37,99 +36,6 @@ pytestmark = pytest.mark.whole
 
 SHALLOW = PublishSettings(tile_samples=2000)
 DERIVED = ("Inj_P", "Share")
-
-
-class Walk:
-    """Samples of a random walk, which notes how many were read at once at most."""
-
-    n_clipped = 0
-    itemsize = 8
-
-    def __init__(self, n: int) -> None:
-        rng = np.random.default_rng(n)
-        self.x = np.cumsum(rng.normal(size=n))
-        self.x[n // 2 : n // 2 + 3] = np.nan
-        self.base = Regular(0.0, 1e-6, n)
-        self.most = 0
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        self.most = max(self.most, stop - start)
-        return self.x[start:stop]
-
-    def minmax(self, start: int, stop: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """A source that cannot give the stretches asked for: they are walked then."""
-        return np.array([start, stop]), np.zeros((1, 2))
-
-
-def decoded(tile: dict[str, Any]) -> np.ndarray:
-    codes = np.frombuffer(base64.b64decode(tile["v"]), "<u2").reshape(-1, tile["n"])
-    values = tile["lo"] + (tile["hi"] - tile["lo"]) * codes / STEPS
-    return np.where(codes == NO_VALUE, np.nan, values)
-
-
-def read_tile(out: Path, shot: int, slug: str, level: int, k: int) -> dict[str, Any]:
-    path = f"shots/{shot:05d}/traces/{slug}/{level}-{k}"
-    text = (out / f"{path}.js").read_text()
-    head = f'ishtar.data("{path}", '
-    assert text.startswith(head)
-    return json.loads(text[len(head) : -3])
-
-
-# --- cutting -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [1, 5, TILE, TILE + 1, 100_003, 2_000_000])
-@pytest.mark.parametrize("most", [0, 1, 5000])
-def test_levels_begin_with_one_tile_and_go_down_in_quarters(n, most):
-    levels = levels_of(n, most)
-    assert levels[0].bins <= TILE
-    assert levels[0].tiles == 1
-    assert all(a.stride == 4 * b.stride for a, b in pairwise(levels))
-    assert all(k.bins == -(-n // k.stride) for k in levels)
-    if most == 0 or n <= most:
-        assert levels[-1].stride == 1
-    assert most == 0 or len(levels) == 1 or levels[-1].bins <= most
-
-
-def test_a_record_without_samples_has_no_level():
-    assert levels_of(0, 0) == []
-
-
-@pytest.mark.parametrize("n", [3, 2049, 100_003, 1_500_001])
-@pytest.mark.parametrize("most", [0, 5000])
-def test_every_stretch_of_every_level_has_the_extremes_of_its_samples(n, most):
-    samples = Walk(n)
-    levels = levels_of(n, most)
-    found = {(tile.level, tile.k): tile.rows for tile in cut_tiles(samples, levels)}
-    assert samples.most <= 1 << 20
-    for i, level in enumerate(levels):
-        rows = np.concatenate([found.pop((i, k)) for k in range(level.tiles)])
-        starts = np.arange(0, n, level.stride)
-        np.testing.assert_array_equal(rows[:, 0], np.fmin.reduceat(samples.x, starts))
-        np.testing.assert_array_equal(rows[:, 1], np.fmax.reduceat(samples.x, starts))
-    assert not found
-
-
-def test_what_is_drawn_holds_what_was_reached():
-    rng = np.random.default_rng(1)
-    rows = np.sort(rng.normal(size=(500, 2)) * 1e6, axis=1)
-    found = decoded(encode(rows, single=False)).T
-    step = (rows.max() - rows.min()) / STEPS
-    assert (found[:, 0] <= rows[:, 0] + 1e-9).all()
-    assert (found[:, 1] >= rows[:, 1] - 1e-9).all()
-    assert np.abs(found - rows).max() <= step * 1.0001
-
-
-def test_no_value_stays_no_value_and_a_constant_is_exact():
-    rows = np.array([[np.nan, np.nan], [3.25, 3.25], [np.inf, np.inf]])
-    found = decoded(encode(rows, single=True))[0]
-    np.testing.assert_array_equal(found, [np.nan, 3.25, np.nan])
-    assert encode(rows[:1], single=True)["lo"] == 0.0
-
-
-def test_numbers_near_the_largest_have_a_range():
-    tile = encode(np.array([[-1.7e308, 1.7e308]]), single=False)
-    assert np.isfinite(tile["hi"] - tile["lo"])
 
 
 # --- of a workspace ------------------------------------------------------------------------------
@@ -147,8 +53,19 @@ def published(stored_workspace, tmp_path_factory) -> tuple[Workspace, Path]:
     return workspace, out
 
 
+def reach(x: np.ndarray) -> float:
+    return float(np.ptp(x[np.isfinite(x)]))
+
+
+def rows_of(out: Path, shot: int, name: str, level: int = -1) -> np.ndarray:
+    """Return the bins of a level of a published signal, (m, 2)."""
+    part = published_part(out, shot, read_index(out, shot)[name])
+    number = level % len(part.levels)
+    return part.rows(number, 0, part.levels[number].bins)[0]
+
+
 @pytest.mark.parametrize("shot", [FIRST, MOVED])
-def test_tiles_hold_the_calibrated_samples(published, shot):
+def test_packs_hold_the_calibrated_samples(published, shot):
     _, out = published
     known = truth(shot)
     index = read_index(out, shot)
@@ -157,22 +74,19 @@ def test_tiles_hold_the_calibrated_samples(published, shot):
         entry = index[name]
         assert (entry["n"], entry["levels"][-1]["stride"]) == (len(x), 1), name
         assert entry["problem"] == ""
-        deepest = len(entry["levels"]) - 1
-        for k in range(entry["levels"][-1]["tiles"]):
-            tile = read_tile(out, shot, entry["slug"], deepest, k)
-            part = x[k * TILE : (k + 1) * TILE]
-            step = np.nanmax(part) - np.nanmin(part)
-            np.testing.assert_allclose(decoded(tile)[0], part, atol=step / STEPS, rtol=1e-9)
+        found = rows_of(out, shot, name)
+        np.testing.assert_array_equal(found[:, 0], found[:, 1])
+        np.testing.assert_allclose(found[:, 0], x, atol=reach(x) / STEPS, rtol=1e-9)
 
 
 def test_an_irregular_signal_has_its_times(published):
     _, out = published
     entry = read_index(out, FIRST)["Gas_P"]
-    assert entry["dt"] is None
-    assert entry["levels"][0]["starts"] == [0.0]
-    tile = read_tile(out, FIRST, entry["slug"], 0, 0)
-    times = np.frombuffer(base64.b64decode(tile["t"]), "<f8") + entry["t0"]
-    np.testing.assert_allclose(times, truth(FIRST).slow_time, atol=1e-12)
+    assert entry["dx"] is None
+    part = published_part(out, FIRST, entry)
+    _, places = part.rows(0, 0, 50)
+    np.testing.assert_allclose(places + entry["x0"], truth(FIRST).slow_time, atol=1e-12)
+    assert part.head.starts[0].tolist() == [0.0]
 
 
 def test_what_cannot_be_drawn_says_why(published):
@@ -185,16 +99,68 @@ def test_what_cannot_be_drawn_says_why(published):
     assert all(index[n]["levels"] == [] for n in ("Bare_U", "Nowhere_U", "Probe_U", "Mixed"))
 
 
-def test_index_and_tiles_say_where_they_are(published):
+def test_files_of_a_shot_are_few_and_say_where_they_are(published):
     _, out = published
     folder = out / f"shots/{FIRST:05d}/traces"
-    text = (folder / "index.js").read_text()
-    assert text.startswith(f'ishtar.data("shots/{FIRST:05d}/traces/index", {{')
-    assert json.loads((folder / "index.json").read_text())["tile"] == TILE
-    assert not [p for p in folder.rglob("*") if p.name.startswith(".")]
+    for name in ("index", "coarse"):
+        text = (folder / f"{name}.js").read_text()
+        assert text.startswith(f'ishtar.data("shots/{FIRST:05d}/traces/{name}", {{')
+    assert json.loads((folder / "index.json").read_text())["format"] == FORMAT
+    entries = [e for e in read_index(out, FIRST).values() if e["levels"]]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"index.js", "index.json", "coarse.js", *(e["pack"] for e in entries)}
+    assert all((folder / e["pack"]).stat().st_size == e["size"] for e in entries)
 
 
-def test_the_tables_hold_what_the_coarsest_tiles_do(published):
+def test_of_many_signals_several_are_in_one_file(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr("runner.publish.data.traces.MOST_PACKS", 3)
+    publishing = Publishing(workspace, tmp_path / "public")
+    publishing(PublishSettings(tile_samples=0))
+    folder = publishing.out / f"shots/{FIRST:05d}/traces"
+    before = publishing.packs()
+    assert len(set(before.values())) == len(list(folder.glob("*.pack"))) == 3
+    for name, x in truth(FIRST).values.items():
+        found = rows_of(publishing.out, FIRST, name)[:, 0]
+        np.testing.assert_allclose(found, x, atol=reach(x) / STEPS, rtol=1e-9)
+    device = workspace.calibrations / "devices/transducer.toml"
+    device.write_text(device.read_text().replace("gain = 100.0", "gain = 200.0"))
+    assert publishing(PublishSettings(tile_samples=0), traces=False).without_traces
+    publishing(PublishSettings(tile_samples=0))
+    after = publishing.packs()
+    changed = {name for name in before if after[name] != before[name]}
+    assert "Coil_I" in changed
+    assert len({after[name] for name in changed}) == 1
+    for name, x in truth(FIRST).values.items():
+        factor = 2.0 if name == "Coil_I" else 1.0
+        found = rows_of(publishing.out, FIRST, name)[:, 0]
+        np.testing.assert_allclose(found, factor * x, atol=factor * reach(x) / STEPS, rtol=1e-9)
+
+
+def test_the_coarse_file_has_the_first_levels(published):
+    _, out = published
+    text = (out / f"shots/{FIRST:05d}/traces/coarse.js").read_text()
+    signals = json.loads(text[text.index(", {") + 2 : text.rindex(")")])["signals"]
+    for name, x in truth(FIRST).values.items():
+        level = read_index(out, FIRST)[name]["levels"][0]
+        bins = unpack(
+            base64.b64decode(signals[name][0][0]),
+            level["bins"],
+            columns=1 if level["stride"] == 1 else 2,
+            has_ladder=False,
+            irregular=read_index(out, FIRST)[name]["irregular"],
+        )
+        low, high = (values_of(bins.codes[i], *bins.rounding) for i in (0, -1))
+        starts = np.arange(0, len(x), level["stride"])
+        slack = 2 * reach(x) / STEPS
+        least, most = np.fmin.reduceat(x, starts), np.fmax.reduceat(x, starts)
+        np.testing.assert_allclose(low, least, atol=slack)
+        np.testing.assert_allclose(high, most, atol=slack)
+        if level["stride"] > 1:
+            assert (low <= least + 1e-9 * slack).all()
+            assert (high >= most - 1e-9 * slack).all()
+
+
+def test_the_tables_hold_what_the_coarsest_level_does(published):
     _, out = published
     text = (out / f"shots/{FIRST:05d}/data.csv").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
@@ -229,8 +195,8 @@ class Publishing:
             source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
             return publish(source, self.out, settings=settings, **how)
 
-    def slugs(self, shot: int = FIRST) -> dict[str, str]:
-        return {name: e["slug"] for name, e in read_index(self.out, shot).items() if e["slug"]}
+    def packs(self, shot: int = FIRST) -> dict[str, str]:
+        return {name: e["pack"] for name, e in read_index(self.out, shot).items() if e["pack"]}
 
     def levels(self, shot: int = FIRST, name: str = "Coil_I") -> int:
         return len(read_index(self.out, shot)[name]["levels"])
@@ -242,10 +208,10 @@ def publishing(workspace, tmp_path) -> Publishing:
 
 
 def stamps(out: Path) -> dict[str, int]:
-    return {str(p): p.stat().st_mtime_ns for p in out.rglob("traces/**/*.js")}
+    return {str(p): p.stat().st_mtime_ns for p in out.rglob("traces/*")}
 
 
-def test_tiles_are_made_once(publishing):
+def test_packs_are_made_once(publishing):
     publishing()
     before = stamps(publishing.out)
     assert before
@@ -256,21 +222,21 @@ def test_tiles_are_made_once(publishing):
 
 def test_a_new_calibration_makes_its_signals_anew_and_no_others(publishing):
     publishing()
-    before = publishing.slugs()
+    before = publishing.packs()
     device = publishing.workspace.calibrations / "devices/transducer.toml"
     device.write_text(device.read_text().replace("gain = 100.0", "gain = 200.0"))
     publishing(only=[Subject.shot(FIRST)])
-    after = publishing.slugs()
+    after = publishing.packs()
     assert {name for name in before if after[name] != before[name]} == {"Coil_I"}
     folder = publishing.out / f"shots/{FIRST:05d}/traces"
-    assert {p.name for p in folder.iterdir() if p.is_dir()} == set(after.values())
-    tile = read_tile(publishing.out, FIRST, after["Coil_I"], 0, 0)
-    assert tile["hi"] == pytest.approx(2 * truth(FIRST).values["Coil_I"].max())
+    assert {p.name for p in folder.glob("*.pack")} == set(after.values())
+    found = rows_of(publishing.out, FIRST, "Coil_I", 0)
+    assert found[:, 1].max() == pytest.approx(2 * truth(FIRST).values["Coil_I"].max())
 
 
 def test_how_deep_is_a_setting(publishing):
     publishing()
-    assert publishing.levels() == 1  # 1500 stretches of 4 samples
+    assert publishing.levels() == 1  # 1500 bins of 4 samples
     publishing(PublishSettings(tile_samples=0))
     assert publishing.levels() == 2
     publishing()
@@ -312,9 +278,28 @@ def test_old_traces_keep_their_coarse_levels(publishing, monkeypatch):
     publishing(replace(long, keep_tiles_days=1))
     entry = read_index(publishing.out, FIRST)["Coil_I"]
     assert len(entry["levels"]) == 1
-    folder = publishing.out / f"shots/{FIRST:05d}/traces/{entry['slug']}"
-    assert os.listdir(folder) == ["0-0.js"]
+    folder = publishing.out / f"shots/{FIRST:05d}/traces"
+    kept = entry["head"] + entry["levels"][0]["bytes"]
+    assert (folder / entry["pack"]).stat().st_size == entry["size"] == kept
+    assert {p.name for p in folder.glob("*.pack")} == set(publishing.packs().values())
+    x = truth(FIRST).values["Coil_I"]
+    found = rows_of(publishing.out, FIRST, "Coil_I")
+    np.testing.assert_allclose(found[:, 1], x.reshape(-1, 4).max(axis=1), rtol=1e-9)
     assert (publishing.out / f"shots/{FIRST:05d}/data.csv").is_file()
+
+
+def test_packs_of_an_older_version_are_made_anew(publishing):
+    publishing()
+    folder = publishing.out / f"shots/{FIRST:05d}/traces"
+    index = json.loads((folder / "index.json").read_text())
+    old = {key: value for key, value in index.items() if key != "format"} | {"tile": 2048}
+    (folder / "index.json").write_text(json.dumps(old))
+    (folder / "Coil_I").mkdir()
+    (folder / "Coil_I" / "0-0.js").write_text("")
+    assert publishing(traces=False).without_traces == (FIRST,)
+    publishing()
+    assert json.loads((folder / "index.json").read_text()) == index
+    assert not [path for path in folder.iterdir() if path.is_dir()]
 
 
 def test_figures_that_were_let_go_are_told_where_they_were():

@@ -10,4 +10,4 @@
 ``docs/site-data.md`` describes the format.
 """
 
-__all__: list[str] = []
+__all__ = ["levels", "part"]

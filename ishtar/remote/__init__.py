@@ -9,7 +9,8 @@
     archive          raw files and declarations of a site
     archive_shot     a shot of a site with an archive
     published_facts  what the pages of a site show of a shot
-    tile_samples     the samples of a signal, from tiles
+    pieces           pieces of files that never change
+    pack_samples     the samples of a signal, from its pack
     remote_shot      a shot of a site without raw data
     mirror           attributes and scraps of all shots, as a local catalogue for queries
     remote_testbed   the testbeds

@@ -7,7 +7,6 @@ import json
 import logging
 import time
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,8 @@ __all__ = ["INDEX", "NotThere", "RemoteError", "Site", "Unreachable"]
 
 logger = logging.getLogger(__name__)
 
-TILES_KEPT = 512  # some 10 kB each
 INDEX = "data/index.json"
-GZIP = b"\x1f\x8b"  # first bytes of compressed content; JSON and scripts never begin with them
+GZIP = b"\x1f\x8b"  # first bytes of compressed content; JSON never begins with them
 
 
 class Site:
@@ -72,7 +70,6 @@ class Site:
             raise RemoteError(f"{where} is not an address: write it as https://host/path")
         self.cache = cache or Cache()
         self._connection = Connection(self.address, dict(headers or {}), timeout_s)
-        self._scripts: OrderedDict[str, Any] = OrderedDict()
         self._read_bytes = 0
         self._told = False
 
@@ -97,7 +94,9 @@ class Site:
         ``stamp``. If the host does not answer, the copy is returned, with a warning.
         """
         if self._folder is not None:
-            return self._get(path)
+            content = self._read(self._folder / path)
+            self._read_bytes += len(content)
+            return self._decompressed(path, content)
         url = self._url(path)
         content = self._kept(url, stamp, lambda tag: self._connection.document(url, tag))
         return self._decompressed(path, content)
@@ -176,21 +175,6 @@ class Site:
     def _url(self, path: str) -> str:
         return path if "://" in path else self.address + quote(path, errors="surrogateescape")
 
-    def script(self, path: str) -> Any:
-        """Return the data in a script ``path.js``; it is cached, as a tile never changes."""
-        if path in self._scripts:
-            self._scripts.move_to_end(path)
-            return self._scripts[path]
-        content = self._get(f"{path}.js")
-        begin = b"ishtar.data(" + json.dumps(path).encode() + b", "
-        if not content.startswith(begin):
-            raise self._invalid(f"{path}.js")
-        data = self._parse(f"{path}.js", content[len(begin) : content.rindex(b")")])
-        self._scripts[path] = data
-        while len(self._scripts) > TILES_KEPT:
-            self._scripts.popitem(last=False)
-        return data
-
     def index(self) -> dict[str, Any]:
         """Return the index of the site: its shots, days and scraps.
 
@@ -209,13 +193,6 @@ class Site:
         if not isinstance(index, dict) or not {"shots", "shard", "scraps"} <= index.keys():
             raise self._invalid(INDEX)
         return index
-
-    def _get(self, path: str) -> bytes:
-        if self._folder is None:
-            return self._connection.document(self._url(path)).content or b""
-        content = self._read(self._folder / path)
-        self._read_bytes += len(content)
-        return self._decompressed(path, content)
 
     def _decompressed(self, path: str, content: bytes) -> bytes:
         """Return a file's content, which may be compressed as it lies on the server."""

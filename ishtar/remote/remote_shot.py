@@ -11,10 +11,11 @@ from ishtar.attributes.moments import moment_of
 from ishtar.errors import MissingCalibration, NoSuchSignal, did_you_mean, nearest
 from ishtar.inputs.shot_attributes import Attributes
 from ishtar.lineage.record import FOREIGN
-from ishtar.remote.fetch import NotThere, Site
+from ishtar.packs.part import FORMAT
+from ishtar.remote.fetch import NotThere, RemoteError, Site
 from ishtar.remote.not_kept import KeptInPart
+from ishtar.remote.pack_samples import PRECISION, PackSamples
 from ishtar.remote.published_facts import PublishedFacts
-from ishtar.remote.tile_samples import PRECISION, TileSamples
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
 from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.protocols import AnySignal
@@ -28,7 +29,7 @@ def _nothing() -> None:
 
 
 class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
-    """One shot of a published site that keeps tiles, but no raw data."""
+    """One shot of a published site that keeps traces, but no raw data."""
 
     not_kept_names: ClassVar = {
         "machine": "the machine",
@@ -61,21 +62,27 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
         return None if text is None else moment_of(text)
 
     @cached_property
-    def _index(self) -> tuple[int, dict[str, Any]]:
+    def _entries(self) -> dict[str, Any]:
+        path = f"{self._pages}/traces/index.json"
         try:
-            index = self._site.json(f"{self._pages}/traces/index.json")
+            index = self._site.json(path)
         except NotThere:
             self.facts  # noqa: B018  raises `NoSuchShot` if the shot does not exist
-            return 1, {}
-        return index["tile"], {entry["name"]: entry for entry in index["signals"]}
+            return {}
+        if index.get("format") != FORMAT:
+            raise RemoteError(
+                f"{self._site.address}{path} was written by another version of the package: "
+                "install the newest, or have the site published again"
+            )
+        return {entry["name"]: entry for entry in index["signals"]}
 
     def signals(self) -> list[str]:
         """Return the names of the signals that the site keeps."""
-        return [name for name, entry in self._index[1].items() if entry["levels"]]
+        return [name for name, entry in self._entries.items() if entry["levels"]]
 
     def missing(self) -> dict[str, str]:
         """Return the declared signals that the site does not keep, each with the reason."""
-        return {name: e["problem"] for name, e in self._index[1].items() if not e["levels"]}
+        return {name: e["problem"] for name, e in self._entries.items() if not e["levels"]}
 
     def problem(self, name: str, *, in_time: bool = False) -> str | None:
         """Return why a signal cannot be read; None if it can.
@@ -93,7 +100,7 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
 
     def _unknown(self, name: str) -> NoSuchSignal:
         """Return the error for a signal that the site does not mention."""
-        entries = self._index[1]
+        entries = self._entries
         if not entries:
             why = "the site has no traces of it yet: try again in a while"
             return NoSuchSignal(f"shot {self.number} has no signal {name!r}; {why}", name=name)
@@ -102,23 +109,22 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
 
     def __contains__(self, name: object) -> bool:
         """Return whether a signal can be read; raise `NoSuchSignal` if it is not declared."""
-        if isinstance(name, str) and name not in self._index[1]:
+        if isinstance(name, str) and name not in self._entries:
             raise self._unknown(name)
         return isinstance(name, str) and name in self.signals()
 
     def __getitem__(self, name: str) -> AnySignal:
         """Return a signal without reading samples."""
         check_name(self, name)
-        tile, entries = self._index
-        if name not in entries:
+        if name not in self._entries:
             raise self._unknown(name)
-        entry = entries[name]
+        entry = self._entries[name]
         if not entry["levels"]:
             wired = name in {row["signal"] for row in self.facts["wiring"] if not row["problem"]}
             if wired:
                 raise MissingCalibration(entry["problem"], signal=name, shot=self.number)
             raise NoSuchSignal(entry["problem"], name=name)
-        samples = TileSamples(self._site, f"{self._pages}/traces", entry, tile, self.number)
+        samples = PackSamples(self._site, f"{self._pages}/traces", entry, self.number)
         provenance = Provenance(
             signal=name,
             shot=self.number,

@@ -1,4 +1,4 @@
-"""Testbeds of a published site: with its archive, or of an older one that has only tiles."""
+"""Testbeds of a published site: with its archive, or of an older one that has only traces."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class ArchiveTestbed(KeptInPart, _PublishedTestbed[ArchiveShot]):
 
 
 class RemoteTestbed(KeptInPart, _PublishedTestbed[RemoteShot]):
-    """All shots of a published site that keeps tiles, but no raw data."""
+    """All shots of a published site that keeps traces, but no raw data."""
 
     not_kept_names: ClassVar = {
         "declarations": "declarations (shot.facts['wiring'] says what was wired)",

@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 # 'self' includes file:// in Chromium; see docs/site.md. Pages may load nothing from elsewhere.
 CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
 STAMP = ".ishtar-site"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from runner.attempts import Attempts
 from runner.publish.data.parquet import update_parquet
 from runner.publish.data.traces import LEVELS_KEPT, read_index
-from runner.publish.data.traces_and_downloads import make_traces
+from runner.publish.data.traces_and_downloads import steps_of_traces
 from runner.publish.records import SiteSource
 from runner.publish.retention import is_old
 from runner.publish.source import WorkspaceSource
@@ -43,6 +43,7 @@ class DeferredWork:
         self._settings = settings
         self._attempts = attempts or Attempts()
         self._waiting: set[int] = set()
+        self._begun: dict[int, Iterator[None]] = {}  # traces that took longer than a while
         self._outdated: set[int] = set()
         self._parquet_at = 0.0
 
@@ -56,7 +57,9 @@ class DeferredWork:
 
     def add(self, traces_of: Iterable[int], pages_of: Iterable[int] = ()) -> None:
         """Add shots whose traces, or whose pages, have to be made."""
-        self._waiting |= set(traces_of)
+        for number in set(traces_of):
+            self._waiting.add(number)
+            self._begun.pop(number, None)  # its inputs may have changed
         self._outdated |= set(pages_of)
 
     def take_pages(self) -> list[int]:
@@ -66,16 +69,19 @@ class DeferredWork:
         return taken
 
     def work(self, source: SiteSource, writer: Writer) -> list[int]:
-        """Make traces for a while; return the finished shots."""
+        """Make traces for a while; return the finished shots. What takes longer is gone on with."""
         end = time.monotonic() + SLICE_S
-        done = []
+        done: list[int] = []
         for number in sorted(self._ready, reverse=True):
-            make = partial(make_traces, source, [number], writer, self._settings)
-            if self._attempts.do(self._name(number), make):
-                self._waiting.discard(number)
-                done.append(number)
+            steps = self._begun.pop(number, None)
+            steps = steps or steps_of_traces(source, number, writer, self._settings)
+            if not self._attempts.do(self._name(number), partial(_go_on, steps, end)):
+                continue
             if time.monotonic() > end:
+                self._begun[number] = steps
                 break
+            self._waiting.discard(number)
+            done.append(number)
         return done
 
     @property
@@ -94,6 +100,13 @@ class DeferredWork:
         new = update_parquet(writer.out)
         self._parquet_at = now
         return new
+
+
+def _go_on(steps: Iterator[None], end: float) -> None:
+    """Take steps until there are no more, or it is late."""
+    for _ in steps:
+        if time.monotonic() > end:
+            return
 
 
 def do_deferred_work(coordinator: Coordinator, deferred: DeferredWork) -> list[int]:
@@ -132,7 +145,7 @@ def old_shots(coordinator: Coordinator) -> list[Subject]:
 def shots_over_age(
     out: Path, dates: Mapping[int, datetime | None], settings: PublishSettings
 ) -> Iterable[int]:
-    """Yield the shots with tiles or figures beyond the age that the settings keep."""
+    """Yield the shots with traces or figures beyond the age that the settings keep."""
     for number, date in dates.items():
         if is_old(date, settings.keep_tiles_days):
             signals = read_index(out, number).values()

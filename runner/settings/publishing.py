@@ -13,8 +13,8 @@ class PublishSettings:
 
     Attributes
     ----------
-    tile_samples : largest number of bins in the finest level of a trace; a signal with fewer
-        samples can be zoomed to single ones. 0: any signal can.
+    tile_samples : largest number of bins in the finest level of a trace, unless these have 512
+        samples or more; a signal with fewer samples can be zoomed to single ones. 0: any can.
     keep_tiles_days : age of a shot at which to remove the finer levels of its traces; 0: never.
     keep_figures_days : age of a shot at which to remove the figures of its reports, which stay in
         the notebooks; 0: never.

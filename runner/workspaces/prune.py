@@ -19,7 +19,7 @@ from ishtar.errors import IshtarError
 from ishtar.store import fsync_dir, problems
 from ishtar.store.atomic import fsync_file, temporary_path
 from runner.ingest.raw_files.quarantine import REASON, quarantined_files
-from runner.publish.data.traces import LEVELS_KEPT, read_index, traces_folder
+from runner.publish.data.traces import expired_bytes
 from runner.publish.retention import is_old
 from runner.receipts import Subject
 from runner.scheduling.coordinator import Coordinator
@@ -166,22 +166,15 @@ def _traces_and_figures(coordinator: Coordinator) -> Iterator[Expired]:
         fine = is_old(date, settings.keep_tiles_days)
         figures = is_old(date, settings.keep_figures_days)
         for number in coordinator.catalogue.shots(day) if fine or figures else ():
-            folder = site / traces_folder(number)
-            old = [
-                folder / entry["slug"] / name
-                for entry in read_index(site, number).values()
-                if fine and len(entry["levels"]) > LEVELS_KEPT
-                for name in os.listdir(folder / entry["slug"])
-                if int(name.partition("-")[0]) >= LEVELS_KEPT
-            ]
             pages = site / "shots" / Subject.shot(number).key
-            old += [p for p in pages.glob("*/figures/*")] if figures else []
-            old += [p for p in pages.glob("*/*.svg")] if figures else []
-            if old:
+            old = [*pages.glob("*/figures/*"), *pages.glob("*/*.svg")] if figures else []
+            size = expired_bytes(site, number) if fine else 0
+            size += sum(path.stat().st_size for path in old)
+            if size:
                 yield Expired(
                     kind="traces and figures",
                     where=f"site/public/shots/{Subject.shot(number).key}",
-                    bytes=sum(path.stat().st_size for path in old),
+                    bytes=size,
                     since=day,
                     shot=number,
                     remove=lambda: None,  # its publication does

@@ -77,9 +77,9 @@ def site(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(site: Path) -> Iterator[str]:
     """The site below a path of a server; a module with a `site` of its own has that one."""
-    with serving(site, tmp_path_factory.mktemp("www")) as address:
+    with serving(site) as address:
         yield address
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
+
+from tests.remote_fakes import serving as serving_folder
 
 ROOT = Path(__file__).parents[2]
 SHOTS = Path(__file__).parent / "shots"
@@ -21,25 +20,11 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"  # `make vendor`
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @contextmanager
-def serving(site: Path, root: Path) -> Iterator[str]:
-    """Serve a site below ``/lab/shots of 2026/`` of a server of its own; give its address."""
-    (root / "lab").mkdir()
-    (root / "lab" / "shots of 2026").symlink_to(site)
-    handler = functools.partial(_Quiet, directory=str(root))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/lab/shots%20of%202026/"
-        finally:
-            server.shutdown()
-            thread.join()
+def serving(site: Path) -> Iterator[str]:
+    """Serve a site below ``/lab/shots of 2026/``, as `ishtar serve` does; give its address."""
+    with serving_folder(site, below="/lab/shots of 2026") as address:
+        yield f"{address}/"
 
 
 @dataclass

@@ -25,8 +25,8 @@ from tests.trace_fakes import (
 
 pytestmark = pytest.mark.browser
 
-FIRST_VIEW, ZOOM = 300_000, 150_000  # bytes
-TILE_DIGITS = 1 / 65534
+FIRST_VIEW, ZOOM = 200_000, 60_000  # bytes
+DIGITS = 1 / 65534  # of the range of a block
 
 
 @pytest.fixture(scope="module")
@@ -106,24 +106,42 @@ def inked(page: Any, variable: str) -> int:
     )
 
 
-@pytest.mark.parametrize("way", ["disk", "server"])
-def test_a_shot_is_drawn_and_zoomed_to_samples_that_equal_the_truth(chromium, site, served, way):
-    base = f"{site.as_uri()}/" if way == "disk" else served
-    seen = Seen(base)
-    page = open_page(chromium, seen, DESKTOP)
-    show(page, base, f"shots={FIRST}&signals=Lang_U")
+def test_a_shot_is_drawn_and_zoomed_to_samples_that_equal_the_truth(page):
+    show(page, page.base, f"shots={FIRST}&signals=Lang_U")
     assert view_of(page) == (-0.5, 3.5)
-    assert levels(page) == ["each point is 256 samples (5.12 ms), minimum and maximum"]
+    assert levels(page) == ["each point is 128 samples (2.56 ms), minimum and maximum"]
     assert inked(page, "--trace-1") > 5000
     i = 123_456
     t = -0.5 + i * DT
-    show(page, base, f"shots={FIRST}&signals=Lang_U&t={t - 20 * DT!r},{t + 20 * DT!r}")
+    show(page, page.base, f"shots={FIRST}&signals=Lang_U&t={t - 20 * DT!r},{t + 20 * DT!r}")
     assert levels(page) == ["single samples, 20 µs apart"]
     for k in (i, i + 1, i - 17):
         put_cursor(page, -0.5 + k * DT)
         (name, shot, value, unit, what) = rows(page)[0]
         assert (name, shot, unit, what) == ("Lang_U", str(FIRST), "V", "sample")
-        assert math.isclose(number(value), float(fine(FIRST, k)), abs_tol=90 * TILE_DIGITS)
+        assert math.isclose(number(value), float(fine(FIRST, k)), abs_tol=90 * DIGITS)
+
+
+def test_from_disk_the_first_levels_are_drawn_and_the_page_says_how_to_see_more(chromium, site):
+    base = f"{site.as_uri()}/"
+    seen = Seen(base)
+    page = open_page(chromium, seen, DESKTOP)
+    show(page, base, f"shots={FIRST}&signals=Lang_U,probe_07")
+    assert view_of(page) == (-0.5, 3.5)
+    assert levels(page)[0] == "each point is 128 samples (2.56 ms), minimum and maximum"
+    assert inked(page, "--trace-1") > 5000
+    assert page.locator("#trace-problems").is_hidden()
+    show(page, base, f"shots={FIRST}&signals=Lang_U&t=1,1.002")
+    assert levels(page)[0].endswith("minimum and maximum; finer data needs a web server")
+    told = page.inner_text("#trace-problems")
+    assert "Opened from disk" in told
+    assert "ishtar serve" in told
+    put_cursor(page, 1.0)
+    i = round(1.5 / DT) // 128 * 128
+    low, high = (number(x) for x in rows(page)[0][2].split(" … "))
+    known = [float(fine(FIRST, k)) for k in range(i, i + 128)]
+    assert low == pytest.approx(min(known), abs=90 * DIGITS)
+    assert high == pytest.approx(max(known), abs=90 * DIGITS)
     page.close()
     assert seen.troubles == []
 
@@ -132,11 +150,11 @@ def test_one_sample_among_millions_is_seen_from_far_and_the_page_says_what_was_n
     show(page, page.base, f"shots={FIRST}&signals=Lang_I")
     put_cursor(page, SPIKE * 1e-6)
     assert number(rows(page)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
-    assert rows(page)[0][4] == "min and max of 4096 samples"
+    assert rows(page)[0][4] == "min and max of 2048 samples"
     t = SPIKE * 1e-6
     show(page, page.base, f"shots={FIRST}&signals=Lang_I&t={t - 1e-4},{t + 1e-4}")
     assert levels(page) == [
-        "each point is 16 samples (16 µs), minimum and maximum; finer data was not kept"
+        "each point is 32 samples (32 µs), minimum and maximum; finer data was not kept"
     ]
     put_cursor(page, t)
     assert number(rows(page)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
@@ -150,7 +168,7 @@ def test_shots_lie_over_each_other_and_keep_their_own_values(page):
     table = rows(page)
     assert [row[1] for row in table] == [str(FIRST), str(FIRST + 1)]
     for shot, row in zip((FIRST, FIRST + 1), table, strict=True):
-        assert math.isclose(number(row[2]), float(fine(shot, i)), abs_tol=90 * TILE_DIGITS)
+        assert math.isclose(number(row[2]), float(fine(shot, i)), abs_tol=90 * DIGITS)
     assert inked(page, "--trace-1") > 100
     assert inked(page, "--trace-2") > 100
     page.screenshot(path=str(SHOTS / "traces-two.png"), full_page=True)
@@ -203,28 +221,37 @@ def test_a_link_shows_the_same_view_again(page, chromium):
     assert "t=" not in page.url.split("#")[1]
 
 
-def test_bytes_of_the_first_view_and_of_each_zoom_are_few(chromium, served):
+def test_bytes_of_the_first_view_and_of_each_zoom_are_few(browser, served):
     seen = Seen(served)
-    page = open_page(chromium, seen, DESKTOP)
-    sizes: list[int] = []
-    page.on("response", lambda r: sizes.append(len(r.body())))
+    context = browser.new_context()  # which keeps nothing of other tests
+    page = open_page(context, seen, DESKTOP)
+    answers: list[Any] = []
+    page.on("requestfinished", lambda request: answers.append(request))
+
+    def received() -> int:
+        """Bytes since the last call, as they came: `ishtar serve` compresses texts."""
+        sizes = [request.sizes() for request in answers]
+        answers.clear()
+        return sum(s["responseBodySize"] + s["responseHeadersSize"] for s in sizes)
+
     page.goto(f"{served}traces.html#shots={FIRST}")
     settle(page)
     page.wait_for_load_state("networkidle")
     assert len(rows(page)) == 3
-    first = sum(sizes)
+    first = received()
     zooms = []
     page.goto("about:blank")
     signals = "Lang_U,Lang_I,Ngas_P"
     shots = ",".join(str(FIRST + k) for k in range(4))
     show(page, served, f"shots={shots}&signals={signals}")
     for _ in range(10):
-        sizes.clear()
+        received()
         page.keyboard.press("+")
         settle(page)
-        zooms.append(sum(sizes))
+        zooms.append(received())
     print(f"first view {first} bytes, zooms {zooms}")
     page.close()
+    context.close()
     assert 50_000 < first < FIRST_VIEW
     assert max(zooms) < ZOOM
     assert sum(zooms) > 50_000
@@ -342,7 +369,7 @@ def test_nothing_flickers_or_moves_while_a_view_is_refined(page):
         }).observe({type: 'layout-shift', buffered: true});"""
     )
     show(page, page.base, f"shots={FIRST}&signals=Lang_U")
-    page.route("**/traces/Lang_U*/3-*.js", lambda r: (page.wait_for_timeout(300), r.continue_()))
+    page.route("**/traces/Lang_U*.pack", lambda r: (page.wait_for_timeout(300), r.continue_()))
     blank = page.evaluate(
         """async () => { let least = Infinity;
         const canvas = document.querySelector('.trace canvas');
@@ -362,7 +389,7 @@ def test_nothing_flickers_or_moves_while_a_view_is_refined(page):
     )
     assert blank > 500
     settle(page)
-    page.unroute("**/traces/Lang_U*/3-*.js")
+    page.unroute("**/traces/Lang_U*.pack")
     assert page.evaluate("window.shift") < 0.05
 
 

@@ -184,7 +184,7 @@ const makePage = (address = "") => {
     querySelectorAll: (/** @type {string} */ s) => html.querySelectorAll(s),
     addEventListener: (/** @type {string} */ type, /** @type {any} */ listener) => listeners.set(type, [...(listeners.get(type) || []), listener]),
   };
-  const location = { hash: address, pathname: "/site/table.html", search: "", href: "" };
+  const location = { hash: address, pathname: "/site/table.html", search: "", href: "https://lab.example/site/table.html" };
   const goes = (/** @type {string} */ how) => (/** @type {any} */ _, /** @type {any} */ __, /** @type {string} */ url) => {
     location.hash = url.startsWith("#") ? url : "";
     page.steps.push([how, url]);

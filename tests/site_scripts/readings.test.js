@@ -9,7 +9,7 @@ const { readings, along } = load(["times", "readings"]);
 
 /** Points of given times and values, low and high. @param {number[]} times one more than values @param {[number, number][]} values */
 const piece = (times, values, stride = 1, step = 1e-3) => ({
-  stride, n: values.length, step,
+  stride, n: values.length, step: () => step,
   time: (/** @type {number} */ i) => times[i], low: (/** @type {number} */ i) => values[i][0], high: (/** @type {number} */ i) => values[i][1],
 });
 const single = (/** @type {number[]} */ times, /** @type {number[]} */ values) => piece(times, values.map((v) => [v, v]));

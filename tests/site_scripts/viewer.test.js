@@ -106,18 +106,38 @@ test("a span and a cursor can be typed, with a comma or a minus as people write 
 
 // what the address says ----------------------------------------------------------------------------
 
-const ZEROS = Buffer.alloc(20).toString("base64");
-/** Ten samples in one tile. @param {string} name @param {object} [more] */
-const signal = (name, more = {}) => ({ name, slug: name, unit: "V", t0: 0, dt: 0.1, n: 10, levels: [{ stride: 1, bins: 10, tiles: 1 }], problem: "", ...more });
+const zlib = require("node:zlib");
+// ten samples, all code 0: a constant prediction, the code before, lo and step, the codes
+const BYTES = zlib.deflateSync(Buffer.alloc(3 + 16 + 20)), HEAD = zlib.deflateSync(Buffer.from([BYTES.length, 0, 0, 0]));
+const PACK = Buffer.concat([HEAD, BYTES]);
+/** Ten samples in one block. @param {string} name @param {object} [more] */
+const signal = (name, more = {}) => ({
+  name, pack: `${name}.pack`, at: 0, size: PACK.length, head: HEAD.length, ladder: null, irregular: false, unit: "V", block: 4096, x_unit: "s", x0: 0, dx: 0.1, n: 10,
+  levels: [{ stride: 1, bins: 10, bytes: BYTES.length }], problem: "", ...more,
+});
 const SIGNALS = [
   signal("A"), signal("B"), signal("dead", { problem: "no calibration", levels: [] }), signal("C"), signal("D"),
-  signal("spectrum", { x_unit: "Hz", t0: null, dt: null, x0: 0, dx: 1e3 }), signal("counted", { x_unit: "", t0: null, dt: null }),
+  signal("spectrum", { x_unit: "Hz", x0: 0, dx: 1e3 }), signal("counted", { x_unit: "", x0: null, dx: null }),
 ];
 const FILES = /** @type {Record<string, any>} */ ({ "data/index": { shots: "7-9" } });
 for (const shot of [7, 8, 9]) {
-  FILES[`shots/0000${shot}/traces/index`] = { shot, tile: 2048, signals: shot === 9 ? [signal("A", { unit: "mA" }), signal("B")] : SIGNALS };
-  for (const s of SIGNALS) FILES[`shots/0000${shot}/traces/${s.slug}/0-0`] = { lo: 0, hi: 1, n: 10, v: ZEROS };
+  FILES[`shots/0000${shot}/traces/index`] = { shot, signals: shot === 9 ? [signal("A", { unit: "mA" }), signal("B")] : SIGNALS };
 }
+let reading = 0; // what is being decompressed takes turns of the event loop
+class Answer extends Response {
+  async arrayBuffer() {
+    reading++;
+    return super.arrayBuffer().finally(() => reading--);
+  }
+}
+/** Ten bins of four samples. */
+const PAIRS = zlib.deflateSync(Buffer.alloc(6 + 16 + 40)), PAIRS_HEAD = zlib.deflateSync(Buffer.from([PAIRS.length, 0, 0, 0]));
+const PAIRS_PACK = Buffer.concat([PAIRS_HEAD, PAIRS]);
+const fetchPack = async (/** @type {string} */ url) => new Answer(url.includes("deep") ? PAIRS_PACK : PACK, { status: 206 });
+/** Let all run that waits for promises, and for what is being read. */
+const unpacked = async () => {
+  for (let still = 0; still < 5; still = reading ? 0 : still + 1) await settled();
+};
 
 const opened = async (/** @type {string} */ address, files = FILES) => {
   const page = makePage(address);
@@ -130,15 +150,15 @@ const opened = async (/** @type {string} */ address, files = FILES) => {
     draw: (/** @type {any} */ view, /** @type {any[]} */ curves) => { drawn = [...drawn.filter((d) => d.label !== options.label), { label: options.label, view, curves: curves.length }]; return 0; },
     cursor() {}, width: () => 500, resize() {}, destroy: () => { drawn = drawn.filter((d) => d.label !== options.label); },
   });
-  const ishtar = load(["dom", "numbers", "tiles", "times", "readings", "traces"], {
-    ...page.globals, ishtar: { ...dataOf(files), tracePlot, MOST_SHOTS: 2, swatch: () => "" },
+  const ishtar = load(["dom", "numbers", "blocks", "packs", "curves", "times", "readings", "traces"], {
+    ...page.globals, fetch: fetchPack, Response: Answer, Blob, DecompressionStream, ishtar: { ...dataOf(files), tracePlot, MOST_SHOTS: 2, swatch: () => "" },
   });
   const all = async () => {
     for (let k = 0; k < 3; k++) {
-      await settled();
+      await unpacked();
       page.pass();
     }
-    await settled();
+    await unpacked();
   };
   await all();
   return {
@@ -202,17 +222,25 @@ test("a span beyond the record is moved into it, and one below a few samples is 
 });
 
 test("times and frequencies are never under one axis: the first signal decides, the other is named", async () => {
-  const { plots, problems, go, viewer, hash } = await opened("#shots=7&signals=A,spectrum,counted&t=0.2,0.7");
+  const { plots, problems, go, viewer, hash, all } = await opened("#shots=7&signals=A,spectrum,counted&t=0.2,0.7");
   assert.deepEqual(plots(), ["A 1"]);
   assert.match(problems(), /spectrum of shot 7 is against frequency \[Hz\], and A is against time \[s\]: draw it alone\./);
   assert.match(problems(), /counted of shot 7 has no time base/);
   await go("#shots=7&signals=spectrum&t=2000,7000");
   near(viewer.view(), [2000, 7000]); // a span of the address is one of its axis
   viewer.take([7], ["A"]);
-  await settled();
-  await settled();
+  await all();
   near(viewer.view(), [0, 1]); // but a span of frequencies is none of times
   assert.equal(hash(), "#shots=7&signals=A");
+});
+
+test("where the viewer ends it says how to get the samples, if the site has them", async () => {
+  const deep = signal("deep", { n: 40, dx: 0.025, size: PAIRS_PACK.length, head: PAIRS_HEAD.length, levels: [{ stride: 4, bins: 10, bytes: PAIRS.length }] });
+  const files = { ...FILES, "shots/00007/traces/index": { shot: 7, signals: [deep] } };
+  const without = await opened("#shots=7&signals=deep&t=0.2,0.4", files);
+  assert.equal(without.problems(), "");
+  const { problems } = await opened("#shots=7&signals=deep&t=0.2,0.4", { ...files, "data/index": { shots: "7-9", archive: { raw: "raw" } } });
+  assert.match(problems(), /Single samples of deep are in the raw data of this site\. .*ishtar\.open\("https:\/\/lab\.example\/site\/"\)\[7\]\["deep"\]\[0\.2:0\.4\]\.load\(\)/);
 });
 
 test("zooming, panning and the cursor go into the address; the whole record is no span", async () => {

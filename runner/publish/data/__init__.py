@@ -6,8 +6,7 @@
     index      the index: shots, templates, scraps, signals
     archive     raw files, where their chunks are, and declarations
     search     the entries of the search
-    tiles      a signal cut into small files, from the whole shot to single samples
-    traces     the tiles of a shot: made, updated, removed
+    traces     the packs of a shot: made, updated, removed
     traces_and_downloads  both for a publication; a shot as tables for other programs
     parquet    all scraps in one file
 

@@ -1,34 +1,42 @@
-"""The tiles of a shot: made once, made again if their inputs change, thinned out with age.
+"""The traces of a shot: made once, made again if their inputs change, thinned out with age.
 
-Each signal has its own folder, whose name depends on the inputs of its values and on the settings,
-so that tiles of two calibrations never mix, not even in the cache of a browser. Folders appear
-atomically; the index is written after them, and folders that it no longer lists are removed last.
+Each signal has a pack: its levels as blocks that are read by ranges. A file holds one pack, or
+several if a shot has many signals. Its name depends on the inputs of the values and on the
+settings, so that packs of two calibrations never mix, not even in the cache of a browser. Files
+appear atomically; the index is written after them, and files that it no longer lists are removed
+last.
+
+``coarse.js`` has the first levels of all signals, for pages opened from disk.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, BinaryIO
 
 from ishtar.errors import IshtarError
 from ishtar.lineage.record import digest
-from ishtar.signals.time_base import SECONDS, Along, Axis, Irregular
+from ishtar.packs.levels import Level, levels_of
+from ishtar.packs.part import FORMAT, Part, Span, irregular_axis, write_part
+from ishtar.signals.time_base import SECONDS
 from ishtar.store import fsync_dir
 from ishtar.store.atomic import TEMPORARY_PREFIX, fsync_files, temporary_path
 from runner.publish.addresses import slug
-from runner.publish.data.tiles import TILE, Level, Tile, cut_tiles, encode, levels_of
 from runner.publish.records import ShotRecord, SiteSource, WiringRow
 from runner.publish.writer import Writer, json_bytes, script_bytes
 
-if TYPE_CHECKING:
-    from ishtar.signals.lazy_signal import Signal
-
-FORMAT = 1  # of tiles; a change makes all of them again
 LEVELS_KEPT = 2  # of an old shot
+MOST_PACKS = 32  # files of a shot; of more signals several are in one
+INDEX, COARSE = "index", "coarse"
+SUFFIX = ".pack"
+
+Entry = Mapping[str, Any]
+Steps = Generator[None, None, Entry]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,37 +46,40 @@ class Depth:
     tile_samples: int
     old: bool = False
 
-    def levels(self, n: int) -> list[Level]:
+    def levels(self, n: int, *, irregular: bool) -> list[Level]:
         """Return the levels of a signal with ``n`` samples."""
-        found = levels_of(n, self.tile_samples)
+        found = levels_of(n, self.tile_samples, irregular=irregular)
         return found[:LEVELS_KEPT] if self.old else found
 
 
 def traces_folder(number: int) -> str:
-    """Return the folder of a shot's tiles."""
+    """Return the folder of a shot's traces."""
     return f"shots/{number:05d}/traces"
 
 
 def is_current(record: ShotRecord, out: Path, depth: Depth) -> bool:
-    """Return whether the tiles of a shot are up to date."""
+    """Return whether the traces of a shot are up to date."""
     published = read_index(out, record.shot)
     folder = out / traces_folder(record.shot)
     if not folder.is_dir() or published.keys() != {row.signal for row in record.wiring}:
         return False
-    if any(path.name.startswith(TEMPORARY_PREFIX) for path in folder.iterdir()):
-        return False  # left by a killed process; removed when the tiles are made again
+    names = {path.name for path in folder.iterdir()}
+    if any(name.startswith(TEMPORARY_PREFIX) for name in names):
+        return False  # left by a killed process; removed when the traces are made again
     for row in record.wiring:
         entry = published[row.signal]
-        if row.problem or not row.made:
+        if not _is_drawable(row):
             if entry != _empty_entry(row, row.problem or row.lack):
                 return False
-        elif not _is_current(entry, row, folder, depth):
+        elif entry["pack"] not in names or not _is_as_wanted(entry, row, depth):
             return False
     return True
 
 
-def write_traces(source: SiteSource, record: ShotRecord, writer: Writer, depth: Depth) -> bool:
-    """Update the tiles of a shot; return whether anything changed.
+def write_traces(
+    source: SiteSource, record: ShotRecord, writer: Writer, depth: Depth
+) -> Generator[None, None, bool]:
+    """Update the traces of a shot; yield now and then, return whether anything changed.
 
     Parameters
     ----------
@@ -81,143 +92,181 @@ def write_traces(source: SiteSource, record: ShotRecord, writer: Writer, depth: 
     depth
         How deep the traces go.
     """
-    folder = traces_folder(record.shot)
+    folder = writer.out / traces_folder(record.shot)
     before = read_index(writer.out, record.shot)
-    made = _TraceWriter(source, record.shot, writer.out / folder, depth)
-    signals = [made.entry(row, before.get(row.signal)) for row in record.wiring]
-    index = {"shot": record.shot, "tile": TILE, "signals": signals}
-    path = f"{folder}/index"
+    made = _PackWriter(source, record.shot, folder, depth, before)
+    rows = [row for row in record.wiring if _is_drawable(row)]
+    entries: dict[str, Entry] = {}
+    each = max(1, -(-len(rows) // MOST_PACKS))
+    for i in range(0, len(rows), each):
+        entries |= yield from made.file(rows[i : i + each])
+    for row in record.wiring:
+        entries.setdefault(row.signal, _empty_entry(row, row.problem or row.lack))
+    signals = [entries[row.signal] for row in record.wiring]
+    index = {"format": FORMAT, "shot": record.shot, "signals": signals}
+    path = f"{traces_folder(record.shot)}/{INDEX}"
     text = json_bytes(index)
     changed = [
+        _write_coarse(writer, record.shot, signals),
         writer.write_now(f"{path}.js", script_bytes(path, text)),
         writer.write_now(f"{path}.json", text),
     ]
-    _remove_unlisted(
-        writer.out / folder, {s["slug"]: len(s["levels"]) for s in signals if s["levels"]}
-    )
+    _remove_unlisted(folder, {entry["pack"] for entry in signals})
     return any(changed)
 
 
 def read_index(out: Path, shot: int) -> dict[str, dict[str, Any]]:
     """Return the signals of a shot's index by name; none if it is missing or invalid."""
     try:
-        index = json.loads((out / traces_folder(shot) / "index.json").read_bytes())
+        index = json.loads((out / traces_folder(shot) / f"{INDEX}.json").read_bytes())
+        if index["format"] != FORMAT:
+            return {}
         return {s["name"]: s for s in index["signals"] if isinstance(s["levels"], list)}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
+def published_part(out: Path, shot: int, entry: Entry) -> Part:
+    """Return the pack of a signal in a site."""
+    return Part(entry, reader_of(out / traces_folder(shot) / entry["pack"], entry["at"]))
+
+
+def reader_of(path: Path, begin: int) -> Callable[[Sequence[Span]], Sequence[bytes]]:
+    """Return what reads parts of a file that follow a place."""
+
+    def read(spans: Sequence[Span]) -> Sequence[bytes]:
+        with path.open("rb") as file:
+            found = []
+            for at, length in spans:
+                file.seek(begin + at)
+                found.append(file.read(length))
+        return found
+
+    return read
+
+
+def expired_bytes(out: Path, shot: int) -> int:
+    """Return the bytes that go when the traces of a shot are thinned out."""
+    return sum(
+        level["bytes"]
+        for entry in read_index(out, shot).values()
+        for level in entry["levels"][LEVELS_KEPT:]
+    )
+
+
 @dataclass
-class _TraceWriter:
+class _PackWriter:
+    """Writes the files of a shot's packs, from the samples or from the files ``before``."""
+
     source: SiteSource
     shot: int
     folder: Path
     depth: Depth
+    before: Mapping[str, Entry]
 
-    def entry(self, row: WiringRow, before: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Return the entry of a signal in the index, after its tiles are written."""
-        if row.problem or not row.made:
-            return _empty_entry(row, row.problem or row.lack)
-        if before is not None and _is_current(before, row, self.folder, self.depth, deeper=True):
-            return self._shallower(before)
-        made = _identity(row, self.depth)
+    def file(self, rows: Sequence[WiringRow]) -> Generator[None, None, Mapping[str, Entry]]:
+        """Make the file of some signals if it is not there; return their entries by name."""
+        kept = [self._kept(row) for row in rows]
+        is_there = [
+            e is not None and _is_as_wanted(e, r, self.depth)
+            for e, r in zip(kept, rows, strict=True)
+        ]
+        if all(is_there) and len({entry["pack"] for entry in kept if entry}) == 1:
+            return {row.signal: entry for row, entry in zip(rows, kept, strict=True) if entry}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_path(self.folder / SUFFIX)
+        entries: dict[str, Entry] = {}
         try:
-            return self._cut(row, made, self.source.signal(self.shot, row.signal))
-        except IshtarError as error:  # its file is damaged, its times run backwards …
-            return _empty_entry(row, str(error))
+            with temporary.open("wb") as out:
+                for row, before in zip(rows, kept, strict=True):
+                    at = out.tell()
+                    try:
+                        found = yield from self._signal(row, before, out)
+                    except IshtarError as error:  # its file is damaged, its times run backwards …
+                        out.truncate(at)
+                        out.seek(at)
+                        found = _empty_entry(row, str(error))
+                    entries[row.signal] = found if not found["levels"] else {**found, "at": at}
+                size = out.tell()
+            drawn = [e for e in entries.values() if e["levels"]]
+            if drawn:
+                depths = [[e["made"], len(e["levels"])] for e in drawn]
+                name = f"{slug(drawn[0]['name'])}-{digest(depths)[:8]}{SUFFIX}"
+                fsync_files([temporary])
+                temporary.rename(self.folder / name)
+                fsync_dir(self.folder)
+                for signal, entry in entries.items():
+                    if entry["levels"]:
+                        entries[signal] = {**entry, "pack": name, "size": size}
+        finally:
+            temporary.unlink(missing_ok=True)
+        return entries
 
-    def _shallower(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        kept = before["levels"][: len(self.depth.levels(before["n"]))]
-        return {**before, "levels": kept}
+    def _kept(self, row: WiringRow) -> Entry | None:
+        """Return the entry of a pack that is there, as deep as required or deeper."""
+        entry = self.before.get(row.signal)
+        if entry is None or not _is_as_wanted(entry, row, self.depth, deeper=True):
+            return None
+        return entry if (self.folder / entry["pack"]).is_file() else None
 
-    def _cut(self, row: WiringRow, made: str, signal: Signal) -> dict[str, Any]:
-        levels = self.depth.levels(signal.n)
+    def _signal(self, row: WiringRow, before: Entry | None, out: BinaryIO) -> Steps:
+        """Write the pack of a signal; return its entry, but for the name of the file."""
+        if before is not None:
+            part = Part(before, reader_of(self.folder / before["pack"], before["at"]))
+            levels = self.depth.levels(before["n"], irregular=before["irregular"])
+            return {**before, **part.copy(out, len(levels))}
+        signal = self.source.signal(self.shot, row.signal)
+        signal.samples.check()
+        irregular = irregular_axis(signal.samples) is not None
+        levels = self.depth.levels(signal.n, irregular=irregular)
         if not levels:
             return _empty_entry(row, "its channel has no samples")
         axis = signal.samples.base
-        base = axis.base if isinstance(axis, Along) else axis
-        times = None
-        if isinstance(base, Irregular):
-            base.index(base.t0)  # raises if times do not increase
-            times = base.times(0, base.n) - base.t0
-        name = f"{slug(row.signal)}-{made[:8]}"
-        described = [_level(level) for level in levels]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_path(self.folder / name)
-        temporary.mkdir()
-        try:
-            for tile in cut_tiles(signal.samples, levels):
-                stride = levels[tile.level].stride
-                first = tile.k * TILE * stride
-                of_tile = None
-                if times is not None:
-                    of_tile = times[first : first + len(tile.rows) * stride : stride]
-                    described[tile.level].setdefault("starts", []).append(float(of_tile[0]))
-                content = encode(tile.rows, single=stride == 1, times=of_tile)
-                self._write(temporary, name, tile, content)
-            fsync_files(temporary.iterdir())
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            temporary.rename(self.folder / name)
-            fsync_dir(self.folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        written = yield from write_part(signal.samples, levels, out, self.folder)
         return {
             "name": row.signal,
-            "slug": name,
             "unit": signal.unit,
-            **_axis_entry(axis),
+            **_axis_entry(axis.unit, axis.x0, axis.dx),
             "n": signal.n,
-            "levels": described,
             "problem": "",
-            "made": made,
+            "made": _identity(row, self.depth),
+            **written,
         }
 
-    def _write(self, where: Path, name: str, tile: Tile, content: Mapping[str, Any]) -> None:
-        stem = f"{tile.level}-{tile.k}"
-        path = f"{traces_folder(self.shot)}/{name}/{stem}"
-        (where / f"{stem}.js").write_bytes(script_bytes(path, json_bytes(content)))
+
+def _is_drawable(row: WiringRow) -> bool:
+    return bool(row.made) and not row.problem
 
 
 def _identity(row: WiringRow, depth: Depth) -> str:
-    """Return the identity of the tiles of a signal."""
-    # samples without times were once published as seconds: only these are made again
-    along = [] if row.x_unit == SECONDS else [row.x_unit]
-    return digest([FORMAT, depth.tile_samples, row.made, *along])
+    """Return the identity of the pack of a signal."""
+    return digest([FORMAT, depth.tile_samples, row.made, row.x_unit])
 
 
-def _is_current(
-    entry: Mapping[str, Any], row: WiringRow, folder: Path, depth: Depth, *, deeper: bool = False
-) -> bool:
-    """Return whether the tiles of a signal exist as deep as required, or ``deeper``."""
-    if entry.get("made") != _identity(row, depth):
+def _is_as_wanted(entry: Entry, row: WiringRow, depth: Depth, *, deeper: bool = False) -> bool:
+    """Return whether the pack of a signal is of its inputs, as deep as required, or ``deeper``."""
+    if entry["made"] != _identity(row, depth):
         return False
-    wanted = [level.stride for level in depth.levels(entry["n"])]
+    levels = depth.levels(entry["n"], irregular=entry["irregular"])
+    wanted = [level.stride for level in levels]
     published = [level["stride"] for level in entry["levels"]]
-    if deeper:
-        published = published[: len(wanted)]
-    return published == wanted and (folder / entry["slug"]).is_dir()
+    return (published[: len(wanted)] if deeper else published) == wanted
 
 
-def _axis_entry(axis: Axis) -> dict[str, Any]:
+def _axis_entry(unit: str, x0: float | None, dx: float | None) -> dict[str, Any]:
     """Return start and step of an axis; ``t0`` and ``dt`` are None unless it is time in s."""
-    x0, dx = axis.x0, axis.dx
-    timed = axis.unit == SECONDS
+    timed = unit == SECONDS
     seconds = {"t0": x0 if timed else None, "dt": dx if timed else None}
-    return seconds | {"x_unit": axis.unit, "x0": x0, "dx": dx}
-
-
-def _level(level: Level) -> dict[str, Any]:
-    return {"stride": level.stride, "bins": level.bins, "tiles": level.tiles}
+    return {**seconds, "x_unit": unit, "x0": x0, "dx": dx}
 
 
 def _empty_entry(row: WiringRow, problem: str) -> dict[str, Any]:
     """Return the index entry of a signal that cannot be drawn, with the reason."""
     return {
         "name": row.signal,
-        "slug": "",
+        "pack": "",
         "unit": row.unit,
-        "t0": None,
-        "dt": None,
+        **_axis_entry(row.x_unit, None, None),
         "n": 0,
         "levels": [],
         "problem": problem or "its samples are unknown",
@@ -225,14 +274,26 @@ def _empty_entry(row: WiringRow, problem: str) -> dict[str, Any]:
     }
 
 
-def _remove_unlisted(folder: Path, levels: Mapping[str, int]) -> None:
-    """Remove folders and levels that the index does not list, and remains of killed processes."""
+def _write_coarse(writer: Writer, shot: int, signals: Sequence[Entry]) -> bool:
+    """Write the first levels of all signals as a script; return whether it changed."""
+    content = {
+        entry["name"]: [
+            [base64.b64encode(block).decode("ascii") for block in level]
+            for level in published_part(writer.out, shot, entry).first_levels()
+        ]
+        for entry in signals
+        if entry["levels"]
+    }
+    path = f"{traces_folder(shot)}/{COARSE}"
+    return writer.write_now(f"{path}.js", script_bytes(path, json_bytes({"signals": content})))
+
+
+def _remove_unlisted(folder: Path, packs: Collection[str]) -> None:
+    """Remove files that the index does not list, and remains of killed processes."""
     for path in folder.iterdir():
-        if not path.is_dir():
-            continue
-        if path.name not in levels:
+        if path.is_dir():  # of an older version
             shutil.rmtree(path)
-            continue
-        for tile in path.glob("*.js"):
-            if int(tile.name.partition("-")[0]) >= levels[path.name]:
-                tile.unlink()
+        elif path.name.startswith(TEMPORARY_PREFIX) or (
+            path.suffix == SUFFIX and path.name not in packs
+        ):
+            path.unlink()

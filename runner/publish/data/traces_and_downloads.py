@@ -1,15 +1,14 @@
 """Traces and downloads of shots, which a publication makes after its pages.
 
-Pages do not wait for these. ``data.csv`` and ``data.mat`` have the coarsest tiles of a shot's
+Pages do not wait for these. ``data.csv`` and ``data.mat`` have the coarsest levels of a shot's
 signals for other programs.
 """
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
-import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.export.matlab import identifiers
-from ishtar.signals.time_base import COUNTED, SECONDS, dim_of
-from runner.publish.data.tiles import NO_VALUE, STEPS
-from runner.publish.data.traces import Depth, is_current, read_index, traces_folder, write_traces
+from ishtar.packs.levels import Level
+from ishtar.signals.time_base import COUNTED, dim_of
+from runner.publish.data.traces import (
+    Depth,
+    is_current,
+    published_part,
+    read_index,
+    traces_folder,
+    write_traces,
+)
 from runner.publish.records import ShotRecord, SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
@@ -46,9 +52,17 @@ def make_traces(
 ) -> None:
     """Make the traces and downloads of some shots."""
     for number in shots:
-        record = source.shot(number)
-        if write_traces(source, record, writer, depth_of(record, settings)):
-            write_downloads(record, writer)
+        deque(steps_of_traces(source, number, writer, settings), maxlen=0)
+
+
+def steps_of_traces(
+    source: SiteSource, number: int, writer: Writer, settings: PublishSettings
+) -> Iterator[None]:
+    """Make the traces and downloads of a shot; yield often, since that can take minutes."""
+    record = source.shot(number)
+    changed = yield from write_traces(source, record, writer, depth_of(record, settings))
+    if changed:
+        write_downloads(record, writer)
 
 
 def depth_of(record: ShotRecord, settings: PublishSettings) -> Depth:
@@ -62,7 +76,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class CoarseSignal:
-    """The coarsest tile of a signal; ``high`` is None if each row is one sample."""
+    """The coarsest level of a signal; ``high`` is None if each row is one sample."""
 
     name: str
     unit: str
@@ -74,7 +88,7 @@ class CoarseSignal:
 
 
 def write_downloads(record: ShotRecord, writer: Writer) -> None:
-    """Write the tables of a shot from its tiles; none if it has no signals."""
+    """Write the tables of a shot from its traces; none if it has no signals."""
     folder = f"shots/{record.shot:05d}"
     signals = list(_signals(record.shot, writer))
     if not signals:
@@ -89,36 +103,31 @@ def _signals(shot: int, writer: Writer) -> Iterator[CoarseSignal]:
     for name, entry in read_index(writer.out, shot).items():
         if not entry["levels"]:
             continue
-        path = writer.out / traces_folder(shot) / entry["slug"] / "0-0.js"
-        text = path.read_text(encoding="utf-8")
-        tile = json.loads(text[text.index(", {") + 2 : text.rindex(")")])
-        codes = np.frombuffer(base64.b64decode(tile["v"]), "<u2").reshape(-1, tile["n"])
-        values = tile["lo"] + (tile["hi"] - tile["lo"]) * codes / STEPS
-        values = np.where(codes == NO_VALUE, np.nan, values)
-        stride = entry["levels"][0]["stride"]
+        part = published_part(writer.out, shot, entry)
+        level = part.levels[0]
+        rows, places = part.rows(0, 0, level.bins)
         yield CoarseSignal(
             name=name,
             unit=entry["unit"],
-            x_unit=entry.get("x_unit", SECONDS),  # older entries have none
-            positions=_positions(entry, tile, stride),
-            low=values[0],
-            high=values[1] if stride > 1 else None,
-            stride=stride,
+            x_unit=entry["x_unit"],
+            positions=_positions(entry, level, places),
+            low=rows[:, 0],
+            high=rows[:, 1] if level.stride > 1 else None,
+            stride=level.stride,
         )
 
 
-def _positions(entry: Mapping[str, Any], tile: Mapping[str, Any], stride: int) -> Array:
+def _positions(entry: Mapping[str, Any], level: Level, places: Array | None) -> Array:
     """Return the times of bins: of their middles, or of their first samples.
 
     Without a time axis, return positions on the other axis, or sample numbers.
     """
-    unit = entry.get("x_unit", SECONDS)
-    names = ("t0", "dt") if unit == SECONDS else ("x0", "dx")
-    x0, dx = (0.0, 1.0) if unit == COUNTED else (entry[name] for name in names)
-    if "t" in tile:
-        return np.frombuffer(base64.b64decode(tile["t"]), "<f8") + x0
-    first = np.arange(tile["n"]) * stride
-    last = np.minimum(first + stride, entry["n"]) - 1
+    unit = entry["x_unit"]
+    x0, dx = (0.0, 1.0) if unit == COUNTED else (entry["x0"], entry["dx"])
+    if places is not None:
+        return places + x0
+    first = np.arange(level.bins) * level.stride
+    last = np.minimum(first + level.stride, entry["n"]) - 1
     return np.asarray(x0 + dx * (first + last) / 2)
 
 

@@ -43,7 +43,7 @@
       if (!found) return null;
       const [piece, i] = found;
       const low = piece.low(i);
-      return Number.isNaN(low) ? null : { low, high: piece.high(i), step: piece.step, stride: piece.stride };
+      return Number.isNaN(low) ? null : { low, high: piece.high(i), step: piece.step(i), stride: piece.stride };
     },
 
     next(pieces, time, by) {

@@ -24,7 +24,7 @@
     const found = new Map();
     for (const shot of viewer.shots()) {
       for (const signal of viewer.index(shot)?.signals || []) {
-        const { name, unit, problem, levels } = signal, x = ishtar.tiles.unitOf(signal);
+        const { name, unit, problem, levels, x_unit: x } = signal;
         const usable = !problem && levels.length > 0;
         if (!usable && found.has(name)) continue;
         const over = x === "s" ? "" : x === "" ? "no time base" : `over ${x}`;
@@ -59,7 +59,7 @@
   const chip = (shot, k) => {
     const there = viewer.known().includes(shot);
     return el("li", { class: "chip" }, ishtar.swatch(k),
-      el(there ? "a" : "span", { href: there ? `${ishtar.tiles.folder(shot)}/index.html` : null }, `Shot ${shot}`),
+      el(there ? "a" : "span", { href: there ? `${ishtar.packs.folder(shot)}/index.html` : null }, `Shot ${shot}`),
       el("button", { type: "button", "aria-label": `Remove shot ${shot}`, onclick: () => toggleShot(shot) }, "×"));
   };
 

@@ -8,9 +8,16 @@
   const FIRST_SIGNALS = 3, LEAST_SAMPLES = 4;
   // CSS pixels: a plot, the axis below the last one, the line above each
   const LEAST_HEIGHT = 132, AXIS = 60, HEAD = 20;
-  // The load budget of a zoom, in halves of a tile of 11 kB, over all curves; the first view also loads
-  // the page and its scripts.
-  const BUDGET = 24, FIRST_BUDGET = 22, PAUSE_MS = 120;
+  const BUDGET = 48000; // bytes to load for a zoom, over all curves, beyond the coarsest level
+  const PAUSE_MS = 120;
+
+  /** What limits a view to the first levels, and what to do. @type {Record<string, string>} */
+  const FROM_COARSE = {
+    disk: "Opened from disk, where browsers read no parts of files, this page shows the first levels of each signal only. "
+      + "To zoom to single samples, open it from a web server: `ishtar serve` starts one.",
+    ranges: "The web server sends no parts of files (HTTP ranges), so this page shows the first levels of large signals only. "
+      + "To zoom to single samples, serve the site by `ishtar serve`, nginx or Apache.",
+  };
 
   /** @type {Choice} */
   const COARSEST = { level: 0, first: 0, last: 0, held: "" };
@@ -42,7 +49,6 @@
   let view = [0, 1];
   let cursor = NaN;
   let turn = 0; // of what is shown; an answer to an older one is dropped
-  let budget = FIRST_BUDGET;
   let lack = ""; // of the index of the site
   let along = ishtar.along("s"); // the axis common to all curves: times and frequencies share none
   let isFromAddress = true; // the span, which then is one of the axis
@@ -109,7 +115,7 @@
     }
     status.textContent = state.shots.length ? "Loading …" : "Choose a shot.";
     await Promise.all(state.shots.map(async (shot) => {
-      if (!indexes.get(shot)) indexes.set(shot, known.length && !known.includes(shot) ? null : await ishtar.tiles.index(shot));
+      if (!indexes.get(shot)) indexes.set(shot, known.length && !known.includes(shot) ? null : await ishtar.curves.index(shot));
     }));
     if (mine !== turn) return;
     if (!state.signals.length) state.signals = usualSignals();
@@ -119,7 +125,6 @@
     }
     const wanted = ofOneAxis(state.signals.map((name) => ({ name, found: findCurves(name) })).filter((w) => w.found.length));
     const curves = wanted.flatMap((w) => w.found.map((f) => f.curve));
-    if (budget !== BUDGET) budget = Math.max(0, FIRST_BUDGET - curves.reduce((sum, c) => sum + c.cost(COARSEST), 0));
     const results = await Promise.allSettled(curves.map((c) => c.fetch(COARSEST)));
     if (mine !== turn) return;
     for (const result of results) if (result.status === "rejected") troubles.push(String(result.reason.message));
@@ -136,7 +141,7 @@
   const usualSignals = () => {
     const index = state.shots.map((s) => indexes.get(s)).find((i) => i);
     const drawable = index ? index.signals.filter((s) => !s.problem && s.levels.length) : [];
-    const timed = drawable.filter((s) => ishtar.tiles.unitOf(s) === "s");
+    const timed = drawable.filter((s) => s.x_unit === "s");
     return (timed.length ? timed : drawable.slice(0, 1)).slice(0, FIRST_SIGNALS).map((s) => s.name);
   };
 
@@ -178,7 +183,7 @@
       else if (found.length && signal.unit !== unit) troubles.push(`${name} of shot ${shot} is in ${signal.unit}, not in ${unit}; it is left out.`);
       else {
         unit = signal.unit;
-        found.push({ curve: ishtar.tiles.curve(index, signal), color: k });
+        found.push({ curve: ishtar.curves.curve(index, signal), color: k });
       }
     }
     return found;
@@ -273,7 +278,8 @@
   const describe = (row, power) => {
     const levels = [...new Set(row.lines.map((l) => {
       const held = l.choice?.held === "kept" && l.stride === l.curve.signal.levels[l.choice.level].stride ? "; finer data was not kept"
-        : l.choice?.held === "budget" ? "; finer with fewer curves, or closer" : "";
+        : l.choice?.held === "budget" ? "; finer with fewer curves, or closer"
+          : l.choice && FROM_COARSE[l.choice.held] ? "; finer data needs a web server" : "";
       return ishtar.readings.level(l.stride, l.curve.each, along) + held;
     }))];
     const unit = ishtar.numbers.scaledUnit(power, row.unit);
@@ -282,8 +288,7 @@
 
   const refine = async () => {
     const mine = turn, width = rows.length ? rows[0].plot.width() : 0, asFor = view;
-    const plan = ishtar.tiles.plan(rows.map((row) => row.lines.map((l) => l.curve)), view, width, budget);
-    budget = BUDGET;
+    const plan = ishtar.curves.plan(rows.map((row) => row.lines.map((l) => l.curve)), view, width, BUDGET);
     for (const [i, row] of rows.entries()) for (const [k, line] of row.lines.entries()) line.choice = plan[i][k];
     const loads = lines().map(({ curve, choice }) => choice ? curve.fetch(choice).then(() => { if (mine === turn) drawSoon(); }) : null);
     drawSoon();
@@ -301,10 +306,19 @@
   };
   const refineSoon = ishtar.afterPause(() => { refine(); }, PAUSE_MS);
 
+  /** Where the samples are that a view is too fine for. @param {Line} line @returns {string} */
+  const finerData = ({ curve, choice }) => {
+    if (choice?.held !== "kept" || !site?.archive || curve.unit !== "s") return "";
+    const [from, to] = view.map((t) => short(t, view[1] - view[0]));
+    return `Single samples of ${curve.signal.name} are in the raw data of this site. In Python, anywhere: `
+      + `ishtar.open("${new URL(".", location.href).href}")[${curve.shot}]["${curve.signal.name}"][${from}:${to}].load()`;
+  };
+
   const showTroubles = () => {
     const none = state.shots.filter((s) => !indexes.get(s)).map((s) => known.length && !known.includes(s)
       ? `There is no shot ${s} on this site.` : `Shot ${s} has no traces on this site.`);
-    const all = [...none, ...troubles, ...(lack ? [lack] : [])];
+    const limits = new Set([...lines().map((l) => FROM_COARSE[l.choice?.held ?? ""]), ...lines().map(finerData)].filter(Boolean));
+    const all = [...none, ...troubles, ...limits, ...(lack ? [lack] : [])];
     problemsBox.hidden = !all.length;
     problemsBox.replaceChildren(el("ul", null, ...all.map((text) => el("li", null, text))));
   };

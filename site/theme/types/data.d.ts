@@ -55,6 +55,8 @@ interface SiteIndex {
   signals: { name: string; unit: string }[];
   attributes: string[];
   parquet: string | null;
+  /** where raw data are, null where they are not published */
+  archive?: object | null;
 }
 
 /** A result of a template, over all shots. */

@@ -4,7 +4,9 @@ type UPlot = import("uplot");
 declare var uPlot: typeof import("uplot");
 
 interface Ishtar {
-  tiles: Tiles;
+  blocks: Blocks;
+  packs: Packs;
+  curves: Curves;
   /** how places along an axis are written, by the unit of what it is: `s`, `Hz`, "" for numbers of samples */
   along(unit: string): Along;
   view: Views;
@@ -23,61 +25,103 @@ type Span = readonly [number, number];
 interface TraceLevel {
   stride: number;
   bins: number;
-  tiles: number;
-  /** first time of each tile after t0, where the sampling is irregular */
-  starts?: number[];
+  /** of all its blocks */
+  bytes: number;
 }
+
+/** The values of codes 0 … n - 1, which never fall; evenly spaced in a straight one. */
+interface TraceLadder { lo: number; hi: number; n: number; straight: boolean }
 
 /** A signal in `shots/NNNNN/traces/index`. */
 interface TraceSignal {
   name: string;
-  slug: string;
   unit: string;
-  /** null where the samples do not lie in time */
-  t0: number | null;
+  /** its file, which place in it its pack begins at, and how long the file is */
+  pack: string;
+  at: number;
+  size: number;
+  /** bins of a block */
+  block: number;
+  /** bytes of the head of the pack */
+  head: number;
+  ladder: TraceLadder | null;
+  irregular: boolean;
+  /** of what the samples lie along: `s`; `Hz`; "" where they are only counted */
+  x_unit: string;
+  /** of the first sample; null where they are only counted */
+  x0: number | null;
   /** null where the sampling is irregular, too */
-  dt: number | null;
-  /** of what the samples lie along: `s`; `Hz`; "" where they are only counted; older sites say nothing: `s` */
-  x_unit?: string;
-  x0?: number | null;
-  dx?: number | null;
+  dx: number | null;
   n: number;
   levels: TraceLevel[];
   problem: string;
 }
 
-interface TraceIndex { shot: number; tile: number; signals: TraceSignal[] }
+interface TraceIndex { shot: number; signals: TraceSignal[] }
 
-interface Tile {
-  lo: number;
-  hi: number;
+interface TraceHead {
+  /** bytes of each block, by level */
+  sizes: number[][];
+  /** where each block begins after t0, by level; null where the sampling is regular */
+  starts: number[][] | null;
+  /** the value of a code; null where each block has its own */
+  value: ((code: number) => number) | null;
+}
+
+interface TraceBlock {
   n: number;
-  /** n minima, then n maxima; at a stride of 1 n values */
-  codes: Uint16Array;
+  low: Uint16Array;
+  /** the same as `low` at a stride of 1 */
+  high: Uint16Array;
   /** times relative to t0, where the sampling is irregular */
   times: Float64Array | null;
+  value(code: number): number;
+}
+
+interface Blocks {
+  head(content: Uint8Array, signal: TraceSignal): Promise<TraceHead>;
+  block(content: Uint8Array, shape: { n: number; single: boolean; irregular: boolean; value: TraceHead["value"] }): Promise<TraceBlock>;
+}
+
+/** Where the blocks of a signal come from. */
+interface Pack {
+  /** bytes to load for blocks first … last of a level */
+  cost(level: number, first: number, last: number): number;
+  fetch(level: number, first: number, last: number): Promise<void>;
+  /** a block that is there */
+  block(level: number, k: number): TraceBlock | null;
+  starts(level: number): number[] | null;
+  /** how many levels can be had here */
+  depth(): number;
+  /** why these are not all */
+  limit(): "" | "disk" | "ranges";
+}
+
+interface Packs {
+  folder(shot: number): string;
+  open(index: TraceIndex, signal: TraceSignal): Pack;
 }
 
 /** What is known of one signal of one shot, at one level, in one span. */
 interface Piece {
   stride: number;
   n: number;
-  /** what one step of the codes is worth */
-  step: number;
   /** first time of each point and, at n, of the one behind them */
   time(i: number): number;
   low(i: number): number;
   high(i: number): number;
+  /** what one step of the codes is worth at a point */
+  step(i: number): number;
 }
 
 interface Choice {
   /** index of the level to show */
   level: number;
-  /** tiles [first, last] of it in the span */
+  /** blocks [first, last] of it in the span */
   first: number;
   last: number;
   /** why it is not finer: "" where it is as fine as the screen needs */
-  held: "" | "kept" | "budget";
+  held: "" | "kept" | "budget" | "disk" | "ranges";
 }
 
 interface Curve {
@@ -87,7 +131,7 @@ interface Curve {
   readonly unit: string;
   /** how far its samples are apart, 0 where that differs */
   readonly each: number;
-  /** of the whole signal; with irregular sampling right once the coarsest tile is there */
+  /** of the whole signal; with irregular sampling right once the coarsest block is there */
   span(): Span;
   /** the level for a view that is so many pixels wide, or one that is coarser by `drop` levels */
   choose(view: Span, width: number, drop: number): Choice;
@@ -98,12 +142,10 @@ interface Curve {
   best(finest: number, view: Span): { pieces: Piece[]; stride: number };
 }
 
-interface Tiles {
+interface Curves {
   /** the index of a shot, null where it has none */
   index(shot: number): Promise<TraceIndex | null>;
   curve(index: TraceIndex, signal: TraceSignal): Curve;
-  folder(shot: number): string;
-  unitOf(signal: TraceSignal): string;
   /** levels for the curves of each plot that together cost no more than `budget`: all coarser by the same
    * number of levels, then single plots finer again; shots in one plot are always alike */
   plan(plots: Curve[][], view: Span, width: number, budget: number): Choice[][];
