@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from runner.render.format import (
     MISSING,
@@ -90,6 +91,12 @@ def quantity(
     signed
         Whether it can be below zero; None: derived from its unit (`is_signed`).
     """
+    if isinstance(value, float) and value:  # 0.0 and -0.0 are equal, but may read differently
+        return _remembered(value, sigma, unit, signed)
+    return _quantity(value, sigma, unit, signed)
+
+
+def _quantity(value: object, sigma: float | None, unit: str, signed: bool | None) -> Quantity:
     if isinstance(value, bool):
         return Quantity(number="yes" if value else "no")
     if value is None:
@@ -118,6 +125,10 @@ def quantity(
         return replace(known, number=plain_number(value / 10**power, power, strip=True), unit=shown)
     scaled = sigma / 10.0**power if has_sigma and sigma is not None else None
     return replace(known, number=number(value / 10.0**power, scaled), unit=shown)
+
+
+# the same results are on many pages, and again when the next shot is published
+_remembered = lru_cache(maxsize=1 << 14, typed=True)(_quantity)
 
 
 def is_signed(unit: str) -> bool:
