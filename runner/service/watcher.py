@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ishtar.workspace import MARKER
+from runner.acts import waiting as waiting_acts
 from runner.attempts import Attempts, affects_all
 from runner.errors import Busy
 from runner.ingest import Intake, Outcome, Settling, ingest_file, scan
@@ -33,6 +34,7 @@ from runner.service.external_changes import ExternalChanges, change_of
 from runner.service.observe import ServiceObserver
 from runner.service.processed_files import ProcessedFiles
 from runner.service.publication import Publication
+from runner.service.take_acts import take_act
 from runner.staleness.plan import Planned
 
 logger = logging.getLogger(__name__)
@@ -125,6 +127,8 @@ class Watcher:
         changed = {Subject.shot(n) for n in fresh}
         for path in requests(self._coordinator.workspace):
             self.attempts.do(f"take the request {path.name}", partial(self._take_request, path))
+        for path in waiting_acts(self._coordinator.workspace):
+            self.attempts.do(f"do the act {path.stem}", partial(self._take_act, path))
         self.attempts.do("make day reports due", self._make_days_due)
         self.attempts.do("check files for edits", self._retry_after_change)
         self.attempts.do("check for external changes", self._check_external_changes)
@@ -261,6 +265,11 @@ class Watcher:
         self.publication.request(request.pages)
         if request.shots:
             logger.info("backfill of %d shots requested", len(request.shots))
+
+    def _take_act(self, path: Path) -> None:
+        changed = take_act(self._coordinator, path)
+        self.publication.request(Subject.shot(number) for number in changed)
+        self.scheduler.request_shots(changed, Priority.PERSON)
 
     # --- external changes ------------------------------------------------------------------------
 

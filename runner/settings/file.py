@@ -19,6 +19,7 @@ from runner.monitoring.logs import FORMS
 from runner.settings.expiry import RetentionSettings
 from runner.settings.facility import Facility
 from runner.settings.publishing import PublishSettings
+from runner.settings.serving import ServeSettings
 
 KERNELS = ("warm", "cold")
 METRICS_FILE = "file"
@@ -163,6 +164,7 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     publish: PublishSettings = field(default_factory=PublishSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
 
     @property
     def memory_limit_mb(self) -> float:
@@ -178,6 +180,7 @@ SECTIONS: dict[str, type[Any]] = {
     "watch": WatchSettings,
     "publish": PublishSettings,
     "retention": RetentionSettings,
+    "serve": ServeSettings,
 }
 T = TypeVar("T")
 

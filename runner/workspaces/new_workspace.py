@@ -60,6 +60,14 @@ name = {facility}
 # move_raw_days = 0            # age to move raw data to raw_folder, on another disk
 # raw_folder = ""
 
+[serve]
+# auth = "open"                # whoever works on this machine; or "tokens", or "proxy"
+# read = "public"              # or "readers": only people who are known
+# proxy_header = "X-Forwarded-User"
+# proxies = ["127.0.0.1", "::1"]   # whose header is believed
+# roles = {{}}                   # with "proxy": {{ anna = "operator", ben = "member" }}
+# default_role = "reader"
+
 [watch]
 # folders = []                 # more folders to watch, network shares too; read only
 # poll_s = 1.0
