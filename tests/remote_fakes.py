@@ -19,6 +19,7 @@ from urllib.parse import quote
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from ishtar.workspace import Workspace
 from runner.publish import publish
@@ -87,8 +88,15 @@ def write_published(stored: Workspace, folder: Path) -> Workspace:
 @contextmanager
 def serving(folder: Path, below: str = "") -> Iterator[str]:
     """Serve a folder as `ishtar serve` does, perhaps below a path; give the address."""
-    app = Starlette(routes=[Mount(below, app=site_app(folder))]) if below else site_app(folder)
-    config = uvicorn.Config(app, log_level="error", lifespan="off")
+    with serving_app(site_app(folder), below) as address:
+        yield address
+
+
+@contextmanager
+def serving_app(app: ASGIApp, below: str = "") -> Iterator[str]:
+    """Serve an application, perhaps below a path; give the address."""
+    whole = Starlette(routes=[Mount(below, app=app)]) if below else app
+    config = uvicorn.Config(whole, log_level="error", lifespan="off", proxy_headers=False)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "rebuild": "upkeep",
     "verify": "upkeep",
     "serve": "service",
+    "token": "token_commands",
     "rerun": "own_reports",
     "fork": "own_reports",
     "template": "template_commands",

@@ -52,12 +52,16 @@ def status(as_json: bool) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True)
 def serve(port: int, host: str) -> None:
-    """Serve the site on this machine; any web server can serve site/public as it is."""
-    site = Workspace.find().site
+    """Serve the site and the API of the workspace on this machine.
+
+    Any web server can serve site/public as it is; the API needs this service.
+    """
+    workspace = Workspace.find()
+    site, settings = workspace.site, read_settings(workspace).serve
     if not (site / "index.html").exists():
         raise IshtarError("there is no site yet: `ishtar publish` builds it")
     from runner.serve.run import run_app  # heavy
-    from runner.serve.site_app import site_app
+    from runner.serve.site_app import workspace_app
 
     try:
         listening = _listen(host, port)
@@ -65,7 +69,7 @@ def serve(port: int, host: str) -> None:
         raise IshtarError(f"port {port} cannot be used ({error.strerror}): try --port 0") from error
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"http://{shown}:{listening.getsockname()[1]}/  (Ctrl-C ends it)")
-    run_app(site_app(site), listening)
+    run_app(workspace_app(workspace, settings), listening)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -19,6 +19,7 @@ def run_app(app: ASGIApp, listening: socket.socket) -> None:
         log_level="warning",
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # who asks is decided by whose header is believed
         timeout_graceful_shutdown=GRACE_S,
     )
     server = uvicorn.Server(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -11,6 +12,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ishtar.workspace import Workspace
+from runner.serve.access import Access
+from runner.serve.guards import ForReaders, Limited
+from runner.settings.serving import ServeSettings
 
 TEXT = (".css", ".csv", ".html", ".ipynb", ".js", ".json", ".svg", ".xml")
 NOT_FOUND = "404.html"
@@ -40,6 +46,22 @@ class SiteFiles(StaticFiles):
 def site_app(folder: Path) -> Starlette:
     """Return the application that serves the folder of a site."""
     return Starlette(routes=[Mount("/", _Compressed(SiteFiles(folder)))])
+
+
+def workspace_app(workspace: Workspace, settings: ServeSettings) -> Starlette:
+    """Return the application that serves the site of a workspace, and the API if it can.
+
+    The API needs FastAPI, the extra ``serve``.
+    """
+    access = Access(workspace=workspace, settings=settings)
+    site: ASGIApp = _Compressed(SiteFiles(workspace.site))
+    routes = [Mount("/", ForReaders(site, access))]
+    if find_spec("fastapi"):
+        from runner.serve.api import api_app  # heavy
+
+        api = Limited(api_app(workspace, access), access)
+        routes.insert(0, Mount("/api/v1", api))
+    return Starlette(routes=routes)
 
 
 class _Compressed:

@@ -1,0 +1,307 @@
+"""The API of the service, ``/api/v1/``: reading shots, and acts of people.
+
+It writes nothing that the coordinator owns: an act is a file that the coordinator takes
+(`runner.acts`), so that it waits while the coordinator is down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+import ishtar
+from ishtar.attributes import (
+    AttributeEditError,
+    check,
+    current,
+    edits_text,
+    read_edits,
+    stated_in,
+)
+from ishtar.errors import IshtarError
+from ishtar.query.query_tree import QueryError
+from ishtar.version import __version__
+from ishtar.workspace import Workspace
+from runner.acts import Act, Outcome, find, new_act, submit
+from runner.monitoring.status import read_status
+from runner.serve.access import Access, Person
+from runner.serve.problems import Problem
+
+MOST_SHOTS = 10_000  # in one answer
+MOST_CHANGES = 100  # attributes in one act
+
+Scalar = str | int | float | bool | None
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Me(_Model):
+    """Who you are to this service."""
+
+    name: str
+    role: str
+
+
+class Shots(_Model):
+    """Numbers of shots, ascending."""
+
+    shots: list[int]
+    more: bool = Field(description="whether there are more than were asked for")
+
+
+class Edit(_Model):
+    """One correction: who changed which attributes, when and why."""
+
+    who: str
+    when: str
+    why: str
+    changes: dict[str, dict[str, Scalar]] = Field(description="by attribute: before and after")
+
+
+class Shot(_Model):
+    """The attributes of a shot, and their corrections, oldest first."""
+
+    shot: int
+    attributes: dict[str, Any]
+    edits: list[Edit]
+    version: str = Field(description="changes with every correction")
+
+
+class Correction(_Model):
+    """What to change: null removes an attribute."""
+
+    changes: dict[str, Scalar] = Field(min_length=1, max_length=MOST_CHANGES)
+    why: str = Field(default="", max_length=1000)
+    new: bool = Field(default=False, description="allow names that the shot does not have yet")
+    version: str | None = Field(
+        default=None, description="of the shot as you saw it; refused if somebody changed it since"
+    )
+
+
+class Service(_Model):
+    """The service that takes acts: `ishtar watch`."""
+
+    state: str = Field(description="working, or why it takes nothing")
+    since: str | None = Field(description="when it was last seen")
+
+
+class ActState(_Model):
+    """An act: what a person asked for, and what became of it."""
+
+    id: str
+    kind: str
+    who: str
+    when: str
+    wanted: dict[str, Any]
+    state: str = Field(description="waiting, done or refused")
+    detail: str
+    result: dict[str, Any]
+    service: Service | None = Field(description="who will do it, while it waits")
+
+
+def _workspace(request: Request) -> Workspace:
+    found: Workspace = request.app.state.workspace
+    return found
+
+
+def _access(request: Request) -> Access:
+    found: Access = request.app.state.access
+    return found
+
+
+def _member(request: Request) -> Person:
+    return _access(request).require(request, "member")
+
+
+def _anybody(request: Request) -> Person:
+    return _access(request).require(request, "reader")
+
+
+def _may_read(request: Request) -> None:
+    _access(request).reader(request)
+
+
+In = Annotated[Workspace, Depends(_workspace)]
+Member = Annotated[Person, Depends(_member)]
+Reader = Depends(_may_read)
+ShotNumber = Annotated[int, Path(ge=0, lt=10**12)]
+
+router = APIRouter()
+
+
+def api_app(workspace: Workspace, access: Access) -> FastAPI:
+    """Return the application below ``/api/v1``."""
+    app = FastAPI(
+        title="Ishtar",
+        version=__version__,
+        summary="Shots, and what people do with them",
+        openapi_url="/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.workspace, app.state.access = workspace, access
+    app.include_router(router)
+    _answer_problems(app)
+    return app
+
+
+@router.get("/me")
+def me(person: Annotated[Person, Depends(_anybody)]) -> Me:
+    """Return who you are to this service, and your role."""
+    return Me(name=person.name, role=person.role)
+
+
+@router.get("/shots", dependencies=[Reader])
+def shots(
+    workspace: In,
+    q: Annotated[str, Query(max_length=2000, description="a query, `gas = Ar`")] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_SHOTS)] = 1000,
+) -> Shots:
+    """Return the shots that a query finds; all without one."""
+    found = [s.number for s in ishtar.open(workspace.root).shots(q or None)]
+    return Shots(shots=found[:limit], more=len(found) > limit)
+
+
+@router.get("/shots/{shot}", dependencies=[Reader])
+def read_shot(workspace: In, shot: ShotNumber, response: Response) -> Shot:
+    """Return the attributes of a shot, with their corrections."""
+    folder = _folder_of(workspace, shot)
+    version = _version(folder)
+    response.headers["ETag"] = f'"{version}"'
+    edits = read_edits(folder)
+    return Shot(
+        shot=shot,
+        attributes=dict(current(stated_in(folder), edits)),
+        edits=[
+            Edit(
+                who=e.who,
+                when=str(e.when),
+                why=e.why,
+                changes={
+                    name: {"before": c.before, "after": c.after} for name, c in e.changes.items()
+                },
+            )
+            for e in edits
+        ],
+        version=version,
+    )
+
+
+@router.post("/shots/{shot}/attributes", status_code=202)
+def correct(
+    workspace: In,
+    person: Member,
+    shot: ShotNumber,
+    correction: Correction,
+    response: Response,
+    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+) -> ActState:
+    """Correct attributes of a shot; its pages follow when the service has done it."""
+    wanted = {**correction.model_dump(), "shot": shot}
+    act = new_act("attributes", person.name, wanted, idempotency_key)
+    known = find(workspace, act.id)
+    if known is None:
+        _check_correction(_folder_of(workspace, shot), shot, correction)
+    act, outcome = known or submit(workspace, act)
+    if act.wanted != wanted:
+        raise Problem(422, "this Idempotency-Key was used for another act: give a new one")
+    response.headers["Location"] = f"../../acts/{act.id}"
+    return _state(workspace, act, outcome)
+
+
+def _check_correction(folder: pathlib.Path, shot: int, correction: Correction) -> None:
+    """Refuse at once what the coordinator would refuse later."""
+    version = _version(folder)
+    if correction.version not in (None, version):
+        raise Problem(
+            409,
+            f"somebody has changed shot {shot} since you read it: look at it again",
+            version=version,
+        )
+    have = current(stated_in(folder), read_edits(folder))
+    check(correction.changes, new=correction.new, have=have)
+
+
+@router.get("/acts/{name}")
+def read_act(workspace: In, person: Member, name: str) -> ActState:
+    """Return an act of yours, and what became of it; operators see those of all."""
+    found = find(workspace, name)
+    if found is None or (found[0].who != person.name and not person.may("operator")):
+        raise Problem(404, f"there is no act {name} of {person.name}: see its Location")
+    return _state(workspace, *found)
+
+
+def _folder_of(workspace: Workspace, shot: int) -> pathlib.Path:
+    folder = workspace.shot_folder(shot)
+    if not folder.is_dir():
+        raise Problem(404, f"there is no shot {shot}: GET /api/v1/shots lists them")
+    return folder
+
+
+def _version(folder: pathlib.Path) -> str:
+    """Return a text that changes with every correction of a shot."""
+    return hashlib.sha256(edits_text(folder).encode()).hexdigest()[:16]
+
+
+def _state(workspace: Workspace, act: Act, outcome: Outcome) -> ActState:
+    service = None
+    if outcome.state == "waiting":
+        status = read_status(workspace)
+        seen = status.holder.written if status.holder else None
+        service = Service(
+            state=status.state,
+            since=None if seen is None else datetime.fromtimestamp(seen, UTC).isoformat(),
+        )
+    result: Mapping[str, Any] = outcome.result
+    return ActState(
+        **asdict(act),
+        state=outcome.state,
+        detail=outcome.detail,
+        result=dict(result),
+        service=service,
+    )
+
+
+def _answer_problems(app: FastAPI) -> None:
+    """Answer every refused request with a problem document."""
+
+    @app.exception_handler(Problem)
+    def problem(_: Request, error: Problem) -> Response:
+        return error.response()
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = [
+            {"where": "/".join(map(str, e["loc"])), "what": str(e["msg"])} for e in error.errors()
+        ]
+        said = "; ".join(f"{e['where']}: {e['what']}" for e in errors[:5])
+        return Problem(422, f"{said}: correct it", errors=errors[:100]).response()
+
+    @app.exception_handler(HTTPException)
+    def refused(_: Request, error: HTTPException) -> Response:
+        known = {
+            404: "there is nothing at this address: see openapi.json",
+            405: "this address knows other methods: see openapi.json",
+        }
+        detail = known.get(error.status_code, str(error.detail))
+        return Problem(error.status_code, detail, headers=error.headers).response()
+
+    @app.exception_handler(IshtarError)
+    def ours(_: Request, error: IshtarError) -> Response:
+        wrong = isinstance(error, AttributeEditError | QueryError)
+        said = str(error).replace("new=True adds", '"new": true adds')
+        problem = Problem(422 if wrong else 503, said)
+        if isinstance(error, AttributeEditError) and error.name:
+            problem.more["name"] = error.name
+        return problem.response()
