@@ -160,6 +160,62 @@ def test_a_tone_steps_and_smooth_signals_are_not_taken_for_noise(shape):
     assert step == pytest.approx(np.ptp(x) / STEPS)
 
 
+def step_of(x: np.ndarray) -> float:
+    return rounded(np.stack([x, x], axis=1), single=True, by_noise=True)[2]
+
+
+AT = np.arange(BLOCK, dtype=np.float64)
+RNG = np.random.default_rng(11)
+WHITE = RNG.normal(size=BLOCK)
+PACKETS = np.exp(-(((AT % 300 - 150) / 40.0) ** 2))
+MIXED = {  # samples, and sigma of their least noise
+    "before a discharge noise is weaker": (WHITE * np.where(AT < 1600, 0.01, 1.0), 0.01),
+    "weaker now and then": (WHITE * np.where(AT % 1000 < 450, 0.01, 1.0), 0.01),
+    "bursts": (WHITE * (1 + 20 * (AT % 1000 < 100)), 1.0),
+    "spikes": (WHITE + np.where(AT % 97 == 5, 300.0, 0.0), 1.0),
+    "uniform": (RNG.uniform(-(3**0.5), 3**0.5, BLOCK), 1.0),
+    "of Laplace": (RNG.laplace(0.0, 0.5**0.5, BLOCK), 1.0),
+    "of whole numbers": (np.rint(WHITE), 1.0),
+    "a chirp without noise": (np.sin(np.cumsum(np.linspace(0.1, 3.0, BLOCK))), 0.0),
+    "a fast chirp without noise": (np.sin(np.cumsum(np.linspace(1.5, 3.0, BLOCK))), 0.0),
+    "packets of a fast tone without noise": (np.sin(2.5 * AT) * PACKETS, 0.0),
+    "packets of a tone without noise": (np.sin(1.5 * AT) * PACKETS, 0.0),
+    "packets of a fast tone in noise": (np.sin(2.5 * AT) * PACKETS + 0.01 * WHITE, 0.01),
+    "a modulated tone": (3 * np.sin(2.9 * AT) * (1 + 0.8 * np.sin(0.01 * AT)) + WHITE, 1.0),
+    "a tone, then noise": (np.where(AT < 2000, np.sin(2.5 * AT), 0.3 * WHITE), 0.0),
+}
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_a_step_is_half_of_the_least_noise_at_most(kind):
+    x, sigma = MIXED[kind]
+    exact = np.ptp(x) / STEPS
+    assert exact * 0.999 <= step_of(x) <= max(0.55 * sigma, 1.001 * exact)
+
+
+def test_a_weak_tone_and_a_small_step_in_noise_stay():
+    weak = 0.02 * np.sin(0.7 * AT) + np.where(AT < 2000, 0.0, 0.2)
+    x = WHITE + weak
+    codes, lo, step = rounded(np.stack([x, x], axis=1), single=True, by_noise=True)
+    change = values_of(codes[0], lo, step) - x
+    assert abs(2 * np.mean(change * np.sin(0.7 * AT))) < 0.003
+    assert abs(change[:2000].mean() - change[2000:].mean()) < 0.01
+
+
+def test_of_minima_and_maxima_the_less_noisy_ones_count():
+    rows = np.stack([-5.0 + WHITE, 0.001 * RNG.normal(size=BLOCK)], axis=1)
+    _, _, step = rounded(rows, single=False, by_noise=True)
+    assert step <= 0.001
+
+
+def test_blocks_with_missing_samples_have_noise_too():
+    x = WHITE.copy()
+    x[1000:1400] = np.nan
+    assert step_of(x) == pytest.approx(0.25, rel=0.15)
+    x[::7] = np.nan
+    assert step_of(x) == pytest.approx((np.nanmax(x) - np.nanmin(x)) / STEPS)
+
+
 @pytest.mark.parametrize(("n", "by_noise"), [(100, True), (BLOCK, False)])
 def test_few_samples_are_as_exact_as_can_be(n, by_noise):
     x = np.random.default_rng(5).normal(size=n)
@@ -173,6 +229,8 @@ def test_few_samples_are_as_exact_as_can_be(n, by_noise):
         np.linspace(-3.0, 7.0, 4096),
         np.exp(np.linspace(-8, 4, 3000)),
         np.interp(np.arange(500), [0, 100, 300, 499], [0.0, 1.0, 1.0, 90.0]),
+        10.0 ** np.linspace(-11.0, 3.0, 65_536),  # of a vacuum gauge
+        -(10.0 ** np.linspace(3.0, -11.0, 4096)),
         np.array([5.0]),
         np.full(7, 2.5),
     ],
@@ -181,6 +239,8 @@ def test_a_ladder_gives_each_code_its_value(values, tmp_path):
     ladder = Ladder.of(values)
     codes = np.arange(len(values), dtype=np.uint16)
     np.testing.assert_allclose(ladder.look_up(codes), values, atol=1e-9 * np.ptp(values))
+    # neighbouring codes are as far apart as they are
+    np.testing.assert_allclose(np.diff(ladder.look_up(codes)), np.diff(values), rtol=0.02)
     head = parts.Head(sizes=[np.array([1])], starts=(), ladder=ladder).to_bytes()
     entry = {"n": 1, "levels": [{"stride": 1, "bins": 1}], "irregular": False, "block": BLOCK}
     entry |= {"head": len(head), "ladder": parts.ladder_entry(ladder)}
@@ -296,8 +356,9 @@ def test_a_copy_with_fewer_levels_is_the_same_part_without_the_others(tmp_path):
         {"irregular": True},
         {"levels": [{"stride": 1, "bins": 10**15}]},
         {"levels": [{"stride": 128, "bins": 5}]},
-        {"ladder": {"lo": 0.0, "hi": 1.0, "n": 10**9, "straight": False}},
+        {"ladder": {"lo": 0.0, "hi": 1.0, "n": 10**9, "straight": False, "bytes": 8}},
         {"ladder": {"lo": 0.0, "hi": 1.0, "n": 4, "straight": True}},
+        {"ladder": {"lo": 0.0, "hi": 1.0, "n": 4, "straight": False, "bytes": 3}},
     ],
 )
 def test_an_entry_that_lies_is_a_value_error(wrong, tmp_path):

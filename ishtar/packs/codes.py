@@ -7,7 +7,6 @@ block by block, `rounded`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ishtar.errors import DamagedFile
+from ishtar.packs.white_noise import noise_of
 from ishtar.signals.min_max import Edges, channel_blocks
 from ishtar.signals.samples import FileSamples, Samples
 from ishtar.signals.time_base import Axis
@@ -24,7 +24,6 @@ from ishtar.store import Channel
 NO_VALUE = 65535
 STEPS = 65534  # from the least to the largest value of a block, at most
 LONG = 1 << 16  # samples; in shorter records there is little to save
-LEAST_BINS = 512  # of a block that is rounded by its noise: few bins do not tell what noise is
 PER_SIGMA = 4
 """Steps in a standard deviation of the noise of a block, as in the compression of astronomical
 images [1]_: rounding then adds 0.5 % to the noise.
@@ -33,12 +32,11 @@ images [1]_: rounding then adds 0.5 % to the noise.
    Images Without Significant Loss of Information", Publ. Astron. Soc. Pac. 122 (2010) 1065.
 """
 LARGEST = 8e307  # so that the range of a block is finite
-MEDIAN_OF_NOISE = 0.6745  # median of |x| in units of sigma, for a normal distribution
-ORDER = 6  # of the differences that are taken for noise: what is smooth has none
-TAIL = 0.998  # one of 500 differences is larger, in noise by far: in a tone none is
-LEAST_TAIL = 2.6  # sigma of the differences; 3.1 for a normal distribution
-OF_DIFFERENCES = math.sqrt(math.comb(2 * ORDER, ORDER))  # their sigma, for white noise of 1
+LEAST_STEP = 2.0**-1022  # below, numbers have too few digits for steps that are alike
 SECOND_LARGEST = 1 << 32  # codes of the values of a ladder
+LEAST_PARTS = 4  # of the range, between neighbouring codes
+MOST_CLOSE = 0.01  # of the codes may be closer: those at the vertex of a parabola are
+SAME = 1e-12  # of a value: a step that is less comes from its last digits
 STRAIGHT = 1e-9  # of the range: how far a straight ladder may be off
 
 Array = NDArray[np.float64]
@@ -49,13 +47,15 @@ Codes = NDArray[np.uint16]
 class Ladder:
     """The values of the codes ``0 … n - 1``, never falling.
 
-    ``values`` is None for a straight one: code ``k`` is ``lo + k · (hi - lo) / (n - 1)``.
+    ``values`` is None for a straight one: code ``k`` is ``lo + k · (hi - lo) / (n - 1)``. Else they
+    are parts of the range, uint32, or the values themselves, float64, if such parts are too coarse
+    for neighbouring codes: those of a gauge with a logarithmic output.
     """
 
     lo: float
     hi: float
     n: int
-    values: NDArray[np.uint32] | None = None
+    values: NDArray[np.uint32] | Array | None = None
 
     @classmethod
     def of(cls, values: Array) -> Ladder:
@@ -63,6 +63,11 @@ class Ladder:
         lo, hi, n = float(values[0]), float(values[-1]), len(values)
         if np.abs(values - np.linspace(lo, hi, n)).max() <= STRAIGHT * (hi - lo):
             return cls(lo=lo, hi=hi, n=n)
+        steps = np.diff(values)
+        apart = steps > SAME * np.abs(values[1:])
+        too_close = apart & (steps < LEAST_PARTS * ((hi - lo) / SECOND_LARGEST))
+        if np.count_nonzero(too_close) > MOST_CLOSE * n:
+            return cls(lo=lo, hi=hi, n=n, values=values)
         parts = np.rint((values - lo) / (hi - lo) * (SECOND_LARGEST - 1)).astype(np.uint32)
         return cls(lo=lo, hi=hi, n=n, values=parts)
 
@@ -71,7 +76,10 @@ class Ladder:
         width = self.hi - self.lo
         if self.values is None:
             return self.lo + width * (codes / max(self.n - 1, 1))
-        return self.lo + width * (self.values[codes] / (SECOND_LARGEST - 1))
+        found = self.values[codes]
+        if found.dtype != np.uint32:
+            return np.asarray(found)
+        return self.lo + width * (found / (SECOND_LARGEST - 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +122,9 @@ def converted(samples: Samples) -> Converted | None:
     channel, compute = steps
     if channel.dtype.kind not in "iu" or channel.dtype.itemsize > 2 or channel.n < 1:
         return None
-    least, largest = int(channel.raw_min), int(channel.raw_max)
-    if largest < least:
+    if not channel.raw_min <= channel.raw_max:  # NaN: an older file does not state them
         return None
+    least, largest = int(channel.raw_min), int(channel.raw_max)
     with np.errstate(all="ignore"):
         values = compute(np.arange(least, largest + 1).astype(channel.dtype))
     falls = bool(values[0] > values[-1])
@@ -135,8 +143,13 @@ def ladder_entry(ladder: Ladder | None) -> Mapping[str, Any] | None:
     """Return what the index of a shot says of a ladder."""
     if ladder is None:
         return None
-    straight = ladder.values is None
-    return {"lo": ladder.lo, "hi": ladder.hi, "n": ladder.n, "straight": straight}
+    return {
+        "lo": ladder.lo,
+        "hi": ladder.hi,
+        "n": ladder.n,
+        "straight": ladder.values is None,
+        "bytes": 0 if ladder.values is None else ladder.values.itemsize,
+    }
 
 
 def rounded(
@@ -167,24 +180,19 @@ def rounded(
     if not is_valid.any():
         return np.full(columns.shape, NO_VALUE, dtype=np.uint16), 0.0, 0.0
     lo, hi = float(np.nanmin(columns)), float(np.nanmax(columns))
-    step = _step(columns[0], hi - lo, by_noise)
+    step = _step(columns, hi - lo, by_noise)
     scaled = (columns - lo) / step if step else np.zeros(columns.shape)
     codes = np.rint(scaled) if single else np.stack([np.floor(scaled[0]), np.ceil(scaled[1])])
     codes = np.where(is_valid, np.clip(codes, 0, STEPS), NO_VALUE)
     return codes.astype(np.uint16), lo, step
 
 
-def _step(x: Array, width: float, by_noise: bool) -> float:
+def _step(columns: Array, width: float, by_noise: bool) -> float:
     """Return what a code is worth: a part of the noise, at least one of the range of the block."""
     noise = 0.0
-    if by_noise and len(x) >= LEAST_BINS and width:
-        differences = np.abs(np.diff(x / width, n=ORDER))
-        known = differences[np.isfinite(differences)]
-        if len(known):
-            median, tail = np.quantile(known, [0.5, TAIL])
-            sigma = float(median) / MEDIAN_OF_NOISE
-            noise = width * sigma / OF_DIFFERENCES if tail > LEAST_TAIL * sigma else 0.0
-    return max(noise / PER_SIGMA, width / STEPS)
+    if by_noise and width:
+        noise = width * min(noise_of(x / width) for x in columns)
+    return max(noise / PER_SIGMA, width / STEPS, LEAST_STEP if width else 0.0)
 
 
 def values_of(codes: Codes, lo: float, step: float) -> Array:

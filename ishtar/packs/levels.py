@@ -123,13 +123,25 @@ def cut(record: Record, levels: Sequence[Level]) -> Iterator[Block]:
 
 
 def min_max_rows(record: Record, stride: int, start: int, stop: int) -> Array:
-    """Return minimum and maximum of every ``stride`` samples of a range, (m, 2)."""
+    """Return minimum and maximum of every ``stride`` samples of a range, (m, 2).
+
+    Samples that are not finite are missing: an infinite one does not hide the others of its bin.
+    """
+
+    def finite(first: int, last: int) -> Array:
+        x = record.read(first, last)
+        return np.where(np.isfinite(x), x, np.nan)
+
     if stride == 1:
-        x = record.read(start, stop)
+        x = finite(start, stop)
         return np.stack([x, x], axis=1)
     expected = np.append(np.arange(start, stop, stride, dtype=np.int64), stop)
     edges, rows = record.minmax(start, stop, len(expected) - 1)
-    return rows if np.array_equal(edges, expected) else walk(record.read, expected)
+    if not np.array_equal(edges, expected):
+        return walk(finite, expected)
+    for k in np.flatnonzero(np.isinf(rows).any(axis=1)):
+        rows[k] = walk(finite, expected[k : k + 2])[0]
+    return rows
 
 
 @dataclass

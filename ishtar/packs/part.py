@@ -3,8 +3,9 @@
 ::
 
     head     bytes of each block as uint32; if irregular, the place at which each begins as
-             float64; the values of a ladder that is not straight as uint32, third differences:
-             each in byte planes, all together compressed by zlib
+             float64; the values of a ladder that is not straight, as parts of its range in uint32
+             or as float64 of which the bits are taken for uint64, third differences: each in byte
+             planes, all together compressed by zlib
     blocks   level by level, as `ishtar.packs.block_bytes` writes them
 
 The index of a shot has what is needed to read the head: where it is and how long, the levels, the
@@ -68,9 +69,10 @@ class Head:
         if self.starts:
             planes.append(byte_planes(np.concatenate(self.starts).astype("<f8")))
         if self.ladder is not None and self.ladder.values is not None:
-            before = np.zeros(DIFFERENCES, dtype=np.uint32)
-            off = np.diff(self.ladder.values, n=DIFFERENCES, prepend=before)
-            planes.append(byte_planes(off.astype("<u4")))
+            values = self.ladder.values
+            whole = values.view(np.uint64 if values.itemsize == 8 else np.uint32)
+            before = np.zeros(DIFFERENCES, dtype=whole.dtype)
+            planes.append(byte_planes(np.diff(whole, n=DIFFERENCES, prepend=before)))
         return zlib.compress(b"".join(planes), 9)
 
     def entry(self, levels: Sequence[Level], length: int) -> dict[str, Any]:
@@ -194,12 +196,12 @@ class Part:
         if not 0 < count <= 2 * int(self.entry["n"]):
             raise ValueError(f"{count} blocks cannot hold {self.entry['n']} samples")
         described = self.entry["ladder"]
-        has_values = bool(described) and not described["straight"]
-        n = int(described["n"]) if has_values else 0
+        n = int(described["n"]) if described else 0
         if n > MOST_LADDER:
             raise ValueError(f"a ladder has at most {MOST_LADDER} codes, not {n}")
+        of_ladder = n * _value_bytes(described)
         [content] = self.fetch([(0, int(self.entry["head"]))])
-        lengths = (4 * count, 8 * count if self.entry["irregular"] else 0, 4 * n)
+        lengths = (4 * count, 8 * count if self.entry["irregular"] else 0, of_ladder)
         try:
             planes = zlib.decompressobj().decompress(content, sum(lengths) + 1)
         except zlib.error as error:
@@ -225,10 +227,11 @@ class Part:
         if not described:
             return None
         values = None
-        if not described["straight"]:
-            values = from_byte_planes(planes, "<u4").astype(np.uint32)
+        if width := _value_bytes(described):
+            whole = from_byte_planes(planes, f"<u{width}")
             for _ in range(DIFFERENCES):
-                values = np.cumsum(values, dtype=np.uint32)
+                whole = np.cumsum(whole, dtype=whole.dtype)
+            values = whole.astype(np.uint32) if width == 4 else whole.view(np.float64)
         lo, hi = float(described["lo"]), float(described["hi"])
         return Ladder(lo=lo, hi=hi, n=int(described["n"]), values=values)
 
@@ -311,6 +314,16 @@ class Part:
                 [found] = self.fetch([(at, min(IN_MEMORY, int(edges[-1]) - at))])
                 out.write(found)
         return head.entry(levels, len(content))
+
+
+def _value_bytes(ladder: Mapping[str, Any] | None) -> int:
+    """Return the bytes of each value in the head, of what an index says of a ladder."""
+    if not ladder or ladder["straight"]:
+        return 0
+    width = ladder.get("bytes", 4)  # the first packs had no others, and did not say so
+    if width not in (4, 8):
+        raise ValueError(f"values of a ladder have 4 or 8 bytes, not {width}")
+    return int(width)
 
 
 def _values(bins: Bins, ladder: Ladder | None) -> Array:

@@ -74,7 +74,7 @@ const cut = (values, { t0 = 0, dt = 1, times, deepest = 1, ladder, x = {} } = {}
   const file = Buffer.concat([before, head, ...blocks.flat()]);
   const signal = {
     name: "S", pack: "s.pack", at: before.length, size: file.length, head: head.length, unit: "V", block: BLOCK, x_unit: "s", x0: t0, dx: times ? null : dt, n: values.length, levels, problem: "",
-    irregular: Boolean(times), ladder: ladder ? { lo: ladder[0], hi: ladder[ladder.length - 1], n: ladder.length, straight } : null, ...x,
+    irregular: Boolean(times), ladder: ladder ? { lo: ladder[0], hi: ladder[ladder.length - 1], n: ladder.length, straight, bytes: straight ? 0 : 4 } : null, ...x,
   };
   return { file, signal, index: { shot: 7, signals: [signal] }, blocks };
 };

@@ -49,8 +49,23 @@
     return byLevel.map(([count]) => Array.from({ length: count }, () => values[at++]));
   };
 
-  /** The values of a ladder by their codes. @param {TraceLadder} ladder @param {Uint32Array | null} parts @returns {(code: number) => number} */
-  const valuesOf = ({ lo, hi, n }, parts) => parts ? (code) => lo + (hi - lo) * (parts[code] / LADDER_STEPS) : (code) => lo + (hi - lo) * (code / Math.max(n - 1, 1));
+  /** Numbers from their third differences, modulo their range. @template {Uint32Array | BigUint64Array} T @param {T} off @returns {T} */
+  const summed = (off) => {
+    for (let k = 0; k < DIFFERENCES; k++) for (let i = 1; i < off.length; i++) off[i] += /** @type {any} */ (off[i - 1]);
+    return off;
+  };
+
+  /** The values of a ladder by their codes. @param {TraceLadder} ladder @param {Uint8Array} planes @returns {(code: number) => number} */
+  const valuesOf = ({ lo, hi, n, straight, bytes = 4 }, planes) => {
+    if (straight) return (code) => lo + (hi - lo) * (code / Math.max(n - 1, 1));
+    const view = fromPlanes(planes, bytes);
+    if (bytes === 4) {
+      const parts = summed(words(view));
+      return (code) => lo + (hi - lo) * (parts[code] / LADDER_STEPS);
+    }
+    const values = new Float64Array(summed(BigUint64Array.from({ length: n }, (_, i) => view.getBigUint64(8 * i, true))).buffer);
+    return (code) => values[code];
+  };
 
   ishtar.blocks = {
     async head(content, signal) {
@@ -58,17 +73,12 @@
       const counts = signal.levels.map(({ bins }) => [Math.ceil(bins / signal.block)]);
       const count = counts.reduce((sum, [n]) => sum + n, 0);
       const ladder = signal.ladder;
-      const codes = ladder && !ladder.straight ? ladder.n : 0;
+      const ofLadder = ladder && !ladder.straight ? (ladder.bytes ?? 4) * ladder.n : 0;
       const [first, second] = [4 * count, (signal.irregular ? 12 : 4) * count];
-      if (bytes.length !== second + 4 * codes) throw new Error("its head is damaged");
+      if (bytes.length !== second + ofLadder) throw new Error("its head is damaged");
       const sizes = split(counts, words(fromPlanes(bytes.subarray(0, first), 4)));
       const starts = signal.irregular ? split(counts, doubles(fromPlanes(bytes.subarray(first, second), 8))) : null;
-      let parts = null;
-      if (codes) {
-        parts = words(fromPlanes(bytes.subarray(second), 4));
-        for (let k = 0; k < DIFFERENCES; k++) for (let i = 1; i < codes; i++) parts[i] += parts[i - 1];
-      }
-      return { sizes, starts, value: ladder ? valuesOf(ladder, parts) : null };
+      return { sizes, starts, value: ladder ? valuesOf(ladder, bytes.subarray(second)) : null };
     },
 
     async block(content, { n, single, irregular, value }) {

@@ -29,8 +29,8 @@ interface TraceLevel {
   bytes: number;
 }
 
-/** The values of codes 0 … n - 1, which never fall; evenly spaced in a straight one. */
-interface TraceLadder { lo: number; hi: number; n: number; straight: boolean }
+/** The values of codes 0 … n - 1, which never fall; evenly spaced in a straight one, else of so many bytes each in the head, 4 if not stated. */
+interface TraceLadder { lo: number; hi: number; n: number; straight: boolean; bytes?: number }
 
 /** A signal in `shots/NNNNN/traces/index`. */
 interface TraceSignal {
