@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import csv
+import errno
 import io
 import json
+import os
 import shutil
+from collections import deque
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,18 +20,23 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
+from ishtar.errors import DamagedFile
 from ishtar.packs.block_bytes import unpack
 from ishtar.packs.codes import STEPS, values_of
 from ishtar.packs.part import FORMAT
 from ishtar.workspace import Workspace
+from runner.attempts import Attempts
 from runner.publish import publish
-from runner.publish.data.traces import published_part, read_index
+from runner.publish.data import traces
+from runner.publish.data.traces import published_part, read_index, write_traces
 from runner.publish.retention import is_old, without_figures
 from runner.publish.source import WorkspaceSource
+from runner.publish.writer import Writer
 from runner.receipts import Subject
 from runner.render.fragment import Fragment
 from runner.render.images import Picture
 from runner.scheduling.coordinator import Coordinator
+from runner.service.deferred_work import DeferredWork
 from runner.settings.publishing import PublishSettings
 from tests.library_fakes import FIRST, LAMED, MOVED, truth
 from tests.site_fakes import YearsAhead
@@ -300,6 +309,218 @@ def test_packs_of_an_older_version_are_made_anew(publishing):
     publishing()
     assert json.loads((folder / "index.json").read_text()) == index
     assert not [path for path in folder.iterdir() if path.is_dir()]
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def failing(monkeypatch, name: str, error: Exception) -> None:
+    """Let the samples of a signal end with an error after some blocks."""
+    original = traces.write_part
+
+    def write(samples, levels, out, scratch):
+        if getattr(samples, "calibration", None) is None or name not in samples.calibration.label:
+            return (yield from original(samples, levels, out, scratch))
+        out.write(b"half a pack")
+        yield
+        raise error
+
+    monkeypatch.setattr(traces, "write_part", write)
+
+
+def remains(out: Path) -> list[Path]:
+    return list(out.rglob("traces/.tmp-*"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DamagedFile("daq.h5 cannot be read"), "daq.h5 cannot be read"),
+        (FileNotFoundError(2, "No such file", "daq.h5"), "daq.h5"),
+        (ValueError("a chunk is damaged"), "ValueError: a chunk is damaged"),
+        (ZeroDivisionError("by zero"), "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("most", [32, 2])
+def test_a_signal_that_cannot_be_read_is_named_and_the_others_are_there(
+    publishing, monkeypatch, error, reason, most
+):
+    monkeypatch.setattr(traces, "MOST_PACKS", most)
+    with monkeypatch.context() as patch:
+        failing(patch, "transducer", error)
+        publishing()
+    index = read_index(publishing.out, FIRST)
+    assert reason in index["Coil_I"]["problem"]
+    assert index["Coil_I"]["levels"] == []
+    known = truth(FIRST).values
+    assert {name for name, e in index.items() if e["levels"]} >= known.keys() - {"Coil_I"}
+    for name, x in known.items():
+        if name != "Coil_I":
+            found = rows_of(publishing.out, FIRST, name)
+            assert np.nanmax(found) == pytest.approx(np.nanmax(x), abs=reach(x) / 1000)
+    assert not remains(publishing.out)
+    assert FIRST in publishing(traces=False).without_traces  # the next try may succeed
+    publishing()
+    assert publishing.levels() == 1
+
+
+def test_an_error_of_the_machine_is_no_problem_of_a_signal(publishing, monkeypatch):
+    failing(monkeypatch, "transducer", OSError(errno.ENOSPC, "No space left"))
+    with pytest.raises(OSError, match="No space left"):
+        publishing()
+    assert not remains(publishing.out)
+
+
+@pytest.mark.parametrize("how", ["deleted", "truncated", "folder", "empty"])
+def test_a_pack_that_was_changed_by_hand_is_made_again(publishing, how):
+    publishing()
+    index = read_index(publishing.out, FIRST)
+    path = publishing.out / f"shots/{FIRST:05d}/traces/{index['Coil_I']['pack']}"
+    content = path.read_bytes()
+    path.unlink()
+    if how == "folder":
+        path.mkdir()
+        (path / "x").write_text("")
+    elif how != "deleted":
+        path.write_bytes(content[: 0 if how == "empty" else len(content) // 2])
+    assert publishing(traces=False).without_traces == (FIRST,)
+    publishing()
+    assert path.read_bytes() == content
+    assert read_index(publishing.out, FIRST) == index
+
+
+def test_a_damaged_pack_does_not_stop_the_others(publishing):
+    publishing(PublishSettings(tile_samples=0))
+    index = read_index(publishing.out, FIRST)
+    path = publishing.out / f"shots/{FIRST:05d}/traces/{index['Coil_I']['pack']}"
+    path.write_bytes(bytes(path.stat().st_size))
+    publishing()  # thinned out, from packs that are there
+    x = truth(FIRST).values["Coil_I"]
+    assert rows_of(publishing.out, FIRST, "Coil_I").max() == pytest.approx(x.max())
+
+
+def test_an_index_without_what_is_needed_is_made_anew(publishing):
+    publishing()
+    path = publishing.out / f"shots/{FIRST:05d}/traces/index.json"
+    before = path.read_text()
+    index = json.loads(before)
+    for key, signal in zip(("pack", "made", "size", "at"), index["signals"], strict=False):
+        signal.pop(key)
+    path.write_text(json.dumps(index))
+    publishing()
+    assert path.read_text() == before
+
+
+def steps_in(workspace: Workspace, out: Path, stack: ExitStack) -> Any:
+    coordinator = stack.enter_context(Coordinator(workspace))
+    coordinator.sync_shots()
+    source = WorkspaceSource(coordinator.workspace, coordinator.catalogue)
+    writer = Writer.plain(out)
+    return write_traces(source, source.shot(FIRST), writer, traces.Depth(tile_samples=0))
+
+
+@pytest.mark.parametrize("n_steps", [0, 1, 2, 5, 9])
+def test_traces_that_are_given_up_leave_nothing(workspace, tmp_path, n_steps):
+    with ExitStack() as stack:
+        steps = steps_in(workspace, tmp_path, stack)
+        for _ in range(n_steps):
+            next(steps)
+        steps.close()
+    assert not remains(tmp_path)
+    assert not list(tmp_path.rglob("index.*"))
+
+
+def test_of_two_publications_at_once_neither_disturbs_the_other(workspace, tmp_path):
+    with ExitStack() as stack:
+        one, two = (steps_in(workspace, tmp_path, stack) for _ in range(2))
+        next(one)
+        deque(two, maxlen=0)
+        index = read_index(tmp_path, FIRST)
+        deque(one, maxlen=0)
+        assert read_index(tmp_path, FIRST) == index
+    for name, x in truth(FIRST).values.items():
+        np.testing.assert_allclose(
+            rows_of(tmp_path, FIRST, name)[:, 0], x, atol=reach(x) / STEPS, rtol=1e-9
+        )
+    assert not remains(tmp_path)
+
+
+def test_remains_of_a_killed_process_go_after_a_while(publishing):
+    publishing()
+    path = publishing.out / f"shots/{FIRST:05d}/traces/.tmp-0123456789ab-.pack"
+    path.write_bytes(b"half")
+    assert publishing(traces=False).without_traces == ()
+    os.utime(path, (1e9, 1e9))
+    assert publishing(traces=False).without_traces == (FIRST,)
+    publishing()
+    assert not path.exists()
+
+
+class Slices:
+    """Deferred work on the traces of a workspace, in slices of one step."""
+
+    def __init__(self, workspace: Workspace, out: Path, coordinator: Coordinator) -> None:
+        self.out, self.coordinator = out, coordinator
+        self.attempts = Attempts()
+        self.deferred = DeferredWork(PublishSettings(tile_samples=0), self.attempts)
+        coordinator.sync_shots()
+
+    def __call__(self) -> list[int]:
+        source = WorkspaceSource(self.coordinator.workspace, self.coordinator.catalogue)
+        return self.deferred.work(source, Writer.plain(self.out))
+
+
+@pytest.fixture
+def slices(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr("runner.service.deferred_work.SLICE_S", -1.0)
+    with Coordinator(workspace) as coordinator:
+        yield Slices(workspace, tmp_path / "site", coordinator)
+
+
+def test_a_shot_that_is_removed_while_its_traces_are_cut_is_forgotten(slices, monkeypatch):
+    slices.deferred.add([FIRST])
+    assert slices() == slices() == []
+    assert len(slices.deferred) == 1
+    shutil.rmtree(slices.out)
+    monkeypatch.setattr(WorkspaceSource, "shots", lambda _: [MOVED])
+    assert slices() == []
+    assert len(slices.deferred) == 0
+    assert slices.attempts.troubles == ()
+    assert not slices.out.exists()
+
+
+def test_a_shot_that_is_published_again_begins_anew(slices):
+    slices.deferred.add([FIRST])
+    slices()
+    device = slices.coordinator.workspace.calibrations / "devices/transducer.toml"
+    device.write_text(device.read_text().replace("gain = 100.0", "gain = 200.0"))
+    slices.coordinator.sync_shots()
+    slices.deferred.add([FIRST])
+    done: list[int] = []
+    for _ in range(1000):
+        done = done or slices()
+    assert done == [FIRST]
+    x = truth(FIRST).values["Coil_I"]
+    assert rows_of(slices.out, FIRST, "Coil_I").max() == pytest.approx(2 * x.max(), rel=1e-4)
+    assert not remains(slices.out)
+
+
+def test_a_shot_of_which_a_signal_cannot_be_read_waits_before_it_is_tried_again(
+    slices, monkeypatch
+):
+    monkeypatch.setattr("runner.service.deferred_work.SLICE_S", 100.0)
+    failing(monkeypatch, "transducer", DamagedFile("daq.h5 cannot be read"))
+    slices.deferred.add([FIRST])
+    assert slices() == [FIRST]  # its page names the others
+    slices.deferred.add([FIRST])  # as its publication does
+    assert (slices(), slices.deferred.n_traces, len(slices.deferred)) == ([], 0, 1)
+    [trouble] = slices.attempts.troubles
+    assert trouble.error == f"shot {FIRST} has no traces of Coil_I: daq.h5 cannot be read"
+    monkeypatch.undo()
+    slices.attempts.end_pauses()
+    while not slices():
+        pass
+    assert (slices.attempts.troubles, len(slices.deferred)) == ((), 0)
 
 
 def test_figures_that_were_let_go_are_told_where_they_were():

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from runner.attempts import Attempts
 from runner.publish.data.parquet import update_parquet
 from runner.publish.data.traces import LEVELS_KEPT, read_index
-from runner.publish.data.traces_and_downloads import steps_of_traces
+from runner.publish.data.traces_and_downloads import UnreadableSignals, steps_of_traces
 from runner.publish.records import SiteSource
 from runner.publish.retention import is_old
 from runner.publish.source import WorkspaceSource
@@ -69,20 +69,39 @@ class DeferredWork:
         return taken
 
     def work(self, source: SiteSource, writer: Writer) -> list[int]:
-        """Make traces for a while; return the finished shots. What takes longer is gone on with."""
+        """Make traces for a while; return the finished shots. What takes longer is gone on with.
+
+        A shot of which a signal cannot be read is finished, and tried again after a pause.
+        """
         end = time.monotonic() + SLICE_S
         done: list[int] = []
+        self._drop_removed(source)
         for number in sorted(self._ready, reverse=True):
             steps = self._begun.pop(number, None)
             steps = steps or steps_of_traces(source, number, writer, self._settings)
-            if not self._attempts.do(self._name(number), partial(_go_on, steps, end)):
+            if not self._attempts.do(self._name(number), partial(self._go_on, number, steps, end)):
+                if isinstance(self._attempts.error(self._name(number)), UnreadableSignals):
+                    done.append(number)
                 continue
-            if time.monotonic() > end:
-                self._begun[number] = steps
+            if number in self._begun:
                 break
             self._waiting.discard(number)
             done.append(number)
         return done
+
+    def _go_on(self, number: int, steps: Iterator[None], end: float) -> None:
+        """Take steps until there are no more, or it is late."""
+        for _ in steps:
+            if time.monotonic() > end:
+                self._begun[number] = steps
+                return
+
+    def _drop_removed(self, source: SiteSource) -> None:
+        """Forget shots that are gone, and what was begun of their traces."""
+        for number in self._waiting - set(source.shots()):
+            self._waiting.discard(number)
+            self._begun.pop(number, None)
+            self._attempts.forget(self._name(number))
 
     @property
     def _ready(self) -> list[int]:
@@ -100,13 +119,6 @@ class DeferredWork:
         new = update_parquet(writer.out)
         self._parquet_at = now
         return new
-
-
-def _go_on(steps: Iterator[None], end: float) -> None:
-    """Take steps until there are no more, or it is late."""
-    for _ in steps:
-        if time.monotonic() > end:
-            return
 
 
 def do_deferred_work(coordinator: Coordinator, deferred: DeferredWork) -> list[int]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,12 @@ LEVELS_KEPT = 2  # of an old shot
 MOST_PACKS = 32  # files of a shot; of more signals several are in one
 INDEX, COARSE = "index", "coarse"
 SUFFIX = ".pack"
+REMAINS_S = 3600.0  # since a temporary file was last written: nobody writes it any more
+UNREADABLE = (
+    *(IshtarError, FileNotFoundError),  # its file is damaged or gone, its times run backwards …
+    *(ArithmeticError, LookupError, TypeError, ValueError),
+)
+"""Errors of one signal, which others do not share; those of the machine, a full disk, they do."""
 
 Entry = Mapping[str, Any]
 Steps = Generator[None, None, Entry]
@@ -63,15 +70,14 @@ def is_current(record: ShotRecord, out: Path, depth: Depth) -> bool:
     folder = out / traces_folder(record.shot)
     if not folder.is_dir() or published.keys() != {row.signal for row in record.wiring}:
         return False
-    names = {path.name for path in folder.iterdir()}
-    if any(name.startswith(TEMPORARY_PREFIX) for name in names):
+    if any(_is_remains(path) for path in folder.iterdir()):
         return False  # left by a killed process; removed when the traces are made again
     for row in record.wiring:
         entry = published[row.signal]
         if not _is_drawable(row):
             if entry != _empty_entry(row, row.problem or row.lack):
                 return False
-        elif entry["pack"] not in names or not _is_as_wanted(entry, row, depth):
+        elif not _is_as_wanted(entry, row, depth) or not _is_whole(folder, entry):
             return False
     return True
 
@@ -121,7 +127,7 @@ def read_index(out: Path, shot: int) -> dict[str, dict[str, Any]]:
         index = json.loads((out / traces_folder(shot) / f"{INDEX}.json").read_bytes())
         if index["format"] != FORMAT:
             return {}
-        return {s["name"]: s for s in index["signals"] if isinstance(s["levels"], list)}
+        return {s["name"]: s for s in index["signals"] if _is_entry(s)}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -182,10 +188,10 @@ class _PackWriter:
                     at = out.tell()
                     try:
                         found = yield from self._signal(row, before, out)
-                    except IshtarError as error:  # its file is damaged, its times run backwards …
+                    except UNREADABLE as error:
                         out.truncate(at)
                         out.seek(at)
-                        found = _empty_entry(row, str(error))
+                        found = _empty_entry(row, _reason(error))
                     entries[row.signal] = found if not found["levels"] else {**found, "at": at}
                 size = out.tell()
             drawn = [e for e in entries.values() if e["levels"]]
@@ -193,6 +199,8 @@ class _PackWriter:
                 depths = [[e["made"], len(e["levels"])] for e in drawn]
                 name = f"{slug(drawn[0]['name'])}-{digest(depths)[:8]}{SUFFIX}"
                 fsync_files([temporary])
+                if (self.folder / name).is_dir():  # by hand
+                    shutil.rmtree(self.folder / name)
                 temporary.rename(self.folder / name)
                 fsync_dir(self.folder)
                 for signal, entry in entries.items():
@@ -207,7 +215,14 @@ class _PackWriter:
         entry = self.before.get(row.signal)
         if entry is None or not _is_as_wanted(entry, row, self.depth, deeper=True):
             return None
-        return entry if (self.folder / entry["pack"]).is_file() else None
+        if not _is_whole(self.folder, entry):
+            return None
+        try:
+            part = Part(entry, reader_of(self.folder / entry["pack"], entry["at"]))
+            part.rows(0, 0, part.levels[0].bins)
+        except (ValueError, LookupError, TypeError):
+            return None  # damaged
+        return entry
 
     def _signal(self, row: WiringRow, before: Entry | None, out: BinaryIO) -> Steps:
         """Write the pack of a signal; return its entry, but for the name of the file."""
@@ -234,6 +249,27 @@ class _PackWriter:
         }
 
 
+def _reason(error: Exception) -> str:
+    """Return why a signal cannot be read, in one line."""
+    text = " ".join(str(error).split())
+    is_plain = isinstance(error, IshtarError | OSError) and text
+    return text if is_plain else f"its samples cannot be read ({type(error).__name__}: {text})"
+
+
+def _is_entry(signal: Mapping[str, Any]) -> bool:
+    """Return whether an index says of a signal what is needed to find its pack, or why not."""
+    levels, of_pack = signal["levels"], ("at", "size", "head", "block", "irregular", "ladder")
+    if not isinstance(levels, list) or not {"pack", "made", "n", "problem"} <= signal.keys():
+        return False
+    return not levels or all(key in signal for key in of_pack)
+
+
+def _is_whole(folder: Path, entry: Entry) -> bool:
+    """Return whether the file of a pack is there, as long as it was."""
+    path = folder / str(entry["pack"])
+    return bool(entry["pack"]) and path.is_file() and path.stat().st_size == entry["size"]
+
+
 def _is_drawable(row: WiringRow) -> bool:
     return bool(row.made) and not row.problem
 
@@ -241,6 +277,16 @@ def _is_drawable(row: WiringRow) -> bool:
 def _identity(row: WiringRow, depth: Depth) -> str:
     """Return the identity of the pack of a signal."""
     return digest([FORMAT, depth.tile_samples, row.made, row.x_unit])
+
+
+def unreadable(record: ShotRecord, out: Path) -> dict[str, str]:
+    """Return why signals have no pack that should have one, by name."""
+    published = read_index(out, record.shot)
+    return {
+        row.signal: str(published[row.signal]["problem"])
+        for row in record.wiring
+        if _is_drawable(row) and row.signal in published and not published[row.signal]["levels"]
+    }
 
 
 def _is_as_wanted(entry: Entry, row: WiringRow, depth: Depth, *, deeper: bool = False) -> bool:
@@ -293,7 +339,19 @@ def _remove_unlisted(folder: Path, packs: Collection[str]) -> None:
     for path in folder.iterdir():
         if path.is_dir():  # of an older version
             shutil.rmtree(path)
-        elif path.name.startswith(TEMPORARY_PREFIX) or (
-            path.suffix == SUFFIX and path.name not in packs
+        elif _is_remains(path) or (
+            path.suffix == SUFFIX
+            and path.name not in packs
+            and not path.name.startswith(TEMPORARY_PREFIX)
         ):
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+
+def _is_remains(path: Path) -> bool:
+    """Return whether a file is what a killed process left, not what another one writes now."""
+    if not path.name.startswith(TEMPORARY_PREFIX):
+        return False
+    try:
+        return time.time() - path.stat().st_mtime > REMAINS_S
+    except FileNotFoundError:
+        return False  # the other process has just finished it

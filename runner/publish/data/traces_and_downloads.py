@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ishtar.errors import IshtarError
 from ishtar.export.matlab import identifiers
 from ishtar.packs.levels import Level
 from ishtar.signals.time_base import COUNTED, dim_of
@@ -25,12 +27,29 @@ from runner.publish.data.traces import (
     published_part,
     read_index,
     traces_folder,
+    unreadable,
     write_traces,
 )
 from runner.publish.records import ShotRecord, SiteSource
 from runner.publish.retention import is_old
 from runner.publish.writer import Writer
 from runner.settings.publishing import PublishSettings
+
+logger = logging.getLogger(__name__)
+
+
+class UnreadableSignals(IshtarError):
+    """Some signals of a shot have no traces, since their samples cannot be read: the next try may.
+
+    ``reasons`` are by name of the signal.
+    """
+
+    def __init__(self, shot: int, reasons: Mapping[str, str]) -> None:
+        self.shot, self.reasons = shot, dict(reasons)
+        name, reason = next(iter(self.reasons.items()))
+        others = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        super().__init__(f"shot {shot} has no traces of {name}{others}: {reason}")
+
 
 DOWNLOADS = ("data.csv", "data.mat")
 
@@ -50,19 +69,27 @@ def needs_traces(record: ShotRecord, writer: Writer, settings: PublishSettings) 
 def make_traces(
     source: SiteSource, shots: Iterable[int], writer: Writer, settings: PublishSettings
 ) -> None:
-    """Make the traces and downloads of some shots."""
+    """Make the traces and downloads of some shots; signals that cannot be read are logged."""
     for number in shots:
-        deque(steps_of_traces(source, number, writer, settings), maxlen=0)
+        try:
+            deque(steps_of_traces(source, number, writer, settings), maxlen=0)
+        except UnreadableSignals as error:
+            logger.warning("%s", error)
 
 
 def steps_of_traces(
     source: SiteSource, number: int, writer: Writer, settings: PublishSettings
 ) -> Iterator[None]:
-    """Make the traces and downloads of a shot; yield often, since that can take minutes."""
+    """Make the traces and downloads of a shot; yield often, since that can take minutes.
+
+    Raise `UnreadableSignals` at the end, when those of the other signals are there.
+    """
     record = source.shot(number)
     changed = yield from write_traces(source, record, writer, depth_of(record, settings))
     if changed:
         write_downloads(record, writer)
+    if lacking := unreadable(record, writer.out):
+        raise UnreadableSignals(number, lacking)
 
 
 def depth_of(record: ShotRecord, settings: PublishSettings) -> Depth:
