@@ -76,7 +76,7 @@ const cut = (values, { t0 = 0, dt = 1, times, deepest = 1, ladder, x = {} } = {}
     name: "S", pack: "s.pack", at: before.length, size: file.length, head: head.length, unit: "V", block: BLOCK, x_unit: "s", x0: t0, dx: times ? null : dt, n: values.length, levels, problem: "",
     irregular: Boolean(times), ladder: ladder ? { lo: ladder[0], hi: ladder[ladder.length - 1], n: ladder.length, straight, bytes: straight ? 0 : 4 } : null, ...x,
   };
-  return { file, signal, index: { shot: 7, signals: [signal] }, blocks };
+  return { file, signal, index: { format: 2, shot: 7, signals: [signal] }, blocks };
 };
 
 /** What a server answers: parts of files, or whole ones. @param {Record<string, Buffer>} files */
@@ -328,6 +328,75 @@ test("a pack that is gone, cut off, or damaged is an error that says so, and a l
   damaged.file[byte] ^= 255;
   await curve.fetch(COARSEST);
   assert.equal(curve.best(0, [0, 5000]).stride, 1024);
+});
+
+/** A curve of a server that answers as it likes, and what is asked. @param {ReturnType<typeof cut>} one @param {(from: number, to: number, n: number) => Response} answer */
+const served = ({ file, signal, index }, answer) => {
+  let asked = 0;
+  const fetch = async (/** @type {string} */ _, /** @type {any} */ { headers }) => {
+    const [from, to] = headers.Range.slice("bytes=".length).split("-").map(Number);
+    return answer(from, to + 1, asked++);
+  };
+  const page = { document: { documentElement: { dataset: { root: "../" } } }, location: { protocol: "http:" }, fetch, Response, Blob, DecompressionStream };
+  const { curves } = load(["blocks", "packs", "curves"], { ishtar: dataOf({ "shots/00007/traces/coarse": { signals: {} } }), ...page });
+  return { curve: curves.curve(index, signal), file };
+};
+/** A body that ends before it should. @param {Uint8Array} content */
+const broken = (content) => new ReadableStream({ start(to) { to.enqueue(content); to.error(new TypeError("terminated")); } });
+
+test("whatever a server answers, there is a sentence that names the signal, and a later try succeeds", async () => {
+  const one = cut(noise, { dt: 1 }), { file } = one;
+  /** @type {[string, (from: number, to: number) => Response, RegExp][]} */
+  const servers = [
+    ["a page in place of the file", () => new Response("<!doctype html>Log in", { status: 200 }), /is not what was published/],
+    ["no bytes", () => new Response("", { status: 200 }), /is not what was published/],
+    ["half of the file", () => new Response(file.subarray(0, 900), { status: 200 }), /is not what was published/],
+    ["a file that ends early", () => new Response(broken(file.subarray(0, 900)), { status: 200 }), /was cut off/],
+    ["a part that ends early", (from) => new Response(broken(file.subarray(from, from + 3)), { status: 206 }), /was cut off/],
+    ["other bytes", (from, to) => new Response(file.subarray(from - 1, to - 1), { status: 206, headers: { "Content-Range": `bytes ${from - 1}-${to - 2}/${file.length}` } }), /is not what was published/],
+    ["bytes of another file", (from, to) => new Response(file.subarray(from, to), { status: 206, headers: { "Content-Range": `bytes ${from}-${to - 1}/77` } }), /is not what was published/],
+    ["no range", () => new Response("", { status: 416, headers: { "Content-Range": "bytes */3" } }), /is not what was published/],
+    ["an error", () => new Response("oops", { status: 500 }), /the server answers 500/],
+    ["noughts", (from, to) => new Response(new Uint8Array(to - from), { status: 206 }), /its pack is damaged: publish the shot again/],
+  ];
+  for (const [what, oddly, sentence] of servers) {
+    const good = (/** @type {number} */ from, /** @type {number} */ to) => new Response(file.subarray(from, to), { status: 206, headers: { "Content-Range": `bytes ${from}-${to - 1}/${file.length}` } });
+    const { curve } = served(one, (from, to, n) => n === 0 ? oddly(from, to) : good(from, to));
+    await assert.rejects(curve.fetch(COARSEST), (/** @type {Error} */ error) => /^S of shot 7: /.test(error.message) && sentence.test(error.message), what);
+    await curve.fetch(COARSEST);
+    assert.equal(curve.best(0, [0, 5000]).stride, 1024, what);
+    const later = served(one, (from, to, n) => n === 1 ? oddly(from, to) : good(from, to)).curve;
+    await later.fetch(COARSEST);
+    const choice = later.choose([33, 41], 10, 0);
+    await assert.rejects(later.fetch(choice), (/** @type {Error} */ error) => /^S of shot 7: /.test(error.message) && sentence.test(error.message), what);
+    await later.fetch(choice);
+    assert.equal(later.best(choice.level, [33, 41]).stride, 1, what);
+  }
+});
+
+test("many curves of one file at once, of a server that sends whole files", async () => {
+  const one = cut(noise, { dt: 1 });
+  const { curve, asked, curves } = opened(one, { ranges: false });
+  const many = [curve, ...Array.from({ length: 39 }, () => curves.curve(one.index, one.signal))];
+  await Promise.all(many.map((c) => c.fetch(COARSEST)));
+  await Promise.all(many.map((c, i) => c.fetch({ level: 5, first: i, last: i + 20, held: "" })));
+  for (const c of many) assert.equal(c.best(5, [400, 410]).stride, 1);
+  assert.ok(asked.length <= 40);
+});
+
+test("without its first levels a signal from disk is named", async () => {
+  const one = cut(noise, { dt: 1 });
+  await assert.rejects(opened({ ...one, signal: { ...one.signal, name: "T" } }, { protocol: "file:", coarse: [] }).curve.fetch(COARSEST), /^Error: T of shot 7: its first levels are missing/);
+});
+
+test("an index of another version has its signals, each with a sentence in place of levels", async () => {
+  const old = { shot: 7, tile: 2048, signals: [{ name: "S", unit: "V", x_unit: "s", n: 9, levels: [{ stride: 1, tiles: 1 }], problem: "" }, { name: "T", levels: [], problem: "not wired" }] };
+  const page = { document: { documentElement: { dataset: {} } }, location: { protocol: "http:" } };
+  const { curves } = load(["blocks", "packs", "curves"], { ishtar: dataOf({ "shots/00007/traces/index": old }), ...page });
+  const { signals } = await curves.index(7);
+  assert.deepEqual(signals.map((/** @type {any} */ s) => [s.name, s.levels.length]), [["S", 0], ["T", 0]]);
+  assert.match(signals[0].problem, /another version than this page/);
+  assert.equal(signals[1].problem, "not wired");
 });
 
 test("a shot without traces has none, and the others are where they are", async () => {

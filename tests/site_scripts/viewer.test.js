@@ -121,7 +121,7 @@ const SIGNALS = [
 ];
 const FILES = /** @type {Record<string, any>} */ ({ "data/index": { shots: "7-9" } });
 for (const shot of [7, 8, 9]) {
-  FILES[`shots/0000${shot}/traces/index`] = { shot, signals: shot === 9 ? [signal("A", { unit: "mA" }), signal("B")] : SIGNALS };
+  FILES[`shots/0000${shot}/traces/index`] = { format: 2, shot, signals: shot === 9 ? [signal("A", { unit: "mA" }), signal("B")] : SIGNALS };
 }
 let reading = 0; // what is being decompressed takes turns of the event loop
 class Answer extends Response {
@@ -236,7 +236,7 @@ test("times and frequencies are never under one axis: the first signal decides, 
 
 test("where the viewer ends it says how to get the samples, if the site has them", async () => {
   const deep = signal("deep", { n: 40, dx: 0.025, size: PAIRS_PACK.length, head: PAIRS_HEAD.length, levels: [{ stride: 4, bins: 10, bytes: PAIRS.length }] });
-  const files = { ...FILES, "shots/00007/traces/index": { shot: 7, signals: [deep] } };
+  const files = { ...FILES, "shots/00007/traces/index": { format: 2, shot: 7, signals: [deep] } };
   const without = await opened("#shots=7&signals=deep&t=0.2,0.4", files);
   assert.equal(without.problems(), "");
   const { problems } = await opened("#shots=7&signals=deep&t=0.2,0.4", { ...files, "data/index": { shots: "7-9", archive: { raw: "raw" } } });

@@ -5,6 +5,7 @@
 (() => {
   const ishtar = window.ishtar;
   const NO_VALUE = 65535, DIFFERENCES = 3, LADDER_STEPS = 2 ** 32 - 1;
+  const DAMAGED = "its pack is damaged: publish the shot again.";
   const CONSTANT = 0, LAST = 1, LINE = 2;
 
   /** @param {Uint8Array} content @returns {Promise<Uint8Array>} */
@@ -13,7 +14,11 @@
       throw new Error("This browser cannot read traces: it needs Chrome 80, Firefox 113, Safari 16.4 or newer.");
     }
     const stream = new Blob([/** @type {BlobPart} */ (content)]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    try {
+      return new Uint8Array(await new Response(stream).arrayBuffer());
+    } catch {
+      throw new Error(DAMAGED);
+    }
   };
 
   /** Numbers from their bytes by weight, the lowest first. @param {Uint8Array} bytes @param {number} width @returns {DataView} */
@@ -30,7 +35,7 @@
 
   /** @param {Uint8Array} planes of one column @param {number} n @param {number} kind @param {number} before @returns {Uint16Array} */
   const column = (planes, n, kind, before) => {
-    if (kind !== CONSTANT && kind !== LAST && kind !== LINE) throw new Error(`there is no prediction ${kind}`);
+    if (kind !== CONSTANT && kind !== LAST && kind !== LINE) throw new Error(DAMAGED);
     const out = new Uint16Array(n);
     let last = before, second = before;
     for (let i = 0; i < n; i++) {
@@ -75,7 +80,7 @@
       const ladder = signal.ladder;
       const ofLadder = ladder && !ladder.straight ? (ladder.bytes ?? 4) * ladder.n : 0;
       const [first, second] = [4 * count, (signal.irregular ? 12 : 4) * count];
-      if (bytes.length !== second + ofLadder) throw new Error("its head is damaged");
+      if (bytes.length !== second + ofLadder) throw new Error(DAMAGED);
       const sizes = split(counts, words(fromPlanes(bytes.subarray(0, first), 4)));
       const starts = signal.irregular ? split(counts, doubles(fromPlanes(bytes.subarray(first, second), 8))) : null;
       return { sizes, starts, value: ladder ? valuesOf(ladder, bytes.subarray(second)) : null };
@@ -87,11 +92,12 @@
       let at = 3 * columns;
       let valueOf = value;
       if (!valueOf) {
+        if (bytes.length < at + 16) throw new Error(DAMAGED);
         const lo = view.getFloat64(at, true), step = view.getFloat64(at + 8, true);
         valueOf = (code) => code === NO_VALUE ? NaN : lo + step * code;
         at += 16;
       }
-      if (bytes.length !== at + 2 * n * columns + (irregular ? 8 * n : 0)) throw new Error("a block is damaged");
+      if (bytes.length !== at + 2 * n * columns + (irregular ? 8 * n : 0)) throw new Error(DAMAGED);
       /** @param {number} k */
       const decoded = (k) => column(bytes.subarray(at + 2 * n * k, at + 2 * n * (k + 1)), n, bytes[3 * k], view.getUint16(3 * k + 1, true));
       const low = decoded(0), high = single ? low : decoded(1);

@@ -7,6 +7,7 @@
 
 (() => {
   const ishtar = window.ishtar;
+  const FORMAT = 2; // of the index of a shot
   const MOST_LEVELS = 20;
   const MOST_DRAWN = 8; // blocks of a curve
   const FEWEST = 0.5; // a finer level is requested below this many points per pixel
@@ -109,6 +110,9 @@
     };
   };
 
+  /** @param {TraceSignal} signal @returns {TraceSignal} */
+  const ofAnotherFormat = (signal) => ({ ...signal, levels: [], problem: signal.problem || "its traces are of another version than this page: reload it, or publish the shot again" });
+
   /** @type {Curves["plan"]} */
   const plan = (plots, view, width, budget) => {
     /** @param {Curve[]} curves @param {number} drop */
@@ -132,7 +136,8 @@
     plan,
     async index(shot) {
       try {
-        return await ishtar.load(`${ishtar.packs.folder(shot)}/traces/index`);
+        const index = await ishtar.load(`${ishtar.packs.folder(shot)}/traces/index`);
+        return index.format === FORMAT ? index : { ...index, signals: index.signals.map(ofAnotherFormat) };
       } catch {
         return null; // the page says that there are none
       }

@@ -47,6 +47,26 @@
   /** Whole files of servers that send no parts. @type {Map<string, Promise<Uint8Array>>} */
   const whole = new Map();
 
+  /** The body of an answer. @param {string} path @param {Response} answer @param {number} length that it should have
+   * @param {string} otherwise what is wrong if it is as a whole of another length @returns {Promise<Uint8Array>} */
+  const bodyOf = async (path, answer, length, otherwise) => {
+    /** @type {Uint8Array} */
+    let content;
+    try {
+      content = new Uint8Array(await answer.arrayBuffer());
+    } catch {
+      throw new Error(`${path} was cut off: try again, or reload the page.`);
+    }
+    if (content.length !== length) throw new Error(`${path} ${otherwise}`);
+    return content;
+  };
+
+  /** Whether an answer is of other bytes than those asked for. @param {Response} answer @param {number} from @param {number} to @param {number} size */
+  const isElsewhere = (answer, from, to, size) => {
+    const said = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.headers.get("Content-Range") || "");
+    return said && (Number(said[1]) !== from || Number(said[2]) !== to - 1 || (said[3] !== "*" && Number(said[3]) !== size));
+  };
+
   /** Bytes of a file. @param {string} path @param {number} from @param {number} to @param {number} size of the file
    * @returns {Promise<Uint8Array | null>} null if the server sends whole files only, and this one is large */
   const bytes = async (path, from, to, size) => {
@@ -62,17 +82,18 @@
     if (answer.status === 404) throw new Error(`${path} is gone: reload the page.`);
     if (answer.status === 200) {
       if (size > WHOLE) {
-        answer.body?.cancel();
+        answer.body?.cancel().catch(() => {});
         return null;
       }
-      const all = answer.arrayBuffer().then((buffer) => new Uint8Array(buffer));
+      const all = bodyOf(path, answer, size, "is not what was published: reload the page.");
       whole.set(path, all);
-      if ((await all).length !== size) throw new Error(`${path} has changed: reload the page.`);
+      all.catch(() => whole.delete(path)); // a later try may succeed
       return (await all).subarray(from, to);
     }
+    if (answer.status === 416) throw new Error(`${path} is not what was published: reload the page.`);
     if (answer.status !== 206) throw new Error(`${path} does not load: the server answers ${answer.status}.`);
-    const content = new Uint8Array(await answer.arrayBuffer());
-    if (content.length !== to - from) throw new Error(`${path} was cut off: try again, or reload the page.`);
+    const content = await bodyOf(path, answer, to - from, "was cut off: try again, or reload the page.");
+    if (isElsewhere(answer, from, to, size)) throw new Error(`${path} is not what was published: reload the page.`);
     return content;
   };
 
@@ -111,6 +132,7 @@
         const data = await ishtar.load(`${folder(index.shot)}/traces/coarse`);
         /** @type {string[][]} */
         const found = data.signals[signal.name];
+        if (!found) throw new Error("its first levels are missing: reload the page.");
         // where the blocks of irregular samples begin is in the head, which is not there
         coarse = { why, levels: signal.irregular ? found.filter((blocks) => blocks.length === 1) : found };
       };
@@ -138,6 +160,27 @@
         }))));
       };
 
+      /** @param {number} level @param {number} first @param {number} last */
+      const fetchBlocks = async (level, first, last) => {
+        opening ??= open().catch((error) => {
+          opening = null;
+          throw error;
+        });
+        await opening;
+        /** @type {number[][]} */
+        const runs = [];
+        for (let k = first; k <= last; k++) {
+          const there = kept.get(`${key} ${level}-${k}`);
+          if (there) { await there; continue; }
+          if (coarse) {
+            const text = coarse.levels[level]?.[k];
+            if (text !== undefined) await keep(`${key} ${level}-${k}`, ishtar.blocks.block(fromBase64(text), shape(level, k, null)));
+          } else if (runs.length && runs[runs.length - 1].at(-1) === k - 1) runs[runs.length - 1].push(k);
+          else runs.push([k]);
+        }
+        await Promise.all(runs.map((ks) => fetchTogether(level, ks)));
+      };
+
       return {
         cost(level, first, last) {
           if (coarse) return 0;
@@ -147,25 +190,9 @@
           return sum;
         },
 
-        async fetch(level, first, last) {
-          opening ??= open().catch((error) => {
-            opening = null;
-            throw new Error(`${signal.name} of shot ${index.shot}: ${error.message}`);
-          });
-          await opening;
-          /** @type {number[][]} */
-          const runs = [];
-          for (let k = first; k <= last; k++) {
-            const there = kept.get(`${key} ${level}-${k}`);
-            if (there) { await there; continue; }
-            if (coarse) {
-              const text = coarse.levels[level]?.[k];
-              if (text !== undefined) await keep(`${key} ${level}-${k}`, ishtar.blocks.block(fromBase64(text), shape(level, k, null)));
-            } else if (runs.length && runs[runs.length - 1].at(-1) === k - 1) runs[runs.length - 1].push(k);
-            else runs.push([k]);
-          }
-          await Promise.all(runs.map((ks) => fetchTogether(level, ks)));
-        },
+        fetch: (level, first, last) => fetchBlocks(level, first, last).catch((error) => {
+          throw new Error(`${signal.name} of shot ${index.shot}: ${error.message}`);
+        }),
 
         block: (level, k) => used(`${key} ${level}-${k}`),
         starts: (level) => head?.starts?.[level] ?? null,

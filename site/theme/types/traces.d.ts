@@ -57,7 +57,7 @@ interface TraceSignal {
   problem: string;
 }
 
-interface TraceIndex { shot: number; signals: TraceSignal[] }
+interface TraceIndex { format: number; shot: number; signals: TraceSignal[] }
 
 interface TraceHead {
   /** bytes of each block, by level */
