@@ -9,10 +9,11 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import urllib3
 
@@ -25,6 +26,7 @@ from runner.scheduling.coordinator import Coordinator
 from runner.serve.guards import MOST_BODY
 from runner.serve.site_app import workspace_app
 from runner.serve.tokens import TokenError, add_token, read_tokens, revoke_token, token_of
+from runner.service.reruns import Reruns
 from runner.service.take_acts import take_act
 from runner.settings.serving import ServeSettings
 from tests.library_fakes import FIRST, MOVED
@@ -135,8 +137,10 @@ def test_a_wrong_question_is_answered_with_what_to_do(ask, path, status, said):
 
 def test_every_endpoint_is_in_the_openapi_document(ask):
     document = ask("openapi.json").json()
-    paths = {"/me", "/shots", "/shots/{shot}", "/shots/{shot}/attributes", "/acts/{name}"}
-    assert set(document["paths"]) == paths
+    assert set(document["paths"]) == {
+        *("/me", "/shots", "/shots/{shot}", "/shots/{shot}/attributes", "/acts/{name}"),
+        *("/templates", "/templates/{name}", "/reruns"),
+    }
     described = [op["description"] for path in document["paths"].values() for op in path.values()]
     assert all(described)
     assert problem(ask("shots", method="PUT"), 405)
@@ -153,8 +157,8 @@ def test_the_site_is_served_beside_the_api(ask):
 
 def done(workspace: Workspace) -> list[int]:
     """Let a coordinator do what waits; return the shots that changed."""
-    with Coordinator(workspace) as coordinator:
-        return [n for path in waiting(workspace) for n in take_act(coordinator, path)]
+    with Coordinator(workspace) as coordinator, closing(Reruns(coordinator)) as reruns:
+        return [n for path in waiting(workspace) for n in take_act(coordinator, path, reruns)]
 
 
 def test_a_correction_waits_for_the_coordinator_and_is_recorded(ask, workspace):
@@ -262,6 +266,75 @@ def test_a_page_whose_name_points_here_is_not_on_this_machine(ask):
     assert ask("me").json()["role"] == "operator"
     assert problem(ask("me", headers={"Host": "elsewhere.example"}), 401)
     assert ask("me", headers={"Host": "localhost:1234"}).status == 200
+
+
+RERUN = {"template": "doubled", "subject": str(FIRST), "parameters": {"gain": 2.0}}
+
+
+@pytest.fixture
+def doubled(workspace) -> None:
+    """A template with a parameter of every kind."""
+    parameters = (
+        "shot: int = 1\n"
+        "gain: float = 1.0  # [V/A] of the probe, 0 .. 10\n"
+        "way: Literal['up', 'down'] = 'up'  # which ramps\n"
+        "end: float | None = None  # [s] of the window"
+    )
+    cells = [
+        nbformat.v4.new_markdown_cell("# Doubled"),
+        nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("2 * gain"),
+    ]
+    path = workspace.templates / "doubled.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@pytest.mark.usefixtures("doubled")
+def test_a_template_says_what_its_parameters_are(ask):
+    assert "doubled" in [t["name"] for t in ask("templates").json()]
+    found = ask("templates/doubled").json()
+    gain, way, end = found["parameters"]  # the shot is the subject
+    assert (found["title"], found["scope"]) == ("Doubled", "shot")
+    assert (gain["default"], gain["low"], gain["high"], gain["unit"]) == (1.0, 0.0, 10.0, "V/A")
+    assert gain["meaning"] == "of the probe"
+    assert way["choices"] == ["up", "down"]
+    assert end["kinds"] == ["float", "None"]
+    assert "did you mean 'doubled'" in problem(ask("templates/doublet"), 404)["detail"]
+
+
+@pytest.mark.usefixtures("doubled")
+def test_a_report_with_other_parameters_is_asked_for(ask, workspace):
+    answer = ask("reruns", json.dumps(RERUN))
+    assert (answer.status, answer.json()["state"]) == (202, WAITING)
+    assert answer.headers["Location"] == f"acts/{answer.json()['id']}"
+    [path] = waiting(workspace)
+    act, _ = read(path)
+    assert act.wanted == RERUN | {"subject": f"{FIRST:05d}"}
+
+
+@pytest.mark.usefixtures("doubled")
+@pytest.mark.parametrize(
+    ("wrong", "status", "said"),
+    [
+        ({"template": "doublet"}, 404, "did you mean 'doubled'"),
+        ({"template": "../doubled"}, 404, "no template"),
+        ({"subject": "99"}, 422, "no shot 99"),
+        ({"subject": f"{FIRST}..{MOVED}"}, 422, "give one"),
+        ({"subject": "1 OR 1"}, 422, ""),
+        ({"parameters": {"gain": "2"}}, 422, "gain must be float"),
+        ({"parameters": {"gain": 11}}, 422, "outside 0 .. 10"),
+        ({"parameters": {"way": "left"}}, 422, "way must be"),
+        ({"parameters": {"loss": 1}}, 422, "loss"),
+        ({"parameters": {"shot": 2}}, 422, "leave it out"),
+        ({"parameters": {"gain": "__import__('os').system('x')"}}, 422, "gain must be float"),
+        ({"parameters": [1]}, 422, "parameters"),
+        ({"who": "ben"}, 422, "who"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused_at_once(ask, workspace, wrong, status, said):
+    assert said in problem(ask("reruns", json.dumps(RERUN | wrong)), status)["detail"]
+    assert waiting(workspace) == []
 
 
 def test_a_damaged_act_is_set_aside(workspace):

@@ -3,7 +3,8 @@
 ::
 
     site_app   the site as files, parts of them included, and the API below it
-    api        ``/api/v1/``: shots, corrections, acts
+    api        ``/api/v1/``: shots, corrections, reruns, acts
+    api_models  what it takes and gives
     access     who asks, and what they may do
     guards     who may read the site, and which requests are taken at all
     tokens     made, listed, revoked

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 import ishtar
@@ -27,87 +26,36 @@ from ishtar.attributes import (
     read_edits,
     stated_in,
 )
-from ishtar.errors import IshtarError
+from ishtar.catalogue import Catalogue
+from ishtar.errors import IshtarError, NotFoundError, did_you_mean
 from ishtar.query.query_tree import QueryError
+from ishtar.query.shot_numbers import BadShotSelection, select
 from ishtar.version import __version__
 from ishtar.workspace import Workspace
 from runner.acts import Act, Outcome, find, new_act, submit
+from runner.errors import ParameterError
 from runner.monitoring.status import read_status
+from runner.receipts import Subject
 from runner.serve.access import Access, Person
+from runner.serve.api_models import (
+    MOST_SHOTS,
+    ActState,
+    Correction,
+    Edit,
+    Me,
+    ParameterOf,
+    Rerun,
+    Service,
+    Shot,
+    Shots,
+    TemplateOf,
+)
 from runner.serve.problems import Problem
+from runner.templates.parameters import SCOPE_PARAMETERS
+from runner.templates.ranges import range_of
+from runner.templates.template import Template, read_templates
 
-MOST_SHOTS = 10_000  # in one answer
-MOST_CHANGES = 100  # attributes in one act
-
-Scalar = str | int | float | bool | None
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Me(_Model):
-    """Who you are to this service."""
-
-    name: str
-    role: str
-
-
-class Shots(_Model):
-    """Numbers of shots, ascending."""
-
-    shots: list[int]
-    more: bool = Field(description="whether there are more than were asked for")
-
-
-class Edit(_Model):
-    """One correction: who changed which attributes, when and why."""
-
-    who: str
-    when: str
-    why: str
-    changes: dict[str, dict[str, Scalar]] = Field(description="by attribute: before and after")
-
-
-class Shot(_Model):
-    """The attributes of a shot, and their corrections, oldest first."""
-
-    shot: int
-    attributes: dict[str, Any]
-    edits: list[Edit]
-    version: str = Field(description="changes with every correction")
-
-
-class Correction(_Model):
-    """What to change: null removes an attribute."""
-
-    changes: dict[str, Scalar] = Field(min_length=1, max_length=MOST_CHANGES)
-    why: str = Field(default="", max_length=1000)
-    new: bool = Field(default=False, description="allow names that the shot does not have yet")
-    version: str | None = Field(
-        default=None, description="of the shot as you saw it; refused if somebody changed it since"
-    )
-
-
-class Service(_Model):
-    """The service that takes acts: `ishtar watch`."""
-
-    state: str = Field(description="working, or why it takes nothing")
-    since: str | None = Field(description="when it was last seen")
-
-
-class ActState(_Model):
-    """An act: what a person asked for, and what became of it."""
-
-    id: str
-    kind: str
-    who: str
-    when: str
-    wanted: dict[str, Any]
-    state: str = Field(description="waiting, done or refused")
-    detail: str
-    result: dict[str, Any]
-    service: Service | None = Field(description="who will do it, while it waits")
+WRONG = (AttributeEditError, BadShotSelection, NotFoundError, ParameterError, QueryError)
 
 
 def _workspace(request: Request) -> Workspace:
@@ -233,6 +181,94 @@ def _check_correction(folder: pathlib.Path, shot: int, correction: Correction) -
     check(correction.changes, new=correction.new, have=have)
 
 
+@router.get("/templates", dependencies=[Reader])
+def templates(workspace: In) -> list[TemplateOf]:
+    """Return the templates with their parameters."""
+    return [_template_of(t) for t in read_templates(workspace.templates).values() if not t.draft]
+
+
+@router.get("/templates/{name}", dependencies=[Reader])
+def read_template(workspace: In, name: str) -> TemplateOf:
+    """Return one template with its parameters."""
+    return _template_of(_template(workspace, name))
+
+
+@router.post("/reruns", status_code=202)
+def rerun(
+    workspace: In,
+    person: Member,
+    wanted: Rerun,
+    response: Response,
+    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+) -> ActState:
+    """Make a report with other parameters; its act says where its page is when it is done."""
+    template = _template(workspace, wanted.template)
+    subject = _subject(workspace, template, wanted.subject)
+    fixed = SCOPE_PARAMETERS[template.scope]
+    if named := sorted(set(fixed) & wanted.parameters.keys()):
+        raise Problem(422, f"{named[0]} is the subject: leave it out of the parameters")
+    template.values(subject, wanted.parameters)
+    content = {
+        "template": template.name,
+        "subject": subject.key,
+        "parameters": wanted.parameters,
+    }
+    act, outcome = submit(workspace, new_act("rerun", person.name, content, idempotency_key))
+    if act.wanted != content:
+        raise Problem(422, "this Idempotency-Key was used for another act: give a new one")
+    response.headers["Location"] = f"acts/{act.id}"
+    return _state(workspace, act, outcome)
+
+
+def _template(workspace: Workspace, name: str) -> Template:
+    found = read_templates(workspace.templates)
+    if name not in found or found[name].draft:
+        hint = did_you_mean(name, found) or ": GET /api/v1/templates lists them"
+        raise Problem(404, f"there is no template {name!r}{hint}")
+    return found[name]
+
+
+def _template_of(template: Template) -> TemplateOf:
+    fixed = SCOPE_PARAMETERS[template.scope]
+    return TemplateOf(
+        name=template.name,
+        title=template.title,
+        scope=template.scope,
+        parameters=[
+            ParameterOf(
+                name=p.name,
+                type=p.annotation,
+                kinds=list(p.kinds),
+                choices=list(p.choices),
+                default=p.default,
+                unit=p.unit,
+                meaning=p.meaning,
+                low=p.low,
+                high=p.high,
+                less_than=p.below,
+            )
+            for p in template.parameters
+            if p.name not in fixed
+        ],
+    )
+
+
+def _subject(workspace: Workspace, template: Template, text: str) -> Subject:
+    """Return the subject of a report, by the scope of its template."""
+    with Catalogue(workspace.catalogue) as catalogue:
+        if template.scope == "day":
+            if text not in catalogue.days():
+                raise Problem(422, f"{text!r} is not a day with shots: write it as 2026-11-22")
+            return Subject.day(text)
+        known = catalogue.shots()
+    if template.scope == "range":
+        return range_of(text, known, template.name)
+    numbers = select(text, known)
+    if len(numbers) != 1:
+        raise Problem(422, f"{text!r} names {len(numbers)} shots: give one")
+    return Subject.shot(numbers[0])
+
+
 @router.get("/acts/{name}")
 def read_act(workspace: In, person: Member, name: str) -> ActState:
     """Return an act of yours, and what became of it; operators see those of all."""
@@ -299,7 +335,7 @@ def _answer_problems(app: FastAPI) -> None:
 
     @app.exception_handler(IshtarError)
     def ours(_: Request, error: IshtarError) -> Response:
-        wrong = isinstance(error, AttributeEditError | QueryError)
+        wrong = isinstance(error, WRONG)
         said = str(error).replace("new=True adds", '"new": true adds')
         problem = Problem(422 if wrong else 503, said)
         if isinstance(error, AttributeEditError) and error.name:

@@ -14,14 +14,18 @@ from pathlib import Path
 from ishtar.attributes import AttributeEditError, Edit, edit, edits_text, read_edits
 from runner.acts import DONE, REFUSED, Act, DamagedAct, Outcome, finish, read
 from runner.scheduling.coordinator import Coordinator
+from runner.service.reruns import RERUN, Reruns
 
 logger = logging.getLogger(__name__)
 
 Do = Callable[[Coordinator, Act], tuple[Outcome, list[int]]]
 
 
-def take_act(coordinator: Coordinator, path: Path) -> list[int]:
-    """Do a waiting act and record its outcome; return the shots that changed."""
+def take_act(coordinator: Coordinator, path: Path, reruns: Reruns) -> list[int]:
+    """Do a waiting act and record its outcome; return the shots that changed.
+
+    A rerun is begun if no other one is being made; `Reruns` records what became of it.
+    """
     try:
         act, _ = read(path)
     except FileNotFoundError:
@@ -29,6 +33,9 @@ def take_act(coordinator: Coordinator, path: Path) -> list[int]:
     except DamagedAct as error:
         logger.warning("%s", error)
         path.rename(path.with_suffix(".damaged"))
+        return []
+    if act.kind == RERUN:
+        reruns.begin(act)
         return []
     outcome, changed = KINDS.get(act.kind, _unknown)(coordinator, act)
     finish(coordinator.workspace, act, outcome)

@@ -34,6 +34,7 @@ from runner.service.external_changes import ExternalChanges, change_of
 from runner.service.observe import ServiceObserver
 from runner.service.processed_files import ProcessedFiles
 from runner.service.publication import Publication
+from runner.service.reruns import Reruns
 from runner.service.take_acts import take_act
 from runner.staleness.plan import Planned
 
@@ -78,6 +79,7 @@ class Watcher:
         self._days = DayTimes(coordinator, datetime.now())
         self.observer = ServiceObserver(coordinator.workspace, settings.watch.metrics)
         self.scheduler = Scheduler(coordinator, self.observer, wake=wake, attempts=self.attempts)
+        self.reruns = Reruns(coordinator, wake)
         self.publication = Publication(coordinator, self.observer, self.attempts)
         self._incoming = coordinator.workspace.incoming
         self.folders = [self._incoming, *(Path(f) for f in settings.watch.folders)]
@@ -96,6 +98,7 @@ class Watcher:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.reruns.close()
         self.scheduler.close()
         self.observer.__exit__(*exc)
 
@@ -104,7 +107,11 @@ class Watcher:
         """Whether anything is in progress or to be done."""
         left = self._steps or self._to_note or self.publication.due
         return bool(
-            left or self.intake.busy or self.scheduler.busy or len(self.publication.deferred)
+            left
+            or self.intake.busy
+            or self.scheduler.busy
+            or self.reruns.busy
+            or len(self.publication.deferred)
         )
 
     def poll(self) -> list[Outcome]:
@@ -127,7 +134,8 @@ class Watcher:
         changed = {Subject.shot(n) for n in fresh}
         for path in requests(self._coordinator.workspace):
             self.attempts.do(f"take the request {path.name}", partial(self._take_request, path))
-        for path in waiting_acts(self._coordinator.workspace):
+        self.attempts.do("collect reruns", lambda: changed.update(self.reruns.collect()))
+        for path in waiting_acts(self._coordinator.workspace) if not self._stop.is_set() else ():
             self.attempts.do(f"do the act {path.stem}", partial(self._take_act, path))
         self.attempts.do("make day reports due", self._make_days_due)
         self.attempts.do("check files for edits", self._retry_after_change)
@@ -267,7 +275,7 @@ class Watcher:
             logger.info("backfill of %d shots requested", len(request.shots))
 
     def _take_act(self, path: Path) -> None:
-        changed = take_act(self._coordinator, path)
+        changed = take_act(self._coordinator, path, self.reruns)
         self.publication.request(Subject.shot(number) for number in changed)
         self.scheduler.request_shots(changed, Priority.PERSON)
 
