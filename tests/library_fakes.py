@@ -27,6 +27,7 @@ SIGNALS = """
 [Probe_U]
 unit = "V"
 description = "bias of the probe"
+imas = "langmuir_probes/embedded[0]/v_floating/data"
 [Probe_I]
 unit = "mA"
 [Coil_I]
@@ -41,10 +42,12 @@ unit = "Pa"
 unit = "cm"
 [Bare_U]
 unit = "V"
+imas = "langmuir_probes/embedded[1]/v_floating/data"
 [Nowhere_U]
 unit = "V"
 [Inj_P]
 unit = "kW"
+imas = "ic_antennas/antenna[0]/power_launched/data"
 derived = "Fwd_P - Ref_P"
 [Share]
 unit = ""

@@ -165,6 +165,9 @@ class FakeSource:
             name=name,
             unit=begins[0][1].unit,
             description=f"about {MARKUP}",
+            imas="langmuir_probes/embedded[0]/ion_saturation_current/data"
+            if name == "Lang_I"
+            else "",
             spans=[
                 WiringSpan(
                     first=n,

@@ -139,6 +139,35 @@ def test_the_reference_calibrations_have_no_problem():
             {"signals": "+[A]\nunit = 'V'\nderived = '-A'\n"},
             ["signals.toml:3 [A]: cycle A → A"],
         ),
+        (
+            {"signals": "+imas = 'magnetics.ip.1.data'\n"},
+            [
+                "signals.toml:1 [U]: imas = 'magnetics.ip.1.data' is not the form of an IMAS path "
+                "that is read here: write 'magnetics/ip[1]/data'"
+            ],
+        ),
+        (
+            {"signals": "+imas = 'magnetics/ip(1)/data'\n"},
+            ["signals.toml:1 [U]: imas = 'magnetics/ip(1)/data' is not the form of an IMAS path "],
+        ),
+        *(
+            (
+                {"signals": f"+imas = '{path}'\n"},
+                [f"signals.toml:1 [U]: imas = '{path}' is not an IMAS path: write the IDS and "],
+            )
+            for path in (
+                *("", "magnetics", "a//b", "a/b c", "a/b[x]/c", "a/b[01]/c", "a/b[-1]/c"),
+                *("a/b[:]/c", "a[0]/b", "a/b[0]", "a/b__c", "1a/b", "a/é", "a/b[0]x/c"),
+            )
+        ),
+        ({"signals": "+imas = 3\n"}, ["signals.toml:1 [U]: 'imas' must be a text"]),
+        (
+            {"signals": "+imas = 'a/b'\n[W]\nunit = 'V'\nimas = 'a/b'\n"},
+            [
+                "signals.toml:4 [W]: imas = 'a/b' is that of signals.toml:1 [U]: give each signal "
+                "a path of its own, or leave it out"
+            ],
+        ),
         # wiring
         (
             {"wiring": "+\n" + WIRE},

@@ -260,6 +260,7 @@ def test_only_what_is_near_is_an_input_of_a_report(tb):
         shot["Share"].load()
         shot.attributes.get("gas")
         shot.missing()
+        list(shot.imas())
         if not isinstance(tb, RemoteTestbed):
             shot.channels()
             shot["Coil_I"].sigma()
@@ -333,6 +334,36 @@ def test_a_shot_is_a_tree_with_a_node_for_each_time_base(tb):
     assert (current.attrs["units"], current.attrs["calibration"]) == ("mA", "probe.I v1")
     np.testing.assert_allclose(current[1000:1100], shot["Probe_I"][1000:1100].values())
     np.testing.assert_allclose(tree["time_2/Gas_P"], truth(FIRST).values["Gas_P"], atol=1e-3)
+
+
+FLOATING = "langmuir_probes/embedded[{}]/v_floating/data"
+INJECTED = "ic_antennas/antenna[0]/power_launched/data"
+
+
+def test_a_shot_has_its_signals_by_their_imas_paths(tb):
+    found = tb[FIRST].imas()
+    assert list(found) == [INJECTED, FLOATING.format(0)]  # the one of Bare_U cannot be read
+    assert {path: signal.name for path, signal in found.items()} == {
+        FLOATING.format(0): "Probe_U",
+        INJECTED: "Inj_P",
+    }
+    assert (FLOATING.format(0) in found, FLOATING.format(1) in found, 7 in found) == (1, 0, 0)
+    assert len(found) == 2
+    assert len(tb[LAMED].imas()) == 1
+    with pytest.raises(NoSuchSignal, match=r"\[0\]/v_floating/dat'; did you mean '.*data'"):
+        found[FLOATING.format(0)[:-1]]
+    with pytest.raises(MissingCalibration):
+        found[FLOATING.format(1)].load()
+
+
+def test_an_imas_path_goes_with_what_is_loaded(tb):
+    shot = tb[FIRST]
+    assert shot["Probe_U"][0:2].load().attrs["imas"] == FLOATING.format(0)
+    assert "imas" not in shot["Probe_I"][0:2].load().attrs
+    tree = shot.dataset(["Probe_*"])
+    assert tree["time/Probe_U"].attrs["imas"] == FLOATING.format(0)
+    assert "imas" not in tree["time/Probe_I"].attrs
+    assert f"IMAS path       {INJECTED}" in str(shot["Inj_P"].explain())
 
 
 # --- signals -------------------------------------------------------------------------------------

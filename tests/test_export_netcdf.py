@@ -74,6 +74,8 @@ def test_units_origin_and_calibration_are_attributes(shot, tmp_path):
         assert current.calibration_valid_for_shots == "1…1249"
         assert current.source == f"{FIRST:05d}_Data.tdms"
         assert f["Probe_U"].long_name == "bias of the probe"
+        assert f["Probe_U"].imas == "langmuir_probes/embedded[0]/v_floating/data"
+        assert "imas" not in current.ncattrs()
         assert f["time"].units == "s"
         assert f["time"].long_name == "time on the shot's clock, 0 is the trigger"
         assert (f["time"].t0, f["time"].dt) == (T0, DT)
@@ -200,6 +202,7 @@ def test_a_published_site_exports_too(site_address, tmp_path):
         with netCDF4.Dataset(tmp_path / "x.nc") as f:
             np.testing.assert_allclose(f["Probe_U"][:], REAL.values["Probe_U"], atol=0.01)
             assert f.institution == "Test"
+            assert f["Probe_U"].imas == "langmuir_probes/embedded[0]/v_floating/data"
             # tiles have values alone
             assert ("Probe_I_sigma" in f.variables) == (address == "sub/path")
             assert ("precision" in f["Probe_U"].ncattrs()) == (address == "tiles")

@@ -244,6 +244,16 @@ def test_asking_what_there_is_asks_for_every_declared_signal(testbed):
     assert not recorder.inputs
 
 
+def test_an_imas_path_is_an_input_of_who_asks_by_it_and_of_nobody_else(testbed):
+    path = "langmuir_probes/embedded[0]/v_floating/data"
+    with recording() as by_path:
+        testbed[FIRST].imas()[path].load()
+    with recording() as by_name:
+        testbed[FIRST]["Probe_U"].load()
+    assert kinds(by_path) - kinds(by_name) == {("signal", "all IMAS paths")}
+    assert {i.name for i in by_path.inputs if i.kind == "wiring"} == {"Probe_U"}
+
+
 def test_attributes_and_components_are_recorded_there_or_not(testbed):
     shot = testbed[FIRST]
     with recording() as recorder:
@@ -274,6 +284,7 @@ def everything(tb: Testbed) -> None:
     for number in (FIRST, MOVED, LAMED):
         shot = tb[number]
         shot.missing()
+        list(shot.imas())
         for name in [*shot.signals(), "Nothing"]:
             if shot.problem(name) is None:
                 shot[name][0:2].load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -100,8 +101,17 @@ def test_a_signal_page_has_its_wiring_by_spans_of_shots_and_leads_to_the_viewer(
     assert "shunt_1" in text
     assert "shunt_2" in text
     assert "traces.html#signals=Lang_I" in text
+    assert (
+        "<p>IMAS path: <code>langmuir_probes/embedded[0]/ion_saturation_current/data</code></p>"
+        in text
+    )
     text = (out / signal_page("n_line")).read_text(encoding="utf-8")
     assert "never been wired" in text
+    assert "IMAS" not in text
+    index = json.loads((out / "data/index.json").read_text(encoding="utf-8"))
+    paths = {s["name"]: s.get("imas") for s in index["signals"]}
+    assert paths["Lang_I"] == "langmuir_probes/embedded[0]/ion_saturation_current/data"
+    assert set(paths.values()) == {paths["Lang_I"], None}
 
 
 def test_a_device_page_has_its_calibrations_and_what_it_served(built):

@@ -263,6 +263,7 @@ def test_what_is_loaded_carries_unit_story_and_a_clock_that_costs_nothing(testbe
         "device": "probe",
         "calibration": "probe.U v1",
         "uncertainty": "probe.U v1 states no uncertainty",
+        "imas": "langmuir_probes/embedded[0]/v_floating/data",
         "n_clipped": 0,
     }
     assert type(loaded.xindexes["time"]).__name__ == "RangeIndex"

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ishtar.calibration.components import PARAMETERS, SIGMA, parameter_problems
-from ishtar.calibration.declared import Calibration, ComponentDeclaration, Declarations, Wiring
+from ishtar.calibration.declared import (
+    Calibration,
+    ComponentDeclaration,
+    Declarations,
+    SignalDeclaration,
+    Wiring,
+)
 from ishtar.calibration.expression import names_in, unit_factor
 from ishtar.calibration.spans import overlapping
 from ishtar.calibration.transforms import Offset, QuietOffset
@@ -41,6 +47,7 @@ def contradictions(d: Declarations, names: Names) -> Iterator[str]:
         The names of all entries, including the invalid ones.
     """
     yield from _derived(d, names)
+    yield from _imas(d)
     for signal, wires in d.wiring.items():
         for a, b in overlapping(wires):
             yield f"{b.where}: {signal} is wired for {b.span}, but {a.where} has {a.span}"
@@ -82,6 +89,17 @@ def _derived(d: Declarations, names: Names) -> Iterator[str]:
                 yield f"{signal.where}: {error}"
     for cycle in cycles(made_of):
         yield f"{d.signals[cycle[0]].where}: cycle {' → '.join(cycle)}"
+
+
+def _imas(d: Declarations) -> Iterator[str]:
+    first: dict[str, SignalDeclaration] = {}
+    for name, path in d.imas_paths.items():
+        other = first.setdefault(path, d.signals[name])
+        if other.name != name:
+            yield (
+                f"{d.signals[name].where}: imas = {path!r} is that of {other.where}: give each "
+                "signal a path of its own, or leave it out"
+            )
 
 
 def _wire(d: Declarations, names: Names, row: Wiring) -> Iterator[str]:

@@ -13,17 +13,22 @@ from ishtar.lineage.record import digest
 
 @dataclass(frozen=True, kw_only=True)
 class SignalDeclaration:
-    """A stable name with its unit; ``derived`` is an expression of other signals, or ``""``."""
+    """A stable name with its unit.
+
+    ``derived`` is an expression of other signals, ``imas`` the path by which the IMAS Data
+    Dictionary knows the signal; either may be ``""``.
+    """
 
     name: str
     unit: str
     description: str = ""
     derived: str = ""
+    imas: str = ""
     where: str = ""
 
     @property
     def digest(self) -> str:
-        """Digest of name, unit and expression; the description does not count."""
+        """Digest of name, unit and expression; description and IMAS path do not count."""
         return digest([self.name, self.unit, self.derived])
 
 
@@ -122,3 +127,8 @@ class Declarations:
     devices: Mapping[str, Device]
     components: Mapping[str, tuple[ComponentDeclaration, ...]]
     revision: str = ""
+
+    @property
+    def imas_paths(self) -> dict[str, str]:
+        """The IMAS path of each signal that has one."""
+        return {name: signal.imas for name, signal in self.signals.items() if signal.imas}

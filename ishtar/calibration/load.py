@@ -2,7 +2,7 @@
 
 ::
 
-    signals.toml        [Lang_I]  unit, description, derived
+    signals.toml        [Lang_I]  unit, description, derived, imas
     wiring/*.toml       [[wiring]] signal, channel, device, port, from, until, comment, unplugged
     devices/NAME.toml   serial, kind; [[calibration]] version, from, until,
                         [calibration.ports.I] input, unit, reference,
@@ -27,12 +27,13 @@ from ishtar.calibration.declared import (
     Wiring,
 )
 from ishtar.calibration.facility import facility_transforms, kinds_not_run, parse_step
+from ishtar.calibration.imas_paths import path_problem
 from ishtar.calibration.toml_reader import Known, Reader
 from ishtar.calibration.transforms import TRANSFORMS
 from ishtar.errors import CalibrationFileError
 from ishtar.plain_files import printable
 
-SIGNAL: Known = {"unit": str, "description": str, "derived": str}
+SIGNAL: Known = dict.fromkeys(("unit", "description", "derived", "imas"), str)
 WIRING: Known = {
     **dict.fromkeys(("signal", "channel", "device", "port", "comment", "unplugged"), str),
     **dict.fromkeys(("from", "until"), int),
@@ -59,7 +60,11 @@ def _signals(r: Reader, names: Names) -> dict[str, SignalDeclaration]:
             names.signals.add(name)
             where = f"{text.at(f'[{name}]')} [{name}]"
             values = r.take(entry, where, SIGNAL, ["unit"])
-            if values is not None and r.unit(values["unit"], where):
+            if values is None or not r.unit(values["unit"], where):
+                continue
+            if "imas" in values and (problem := path_problem(values["imas"])):
+                r.problems.append(f"{where}: imas = {problem}")
+            else:
                 found[name] = SignalDeclaration(name=name, where=where, **values)
     return found
 

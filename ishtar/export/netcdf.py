@@ -130,6 +130,7 @@ def signal_facts(s: Series, axis: str) -> dict[str, str | int | float]:
         "source": p.source,
         "references": p.reference,
         "precision": p.precision,
+        "imas": p.imas,
         "averaged": s.every if s.every > 1 else None,
         "comment": "; ".join(f"{name}: {note}" for name, note in notes.items() if note),
     }

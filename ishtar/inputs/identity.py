@@ -18,6 +18,7 @@ from ishtar.store import Channel
 # Prefixes of the names of inputs that stand for many components together
 ALL, OF_KIND, PART_OF, SINCE = "all components", "all of kind ", "all parts of ", "changes since "
 ALL_SIGNALS, ALL_CHANNELS = "all signals", "all channels"  # the lists of their names
+IMAS_PATHS = "all IMAS paths"  # which signal has which
 ALL_SCRAPS = ".*"  # suffix of the name of the list of a template's scraps
 
 
@@ -67,11 +68,20 @@ def _of_revision(declarations: Declarations, item: Input) -> Input:
 
 
 def signal_input(declarations: Declarations, name: str) -> Input:
-    """Return the identity of a signal's declaration, or of the list of all declared signals."""
+    """Return the identity of a signal's declaration, or of the list of all declared signals.
+
+    A signal's IMAS path is no part of its own identity, but of the list of all `IMAS_PATHS`.
+    """
     if name == ALL_SIGNALS:
         names = sorted(declarations.signals)
         listed = Input(
             kind="signal", name=name, version=f"{len(names)} signals", digest=digest(names)
+        )
+        return _of_revision(declarations, listed)
+    if name == IMAS_PATHS:
+        paths = sorted(declarations.imas_paths.items())
+        listed = Input(
+            kind="signal", name=name, version=f"{len(paths)} paths", digest=digest(paths)
         )
         return _of_revision(declarations, listed)
     declared = declarations.signals.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from functools import cached_property, partial
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from ishtar.remote.not_kept import KeptInPart
 from ishtar.remote.pack_samples import PRECISION, PackSamples
 from ishtar.remote.published_facts import PublishedFacts
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
+from ishtar.signals.imas_signals import ImasSignals
 from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.protocols import AnySignal
 from ishtar.signals.provenance import Provenance
@@ -40,8 +41,16 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
         "edits": "who has corrected its attributes",
     }
 
-    def __init__(self, site: Site, number: int, known: Sequence[int], facility: str = "") -> None:
+    def __init__(
+        self,
+        site: Site,
+        number: int,
+        known: Sequence[int],
+        facility: str = "",
+        imas_paths: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(site, number, known, facility)
+        self._imas_paths = imas_paths or {}
         self.owner = f"shot {number}"
 
     @property
@@ -83,6 +92,10 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
     def missing(self) -> dict[str, str]:
         """Return the declared signals that the site does not keep, each with the reason."""
         return {name: e["problem"] for name, e in self._entries.items() if not e["levels"]}
+
+    def imas(self) -> ImasSignals[AnySignal]:
+        """Return the signals that have an IMAS path, by that path; no samples are read."""
+        return ImasSignals(self._imas_paths, self.__getitem__, self.problem)
 
     def problem(self, name: str, *, in_time: bool = False) -> str | None:
         """Return why a signal cannot be read; None if it can.
@@ -131,6 +144,7 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
             unit=entry["unit"],
             source=self._site.address,
             precision=PRECISION,
+            imas=self._imas_paths.get(name, ""),
         )
         return Signal(
             samples, provenance, on_read=_nothing, explain=partial(self._provenance, name)
@@ -155,6 +169,7 @@ class RemoteShot(PublishedFacts, SeveralSignals, KeptInPart):
             time_base=time_base_missing(row.get("x_unit", SECONDS)),
             salvaged=row.get("salvaged", ""),
             precision=PRECISION,
+            imas=self._imas_paths.get(name, ""),
         )
 
     def __repr__(self) -> str:

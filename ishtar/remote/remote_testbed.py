@@ -149,4 +149,11 @@ class RemoteTestbed(KeptInPart, _PublishedTestbed[RemoteShot]):
     calib = None
 
     def __getitem__(self, number: int) -> RemoteShot:
-        return RemoteShot(self.site, self.checked(number), self._numbers, self.facility)
+        number = self.checked(number)
+        return RemoteShot(self.site, number, self._numbers, self.facility, self._imas_paths)
+
+    @cached_property
+    def _imas_paths(self) -> dict[str, str]:
+        with reporting_contradictions(f"{self.site.address}{INDEX}"):
+            signals = self._index.get("signals", ())  # older sites state no paths
+            return {str(s["name"]): str(s["imas"]) for s in signals if s.get("imas")}

@@ -15,6 +15,7 @@ from ishtar.inputs.shot_attributes import Attributes
 from ishtar.lineage.record import OWN, subject_of
 from ishtar.machine import Machine
 from ishtar.shots.any_shot import SeveralSignals, check_name, head_of
+from ishtar.signals.imas_signals import ImasSignals
 from ishtar.signals.lazy_signal import Signal
 from ishtar.signals.resolve import Resolver
 from ishtar.signals.source_notes import salvaged_names
@@ -149,6 +150,12 @@ class Shot(SeveralSignals):
         self._note_list()
         problems = {name: self.problem(name) for name in self._declarations.signals}
         return {name: problem for name, problem in problems.items() if problem is not None}
+
+    def imas(self) -> ImasSignals[Signal]:
+        """Return the signals that have an IMAS path, by that path; nothing is read."""
+        if self.notes.is_on:  # a path that moves to another signal changes the answer
+            self.notes.record(identity.signal_input(self._declarations, identity.IMAS_PATHS))
+        return ImasSignals(self._declarations.imas_paths, self.__getitem__, self.problem)
 
     def _note_list(self) -> None:
         """Record the list of declared signals as an input: a new signal changes the answer."""

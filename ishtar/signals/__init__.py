@@ -2,6 +2,7 @@
 
 __all__ = [
     "alignment",
+    "imas_signals",
     "lazy_signal",
     "min_max",
     "protocols",

@@ -13,7 +13,8 @@ class Provenance:
     ``uncertainty`` names the numbers of the calibration that have a sigma. ``lack`` is the reason
     why there is no calibration, ``time_base`` why there are no times, and ``scale_missing`` why the
     file's own scale is not applied. ``salvaged`` says that the recording was cut, ``precision`` how
-    exact the values of a published site are.
+    exact the values of a published site are. ``imas`` is the signal's path in the IMAS Data
+    Dictionary.
     """
 
     signal: str
@@ -36,6 +37,7 @@ class Provenance:
     scale_missing: str = ""
     salvaged: str = ""
     precision: str = ""
+    imas: str = ""
 
     @property
     def shown_unit(self) -> str:
@@ -55,6 +57,7 @@ class Provenance:
             "scale_missing": self.scale_missing,
             "salvaged": self.salvaged,
             "precision": self.precision,
+            "imas": self.imas,
             "samples_per_stretch_kept": stride if self.precision else 0,
         }
         known = {name: value for name, value in facts.items() if value}
@@ -80,6 +83,7 @@ class Provenance:
             "source": self.source,
             "salvaged": self.salvaged,
             "precision": self.precision,
+            "IMAS path": self.imas,
         }
         lines += [f"  {name:<16}{value}" for name, value in facts.items() if value]
         for part in self.parts:

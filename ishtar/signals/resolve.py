@@ -282,6 +282,7 @@ class Resolver:
             span=str(calibration.span),
             source=channel.file.stem,
             description=declared.description,
+            imas=declared.imas,
             reference=calibration.reference,
             steps=tuple(equation(t) for t in calibration.transforms),
             assumed="" if channel.unit else assumed,
@@ -323,6 +324,7 @@ class Resolver:
             device=row.device,
             source=channel.file.stem,
             description=declared.description,
+            imas=declared.imas,
             lack=str(error),
         )
         on_read = self._on_read(channel, row.channel)
@@ -352,6 +354,7 @@ class Resolver:
             unit=declared.unit,
             derived=declared.derived,
             description=declared.description,
+            imas=declared.imas,
             parts=provenances,
             uncertainty="; ".join(dict.fromkeys(s.uncertainty for s in provenances)),
         )

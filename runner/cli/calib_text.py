@@ -62,6 +62,7 @@ def _signal(shown: SignalOverview) -> dict[str, Any]:
         "unit": shown.declared.unit,
         "description": shown.declared.description or None,
         "derived": shown.declared.derived or None,
+        "imas": shown.declared.imas or None,
         "where": FOLDER + shown.declared.where,
         "spans": [
             {
@@ -134,6 +135,8 @@ def _signal_lines(shown: SignalOverview, when: str) -> Iterator[str]:
     description = f" — {declared.description}" if declared.description else ""
     yield f"signal {declared.name}{when} [{declared.unit or '1'}]{description}"
     yield f"  declared     {FOLDER}{declared.where}"
+    if declared.imas:
+        yield f"  IMAS path    {declared.imas}"
     if declared.derived:
         yield f"  derived      {declared.derived}"
     elif not shown.periods:

@@ -32,6 +32,7 @@ def signal_records(declarations: Declarations) -> Sequence[SignalRecord]:
             unit=declared.unit,
             description=declared.description,
             derived=declared.derived,
+            imas=declared.imas,
             parts=tuple(names_in(declared.derived)) if declared.derived else (),
             spans=[
                 _span(s.wiring, s.span.first, s.span.until, s.calibration)

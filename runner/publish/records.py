@@ -201,13 +201,17 @@ class WiringSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class SignalRecord:
-    """A signal as declared: derived from others, or wired, span by span."""
+    """A signal as declared: derived from others, or wired, span by span.
+
+    ``imas`` is its path in the IMAS Data Dictionary, or empty.
+    """
 
     name: str
     unit: str
     description: str = ""
     derived: str = ""
     parts: Sequence[str] = ()
+    imas: str = ""
     spans: Sequence[WiringSpan] = ()
 
 

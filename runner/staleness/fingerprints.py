@@ -50,6 +50,7 @@ def fingerprints_of(
         sorted([*key, value] for key, value in found.items())
     )
     found["signal", identity.ALL_SIGNALS] = digest(sorted(d.signals))
+    found["signal", identity.IMAS_PATHS] = digest(sorted(d.imas_paths.items()))
     found |= {("code", name): identity for name, identity in current_state.codes().items()}
     for template in templates.values():
         found["template", template.name] = template_identity(template)

@@ -46,6 +46,7 @@ READERS: dict[str, Callable[[Any, Any], object]] = {
     "gauge": lambda tb, s: tb[s.number]["Ngas_P"].load(),
     "raw": lambda tb, s: tb[s.number].channel("PXI M6251/Lang_I").raw(),
     "declared": lambda tb, s: tb[s.number].missing(),
+    "paths": lambda tb, s: list(tb[s.number].imas()),
     "listed": lambda tb, s: tb[s.number].channels(),
     "files": lambda tb, s: date_findings(tb[s.number]),
     "tip": lambda tb, s: tb[s.number].machine["tip"].value("tip_radius", "mm"),
@@ -193,6 +194,13 @@ TABLE: dict[str, tuple[Callable[[Fingerprints], object], dict[str, str]]] = {
         {
             "00001 declared": "signal all signals (2 signals → 3 signals)",
             "00002 declared": "signal all signals (2 signals → 3 signals)",
+        },
+    ),
+    "the IMAS path of a signal": (
+        lambda w: w.text("signals.toml", '"Pa"', '"Pa"\nimas = "barometry/gauge[0]/pressure/data"'),
+        {
+            "00001 paths": "signal all IMAS paths (0 paths → 1 paths)",
+            "00002 paths": "signal all IMAS paths (0 paths → 1 paths)",
         },
     ),
     "the geometry of a probe": (

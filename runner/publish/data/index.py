@@ -184,6 +184,13 @@ def _add_shot(view: View, number: int, index_data: _IndexData) -> None:
                 calibrations.append(row.calibration)
 
 
+def _signals(view: View, index_data: _IndexData) -> list[dict[str, str]]:
+    """Return name and unit of each signal, and its IMAS path as declared now, if it has one."""
+    paths = {s.name: {"imas": s.imas} for s in view.source.signals() if s.imas}
+    units = sorted(index_data.signals.items())
+    return [{"name": name, "unit": unit} | paths.get(name, {}) for name, unit in units]
+
+
 def _rank(view: View, key: tuple[str, str]) -> int:
     """Return the position of a result among the key results of its template."""
     known = view.templates.get(key[0])
@@ -218,7 +225,7 @@ def _index(view: View, index_data: _IndexData, out: Path, full: bool) -> dict[st
             }
             for key, unit in sorted(index_data.units.items())
         ],
-        "signals": [{"name": n, "unit": u} for n, u in sorted(index_data.signals.items())],
+        "signals": _signals(view, index_data),
         "attributes": sorted(index_data.attributes),
         "devices": {name: sorted(c) for name, c in sorted(index_data.devices.items())},
         "parquet": PARQUET if has_parquet and index_data.units else None,

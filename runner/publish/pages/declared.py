@@ -82,6 +82,8 @@ class SignalPage(Page):
         Wiring and calibration, newest first.
     used_in
         The signals that are computed from it.
+    imas
+        Its path in the IMAS Data Dictionary, or empty.
     traces
         Address of the trace viewer with this signal.
     """
@@ -93,6 +95,7 @@ class SignalPage(Page):
     parts: Sequence[Link]
     used_in: Sequence[Link]
     spans: Sequence[SpanRow]
+    imas: str
     traces: str
 
 
@@ -145,6 +148,7 @@ def signal_page_of(signal: SignalRecord, all_signals: Sequence[SignalRecord]) ->
         parts=[signal_link(name) for name in signal.parts],
         used_in=[signal_link(s.name) for s in all_signals if signal.name in s.parts],
         spans=[_span(s) for s in reversed(signal.spans)],
+        imas=signal.imas,
         traces=f"traces.html#signals={quote(signal.name, safe='')}",
     )
 
