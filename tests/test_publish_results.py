@@ -64,7 +64,8 @@ def test_results_come_in_the_order_of_settings_then_of_sidecars_then_of_reports(
     assert usual[0].startswith("overview.")
     describe(source, "langmuir", ne=ResultRecord(order=7), Te=ResultRecord(order=2))
     assert columns(view_of(source))[:2] == ["langmuir.Te", "langmuir.ne"]
-    found = columns(view_of(source, first=("rf_power.max_IC_Pinj", "langmuir.ne")))
+    first = PublishSettings(results=("rf_power.max_IC_Pinj", "langmuir.ne"))
+    found = columns(view_of(source, settings=first))
     assert found[:3] == ["rf_power.max_IC_Pinj", "langmuir.ne", "langmuir.Te"]
     assert len(found) == len(set(found))
 
@@ -73,7 +74,8 @@ def test_a_result_that_is_named_is_shown_though_its_template_names_others(source
     langmuir = next(t for t in source.shown_templates if t.name == "langmuir")
     source.shown_templates[source.shown_templates.index(langmuir)] = replace(langmuir, key=("ne",))
     assert "langmuir.Te" not in columns(view_of(source))
-    assert columns(view_of(source, first=("langmuir.Te",)))[0] == "langmuir.Te"
+    first = PublishSettings(results=("langmuir.Te",))
+    assert columns(view_of(source, settings=first))[0] == "langmuir.Te"
 
 
 @pytest.mark.parametrize("name", ["Te", "langmuir.", ".Te", ""])

@@ -21,6 +21,7 @@ DEVICES = "devices/index.html"
 BIBLIOGRAPHY = "bibliography.html"
 FEED = "shots.xml"
 FAILURES_FEED = "failures.xml"
+RAW = "raw"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
 _KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 # `index` is the list of a folder; the others are reserved on Windows, where a site may be unpacked
@@ -67,6 +68,11 @@ def month_page(month: str) -> str:
 def subject_folder(subject: Subject) -> str:
     """Return the folder of a subject's reports."""
     return {"shot": "shots", "day": "days", "range": "ranges"}[subject.scope] + f"/{subject.key}"
+
+
+def raw_folder(number: int) -> str:
+    """Return the folder of a shot's raw files in the site."""
+    return f"{RAW}/{Subject.shot(number).key}"
 
 
 def report_stem(receipt: Receipt) -> str:
@@ -126,6 +132,11 @@ def relative_url(page: str, target: str) -> str:
     return _relative(posixpath.dirname(page) or ".", path) + hash_ + fragment
 
 
+def file_url(page: str, file: str) -> str:
+    """Return the address of a file, whose name may have any character, relative to ``page``."""
+    return _relative(posixpath.dirname(page) or ".", file)
+
+
 @lru_cache(maxsize=4096)  # a page links to the same few addresses many times
 def _relative(folder: str, path: str) -> str:
-    return quote(posixpath.relpath(path, folder))
+    return quote(posixpath.relpath(path, folder), errors="surrogateescape")

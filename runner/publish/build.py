@@ -23,8 +23,7 @@ from ishtar.errors import IshtarError
 from ishtar.store import write_atomic
 from ishtar.store.atomic import TEMPORARY_PREFIX
 from ishtar.workspace import Workspace
-from runner.publish.addresses import UNDATED, subject_folder, subject_page
-from runner.publish.data.archive import raw_folder
+from runner.publish.addresses import UNDATED, raw_folder, subject_folder, subject_page
 from runner.publish.data.index import SiteData, has_data
 from runner.publish.data.parquet import update_parquet
 from runner.publish.data.shards import SHARD, SHARDS
@@ -168,8 +167,7 @@ def publish(
         source,
         renderer_version(loaded_theme),
         out,
-        keep_figures_days=settings.keep_figures_days,
-        first=settings.results,
+        settings=settings,
     )
     if not ((out / "index.html").is_file() and has_data(out)):
         only = None

@@ -189,6 +189,9 @@ class ShotPage(Page):
         Addresses of the trace viewer, and of the comparison with the shot before.
     downloads
         Files of this shot for other programs.
+    raw
+        Addresses, relative to the page, of the raw files that are published, by ``file`` of
+        ``sources``. They are ready for use: names of files may have ``#`` and ``%``.
     notes
         Notes on its raw files: (name of the file, sentence).
     data
@@ -215,6 +218,7 @@ class ShotPage(Page):
     downloads: Sequence[Link]
     notes: Sequence[tuple[str, str]]
     sources: Sequence[SourceRecord]
+    raw: Mapping[str, str]
     previous: Link | None
     next: Link | None
     data: str

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.kernel.warm.processes import end_with_parent
 from runner.publish.addresses import FAILURES_FEED, FEED, subject_folder, template_page
+from runner.publish.data.archive import write_raw_files
 from runner.publish.data.traces_and_downloads import keep_shot_data
 from runner.publish.page_models import Page
 from runner.publish.pages.bibliography import bibliography_page, read_bibliography
@@ -94,6 +95,7 @@ def write_subject(view: View, subject: Subject, writer: Writer) -> None:
         writer.data(f"{folder}/shot", shot_data(view, number))
         writer.bytes(f"{folder}/scraps.json", json_bytes(scraps_data(view, number)))
         keep_shot_data(number, writer)
+        write_raw_files(view.source, number, writer, view.settings)  # the page links to them
         writer.page(shot_page(view, subject.number), rank=1)
     elif subject.scope == "day":
         numbers = day_summary_json(subject.key, summarise_day(view, subject.key))

@@ -31,8 +31,9 @@ ReportState = Literal["ok", "failed", "skipped", "timeout", "stale", "missing"]
 class SourceRecord:
     """One source file of a shot.
 
-    ``notes`` say what was stored differently than expected, and whether its clock differs from the
-    shot's; ``salvaged`` how much of a truncated recording was kept.
+    ``file`` is the name under which it is stored, and published as raw data. ``notes`` say what was
+    stored differently than expected, and whether its clock differs from the shot's; ``salvaged``
+    how much of a truncated recording was kept.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SourceRecord:
     n_channels: int
     notes: Sequence[str] = ()
     salvaged: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -221,6 +221,7 @@ class WorkspaceSource:
                     writer=s.writer,
                     arrived=s.arrived,
                     n_channels=s.n_channels,
+                    file=s.file,
                     notes=[
                         *(notes_of(files[s.file]) if s.file in files else ()),
                         *(str(d) for d in clocks if d.date.by == s.source and d.is_rounding),

@@ -27,12 +27,14 @@ from runner.receipts import NOTEBOOK, Scope, Scrap, Subject
 from runner.render.fragment import Fragment, read_fragment
 from runner.render.notebook import THUMBNAIL
 from runner.render.parameter_table import SUBJECT_PARAMETERS
+from runner.settings.publishing import PublishSettings
 
 Neighbours = tuple[Subject | None, Subject | None]
 VALUES_OF_CARD = 6
 BATCH_SHOTS = 200  # shots looked up together in a full build
 MAX_SHOTS = 300  # records kept in memory
 MAX_SUMMARIES = 2000
+NO_RAW_DATA = PublishSettings(raw="off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +51,15 @@ class View:
     """A site source that is queried once for each item.
 
     ``out`` is the existing site: the summary of a shot whose page does not change is read from
-    there. ``changing`` are the shots whose pages change; None means all. Figures of shots older
-    than ``keep_figures_days`` are removed; 0 keeps all. ``first`` names the results to show first.
+    there. ``changing`` are the shots whose pages change; None means all. ``settings`` say which
+    results come first, which figures are removed, and whether there are raw data.
     """
 
     source: SiteSource
     renderer: str
     out: Path | None = None
     changing: frozenset[int] | None = None
-    keep_figures_days: int = 0
-    first: Sequence[str] = ()
+    settings: PublishSettings = NO_RAW_DATA
     day_summaries: dict[str, DaySummary] = field(default_factory=dict)
     _shots: dict[int, ShotRecord] = field(default_factory=dict)
     _shot_summaries: dict[int, ShotSummary] = field(default_factory=dict)
@@ -101,7 +102,7 @@ class View:
     @cached_property
     def results(self) -> KeyResults:
         """Which results are shown, in which order, under which names."""
-        return KeyResults(self.templates, self.first)
+        return KeyResults(self.templates, self.settings.results)
 
     @cached_property
     def signal_names(self) -> frozenset[str]:
@@ -200,7 +201,7 @@ class View:
             date = self.date(report.receipt.about)
             fragment = read_fragment(report.folder, self.renderer)
             self._fragments[report.folder] = fragment and without_old_figures(
-                fragment, date, self.keep_figures_days
+                fragment, date, self.settings.keep_figures_days
             )
         return self._fragments[report.folder]
 

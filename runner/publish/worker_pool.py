@@ -111,8 +111,7 @@ def _initialise(common: PoolSettings) -> None:
         common.open(),
         renderer_version(theme),
         common.out,
-        keep_figures_days=common.settings.keep_figures_days,
-        first=common.settings.results,
+        settings=common.settings,
     )
     _worker[:] = [_Worker(common=common, theme=theme, view=view)]
 

@@ -17,36 +17,38 @@ from typing import Any
 from ishtar.calibration.pinned import NoHistory, declared_files, files_at_tags
 from ishtar.store.chunk_index import FORMAT as DESCRIBED
 from ishtar.store.chunk_index import describe_shot, lengths, read_description
+from runner.publish.addresses import RAW, raw_folder
 from runner.publish.records import SiteSource
 from runner.publish.writer import Writer, json_bytes
-from runner.receipts import Subject
 from runner.settings.publishing import PublishSettings
 
 FORMAT = 1
 NEEDS = "0.3"  # the first version that reads this format
-RAW = "raw"
 INDEX = "index.bin"
 DECLARATIONS = "declarations"
 HISTORY = f"{DECLARATIONS}/history.json"
 
 
-def raw_folder(number: int) -> str:
-    """Return the folder of a shot's raw files in the site."""
-    return f"{RAW}/{Subject.shot(number).key}"
+def write_raw_files(
+    source: SiteSource, number: int, writer: Writer, settings: PublishSettings
+) -> None:
+    """Publish the raw files of a shot; those that are there are not touched again."""
+    if settings.raw == "off" or settings.raw_url:
+        return
+    folder = raw_folder(number)
+    for file in source.raw_files(number):
+        if file.is_file():  # a link may lead to a disk that is not there
+            writer.link(f"{folder}/{file.name}", file, copy=settings.raw == "copy")
 
 
-def write_raw(source: SiteSource, number: int, writer: Writer, settings: PublishSettings) -> str:
-    """Publish the raw files of a shot and their index; return the digest of the index.
-
-    Files that are there are not touched again. Without raw data, return an empty text.
-    """
+def write_raw_index(
+    source: SiteSource, number: int, writer: Writer, settings: PublishSettings
+) -> str:
+    """Publish the index of a shot's raw files; return its digest, empty without raw data."""
     if settings.raw == "off":
         return ""
     folder = raw_folder(number)
     files = source.raw_files(number)
-    for file in () if settings.raw_url else files:
-        if file.is_file():  # a link may lead to a disk that is not there
-            writer.link(f"{folder}/{file.name}", file, copy=settings.raw == "copy")
     made_of = {
         "edits": source.edits(number),
         "made_of": [_mark(file) for file in files],

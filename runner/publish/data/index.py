@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.publish.addresses import slug
-from runner.publish.data.archive import archive_entry, write_raw
+from runner.publish.data.archive import archive_entry, write_raw_index
 from runner.publish.data.search import Entry, search_entries
 from runner.publish.data.shards import SHARD, Row, Units, put_rows, row_of, shard_name, shard_of
 from runner.publish.data.traces_and_downloads import needs_traces
@@ -69,7 +69,8 @@ def collect(
     index_data = _IndexData()
     rows = {}
     for number in numbers:
-        rows[number] = row_of(view, number, write_raw(view.source, number, writer, settings))
+        digest = write_raw_index(view.source, number, writer, settings)
+        rows[number] = row_of(view, number, digest)
         _add_shot(view, number, index_data)
     without_traces = [n for n in numbers if needs_traces(view.shot(n), writer, settings)]
     return Collected(rows=rows, index_data=index_data, without_traces=without_traces)

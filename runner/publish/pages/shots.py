@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from runner.publish.addresses import (
     device_page,
+    file_url,
+    raw_folder,
     signal_page,
     subject_folder,
     subject_page,
@@ -90,6 +93,7 @@ def shot_page(view: View, number: int) -> ShotPage:
         compare=f"{COMPARE}#shots={before.number},{number}" if before else "",
         downloads=downloads,
         sources=record.sources,
+        raw=_raw_addresses(view, number),
         notes=[(source.name, note) for source in record.sources for note in source.notes],
         previous=subject_link(before) if before else None,
         next=subject_link(after) if after else None,
@@ -129,6 +133,32 @@ def _links(view: View, record: ShotRecord) -> dict[str, str]:
     return found
 
 
+def _raw_addresses(view: View, number: int) -> dict[str, str]:
+    """Return the addresses of the raw files of a shot, relative to its page, by their names."""
+    settings, page = view.settings, subject_page(Subject.shot(number))
+    if settings.raw == "off":
+        return {}
+    found = {}
+    for file in view.source.raw_files(number):
+        path = f"{raw_folder(number)}/{file.name}"
+        if settings.raw_url:
+            name = quote(file.name, errors="surrogateescape")
+            address = f"{settings.raw_url.rstrip('/')}/{Subject.shot(number).key}/{name}"
+            is_there = file.is_file()
+        else:
+            address = file_url(page, path)
+            # only files of changing shots are published now: those of others were, or were not
+            is_changing = view.changing is None or number in view.changing
+            is_there = file.is_file() if is_changing else _is_published(view, path)
+        if is_there:
+            found[file.name] = address
+    return found
+
+
+def _is_published(view: View, path: str) -> bool:
+    return view.out is not None and (view.out / path).is_file()
+
+
 def _downloads(view: View, subject: Subject) -> list[Link]:
     """Return the files of a shot for other programs; tables only once they exist."""
     folder = subject_folder(subject)
@@ -136,6 +166,6 @@ def _downloads(view: View, subject: Subject) -> list[Link]:
     found = [
         Link(href=f"{folder}/{name}", text=text)
         for name, text in tables.items()
-        if view.out is not None and (view.out / folder / name).is_file()
+        if _is_published(view, f"{folder}/{name}")
     ]
     return [*found, Link(href=f"{folder}/scraps.json", text="Results (JSON)")]
