@@ -424,7 +424,7 @@ def test_roles_say_who_may_act(workspace):
         assert problem(ask(ATTRIBUTES, GAS), 401)
         wrong = ask(ATTRIBUTES, GAS, headers=bearer("ishtar_guess"))
         assert "not known" in problem(wrong, 401)["detail"]
-        assert wrong.headers["WWW-Authenticate"].startswith("Basic")
+        assert wrong.headers["WWW-Authenticate"].startswith("Bearer")
         mine = ask(ATTRIBUTES, GAS, headers=bearer(tokens["member"])).json()
         assert ask(f"acts/{mine['id']}", headers=bearer(tokens["operator"])).status == 200
         other = add_token(workspace, "other", "member")
@@ -439,6 +439,7 @@ def test_a_site_for_readers_is_for_them_alone(workspace):
         for path in ("/index.html", "/data/index.json", "shots", f"shots/{FIRST}"):
             assert problem(ask(path), 401)
             assert ask(path, headers=bearer(secret)).status == 200
+        assert ask("/index.html").headers["WWW-Authenticate"].startswith("Basic")
         password = base64.b64encode(f"x:{secret}".encode()).decode()
         assert ask("/index.html", headers={"Authorization": f"Basic {password}"}).status == 200
         for wrong in ("Basic x", "Basic", "Bearer", "Digest y", f"Basic {'A' * 5000}"):

@@ -247,10 +247,12 @@ class ReportPage(Page):
         Id of the cell that failed; empty if none did.
     commands
         (what it does, command line).
+    rerun_subject, rerun_parameters
+        For the form of a service: the subject, and the parameters as JSON.
     """
 
     template: ClassVar[str] = "pages/report.html"
-    scripts: ClassVar[Sequence[str]] = ("figures.js",)
+    scripts: ClassVar[Sequence[str]] = ("figures.js", "dom.js", "rerun.js")
     mark: Mark
     reasons: Sequence[str]
     values: Sequence[Value]
@@ -269,6 +271,8 @@ class ReportPage(Page):
     jupyterhub: str
     commands: Sequence[tuple[str, str]]
     provenance: Provenance
+    rerun_subject: str
+    rerun_parameters: str
 
 
 @dataclass(frozen=True, kw_only=True)

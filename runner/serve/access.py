@@ -19,7 +19,8 @@ from runner.settings.serving import ROLES, SOURCE, ServeSettings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE = ("GET", "HEAD", "OPTIONS")
-SIGN_IN = {"WWW-Authenticate": 'Basic realm="Ishtar: any name, and a token as the password"'}
+SIGN_IN = {"WWW-Authenticate": 'Bearer realm="Ishtar"'}  # browsers do not ask people for one
+PASSWORD = {"WWW-Authenticate": 'Basic realm="Ishtar: any name, and a token as the password"'}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -305,6 +305,7 @@ def _state(workspace: Workspace, act: Act, outcome: Outcome) -> ActState:
         state=outcome.state,
         detail=outcome.detail,
         result=dict(result),
+        published="page" in result and (workspace.site / str(result["page"])).is_file(),
         service=service,
     )
 

@@ -109,4 +109,5 @@ class ActState(_Model):
     state: str = Field(description="waiting, done or refused")
     detail: str
     result: dict[str, Any]
+    published: bool = Field(description="whether the page of a report is there")
     service: Service | None = Field(description="who will do it, while it waits")

@@ -8,18 +8,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runner.serve.access import Access
+from runner.serve.access import PASSWORD, Access
 from runner.serve.problems import Problem
 
 MOST_BODY = 1 << 20  # bytes of a request to the API
 SLOWEST_BODY_S = 30
+API_THERE = (b"server-timing", b"ishtar-api")
+"""A header that the scripts of a page can read without asking for anything"""
 
 
 class ForReaders:
-    """Serve files to those who may read them."""
+    """Serve files to those who may read them, and let pages know whether there is the API."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+    def __init__(self, app: ASGIApp, access: Access, *, api: bool) -> None:
+        self._app, self._access, self._api = app, access, api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
@@ -27,8 +29,16 @@ class ForReaders:
             try:
                 await run_in_threadpool(self._access.reader, HTTPConnection(scope))
             except Problem as problem:
+                if problem.status == 401:
+                    problem.headers |= PASSWORD
                 app = problem.response()
-        await app(scope, receive, send)
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._api:
+                message["headers"] = [*message.get("headers", ()), API_THERE]
+            await send(message)
+
+        await app(scope, receive, sent)
 
 
 class Limited:

@@ -55,12 +55,12 @@ def workspace_app(workspace: Workspace, settings: ServeSettings) -> Starlette:
     """
     access = Access(workspace=workspace, settings=settings)
     site: ASGIApp = _Compressed(SiteFiles(workspace.site))
-    routes = [Mount("/", ForReaders(site, access))]
-    if find_spec("fastapi"):
+    has_api = find_spec("fastapi") is not None
+    routes = [Mount("/", ForReaders(site, access, api=has_api))]
+    if has_api:
         from runner.serve.api import api_app  # heavy
 
-        api = Limited(api_app(workspace, access), access)
-        routes.insert(0, Mount("/api/v1", api))
+        routes.insert(0, Mount("/api/v1", Limited(api_app(workspace, access), access)))
     return Starlette(routes=routes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -15,7 +16,8 @@ from runner.publish.pages.bibliography import read_bibliography, with_citations
 from runner.publish.records import ReportRecord
 from runner.publish.view import View
 from runner.publish.view_models import InputRow, Provenance
-from runner.receipts import NOTEBOOK
+from runner.publish.writer import json_bytes
+from runner.receipts import NOTEBOOK, Receipt
 from runner.render.fragment import Fragment
 from runner.render.parameter_table import SUBJECT_PARAMETERS
 
@@ -55,6 +57,8 @@ def report_page(view: View, report: ReportRecord) -> ReportPage:
         jupyterhub=_jupyterhub(view, report) if has_notebook else "",
         commands=_commands(report),
         provenance=_provenance(report),
+        rerun_subject=_subject_text(receipt),
+        rerun_parameters=json_bytes(_free(receipt)).decode().strip(),
     )
 
 
@@ -98,12 +102,22 @@ def _provenance(report: ReportRecord) -> Provenance:
     )
 
 
+def _subject_text(receipt: Receipt) -> str:
+    """Return the subject of a report as people write it."""
+    return str(receipt.about.number) if receipt.scope == "shot" else receipt.subject
+
+
+def _free(receipt: Receipt) -> dict[str, Any]:
+    """Return the parameters of a report but for those of its subject."""
+    return {k: v for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS}
+
+
 def _commands(report: ReportRecord) -> list[tuple[str, str]]:
     """Return the commands that fork and re-run a report, as (what it does, command line)."""
     receipt = report.receipt
-    subject = str(receipt.about.number) if receipt.scope == "shot" else receipt.subject
+    subject = _subject_text(receipt)
     name = shlex.quote(receipt.template)
-    free = [(k, v) for k, v in receipt.parameters.items() if k not in SUBJECT_PARAMETERS]
+    free = list(_free(receipt).items())
     given = "name=value"
     if free:
         given = shlex.quote(f"{free[0][0]}={parameter_text(free[0][1])}")
