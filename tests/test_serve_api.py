@@ -512,3 +512,24 @@ def test_the_files_of_a_workspace_are_no_files_of_the_site(workspace):
     with asking(workspace, ServeSettings()) as ask:
         for path in ("/../../data/serve/tokens.json", "/%2e%2e/%2e%2e/ishtar.toml", "/out.json"):
             assert ask(path).status == 404
+
+
+def test_raw_files_that_moved_to_another_disk_are_served(workspace, tmp_path):
+    source = next(workspace.shot_folder(FIRST).glob("*.h5"))
+    published = workspace.site / "raw" / f"{FIRST:05d}" / source.name
+    content = source.read_bytes()
+    other = tmp_path / "other disk"
+    other.mkdir()
+    moved = shutil.move(source, other / source.name)
+    for link in (source, published):
+        link.unlink(missing_ok=True)
+        link.symlink_to(moved)
+    foreign = published.with_name("foreign.h5")
+    foreign.symlink_to(workspace.root / "ishtar.toml")
+    with asking(workspace, ServeSettings()) as ask:
+        assert ask(f"/raw/{FIRST:05d}/{source.name}").data == content
+        answer = ask(f"/raw/{FIRST:05d}/{source.name}", headers={"Range": "bytes=0-7"})
+        assert (answer.status, answer.data) == (206, content[:8])
+        assert ask(f"/raw/{FIRST:05d}/foreign.h5").status == 404
+        moved.unlink()  # a disk that is not there
+        assert ask(f"/raw/{FIRST:05d}/{source.name}").status == 404

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
@@ -14,6 +15,7 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ishtar.workspace import Workspace
+from runner.publish.addresses import RAW
 from runner.serve.access import Access
 from runner.serve.guards import ForReaders, Limited
 from runner.settings.serving import ServeSettings
@@ -24,10 +26,26 @@ LEAST_COMPRESSED = 1000  # bytes
 
 
 class SiteFiles(StaticFiles):
-    """The files of a site; what does not exist is answered with the site's own page."""
+    """The files of a site; what does not exist is answered with the site's own page.
 
-    def __init__(self, folder: Path) -> None:
+    Links lead nowhere but to files of the site, and from ``raw/`` to the stored files of ``shots``,
+    the folder of a workspace's shots: these may have moved to another disk.
+    """
+
+    def __init__(self, folder: Path, shots: Path | None = None) -> None:
         super().__init__(directory=folder, html=True)
+        self._folder, self._shots = folder, shots
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Return the file of a path with its status, None if there is none."""
+        full_path, status = super().lookup_path(path)
+        parts = PurePosixPath(path).parts
+        if status is None and self._shots and len(parts) == 3 and parts[0] == RAW:
+            stored = os.path.realpath(self._shots.joinpath(*parts[1:]))
+            if ".." not in parts and os.path.realpath(self._folder.joinpath(*parts)) == stored:
+                with suppress(OSError):  # a disk that is not there
+                    return stored, os.stat(stored)
+        return full_path, status
 
     def file_response(
         self,
@@ -54,7 +72,7 @@ def workspace_app(workspace: Workspace, settings: ServeSettings) -> Starlette:
     The API needs FastAPI, the extra ``serve``.
     """
     access = Access(workspace=workspace, settings=settings)
-    site: ASGIApp = _Compressed(SiteFiles(workspace.site))
+    site: ASGIApp = _Compressed(SiteFiles(workspace.site, workspace.shots))
     has_api = find_spec("fastapi") is not None
     routes = [Mount("/", ForReaders(site, access, api=has_api))]
     if has_api:
