@@ -139,7 +139,7 @@ def test_every_endpoint_is_in_the_openapi_document(ask):
     document = ask("openapi.json").json()
     assert set(document["paths"]) == {
         *("/me", "/shots", "/shots/{shot}", "/shots/{shot}/attributes", "/acts/{name}"),
-        *("/templates", "/templates/{name}", "/reruns"),
+        *("/templates", "/templates/{name}", "/reruns", "/sign-in"),
     }
     described = [op["description"] for path in document["paths"].values() for op in path.values()]
     assert all(described)
@@ -431,6 +431,32 @@ def test_roles_say_who_may_act(workspace):
         assert problem(ask(f"acts/{mine['id']}", headers=bearer(other)), 404)
         revoke_token(workspace, "other")
         assert problem(ask("me", headers=bearer(other)), 401)
+
+
+def test_a_browser_signs_in_by_a_password_and_comes_back(workspace):
+    secret = add_token(workspace, "anna", "member")
+    password = base64.b64encode(f"anna:{secret}".encode()).decode()
+    with asking(workspace, ServeSettings(auth="tokens")) as ask:
+        assert problem(ask("me"), 401)["sign_in"] == "sign-in"
+        stranger = ask("sign-in?to=shots/00007/overview.html")
+        assert problem(stranger, 401)
+        assert stranger.headers["WWW-Authenticate"].startswith("Basic")
+        signed = {"Authorization": f"Basic {password}"}
+        for to in ("shots/01249/probe.html", "table.html", "", "shots/01249/reruns/a~x2f-1.html"):
+            answer = ask(f"sign-in?to={to}", headers=signed, redirect=False)
+            assert (answer.status, answer.headers["Location"]) == (303, f"../../{to}")
+        for to in (
+            "//elsewhere.example",
+            "https://elsewhere.example",
+            "../../x",
+            "/x",
+            "a//b",
+            "x y",
+        ):
+            assert problem(ask("sign-in", fields={"to": to}, headers=signed, redirect=False), 422)
+        assert ask("me", headers=signed).json() == {"name": "anna", "role": "member"}
+    with asking(workspace, ServeSettings(auth="proxy")) as ask:
+        assert "sign_in" not in problem(ask("me"), 401)
 
 
 def test_a_site_for_readers_is_for_them_alone(workspace):

@@ -56,7 +56,8 @@ class Access:
         """Return who asks, who must have a role."""
         person = self.person(request)
         if person is None:
-            raise Problem(401, self._how_to_sign_in(), headers=SIGN_IN)
+            more = {"sign_in": "sign-in"} if self.settings.auth == "tokens" else {}
+            raise Problem(401, self._how_to_sign_in(), headers=SIGN_IN, **more)
         if not person.may(role):
             raise Problem(
                 403,

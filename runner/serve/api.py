@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
 
 import ishtar
 from ishtar.attributes import (
@@ -36,7 +38,7 @@ from runner.acts import Act, Outcome, find, new_act, submit
 from runner.errors import ParameterError
 from runner.monitoring.status import read_status
 from runner.receipts import Subject
-from runner.serve.access import Access, Person
+from runner.serve.access import PASSWORD, Access, Person
 from runner.serve.api_models import (
     MOST_SHOTS,
     ActState,
@@ -55,6 +57,7 @@ from runner.templates.parameters import SCOPE_PARAMETERS
 from runner.templates.ranges import range_of
 from runner.templates.template import Template, read_templates
 
+PAGE = re.compile(r"(?!.*\.\.)[\w.~%-]*(/[\w.~%-]+)*")  # in the site: no other host, no way out
 WRONG = (AttributeEditError, BadShotSelection, NotFoundError, ParameterError, QueryError)
 
 
@@ -108,6 +111,23 @@ def api_app(workspace: Workspace, access: Access) -> FastAPI:
 def me(person: Annotated[Person, Depends(_anybody)]) -> Me:
     """Return who you are to this service, and your role."""
     return Me(name=person.name, role=person.role)
+
+
+@router.get("/sign-in", status_code=303, response_class=RedirectResponse)
+def sign_in(
+    request: Request,
+    to: Annotated[str, Query(max_length=500, description="a page of the site")] = "",
+) -> RedirectResponse:
+    """Let a browser ask for a token, as a password, and lead back to a page."""
+    try:
+        _access(request).require(request, "reader")
+    except Problem as problem:
+        if problem.status == 401:
+            problem.headers |= PASSWORD
+        raise
+    if not PAGE.fullmatch(to) or to.startswith("/"):
+        raise Problem(422, f"{to!r} is no page of the site: give its path, table.html")
+    return RedirectResponse(f"../../{to}", status_code=303)
 
 
 @router.get("/shots", dependencies=[Reader])

@@ -37,7 +37,7 @@ const opened = async (answers, { api = true, role = "member" } = {}) => {
     return { status, json: async () => data };
   };
   const performance = { getEntriesByType: () => [{ serverTiming: api ? [{ name: "ishtar-api" }] : [] }] };
-  const location = { ...page.globals.location, assign: (/** @type {string} */ to) => { went.push(to); } };
+  const location = { ...page.globals.location, href: "https://lab.example/site/table.html", pathname: "/site/table.html", assign: (/** @type {string} */ to) => { went.push(to); } };
   load(["dom", "rerun"], { ...page.globals, location, fetch, performance, HTMLSelectElement: class {} });
   const all_ = async () => { for (let k = 0; k < 20; k++) { await settled(); page.pass(); } };
   await all_();
@@ -64,6 +64,13 @@ test("a page of another server asks for nothing, one of a reader shows nothing",
   assert.equal(reader.host.hidden, true);
   const stranger = await opened({ me: [[401, { detail: "who are you?" }]] });
   assert.equal(stranger.host.hidden, true);
+});
+
+test("a stranger who can sign in is shown where, and comes back to this page", async () => {
+  const { host } = await opened({ me: [[401, { detail: "who are you?", sign_in: "sign-in" }]] });
+  assert.equal(host.hidden, false);
+  const [link] = host.querySelectorAll("a");
+  assert.equal(link.href, "./api/v1/sign-in?to=table.html");
 });
 
 test("the form has what this report was made with, and defaults for the rest", async () => {

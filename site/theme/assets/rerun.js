@@ -120,6 +120,10 @@
     if (status === 200 && ["member", "operator"].includes(data.role)) {
       host.replaceChildren(el("button", { type: "button", onclick: () => showForm(host) }, "Re-run with other parameters"));
       host.hidden = false;
+    } else if (status === 401 && data.sign_in) {
+      const here = location.pathname.slice(new URL(root, location.href).pathname.length);
+      host.replaceChildren(el("p", null, el("a", { href: `${api}${data.sign_in}?to=${encodeURIComponent(here)}` }, "Sign in"), " to make it with other parameters."));
+      host.hidden = false;
     }
   };
   start();
