@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ishtar.packs.codes import LONG, STEPS, converted
+from ishtar.packs.codes import LONG, PER_SIGMA, STEPS, converted
 from ishtar.packs.levels import levels_of
 from ishtar.packs.part import Part, write_part
 from ishtar.signals.samples import FileSamples
@@ -221,7 +221,7 @@ def test_no_sample_lies_outside_of_the_band(parts, name):
         slack = np.ptp(finite) / STEPS if len(finite) else 0.0
         slack = max(slack, 2.0**-1022)
         if part.entry["n"] > LONG and "zeros" not in name:
-            slack = max(slack, 0.25 * 1.15)  # sigma of the noise is 1 at most
+            slack = max(slack, 1.15 / PER_SIGMA)  # sigma of the noise is 1 at most
         ulp = 4 * np.spacing(np.abs(finite).max(initial=0.0))
         if level.stride > 1:
             assert (rows[:, 0] <= known[:, 0] + ulp)[np.isfinite(known[:, 0])].all()

@@ -211,7 +211,7 @@ def test_of_minima_and_maxima_the_less_noisy_ones_count():
 def test_blocks_with_missing_samples_have_noise_too():
     x = WHITE.copy()
     x[1000:1400] = np.nan
-    assert step_of(x) == pytest.approx(0.25, rel=0.15)
+    assert step_of(x) == pytest.approx(1 / PER_SIGMA, rel=0.15)
     x[::7] = np.nan
     assert step_of(x) == pytest.approx((np.nanmax(x) - np.nanmin(x)) / STEPS)
 
@@ -308,8 +308,8 @@ def test_a_part_has_every_bin_of_every_level(n, tmp_path):
         starts = np.arange(0, n, level.stride)
         rows, places = part.rows(number, 0, level.bins)
         assert places is None
-        # of each block, a 65534th of its range, or a quarter of the noise of a walk with steps of 1
-        slack = 0.25 * level.stride**0.5 + np.nanmax(np.abs(rows), initial=0.0) / STEPS
+        # of each block, a 65534th of its range, or a third of the noise of a walk with steps of 1
+        slack = level.stride**0.5 / PER_SIGMA + np.nanmax(np.abs(rows), initial=0.0) / STEPS
         for got, known in (
             (rows[:, 0], np.fmin.reduceat(samples.x, starts)),
             (rows[:, 1], np.fmax.reduceat(samples.x, starts)),

@@ -24,8 +24,8 @@ from ishtar.store.envelope import block_minmax
 Array = NDArray[np.float64]
 PRECISION = (
     "1/65534 of the range of the 4096 samples around; in a record of more than 65536 samples that "
-    "no converter of 16 bits recorded, a quarter of the standard deviation of their noise, "
-    "or half of that of the quietest 256 samples"
+    "no converter of 16 bits recorded, a third of the standard deviation of their noise, "
+    "or two thirds of that of the quietest 256 samples"
 )
 
 
