@@ -16,6 +16,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ class Act:
     id : str
         32 hexadecimal digits.
     kind : str
-        ``attributes``.
+        ``attributes``, a correction; ``rerun``, a report with other parameters.
     who : str
         Name of the person.
     when : str
@@ -111,8 +112,11 @@ def find(workspace: Workspace, name: str) -> tuple[Act, Outcome] | None:
 
 def waiting(workspace: Workspace) -> list[Path]:
     """Return the files of the waiting acts, the oldest first."""
-    paths = _folder(workspace, WAITING).glob("[!.]*.json")
-    return sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found = []
+    for path in _folder(workspace, WAITING).glob("[!.]*.json"):
+        with suppress(FileNotFoundError):  # removed by hand in the meantime
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found)]
 
 
 def read(path: Path) -> tuple[Act, Outcome]:

@@ -9,6 +9,7 @@ simultaneous edits lose nothing; a line that a crash left incomplete is reported
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -115,6 +116,22 @@ def edits_text(folder: Path) -> str:
         return (Path(folder) / FILE).read_bytes().decode(errors="replace")
     except FileNotFoundError:
         return ""
+
+
+def edits_version(folder: Path) -> str:
+    """Return a text that changes with every edit of a shot.
+
+    Parameters
+    ----------
+    folder : Path
+        The shot's folder.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    return hashlib.sha256(edits_text(folder).encode()).hexdigest()[:16]
 
 
 def parse_edits(content: bytes, path: Path) -> History:

@@ -78,11 +78,9 @@ def edit(
         except AttributeEditError as error:
             raise click.UsageError(str(error).replace("new=True adds", "--new adds")) from error
         changed = [n for n, folder in folders.items() if done[folder] is not None]
-        followed = coordinator.follow_clocks(changed) if "date" in changes else []
-        for number in [*changed, *followed]:
-            coordinator.note_shot(number)
+        noted = coordinator.note_edited(changed, changes)
         if workspace.site.is_dir():
-            _publish(coordinator, [*changed, *followed])
+            _publish(coordinator, noted)
     rows = [
         {"shot": n, "attribute": name, "before": c.before, "after": c.after}
         for n in changed

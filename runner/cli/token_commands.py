@@ -7,7 +7,7 @@ import click
 from ishtar.workspace import Workspace
 from runner.cli.output import json_option, print_rows
 from runner.serve.tokens import add_token, read_tokens, revoke_token
-from runner.settings.serving import ROLES, SOURCE
+from runner.settings.serving import ROLES
 
 
 @click.group()
@@ -19,10 +19,10 @@ def token() -> None:
 @click.argument("name")
 @click.option(
     "--role",
-    type=click.Choice([*ROLES, SOURCE]),
+    type=click.Choice(ROLES),
     default="member",
     show_default=True,
-    help="reader; member: may act; operator; source: sends in files.",
+    help="reader; member: may act; operator: sees the acts of all.",
 )
 def add(name: str, role: str) -> None:
     """Make a token for NAME and print it, this once.

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -147,6 +147,16 @@ class Coordinator:
         for note in found.notes:
             logger.info("%s", note)
         return [n for n in found.shots if n not in days]
+
+    def note_edited(self, numbers: Sequence[int], names: Collection[str]) -> list[int]:
+        """Note shots of which attributes were edited; return them, and others that this changed.
+
+        A new date lets files be matched by clock again.
+        """
+        followed = self.follow_clocks(numbers) if "date" in names else []
+        for number in (found := [*numbers, *followed]):
+            self.note_shot(number)
+        return found
 
     def forget_damaged(self, shots: Sequence[int] | None = None) -> list[str]:
         """Drop damaged reports from the catalogue; return what is wrong with each.

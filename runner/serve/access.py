@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from ishtar.workspace import Workspace
 from runner.serve.problems import Problem
 from runner.serve.tokens import NAME, token_of
-from runner.settings.serving import ROLES, SOURCE, ServeSettings
+from runner.settings.serving import ROLES, ServeSettings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -32,8 +32,6 @@ class Person:
 
     def may(self, role: str) -> bool:
         """Return whether a role allows what this one does, too."""
-        if self.role == SOURCE or role == SOURCE:
-            return self.role == role
         return ROLES.index(self.role) >= ROLES.index(role)
 
 

@@ -6,7 +6,6 @@ It writes nothing that the coordinator owns: an act is a file that the coordinat
 
 from __future__ import annotations
 
-import hashlib
 import pathlib
 import re
 from collections.abc import Mapping
@@ -24,7 +23,7 @@ from ishtar.attributes import (
     AttributeEditError,
     check,
     current,
-    edits_text,
+    edits_version,
     read_edits,
     stated_in,
 )
@@ -137,7 +136,7 @@ def shots(
     limit: Annotated[int, Query(ge=1, le=MOST_SHOTS)] = 1000,
 ) -> Shots:
     """Return the shots that a query finds; all without one."""
-    found = [s.number for s in ishtar.open(workspace.root).shots(q or None)]
+    found = ishtar.open(workspace.root).shots(q or None).numbers
     return Shots(shots=found[:limit], more=len(found) > limit)
 
 
@@ -145,7 +144,7 @@ def shots(
 def read_shot(workspace: In, shot: ShotNumber, response: Response) -> Shot:
     """Return the attributes of a shot, with their corrections."""
     folder = _folder_of(workspace, shot)
-    version = _version(folder)
+    version = edits_version(folder)
     response.headers["ETag"] = f'"{version}"'
     edits = read_edits(folder)
     return Shot(
@@ -178,19 +177,23 @@ def correct(
     """Correct attributes of a shot; its pages follow when the service has done it."""
     wanted = {**correction.model_dump(), "shot": shot}
     act = new_act("attributes", person.name, wanted, idempotency_key)
-    known = find(workspace, act.id)
-    if known is None:
+    if find(workspace, act.id) is None:
         _check_correction(_folder_of(workspace, shot), shot, correction)
-    act, outcome = known or submit(workspace, act)
-    if act.wanted != wanted:
-        raise Problem(422, "this Idempotency-Key was used for another act: give a new one")
     response.headers["Location"] = f"../../acts/{act.id}"
-    return _state(workspace, act, outcome)
+    return _submitted(workspace, act)
+
+
+def _submitted(workspace: Workspace, act: Act) -> ActState:
+    """Let an act wait, or return the one of its name, which must want the same."""
+    there, outcome = submit(workspace, act)
+    if (there.kind, there.wanted) != (act.kind, act.wanted):
+        raise Problem(422, "this Idempotency-Key was used for another act: give a new one")
+    return _state(workspace, there, outcome)
 
 
 def _check_correction(folder: pathlib.Path, shot: int, correction: Correction) -> None:
     """Refuse at once what the coordinator would refuse later."""
-    version = _version(folder)
+    version = edits_version(folder)
     if correction.version not in (None, version):
         raise Problem(
             409,
@@ -233,11 +236,9 @@ def rerun(
         "subject": subject.key,
         "parameters": wanted.parameters,
     }
-    act, outcome = submit(workspace, new_act("rerun", person.name, content, idempotency_key))
-    if act.wanted != content:
-        raise Problem(422, "this Idempotency-Key was used for another act: give a new one")
+    act = new_act("rerun", person.name, content, idempotency_key)
     response.headers["Location"] = f"acts/{act.id}"
-    return _state(workspace, act, outcome)
+    return _submitted(workspace, act)
 
 
 def _template(workspace: Workspace, name: str) -> Template:
@@ -303,11 +304,6 @@ def _folder_of(workspace: Workspace, shot: int) -> pathlib.Path:
     if not folder.is_dir():
         raise Problem(404, f"there is no shot {shot}: GET /api/v1/shots lists them")
     return folder
-
-
-def _version(folder: pathlib.Path) -> str:
-    """Return a text that changes with every correction of a shot."""
-    return hashlib.sha256(edits_text(folder).encode()).hexdigest()[:16]
 
 
 def _state(workspace: Workspace, act: Act, outcome: Outcome) -> ActState:

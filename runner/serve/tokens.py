@@ -14,7 +14,7 @@ from pathlib import Path
 from ishtar.errors import IshtarError, did_you_mean
 from ishtar.store import write_atomic
 from ishtar.workspace import Workspace
-from runner.settings.serving import ROLES, SOURCE
+from runner.settings.serving import ROLES
 
 PREFIX = "ishtar_"  # so that scanners for secrets find one in a place where it should not be
 BYTES = 32
@@ -39,8 +39,8 @@ def add_token(workspace: Workspace, name: str, role: str) -> str:
     """Make a token and return it; nobody can read it again."""
     if not NAME.fullmatch(name):
         raise TokenError(f"{name!r} is no name: letters, digits and . _ @ + - are allowed")
-    if role not in (*ROLES, SOURCE):
-        raise TokenError(f"{role!r} is no role: give {', '.join(ROLES)} or {SOURCE}")
+    if role not in ROLES:
+        raise TokenError(f"{role!r} is no role: give {', '.join(ROLES)}")
     tokens = read_tokens(workspace)
     if any(token.name == name for token in tokens):
         raise TokenError(f"there is a token of {name}: revoke it first, or give another name")

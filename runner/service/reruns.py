@@ -78,7 +78,11 @@ class Reruns:
             return
         if self._pool is None:
             self._pool = self._open.enter_context(open_workers(self._coordinator, 1))
-        future = self._pool.submit(execute, job)
+        try:
+            future = self._pool.submit(execute, job)
+        except Exception:
+            self.close()  # its worker died while it was idle: the next attempt has a new one
+            raise
         self._running = _Running(act, job, future)
         if self._wake:
             future.add_done_callback(lambda _: self._wake and self._wake())
@@ -91,20 +95,31 @@ class Reruns:
         return make_job(self._coordinator, template, subject, parameters=values, rerun=True)
 
     def collect(self) -> list[Subject]:
-        """Note the report that is made, if any, and record its act; return its subject."""
+        """Note the report that is made, if any, and record its act; return its subject.
+
+        An act that cannot be recorded now is still waiting, and begun again.
+        """
         running = self._running
         if running is None or not running.future.done():
             return []
+        self._running = None
+        act, job = running.act, running.job
         try:
             done = running.future.result()
         except (WorkersLost, KernelKilled) as error:
-            done = make_failed_report(running.job, error)
             self.close()
+            done = make_failed_report(job, error)
+        except OSError:  # of the machine, a full disk
+            raise
+        except Exception as error:  # of this act: others must not wait for it for ever
+            logger.exception("%s: rerun %s", act.who, job)
+            why = f"it cannot be made ({type(error).__name__}: {error})"
+            finish(self._coordinator.workspace, act, Outcome(state=REFUSED, detail=why))
+            return []
         self._coordinator.note_report(done)
-        finish(self._coordinator.workspace, running.act, _outcome(done))
-        logger.info("%s: rerun %s %s", running.act.who, running.job, done.receipt.state)
-        self._running = None
-        return [running.job.subject]
+        finish(self._coordinator.workspace, act, _outcome(done))
+        logger.info("%s: rerun %s %s", act.who, job, done.receipt.state)
+        return [job.subject]
 
 
 def _outcome(done: Done) -> Outcome:

@@ -5,13 +5,12 @@ A killed service may have done an act without having recorded it: what is done a
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from ishtar.attributes import AttributeEditError, Edit, edit, edits_text, read_edits
+from ishtar.attributes import AttributeEditError, Edit, edit, edits_version, read_edits
 from runner.acts import DONE, REFUSED, Act, DamagedAct, Outcome, finish, read
 from runner.scheduling.coordinator import Coordinator
 from runner.service.reruns import RERUN, Reruns
@@ -54,7 +53,7 @@ def _correct(coordinator: Coordinator, act: Act) -> tuple[Outcome, list[int]]:
         if not folder.is_dir():
             return Outcome(state=REFUSED, detail=f"shot {number} has been removed"), []
         seen = wanted.get("version")
-        if seen not in (None, hashlib.sha256(edits_text(folder).encode()).hexdigest()[:16]):
+        if seen not in (None, edits_version(folder)):
             why = f"somebody changed shot {number} in the meantime: look at it again"
             return Outcome(state=REFUSED, detail=why), []
         try:
@@ -68,13 +67,10 @@ def _correct(coordinator: Coordinator, act: Act) -> tuple[Outcome, list[int]]:
             )
         except AttributeEditError as error:
             return Outcome(state=REFUSED, detail=str(error)), []
-    coordinator.note_shot(number)
-    followed = coordinator.follow_clocks([number]) if "date" in changes else []
-    for other in followed:
-        coordinator.note_shot(other)
+    noted = coordinator.note_edited([number], changes)
     result = {} if made is None else {n: [c.before, c.after] for n, c in made.changes.items()}
     detail = "" if result else "the attributes have these values already"
-    return Outcome(state=DONE, detail=detail, result=result), [number, *followed]
+    return Outcome(state=DONE, detail=detail, result=result), noted
 
 
 def _made_before(folder: Path, act: Act, moment: datetime) -> Edit | None:

@@ -10,7 +10,6 @@ from ipaddress import ip_address
 AUTH = ("open", "tokens", "proxy")
 READ = ("public", "readers")
 ROLES = ("reader", "member", "operator")
-SOURCE = "source"  # of machines that send in files, and do nothing else
 HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 

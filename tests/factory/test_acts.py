@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,11 @@ import pytest
 from ishtar.attributes import read_edits
 from ishtar.workspace import Workspace
 from runner.acts import DONE, REFUSED, Act, Outcome, find, new_act, submit, waiting
+from runner.jobs import Done, Job
+from runner.receipts import Subject
+from runner.scheduling.coordinator import Coordinator
+from runner.service.reruns import Reruns
+from runner.service.take_acts import take_act
 from runner.service.watch import watch
 from tests.factory.service_fakes import Service
 
@@ -53,23 +62,69 @@ def test_a_report_with_other_parameters_is_made_beside_the_official_one(workspac
     assert "2.0" in json.dumps(official)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "why"),
-    [
+def test_what_cannot_be_made_is_refused_with_the_reason(workspace):
+    wrong = [
         ({"template": "tripled"}, "tripled"),
         ({"subject": "shot one"}, "'shot one'"),
         ({"parameters": {"gain": "much"}}, "gain must be float"),
         ({"parameters": {"gain": 11.0}}, "outside 0 .. 10"),
         ({"parameters": {"loss": 1.0}}, "loss"),
-        ({"parameters": None}, ""),
-    ],
-)
-def test_what_cannot_be_made_is_refused_with_the_reason(workspace, wanted, why):
-    act = asked(workspace, **wanted)
+        ({"parameters": None}, "'NoneType' object is not iterable"),
+    ]
+    acts = [(asked(workspace, **wanted), why) for wanted, why in wrong]
     watch(workspace, once=True)
-    outcome = became(workspace, act)
-    assert outcome.state == REFUSED
-    assert why in outcome.detail
+    for act, why in acts:
+        outcome = became(workspace, act)
+        assert outcome.state == REFUSED
+        assert why in outcome.detail
+
+
+def unable(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let workers raise an error instead of making a report."""
+
+    def fail(_: Job) -> Done:
+        raise error
+
+    monkeypatch.setattr("runner.service.reruns.open_workers", lambda *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr("runner.service.reruns.execute", fail)
+
+
+def made_of(reruns: Reruns, coordinator: Coordinator, path: Path) -> list[Subject]:
+    """Take an act as the service does; return the subjects of its report."""
+    take_act(coordinator, path, reruns)
+    found: list[Subject] = []
+    while reruns.busy:
+        found += reruns.collect()
+        time.sleep(0.01)
+    return found
+
+
+def test_an_act_that_cannot_be_made_keeps_no_other_from_being_made(
+    workspace, coordinator, monkeypatch
+):
+    acts = [asked(workspace, parameters={"gain": gain}) for gain in (1.5, 2.0)]
+    first, second = waiting(workspace)
+    with closing(Reruns(coordinator)) as reruns, monkeypatch.context() as patched:
+        unable(patched, RuntimeError("no such page"))
+        assert made_of(reruns, coordinator, first) == []
+    outcome = became(workspace, acts[0])
+    assert outcome == Outcome(
+        state=REFUSED, detail="it cannot be made (RuntimeError: no such page)"
+    )
+    with closing(Reruns(coordinator)) as reruns:
+        assert made_of(reruns, coordinator, second) == [Subject.shot(1)]
+    assert became(workspace, acts[1]).state == DONE
+
+
+def test_an_act_that_the_machine_cannot_make_now_stays(workspace, coordinator, monkeypatch):
+    act = asked(workspace)
+    [path] = waiting(workspace)
+    with closing(Reruns(coordinator)) as reruns, monkeypatch.context() as patched:
+        unable(patched, OSError(28, "No space left on device"))
+        with pytest.raises(OSError, match="No space left"):
+            made_of(reruns, coordinator, path)
+        assert not reruns.busy
+    assert became(workspace, act).state == "waiting"
 
 
 def test_a_failing_report_is_done_and_says_so(workspace, factory):

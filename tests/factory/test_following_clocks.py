@@ -10,8 +10,11 @@ from nptdms import ChannelObject, RootObject, TdmsWriter
 
 from ishtar.attributes.edits import edit
 from ishtar.shots.testbed import Testbed
+from runner.acts import new_act, submit, waiting
 from runner.publish import publish_workspace
 from runner.scheduling.rebuild import rebuild
+from runner.service.reruns import Reruns
+from runner.service.take_acts import take_act
 from tests.factory.test_plan import make, planned
 from tests.generator_fakes import HEADER, NAME, clock
 
@@ -165,6 +168,23 @@ def test_a_correction_by_a_program_is_followed_when_the_shots_are_looked_at(
     # the day that it was of is known from the catalogue alone
     edit(factory.workspace.shot_folder(1), {"date": "2027-01-01T00:00:00"}, who="Ada")
     assert coordinator.sync_shots() == [1, 7]
+    assert first(factory, 7) == 1.0
+
+
+def test_a_date_that_is_corrected_by_the_web_service_gives_a_pulse_back(factory, coordinator, day):
+    make_all(factory, coordinator)
+    reruns = Reruns(coordinator)
+
+    def correct(date):
+        wanted = {"shot": 1, "changes": {"date": date}, "why": "", "version": None, "new": False}
+        submit(factory.workspace, new_act("attributes", "Ada", wanted))
+        [path] = waiting(factory.workspace)
+        return take_act(coordinator, path, reruns)
+
+    assert correct("2026-11-22T15:00:02") == [1, 7]
+    gone = ("stale: channel Generator/ForwardPower is gone",)
+    assert planned(coordinator)["00007", "power"] == gone
+    assert correct("2027-01-01T00:00:00") == [1, 7]
     assert first(factory, 7) == 1.0
 
 
