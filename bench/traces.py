@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,30 +107,23 @@ def cut(workspace: Workspace) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder as `ishtar serve` does."""
-    import socket
-
-    import uvicorn
-
-    from runner.serve.site_app import site_app
-
-    server = uvicorn.Server(uvicorn.Config(site_app(folder), log_level="error", lifespan="off"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        finally:
-            server.should_exit = True
-            thread.join()
+def served(workspace: Workspace) -> Iterator[str]:
+    """Run `ishtar serve`; give the address."""
+    command = [sys.executable, "-c", "from runner.cli import main; main(['serve', '--port', '0'])"]
+    server = subprocess.Popen(command, cwd=workspace.root, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().split()[0]
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def browse(workspace: Workspace) -> None:
     """Print what Chromium receives for the first view of each shot, and for zooms into it."""
     from playwright.sync_api import sync_playwright
 
-    with served(workspace.site) as address, sync_playwright() as playwright:
+    with served(workspace) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
         for folder in sorted((workspace.root / "data" / "shots").iterdir()):
             number = int(folder.name)

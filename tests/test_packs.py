@@ -285,8 +285,14 @@ def test_a_block_is_what_it_was(kind, irregular, has_ladder):
 def test_a_damaged_block_is_a_value_error():
     content = pack(Bins(codes=CODES["pairs"].astype(np.uint16), rounding=(0.0, 1.0)))
     how = {"columns": 2, "has_ladder": False, "irregular": False}
-    for wrong in (content[:-9], b"", content[:100] + b"xyz" + content[103:], zlib.compress(b"")):
-        with pytest.raises(ValueError):  # noqa: PT011
+    short, damaged = "a block of 4096 bins has", "Error -3 while decompressing"
+    for wrong, why in (
+        (content[:-9], short),
+        (b"", short),
+        (content[:100] + b"xyz" + content[103:], damaged),
+        (zlib.compress(b""), short),
+    ):
+        with pytest.raises(ValueError, match=why):
             unpack(wrong, BLOCK, **how)
     with pytest.raises(ValueError, match="no prediction 9"):
         unpack(zlib.compress(b"\x09" + bytes(2 + 16 + 2)), 1, **(how | {"columns": 1}))
@@ -346,25 +352,29 @@ def test_a_copy_with_fewer_levels_is_the_same_part_without_the_others(tmp_path):
         )
 
 
+def ladder_of(**what: Any) -> dict[str, Any]:
+    return {"ladder": {"lo": 0.0, "hi": 1.0, "n": 4, "straight": False, "bytes": 4} | what}
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "why"),
     [
-        {"head": 20},
-        {"n": 3},
-        {"block": 10**9},
-        {"block": 0},
-        {"irregular": True},
-        {"levels": [{"stride": 1, "bins": 10**15}]},
-        {"levels": [{"stride": 128, "bins": 5}]},
-        {"ladder": {"lo": 0.0, "hi": 1.0, "n": 10**9, "straight": False, "bytes": 8}},
-        {"ladder": {"lo": 0.0, "hi": 1.0, "n": 4, "straight": True}},
-        {"ladder": {"lo": 0.0, "hi": 1.0, "n": 4, "straight": False, "bytes": 3}},
+        ({"head": 20}, "a head has"),
+        ({"n": 3}, "cannot hold 3 samples"),
+        ({"block": 10**9}, "at most 4096 bins"),
+        ({"block": 0}, "at most 4096 bins"),
+        ({"irregular": True}, "a head has"),
+        ({"levels": [{"stride": 1, "bins": 10**15}]}, "cannot hold"),
+        ({"levels": [{"stride": 128, "bins": 5}]}, "a head has"),
+        (ladder_of(n=10**9), "at most 65536 codes"),
+        (ladder_of(straight=True), "a block of"),
+        (ladder_of(bytes=3), "4 or 8 bytes"),
     ],
 )
-def test_an_entry_that_lies_is_a_value_error(wrong, tmp_path):
+def test_an_entry_that_lies_is_a_value_error(wrong, why, tmp_path):
     samples = Walk(100_003)
     entry, content = written(samples, levels_of(samples.base.n, 0), tmp_path)
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError, match=why):
         part_of(entry | wrong, content).rows(0, 0, 10**6)
 
 

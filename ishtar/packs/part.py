@@ -320,7 +320,7 @@ def _value_bytes(ladder: Mapping[str, Any] | None) -> int:
     """Return the bytes of each value in the head, of what an index says of a ladder."""
     if not ladder or ladder["straight"]:
         return 0
-    width = ladder.get("bytes", 4)  # the first packs had no others, and did not say so
+    width = ladder["bytes"]
     if width not in (4, 8):
         raise ValueError(f"values of a ladder have 4 or 8 bytes, not {width}")
     return int(width)

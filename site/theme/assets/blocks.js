@@ -48,10 +48,10 @@
     return out;
   };
 
-  /** @param {number[][]} byLevel the number of blocks of each level @param {ArrayLike<number>} values @returns {number[][]} */
-  const split = (byLevel, values) => {
+  /** @param {number[]} counts of the blocks of each level @param {ArrayLike<number>} values @returns {number[][]} */
+  const split = (counts, values) => {
     let at = 0;
-    return byLevel.map(([count]) => Array.from({ length: count }, () => values[at++]));
+    return counts.map((count) => Array.from({ length: count }, () => values[at++]));
   };
 
   /** Numbers from their third differences, modulo their range. @template {Uint32Array | BigUint64Array} T @param {T} off @returns {T} */
@@ -61,7 +61,7 @@
   };
 
   /** The values of a ladder by their codes. @param {TraceLadder} ladder @param {Uint8Array} planes @returns {(code: number) => number} */
-  const valuesOf = ({ lo, hi, n, straight, bytes = 4 }, planes) => {
+  const valuesOf = ({ lo, hi, n, straight, bytes }, planes) => {
     if (straight) return (code) => lo + (hi - lo) * (code / Math.max(n - 1, 1));
     const view = fromPlanes(planes, bytes);
     if (bytes === 4) {
@@ -75,10 +75,10 @@
   ishtar.blocks = {
     async head(content, signal) {
       const bytes = await inflate(content);
-      const counts = signal.levels.map(({ bins }) => [Math.ceil(bins / signal.block)]);
-      const count = counts.reduce((sum, [n]) => sum + n, 0);
+      const counts = signal.levels.map(({ bins }) => Math.ceil(bins / signal.block));
+      const count = counts.reduce((sum, n) => sum + n, 0);
       const ladder = signal.ladder;
-      const ofLadder = ladder && !ladder.straight ? (ladder.bytes ?? 4) * ladder.n : 0;
+      const ofLadder = ladder && !ladder.straight ? ladder.bytes * ladder.n : 0;
       const [first, second] = [4 * count, (signal.irregular ? 12 : 4) * count];
       if (bytes.length !== second + ofLadder) throw new Error(DAMAGED);
       const sizes = split(counts, words(fromPlanes(bytes.subarray(0, first), 4)));

@@ -30,7 +30,7 @@ interface TraceLevel {
 }
 
 /** The values of codes 0 … n - 1, which never fall; evenly spaced in a straight one, else of so many bytes each in the head, 4 if not stated. */
-interface TraceLadder { lo: number; hi: number; n: number; straight: boolean; bytes?: number }
+interface TraceLadder { lo: number; hi: number; n: number; straight: boolean; bytes: number }
 
 /** A signal in `shots/NNNNN/traces/index`. */
 interface TraceSignal {
