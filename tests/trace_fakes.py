@@ -30,6 +30,7 @@ N_LONG = 3_000_000  # not
 SPIKE = 1_234_567  # of the long one
 SPIKE_HEIGHT = 9.0
 MANY = 56
+BURST = "Bdot_1"
 STATED = "no calibration of interferometer_1 at this shot"
 
 
@@ -106,6 +107,10 @@ def known_signals(shot: int) -> Mapping[str, KnownSignal]:
     if shot == FIRST:
         base = Regular(t0=0.0, dt=1e-6, n=N_LONG)
         found["Lang_I"] = KnownSignal(unit="A", samples=KnownSamples(base=base, value=long))
+        short = Regular(t0=2.0, dt=1e-9, n=200_000)
+        found[BURST] = KnownSignal(
+            unit="V", samples=KnownSamples(base=short, value=lambda i: np.sin(i * 0.05))
+        )
         small = Regular(t0=0.0, dt=1e-3, n=50)
         for k in range(MANY):
             found[f"probe_{k:02d}"] = KnownSignal(

@@ -12,6 +12,7 @@ from runner.publish import publish
 from tests.browser.looking import AXE, DESKTOP, PHONE, SHOTS, Seen, open_page
 from tests.notebook_fakes import MARKUP
 from tests.trace_fakes import (
+    BURST,
     DT,
     FIRST,
     MANY,
@@ -158,6 +159,13 @@ def test_one_sample_among_millions_is_seen_from_far_and_the_page_says_what_was_n
     ]
     put_cursor(page, t)
     assert number(rows(page)[0][2].split("…")[1]) == pytest.approx(SPIKE_HEIGHT, rel=1e-4)
+
+
+def test_a_burst_in_a_long_record_is_a_line_that_is_seen(page):
+    # 200 µs of 4 s: a seventeenth of a pixel, as the record of a fast scope in that of a shot
+    show(page, page.base, f"shots={FIRST}&signals={BURST},Lang_U")
+    assert view_of(page) == (-0.5, 3.5)
+    assert inked(page, "--trace-1") > 50
 
 
 def test_shots_lie_over_each_other_and_keep_their_own_values(page):
@@ -320,7 +328,7 @@ def test_signals_and_shots_are_found_among_many(page):
     page.locator("summary", has_text="Signals").click()
     boxes = page.locator(".pick[open] li")
     boxes.first.wait_for()
-    assert boxes.count() == MANY + 5
+    assert boxes.count() == MANY + 6
     assert STATED in boxes.filter(has_text="n_line").inner_text()
     page.keyboard.type("probe_17")
     assert boxes.count() == 1

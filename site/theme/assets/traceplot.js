@@ -57,6 +57,8 @@
     /** @type {{from: number, to: number, top: number, bottom: number}[]} columns without a gap between them */
     let run = [];
     const flush = () => {
+      const end = run[run.length - 1];
+      if (end && end.to - run[0].from < 2 * ratio) end.to = run[0].from + 2 * ratio; // a burst in a long record
       ctx.beginPath();
       for (const c of run) { ctx.lineTo(c.from, c.top - half); ctx.lineTo(c.to, c.top - half); }
       for (const c of run.reverse()) { ctx.lineTo(c.to, c.bottom + half); ctx.lineTo(c.from, c.bottom + half); }

@@ -279,7 +279,8 @@
     const levels = [...new Set(row.lines.map((l) => {
       const held = l.choice?.held === "kept" && l.stride === l.curve.signal.levels[l.choice.level].stride ? "; finer data was not kept"
         : l.choice?.held === "budget" ? "; finer with fewer curves, or closer"
-          : l.choice && FROM_COARSE[l.choice.held] ? "; finer data needs a web server" : "";
+          : l.choice?.held === "disk" ? "; finer data needs a web server"
+            : l.choice?.held === "ranges" ? "; finer data needs a server with HTTP ranges" : "";
       return ishtar.readings.level(l.stride, l.curve.each, along) + held;
     }))];
     const unit = ishtar.numbers.scaledUnit(power, row.unit);
